@@ -1,0 +1,120 @@
+"""The one shape in which every host hands over the policy text that it carries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r(?!\n)|\Z)")
+
+
+def verbatim(text: bytes) -> bytes:
+    """Policy text that stands in the file as it is: nothing to escape."""
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of policy text, and how to write another one below it.
+
+    A new line holding ``TEXT`` is ``before + escape(TEXT) + after``, inserted at ``insert_at``.
+    """
+
+    text: bytes
+    """The policy as AppArmor would read it (escapes decoded), without its line ending. Leading
+    blanks that the new line must repeat are part of it."""
+    start: int
+    """Offset in the file of the first byte of ``text``."""
+    insert_at: int
+    """Offset in the file at which a line below this one is inserted."""
+    before: bytes
+    """Bytes that stand before the text of the new line: a comment or quote prefix, an opening
+    quote with its margin; the line ending first where the file's last line has none."""
+    after: bytes
+    """Bytes that stand after the text of the new line: closing quote, glue, line ending."""
+    offsets: tuple[int, ...] | None = None
+    """Where escapes make ``text`` differ from the file: the file offset of each byte of ``text``
+    and of its end (so ``len(text) + 1`` of them). None: ``start + column``."""
+
+    def offset(self, column: int) -> int:
+        """The file offset of the byte at ``column`` of ``text``, or of its end."""
+        return self.start + column if self.offsets is None else self.offsets[column]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """One stretch of policy text inside a host file."""
+
+    host: str
+    """The host's name, as findings show it: ``plain``, ``go``, ``yaml`` ..."""
+    lines: tuple[Line, ...]
+    """In the order in which AppArmor would read them."""
+    escape: Callable[[bytes], bytes] = verbatim
+    """Writes policy text in the host's dressing (quotes and backslashes of a JSON string ...)."""
+    documentation: bool = False
+    """Prose that quotes a profile: reported, and edited only on request."""
+    reason: str = ""
+    """Not empty: why nothing in here can be edited safely. Findings become
+    ``under_investigation`` with this reason."""
+    comments: bool = True
+    """False where a line break is folded into a blank, so that a comment would swallow the rules
+    that follow it."""
+
+
+def physical_lines(content: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The lines of ``content[start:end]``: (begin, end without line ending, end with it).
+
+    ``\\n``, ``\\r\\n`` and a lone ``\\r`` end a line; a last line may have no ending.
+    """
+    position = start
+    while position < end:
+        match = _LINE.match(content, position, end)
+        assert match is not None
+        stop = match.end()
+        text_end = stop
+        if text_end > position and content[text_end - 1 : text_end] == b"\n":
+            text_end -= 1
+        if text_end > position and content[text_end - 1 : text_end] == b"\r":
+            text_end -= 1
+        yield position, text_end, stop
+        position = stop
+
+
+def line_ending(content: bytes, near: int) -> bytes:
+    """The line ending in use around offset ``near``: of the line before, else the first, else LF."""
+    for newline in (content.rfind(b"\n", 0, near), content.find(b"\n", near)):
+        if newline >= 0:
+            return b"\r\n" if content[newline - 1 : newline] == b"\r" and newline else b"\n"
+    return b"\n"
+
+
+def region(content: bytes, start: int, end: int) -> tuple[Line, ...]:
+    """The lines of a stretch of the file in which policy stands unescaped (raw string, heredoc,
+    block scalar, the whole file): an inserted line repeats nothing but the line ending."""
+    return tuple(prefixed(content, physical_lines(content, start, end), end=end))
+
+
+def prefixed(
+    content: bytes,
+    spans: Iterable[tuple[int, int, int]],
+    *,
+    prefix: Callable[[bytes], int] = lambda line: 0,
+    end: int,
+) -> Iterator[Line]:
+    """Lines from ``physical_lines`` whose dressing is a prefix; ``prefix`` says how many bytes of a
+    line it takes (``> ``, ` * `, ``# ``). ``end``: where the stretch ends."""
+    for begin, text_end, stop in spans:
+        width = prefix(content[begin:text_end])
+        dressing, ending = content[begin : begin + width], content[text_end:stop]
+        if ending:
+            before, after = dressing, ending
+        else:
+            before, after = line_ending(content, begin) + dressing, b""
+        yield Line(
+            text=content[begin + width : text_end],
+            start=begin + width,
+            insert_at=stop if ending else min(stop, end),
+            before=before,
+            after=after,
+        )

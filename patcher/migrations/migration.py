@@ -1,0 +1,200 @@
+"""What a migration is, and what makes one valid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+DEFAULT_ORDER = 100
+_ID = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
+_RULE = re.compile(r"(?:audit )?deny network ([a-z0-9_]+)(?: ([a-z0-9_]+))?,\Z")
+PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+"""What is replaced in a commit message; every other brace stands for itself."""
+PLACEHOLDERS: Mapping[str, str] = {
+    "migration": "the migrations' ids",
+    "title": "their titles",
+    "rule": "the rules to insert",
+    "why": "why, as the migrations say it",
+    "references": "their references, one a line",
+    "files": "the changed files, one a line, with what was changed in each",
+    "profiles": "the names of the changed profiles",
+    "count": "how many profiles were changed",
+    "base": "the base's name",
+    "branch": "the branch's name",
+    "repository": "the name of the repository's folder",
+}
+"""What may stand between the braces, and what it becomes."""
+_MESSAGE = """\
+apparmor: {rule}
+
+{why}
+"""
+_MOST_TEXT = 4096
+
+
+class MigrationError(ValueError):
+    """A migration that cannot be used: one line that names it, with line and column if it is a
+    file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What to look for and what to insert."""
+
+    id: str
+    """Its name, also in the default branch's name: lower-case words joined by ``-``."""
+    title: str
+    rule: str
+    """The rule to insert, as AppArmor reads it: ``deny network alg,``."""
+    family: str
+    """The address family that ``rule`` denies, in AppArmor's spelling: ``alg``."""
+    socket_types: tuple[str, ...]
+    """The socket types in which the kernel offers the family: a profile that denies the family for
+    all of these is fixed. Empty: not known, so only a deny of every type counts."""
+    anchor: str = "network,"
+    """The rule that the new one follows."""
+    comment: str = ""
+    """What ``--comment`` writes above the rule, without ``#``."""
+    why: str = ""
+    references: tuple[str, ...] = ()
+    message: str = _MESSAGE
+    """The commit message: subject, empty line, body; with ``{placeholders}``."""
+    order: int = DEFAULT_ORDER
+    """Where several are inserted at one place, the lower one stands above."""
+
+    def sorting_key(self) -> tuple[int, str]:
+        """The order of insertion."""
+        return self.order, self.id
+
+
+class Problem(Exception):
+    """What is wrong with the value of ``key``, or (``whole``) with the key, or (no key) with the
+    file."""
+
+    def __init__(self, key: str | None, text: str, *, whole: bool = False) -> None:
+        super().__init__(text)
+        self.key, self.text, self.whole = key, text, whole
+
+
+def _text(key: str, value: object) -> str:
+    if not isinstance(value, str):
+        kind = "a list" if isinstance(value, list) else "a number"
+        raise Problem(key, f"{key!r} must be text, not {kind}")
+    if len(value) > _MOST_TEXT:
+        raise Problem(key, f"{key!r} is longer than {_MOST_TEXT} characters")
+    if any(not char.isprintable() and char not in "\n\t" for char in value):
+        raise Problem(key, f"{key!r} holds a control character")
+    return value
+
+
+def _line(key: str, value: object) -> str:
+    text = _text(key, value)
+    if "\n" in text or "\t" in text or text != text.strip() or not text:
+        raise Problem(key, f"{key!r} must be one line of text")
+    return text
+
+
+def _id(key: str, value: object) -> str:
+    text = _line(key, value)
+    if not _ID.match(text):
+        raise Problem(key, f"{key!r} must be lower-case words joined by '-', not {text!r}")
+    return text
+
+
+def _rule(key: str, value: object) -> str:
+    text = _line(key, value)
+    if not _RULE.match(text):
+        raise Problem(
+            key, f"{key!r} must be an AppArmor rule 'deny network FAMILY,' (and no more): {text!r}"
+        )
+    return text
+
+
+def _anchor(key: str, value: object) -> str:
+    if value != "network,":
+        raise Problem(key, f"{key!r} must be 'network,': no other anchor is known")
+    return "network,"
+
+
+def _comment(key: str, value: object) -> str:
+    text = _line(key, value)
+    if text.startswith("#"):
+        raise Problem(key, f"{key!r} stands without its '#'")
+    return text
+
+
+def _body(key: str, value: object) -> str:
+    return _text(key, value).strip("\n") + "\n"
+
+
+def _message(key: str, value: object) -> str:
+    text = _body(key, value)
+    subject, _, rest = text.partition("\n")
+    if not subject.strip() or rest.partition("\n")[0].strip():
+        raise Problem(key, f"{key!r} must be a subject, an empty line and a body")
+    for name in PLACEHOLDER.findall(text):
+        if name not in PLACEHOLDERS:
+            raise Problem(
+                key, f"unknown placeholder {{{name}}} in {key!r}{_meant(name, PLACEHOLDERS)}"
+            )
+    return text
+
+
+def _words(key: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise Problem(key, f"{key!r} must be a list")
+    words = tuple(_line(key, item) for item in value)
+    if len(set(words)) != len(words):
+        raise Problem(key, f"{key!r} holds an entry twice")
+    return words
+
+
+def _order(key: str, value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value <= 1_000_000:
+        raise Problem(key, f"{key!r} must be a whole number from 0 to 1000000")
+    return value
+
+
+_READERS: Mapping[str, Callable[[str, object], object]] = {
+    "id": _id,
+    "title": _line,
+    "rule": _rule,
+    "socket_types": _words,
+    "anchor": _anchor,
+    "comment": _comment,
+    "why": _body,
+    "references": _words,
+    "message": _message,
+    "order": _order,
+}
+_REQUIRED = ("id", "title", "rule")
+
+
+def build(values: Mapping[str, object]) -> Migration:
+    """A migration of its keys and values; raises ``Problem``."""
+    for key in values:
+        if key not in _READERS:
+            raise Problem(key, f"unknown key {key!r}{_meant(key, _READERS)}", whole=True)
+    read = {key: reader(key, values[key]) for key, reader in _READERS.items() if key in values}
+    for key in _REQUIRED:
+        if key not in read:
+            raise Problem(None, f"key {key!r} is missing")
+    match = _RULE.match(str(read["rule"]))
+    assert match is not None
+    family, only_type = match.groups()
+    if only_type:
+        read.setdefault("socket_types", (only_type,))
+        if read["socket_types"] != (only_type,):
+            raise Problem(
+                "socket_types", f"'socket_types' names more than the rule denies: {only_type}"
+            )
+    read.setdefault("socket_types", ())
+    return Migration(family=family, **read)  # type: ignore[arg-type]
+
+
+def _meant(word: str, words: Iterable[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, words, 1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -1,0 +1,1 @@
+"""Many targets: what is there, what would be written, what was written."""

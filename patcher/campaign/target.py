@@ -1,0 +1,138 @@
+"""What a campaign finds and does: values only, so that reports need nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from patcher.engine import Edit, Finding, Status
+
+_WORST_FIRST = (
+    Status.AFFECTED,
+    Status.UNDER_INVESTIGATION,
+    Status.FIXED,
+    Status.NOT_AFFECTED,
+)
+
+
+class Outcome(StrEnum):
+    """How far it came with one target."""
+
+    SCANNED = "scanned"
+    """Looked at; nothing was to be written."""
+    COMMITTED = "committed"
+    UP_TO_DATE = "up to date"
+    """The branch holds the change already."""
+    NOTHING_TO_DO = "nothing to do"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A finding, and the file in the repository that it was found in."""
+
+    path: bytes
+    """As git stores it: ``/`` between folders, any byte but NUL."""
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """One file before and after."""
+
+    path: bytes
+    mode: str
+    """As git writes it: ``100644`` or ``100755``."""
+    old_oid: str
+    new_oid: str
+    old: bytes
+    new: bytes
+    edits: tuple[Edit, ...]
+    """What turns ``old`` into ``new``, by offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One repository at one base branch: what is there, and what was done about it."""
+
+    repository: str
+    """The absolute path of the work tree, or of the bare repository."""
+    base: str | None
+    """The full name of the ref that was read; ``HEAD`` where that is detached; None where there is
+    none."""
+    commit: str | None
+    """The object id that ``base`` stood at."""
+    outcome: Outcome
+    branch: str | None = None
+    """The review branch, without ``refs/heads/``."""
+    new_commit: str | None = None
+    """The review branch's new tip (or the one that it has already)."""
+    error: str | None = None
+    """One line: why this target failed."""
+    note: str | None = None
+    """One line that is worth knowing and no failure."""
+    findings: tuple[Located, ...] = ()
+    """By path, then by line."""
+    files: tuple[ChangedFile, ...] = ()
+    """What ``apply`` commits, by path."""
+
+    @property
+    def status(self) -> Status:
+        """The worst status among the findings; ``not_affected`` where there is none."""
+        there = {located.finding.status for located in self.findings}
+        return next((status for status in _WORST_FIRST if status in there), Status.NOT_AFFECTED)
+
+    @property
+    def failed(self) -> bool:
+        """Whether something could not be done."""
+        return self.outcome is Outcome.FAILED
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over targets; targets are added as they come."""
+
+    targets: int = 0
+    failed: int = 0
+    committed: int = 0
+    up_to_date: int = 0
+    files: int = 0
+    """Files with an edit."""
+    to_fix: int = 0
+    """Affected profiles with an edit."""
+    left_alone: int = 0
+    """Affected profiles without one: not moby-style or documentation, and not asked for."""
+    profiles: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
+    """Findings by status."""
+    _repositories: set[str] = field(default_factory=set)
+
+    @property
+    def repositories(self) -> int:
+        """How many different repositories there were."""
+        return len(self._repositories)
+
+    def add(self, target: Target) -> None:
+        """Count one more target."""
+        self._repositories.add(target.repository)
+        self.targets += 1
+        self.failed += target.failed
+        self.committed += target.outcome is Outcome.COMMITTED
+        self.up_to_date += target.outcome is Outcome.UP_TO_DATE
+        self.files += len(target.files)
+        for located in target.findings:
+            finding = located.finding
+            self.profiles[finding.status] += 1
+            if finding.status is Status.AFFECTED:
+                if finding.edit is None:
+                    self.left_alone += 1
+                else:
+                    self.to_fix += 1
+
+
+def total(targets: Iterable[Target]) -> Totals:
+    """The sums over all of them."""
+    totals = Totals()
+    for target in targets:
+        totals.add(target)
+    return totals

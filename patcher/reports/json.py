@@ -1,0 +1,95 @@
+"""JSON: the contract for other programs, described by ``schema.json`` beside this module."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from patcher.campaign.target import ChangedFile, Located, Target, Totals
+from patcher.reports.text import exact
+
+SCHEMA = 1
+
+
+class Report:
+    """One object, written as the targets come, one target a line."""
+
+    def __init__(self, migrations: Sequence[str]) -> None:
+        self._migrations = list(migrations)
+        self._first = True
+
+    def start(self) -> bytes:
+        head = json.dumps({"schema": SCHEMA, "migrations": self._migrations})
+        return head[:-1].encode("ascii") + b', "targets": ['
+
+    def target(self, target: Target) -> bytes:
+        comma = b"\n" if self._first else b",\n"
+        self._first = False
+        return comma + json.dumps(_target(target)).encode("ascii")
+
+    def finish(self, totals: Totals) -> bytes:
+        end = b"]" if self._first else b"\n]"
+        return end + b', "totals": ' + json.dumps(_totals(totals)).encode("ascii") + b"}\n"
+
+
+def _target(target: Target) -> dict[str, Any]:
+    return {
+        **exact("repository", target.repository.encode("utf-8", "surrogateescape")),
+        "base": target.base and _name(target.base),
+        "commit": target.commit,
+        "branch": target.branch and _name(target.branch),
+        "new_commit": target.new_commit,
+        "status": target.status.value,
+        "outcome": target.outcome.value,
+        "error": target.error and _name(target.error),
+        "note": target.note and _name(target.note),
+        "findings": [_finding(located) for located in target.findings],
+        "files": [_file(file) for file in target.files],
+    }
+
+
+def _name(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _finding(located: Located) -> dict[str, Any]:
+    finding = located.finding
+    edit = finding.edit
+    return {
+        **exact("path", located.path),
+        "line": finding.line,
+        "profile": _name(finding.profile),
+        "host": finding.host,
+        "status": finding.status.value,
+        "moby_style": finding.moby_style,
+        "documentation": finding.documentation,
+        "migration": finding.migration,
+        "reason": _name(finding.reason),
+        "evidence": [_name(item) for item in finding.evidence],
+        "edit": edit and {"offset": edit.offset, **exact("insert", edit.insert)},
+    }
+
+
+def _file(file: ChangedFile) -> dict[str, Any]:
+    return {
+        **exact("path", file.path),
+        "mode": file.mode,
+        "old": file.old_oid,
+        "new": file.new_oid,
+        "edits": len(file.edits),
+    }
+
+
+def _totals(totals: Totals) -> dict[str, Any]:
+    return {
+        "repositories": totals.repositories,
+        "targets": totals.targets,
+        "failed": totals.failed,
+        "committed": totals.committed,
+        "up_to_date": totals.up_to_date,
+        "files": totals.files,
+        "to_fix": totals.to_fix,
+        "left_alone": totals.left_alone,
+        "profiles": {status.value: count for status, count in totals.profiles.items()},
+    }

@@ -1,0 +1,217 @@
+"""A table for people: a block for each target, a row for each profile, totals in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from patcher.campaign.target import Located, Outcome, Target, Totals
+from patcher.engine import Status
+from patcher.reports.text import clean, shown
+
+_RESET = "\x1b[0m"
+_CODES = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
+_STYLES = {
+    Status.AFFECTED: "red",
+    Status.FIXED: "green",
+    Status.NOT_AFFECTED: "dim",
+    Status.UNDER_INVESTIGATION: "yellow",
+}
+_WORDS = {
+    Status.AFFECTED: "affected",
+    Status.FIXED: "fixed",
+    Status.NOT_AFFECTED: "not affected",
+    Status.UNDER_INVESTIGATION: "look at it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How the table is laid out."""
+
+    color: bool = False
+    width: int | None = None
+    """Columns of the terminal; None: not a terminal, so that nothing is wrapped."""
+    explain: bool = False
+    """Show the evidence below each profile."""
+    verbose: bool = False
+    """Show also what needs nothing."""
+    several_migrations: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    where: str
+    profile: str
+    status: str
+    style: str
+    why: tuple[str, ...]
+
+
+class Report:
+    """``applied``: the targets were to be changed, so that what was committed is what matters."""
+
+    def __init__(self, style: Style, *, applied: bool = False) -> None:
+        self._style, self._applied = style, applied
+
+    def start(self) -> bytes:
+        return b""
+
+    def target(self, target: Target) -> bytes:
+        rows = [self._row(target, located) for located in target.findings if self._shows(located)]
+        if not rows and not self._worth_a_line(target):
+            return b""
+        text = self._head(target) + "\n" + self._body(rows)
+        return text.encode("utf-8", "replace")
+
+    def finish(self, totals: Totals) -> bytes:
+        lines = summary(totals, applied=self._applied)
+        return ("\n".join(lines) + "\n").encode("utf-8", "replace")
+
+    def _worth_a_line(self, target: Target) -> bool:
+        if target.failed:
+            return False  # its reason goes to standard error
+        done = target.outcome in (Outcome.COMMITTED, Outcome.UP_TO_DATE)
+        return self._style.verbose or done or (self._applied and target.note is not None)
+
+    def _shows(self, located: Located) -> bool:
+        needs_nothing = located.finding.status in (Status.FIXED, Status.NOT_AFFECTED)
+        return self._style.verbose or not (self._applied and needs_nothing)
+
+    def _head(self, target: Target) -> str:
+        parts = [self._painted("bold", clean(target.repository))]
+        if target.base:
+            parts.append(clean(short(target.base)))
+        if target.outcome is Outcome.COMMITTED and target.branch and target.new_commit:
+            parts.append(f"-> {clean(target.branch)} {target.new_commit[:12]}")
+        elif target.outcome is Outcome.UP_TO_DATE and target.branch:
+            parts.append(f"-> {clean(target.branch)}")
+        if target.outcome not in (Outcome.SCANNED, Outcome.FAILED):
+            parts.append(f"({target.outcome})")
+        if target.note:
+            parts.append(f"({clean(target.note)})")
+        return "  ".join(parts)
+
+    def _row(self, target: Target, located: Located) -> _Row:
+        finding = located.finding
+        word, style = _WORDS[finding.status], _STYLES[finding.status]
+        if finding.status is Status.AFFECTED:
+            if finding.edit is None:
+                style = "dim"
+            elif target.outcome in (Outcome.COMMITTED, Outcome.UP_TO_DATE):
+                word, style = "fixed there", "green"
+        why = clean(finding.reason)
+        if self._style.several_migrations:
+            why = f"{finding.migration}: {why}"
+        evidence = [f"- {clean(item)}" for item in finding.evidence] if self._style.explain else []
+        return _Row(
+            where=f"{shown(located.path)}:{finding.line}",
+            profile=clean(finding.profile) or "-",
+            status=word,
+            style=style,
+            why=(why, *evidence),
+        )
+
+    def _body(self, rows: Sequence[_Row]) -> str:
+        if not rows:
+            return ""
+        if self._style.width is not None:
+            return _wrapped(rows, self._style.width, self._style.color)
+        wide = [
+            max(map(len, cells))
+            for cells in zip(*((row.where, row.profile, row.status) for row in rows), strict=True)
+        ]
+        lines = []
+        for row in rows:
+            cells = [
+                row.where.ljust(wide[0]),
+                row.profile.ljust(wide[1]),
+                self._painted(row.style, row.status.ljust(wide[2])),
+                row.why[0],
+            ]
+            lines.append("  " + "  ".join(cells))
+            lines += [" " * (sum(wide) + 8) + line for line in row.why[1:]]
+        return "\n".join(lines) + "\n"
+
+    def _painted(self, style: str, text: str) -> str:
+        return f"\x1b[{_CODES[style]}m{text}{_RESET}" if self._style.color else text
+
+
+def _wrapped(rows: Iterable[_Row], width: int, color: bool) -> str:
+    """The rows in columns that fit into ``width``."""
+    import io
+
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(overflow="fold", max_width=max(20, width // 2))
+    grid.add_column(overflow="fold", max_width=max(12, width // 5))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold", min_width=20)
+    for row in rows:
+        grid.add_row(
+            Text(row.where),
+            Text(row.profile),
+            Text(row.status, style=row.style),
+            Text("\n".join(row.why)),
+        )
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        force_terminal=color,
+        no_color=not color,
+        color_system="standard" if color else None,
+        legacy_windows=False,
+    )
+    console.print(Padding(grid, (0, 0, 0, 2)))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def short(ref: str) -> str:
+    """A ref's name as people write it: ``main``, ``origin/main``, ``v1.0``."""
+    for prefix in ("refs/heads/", "refs/remotes/", "refs/tags/"):
+        if ref.startswith(prefix):
+            return ref[len(prefix) :]
+    return ref
+
+
+def summary(totals: Totals, *, applied: bool = False) -> list[str]:
+    """The totals, in words."""
+    where = count(totals.repositories, "repository", "repositories")
+    if totals.targets > totals.repositories:
+        where += f" ({totals.targets} branches)"
+    parts = []
+    if totals.to_fix:
+        affected = count(totals.to_fix, "affected profile") + " in " + count(totals.files, "file")
+        parts.append(affected)
+    if totals.profiles[Status.FIXED]:
+        parts.append(f"{totals.profiles[Status.FIXED]} fixed already")
+    if totals.profiles[Status.NOT_AFFECTED]:
+        parts.append(f"{totals.profiles[Status.NOT_AFFECTED]} not affected")
+    if totals.profiles[Status.UNDER_INVESTIGATION]:
+        parts.append(f"{totals.profiles[Status.UNDER_INVESTIGATION]} to look at by hand")
+    if totals.left_alone:
+        parts.append(f"{totals.left_alone} affected but left alone")
+    lines = [f"{where}: {', '.join(parts) or 'no AppArmor profile that matters'}."]
+    if applied:
+        done = [f"{totals.committed} committed", f"{totals.up_to_date} up to date"]
+        if totals.failed:
+            done.append(f"{totals.failed} failed")
+        lines.append(", ".join(done) + ".")
+    elif totals.failed:
+        lines.append(f"{totals.failed} failed.")
+    if totals.left_alone:
+        lines.append(
+            "Left alone are profiles that are not moby-style (--profiles all edits them too) and"
+            " documentation (--docs)."
+        )
+    return lines
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,60 @@
+"""Text that others wrote, made fit for a terminal, a JSON document and a diff header."""
+
+from __future__ import annotations
+
+
+def clean(text: str) -> str:
+    """The text with every character escaped that does not print as itself.
+
+    Control characters and escape sequences would drive the terminal, and bidirectional and
+    invisible ones would make a path or a name look like another (CVE-2021-42574).
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8 (PEP 383)
+        return f"\\x{code - 0xDC00:02x}"
+    if code < 0x100:
+        return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char, f"\\x{code:02x}")
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def shown(path: bytes) -> str:
+    """A path inside a repository, for people."""
+    return clean(path.decode("utf-8", "surrogateescape"))
+
+
+def exact(key: str, value: bytes) -> dict[str, str]:
+    """Members of a JSON object for bytes that are nearly always UTF-8: ``key``, and beside it
+    ``key_base64`` where U+FFFD had to stand in for something."""
+    try:
+        return {key: value.decode("utf-8")}
+    except UnicodeDecodeError:
+        import base64
+
+        return {
+            key: value.decode("utf-8", "replace"),
+            f"{key}_base64": base64.b64encode(value).decode("ascii"),
+        }
+
+
+_LETTERS = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 92: "\\"}
+
+
+def quoted(path: bytes) -> bytes:
+    """A path as git writes it in a diff header (``core.quotePath`` at its default)."""
+    if all(0x20 <= byte < 0x7F and byte not in b'"\\' for byte in path):
+        return path
+    parts = []
+    for byte in path:
+        if byte in _LETTERS:
+            parts.append("\\" + _LETTERS[byte])
+        elif 0x20 <= byte < 0x7F:
+            parts.append(chr(byte))
+        else:
+            parts.append(f"\\{byte:03o}")
+    return f'"{"".join(parts)}"'.encode("ascii")

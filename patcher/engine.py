@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Literal
 
+from patcher import hosts
+from patcher.hosts import Embedding
+from patcher.migrations import Migration, builtin
+from patcher.policy import reader
+from patcher.policy.evidence import Evidence, policy_like, weigh
+from patcher.policy.judgement import Judgement, Status, judge
+from patcher.policy.network import TYPES
+from patcher.policy.reader import Profile, Rule
 
-class Status(StrEnum):
-    """What is known of one profile: the status words of VEX (OpenVEX, CycloneDX)."""
+__all__ = ["MAX_BYTES", "SEARCH", "Edit", "Finding", "Profiles", "Result", "Status", "patch"]
 
-    AFFECTED = "affected"
-    FIXED = "fixed"
-    NOT_AFFECTED = "not_affected"
-    UNDER_INVESTIGATION = "under_investigation"
+MAX_BYTES = 8 * 1024 * 1024
+"""Files larger than this are reported, not read."""
+
+SEARCH = (
+    rb"\bnetwork(?=[ \t\r]*(?:,(?:\W|$)|$|\\)"
+    rb"|[ \t]+(?:alg|vsock|seqpacket|inet6?|unix|netlink|packet|stream|dgram|raw|tcp|udp|icmp)\b"
+    rb"[a-z \t]*,|[ \t]+[({$%@<][^,\n]*,)"
+    rb"|mediate_deleted"
+    rb"|n\x00e\x00t\x00w\x00o\x00r\x00k\x00?,"
+)
+"""Matches a line of every file that matters, in PCRE and in Python's ``re`` (with MULTILINE).
+
+The first part is a network rule, the last one the same in UTF-16."""
+
+Profiles = Literal["moby", "all"]
+"""Which affected profiles are edited: moby-style ones, or every one."""
+
+_SEARCH = re.compile(SEARCH, re.MULTILINE)
+_BLANK = re.compile(rb"(?:[ \t]|\\t)*\Z")
+_REST = re.compile(rb"[ \t]*(?:#.*)?\Z", re.DOTALL)
+_INDENTATION = re.compile(rb"(?:[ \t]|\\t)*")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_POLICY_HOSTS = frozenset(("plain",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +56,27 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One profile in one file (for a profile with exclusive branches: one blanket rule of it)."""
+    """One profile in one file; for a profile with exclusive branches, one of those that need a rule
+    of their own."""
 
     line: int
-    """1-based line of the anchor: the network rule judged, or the profile's header; 1 when the
-    file as a whole is meant."""
+    """1-based line of the anchor: the network rule that decides, or the profile's header; 1 when
+    the file as a whole is meant."""
     profile: str
     """The profile's name as it stands in the file; empty for a fragment without a header."""
     host: str
     status: Status
     moby_style: bool
     reason: str
-    """One sentence: why this status."""
+    """Why this status."""
     evidence: tuple[str, ...]
     """What makes it moby-style, or not."""
     migration: str
     """The id of the migration that this finding answers."""
     edit: Edit | None = None
-    """What ``apply`` inserts; None when there is nothing to insert or it was not asked for."""
+    """What is inserted; None when there is nothing to insert or it was not asked for."""
     documentation: bool = False
+    """Prose or comments that quote a profile: edited only on request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +85,323 @@ class Result:
 
     path: str
     content: bytes
+    """The new bytes: the old ones where there is nothing to insert."""
     findings: tuple[Finding, ...]
     edits: tuple[Edit, ...]
+    """In the order in which they stand in the file."""
+
+
+def patch(
+    path: str | PurePosixPath,
+    content: bytes,
+    *,
+    migrations: Sequence[Migration] | None = None,
+    profiles: Profiles = "moby",
+    docs: bool = False,
+    comment: bool = False,
+    max_bytes: int = MAX_BYTES,
+) -> Result:
+    """Find the profiles in a file and insert the migrations' rules where they are missing.
+
+    ``path`` says what kind of file it is; nothing is read from it. ``migrations``: ``deny-af-alg``
+    alone when None. ``profiles``: edit moby-style profiles, or all. ``docs``: edit documentation
+    too. ``comment``: put each migration's comment above its rule. ``max_bytes``: a larger file is
+    reported, not read. Never raises for what stands in the file.
+    """
+    name = PurePosixPath(path)
+    chosen = sorted(
+        builtin()[:1] if migrations is None else migrations, key=lambda m: (m.order, m.id)
+    )
+    if len(content) > max_bytes:
+        return _whole_file(
+            name, content, chosen, f"larger than the limit of {max_bytes} bytes, so not read"
+        )
+    if content.startswith(_UTF16):
+        text = content.decode("utf-16", "replace").encode("utf-8", "replace")
+        if _SEARCH.search(text) and any(f.moby_style for f in _find(name, text, chosen)):
+            return _whole_file(name, content, chosen, "UTF-16 text: convert it to UTF-8 first")
+        return Result(str(path), content, (), ())
+    if b"\0" in content or not _SEARCH.search(content):
+        return Result(str(path), content, (), ())
+    findings = _find(name, content, chosen, profiles=profiles, docs=docs, comment=comment)
+    edits = tuple(
+        sorted((f.edit for f in findings if f.edit is not None), key=lambda edit: edit.offset)
+    )
+    return Result(str(path), _apply(content, edits), tuple(findings), edits)
+
+
+def _whole_file(
+    path: PurePosixPath, content: bytes, migrations: Iterable[Migration], reason: str
+) -> Result:
+    findings = tuple(
+        Finding(
+            line=1,
+            profile="",
+            host="file",
+            status=Status.UNDER_INVESTIGATION,
+            moby_style=False,
+            reason=reason,
+            evidence=(),
+            migration=migration.id,
+        )
+        for migration in migrations
+    )
+    return Result(str(path), content, findings, ())
+
+
+def _apply(content: bytes, edits: Iterable[Edit]) -> bytes:
+    pieces, position = [], 0
+    for edit in edits:
+        pieces += [content[position : edit.offset], edit.insert]
+        position = edit.offset
+    return b"".join([*pieces, content[position:]])
+
+
+# -- from embeddings to findings
+
+
+class _Text:
+    """The policy text of an embedding, with the way back to the file."""
+
+    def __init__(self, embedding: Embedding) -> None:
+        self.embedding = embedding
+        self.text = b"\n".join(line.text for line in embedding.lines)
+        self.starts = [0]
+        for line in embedding.lines:
+            self.starts.append(self.starts[-1] + len(line.text) + 1)
+        self.profiles = reader.read(self.text)
+
+    def line(self, position: int) -> tuple[int, int]:
+        """The line that holds a position of the text, and the position's column in it."""
+        index = min(bisect_right(self.starts, position) - 1, len(self.embedding.lines) - 1)
+        return index, position - self.starts[index]
+
+    def offset(self, position: int) -> int:
+        """The file offset of a position of the text."""
+        index, column = self.line(position)
+        return self.embedding.lines[index].offset(column)
+
+    def span(self) -> tuple[int, int]:
+        """The stretch of the file that the embedding takes."""
+        lines = self.embedding.lines
+        return lines[0].start, max(lines[-1].start + 1, lines[-1].offset(len(lines[-1].text)))
+
+    def insertion(self, rule: Rule, priority: int, migration: Migration, comment: bool) -> Edit:
+        """The edit that puts the migration's rule behind ``rule``."""
+        lines, escape = self.embedding.lines, self.embedding.escape
+        added = migration.rule.encode()
+        if priority:
+            added = b"priority=%d " % priority + added
+        first, first_column = self.line(rule.start)
+        last, column = self.line(rule.end)
+        text = lines[last].text
+        alone = _BLANK.match(lines[first].text[:first_column]) and _REST.match(text[column:])
+        if not alone:
+            return Edit(lines[last].offset(column), escape(b" " + added))
+        margin = _INDENTATION.match(lines[first].text)
+        indentation = margin[0] if margin else b""
+        new = [added]
+        if comment and migration.comment and self.embedding.comments:
+            new.insert(0, b"# " + migration.comment.encode())
+        line = lines[last]
+        return Edit(
+            line.insert_at,
+            b"".join(line.before + escape(indentation + part) + line.after for part in new),
+        )
+
+
+def _find(
+    path: PurePosixPath,
+    content: bytes,
+    migrations: Sequence[Migration],
+    *,
+    profiles: Profiles = "moby",
+    docs: bool = False,
+    comment: bool = False,
+) -> list[Finding]:
+    texts = [_Text(embedding) for embedding in hosts.read(path, content) if embedding.lines]
+    found = _Search(content, migrations, profiles, docs, comment)
+    found.take(texts)
+    spans = sorted(text.span() for text in texts)
+    if any(not _within(spans, match.start()) for match in _SEARCH.finditer(content)):
+        rest = [_Text(e) for e in hosts.fallback(path, content) if e.lines]
+        found.take(rest, outside=spans)
+    return sorted(found.findings, key=lambda finding: finding.line)
+
+
+def _within(spans: Sequence[tuple[int, int]], offset: int) -> bool:
+    index = bisect_right(spans, (offset, len(spans) and max(end for _, end in spans)))
+    return any(start <= offset < end for start, end in spans[max(0, index - 8) : index])
+
+
+class _Search:
+    """Collects the findings of one file."""
+
+    def __init__(
+        self,
+        content: bytes,
+        migrations: Sequence[Migration],
+        profiles: Profiles,
+        docs: bool,
+        comment: bool,
+    ) -> None:
+        self.content = content
+        self.migrations = migrations
+        self.profiles = profiles
+        self.docs = docs
+        self.comment = comment
+        self.findings: list[Finding] = []
+        self.seen: set[tuple[str, int]] = set()
+        self.accepted: dict[int, Evidence] = {}
+        self.earlier: dict[str, frozenset[str]] = {
+            migration.id: frozenset(
+                other.family
+                for other in (*builtin(), *migrations)
+                if (other.order, other.id) < (migration.order, migration.id)
+            )
+            for migration in migrations
+        }
+
+    def take(
+        self, texts: Sequence[_Text], *, outside: Sequence[tuple[int, int]] | None = None
+    ) -> None:
+        """Add what the texts hold; of a second reading only what lies outside the first one's."""
+        pools: dict[str, list[Profile]] = {}
+        for text in texts:
+            for profile in text.profiles:
+                if not profile.header and profile.junk <= len(profile.rules):
+                    pools.setdefault(text.embedding.host, []).append(profile)
+        for text in texts:
+            for profile in text.profiles:
+                if outside is not None and _within(outside, text.offset(profile.start)):
+                    continue
+                pool = pools.get(text.embedding.host, [])
+                evidence = self.accept(profile, text.embedding.host, pool)
+                if evidence is not None:
+                    self.accepted[id(profile)] = evidence
+                    self.profile(text, profile, evidence, pool)
+
+    def accept(self, profile: Profile, host: str, pool: Sequence[Profile]) -> Evidence | None:
+        """The evidence for a profile; None when it is no policy at all."""
+        parent = None if profile.parent is None else self.accepted.get(id(profile.parent))
+        if parent is not None and profile.parent is not None:
+            own = weigh([profile])
+            if parent.moby_style and not own.moby_style:
+                note = f"part of {profile.parent.name}, which is moby-style"
+                return replace(parent, notes=(note, *own.notes[:-1]))
+            return own
+        if policy_like(profile, expected=host in _POLICY_HOSTS):
+            return weigh([profile] if profile.header else pool)
+        if not profile.header and not profile.junk and len(pool) > 1:
+            # Constants that a program puts together are judged as the one profile that they make.
+            evidence = weigh(pool)
+            return evidence if evidence.moby_style else None
+        return None
+
+    def profile(
+        self, text: _Text, profile: Profile, evidence: Evidence, pool: Sequence[Profile]
+    ) -> None:
+        worth = evidence.moby_style or any(
+            rule.network is not None or rule.keyword == b"all" for rule in profile.rules
+        )
+        if not worth or (not profile.header and not any(profile.network_rules)):
+            return
+        for migration in self.migrations:
+            judgements = judge(
+                profile,
+                migration.family,
+                migration.socket_types or sorted(TYPES),
+                moby_style=evidence.moby_style,
+            )
+            if not profile.header:
+                judgements = self.fragments(profile, judgements, pool, migration)
+            for judgement in judgements:
+                self.finding(text, profile, evidence, migration, judgement)
+
+    def fragments(
+        self,
+        profile: Profile,
+        judgements: list[Judgement],
+        pool: Sequence[Profile],
+        migration: Migration,
+    ) -> list[Judgement]:
+        """A fragment's judgements, seen with the other fragments of the file."""
+        if not any(
+            net.mode == "deny" and net.domain == migration.family
+            for other in pool
+            if other is not profile
+            for _, net in other.network_rules
+        ):
+            return judgements
+        return [
+            replace(
+                judgement,
+                status=Status.UNDER_INVESTIGATION,
+                reason=f"another fragment in this file denies {migration.family}; whether both "
+                "become one profile is for a person to see",
+            )
+            if judgement.status is Status.AFFECTED
+            else judgement
+            for judgement in judgements
+        ]
+
+    def finding(
+        self,
+        text: _Text,
+        profile: Profile,
+        evidence: Evidence,
+        migration: Migration,
+        judgement: Judgement,
+    ) -> None:
+        anchor = judgement.anchor
+        offset = text.offset(profile.start if anchor is None else anchor.start)
+        if (migration.id, offset) in self.seen:
+            return
+        self.seen.add((migration.id, offset))
+        status, reason, edit = judgement.status, judgement.reason, None
+        embedding = text.embedding
+        if status is Status.AFFECTED and embedding.reason:
+            status, reason = Status.UNDER_INVESTIGATION, embedding.reason
+        if status is Status.AFFECTED and anchor is not None and anchor.network is not None:
+            if not evidence.moby_style and self.profiles != "all":
+                reason += "; not moby-style, so edited only with --profiles all"
+            elif embedding.documentation and not self.docs:
+                reason += "; documentation, so edited only with --docs"
+            else:
+                edit = text.insertion(
+                    self.follow(profile, anchor, migration),
+                    anchor.network.priority,
+                    migration,
+                    self.comment,
+                )
+        self.findings.append(
+            Finding(
+                line=self.content.count(b"\n", 0, offset) + 1,
+                profile=profile.name,
+                host=embedding.host,
+                status=status,
+                moby_style=evidence.moby_style,
+                reason=reason,
+                evidence=evidence.notes,
+                migration=migration.id,
+                edit=edit,
+                documentation=embedding.documentation,
+            )
+        )
+
+    def follow(self, profile: Profile, anchor: Rule, migration: Migration) -> Rule:
+        """The rule behind which the new one goes: the anchor, or the deny of an earlier migration
+        that already follows it, so that the rules stand in upstream's order."""
+        index = profile.rules.index(anchor)
+        for rule in profile.rules[index + 1 :]:
+            net = rule.network
+            if (
+                net is None
+                or net.mode != "deny"
+                or net.domain not in self.earlier[migration.id]
+                or rule.arms != anchor.arms
+                or rule.qualifier_block
+            ):
+                break
+            anchor = rule
+        return anchor

@@ -1,0 +1,66 @@
+"""Hosts: the file formats that carry policy, one module each.
+
+A host module has ``claims(path, content)`` and ``embeddings(path, content)``. The first in ``HOSTS``
+that claims a file reads it; what it leaves uncovered is read by the general line host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from pathlib import Path, PurePosixPath
+from typing import Protocol, cast
+
+from patcher.hosts.embedding import Embedding, Line
+
+__all__ = ["HOSTS", "Embedding", "Line", "fallback", "read"]
+
+HOSTS: tuple[str, ...] = (
+    "patchfile",
+    "markup",
+    "go",
+    "python",
+    "javascript",
+    "rust",
+    "c",
+    "jsonfile",
+    "nix",
+    "heredoc",
+    "yamlfile",
+    "template",
+    "plain",
+)
+"""The modules of this package that read a kind of file, in the order in which they are asked."""
+
+
+class Host(Protocol):
+    """What a host module offers."""
+
+    def claims(self, path: PurePosixPath, content: bytes) -> bool:
+        """Whether this host reads the file; told by its name, or by how it begins."""
+        ...
+
+    def embeddings(self, path: PurePosixPath, content: bytes) -> Iterable[Embedding]:
+        """The stretches of policy text in the file."""
+        ...
+
+
+def _hosts() -> Iterator[Host]:
+    for name in HOSTS:
+        if not (Path(__file__).parent / f"{name}.py").exists():
+            continue
+        yield cast(Host, import_module(f"patcher.hosts.{name}"))
+
+
+def read(path: PurePosixPath, content: bytes) -> list[Embedding]:
+    """The embeddings that the file's own host finds in it; empty when no host claims it."""
+    for host in _hosts():
+        if host.claims(path, content):
+            return list(host.embeddings(path, content))
+    return []
+
+
+def fallback(path: PurePosixPath, content: bytes) -> list[Embedding]:
+    """The embeddings that the general line host finds: for a file that no host claims, and for what
+    its own host did not take for policy."""
+    return list(cast(Host, import_module("patcher.hosts.lines")).embeddings(path, content))

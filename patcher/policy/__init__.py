@@ -1,0 +1,1 @@
+"""The AppArmor policy language as it stands in templates: rules, scopes, what they cover."""

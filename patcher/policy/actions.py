@@ -1,0 +1,68 @@
+"""Template actions: which choose or repeat text (control), and which put text in their place.
+
+Go's text/template, Helm, Jinja and Ansible, Handlebars and Mustache, Liquid, ERB.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+
+class Control(Enum):
+    """What a control action does to the text around it."""
+
+    OPEN = "open"  #: begins a stretch that may be left out: if, range, with, for ...
+    ARM = "arm"  #: begins another arm of the innermost one: else, elif ...
+    CLOSE = "close"  #: ends the innermost one
+    NONE = "none"  #: nothing: a comment, an assignment, define ...
+
+
+_OPEN = frozenset(b"if unless range with for each case".split())
+_ARM = frozenset(b"else elif elsif elseif when".split())
+_CLOSE = frozenset(b"end endif endunless endfor endwith endrange endcase".split())
+_NONE = frozenset(
+    b"define block endblock set endset macro endmacro raw endraw break continue comment endcomment "
+    b"assign filter endfilter extends import from".split()
+)
+_HEAD = re.compile(
+    rb"(?:\{\{\{?|\{%|<%)[-~+=_]?\s*"
+    rb"(?P<sign>/\*|[#/^!](?=\s*\w|-)|[$]\w+\s*:?=|else\s+if\b)?\s*(?P<word>\w*)"
+)
+_CONDITION = re.compile(rb"\s+")
+
+
+def control(action: bytes) -> Control | None:
+    """What the control action does; None when it puts text in its place."""
+    if action.startswith(b"<%="):
+        return None
+    match = _HEAD.match(action)
+    if match is None:
+        return None
+    sign, word = match["sign"] or b"", match["word"]
+    if sign.startswith(b"else"):
+        return Control.ARM
+    if sign == b"/*" or sign == b"!" or sign.startswith(b"$"):
+        return Control.NONE
+    if sign == b"/":
+        return Control.CLOSE
+    if sign in (b"#", b"^"):
+        return Control.OPEN
+    if word in _OPEN:
+        return Control.OPEN
+    if word in _ARM:
+        return Control.ARM
+    if word in _CLOSE:
+        return Control.CLOSE
+    if word in _NONE:
+        return Control.NONE
+    if action.startswith((b"{%", b"<%")):
+        return None if word == b"include" else Control.NONE
+    return None
+
+
+def condition(action: bytes) -> bytes:
+    """The action's text with blanks and trim marks made uniform: two stretches with the same
+    condition are kept or left out together."""
+    inner = action.strip(b"{}%<>").strip(b"-~+ \t\r\n")
+    return _CONDITION.sub(b" ", inner)

@@ -1,0 +1,257 @@
+"""Policy text cut into tokens, tolerant of the template actions of every kind that stand in it.
+
+Linear in the length of the text, whatever it holds: a search for a closing mark that failed is
+remembered, and every other look ahead has a bound.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum, auto
+from typing import NamedTuple
+
+from patcher.policy.actions import control
+
+
+class Kind(Enum):
+    """What a token is."""
+
+    WORD = auto()
+    """A word of a rule or header; globs, variables, quotes and parentheses are part of it."""
+    COMMA = auto()
+    OPEN = auto()
+    """A brace that opens a scope."""
+    CLOSE = auto()
+    NEWLINE = auto()
+    CONTROL = auto()
+    """A template action that puts nothing in its place but chooses: ``{{if}}``, ``{% endif %}``."""
+
+
+class Token(NamedTuple):
+    """A token and where it stands in the text."""
+
+    kind: Kind
+    start: int
+    end: int
+    text: bytes
+    hole: bool = False
+    """The word holds a template action: what it will be is not known."""
+    doubled: bool = False
+    """A brace written twice, as the format strings of Python and Rust have it."""
+
+
+_BLANK = re.compile(rb"(?:[ \t\r\f\v]|\\t)+")
+_PLAIN = re.compile(rb"[^\s{},\"#()$%@<\\]+")
+_VARIABLE = re.compile(rb"@\{[^\s{}]{1,200}\}")
+_DOLLAR = re.compile(rb"\$\{[^{}\n]{0,200}\}|\$\w{1,200}")
+_AT_NAME = re.compile(rb"@[A-Za-z_]\w{0,100}@")
+_PERCENT = re.compile(rb"%(?:\(\w{1,100}\))?[-#0+]*\d{0,4}[sdvqr]\b|%\w{1,100}%")
+_PLACEHOLDER = re.compile(rb"\{[A-Za-z_0-9.!:\[\]]{0,100}\}")
+_GROUP = re.compile(rb"\([^()]{0,2000}\)")
+_QUOTED = re.compile(rb'"[^"\n\\]*(?:\\[^\n][^"\n\\]*)*"')
+_INCLUDE = re.compile(rb"#include\s")
+_ANGLE = re.compile(rb"<[^<>\n]{0,300}>")
+_DOUBLED_OPEN = re.compile(rb"\{\{(?=[ \t\r]{0,200}(?:\n|\Z|#))")
+_BLANK_ACTION = re.compile(rb"""\{\{-?\s*(["'`])[ \t]*\1\s*-?\}\}\Z""")
+_GO_COMMENT = re.compile(rb"\{\{-?\s{0,20}/\*")
+_HOLE_MARK = re.compile(rb"\{\{|\$\{|\{\w*\}|%s|@\w+@")
+_BRACE_OR_BLANK = re.compile(rb"[{}\s]")
+_CLOSING = {b"{{": b"}}", b"{%": b"%}", b"{#": b"#}", b"<%": b"%>"}
+_MAX_ACTION, _MAX_ACTION_LINES = 600, 8
+
+
+class Lexer:
+    """Cuts one policy text into tokens."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self._next: dict[bytes, tuple[int, int]] = {}
+        self._pairs: dict[int, int] = {}
+        self._paired_until = 0
+
+    def _find(self, mark: bytes, start: int, end: int) -> int:
+        """``text.find``, remembering the last answer: looks at no stretch of the text twice."""
+        since, found = self._next.get(mark, (1, 0))
+        if not since <= start <= found:
+            found = self.text.find(mark, start)
+            found = len(self.text) if found < 0 else found
+            self._next[mark] = (start, found)
+        return found if found + len(mark) <= end else -1
+
+    def _line_end(self, position: int) -> int:
+        end = self._find(b"\n", position, len(self.text))
+        return len(self.text) if end < 0 else end
+
+    def _action(self, position: int) -> int:
+        """The end of the template action that begins here; 0 when none does."""
+        text = self.text
+        opening = text[position : position + 2]
+        closing = _CLOSING.get(opening)
+        if closing is None:
+            return 0
+        comment = _GO_COMMENT.match(text, position)
+        if comment is not None:
+            end = self._find(b"*/", comment.end(), len(text))
+            end = text.find(b"}}", end, end + 40) if end >= 0 else -1
+            if end >= 0:
+                return end + 2
+        end = self._find(closing, position + 2, self._line_end(position))
+        if end < 0 and opening != b"{#":
+            end = self._broken_action(position, opening, closing)
+        if end < 0:
+            return 0
+        end += 2
+        if text[position : position + 3] == b"{{{" and text[end : end + 1] == b"}":
+            end += 1
+        return end
+
+    def _broken_action(self, position: int, opening: bytes, closing: bytes) -> int:
+        """Where an action that is broken over a few lines closes, or -1.
+
+        Bounded, and never over a line that ends like a rule: a stray opening mark (a doubled
+        brace) must not swallow the profile below it.
+        """
+        text = self.text
+        if _DOUBLED_OPEN.match(text, position):
+            return -1
+        end = text.find(closing, position + 2, position + _MAX_ACTION)
+        if end < 0:
+            return -1
+        inside = text[position + 2 : end]
+        if (
+            opening in inside
+            or inside.count(b"\n") > _MAX_ACTION_LINES
+            or b",\n" in inside
+            or b",\r\n" in inside
+        ):
+            return -1
+        return end
+
+    def tokens(self) -> Iterator[Token]:
+        """The tokens in order; blanks and comments are left out."""
+        text, size, position = self.text, len(self.text), 0
+        while position < size:
+            blank = _BLANK.match(text, position)
+            if blank is not None:
+                position = blank.end()
+                continue
+            byte = text[position : position + 1]
+            if byte == b"\n" or text[position : position + 2] == b"\\n":
+                end = position + (1 if byte == b"\n" else 2)
+                yield Token(Kind.NEWLINE, position, end, byte)
+                position = end
+            elif byte == b",":
+                yield Token(Kind.COMMA, position, position + 1, byte)
+                position += 1
+            elif byte == b"#" and not _INCLUDE.match(text, position):
+                position = self._line_end(position)
+            elif byte == b"}":
+                doubled = text[position : position + 2] == b"}}"
+                yield Token(Kind.CLOSE, position, position + 1, byte, doubled=doubled)
+                position += 1
+            elif byte in b"{<" and (end := self._action(position)):
+                piece = text[position:end]
+                if piece.startswith(b"{#") or _BLANK_ACTION.match(piece):
+                    position = end
+                elif control(piece) is not None:
+                    yield Token(Kind.CONTROL, position, end, piece)
+                    position = end
+                else:
+                    token = self._word(position)
+                    yield token
+                    position = token.end
+            elif byte == b"{" and not self._starts_word(position):
+                doubled = _DOUBLED_OPEN.match(text, position) is not None
+                end = position + (2 if doubled else 1)
+                yield Token(Kind.OPEN, position, end, byte, doubled=doubled)
+                position = end
+            else:
+                token = self._word(position)
+                yield token
+                position = token.end
+
+    def _starts_word(self, position: int) -> bool:
+        """Whether the brace here begins a placeholder or a path, not a scope."""
+        if _PLACEHOLDER.match(self.text, position):
+            return self.text[position + 1 : position + 2] != b"}"
+        end = self._glob(position)
+        return bool(end) and self.text[end : end + 1] in (b"/", b"@", b"*")
+
+    def _glob(self, position: int) -> int:
+        """The end of the alternation ``{a,b}`` that begins here, or 0: it holds no blank."""
+        if position >= self._paired_until:
+            opened: list[int] = []
+            until = len(self.text)
+            for match in _BRACE_OR_BLANK.finditer(self.text, position):
+                mark = match[0]
+                if mark == b"{":
+                    opened.append(match.start())
+                elif mark != b"}":
+                    until = match.start()
+                    break
+                elif opened:
+                    self._pairs[opened.pop()] = match.end()
+            self._paired_until = until
+        return self._pairs.get(position, 0)
+
+    def _word(self, start: int) -> Token:
+        """The word that begins at ``start``: at least one byte long."""
+        text, size, position, hole = self.text, len(self.text), start, False
+        pathlike = text[start : start + 1] in (b"/", b"@", b'"')
+        while position < size:
+            plain = _PLAIN.match(text, position)
+            if plain is not None:
+                position = plain.end()
+                continue
+            byte = text[position : position + 1]
+            piece: re.Match[bytes] | None
+            if byte.isspace():
+                break
+            if byte in b"{<" and (end := self._action(position)):
+                if control(text[position:end]) is not None:
+                    break
+                position, hole = end, True
+            elif byte == b"{":
+                if _DOUBLED_OPEN.match(text, position) or text[position : position + 2] == b"{}":
+                    if position > start or text[position : position + 2] != b"{}":
+                        break
+                    position += 2
+                elif piece := _PLACEHOLDER.match(text, position):
+                    position, hole = piece.end(), True
+                elif end := self._glob(position):
+                    position = end
+                else:
+                    break
+            elif byte == b"}":
+                break
+            elif byte == b",":
+                following = text[position + 1 : position + 2]
+                if (
+                    not pathlike
+                    or following in b"}{#\"'\\,"  # also true at the end of the text
+                    or following.isspace()
+                ):
+                    break
+                position += 1
+            elif piece := _ENCLOSED[byte].match(text, position) if byte in _ENCLOSED else None:
+                hole = hole or _HOLE_MARK.search(piece[0]) is not None
+                position = piece.end()
+            elif byte == b"@" and (piece := _VARIABLE.match(text, position)):
+                position = piece.end()
+            elif piece := _HOLES[byte].match(text, position) if byte in _HOLES else None:
+                position, hole = piece.end(), True
+            elif byte == b"<" and (piece := _ANGLE.match(text, position)):
+                position = piece.end()
+            elif byte == b"\\":
+                if position > start and text[position : position + 2] in (b"\\n", b"\\t"):
+                    break
+                position += 1 if text[position + 1 : position + 2].isspace() else 2
+            else:
+                position += 1
+        position = min(max(position, start + 1), size)
+        return Token(Kind.WORD, start, position, text[start:position], hole)
+
+
+_ENCLOSED = {b"(": _GROUP, b'"': _QUOTED}
+_HOLES = {b"$": _DOLLAR, b"%": _PERCENT, b"@": _AT_NAME}

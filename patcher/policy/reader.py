@@ -1,0 +1,430 @@
+"""Policy text read into profiles and their rules, each with its place in the text.
+
+Grammar as in apparmor.d(5). It reads what stands between and around template actions, shell lines
+and prose, and never fails: what is no rule is counted as ``junk`` and left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from patcher.policy import network
+from patcher.policy.actions import Control, condition, control
+from patcher.policy.lexer import Kind, Lexer, Token
+from patcher.policy.network import NetworkRule
+
+Arm = tuple[int, int, bytes]
+"""One arm of a choice (``{{if}}`` ... ``{{else}}``, ``if $x {} else {}``): which choice, which of
+its arms, and its condition. A rule carries the arms that it stands in."""
+
+KEYWORDS: frozenset[bytes] = frozenset(
+    b"network capability file mount umount remount unmount pivot_root signal ptrace dbus unix set "
+    b"rlimit change_profile change_hat link include #include abi all userns mqueue io_uring "
+    b"alias".split()
+)
+"""Words that begin a rule (apparmor.d(5)); file rules may also begin with their path."""
+
+QUALIFIERS: frozenset[bytes] = network.QUALIFIERS | {b"owner", b"other"}
+
+_FILE_MODE = re.compile(rb"[rwaxmlkdciupCPUIX]+\Z")
+_PATH = re.compile(rb"""(?:"?(?:/|@\{|\{[^{}]*\}/)|\*\*?/)""")
+_ASSIGNMENT = re.compile(rb"@\{\w+\}\s*\+?=|\$\w+\s*=")
+_FLAGS = re.compile(rb"(?:flags\s*=?\s*)?\(([^()]*)\)\Z")
+_NAME = re.compile(rb"[\"'\w/@^:.*\-][^=;]*\Z")
+_ATTACHMENT = re.compile(rb"\"?[/@{]|xattrs=|[\"']?\w[\w.-]*[\"']\Z")
+_FLAG_SEPARATOR = re.compile(rb"[\s,]+")
+_FLAG = re.compile(
+    rb"attach_disconnected\b|mediate_deleted|complain|enforce|unconfined|audit|kill|prompt|"
+    rb"chroot_relative|namespace_relative|chroot_attach|chroot_no_attach|default_allow|debug|"
+    rb"delegate_deleted|no_attach_disconnected|interruptible"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a profile."""
+
+    keyword: bytes
+    """The word that says its kind; ``file`` for a rule that begins with its path; ``action`` for a
+    template action that stands where rules stand."""
+    start: int
+    end: int
+    """Offset behind its comma (behind its last word, where it takes none)."""
+    words: tuple[bytes, ...]
+    """All its words, qualifiers first, without the comma."""
+    arms: tuple[Arm, ...]
+    """The choices that it depends on, outermost first."""
+    qualifier_block: bytes = b""
+    """The qualifiers of the block that it stands in (``audit { ... }``); AppArmor's parser carries
+    file rules alone out of such a block."""
+    network: NetworkRule | None = None
+    holes: bool = False
+
+    @property
+    def deny(self) -> bool:
+        """Whether ``deny`` stands before its keyword."""
+        return b"deny" in self._qualifiers()
+
+    @property
+    def bare(self) -> bool:
+        """An allow rule of its keyword alone: ``capability,``."""
+        return self.words[-1] == self.keyword and not self.deny and not self.holes
+
+    @property
+    def rest(self) -> tuple[bytes, ...]:
+        """Its words without the qualifiers."""
+        return self.words[len(self._qualifiers()) :]
+
+    def _qualifiers(self) -> tuple[bytes, ...]:
+        count = 0
+        for word in self.words:
+            if word not in QUALIFIERS and not word.startswith(b"priority="):
+                break
+            count += 1
+        return self.words[:count]
+
+
+@dataclass(slots=True)
+class Profile:
+    """A profile, child profile or hat; or a *fragment*, rules that stand in none."""
+
+    name: str
+    start: int
+    """Offset of its header, for a fragment that of its first rule."""
+    header: bool
+    """False for a fragment."""
+    flags: frozenset[bytes] = frozenset()
+    rules: list[Rule] = field(default_factory=list)
+    junk: int = 0
+    """Statements in it that are no rules."""
+    named: bool = True
+    """False where a template action or placeholder stands in place of the name."""
+    keyword: bool = False
+    """The header begins with ``profile`` or ``hat``, or carries flags."""
+    parent: Profile | None = None
+
+    @property
+    def network_rules(self) -> Iterator[tuple[Rule, NetworkRule]]:
+        """Its network rules, in order."""
+        for rule in self.rules:
+            if rule.network is not None:
+                yield rule, rule.network
+
+
+@dataclass(slots=True)
+class _Scope:
+    """A brace that is open. ``profile`` is where rules inside it belong."""
+
+    profile: Profile
+    qualifiers: bytes = b""
+    arm: Arm | None = None
+    """An AppArmor ``if`` or ``else`` block: the arm that it is."""
+    doubled: bool = False
+
+
+@dataclass(slots=True)
+class _Choice:
+    """A template choice that is open."""
+
+    arm: Arm
+    scopes: list[_Scope]
+    """The scopes that were open when it began: each of its arms begins with them."""
+
+
+def read(text: bytes) -> list[Profile]:
+    """The profiles and fragments in a text, in the order in which they begin."""
+    return _Reader(text).read()
+
+
+class _Reader:
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self.profiles: list[Profile] = []
+        self.fragment: Profile | None = None
+        self.scopes: list[_Scope] = []
+        self.choices: list[_Choice] = []
+        self.choice_count = 0
+        self.closed_if: Arm | None = None
+        self.pending: list[Token] = []
+        self.line: int = 0
+        """Index in ``pending`` of the first word of the current line."""
+
+    def read(self) -> list[Profile]:
+        for token in Lexer(self.text).tokens():
+            kind = token.kind
+            if kind is Kind.WORD:
+                self.word(token)
+            elif kind is Kind.COMMA:
+                self.statement(token.end)
+            elif kind is Kind.NEWLINE:
+                self.newline()
+            elif kind is Kind.OPEN:
+                self.open(token)
+            elif kind is Kind.CLOSE:
+                self.close()
+            else:
+                self.control(token)
+        self.newline()
+        self.drop()
+        return sorted(
+            (p for p in self.profiles if p.header or p.rules), key=lambda profile: profile.start
+        )
+
+    # -- words and statements
+
+    def word(self, token: Token) -> None:
+        if not self.pending:
+            self.line = 0
+        self.pending.append(token)
+
+    def newline(self) -> None:
+        pending = self.pending
+        if not pending:
+            return
+        line = pending[self.line :]
+        if line:
+            if self.line and _starts_rule(line) and not _only_qualifiers(pending[: self.line]):
+                # A line that begins as a rule does: what stood before it was none.
+                self.junk()
+                self.pending = pending = line
+                self.line = 0
+            if self.line == 0 and self.complete_without_comma(line):
+                self.pending = []
+                return
+        if len(pending) > 64:
+            self.drop()
+        self.line = len(self.pending)
+
+    def complete_without_comma(self, line: list[Token]) -> bool:
+        """Take a line that is whole though no comma ends it: an include, an assignment, a template
+        action that stands where rules stand."""
+        first = line[0].text
+        if first in (b"include", b"#include"):
+            self.add(b"include", line, line[-1].end)
+            return True
+        if _ASSIGNMENT.match(b"".join(token.text for token in line[:2])):
+            return True
+        if all(token.hole for token in line):
+            self.add(b"action", line, line[-1].end)
+            return True
+        return False
+
+    def statement(self, end: int) -> None:
+        pending = self.pending
+        if not pending:
+            return
+        line = pending[self.line :]
+        if self.line and line and _starts_rule(line) and not _only_qualifiers(pending[: self.line]):
+            self.junk()
+            pending = line
+        self.pending, self.line = [], 0
+        keyword = _keyword(pending)
+        if keyword is None:
+            self.junk()
+        else:
+            self.add(keyword, pending, end)
+
+    def add(self, keyword: bytes, tokens: list[Token], end: int) -> None:
+        profile, qualifiers = self.owner(tokens[0].start)
+        words = tuple(token.text for token in tokens)
+        holes = [token.hole for token in tokens]
+        rule = None
+        if keyword == b"network":
+            rule = network.parse_words(words, holes)
+            if rule is None:
+                profile.junk += 1
+                return
+        profile.rules.append(
+            Rule(
+                keyword=keyword,
+                start=tokens[0].start,
+                end=end,
+                words=words,
+                arms=self.arms(),
+                qualifier_block=qualifiers,
+                network=rule,
+                holes=any(holes),
+            )
+        )
+
+    def owner(self, start: int) -> tuple[Profile, bytes]:
+        if self.scopes:
+            scope = self.scopes[-1]
+            if scope.profile.start < 0:
+                scope.profile.start = start
+            return scope.profile, b" ".join(s.qualifiers for s in self.scopes if s.qualifiers)
+        if self.fragment is None:
+            self.fragment = Profile(name="", start=start, header=False)
+            self.profiles.append(self.fragment)
+        return self.fragment, b""
+
+    def arms(self) -> tuple[Arm, ...]:
+        blocks = tuple(scope.arm for scope in self.scopes if scope.arm is not None)
+        return tuple(choice.arm for choice in self.choices) + blocks
+
+    def junk(self) -> None:
+        if self.scopes:
+            self.scopes[-1].profile.junk += 1
+        elif self.fragment is not None:
+            self.fragment.junk += 1
+
+    def drop(self) -> None:
+        if self.pending:
+            self.junk()
+        self.pending, self.line = [], 0
+
+    # -- scopes
+
+    def open(self, token: Token) -> None:
+        pending = self.pending
+        header = pending[self.line :] or pending[-8:]
+        self.pending, self.line = [], 0
+        parent = self.scopes[-1].profile if self.scopes else None
+        self.scopes.append(self.scope(header, parent, token))
+
+    def scope(self, header: list[Token], parent: Profile | None, token: Token) -> _Scope:
+        words = [word.text for word in header]
+        inside = parent is not None and parent.header
+        if inside and parent is not None:
+            if words and all(word in QUALIFIERS for word in words):
+                return _Scope(parent, b" ".join(words), doubled=token.doubled)
+            if words and words[0] in (b"if", b"else"):
+                return _Scope(parent, arm=self.block_arm(words), doubled=token.doubled)
+        profile = _header(header, parent if inside else None)
+        if profile is None:
+            profile = Profile(name="", start=-1, header=False)
+        self.profiles.append(profile)
+        return _Scope(profile, doubled=token.doubled)
+
+    def block_arm(self, words: list[bytes]) -> Arm:
+        """The arm that an ``if``, ``else if`` or ``else`` block is."""
+        if words[0] == b"else" and self.closed_if is not None:
+            number, index, _ = self.closed_if
+            return number, index + 1, b" ".join(words)
+        self.choice_count += 1
+        return self.choice_count, 0, b" ".join(words)
+
+    def close(self) -> None:
+        self.drop()
+        if self.scopes:
+            self.closed_if = self.scopes.pop().arm
+        if not self.scopes:
+            self.fragment = None
+
+    # -- template choices
+
+    def control(self, token: Token) -> None:
+        action = control(token.text)
+        if action is Control.OPEN:
+            self.choice_count += 1
+            arm = (self.choice_count, 0, condition(token.text))
+            self.choices.append(_Choice(arm, list(self.scopes)))
+        elif action is Control.ARM and self.choices:
+            choice = self.choices[-1]
+            number, index, _ = choice.arm
+            choice.arm = (number, index + 1, condition(token.text))
+            self.scopes = list(choice.scopes)
+        elif action is Control.CLOSE and self.choices:
+            self.choices.pop()
+
+
+def _only_qualifiers(tokens: list[Token]) -> bool:
+    return all(
+        token.text in QUALIFIERS or token.text.startswith(b"priority=") or token.text == b"network"
+        for token in tokens
+    )
+
+
+def _starts_rule(tokens: list[Token]) -> bool:
+    """Whether a line begins as a rule does: qualifiers, then a keyword or a path's rule."""
+    for token in tokens:
+        if token.text in KEYWORDS:
+            return True
+        if token.text not in QUALIFIERS and not token.text.startswith(b"priority="):
+            return False
+    return False
+
+
+def _keyword(tokens: list[Token]) -> bytes | None:
+    """The kind of rule that these words make; None when they make none."""
+    index = 0
+    while index < len(tokens) and (
+        tokens[index].text in QUALIFIERS or tokens[index].text.startswith(b"priority=")
+    ):
+        index += 1
+    if index == len(tokens):
+        return None
+    first, rest = tokens[index], tokens[index + 1 :]
+    if first.text in KEYWORDS:
+        if first.text == b"set":
+            return b"rlimit" if rest and rest[0].text == b"rlimit" else None
+        return first.text.lstrip(b"#")
+    if _PATH.match(first.text) and rest:
+        # "/path rw,", "/path -> /target rw,", "/path Px -> name,"; the mode may come first
+        if any(word.text == b"->" for word in rest) or _FILE_MODE.match(rest[-1].text):
+            return b"file"
+        return b"file" if any(word.hole for word in rest) else None
+    if _FILE_MODE.match(first.text) and rest and _PATH.match(rest[0].text):
+        return b"file"
+    if first.hole:
+        if any(word.text == b"network" for word in rest) or first.text.endswith(b"network"):
+            return b"network"
+        return b"action"
+    return None
+
+
+def _header(tokens: list[Token], parent: Profile | None) -> Profile | None:
+    """The profile that these words before a brace begin; None when they begin none."""
+    for index, token in enumerate(tokens):
+        if token.text in (b"profile", b"hat"):
+            tokens = tokens[index:]
+            break
+    if not tokens or len(tokens) > 12:
+        return None
+    flags: set[bytes] = set()
+    names = list(tokens)
+    for index, token in enumerate(tokens):
+        match = _FLAGS.match(token.text)
+        if match is None or (index == 0 and len(tokens) == 1):
+            continue
+        found = {part for part in _FLAG_SEPARATOR.split(match[1]) if part}
+        if token.text.startswith(b"(") and not any(_FLAG.match(part) for part in found):
+            continue
+        flags |= found
+        names = tokens[:index]
+        if names and names[-1].text in (b"flags", b"flags=", b"="):
+            names = [word for word in names if word.text not in (b"flags", b"flags=", b"=")]
+        break
+    else:
+        names = [word for word in tokens if not word.text.startswith(b"flags")]
+        if len(names) != len(tokens):
+            flags.add(b"")  # flags=${FLAGS}: there are some, not known which
+    first = tokens[0]
+    keyword = first.text in (b"profile", b"hat")
+    if keyword:
+        names = names[1:]
+    if not names or not (names[0].hole or _NAME.match(names[0].text)):
+        return None
+    if any(not (word.hole or _ATTACHMENT.match(word.text)) for word in names[1:]):
+        return None
+    if not keyword:
+        if first.text.startswith(b"^"):
+            if len(names) != 1 or len(first.text) < 2:
+                return None
+        elif first.hole:
+            if not flags:
+                return None
+        elif not _PATH.match(first.text):
+            return None
+    name = names[0]
+    return Profile(
+        name=name.text.strip(b"\"'").decode("utf-8", "replace"),
+        start=first.start,
+        header=True,
+        flags=frozenset(flags),
+        named=not name.hole,
+        keyword=keyword or bool(flags),
+        parent=parent,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Literal
@@ -23,21 +23,43 @@ __all__ = ["MAX_BYTES", "SEARCH", "Edit", "Finding", "Profiles", "Result", "Stat
 MAX_BYTES = 8 * 1024 * 1024
 """Files larger than this are reported, not read."""
 
-SEARCH = (
-    rb"\bnetwork(?=[ \t\r]*(?:,(?:\W|$)|$|\\)"
-    rb"|[ \t]+(?:alg|vsock|seqpacket|inet6?|unix|netlink|packet|stream|dgram|raw|tcp|udp|icmp)\b"
-    rb"[a-z \t]*,|[ \t]+[({$%@<][^,\n]*,)"
-    rb"|mediate_deleted"
-    rb"|n\x00e\x00t\x00w\x00o\x00r\x00k\x00?,"
+_KEYWORD = (
+    rb"(?:network|capability|file|u?mount|deny|audit|allow|signal|ptrace|unix|dbus|#?include|"
+    rb"priority|pivot_root|set|all|abi|userns|mqueue)\b"
 )
-"""Matches a line of every file that matters, in PCRE and in Python's ``re`` (with MULTILINE).
+_FAMILY = rb"(?:alg|vsock|seqpacket|inet6?|unix|netlink|packet|stream|dgram|raw|rdm|tcp|udp|icmp)\b"
+_QUALIFIERS = rb"(?:(?:audit|allow|deny|prompt|quiet|priority=\S+)[ \t]+)*"
+_RULE_END = (
+    rb",[ \t\r]*(?:$|[\"'`\\#{}<;+.)]|" + _KEYWORD + rb")"
+    rb"|[ \t]+(?:" + _FAMILY + rb"[a-z \t]*|[({$%@<][^,\n]*),"
+)
+SEARCH: tuple[bytes, ...] = (
+    rb"(?<![\w.(\[:&*/-])network(?:" + _RULE_END + rb")"
+    rb"|mediate_deleted|n\x00e\x00t\x00w\x00o\x00r\x00k\x00?,",
+    rb"^[ \t\"'`>*#/|+-]*" + _QUALIFIERS + rb"network[ \t\r]*$",
+)
+"""A file that matters has a line that matches one of these, in PCRE as in Python's ``re``.
 
-The first part is a network rule, the last one the same in UTF-16."""
+A network rule on one line, or the flags of moby-style profiles, or UTF-16; a network rule broken
+after its keyword. They begin with letters, or are anchored, because that makes them fast."""
 
 Profiles = Literal["moby", "all"]
 """Which affected profiles are edited: moby-style ones, or every one."""
 
-_SEARCH = re.compile(SEARCH, re.MULTILINE)
+_RULE = re.compile(
+    rb"network(?<![\w.(\[:&*/-]network)(?:" + _RULE_END + rb"|[ \t\r]*$)", re.MULTILINE
+)
+_RULE_AFTER_ESCAPE = re.compile(rb"\\[nt]network(?:" + _RULE_END + rb")", re.MULTILINE)
+_BEFORE_RULE = re.compile(
+    rb"(?:\A(?:\W|\\[nrt])*|[\"'`{}>)%;+|\\=][ \t]*|\\[nt][ \t]*|\b" + _KEYWORD + rb"[^,]*,[ \t]*)"
+    rb"" + _QUALIFIERS + rb"\Z"
+)
+_NEAR_RULE = re.compile(
+    rb"(?:capability|umount|ptrace|pivot_root|signal|file|mount|unix|all)\b[^\n,]{0,80},(?!\w)"
+    rb"|deny[ \t]+[@/\"mnpcs]|include[ \t]|flags=|attach_disconnected"
+    rb"|(?:profile|hat)[ \t]+[^\n{]{1,120}\{|/\S*[ \t]+[rwmixklaUPCup]+,"
+)
+_NEAR, _SMALL = 2000, 4096
 _BLANK = re.compile(rb"(?:[ \t]|\\t)*\Z")
 _REST = re.compile(rb"[ \t]*(?:#.*)?\Z", re.DOTALL)
 _INDENTATION = re.compile(rb"(?:[ \t]|\\t)*")
@@ -118,16 +140,38 @@ def patch(
         )
     if content.startswith(_UTF16):
         text = content.decode("utf-16", "replace").encode("utf-8", "replace")
-        if _SEARCH.search(text) and any(f.moby_style for f in _find(name, text, chosen)):
+        if _matters(text) and any(f.moby_style for f in _find(name, text, chosen)):
             return _whole_file(name, content, chosen, "UTF-16 text: convert it to UTF-8 first")
         return Result(str(path), content, (), ())
-    if b"\0" in content or not _SEARCH.search(content):
+    if b"\0" in content or not _matters(content):
         return Result(str(path), content, (), ())
     findings = _find(name, content, chosen, profiles=profiles, docs=docs, comment=comment)
     edits = tuple(
         sorted((f.edit for f in findings if f.edit is not None), key=lambda edit: edit.offset)
     )
     return Result(str(path), _apply(content, edits), tuple(findings), edits)
+
+
+def _candidates(content: bytes) -> Iterator[int]:
+    """Offsets at which a network rule may stand, told by its line and by what is near it."""
+    for pattern in (_RULE, _RULE_AFTER_ESCAPE):
+        for match in pattern.finditer(content):
+            start = match.start()
+            line = max(content.rfind(b"\n", max(0, start - 300), start) + 1, start - 300, 0)
+            if _BEFORE_RULE.search(content[line:start]) is None:
+                continue
+            if len(content) <= _SMALL or (
+                _NEAR_RULE.search(content, match.end(), match.end() + _NEAR)
+                or _NEAR_RULE.search(content, max(0, start - _NEAR), start)
+            ):
+                yield start
+
+
+def _matters(content: bytes) -> bool:
+    """Whether there is anything to read in a file: cheap, and wrong in one direction only."""
+    if b"network" not in content:
+        return b"mediate_deleted" in content
+    return next(_candidates(content), -1) >= 0 or b"mediate_deleted" in content
 
 
 def _whole_file(
@@ -223,7 +267,7 @@ def _find(
     found = _Search(content, migrations, profiles, docs, comment)
     found.take(texts)
     spans = sorted(text.span() for text in texts)
-    if any(not _within(spans, match.start()) for match in _SEARCH.finditer(content)):
+    if any(not _within(spans, offset) for offset in _candidates(content)):
         rest = [_Text(e) for e in hosts.fallback(path, content) if e.lines]
         found.take(rest, outside=spans)
     return sorted(found.findings, key=lambda finding: finding.line)

@@ -1,0 +1,252 @@
+"""What hosts share: which text matters, names of templates, escapes, lists of strings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from patcher.hosts.embedding import Embedding, Line, line_ending, verbatim
+
+MATTERS = re.compile(rb"(?:\b|\\[nrt])network\b|mediate_deleted")
+"""What a stretch must hold for a finding to come of it. ``\\nnetwork`` is the letter of an escape
+before the word, so no word boundary stands there."""
+
+BOM = b"\xef\xbb\xbf"
+
+_LONGEST_ESCAPED_LINE = 1 << 16
+_TEMPLATE_SUFFIXES = frozenset(
+    (
+        ".tmpl", ".tpl", ".gotmpl", ".gotpl", ".tmplt", ".template", ".tftpl", ".j2", ".jinja",
+        ".jinja2", ".erb", ".epp", ".ejs", ".hbs", ".mustache", ".mako", ".in", ".cmake", ".dist",
+        ".example", ".sample", ".bak", ".orig", ".liquid", ".ctmpl", ".hcltpl", ".gomplate",
+    )
+)  # fmt: skip
+
+
+def matters(content: bytes, start: int, end: int) -> bool:
+    """Whether a finding may come of this stretch of the file."""
+    return MATTERS.search(content, start, end) is not None
+
+
+def text_start(content: bytes) -> int:
+    """Where the text of a file begins: behind its byte order mark, if it has one."""
+    return len(BOM) if content.startswith(BOM) else 0
+
+
+def is_template(path: PurePosixPath) -> bool:
+    """Whether the name says that a template engine makes another file of this one."""
+    return path.suffix.lower() in _TEMPLATE_SUFFIXES
+
+
+def rendered(path: PurePosixPath) -> PurePosixPath:
+    """The name of what a template is rendered to: ``cm.yaml`` for ``cm.yaml.j2``."""
+    while path.suffix.lower() in _TEMPLATE_SUFFIXES and path.stem:
+        path = path.with_name(path.stem)
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Escapes:
+    """How a kind of string literal writes the bytes that it cannot hold as they are."""
+
+    token: re.Pattern[bytes]
+    """Matches whatever does not stand for itself, line breaks included; from any position in
+    linear time."""
+    decode: Callable[[bytes], bytes]
+    """What a token stands for; ends in a line feed where the token ends a line of the text."""
+    newline: bytes
+    """How a line break is written where the text holds none that shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One line of a string literal's value, and where it stands."""
+
+    text: bytes
+    start: int
+    end: int
+    """File offset behind the last byte of ``text``."""
+    stop: int
+    """File offset behind the line break; ``end`` where the string ends without one."""
+    offsets: tuple[int, ...] | None
+
+
+def decoded(content: bytes, start: int, end: int, escapes: Escapes) -> Iterator[Decoded]:
+    """The lines of a string literal whose inside is ``content[start:end]``."""
+    pieces: list[tuple[int, int, bytes]] = []  # (begin, end, value) of the tokens of this line
+    begin = start
+    for token in escapes.token.finditer(content, start, end):
+        value = escapes.decode(token[0])
+        if not value.endswith(b"\n"):
+            pieces.append((token.start(), token.end(), value))
+            continue
+        yield _decoded(content, begin, token.start(), token.end(), pieces)
+        begin = token.end()
+        pieces = []
+        for _ in range(len(value) - 1):
+            yield Decoded(b"", begin, begin, begin, None)
+    if begin < end:
+        yield _decoded(content, begin, end, end, pieces)
+
+
+def _decoded(
+    content: bytes, begin: int, end: int, stop: int, pieces: list[tuple[int, int, bytes]]
+) -> Decoded:
+    # An offset for each byte of a line of megabytes would take a hundred times its size, and no
+    # rule is that long.
+    if not pieces or end - begin > _LONGEST_ESCAPED_LINE:
+        return Decoded(content[begin:end], begin, end, stop, None)
+    text = bytearray()
+    offsets: list[int] = []
+    position = begin
+    for piece_start, piece_end, value in pieces:
+        text += content[position:piece_start]
+        offsets += range(position, piece_start)
+        text += value
+        offsets += [piece_start] * len(value)
+        position = piece_end
+    text += content[position:end]
+    offsets += range(position, end + 1)
+    return Decoded(bytes(text), offsets[0], end, stop, tuple(offsets))
+
+
+def string_lines(content: bytes, start: int, end: int, escapes: Escapes) -> Iterator[Line]:
+    """The lines of one string with escaped line breaks: a new line is written as one more of
+    them, with the line break that the line above it has."""
+    newline = escapes.newline
+    for piece in decoded(content, start, end, escapes):
+        if piece.stop > piece.end:
+            newline = content[piece.end : piece.stop]
+            before, after = b"", newline
+        else:
+            before, after = newline, b""
+        yield Line(piece.text, piece.start, piece.stop, before, after, piece.offsets)
+
+
+_SIMPLE = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v",
+           b"a": b"\a", b"e": b"\x1b", b"0": b"\0"}  # fmt: skip
+
+
+def character(digits: bytes) -> bytes:
+    """The UTF-8 bytes of a code point in hexadecimal digits."""
+    code = int(digits, 16)
+    return chr(code).encode("utf-8", "surrogatepass") if code < 0x110000 else b"?"
+
+
+def _decode_c(token: bytes) -> bytes:
+    if token[:1] != b"\\":
+        return b"\n"  # a line break that a string over several lines holds as it is
+    kind = token[1:2]
+    if token.endswith(b"\\n") and kind in b"nr":
+        return b"\n"
+    if kind in b"\r\n":
+        return b""  # a continuation line
+    if kind in b"xuU" and len(token) > 2:
+        if len(token) == 12:  # a surrogate pair, as JSON writes it
+            pair = bytes.fromhex((token[2:6] + token[8:12]).decode("ascii"))
+            return pair.decode("utf-16-be").encode()
+        return character(token[2:])
+    return _SIMPLE.get(kind, kind if kind in b"\"'\\/`$&" else token)
+
+
+C = Escapes(
+    re.compile(
+        rb"(?:\\r)?\\n|\r?\n|\r"
+        rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+        rb"|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\x[0-9a-fA-F]{2}|\\\r?\n|\\[^\r\n]"
+    ),
+    _decode_c,
+    b"\\n",
+)
+"""The escapes that C, JSON, HCL, shells' ``printf`` and most other languages share. An escape that
+is none of them stays as it is."""
+
+
+def quote_c(text: bytes) -> bytes:
+    """Policy text inside a double-quoted string of C's kind, JSON's among them."""
+    return text.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\t", b"\\t")
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One string literal of a list of strings: the offsets of its inside."""
+
+    start: int
+    end: int
+    opening: bytes
+    closing: bytes
+    glue: bytes
+    """What stands between the literal before this one, or the list's bracket, and this one."""
+
+
+def element_lines(
+    content: bytes, elements: Iterable[Element], escapes: Escapes | None
+) -> Iterator[Line]:
+    """The lines of a list of strings, a rule an element: a new line is one more element, written
+    right behind the closing quote of the one above it with that one's glue, so that the last
+    element needs no special treatment."""
+    for element in elements:
+        pieces = (
+            list(decoded(content, element.start, element.end, escapes))
+            if escapes
+            else [Decoded(content[element.start : element.end], element.start, element.end,
+                          element.end, None)]
+        )  # fmt: skip
+        for piece in pieces[:-1]:
+            newline = content[piece.end : piece.stop]
+            yield Line(piece.text, piece.start, piece.stop, b"", newline, piece.offsets)
+        if not pieces:
+            continue
+        last = pieces[-1]
+        closing = content[last.end : last.stop] + element.closing
+        yield Line(
+            text=last.text,
+            start=last.start,
+            insert_at=element.end + len(element.closing),
+            before=element.glue + element.opening,
+            after=closing,
+            offsets=last.offsets,
+        )
+
+
+def quoted_line(
+    content: bytes,
+    physical: tuple[int, int, int],
+    inside: tuple[int, int],
+    escapes: Escapes | None,
+) -> Iterator[Line]:
+    """The policy in the one string literal of a physical line that is code of its own: a new line
+    repeats the whole physical line around the literal's text."""
+    begin, text_end, stop = physical
+    start, end = inside
+    pieces = (
+        list(decoded(content, start, end, escapes))
+        if escapes
+        else [Decoded(content[start:end], start, end, end, None)]
+    )
+    for piece in pieces[:-1]:
+        yield Line(piece.text, piece.start, piece.stop, b"", content[piece.end : piece.stop],
+                   piece.offsets)  # fmt: skip
+    if not pieces:
+        return
+    last = pieces[-1]
+    before, after = content[begin:start], content[last.end : stop]
+    if stop == text_end:
+        before = line_ending(content, begin) + before
+    yield Line(last.text, last.start, stop, before, after, last.offsets)
+
+
+def embedding(
+    host: str,
+    lines: Iterable[Line],
+    escape: Callable[[bytes], bytes] = verbatim,
+    *,
+    documentation: bool = False,
+    comments: bool = True,
+) -> Iterator[Embedding]:
+    """One embedding of these lines, or none where there is no line."""
+    found = tuple(lines)
+    if found:
+        yield Embedding(host, found, escape=escape, documentation=documentation, comments=comments)

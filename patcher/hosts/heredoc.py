@@ -1,0 +1,200 @@
+"""Here documents: shell, Dockerfile, HCL (Terraform), Perl, Ruby and PHP.
+
+What stands outside of them (strings over several lines, an ``echo`` for each line) is read line by
+line, as the general line host does.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from patcher.hosts.dressing import C, Escapes, matters, rendered, string_lines, text_start
+from patcher.hosts.embedding import Embedding, region
+from patcher.hosts.lines import dressed
+
+_BY_SUFFIX = {
+    ".sh": "shell", ".bash": "shell", ".zsh": "shell", ".ksh": "shell", ".ash": "shell",
+    ".dash": "shell", ".bats": "shell", ".mk": "shell", ".make": "shell", ".spec": "shell",
+    ".ebuild": "shell", ".install": "shell", ".envrc": "shell", ".postinst": "shell",
+    ".preinst": "shell", ".postrm": "shell", ".prerm": "shell", ".run": "shell", ".fish": "shell",
+    ".dockerfile": "dockerfile", ".containerfile": "dockerfile",
+    ".tf": "hcl", ".hcl": "hcl", ".tofu": "hcl", ".nomad": "hcl", ".tfvars": "hcl",
+    ".pl": "perl", ".pm": "perl", ".t": "perl", ".cgi": "perl",
+    ".rb": "ruby", ".rake": "ruby", ".gemspec": "ruby", ".ru": "ruby", ".cr": "ruby",
+    ".php": "php", ".phtml": "php", ".php7": "php", ".inc": "php",
+}  # fmt: skip
+_BY_NAME = {
+    "makefile": "shell", "gnumakefile": "shell", "pkgbuild": "shell", "apkbuild": "shell",
+    "postinst": "shell", "preinst": "shell", "postrm": "shell", "prerm": "shell", "rules": "shell",
+    ".bashrc": "shell", ".profile": "shell", ".envrc": "shell", "configure": "shell",
+    "dockerfile": "dockerfile", "containerfile": "dockerfile",
+    "vagrantfile": "ruby", "rakefile": "ruby", "gemfile": "ruby", "berksfile": "ruby",
+    "podfile": "ruby", "brewfile": "ruby",
+}  # fmt: skip
+_BY_INTERPRETER = re.compile(
+    rb"#![^\r\n]*?\b(?:(perl)|(ruby)|(php)|(?:ba|z|k|da|a|mk)?sh\b|bats\b)"
+)
+
+_MARKER = re.compile(
+    rb"(?<!<)<<(?!<)([-~]?)[ \t]*+(?:(['\"])([^'\"\r\n]{1,64}+)\2|(\\?)([A-Za-z_]\w{0,63}+))"
+)
+_PHP_MARKER = re.compile(rb"<<<()[ \t]*+(?:(['\"])([^'\"\r\n]{1,64}+)\2|(\\?)([A-Za-z_]\w{0,63}+))")
+_LINE = re.compile(rb"[^\r\n]++")
+_CONTINUATION_LINES = 16
+_LONGEST_END = 128
+
+
+def _decode_shell(token: bytes) -> bytes:
+    if token[:1] != b"\\":
+        return b"\n"
+    return b"" if token[1:2] in b"\r\n" else token[1:]
+
+
+def _decode_code(token: bytes) -> bytes:
+    return token[1:] if token in (b"\\@", b"\\#", b"\\$", b"\\{") else C.decode(token)
+
+
+def _decode_hcl(token: bytes) -> bytes:
+    return token[1:] if token[:1] in b"$%" else b"\n"
+
+
+_SHELL = Escapes(re.compile(rb"\r\n|\n|\r|\\[$`\\]"), _decode_shell, b"\n")
+_CODE = Escapes(re.compile(C.token.pattern.replace(rb"(?:\\r)?\\n|", b"")), _decode_code, b"\n")
+_HCL = Escapes(re.compile(rb"\r\n|\n|\r|\$\$\{|%%\{"), _decode_hcl, b"\n")
+
+
+def claims(path: PurePosixPath, content: bytes) -> bool:
+    """By name, behind template suffixes too, or by the interpreter that the first line names."""
+    return _host(path, content) is not None
+
+
+def _host(path: PurePosixPath, content: bytes) -> str | None:
+    for name in (path, rendered(path)):
+        if (host := _BY_SUFFIX.get(name.suffix.lower())) is not None:
+            return host
+        stem = name.name.lower()
+        if (host := _BY_NAME.get(stem)) is not None:
+            return host
+        if stem.startswith(("dockerfile.", "containerfile.", "makefile.")):
+            return _BY_NAME[stem.partition(".")[0]]
+    interpreter = _BY_INTERPRETER.match(content, text_start(content), 256)
+    if interpreter is None:
+        return None
+    perl, ruby, php = interpreter.groups()
+    return "perl" if perl else "ruby" if ruby else "php" if php else "shell"
+
+
+def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
+    """Each here document that matters, and what stands between them."""
+    host = _host(path, content) or "shell"
+    gap = text_start(content)
+    for document in _documents(content, host):
+        if matters(content, document.start, document.end):
+            yield from dressed(content, gap, document.start, host)
+            yield _embedding(content, document, host)
+            gap = document.end
+    yield from dressed(content, gap, len(content), host)
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    start: int
+    end: int
+    literal: bool
+    """Whether nothing is expanded in it."""
+
+
+def _embedding(content: bytes, document: _Document, host: str) -> Embedding:
+    start, end = document.start, document.end
+    if document.literal and host != "hcl":
+        return Embedding(host, region(content, start, end))
+    escapes = {"shell": _SHELL, "dockerfile": _SHELL, "hcl": _HCL}.get(host, _CODE)
+    escape = _escape_hcl if host == "hcl" else _escape
+    return Embedding(host, tuple(string_lines(content, start, end, escapes)), escape=escape)
+
+
+def _escape(text: bytes) -> bytes:
+    return text.replace(b"\\", b"\\\\").replace(b"$", b"\\$").replace(b"`", b"\\`")
+
+
+def _escape_hcl(text: bytes) -> bytes:
+    return text.replace(b"${", b"$${").replace(b"%{", b"%%{")
+
+
+def _documents(content: bytes, host: str) -> Iterator[_Document]:
+    """The here documents that end, outermost ones only. A mark without its end is none: shift
+    operators, and prose, look the same."""
+    pattern = _PHP_MARKER if host == "php" else _MARKER
+    words = {marker[3] or marker[5] for marker in pattern.finditer(content)}
+    if not words:
+        return
+    ends = _ends(content, words, host)
+    opened = (0, 0)  # from the first mark of a line to where its here documents begin
+    behind = 0  # the last here document: where the next one of the same line begins
+    resume = 0  # where code goes on
+    for marker in pattern.finditer(content):
+        if not opened[0] <= marker.start() < opened[1]:
+            if marker.start() < resume:
+                continue
+            behind = _behind_command(content, marker.end())
+            opened = (marker.start(), behind)
+        word, dash, quote = marker[3] or marker[5], marker[1], marker[2]
+        found = ends.get((word, _mode(host, dash)), [])
+        index = bisect_left(found, behind)
+        if index == len(found):
+            continue
+        end = found[index]
+        quoted = bool(quote or marker[4]) if host in ("shell", "dockerfile") else quote == b"'"
+        yield _Document(behind, end, quoted)
+        resume = behind = _next_line(content, end)
+
+
+def _mode(host: str, dash: bytes) -> str:
+    """How the line that ends a here document may differ from the word alone."""
+    if host in ("hcl", "php"):
+        return host
+    if host in ("shell", "dockerfile"):
+        return "tabs" if dash == b"-" else ""
+    return "blanks" if dash else ""
+
+
+def _ends(content: bytes, words: set[bytes], host: str) -> dict[tuple[bytes, str], list[int]]:
+    """Where the lines begin that may end a here document, by word and mode, in order."""
+    found: dict[tuple[bytes, str], list[int]] = {}
+    modes = dict.fromkeys(_mode(host, dash) for dash in (b"", b"-", b"~"))
+    for line in _LINE.finditer(content):
+        text = line[0]
+        if len(text) > _LONGEST_END:
+            continue
+        for mode in modes:
+            word = text
+            if mode == "tabs":
+                word = text.lstrip(b"\t")
+            elif mode:
+                word = text.strip(b" \t")
+            if mode == "php":
+                word = word.rstrip(b";,) \t")
+            if word in words:
+                found.setdefault((word, mode), []).append(line.start())
+    return found
+
+
+def _behind_command(content: bytes, position: int) -> int:
+    """The line below the command that goes on at ``position``."""
+    for _ in range(_CONTINUATION_LINES):
+        end = content.find(b"\n", position)
+        if end < 0:
+            return len(content)
+        position = end + 1
+        if not content[max(end - 2, 0) : end].rstrip(b"\r").endswith(b"\\"):
+            break
+    return position
+
+
+def _next_line(content: bytes, position: int) -> int:
+    end = content.find(b"\n", position)
+    return len(content) if end < 0 else end + 1

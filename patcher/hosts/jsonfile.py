@@ -1,0 +1,88 @@
+"""JSON: policy in one string with ``\\n`` escapes, or in an array with a string for each line.
+
+A scanner for strings rather than the json module: it gives offsets, reads what is not quite JSON
+(comments, trailing commas, one document a line, a template's actions between the values) and takes
+linear time. A JSON string ends on its line (RFC 8259, section 7), so a stray quote spoils one line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from patcher.hosts.dressing import (
+    C,
+    Element,
+    element_lines,
+    matters,
+    quote_c,
+    rendered,
+    string_lines,
+    text_start,
+)
+from patcher.hosts.embedding import Embedding
+
+HOST = "json"
+
+_SUFFIXES = frozenset(
+    (
+        ".json", ".jsonc", ".json5", ".jsonl", ".ndjson", ".geojson", ".ipynb", ".ign", ".har",
+        ".webmanifest", ".tfstate", ".avsc", ".jsonld", ".sarif", ".hcl.json",
+    )
+)  # fmt: skip
+
+_STRING = re.compile(rb'"((?:[^"\\\r\n]++|\\[^\r\n])*+)("?)')
+_COMMA = re.compile(rb"[ \t\r\n]*+,[ \t\r\n]*+")
+
+
+def claims(path: PurePosixPath, content: bytes) -> bool:
+    """JSON by its name, behind template suffixes too."""
+    return path.suffix.lower() in _SUFFIXES or rendered(path).suffix.lower() in _SUFFIXES
+
+
+def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
+    """Each string that matters; where it is an element of an array, the array's strings as one."""
+    start = text_start(content)
+    run = after = start  # offsets: the first of the strings that only commas part; behind the last
+    run_matters = False
+    for string in _STRING.finditer(content, start):
+        if not string[2]:
+            continue
+        comma = _COMMA.match(content, after, string.start())
+        if comma is None or comma.end() != string.start():
+            if run_matters:
+                yield from _hand_over(content, run, after)
+            run, run_matters = string.start(), False
+        run_matters = run_matters or matters(content, *string.span(1))
+        after = string.end()
+    if run_matters:
+        yield from _hand_over(content, run, after)
+
+
+def _hand_over(content: bytes, start: int, end: int) -> Iterator[Embedding]:
+    """The strings from ``start`` to ``end``, with only commas between them: an array's, or the
+    value of one key and the next key."""
+    strings = [string.span(1) for string in _STRING.finditer(content, start, end)]
+    before = content[max(start - 256, 0) : start].rstrip(b" \t\r\n")
+    if before.endswith(b":") or (len(strings) == 1 and not before.endswith(b"[")):
+        for string in strings:
+            if matters(content, *string):
+                lines = tuple(string_lines(content, *string, C))
+                yield Embedding(HOST, lines, escape=quote_c)
+        return
+    yield Embedding(
+        HOST, tuple(element_lines(content, _elements(content, strings), C)), escape=quote_c
+    )
+
+
+def _elements(content: bytes, strings: list[tuple[int, int]]) -> Iterator[Element]:
+    for number, (start, end) in enumerate(strings):
+        if number:
+            glue = content[strings[number - 1][1] + 1 : start - 1]
+        elif len(strings) > 1:
+            glue = content[end + 1 : strings[1][0] - 1]
+        else:
+            margin = content[max(start - 257, 0) : start - 1]
+            glue = b"," + margin[len(margin.rstrip(b" \t\r\n")) :]
+        yield Element(start, end, b'"', b'"', glue)

@@ -1,0 +1,217 @@
+"""Documentation: Markdown, reStructuredText, AsciiDoc, HTML and manual pages that quote a profile.
+
+Everything here is documentation: reported, and edited only on request. Code blocks are read one by
+one, each as the general line host would; the prose between them too, so that no profile in an odd
+place is taken for anything else than documentation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from patcher.hosts.dressing import Escapes, decoded, matters, rendered, text_start
+from patcher.hosts.embedding import Embedding, Line, line_ending, physical_lines, prefixed
+from patcher.hosts.lines import dressed
+
+_BY_SUFFIX = {
+    ".md": "markdown", ".markdown": "markdown", ".mdx": "markdown", ".mkd": "markdown",
+    ".mdown": "markdown", ".rmd": "markdown", ".qmd": "markdown", ".mdwn": "markdown",
+    ".rst": "rst", ".rest": "rst", ".pod": "pod",
+    ".adoc": "asciidoc", ".asciidoc": "asciidoc", ".asc": "asciidoc",
+    ".html": "html", ".htm": "html", ".xhtml": "html", ".sgml": "html", ".dbk": "html",
+    ".org": "org", ".textile": "textile", ".wiki": "wiki", ".mediawiki": "wiki",
+    ".tex": "tex", ".texi": "tex", ".man": "man", ".mdoc": "man",
+}  # fmt: skip
+_READ_BY_PEOPLE = frozenset(("readme", "changelog", "changes", "news", "history", "install"))
+_MANUAL = re.compile(r"\.[1-9][a-z]{0,2}")
+_MANUAL_REQUEST = re.compile(rb"^[.'][ \t]*(?:TH|SH|Dd|Sh)[ \t]", re.MULTILINE)
+_LOOKED_AT = 4096
+
+_FENCE = re.compile(
+    rb"^([ \t>]*+)(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)*+(`{3,}+|~{3,}+)(?![^\r\n]*`)", re.MULTILINE
+)
+_QUOTE = re.compile(rb"[ \t]{0,3}>[ ]?")
+_DELIMITER = re.compile(rb"^(-{4,}+|\.{4,}+|\+{4,}+|`{3,}+|--)[ \t]*+\r?$", re.MULTILINE)
+_INDENTED = {"markdown": re.compile(rb"[ ]{4}|[ ]{0,3}\t"), "": re.compile(rb"[ \t]")}
+
+
+def claims(path: PurePosixPath, content: bytes) -> bool:
+    """Documentation by its name; a manual page by its section and its first requests too."""
+    return _host(path, content) is not None
+
+
+def _host(path: PurePosixPath, content: bytes) -> str | None:
+    for name in (path, rendered(path)):
+        suffix = name.suffix.lower()
+        if suffix in _BY_SUFFIX:
+            return _BY_SUFFIX[suffix]
+        if suffix in ("", ".txt") and name.stem.lower() in _READ_BY_PEOPLE:
+            return "markdown"
+        if _MANUAL.fullmatch(suffix) and _MANUAL_REQUEST.search(content, 0, _LOOKED_AT):
+            return "man"
+    return None
+
+
+def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
+    """The code blocks that matter, and the stretches of prose between them."""
+    host = _host(path, content) or "markdown"
+    start, end = text_start(content), len(content)
+    if host == "man":
+        yield from _manual(content, start, end)
+    elif host == "markdown":
+        yield from _fenced(content, start, end, host)
+    elif host == "asciidoc":
+        yield from _delimited(content, start, end, host)
+    else:
+        yield from _prose(content, start, end, host)
+
+
+def _fenced(content: bytes, start: int, end: int, host: str) -> Iterator[Embedding]:
+    """Fenced code blocks (CommonMark 0.31, 4.5), in block quotes and list items too."""
+    gap = position = start
+    while (fence := _FENCE.search(content, position, end)) is not None:
+        body = _next_line(content, fence.end(), end)
+        quoted = b">" in fence[1]
+        mark = re.escape(fence[2][:1]) + b"{%d,}+" % len(fence[2])
+        outside = rb"|(?![ \t]*+>)" if quoted else b""
+        close = re.compile(
+            rb"^(?:[ \t>]*+" + mark + rb"[ \t]*+\r?$" + outside + b")", re.MULTILINE
+        ).search(content, body, end)
+        stop = end if close is None else close.start()
+        yield from _prose(content, gap, fence.start(), host)
+        if quoted:
+            yield from _quoted(content, body, stop, host)
+        else:
+            yield from dressed(content, body, stop, host, documentation=True)
+        gap = position = end if close is None else max(_next_line(content, close.end(), end), body)
+    yield from _prose(content, gap, end, host)
+
+
+def _delimited(content: bytes, start: int, end: int, host: str) -> Iterator[Embedding]:
+    """Listing and literal blocks of AsciiDoc, each between two lines that are the same."""
+    delimiters = [(mark.start(), mark[1]) for mark in _DELIMITER.finditer(content, start, end)]
+    closing: dict[bytes, int] = {}
+    partner = [-1] * len(delimiters)
+    for number in range(len(delimiters) - 1, -1, -1):
+        mark = delimiters[number][1]
+        partner[number] = closing.get(mark, -1)
+        closing[mark] = number
+    gap = start
+    number = 0
+    while number < len(delimiters):
+        close = partner[number]
+        if close >= 0:
+            opening = delimiters[number][0]
+            body, stop = _next_line(content, opening, end), delimiters[close][0]
+            yield from _prose(content, gap, opening, host)
+            yield from dressed(content, body, stop, host, documentation=True)
+            gap = _next_line(content, stop, end)
+            number = close
+        number += 1
+    yield from _prose(content, gap, end, host)
+
+
+def _prose(content: bytes, start: int, end: int, host: str) -> Iterator[Embedding]:
+    """What stands in no fence: indented blocks and quotations, and the text between them."""
+    if not matters(content, start, end):
+        return
+    indented = _INDENTED.get(host, _INDENTED[""])
+    kind, begin, blank = "", start, True  # of the stretch being read; the line before was blank
+    for line_start, text_end, _ in physical_lines(content, start, end):
+        if not content[line_start:text_end].strip():
+            blank = True
+            continue
+        if host != "html" and indented.match(content, line_start, text_end):
+            now = "code" if blank or kind == "code" else kind
+        elif host == "markdown" and _QUOTE.match(content, line_start, text_end):
+            now = "quotation"
+        else:
+            now = "text"
+        if now != kind:
+            yield from _stretch(content, begin, line_start, kind, host)
+            kind, begin = now, line_start
+        blank = False
+    yield from _stretch(content, begin, end, kind, host)
+
+
+def _stretch(content: bytes, start: int, end: int, kind: str, host: str) -> Iterator[Embedding]:
+    if kind == "quotation":
+        yield from _quoted(content, start, end, host)
+    elif kind:
+        yield from dressed(content, start, end, host, documentation=True)
+
+
+def _quoted(content: bytes, start: int, end: int, host: str) -> Iterator[Embedding]:
+    if not matters(content, start, end):
+        return
+
+    def prefix(line: bytes) -> int:
+        width = 0
+        while (mark := _QUOTE.match(line, width)) is not None:
+            width = mark.end()
+        return width
+
+    lines = prefixed(content, physical_lines(content, start, end), prefix=prefix, end=end)
+    yield Embedding(host, tuple(lines), documentation=True)
+
+
+def _next_line(content: bytes, position: int, end: int) -> int:
+    found = content.find(b"\n", position, end)
+    return end if found < 0 else found + 1
+
+
+# Manual pages
+
+
+_GLYPHS = {b"\\e": b"\\", b"\\(aq": b"'", b"\\(dq": b'"', b"\\(rs": b"\\", b"\\(ti": b"~",
+           b"\\(ha": b"^", b"\\(bu": b"*"}  # fmt: skip
+
+
+def _decode_roff(token: bytes) -> bytes:
+    if token in _GLYPHS:
+        return _GLYPHS[token]
+    kind = token[1:2]
+    if kind in b"f&(/,|^%:":
+        return b""
+    return b" " if kind in b" ~0" else token[1:]
+
+
+_ROFF = Escapes(
+    re.compile(rb"\\f(?:[A-Z0-9]|\([A-Z]{2}|\[[A-Z]{0,3}\])|\\\([a-z]{2}|\\[^\r\n]"),
+    _decode_roff,
+    b"\n",
+)
+"""groff(7), "Escape sequences"."""
+
+
+def _manual(content: bytes, start: int, end: int) -> Iterator[Embedding]:
+    """The text lines of a page. Requests stand between them: a line break after the line above
+    is repeated, others are not policy."""
+    if not matters(content, start, end):
+        return
+    lines: list[Line] = []
+    for begin, text_end, stop in physical_lines(content, start, end):
+        ending = content[text_end:stop]
+        if content[begin : begin + 1] in (b".", b"'"):
+            if lines and content[begin:text_end].rstrip() == b".br" and ending:
+                above = lines[-1]
+                if above.insert_at == begin:
+                    lines[-1] = Line(
+                        above.text, above.start, stop, b"", above.after + content[begin:stop],
+                        above.offsets,
+                    )  # fmt: skip
+            continue
+        for piece in decoded(content, begin, text_end, _ROFF):
+            before, after = b"", ending
+            if not ending:
+                before, after = line_ending(content, begin), b""
+            lines.append(Line(piece.text, piece.start, stop, before, after, piece.offsets))
+    if lines:
+        yield Embedding("man", tuple(lines), escape=_escape_roff, documentation=True)
+
+
+def _escape_roff(text: bytes) -> bytes:
+    escaped = text.replace(b"\\", b"\\e")
+    return b"\\&" + escaped if escaped.startswith((b".", b"'")) else escaped

@@ -1,0 +1,35 @@
+"""Plain AppArmor policy: the file is the profile, with or without a template's actions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from patcher.hosts.dressing import matters, text_start
+from patcher.hosts.embedding import Embedding, region
+
+HOST = "plain"
+
+_SUFFIXES = frozenset((".apparmor", ".aa", ".profile", ".golden", ".sd", ".apparmor_profile"))
+_FOLDERS = frozenset(("apparmor.d", "apparmor-profiles", "abstractions", "tunables"))
+_POLICY = re.compile(
+    rb"^[ \t]*+(?:profile[ \t]++[^\s{][^\r\n{]*+\{|\#?include[ \t]++(?:if[ \t]++exists[ \t]++)?"
+    rb"<(?:tunables|abstractions|local|abi)/|abi[ \t]++<abi/|@\{\w++\}[ \t]*+\+?=)",
+    re.MULTILINE,
+)
+_LOOKED_AT = 4096
+
+
+def claims(path: PurePosixPath, content: bytes) -> bool:
+    """Policy by its folder, its suffix or its first lines."""
+    if path.suffix.lower() in _SUFFIXES or not _FOLDERS.isdisjoint(path.parts[:-1]):
+        return True
+    return not content.startswith(b"#!") and _POLICY.search(content, 0, _LOOKED_AT) is not None
+
+
+def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
+    """The whole file."""
+    start = text_start(content)
+    if matters(content, start, len(content)):
+        yield Embedding(HOST, region(content, start, len(content)))

@@ -1,0 +1,421 @@
+"""YAML: policy in block scalars, in quoted scalars, in lists of rules; also inside Helm and Jinja.
+
+A document that ruamel.yaml can read is read by its scanner: tokens only, so nothing is composed, no
+alias is expanded and no value is built. Where a template engine's actions make it something else
+than YAML, and in documents too large to scan in good time, block scalars are found by their
+indentation and quoted ones by their quotes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import Any
+
+from patcher.hosts.dressing import (
+    MATTERS,
+    Decoded,
+    Escapes,
+    character,
+    decoded,
+    matters,
+    rendered,
+    string_lines,
+    text_start,
+)
+from patcher.hosts.embedding import (
+    Embedding,
+    Line,
+    line_ending,
+    physical_lines,
+    prefixed,
+    verbatim,
+)
+
+HOST = "yaml"
+
+_SUFFIXES = frozenset((".yaml", ".yml", ".eyaml", ".sls", ".clc", ".cloud-config", ".bu"))
+_NAMES = frozenset(("user-data", "vendor-data", "cloud-config", ".clang-format"))
+_TEMPLATE_NAMES = frozenset((".tpl", ".j2", ".tmpl"))
+
+_SCANNED = 1 << 20
+"""Bytes of documents that ruamel.yaml scans in one file, at about a second a megabyte."""
+_DEPTH = 128
+"""Nested brackets at which its scanner, quadratic in them, is left alone."""
+
+# One character a byte, and none that YAML 1.1 takes for a line break (U+0085) or refuses.
+_SCANNABLE = bytes(
+    code if code in b"\t\n\r" or 0x20 <= code < 0x7F else ord("x") for code in range(256)
+)
+_DOCUMENT = re.compile(rb"^---(?=[ \t\r\n])|^\.\.\.(?=[ \t\r\n])", re.MULTILINE)
+
+_HEADER = re.compile(rb"[|>][-+1-9]{0,2}[ \t]*+(?:(?<=[ \t])#[^\r\n]*+)?(?=[\r\n]|\Z)")
+_LEAD = re.compile(rb"[ ]*+(?:[-?][ \t]++)*+")
+_BEFORE_HEADER = re.compile(rb"(?:\A|[ \t])(?:[!&][^ \t]*+[ \t]++)*+\Z")
+_BLANKS = re.compile(rb"[ ]*+")
+_ACTION = re.compile(rb"^[ \t]*+(?:\{\{|\{%|\{#|<%|%\{|\{\[)", re.MULTILINE)
+_ORDINARY = re.compile(rb"^(?![ \t]*+(?:[\r\n]|\{\{|\{%|\{#|<%|%\{|\{\[))[^\r\n]", re.MULTILINE)
+_QUOTED_VALUE = re.compile(rb"(?:[:\-,\[{][ \t]++|^[ \t]*+)(?=[\"'])", re.MULTILINE)
+_DOUBLE_INSIDE = re.compile(rb'(?:[^"\\]++|\\[\s\S])*+')
+_SINGLE_INSIDE = re.compile(rb"(?:[^']++|'')*+")
+
+_FOLD = rb"(?:(?<![ \t])|(?<=\\[ \t]))[ \t]*+(?:\r\n|\n|\r)(?:[ \t]*+(?:\r\n|\n|\r))*+[ \t]*+"
+_BREAK = re.compile(rb"\r\n|\n|\r")
+_NAMED = {
+    b"0": b"\0", b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f",
+    b"r": b"\r", b"e": b"\x1b", b"N": "\x85".encode(), b"_": "\xa0".encode(),
+    b"L": "\u2028".encode(), b"P": "\u2029".encode(), b"\t": b"\t",
+}  # fmt: skip
+
+
+def claims(path: PurePosixPath, content: bytes) -> bool:
+    """YAML by its name, behind template suffixes too, and cloud-init's user data."""
+    name = rendered(path)
+    if name.suffix.lower() in _SUFFIXES or path.suffix.lower() in _SUFFIXES:
+        return True
+    if name.name.lower() in _NAMES:
+        return True
+    return content.startswith(b"#cloud-config")
+
+
+def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
+    """The scalars, and the lists of one rule an item, that can hold policy."""
+    budget = _SCANNED
+    for start, end in _documents(content):
+        if not matters(content, start, end):
+            continue
+        scalars: list[_Scalar] | None = None
+        if end - start <= budget and not _ACTION.search(content, start, end):
+            budget -= end - start
+            scalars = _scan(content, start, end)
+        if scalars is None:
+            scalars = _guess(content, start, end)
+        yield from _hand_over(content, scalars)
+
+
+def _documents(content: bytes) -> Iterator[tuple[int, int]]:
+    start = text_start(content)
+    for mark in _DOCUMENT.finditer(content, start):
+        if mark.start() > start:
+            yield start, mark.start()
+        start = mark.start()
+    yield start, len(content)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scalar:
+    """A scalar as it stands in the file, indicator or quotes included."""
+
+    start: int
+    end: int
+    style: str
+    """``|``, ``>``, ``"``, ``'``, or empty for a plain one."""
+    sequence: int = -1
+    """The sequence whose item it is; -1 for none."""
+
+
+def _hand_over(content: bytes, scalars: list[_Scalar]) -> Iterator[Embedding]:
+    items: list[_Scalar] = []
+    for scalar in scalars:
+        if items and scalar.sequence != items[0].sequence:
+            yield from _list_of_rules(content, items)
+            items = []
+        if scalar.sequence >= 0 and _on_its_own_line(content, scalar):
+            items.append(scalar)
+        elif matters(content, scalar.start, scalar.end):
+            yield from _embedding(content, scalar)
+    if items:
+        yield from _list_of_rules(content, items)
+
+
+def _embedding(content: bytes, scalar: _Scalar) -> Iterator[Embedding]:
+    lines: tuple[Line, ...]
+    if scalar.style in ("|", ">"):
+        lines = tuple(_block_lines(content, scalar))
+        if lines:
+            yield Embedding(HOST, lines, comments=scalar.style == "|")
+    elif scalar.style == '"':
+        lines = tuple(string_lines(content, scalar.start + 1, scalar.end - 1, _DOUBLE))
+        if lines:
+            folded = _BREAK.search(content, scalar.start, scalar.end) is not None
+            yield Embedding(HOST, lines, escape=_escape_folded if folded else _escape_double)
+    elif scalar.style == "'":
+        lines = tuple(string_lines(content, scalar.start + 1, scalar.end - 1, _SINGLE))
+        if lines:
+            yield Embedding(HOST, lines, escape=_escape_single)
+    else:
+        lines = tuple(string_lines(content, scalar.start, scalar.end, _PLAIN))
+        if lines:
+            yield Embedding(HOST, lines, comments=False)
+
+
+# What ruamel.yaml says
+
+
+def _scan(content: bytes, start: int, end: int) -> list[_Scalar] | None:
+    """The scalars of one document up to the last that matters; None where it is not YAML."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml import tokens as kinds
+    from ruamel.yaml.error import YAMLError
+
+    last = start
+    for mention in MATTERS.finditer(content, start, end):
+        last = mention.end()
+    text = content[start:end].translate(_SCANNABLE).decode("ascii")
+    found: list[_Scalar] = []
+    # Of each collection that is open, the number of the sequence in it. A mapping has one where
+    # the items stand below their key without indentation, which opens no collection.
+    sequences: list[int] = [-1]
+    number = depth = 0
+    item = False
+    tokens: Iterator[Any] = YAML(typ="safe", pure=True).scan(text)
+    try:
+        for token in tokens:
+            begin = start + token.start_mark.index
+            if begin > last and not (found and 0 < found[-1].sequence == sequences[-1]):
+                break
+            if isinstance(token, kinds.ScalarToken):
+                style = token.style or ""
+                sequence = sequences[-1] if item else -1
+                found.append(_Scalar(begin, start + token.end_mark.index, style, sequence))
+            elif isinstance(token, kinds.BlockSequenceStartToken):
+                number += 1
+                sequences.append(number)
+            elif isinstance(token, kinds.BlockMappingStartToken):
+                sequences.append(-1)
+            elif isinstance(token, kinds.BlockEndToken):
+                if len(sequences) > 1:
+                    sequences.pop()
+            elif isinstance(token, kinds.BlockEntryToken) and sequences[-1] < 0 and not depth:
+                number += 1
+                sequences[-1] = number
+            elif isinstance(token, kinds.KeyToken) and not depth:
+                sequences[-1] = -1
+            elif isinstance(token, (kinds.FlowSequenceStartToken, kinds.FlowMappingStartToken)):
+                depth += 1
+                if depth > _DEPTH:
+                    return None
+            elif isinstance(token, (kinds.FlowSequenceEndToken, kinds.FlowMappingEndToken)):
+                depth -= 1
+            item = isinstance(token, kinds.BlockEntryToken) and depth == 0
+    except (YAMLError, ValueError, IndexError, AttributeError, RecursionError):
+        return None
+    return found
+
+
+# What indentation and quotes say
+
+
+def _guess(content: bytes, start: int, end: int) -> list[_Scalar]:
+    """The block scalars and double-quoted scalars of text that need not be YAML."""
+    found: list[_Scalar] = []
+    gap = position = start
+    ordinary = -1  # the first line at or behind a header that is neither blank nor an action
+    while (header := _HEADER.search(content, position, end)) is not None:
+        position = header.end()
+        line = max(content.rfind(b"\n", gap, header.start()) + 1, gap)
+        if not _is_header(content, line, header.start()):
+            continue
+        body = _next_line(content, header.end(), end)
+        if ordinary < body:
+            first = _ORDINARY.search(content, body, end)
+            ordinary = end if first is None else first.start()
+        stop = _block_end(
+            content, _parent_column(content, line, header.start()), body, ordinary, end
+        )
+        if stop <= body:
+            continue
+        found += _guess_quoted(content, gap, line)
+        found.append(_Scalar(header.start(), stop, header[0][:1].decode()))
+        gap = position = stop
+    found += _guess_quoted(content, gap, end)
+    return found
+
+
+def _is_header(content: bytes, line: int, indicator: int) -> bool:
+    lead = _LEAD.match(content, line, indicator)
+    assert lead is not None
+    if content[lead.end() : lead.end() + 1] == b"#" or indicator - line > 4096:
+        return False
+    head = content[lead.end() : indicator]
+    if not head:
+        return lead.end() > line and content[lead.end() - 2 : lead.end() - 1] in (b"-", b"?")
+    stripped = re.sub(rb"(?:(?<=[ \t])[!&][^ \t]*+[ \t]++)++\Z", b"", head).rstrip(b" \t")
+    return stripped != head and stripped.endswith((b":", b"---"))
+
+
+def _block_end(content: bytes, parent: int, body: int, ordinary: int, end: int) -> int:
+    """Where the lines of a block scalar end that begin at ``body``; ``ordinary`` is the first of
+    them that shows their indentation."""
+    blanks = _BLANKS.match(content, ordinary, end)
+    assert blanks is not None
+    indent = blanks.end() - ordinary
+    if ordinary >= end or indent <= parent:
+        return body
+    less = _less_indented(indent).search(content, body, end)
+    return end if less is None else less.start()
+
+
+@lru_cache(maxsize=64)
+def _less_indented(indent: int) -> re.Pattern[bytes]:
+    """A line that ends a block scalar: not blank, indented less, and no template action."""
+    return re.compile(
+        rb"^[ ]{0,%d}+(?![ \r\n])(?!\t*+(?:\{\{|\{%%|\{#|<%%|%%\{|\{\[))[^\r\n]" % (indent - 1),
+        re.MULTILINE,
+    )
+
+
+def _parent_column(content: bytes, line: int, indicator: int) -> int:
+    """The column of the key or dash to which a block scalar belongs."""
+    lead = _LEAD.match(content, line, indicator)
+    assert lead is not None
+    head = content[lead.end() : indicator].lstrip(b" \t")
+    if head and not head.startswith((b"!", b"&", b"---")):
+        return lead.end() - line
+    dash = max(content.rfind(b"-", line, lead.end()), content.rfind(b"?", line, lead.end()))
+    return dash - line if dash >= 0 else -1
+
+
+def _next_line(content: bytes, position: int, end: int) -> int:
+    found = _BREAK.search(content, position, end)
+    return end if found is None else found.end()
+
+
+def _guess_quoted(content: bytes, start: int, end: int) -> Iterator[_Scalar]:
+    position = start
+    while (value := _QUOTED_VALUE.search(content, position, end)) is not None:
+        opening = value.end()
+        double = content[opening : opening + 1] == b'"'
+        inside = (_DOUBLE_INSIDE if double else _SINGLE_INSIDE).match(content, opening + 1, end)
+        assert inside is not None
+        if inside.end() >= end:
+            return  # nothing closes it, so nothing behind it is known
+        position = inside.end() + 1
+        yield _Scalar(opening, position, '"' if double else "'")
+
+
+# Block scalars
+
+
+def _block_lines(content: bytes, scalar: _Scalar) -> Iterator[Line]:
+    header_end = _next_line(content, scalar.start, scalar.end)
+    header = content[scalar.start : header_end]
+    line = content.rfind(b"\n", 0, scalar.start) + 1
+    indent = -1
+    for digit in header[1:3]:
+        if chr(digit).isdigit():
+            indent = max(_parent_column(content, line, scalar.start), 0) + int(chr(digit))
+    if indent < 0:
+        first = _ORDINARY.search(content, header_end, scalar.end)
+        blanks = _BLANKS.match(content, first.start() if first else header_end, scalar.end)
+        assert blanks is not None
+        indent = blanks.end() - blanks.start()
+
+    def prefix(text: bytes) -> int:
+        blanks = _BLANKS.match(text, 0, max(indent, 0))
+        assert blanks is not None
+        return blanks.end()
+
+    stop = scalar.end
+    # The scanner's end may stand at the first byte of the next line's indentation or in it.
+    stop = max(content.rfind(b"\n", header_end, stop), content.rfind(b"\r", header_end, stop)) + 1
+    if stop <= header_end or scalar.end == len(content):
+        stop = scalar.end
+    yield from prefixed(content, physical_lines(content, header_end, stop), prefix=prefix, end=stop)
+
+
+# Quoted and plain scalars
+
+
+def _folded(token: bytes) -> bytes:
+    """A line break between words is a blank; of several, all but the first stay (YAML 1.2, 6.5)."""
+    breaks = len(_BREAK.findall(token))
+    return b" " if breaks == 1 else b"\n" * (breaks - 1)
+
+
+def _decode_double(token: bytes) -> bytes:
+    if token[:1] != b"\\":
+        return _folded(token)
+    kind = token[1:2]
+    if kind in b"\r\n":
+        return b"\n" * (len(_BREAK.findall(token)) - 1)
+    if token.endswith(b"\\n") and kind in b"rn":
+        return b"\n"
+    if kind in b"xuU" and len(token) > 2:
+        return character(token[2:])
+    return _NAMED.get(kind, kind)
+
+
+_DOUBLE = Escapes(
+    re.compile(
+        rb"(?:\\r)?\\n|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}"
+        rb"|\\(?:\r\n|\n|\r)(?:[ \t]*+(?:\r\n|\n|\r))*+[ \t]*+|\\[^\r\n]|" + _FOLD
+    ),
+    _decode_double,
+    b"\\n",
+)
+_SINGLE = Escapes(
+    re.compile(rb"''|" + _FOLD),
+    lambda token: b"'" if token == b"''" else _folded(token),
+    b"\n\n",
+)
+_PLAIN = Escapes(re.compile(_FOLD), _folded, b"\n\n")
+
+
+def _escape_double(text: bytes) -> bytes:
+    return text.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\t", b"\\t")
+
+
+def _escape_folded(text: bytes) -> bytes:
+    """As ``_escape_double``; a blank that begins a line would be lost where it is folded."""
+    return (b"\\" if text.startswith(b" ") else b"") + _escape_double(text)
+
+
+def _escape_single(text: bytes) -> bytes:
+    return text.replace(b"'", b"''")
+
+
+# Lists with a rule an item
+
+
+def _on_its_own_line(content: bytes, scalar: _Scalar) -> bool:
+    """Whether a scalar of a block sequence is all that its line holds, behind the dash."""
+    if scalar.style in ("|", ">") or b"\n" in content[scalar.start : scalar.end]:
+        return False
+    line = content.rfind(b"\n", 0, scalar.start) + 1
+    return content[line : scalar.start].strip(b" \t") == b"-"
+
+
+def _list_of_rules(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
+    if not matters(content, items[0].start, items[-1].end):
+        return
+    lines: list[Line] = []
+    for item in items:
+        lines += _item_lines(content, item)
+    plain = any(not item.style for item in items)
+    double = any(item.style == '"' for item in items)
+    escape = _escape_double if double else verbatim
+    yield Embedding(HOST, tuple(lines), escape=escape, comments=not plain)
+
+
+def _item_lines(content: bytes, item: _Scalar) -> Iterator[Line]:
+    quoted = bool(item.style)
+    start, end = item.start + quoted, item.end - quoted
+    escapes = {'"': _DOUBLE, "'": _SINGLE}.get(item.style, _PLAIN)
+    pieces: list[Decoded] = list(decoded(content, start, end, escapes))
+    for piece in pieces[:-1]:
+        newline = content[piece.end : piece.stop]
+        yield Line(piece.text, piece.start, piece.stop, b"", newline, piece.offsets)
+    if not pieces:
+        return
+    last = pieces[-1]
+    line = content.rfind(b"\n", 0, item.start) + 1
+    closing = content[last.end : item.end]
+    # The line may go on with a comment, which stays with its item.
+    _, text_end, stop = next(physical_lines(content, line, len(content)))
+    ending = content[text_end:stop]
+    before = content[line:start] if ending else line_ending(content, line) + content[line:start]
+    yield Line(last.text, last.start, stop, before, closing + ending, last.offsets)

@@ -273,6 +273,11 @@ def _find(
     return sorted(found.findings, key=lambda finding: finding.line)
 
 
+def _allows_network(profile: Profile) -> bool:
+    """Whether a fragment is more than denies, which a program's list of forbidden rules also is."""
+    return any(net.mode != "deny" for _, net in profile.network_rules)
+
+
 def _within(spans: Sequence[tuple[int, int]], offset: int) -> bool:
     index = bisect_right(spans, (offset, len(spans) and max(end for _, end in spans)))
     return any(start <= offset < end for start, end in spans[max(0, index - 8) : index])
@@ -348,7 +353,7 @@ class _Search:
         worth = evidence.moby_style or any(
             rule.network is not None or rule.keyword == b"all" for rule in profile.rules
         )
-        if not worth or (not profile.header and not any(profile.network_rules)):
+        if not worth or not (profile.header or _allows_network(profile)):
             return
         for migration in self.migrations:
             judgements = judge(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from patcher.policy.reader import Profile, Rule
 
 THRESHOLD = 4
-"""How much evidence makes a profile moby-style; drifted forks lack some of the eleven points."""
+"""How much evidence makes a profile moby-style: docker-default has ten points, its forks fewer."""
 
 _KNOWN_NAME = re.compile(
     r"docker-default|(?:cri-)?containerd|containers-default|crio-default|libpod|podman|nerdctl|"
@@ -19,6 +19,9 @@ _KNOWN_NAME = re.compile(
 _PROC = re.compile(rb'"?(?:@\{PROC\}|/proc)/')
 _SYS = re.compile(rb'"?(?:@\{sys\}|/sys)/')
 _TRIGGER = re.compile(rb'"?(?:@\{PROC\}|/proc)/(?:sysrq-trigger|kcore|kmem|mem)"?\Z')
+
+
+_MANY_MOUNTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +75,26 @@ def weigh(profiles: Iterable[Profile]) -> Evidence:
     if any(rule.keyword == b"mount" and len(rule.rest) == 1 for rule in denied):
         note("deny mount,")
     denies = len(notes) > before
-    if any(rule.keyword == b"mount" and not rule.deny for rule in rules):
-        note("but allows mounting", -2)
+    if any(rule.keyword == b"signal" and _from_outside(rule) for rule in rules):
+        note("signals from the runtime")
+    mounts = [rule for rule in rules if rule.keyword == b"mount" and not rule.deny]
+    if len(mounts) >= _MANY_MOUNTS:
+        note("but allows many mounts, as system containers need", -3)
+    elif mounts:
+        note("but allows mounting", -1)
     if any(rule.keyword == b"pivot_root" and not rule.deny for rule in rules):
-        note("but allows pivot_root", -2)
+        note("but allows pivot_root", -1)
     if b"dbus" in bare:
         note("but allows D-Bus", -1)
     if not denies:
         notes.append("but denies nothing that docker-default denies")
     return Evidence(points, denies, tuple(notes))
+
+
+def _from_outside(rule: Rule) -> bool:
+    """``signal (receive) peer=unconfined,``"""
+    words = b" ".join(rule.rest)
+    return b"receive" in words and b"peer=" in words and b"send" not in words
 
 
 def _path(rule: Rule) -> bytes:

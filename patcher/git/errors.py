@@ -1,0 +1,76 @@
+"""What can go wrong with a repository, as one line that a person can read and act on."""
+
+from __future__ import annotations
+
+import os
+
+
+class GitError(Exception):
+    """A repository or a call to git failed. ``str(error)`` is one printable line that says what to
+    do.
+
+    Names that come from a repository are escaped, so the line is safe for a terminal.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+class GitFailed(GitError):
+    """git itself ended with an error; ``status`` is its exit status, ``stderr`` its last words."""
+
+    def __init__(self, message: str, status: int, stderr: bytes) -> None:
+        super().__init__(message)
+        self.status = status
+        self.stderr = stderr
+
+
+class GitTimeout(GitError):
+    """git took longer than its time limit and was ended."""
+
+
+class BoundExceeded(GitError):
+    """The repository is over one of the bounds that keep a hostile one from taking the machine."""
+
+
+class UnbornHead(GitError):
+    """HEAD names a branch that has no commit yet: there is nothing to do."""
+
+
+class BranchMoved(GitError):
+    """Someone else moved (or made) the branch in between; nothing was changed."""
+
+
+class BranchCheckedOut(GitError):
+    """The branch is checked out in a work tree, where moving it would make its files look
+    edited."""
+
+
+class IdentityMissing(GitError):
+    """No author or committer is configured."""
+
+
+# Marks that reorder or hide text on a terminal: they can make one name look like another.
+_UNSEEN = frozenset(
+    [0x00AD, 0x061C, 0xFEFF, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070)]
+)
+
+
+def printable(text: str | bytes | os.PathLike[str]) -> str:
+    """``text`` on one line: control, bidirectional and undecodable characters become escapes."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "surrogateescape")
+    elif not isinstance(text, str):
+        text = os.fspath(text)
+    if text.isprintable():
+        return text
+    return "".join(map(_escape, text))
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as Python's surrogateescape keeps it
+        return f"\\x{code - 0xDC00:02x}"
+    if code in _UNSEEN or not (char.isprintable() or char == " "):
+        return char.encode("unicode_escape").decode("ascii")
+    return char

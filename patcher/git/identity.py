@@ -1,0 +1,199 @@
+"""Who commits and how commits are signed: what the user configured, read on purpose.
+
+All other calls to git see neither the system's nor the user's configuration (see `runner`). Here
+they are read, by git itself, so that includes and precedence are git's. Of the repository's own
+configuration only names and mail addresses count, as data.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+from patcher.git.discovery import read_small
+from patcher.git.errors import GitError, GitFailed, IdentityMissing
+from patcher.git.runner import require_version, run, scratch
+from patcher.git.values import Identity, Repository, Signing
+
+_PERSON = ("GIT_AUTHOR_", "GIT_COMMITTER_")
+_CONFIG_LIMIT = 1 << 20
+
+
+def _user_environment(
+    repository: Repository | None, first: tuple[tuple[str, str], ...] = (), last: str = ""
+) -> dict[str, str]:
+    """The user's environment, without what would lead git to some repository.
+
+    Conditional includes (``includeIf "gitdir:..."``) see the repository at hand, while its
+    configuration is out of git's sight: ``GIT_COMMON_DIR``, where git looks for it, is an empty
+    repository. ``first`` are configuration pairs below the user's own ``GIT_CONFIG_COUNT`` ones.
+    """
+    kept = ("GIT_CONFIG", *_PERSON)
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith(kept)
+    }
+    env.pop("GIT_CONFIG", None)  # names a file for `git config` alone
+    empty = scratch()
+    env |= {"GIT_COMMON_DIR": empty, "LC_ALL": "C", "LANGUAGE": "C", "GIT_TERMINAL_PROMPT": "0"}
+    env["GIT_DIR"] = empty if repository is None else os.fspath(repository.git_dir)
+    try:
+        count = int(env.get("GIT_CONFIG_COUNT", "") or 0)
+        own = [
+            (env[f"GIT_CONFIG_KEY_{number}"], env[f"GIT_CONFIG_VALUE_{number}"])
+            for number in range(count)
+        ]
+    except (ValueError, KeyError) as error:
+        raise GitError(f"GIT_CONFIG_COUNT in the environment is wrong: {error}") from None
+    pairs = [*first, *own]
+    if last:
+        pairs.append((last, "true"))
+    env["GIT_CONFIG_COUNT"] = str(len(pairs))
+    for number, (key, value) in enumerate(pairs):
+        env[f"GIT_CONFIG_KEY_{number}"] = key
+        env[f"GIT_CONFIG_VALUE_{number}"] = value
+    return env
+
+
+def user_configuration(repository: Repository | None = None) -> list[tuple[str, str]]:
+    """The user's configuration (system, global, environment) as keys and values, in git's order.
+
+    With a ``repository``, what the user configured for its folder counts too. Nothing of the
+    repository's own configuration is read.
+    """
+    env = _user_environment(repository)
+    where = env["GIT_DIR"]
+    try:
+        output = run(["config", "--includes", "-z", "--list"], git_dir=where, env=env)
+    except GitFailed as error:
+        raise GitError(f"your git configuration cannot be read: {error}") from None
+    return _pairs(output)
+
+
+def _pairs(output: bytes) -> list[tuple[str, str]]:
+    pairs = []
+    for item in output.decode("utf-8", "surrogateescape").split("\0")[:-1]:
+        key, separator, value = item.partition("\n")
+        pairs.append((key, value if separator else "true"))
+    return pairs
+
+
+def _own_names(repository: Repository) -> tuple[tuple[str, str], ...]:
+    """Names and addresses that the repository's own configuration file sets (no includes)."""
+    text = read_small(repository.common_dir / "config", _CONFIG_LIMIT)
+    if text is None or not any(word in text.lower() for word in (b"user", b"author", b"committer")):
+        return ()
+    command = ["config", "--file", "-", "--no-includes", "-z", "--get-regexp"]
+    command.append(r"^(user|author|committer)\.(name|email)$")
+    output = run(command, stdin=text, allowed=(0, 1))
+    return tuple(_pairs(output))
+
+
+def identities(
+    repository: Repository | None, author: str | None = None
+) -> tuple[Identity, Identity]:
+    """The author and the committer of new commits.
+
+    They come from where git takes them: ``GIT_AUTHOR_*`` and ``GIT_COMMITTER_*``, the repository's
+    names and addresses, the user's configuration, ``EMAIL``. ``author`` (``Name <mail>``) replaces
+    the author. Nothing is guessed from the login name or the host: without a configured name and
+    address this raises `IdentityMissing`.
+    """
+    names = () if repository is None else _own_names(repository)
+    conditional = any(key.startswith("includeif.") for key, _ in _plain_configuration(_snapshot()))
+    place = repository if conditional else None
+    committer = _identity("COMMITTER", place, names, _snapshot())
+    if author is not None:
+        date = _date_of("AUTHOR", place, names) if os.environ.get("GIT_AUTHOR_DATE") else None
+        name, email = parse_author(author)
+        return Identity(name, email, date), committer
+    return _identity("AUTHOR", place, names, _snapshot()), committer
+
+
+def _snapshot() -> tuple[tuple[str, str], ...]:
+    """What of the environment decides about identities: the key of the caches."""
+    names = ("EMAIL", "HOME", "XDG_CONFIG_HOME")
+    return tuple(
+        item for item in os.environ.items() if item[0].startswith("GIT_") or item[0] in names
+    )
+
+
+@lru_cache(maxsize=8)
+def _plain_configuration(_: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+    return user_configuration()
+
+
+@lru_cache(maxsize=1024)
+def _identity(
+    role: str,
+    repository: Repository | None,
+    names: tuple[tuple[str, str], ...],
+    _: tuple[tuple[str, str], ...],
+) -> Identity:
+    first = names
+    mail = os.environ.get("EMAIL")
+    if mail:
+        # `user.useConfigOnly`, which keeps git from guessing, would pass over EMAIL as well.
+        known = [*names, *user_configuration(repository)]
+        if not any(key == "user.email" and value for key, value in known):
+            first = (("user.email", mail), *names)
+    env = _user_environment(repository, first, "user.useConfigOnly")
+    try:
+        output = run(["var", f"GIT_{role}_IDENT"], git_dir=env["GIT_DIR"], env=env)
+    except GitFailed as error:
+        if b"date" in error.stderr:
+            raise GitError(f"GIT_{role}_DATE is no date that git knows") from None
+        raise IdentityMissing(
+            f"no {role.lower()} is configured: run git config --global user.name 'Your Name' and "
+            f"git config --global user.email you@example.org"
+            + (", or use --author" if role == "AUTHOR" else "")
+        ) from None
+    text = output.decode("utf-8", "surrogateescape").rstrip("\n")
+    name, _sign, rest = text.partition(" <")
+    email, _sign, date = rest.rpartition("> ")
+    given = os.environ.get(f"GIT_{role}_DATE")
+    return Identity(name, email, date if given else None)
+
+
+def _date_of(
+    role: str, repository: Repository | None, names: tuple[tuple[str, str], ...]
+) -> str | None:
+    # Any name will do to have git read the date, and the author's may be what is missing.
+    known = (*names, ("user.name", "date"), ("user.email", "date"))
+    return _identity(role, repository, known, _snapshot()).date
+
+
+def parse_author(text: str) -> tuple[str, str]:
+    """Name and address of ``Name <mail>``, as git takes it for ``--author``."""
+    from git.util import Actor
+
+    actor = Actor._from_string(text)
+    name = (actor.name or "").strip()
+    email = (actor.email or "").strip()
+    if not (name and email) or any(char in "<>\n\0" for char in name + email):
+        raise GitError(f"{text!r} is no author: write it as 'Name <mail@example.org>'")
+    return name, email
+
+
+def signing(key: str | None, repository: Repository | None = None) -> Signing:
+    """How the user signs commits; ``key`` replaces ``user.signingKey``.
+
+    Read from the user's own configuration (with a ``repository``, what the user configured for its
+    folder too), never from the repository's: a program stands there.
+    """
+    require_version()
+    found = dict(user_configuration(repository))
+    kind = found.get("gpg.format") or "openpgp"
+    if kind not in ("openpgp", "ssh", "x509"):
+        raise GitError(
+            f"gpg.format is {kind!r} in your git configuration: use openpgp, ssh or x509"
+        )
+    program = found.get(f"gpg.{kind}.program")
+    if program is None and kind == "openpgp":
+        program = found.get("gpg.program")
+    key = key or found.get("user.signingkey") or None
+    command = found.get("gpg.ssh.defaultkeycommand") if kind == "ssh" else None
+    if kind == "ssh" and key is None and command is None:
+        raise GitError("no key to sign with: set user.signingKey, or name it with --sign=KEY")
+    return Signing(kind, key, program, command)

@@ -1,0 +1,262 @@
+"""Read git objects through one `git cat-file --batch` process.
+
+The process never sees the repository's configuration or refs (see `runner.scratch`): it is given
+object ids and finds them in the repository's object folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from patcher.git.errors import BoundExceeded, GitError
+from patcher.git.runner import (
+    MEMORY_LIMIT,
+    TIMEOUT,
+    Process,
+    environment,
+    last_words,
+    scratch,
+)
+
+# Requests that may lie in git's input pipe unread: one page, the least that a pipe ever holds, so
+# that writing never blocks while git itself is blocked on writing an answer.
+_WINDOW = 4096
+
+# Rather than reading what is left of an object to get past it, start a new process.
+_SKIP = 64 << 20
+
+# Objects on which git may die (corrupt ones, deltas that unpack to gigabytes) before the repository
+# is given up.
+_DEATHS = 50
+
+MAX_TREE = 64 << 20
+"""Bytes of one tree object; git's own largest real ones are a hundredth of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What `Objects.read` yields: ``kind`` is git's object type, or "missing" or "unreadable".
+
+    ``content`` is None for an object that is larger than the caller keeps, missing or unreadable.
+    """
+
+    name: bytes
+    kind: str
+    oid: str
+    size: int
+    content: bytes | None
+    error: str = ""
+
+
+class Objects:
+    """A `git cat-file --batch` on one object folder; started with the first request."""
+
+    def __init__(self, objects: Path, hexsize: int, timeout: float = TIMEOUT) -> None:
+        self._objects = objects
+        self.hexsize = hexsize
+        self._timeout = timeout
+        self._process: Process | None = None
+        self._output: io.BufferedReader | None = None
+        self._left = 0
+        self._deaths = 0
+
+    def environment(self) -> dict[str, str]:
+        """The environment of a git that reads this object folder and nothing else."""
+        return environment(
+            extra={
+                "GIT_DIR": scratch(self.hexsize),
+                "GIT_OBJECT_DIRECTORY": os.fspath(self._objects),
+            }
+        )
+
+    def _start(self) -> tuple[Process, io.BufferedReader]:
+        process = Process(
+            ["cat-file", "--batch"],
+            self.environment(),
+            timeout=self._timeout,
+            memory=MEMORY_LIMIT,
+        )
+        self._process = process
+        self._output = io.BufferedReader(process.popen.stdout, 1 << 17)  # type: ignore[arg-type]
+        self._left = 0
+        return process, self._output
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.close()
+        self._process = self._output = None
+
+    def __enter__(self) -> Objects:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def read(self, names: Iterable[bytes], keep: int) -> Iterator[Header]:
+        """Yield one `Header` for each name, in order, with the content of those up to ``keep``
+        bytes.
+
+        Names are full object ids, which may end in ``^{type}``. Requests run ahead of the answers,
+        and ``names`` may be a generator that looks at earlier answers. The content of a larger
+        object can be read with `chunks` before the next header is taken.
+        """
+        process, output = (
+            (self._process, self._output)
+            if self._process is not None and self._output is not None
+            else self._start()
+        )
+        source = iter(names)
+        pending: deque[bytes] = deque()
+        waiting = 0
+        exhausted = False
+        complete = False
+        try:
+            while True:
+                if waiting < _WINDOW // 2 and not exhausted:
+                    batch = []
+                    for name in source:
+                        batch.append(name)
+                        waiting += len(name) + 1
+                        if waiting > _WINDOW - 192:
+                            break
+                    else:
+                        exhausted = True
+                    if batch:
+                        pending.extend(batch)
+                        _write(process, batch)
+                if not pending:
+                    complete = True
+                    return
+                name = pending.popleft()
+                waiting -= len(name) + 1
+                answer = self._answer(output, name, keep)
+                yield answer if answer is not None else self._death(name)
+                if answer is None or not self._drain():
+                    self.close()
+                    process, output = self._start()
+                    _write(process, pending)
+        finally:
+            if not complete:  # answers that nobody will read lie in the pipe
+                self.close()
+
+    def _answer(self, output: io.BufferedReader, name: bytes, keep: int) -> Header | None:
+        line = output.readline(4096)
+        answer = _parse(name, line) if line.endswith(b"\n") else None
+        if answer is None or answer.kind == "missing":
+            return answer
+        if answer.size > keep:
+            self._left = answer.size + 1
+            return answer
+        content = output.read(answer.size + 1)
+        if len(content) != answer.size + 1:
+            return None
+        return Header(name, answer.kind, answer.oid, answer.size, content[:-1])
+
+    def _death(self, name: bytes) -> Header:
+        process = self._process
+        assert process is not None
+        process.stdout.close()
+        status = process.wait()  # raises when it was the time limit
+        why = last_words(process.errors()) or f"git cat-file ended with status {status}"
+        self._deaths += 1
+        if self._deaths > _DEATHS:
+            raise GitError(f"more than {_DEATHS} objects cannot be read ({why}): run git fsck")
+        return Header(name, "unreadable", name.decode("ascii", "replace"), 0, None, why)
+
+    def chunks(self, size: int = 1 << 20) -> Iterator[bytes]:
+        """The content of the object whose header came last, in pieces, if it was larger than
+        kept."""
+        assert self._output is not None
+        while self._left > 1:
+            piece = self._output.read(min(size, self._left - 1))
+            if not piece:
+                return
+            self._left -= len(piece)
+            yield piece
+
+    def _drain(self) -> bool:
+        if not self._left:
+            return True
+        if self._left > _SKIP:
+            return False
+        for _ in self.chunks():
+            pass
+        assert self._output is not None
+        complete = self._left == 1 and self._output.read(1) == b"\n"
+        self._left = 0
+        return complete
+
+    def one(self, name: bytes, keep: int) -> Header:
+        """The single object ``name``."""
+        [header] = self.read([name], keep)
+        return header
+
+
+def _write(process: Process, names: Iterable[bytes]) -> None:
+    # A git that is gone shows as the end of its output, where it is dealt with.
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(b"".join(name + b"\n" for name in names))
+
+
+def _parse(name: bytes, line: bytes) -> Header | None:
+    fields = line[:-1].split(b" ")
+    if len(fields) == 3 and fields[2].isdigit():
+        return Header(name, fields[1].decode(), fields[0].decode(), int(fields[2]), None)
+    if len(fields) >= 2 and fields[-1] in (b"missing", b"ambiguous"):
+        return Header(name, "missing", name.decode("ascii", "replace"), 0, None)
+    return None
+
+
+FOLDER = frozenset({b"40000", b"040000", b"0040000"})
+"""The modes of folders; old trees have leading zeros."""
+
+
+def is_file(mode: bytes) -> bool:
+    """Whether an entry of this mode is a regular file (644, 755, and 664 in old trees)."""
+    return mode.lstrip(b"0").startswith(b"100")
+
+
+# What is no entry takes the whole rest, so that garbage shows as an empty last entry, and is read
+# once.
+_ENTRY = {
+    20: re.compile(rb"([0-7]{1,7}) ([^\0]+)\0(.{20})|.+", re.DOTALL),
+    32: re.compile(rb"([0-7]{1,7}) ([^\0]+)\0(.{32})|.+", re.DOTALL),
+}
+
+
+def tree_entries(data: bytes, hexsize: int) -> list[tuple[bytes, bytes, bytes]]:
+    """The entries of a tree object: mode, name, binary object id."""
+    entries = _ENTRY[hexsize // 2].findall(data)
+    if entries and not entries[-1][0]:
+        raise GitError("the repository holds a corrupt tree object: run git fsck")
+    return entries
+
+
+def tree_content(header: Header) -> bytes:
+    """The raw content of a tree that was asked for, or why there is none."""
+    if header.kind == "missing":
+        raise GitError(
+            f"object {header.oid} is missing (a partial clone?): fetch it with git, "
+            f"for example git fetch --refetch"
+        )
+    if header.kind == "unreadable":
+        raise GitError(f"object {header.oid} cannot be read: {header.error}")
+    if header.kind != "tree":
+        raise GitError(f"object {header.oid} is a {header.kind}, not a tree: run git fsck")
+    if header.content is None:
+        raise BoundExceeded(f"a tree object of {header.size} bytes is over the limit of {MAX_TREE}")
+    return header.content

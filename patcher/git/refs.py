@@ -1,0 +1,351 @@
+"""Refs: find the bases to start from, read and move the review branch.
+
+The few refs that a scan needs are read from their files, which takes no process. Repositories that
+keep refs elsewhere (reftable) and lists of refs go through git.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from patcher.git.discovery import read_small
+from patcher.git.errors import (
+    BoundExceeded,
+    BranchCheckedOut,
+    BranchMoved,
+    GitError,
+    GitFailed,
+    UnbornHead,
+    printable,
+)
+from patcher.git.objects import Objects
+from patcher.git.runner import require_version, run
+from patcher.git.values import Base, Identity, Repository
+
+REVIEW_BRANCHES = "patcher/"
+"""Where patcher's own review branches lie; globs for bases do not match them."""
+
+MAX_BASES = 10_000
+"""Bases that one repository may have in a run."""
+
+_REMOTE = "refs/remotes/origin/"
+_HEADS = "refs/heads/"
+_OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_GLOB = frozenset("*?[")
+_DURABLE = {"core.fsync": "committed,loose-object"}
+
+
+def bases(repository: Repository, patterns: Sequence[str] = ()) -> list[Base]:
+    """The commits to start from.
+
+    Without ``patterns`` that is the branch that ``origin/HEAD`` names, else HEAD; a HEAD without a
+    commit raises `UnbornHead`. A pattern is a branch name or a glob (``release/*``), looked for
+    among origin's branches and then the local ones, or a full ref name, a tag, or a commit id. In a
+    glob, ``*`` stops at ``/`` and ``**`` does not. Globs pass over patcher's own branches. What
+    matches nothing raises `GitError`.
+    """
+    if not patterns:
+        ref, commit = _default(repository)
+        return [Base(ref, _short(ref), commit, True)]
+    try:
+        default = _default(repository)[0]
+    except UnbornHead:
+        default = ""
+    found: dict[str, str] = {}
+    for pattern in patterns:
+        matches = _match(repository, pattern)
+        if not matches:
+            raise GitError(f"no branch, tag or commit matches --base {pattern!r}")
+        for ref, oid in matches:
+            found.setdefault(ref, oid)
+        if len(found) > MAX_BASES:
+            raise BoundExceeded(f"more than {MAX_BASES} branches match: use a narrower --base")
+    return _peeled(repository, found, default)
+
+
+def _peeled(repository: Repository, found: dict[str, str], default: str) -> list[Base]:
+    result = []
+    size = len(next(iter(found.values())))
+    with Objects(repository.common_dir / "objects", size) as objects:
+        names = [f"{oid}^{{commit}}".encode() for oid in found.values()]
+        for ref, header in zip(found, objects.read(names, 0), strict=True):
+            if header.kind != "commit":
+                raise GitError(f"{ref} does not name a commit that is here")
+            result.append(Base(ref, _short(ref), header.oid, ref == default))
+    return result
+
+
+def _default(repository: Repository) -> tuple[str, str]:
+    """The default base's ref and object id."""
+    remote = _symbolic(repository, _REMOTE + "HEAD")
+    if remote is not None and remote.startswith(_REMOTE):
+        oid = read_ref(repository, remote)
+        if oid is not None:
+            return remote, oid
+    if _uses_reftable(repository) or (repository.git_dir / "HEAD").is_symlink():
+        return _head_by_git(repository)
+    text = read_small(repository.git_dir / "HEAD")
+    head = (text or b"").strip().decode("utf-8", "surrogateescape")
+    if _OID.match(head):
+        return "HEAD", head
+    ref = head.removeprefix("ref:").strip()
+    if not head.startswith("ref:") or not _is_sane(ref):
+        raise GitError("HEAD is neither a branch nor a commit: run git fsck")
+    return _born(ref, read_ref(repository, ref))
+
+
+def _head_by_git(repository: Repository) -> tuple[str, str]:
+    named = run(["symbolic-ref", "-q", "HEAD"], git_dir=repository.git_dir, allowed=(0, 1))
+    ref = named.decode("utf-8", "surrogateescape").rstrip("\n")
+    return _born(ref or "HEAD", read_ref(repository, ref or "HEAD"))
+
+
+def _born(ref: str, oid: str | None) -> tuple[str, str]:
+    if oid is None:
+        raise UnbornHead(f"{_short(ref)} has no commit yet: nothing to do")
+    return ref, oid
+
+
+def _short(ref: str) -> str:
+    for prefix in (_REMOTE, _HEADS, "refs/tags/", "refs/remotes/", "refs/"):
+        if ref.startswith(prefix):
+            return ref.removeprefix(prefix)
+    return ref
+
+
+def _match(repository: Repository, pattern: str) -> list[tuple[str, str]]:
+    """Refs and object ids that one ``--base`` names."""
+    if not pattern or not pattern.isprintable() or any(char in pattern for char in " ~^:\\"):
+        raise GitError(f"{pattern!r} is no branch name, glob, tag or commit id")
+    if _GLOB.intersection(pattern):
+        places = [""] if pattern.startswith("refs/") else [_REMOTE, _HEADS]
+        for place in places:
+            found = [
+                (ref, oid)
+                for ref, oid in _list(repository, place + pattern)
+                if not _short(ref).startswith(REVIEW_BRANCHES)
+            ]
+            if found:
+                return found
+        return []
+    if pattern == "HEAD":
+        if _uses_reftable(repository):
+            return [_head_by_git(repository)]
+        oid = read_ref(repository, "HEAD")
+        return [] if oid is None else [(_symbolic(repository, "HEAD") or "HEAD", oid)]
+    places = ["refs/remotes/", "refs/tags/"]
+    if pattern.startswith("refs/"):
+        places = [""]
+    for place in [_REMOTE, _HEADS, *places] if places != [""] else places:
+        oid = read_ref(repository, place + pattern)
+        if oid is not None:
+            return [(place + pattern, oid)]
+    if re.fullmatch(r"[0-9a-fA-F]{4,64}", pattern):
+        return _by_id(repository, pattern.lower())
+    return []
+
+
+def _by_id(repository: Repository, prefix: str) -> list[tuple[str, str]]:
+    command = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{prefix}^{{commit}}"]
+    found = run(command, git_dir=repository.git_dir, allowed=(0, 1, 128))
+    oid = found.decode("ascii", "replace").strip()
+    return [(oid, oid)] if _OID.match(oid) else []
+
+
+def _list(repository: Repository, glob: str) -> Iterator[tuple[str, str]]:
+    command = ["for-each-ref", f"--count={MAX_BASES + 1}"]
+    command += ["--format=%(refname)%00%(objectname)%00%(symref)", "--", glob]
+    output = run(command, git_dir=repository.git_dir)
+    for line in output.split(b"\n"):
+        if line:
+            ref, oid, target = line.split(b"\0")
+            if not target:  # origin/HEAD and other aliases would come twice
+                yield ref.decode("utf-8", "surrogateescape"), oid.decode("ascii")
+
+
+def _uses_reftable(repository: Repository) -> bool:
+    return (repository.common_dir / "reftable").is_dir()
+
+
+def _is_sane(ref: str) -> bool:
+    """Whether a ref's name may become part of a path."""
+    return (
+        ref.startswith("refs/")
+        and "\0" not in ref
+        and "\n" not in ref
+        and all(part not in ("", ".", "..") for part in ref.split("/"))
+    )
+
+
+def _symbolic(repository: Repository, ref: str) -> str | None:
+    """The ref that a symbolic ref names."""
+    if _uses_reftable(repository):
+        output = run(["symbolic-ref", "-q", ref], git_dir=repository.git_dir, allowed=(0, 1, 128))
+        return output.decode("utf-8", "surrogateescape").rstrip("\n") or None
+    folder = repository.git_dir if ref == "HEAD" else repository.common_dir
+    text = _read_ref_file(folder, ref)
+    if text is None or not text.startswith("ref:"):
+        return None
+    target = text[4:].strip()
+    return target if _is_sane(target) else None
+
+
+def read_ref(repository: Repository, ref: str) -> str | None:
+    """The object id that a full ref name (or HEAD) stands for, None if there is no such ref."""
+    if ref != "HEAD" and not _is_sane(ref):
+        return None
+    if _uses_reftable(repository):
+        command = ["rev-parse", "--verify", "--quiet", "--end-of-options", ref]
+        found = run(command, git_dir=repository.git_dir, allowed=(0, 1, 128))
+        oid = found.decode("ascii", "replace").strip()
+        return oid if _OID.match(oid) else None
+    for _ in range(6):  # git follows at most five symbolic refs
+        folder = repository.git_dir if ref == "HEAD" else repository.common_dir
+        text = _read_ref_file(folder, ref)
+        if text is None:
+            found_oid = _packed(repository.common_dir / "packed-refs", ref)
+            # `git pack-refs` writes the packed file and then removes the loose one
+            text = found_oid or _read_ref_file(folder, ref)
+        if text is None or _OID.match(text):
+            return text
+        ref = text.removeprefix("ref:").strip()
+        if not text.startswith("ref:") or not _is_sane(ref):
+            raise GitError("a ref of the repository cannot be read: run git fsck")
+    raise GitError("a symbolic ref of the repository leads in a circle: run git fsck")
+
+
+def _read_ref_file(folder: Path, ref: str) -> str | None:
+    path = f"{folder}/{ref}"
+    if os.path.islink(path):  # noqa: PTH114 - what git wrote for symbolic refs long ago
+        target = os.readlink(path)  # noqa: PTH115
+        return f"ref: {target}" if _is_sane(target) else None
+    text = read_small(path)
+    if text is None:
+        return None
+    return text.strip().decode("utf-8", "surrogateescape") or None
+
+
+def _packed(path: Path, ref: str) -> str | None:
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            at = data.find(b" " + os.fsencode(ref) + b"\n")
+            if at < 0:
+                return None
+            start = data.rfind(b"\n", max(0, at - 65), at) + 1
+            oid = data[start:at].decode("ascii", "replace")
+            return oid if _OID.match(oid) else None
+    except (OSError, ValueError):  # none, or empty
+        return None
+
+
+def branch_tip(repository: Repository, branch: str) -> str | None:
+    """The commit of a local branch, None if there is no such branch."""
+    return read_ref(repository, _HEADS + branch)
+
+
+@lru_cache(maxsize=4096)
+def check_branch_name(name: str) -> None:
+    """Raise `GitError` unless git would take ``name`` for a new branch
+    (git-check-ref-format(1))."""
+    shown = printable(name)
+    if not name or name.startswith("-") or "\0" in name:
+        raise GitError(f"{shown!r} is not a valid branch name")
+    try:
+        output = run(["check-ref-format", "--branch", name])
+    except GitFailed:
+        raise GitError(f"{shown!r} is not a valid branch name") from None
+    if output.rstrip(b"\n") != os.fsencode(name):  # `@{-1}` stands for another branch
+        raise GitError(f"{shown!r} is not a valid branch name")
+
+
+def move_branch(
+    repository: Repository,
+    branch: str,
+    new: str,
+    old: str | None,
+    committer: Identity | None = None,
+) -> None:
+    """Point a local branch at ``new``, if it still points at ``old`` (None: if it does not exist).
+
+    ``committer`` is who stands in the branch's reflog. Raises `BranchMoved` when it does not, and
+    `BranchCheckedOut` when a work tree has it checked out; then nothing has changed. No hook runs.
+    """
+    check_branch_name(branch)
+    require_version()
+    ref = _HEADS + branch
+    place = _checked_out(repository, ref)
+    if place is not None:
+        raise BranchCheckedOut(
+            f"branch {branch} is checked out in {printable(place)}: switch that to another branch, "
+            f"or use another --branch"
+        )
+    _check_no_links(repository, ref)
+    target = _symbolic(repository, ref)
+    if target is not None:
+        raise GitError(f"branch {branch} is another name for {target}: use another --branch")
+    before = "0" * len(new) if old is None else old
+    command = f"update {ref}\0{new}\0{before}\0"
+    was = "create" if old is None else "move"
+    try:
+        run(
+            ["update-ref", "-m", f"patcher: {was} {branch}", "--no-deref", "--stdin", "-z"],
+            git_dir=repository.git_dir,
+            stdin=os.fsencode(command),
+            config=_DURABLE,
+            extra={
+                "GIT_COMMITTER_NAME": committer.name if committer else "patcher",
+                "GIT_COMMITTER_EMAIL": committer.email if committer else "patcher@localhost",
+            },
+        )
+    except GitFailed as error:
+        now = read_ref(repository, ref)
+        if now != old:
+            there = "exists" if old is None else "was moved"
+            raise BranchMoved(
+                f"branch {branch} {there} in between (it is at {now or 'nothing'}): run again"
+            ) from None
+        raise GitError(f"branch {branch} was not written: {error}") from None
+
+
+def _check_no_links(repository: Repository, ref: str) -> None:
+    """A folder of refs that is a symbolic link would take the write elsewhere."""
+    for top in ("", "logs/"):
+        path = repository.common_dir
+        for part in f"{top}{ref}".split("/"):
+            path /= part
+            if path.is_symlink():
+                raise GitError(f"{printable(path)} is a symbolic link: remove it, then run again")
+
+
+def _checked_out(repository: Repository, ref: str) -> Path | None:
+    """The work tree that has the branch checked out, or is in the middle of rebasing or bisecting
+    it."""
+    common = repository.common_dir
+    folders = [] if repository.work_tree is None else [common]
+    linked = common / "worktrees"
+    if linked.is_dir():
+        folders += sorted(linked.iterdir())
+    for folder in folders:
+        if _works_on(folder, ref):
+            back = read_small(folder / "gitdir")
+            if back is None:
+                return repository.work_tree if folder == common else folder
+            return Path(os.fsdecode(back.rstrip(b"\r\n"))).parent
+    return None
+
+
+def _works_on(folder: Path, ref: str) -> bool:
+    named = os.fsencode(ref)
+    head = read_small(folder / "HEAD")
+    if head is not None and head.startswith(b"ref:") and head[4:].strip() == named:
+        return True
+    for name in ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START"):
+        text = read_small(folder / name)
+        if text is not None and text.strip() in (named, named.removeprefix(b"refs/heads/")):
+            return True
+    return False

@@ -1,0 +1,449 @@
+"""The one door to git: every git process starts here, and nothing of a repository runs.
+
+What is done to each call, and why:
+
+- The command is an explicit list of arguments; no shell. The repository is named by an explicit
+  ``--git-dir`` (or ``GIT_DIR``), and the working directory is ``/``.
+- Every inherited ``GIT_*`` variable is dropped, and the system's and the user's configuration are
+  not read; what may be wanted of them (identity, signing, credentials) is read by
+  `user_configuration` and passed on purpose.
+- The repository's own configuration may name programs (hooks, fsmonitor, pagers, credential
+  helpers, gpg): each such key is overridden through ``GIT_CONFIG_COUNT``, which wins over files.
+- No transport is allowed (``GIT_ALLOW_PROTOCOL=``), so a partial clone cannot fetch what it lacks
+  by a command that its configuration names.
+- Time, output and memory are limited.
+
+GitPython's own runner merges the whole environment of the process into each call, and there is no
+argument that removes an inherited ``GIT_DIR`` or ``GIT_EXEC_PATH``; that is why processes are
+started with `subprocess` here. GitPython also takes 70 ms to import, a sixth of a whole scan.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, cast
+
+from patcher.git.errors import GitError, GitFailed, GitTimeout, printable
+
+TIMEOUT = 300.0
+"""Seconds that one call to git may take."""
+
+OUTPUT_LIMIT = 64 << 20
+"""Bytes that one call to `run` may write to its standard output."""
+
+MEMORY_LIMIT = 256 << 20
+"""Bytes of private memory for a git process that reads a repository (``RLIMIT_DATA``).
+
+Searching moby/moby takes 75 MB, most of it the mapped pack, which does not count. A blob or delta
+that unpacks to a gigabyte fails to allocate instead.
+"""
+
+_CONFIG = {
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "core.alternateRefsCommand": "false",
+    "core.pager": "cat",
+    "core.askPass": "/bin/false",
+    "core.editor": "false",
+    "core.sshCommand": "/bin/false",
+    "core.gitProxy": "/bin/false",
+    "core.attributesFile": "/dev/null",
+    "core.excludesFile": "/dev/null",
+    "core.commitGraph": "false",  # saves opening files that no call here needs
+    "core.bigFileThreshold": "8m",  # larger blobs are streamed, not held
+    "core.deltaBaseCacheLimit": "16m",  # 129 -> 75 MB on moby/moby, at the same speed
+    "credential.helper": "",
+    "gpg.program": "/bin/false",
+    "gpg.openpgp.program": "/bin/false",
+    "gpg.x509.program": "/bin/false",
+    "gpg.ssh.program": "/bin/false",
+    "gpg.ssh.defaultKeyCommand": "/bin/false",
+    "commit.gpgSign": "false",
+    "tag.gpgSign": "false",
+    "log.showSignature": "false",
+    "color.ui": "false",
+    "submodule.recurse": "false",
+    "i18n.commitEncoding": "UTF-8",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "protocol.allow": "never",
+    "advice.graftFileDeprecated": "false",  # said because of GIT_GRAFT_FILE
+}
+
+_ENVIRONMENT = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "/bin/false",
+    "SSH_ASKPASS": "/bin/false",
+    "GIT_ALLOW_PROTOCOL": "",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": "/dev/null",
+    "GIT_PAGER": "cat",
+    "GIT_EDITOR": "false",
+    "LC_ALL": "C",
+    "LANGUAGE": "C",
+}
+
+# Versions from which the environment above is honoured: GIT_CONFIG_COUNT came with git 2.31.
+_OLDEST = (2, 31)
+
+
+def environment(
+    config: Mapping[str, str] | None = None,
+    extra: Mapping[str, str] | None = None,
+    protocols: str = "",
+) -> dict[str, str]:
+    """The cleaned environment for one call.
+
+    ``config`` overrides or adds configuration keys, ``extra`` adds variables, and ``protocols`` is
+    a colon-separated list of the transports that the call may use (none for local work).
+    """
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") and name != "SSH_ASKPASS"
+    }
+    env.update(_ENVIRONMENT)
+    pairs = _CONFIG if config is None else _CONFIG | dict(config)
+    if protocols:
+        env["GIT_ALLOW_PROTOCOL"] = protocols
+        pairs = dict(pairs)
+        pairs.pop("protocol.allow", None)
+    env["GIT_CONFIG_COUNT"] = str(len(pairs))
+    for number, (key, value) in enumerate(pairs.items()):
+        env[f"GIT_CONFIG_KEY_{number}"] = key
+        env[f"GIT_CONFIG_VALUE_{number}"] = value
+    if extra:
+        env.update(extra)
+    return env
+
+
+_program: tuple[str | None, str] | None = None
+
+
+def program() -> str:
+    """The git to run, as an absolute path. Relative entries of ``PATH`` are passed over, since they
+    would find a program inside whatever folder the user happens to stand in.
+    """
+    global _program
+    search = os.environ.get("PATH")
+    if _program is not None and _program[0] == search:
+        return _program[1]
+    for folder in (search or os.defpath).split(os.pathsep):
+        candidate = os.path.join(folder, "git")  # noqa: PTH118 - on the path of every scan
+        if folder.startswith("/") and os.access(candidate, os.X_OK):
+            _program = (search, candidate)
+            return candidate
+    raise GitError("git was not found in PATH: install git 2.31 or newer")
+
+
+class Watchdog:
+    """One thread that ends every git process that outlives its time limit."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._deadlines: dict[Process, float] = {}
+        self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
+
+    def watch(self, process: Process, seconds: float) -> None:
+        with self._changed:
+            deadline = time.monotonic() + seconds
+            soonest = min(self._deadlines.values(), default=None)
+            self._deadlines[process] = deadline
+            if self._thread is None or self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._thread = threading.Thread(
+                    target=self._guard, name="git time limit", daemon=True
+                )
+                self._thread.start()
+            elif soonest is None or deadline < soonest:
+                self._changed.notify()
+
+    def forget(self, process: Process) -> None:
+        with self._changed:
+            self._deadlines.pop(process, None)
+
+    def _guard(self) -> None:
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                for process, deadline in list(self._deadlines.items()):
+                    if deadline <= now:
+                        del self._deadlines[process]
+                        process.timed_out = True
+                        process.popen.kill()
+                soonest = min(self._deadlines.values(), default=None)
+                self._changed.wait(None if soonest is None else max(0.0, soonest - now))
+
+
+_watchdog = Watchdog()
+
+
+class Process:
+    """A running git with pipes for its input and output. Leaving the ``with`` block ends it."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        stdin: int = subprocess.PIPE,
+        timeout: float = TIMEOUT,
+        memory: int | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
+        self.arguments = arguments
+        self.timeout = timeout
+        self.timed_out = False
+        # A file, not a pipe: a repository with a million errors must not block git on a full pipe.
+        self._errors = spool()
+        try:
+            self.popen = subprocess.Popen(
+                [program(), *arguments],
+                env=env,
+                cwd="/",
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                bufsize=0,
+                pass_fds=pass_fds,
+            )
+        except OSError as error:
+            os.close(self._errors)
+            raise GitError(f"git could not be started: {error.strerror or error}") from error
+        if memory is not None:
+            limit_memory(self.popen.pid, memory)
+        _watchdog.watch(self, timeout)
+
+    @property
+    def stdin(self) -> BinaryIO:
+        return cast(BinaryIO, self.popen.stdin)
+
+    @property
+    def stdout(self) -> BinaryIO:
+        return cast(BinaryIO, self.popen.stdout)
+
+    def errors(self, limit: int = 1 << 20) -> bytes:
+        """What git wrote to its standard error, up to ``limit`` bytes."""
+        return os.pread(self._errors, limit, 0)
+
+    def wait(self) -> int:
+        """git's exit status, once it has ended."""
+        status = self.popen.wait()
+        _watchdog.forget(self)
+        if self.timed_out:
+            raise GitTimeout(f"git {self.arguments_shown()} took longer than {self.timeout:g} s")
+        return status
+
+    def arguments_shown(self) -> str:
+        """The git command's name, without its arguments (they may hold secrets or strange
+        names)."""
+        return next((word for word in self.arguments if not word.startswith("-")), "")
+
+    def failure(self, status: int) -> GitFailed:
+        """The error that says how this call failed."""
+        stderr = self.errors()
+        return GitFailed(
+            f"git {self.arguments_shown()} failed: {last_words(stderr) or f'exit status {status}'}",
+            status,
+            stderr,
+        )
+
+    def close(self) -> None:
+        """End git, whatever it is doing, and leave nothing open."""
+        for pipe in (self.popen.stdin, self.popen.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        if self.popen.poll() is None:
+            self.popen.kill()
+            self.popen.wait()
+        _watchdog.forget(self)
+        if self._errors >= 0:
+            os.close(self._errors)
+            self._errors = -1
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    git_dir: Path | str | None = None,
+    stdin: bytes = b"",
+    config: Mapping[str, str] | None = None,
+    extra: Mapping[str, str] | None = None,
+    env: Mapping[str, str] | None = None,
+    protocols: str = "",
+    timeout: float = TIMEOUT,
+    limit: int = OUTPUT_LIMIT,
+    allowed: Sequence[int] = (0,),
+) -> bytes:
+    """Run git and return its standard output, at most ``limit`` bytes.
+
+    ``git_dir`` is the repository; without one, git runs outside of any. ``env`` replaces the
+    cleaned environment (see `environment`) and is for reading the user's own configuration only.
+    An exit status that is not ``allowed`` raises `GitFailed`.
+    """
+    command = [f"--git-dir={scratch() if git_dir is None else git_dir}", *arguments]
+    if env is None:
+        env = environment(config, extra, protocols)
+    source = spool(stdin)
+    try:
+        with Process(command, env, stdin=source, timeout=timeout) as process:
+            output = _read(process, limit)
+            status = process.wait()
+            if status not in allowed:
+                raise process.failure(status)
+            return output
+    finally:
+        os.close(source)
+
+
+def _read(process: Process, limit: int) -> bytes:
+    pieces = []
+    size = 0
+    while piece := process.stdout.read(1 << 16):
+        size += len(piece)
+        if size > limit:
+            raise GitError(
+                f"git {process.arguments_shown()} wrote more than its limit of {limit} bytes"
+            )
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def spool(content: bytes = b"") -> int:
+    """A nameless file that holds ``content``, as a descriptor at its start."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("patcher")
+    else:  # not Linux
+        import tempfile
+
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def limit_memory(pid: int, size: int) -> None:
+    """Limit the private memory of another process. A system that cannot is left as it is."""
+    try:
+        import resource
+
+        resource.prlimit(pid, resource.RLIMIT_DATA, (size, size))
+    except (ImportError, AttributeError, OSError, ValueError):
+        return
+
+
+def last_words(stderr: bytes) -> str:
+    """The line of git's error output that says why, printable, without passwords."""
+    lines = [line for line in stderr.split(b"\n") if line.strip()]
+    telling = [line for line in lines if line.startswith((b"fatal:", b"error:"))]
+    if not lines:
+        return ""
+    line = (telling or lines)[-1]
+    text = line.decode("utf-8", "replace").removeprefix("fatal: ").removeprefix("error: ")
+    if "://" in text:
+        # A URL with a password may stand in what git says; GitPython knows how to blank it.
+        from git.util import remove_password_if_present
+
+        words = text.split(" ")
+        text = " ".join(map(str, remove_password_if_present(words)))
+    return printable(text[:500])
+
+
+_scratch: dict[tuple[int, int], str] = {}
+_scratch_lock = threading.Lock()
+
+
+def scratch(hexsize: int = 40) -> str:
+    """An empty repository of our own, as a git directory, for object ids of ``hexsize`` digits.
+
+    Objects are read through it: with ``GIT_DIR`` here and ``GIT_OBJECT_DIRECTORY`` in the
+    repository at hand, git reads no configuration, no refs and no attributes of that repository,
+    and does not know that it is a partial clone, so there is nothing to run and nothing to fetch.
+    It goes when the process ends.
+    """
+    key = (os.getpid(), hexsize)
+    with _scratch_lock:
+        if key not in _scratch:
+            folder = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - mode 0700, an unguessable name
+            path = f"{folder}/patcher-{os.getpid()}-{os.urandom(8).hex()}"
+            try:
+                _make_scratch(path, hexsize)
+            except OSError as error:
+                raise GitError(
+                    f"no room for a scratch folder in {folder} ({error.strerror}): set TMPDIR"
+                ) from error
+            atexit.register(_remove_scratch, path, os.getpid())
+            _scratch[key] = path
+        return _scratch[key]
+
+
+_FORMATS = {40: "sha1", 64: "sha256"}
+
+
+def _make_scratch(path: str, hexsize: int) -> None:
+    os.mkdir(path, 0o700)  # noqa: PTH102
+    for folder in ("objects", "refs"):
+        os.mkdir(f"{path}/{folder}")  # noqa: PTH102
+    config = "[core]\n\trepositoryFormatVersion = 1\n\tbare = true\n"
+    config += f"[extensions]\n\tobjectFormat = {_FORMATS[hexsize]}\n" if hexsize != 40 else ""
+    for name, text in (("HEAD", "ref: refs/heads/none\n"), ("config", config)):
+        with open(f"{path}/{name}", "x") as file:  # noqa: PTH123
+            file.write(text)
+
+
+def _remove_scratch(path: str, pid: int) -> None:
+    if os.getpid() != pid:
+        return
+    with contextlib.suppress(OSError):
+        for name in ("HEAD", "config"):
+            os.unlink(f"{path}/{name}")  # noqa: PTH108
+        for name in ("objects", "refs"):
+            os.rmdir(f"{path}/{name}")  # noqa: PTH106
+        os.rmdir(path)  # noqa: PTH106
+
+
+_checked_version: tuple[int, ...] | None = None
+
+
+def require_version() -> tuple[int, ...]:
+    """git's version. One that is too old to be hardened is refused."""
+    global _checked_version
+    if _checked_version is None:
+        words = run(["version"]).decode("ascii", "replace").split()
+        numbers = words[2].split(".") if len(words) > 2 else []
+        version = tuple(int(number) for number in numbers[:2] if number.isdigit())
+        if version < _OLDEST:
+            raise GitError(
+                f"git {'.'.join(numbers) or '(unknown)'} is too old: install git 2.31 or newer"
+            )
+        _checked_version = version
+    return _checked_version

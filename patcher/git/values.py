@@ -1,0 +1,98 @@
+"""The values that the git layer takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository on this machine.
+
+    ``path`` is what a person calls it: the root of the work tree, or the folder of a bare
+    repository. ``git_dir`` is where its HEAD is; a linked work tree has its own. All are absolute.
+    """
+
+    path: Path
+    git_dir: Path
+    work_tree: Path | None
+
+    @property
+    def common_dir(self) -> Path:
+        """The folder of objects and refs, which linked work trees share."""
+        if self.git_dir.parent.name == "worktrees" and (self.git_dir / "commondir").is_file():
+            return self.git_dir.parent.parent
+        return self.git_dir
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A path that is no usable repository; ``error`` says why, on one printable line."""
+
+    path: Path
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A commit to start from.
+
+    ``ref`` is the full name of the ref, "HEAD" when detached, or the object id of a commit that was
+    named by its id. ``name`` is the short name without the remote: ``main``, ``release/1.7``.
+    ``commit`` is the full object id (SHA-1 or SHA-256). ``default`` says that it is the
+    repository's default base.
+    """
+
+    ref: str
+    name: str
+    commit: str
+    default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A regular file of a commit.
+
+    ``mode`` is "100644" or "100755", ``size`` is in bytes where known. ``content`` is None exactly
+    when ``problem`` says why it could not be read.
+    """
+
+    path: bytes
+    mode: str
+    oid: str
+    size: int | None
+    content: bytes | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The whole new content of a regular file that exists; its mode stays."""
+
+    path: bytes
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An author or committer. ``date`` is git's raw date (``1700000000 +0100``), None for now."""
+
+    name: str
+    email: str
+    date: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """How the user signs commits, from the user's own configuration.
+
+    ``format`` is ``openpgp``, ``ssh`` or ``x509``; ``key`` None means the committer's default key;
+    ``program`` None means git's default program for the format. ``key_command`` is
+    ``gpg.ssh.defaultKeyCommand``.
+    """
+
+    format: str
+    key: str | None
+    program: str | None
+    key_command: str | None = None

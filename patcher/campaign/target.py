@@ -85,8 +85,8 @@ class Target:
 
     @property
     def failed(self) -> bool:
-        """Whether something could not be done."""
-        return self.outcome is Outcome.FAILED
+        """Whether something could not be done (the rest of the target may be)."""
+        return self.error is not None
 
 
 @dataclass(slots=True)

@@ -50,8 +50,8 @@ class Migration:
     family: str
     """The address family that ``rule`` denies, in AppArmor's spelling: ``alg``."""
     socket_types: tuple[str, ...]
-    """The socket types in which the kernel offers the family: a profile that denies the family for
-    all of these is fixed. Empty: not known, so only a deny of every type counts."""
+    """The socket types in which the kernel offers the family (where that is not said: every type
+    that AppArmor knows): a profile that denies the family for all of these is fixed."""
     anchor: str = "network,"
     """The rule that the new one follows."""
     comment: str = ""
@@ -189,7 +189,10 @@ def build(values: Mapping[str, object]) -> Migration:
             raise Problem(
                 "socket_types", f"'socket_types' names more than the rule denies: {only_type}"
             )
-    read.setdefault("socket_types", ())
+    if not read.get("socket_types"):
+        from patcher.policy.network import TYPES
+
+        read["socket_types"] = tuple(sorted(TYPES))
     return Migration(family=family, **read)  # type: ignore[arg-type]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from patcher.campaign.target import Located, Outcome, Target, Totals
+from patcher.campaign.target import Located, Outcome, Target, Totals, total
 from patcher.engine import Status
 from patcher.reports.text import clean, shown
 
@@ -36,11 +36,15 @@ class Style:
     """Show the evidence below each profile."""
     verbose: bool = False
     """Show also what needs nothing."""
+    quiet: bool = False
+    """Show nothing."""
     several_migrations: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """One profile, as it is shown."""
+
     where: str
     profile: str
     status: str
@@ -53,20 +57,41 @@ class Report:
 
     def __init__(self, style: Style, *, applied: bool = False) -> None:
         self._style, self._applied = style, applied
+        self._committed: Target | None = None
 
     def start(self) -> bytes:
         return b""
 
     def target(self, target: Target) -> bytes:
-        rows = [self._row(target, located) for located in target.findings if self._shows(located)]
+        if target.outcome is Outcome.COMMITTED:
+            self._committed = self._committed or target
+        if self._style.quiet:
+            return b""
+        rows = self.rows(target)
         if not rows and not self._worth_a_line(target):
             return b""
-        text = self._head(target) + "\n" + self._body(rows)
-        return text.encode("utf-8", "replace")
+        return _encoded(self._head(target) + "\n" + self.body(rows))
 
     def finish(self, totals: Totals) -> bytes:
-        lines = summary(totals, applied=self._applied)
-        return ("\n".join(lines) + "\n").encode("utf-8", "replace")
+        if self._style.quiet:
+            return b""
+        where = count(totals.repositories, "repository", "repositories")
+        if totals.targets > totals.repositories:
+            where += f", {totals.targets} branches"
+        lines = [f"{where}: {summary(totals)}."]
+        if self._applied:
+            done = [f"{totals.committed} committed", f"{totals.up_to_date} up to date"]
+            lines.append(", ".join([*done, f"{totals.failed} failed"]) + ".")
+        lines += advice(totals)
+        if self._committed is not None:
+            lines.append(f"Look at it:  {_show(self._committed)}")
+        elif totals.to_fix and not self._applied:
+            lines.append("Next: `patcher diff` shows the change, `patcher apply` commits it.")
+        return _encoded("\n".join(lines) + "\n")
+
+    def rows(self, target: Target) -> list[Row]:
+        """The rows of the target's findings that are worth one."""
+        return [self._row(target, located) for located in target.findings if self._shows(located)]
 
     def _worth_a_line(self, target: Target) -> bool:
         if target.failed:
@@ -92,7 +117,7 @@ class Report:
             parts.append(f"({clean(target.note)})")
         return "  ".join(parts)
 
-    def _row(self, target: Target, located: Located) -> _Row:
+    def _row(self, target: Target, located: Located) -> Row:
         finding = located.finding
         word, style = _WORDS[finding.status], _STYLES[finding.status]
         if finding.status is Status.AFFECTED:
@@ -104,7 +129,7 @@ class Report:
         if self._style.several_migrations:
             why = f"{finding.migration}: {why}"
         evidence = [f"- {clean(item)}" for item in finding.evidence] if self._style.explain else []
-        return _Row(
+        return Row(
             where=f"{shown(located.path)}:{finding.line}",
             profile=clean(finding.profile) or "-",
             status=word,
@@ -112,7 +137,8 @@ class Report:
             why=(why, *evidence),
         )
 
-    def _body(self, rows: Sequence[_Row]) -> str:
+    def body(self, rows: Sequence[Row]) -> str:
+        """The rows in columns."""
         if not rows:
             return ""
         if self._style.width is not None:
@@ -137,7 +163,7 @@ class Report:
         return f"\x1b[{_CODES[style]}m{text}{_RESET}" if self._style.color else text
 
 
-def _wrapped(rows: Iterable[_Row], width: int, color: bool) -> str:
+def _wrapped(rows: Iterable[Row], width: int, color: bool) -> str:
     """The rows in columns that fit into ``width``."""
     import io
 
@@ -179,15 +205,26 @@ def short(ref: str) -> str:
     return ref
 
 
-def summary(totals: Totals, *, applied: bool = False) -> list[str]:
-    """The totals, in words."""
-    where = count(totals.repositories, "repository", "repositories")
-    if totals.targets > totals.repositories:
-        where += f" ({totals.targets} branches)"
+def files_table(targets: Sequence[Target], style: Style) -> bytes:
+    """One table for files outside git, each of them a target, with totals."""
+    report = Report(style)
+    rows = [row for target in targets for row in report.rows(target)]
+    totals = total(targets)
+    lines = [f"{count(totals.repositories, 'file')}: {summary(totals)}."]
+    if totals.committed:
+        lines.append(f"{count(totals.committed, 'file')} fixed.")
+    elif totals.to_fix:
+        lines.append("Next: --fix edits the files in place.")
+    return _encoded("\n".join([report.body(rows) + lines[0], *lines[1:], *advice(totals)]) + "\n")
+
+
+def summary(totals: Totals) -> str:
+    """What was found, in words."""
     parts = []
     if totals.to_fix:
-        affected = count(totals.to_fix, "affected profile") + " in " + count(totals.files, "file")
-        parts.append(affected)
+        parts.append(count(totals.to_fix, "affected profile"))
+        if totals.files:
+            parts[0] += " in " + count(totals.files, "file")
     if totals.profiles[Status.FIXED]:
         parts.append(f"{totals.profiles[Status.FIXED]} fixed already")
     if totals.profiles[Status.NOT_AFFECTED]:
@@ -196,20 +233,30 @@ def summary(totals: Totals, *, applied: bool = False) -> list[str]:
         parts.append(f"{totals.profiles[Status.UNDER_INVESTIGATION]} to look at by hand")
     if totals.left_alone:
         parts.append(f"{totals.left_alone} affected but left alone")
-    lines = [f"{where}: {', '.join(parts) or 'no AppArmor profile that matters'}."]
-    if applied:
-        done = [f"{totals.committed} committed", f"{totals.up_to_date} up to date"]
-        if totals.failed:
-            done.append(f"{totals.failed} failed")
-        lines.append(", ".join(done) + ".")
-    elif totals.failed:
-        lines.append(f"{totals.failed} failed.")
-    if totals.left_alone:
-        lines.append(
-            "Left alone are profiles that are not moby-style (--profiles all edits them too) and"
-            " documentation (--docs)."
-        )
-    return lines
+    if totals.failed:
+        parts.append(f"{totals.failed} failed")
+    return ", ".join(parts) or "no AppArmor profile that matters"
+
+
+def advice(totals: Totals) -> list[str]:
+    """What a reader may want to do about the rest."""
+    if not totals.left_alone:
+        return []
+    return [
+        "Left alone are profiles that are not moby-style (--profiles all changes them too) and"
+        " documentation (--docs)."
+    ]
+
+
+def _show(target: Target) -> str:
+    """The command that shows what was committed."""
+    import shlex
+
+    return clean(shlex.join(["git", "-C", target.repository, "show", target.branch or ""]))
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -1,0 +1,130 @@
+"""Commit what a look found, on a review branch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from patcher import git
+from patcher.campaign import message
+from patcher.campaign.look import Looker, Selection
+from patcher.campaign.target import Outcome, Target
+from patcher.migrations import Migration
+
+OnExisting = Literal["fail", "replace", "append"]
+
+
+@dataclass(frozen=True, slots=True)
+class Commits:
+    """How the commits are made."""
+
+    branch: str | None = None
+    """The review branch's name; None: ``patcher/`` and the migrations."""
+    on_existing: OnExisting = "fail"
+    """What to do with a branch that is there and does not hold the change."""
+    author: str | None = None
+    """``Name <address>``; None: from the user's git configuration and environment."""
+    signoff: bool = False
+    sign: bool = False
+    key: str | None = None
+    """The key to sign with; None: as the user's git configuration says."""
+    message: str | None = None
+    """The user's own message, with placeholders; None: the migrations'."""
+    per_file: bool = False
+    """One commit for each file, not one for all."""
+    dry_run: bool = False
+
+
+def branch_name(
+    migrations: Sequence[Migration], base: git.Base, *, given: str | None, alone: bool
+) -> str:
+    """The review branch for a base. ``alone``: it is the only base of its repository.
+
+    The base's name follows a ``-``: ``patcher/deny-af-alg`` and ``patcher/deny-af-alg/release``
+    cannot both be refs.
+    """
+    stem = given or "patcher/" + "+".join(migration.id for migration in migrations)
+    if base.default or (given is not None and alone):
+        return stem
+    name = base.name[:12] if base.name == base.commit else base.name
+    return f"{stem}-{name}"
+
+
+def apply(
+    repository: git.Repository,
+    base: git.Base,
+    target: Target,
+    selection: Selection,
+    commits: Commits,
+    *,
+    alone: bool = True,
+) -> Target:
+    """Commit the target's changed files; the target with what came of it. Raises GitError."""
+    branch = branch_name(selection.migrations, base, given=commits.branch, alone=alone)
+    if not target.files:
+        return replace(target, outcome=Outcome.NOTHING_TO_DO)
+    git.check_branch_name(branch)
+    target = replace(target, branch=branch)
+    tip = git.branch_tip(repository, branch)
+    parent = base.commit
+    if tip is not None:
+        if _holds(repository, tip, target):
+            return replace(target, outcome=Outcome.UP_TO_DATE, new_commit=tip)
+        if commits.on_existing == "fail":
+            raise git.GitError(
+                f"branch {branch} exists and does not hold this change: use --on-existing replace "
+                "or append, or another --branch"
+            )
+        if commits.on_existing == "append":
+            parent = tip
+            there = Looker(repository, selection).look(replace(base, commit=tip))
+            if not there.files:
+                return replace(target, outcome=Outcome.UP_TO_DATE, new_commit=tip)
+            target = replace(target, files=there.files, findings=there.findings)
+    if commits.dry_run:
+        return target
+    new, committer = _write(repository, base, branch, parent, target, selection, commits)
+    git.move_branch(repository, branch, new, tip, committer)
+    return replace(target, outcome=Outcome.COMMITTED, new_commit=new)
+
+
+def _holds(repository: git.Repository, tip: str, target: Target) -> bool:
+    """Whether every file that is to change stands at ``tip`` as it is to become."""
+    there = git.entries(repository, tip, [file.path for file in target.files])
+    return all(there.get(file.path) == (file.mode, file.new_oid) for file in target.files)
+
+
+def _write(
+    repository: git.Repository,
+    base: git.Base,
+    branch: str,
+    parent: str,
+    target: Target,
+    selection: Selection,
+    commits: Commits,
+) -> tuple[str, git.Identity]:
+    """The new tip, and who committed it."""
+    author, committer = git.identities(repository, commits.author)
+    sign = git.signing(commits.key, repository) if commits.sign else None
+    signoff = f"{committer.name} <{committer.email}>" if commits.signoff else None
+    groups = [(file,) for file in target.files] if commits.per_file else [target.files]
+    for files in groups:
+        facts = message.Facts(
+            migrations=selection.migrations,
+            files=files,
+            findings=target.findings,
+            base=base.name,
+            branch=branch,
+            repository=repository.path.name,
+        )
+        parent = git.write_commit(
+            repository,
+            parent,
+            [git.Change(file.path, file.new) for file in files],
+            message.write(facts, template=commits.message, signoff=signoff),
+            author,
+            committer,
+            sign,
+        )
+    return parent, committer

@@ -1,0 +1,59 @@
+"""Checksums of files that are to change: where they stand, they must change too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from patcher import git
+from patcher.campaign.target import ChangedFile, Located
+
+_HEX = ("md5", "sha1", "sha256", "sha512")
+_BASE64 = ("sha256", "sha384", "sha512")
+"""Of Subresource Integrity (https://www.w3.org/TR/SRI/), in which npm and Nix write them too."""
+
+_MOST = 3
+
+
+def noted(
+    repository: git.Repository,
+    commit: str,
+    files: Sequence[ChangedFile],
+    findings: Iterable[Located],
+) -> list[Located]:
+    """The findings; one whose file is to change says where in ``commit`` a checksum of the file's
+    present content stands."""
+    needles: dict[bytes, list[tuple[bytes, str]]] = {}
+    for file in files:
+        for name, digest in _digests(file.old):
+            needles.setdefault(digest, []).append((file.path, name))
+    notes: dict[bytes, list[str]] = {}
+    for place, line, digest in git.mentions(repository, commit, list(needles)):
+        for path, name in needles[digest]:
+            if path != place:
+                where = f"{git.printable(place)}:{line}"
+                notes.setdefault(path, []).append(f"its {name} stands in {where}")
+    return [_with(located, notes.get(located.path, [])) for located in findings]
+
+
+def _digests(content: bytes) -> Iterable[tuple[str, bytes]]:
+    import base64
+    import hashlib
+
+    for name in _HEX:
+        yield name, hashlib.new(name, content, usedforsecurity=False).hexdigest().encode()
+    for name in _BASE64:
+        digest = hashlib.new(name, content, usedforsecurity=False).digest()
+        yield name, base64.b64encode(digest)
+
+
+def _with(located: Located, notes: Sequence[str]) -> Located:
+    finding = located.finding
+    if not notes or finding.edit is None:
+        return located
+    more = f" (and {len(notes) - _MOST} more)" if len(notes) > _MOST else ""
+    reason = f"{finding.reason}; {'; '.join(notes[:_MOST])}{more}, which is not changed"
+    return Located(
+        located.path,
+        replace(finding, reason=reason, evidence=(*finding.evidence, *notes)),
+    )

@@ -1,0 +1,81 @@
+"""Files outside git: judged, and edited in place when asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from patcher import engine
+from patcher.campaign import replace
+from patcher.campaign.globs import chooser
+from patcher.campaign.look import Selection
+from patcher.campaign.target import Located, Outcome, Target
+
+
+def check(names: Iterable[str], selection: Selection, *, fix: bool = False) -> Iterator[Target]:
+    """One target for each file that is named, or lies in a folder that is named.
+
+    ``Target.repository`` is the file's name; ``outcome`` is ``COMMITTED`` where it was edited.
+    """
+    for name in names:
+        path = Path(name)
+        if path.is_dir() and not path.is_symlink():
+            wanted = chooser(selection.include, selection.exclude)
+            for file in _below(path):
+                if wanted(os.fsencode(file.relative_to(path))):
+                    yield _file(file, selection, fix)
+        else:
+            yield _file(path, selection, fix)
+
+
+def judge(name: str, content: bytes, selection: Selection) -> engine.Result:
+    """What the engine says of one file."""
+    return engine.patch(
+        name,
+        content,
+        migrations=selection.migrations,
+        profiles=selection.profiles,
+        docs=selection.docs,
+        comment=selection.comment,
+        max_bytes=selection.max_bytes,
+    )
+
+
+def target(name: str, result: engine.Result, *, fixed: bool, note: str | None = None) -> Target:
+    """The file's findings as a target."""
+    path = os.fsencode(name)
+    return Target(
+        repository=name,
+        base=None,
+        commit=None,
+        outcome=Outcome.COMMITTED if fixed else Outcome.SCANNED,
+        note=note,
+        findings=tuple(Located(path, finding) for finding in result.findings),
+    )
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name != ".git")
+        for name in sorted(names):
+            file = Path(where) / name
+            if file.is_file() and not file.is_symlink():
+                yield file
+
+
+def _file(path: Path, selection: Selection, fix: bool) -> Target:
+    name = str(path)
+    try:
+        opened = replace.read(path, selection.max_bytes)
+        result = judge(name, opened.content, selection)
+        if not fix or not result.edits:
+            return target(name, result, fixed=False)
+        replace.write(opened, result.content)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return Target(name, None, None, Outcome.FAILED, error=reason)
+    note = None
+    if opened.links:
+        note = f"it has {opened.links} more hard links, which keep the old content"
+    return target(name, result, fixed=True, note=note)

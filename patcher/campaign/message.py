@@ -1,0 +1,145 @@
+"""The commit message: what was changed, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from patcher.campaign.target import ChangedFile, Located
+from patcher.git import printable
+from patcher.migrations import Migration
+from patcher.migrations.migration import PLACEHOLDER, PLACEHOLDERS
+
+_MOST_FILES = 200
+_EMPTY_LINES = re.compile(r"\n{3,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a message speaks of."""
+
+    migrations: Sequence[Migration]
+    files: Sequence[ChangedFile]
+    findings: Sequence[Located]
+    base: str
+    branch: str
+    repository: str
+    """The name of its folder."""
+
+
+def check(template: str) -> None:
+    """Raise ValueError, in one line, unless the template can be filled in."""
+    if not template.strip():
+        raise ValueError("the commit message is empty")
+    for name in PLACEHOLDER.findall(template):
+        if name not in PLACEHOLDERS:
+            known = ", ".join(f"{{{known}}}" for known in PLACEHOLDERS)
+            raise ValueError(
+                f"unknown placeholder {{{name}}} in the commit message; there are {known}"
+            )
+
+
+def write(facts: Facts, *, template: str | None = None, signoff: str | None = None) -> str:
+    """The message for one commit.
+
+    ``template``: the user's own words, with placeholders and taken as they are. Without one the
+    migrations' message is followed by what was changed and by their references. ``signoff``: who
+    signs off (``Name <address>``), as the Developer Certificate of Origin asks.
+    """
+    own = default(facts.migrations) if template is None else template
+    values = _values(facts)
+    text = PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), own)
+    text = _EMPTY_LINES.sub("\n\n", text.strip("\n")) + "\n"
+    return text if signoff is None else _signed_off(text, signoff)
+
+
+def default(migrations: Sequence[Migration]) -> str:
+    """The migrations' own template; of several one that speaks of all."""
+    if len(migrations) == 1:
+        (migration,) = migrations
+        text = _filled(migration)
+    else:
+        families = _listed([migration.family for migration in migrations])
+        bodies = [_filled(migration).partition("\n")[2].strip("\n") for migration in migrations]
+        text = "\n\n".join([f"apparmor: deny network {families}", *bodies])
+    if "{files}" not in text:
+        text = text.rstrip("\n") + "\n\nChanged:\n{files}"
+    if "{references}" not in text and any(migration.references for migration in migrations):
+        text = text.rstrip("\n") + "\n\nReferences:\n{references}"
+    return text
+
+
+def _filled(migration: Migration) -> str:
+    """The migration's message with what is the migration's own put in."""
+    own = {
+        "migration": migration.id,
+        "title": migration.title,
+        "rule": migration.rule,
+        "why": migration.why.strip("\n"),
+    }
+    return PLACEHOLDER.sub(lambda match: own.get(match[1], match[0]), migration.message)
+
+
+def _values(facts: Facts) -> dict[str, str]:
+    migrations = facts.migrations
+    changed = {file.path for file in facts.files}
+    findings = [
+        located
+        for located in facts.findings
+        if located.path in changed and located.finding.edit is not None
+    ]
+    names = dict.fromkeys(_profile(located) for located in findings)
+    references = dict.fromkeys(word for migration in migrations for word in migration.references)
+    return {
+        "migration": " ".join(migration.id for migration in migrations),
+        "title": "; ".join(migration.title for migration in migrations),
+        "rule": " ".join(migration.rule for migration in migrations),
+        "why": "\n\n".join(m.why.strip("\n") for m in migrations if m.why),
+        "references": "\n".join(f"- {reference}" for reference in references),
+        "files": "\n".join(_files(facts.files, findings)),
+        "profiles": ", ".join(names),
+        "count": str(len({(located.path, located.finding.line) for located in findings})),
+        "base": printable(facts.base),
+        "branch": printable(facts.branch),
+        "repository": printable(facts.repository),
+    }
+
+
+def _files(files: Sequence[ChangedFile], findings: Sequence[Located]) -> list[str]:
+    lines = []
+    for file in files[:_MOST_FILES]:
+        there: dict[str, list[str]] = {}
+        for located in findings:
+            if located.path == file.path:
+                numbers = there.setdefault(_profile(located), [])
+                if str(located.finding.line) not in numbers:
+                    numbers.append(str(located.finding.line))
+        what = ", ".join(
+            f"{name} (line{'s' if len(numbers) > 1 else ''} {' and '.join(numbers)})"
+            for name, numbers in there.items()
+        )
+        lines.append(f"- {printable(file.path)}: {what}")
+    if len(files) > _MOST_FILES:
+        lines.append(f"- and {len(files) - _MOST_FILES} more files")
+    return lines
+
+
+def _profile(located: Located) -> str:
+    return printable(located.finding.profile)[:100] or "the profile"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+_TRAILER = re.compile(r"[A-Za-z0-9-]+: \S")
+
+
+def _signed_off(text: str, who: str) -> str:
+    trailer = f"Signed-off-by: {who}"
+    paragraph = text.rstrip("\n").rpartition("\n\n")[2].split("\n")
+    if trailer in paragraph:
+        return text
+    trailers = "\n\n" in text and all(_TRAILER.match(line) for line in paragraph)
+    return text.rstrip("\n") + ("\n" if trailers else "\n\n") + trailer + "\n"

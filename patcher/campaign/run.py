@@ -1,0 +1,161 @@
+"""Run over many repositories: targets in the order of the repositories, as they are done."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from patcher import git
+from patcher.campaign.apply import Commits, apply
+from patcher.campaign.look import Looker, Selection
+from patcher.campaign.target import Outcome, Target
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
+_AHEAD = 32
+"""Repositories handed to the executor before the first of them is waited for, for each job."""
+
+_GRACE = 0.3
+"""Seconds that what is under way gets to end by itself when the user breaks off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """What is done with each repository. It may be sent to another process or machine."""
+
+    selection: Selection
+    commits: Commits | None = None
+    """How to commit; None: only look."""
+
+    def __call__(self, repository: git.Repository, jobs: int = 1) -> tuple[Target, ...]:
+        """One target for each base. Never raises: a failure is a target that says so."""
+        return tuple(self.targets(repository, jobs))
+
+    def targets(self, repository: git.Repository, jobs: int = 1) -> Iterator[Target]:
+        """One target for each base, as they are done; ``jobs`` threads may be used for one."""
+        nothing = Target(str(repository.path), None, None, Outcome.NOTHING_TO_DO)
+        try:
+            bases = git.bases(repository, self.selection.bases)
+            looker = Looker(repository, self.selection, jobs=jobs)
+        except git.UnbornHead as unborn:
+            yield replace(nothing, note=str(unborn))
+            return
+        except git.GitError as error:
+            yield replace(nothing, outcome=Outcome.FAILED, error=str(error))
+            return
+        for base in bases:
+            yield self._target(repository, base, looker, alone=len(bases) == 1)
+
+    def _target(
+        self, repository: git.Repository, base: git.Base, looker: Looker, *, alone: bool
+    ) -> Target:
+        target = Target(str(repository.path), base.ref, base.commit, Outcome.SCANNED)
+        try:
+            target = looker.look(base)
+            if self.commits is not None:
+                target = apply(repository, base, target, self.selection, self.commits, alone=alone)
+        except git.GitError as error:
+            return replace(target, outcome=Outcome.FAILED, error=str(error))
+        except Exception as error:
+            if debugging():
+                raise
+            # One repository that nobody foresaw must not stop the thousand others.
+            return replace(
+                target,
+                outcome=Outcome.FAILED,
+                error=git.printable(f"unexpected {type(error).__name__}: {error}"),
+            )
+        return target
+
+
+def debugging() -> bool:
+    """Whether the user asked for tracebacks (``PATCHER_DEBUG``)."""
+    import os
+
+    return bool(os.environ.get("PATCHER_DEBUG"))
+
+
+def run(
+    campaign: Campaign,
+    found: Iterable[git.Repository | git.Failure],
+    *,
+    jobs: int = 1,
+    executor: Executor | None = None,
+) -> Iterator[Target]:
+    """Targets in the order of ``found``, each as soon as it and those before it are done.
+
+    ``executor`` runs the work of each repository (any with the interface of
+    ``concurrent.futures``); None: ``jobs`` threads, and for a single repository this one, with
+    ``jobs`` for its search. When the user breaks off (KeyboardInterrupt), what is not begun is
+    dropped, what is done still comes, and then the interrupt is raised.
+    """
+    items = iter(found)
+    first = list(islice(items, 2))
+    if executor is None and (jobs == 1 or len(first) < 2):
+        for item in chain(first, items):
+            if isinstance(item, git.Failure):
+                yield _failed(item)
+            else:
+                yield from campaign.targets(item, jobs if len(first) < 2 else 1)
+        return
+    if executor is not None:
+        yield from _ordered(campaign, chain(first, items), executor, jobs * _AHEAD)
+        return
+    from patcher.campaign.threads import DaemonThreads
+
+    own = DaemonThreads(jobs)
+    try:
+        yield from _ordered(campaign, chain(first, items), own, jobs * _AHEAD)
+    finally:
+        own.shutdown(wait=False, cancel_futures=True)
+
+
+def _failed(failure: git.Failure) -> Target:
+    return Target(str(failure.path), None, None, Outcome.FAILED, error=failure.error)
+
+
+def _ordered(
+    campaign: Campaign,
+    items: Iterator[git.Repository | git.Failure],
+    executor: Executor,
+    ahead: int,
+) -> Iterator[Target]:
+    pending: deque[git.Failure | Future[tuple[Target, ...]]] = deque()
+
+    def more() -> None:
+        for item in islice(items, ahead - len(pending)):
+            if isinstance(item, git.Failure):
+                pending.append(item)
+            else:
+                pending.append(executor.submit(campaign, item))
+
+    interrupted = False
+    try:
+        more()
+        while pending:
+            done = pending[0]
+            targets = (_failed(done),) if isinstance(done, git.Failure) else done.result()
+            pending.popleft()
+            more()
+            yield from targets
+    except KeyboardInterrupt:
+        interrupted = True
+    if interrupted:
+        yield from _finished(pending)
+        raise KeyboardInterrupt
+
+
+def _finished(pending: Iterable[git.Failure | Future[tuple[Target, ...]]]) -> Iterator[Target]:
+    """What is done, and what ends within the grace period."""
+    from concurrent.futures import wait
+
+    futures = [item for item in pending if not isinstance(item, git.Failure)]
+    running = [future for future in futures if not future.cancel()]
+    done = wait(running, timeout=_GRACE).done
+    for future in running:
+        if future in done and future.exception() is None:
+            yield from future.result()

@@ -1,0 +1,118 @@
+"""The command line: one module a command, thin."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from patcher import __version__
+
+_COMMANDS = {
+    "scan": "Report the AppArmor profiles in git repositories.",
+    "diff": "Print the change that apply would commit.",
+    "apply": "Commit the change on a review branch.",
+    "check": "Report, or fix, files outside git.",
+    "migrations": "List what can be inserted.",
+    "demo": "Try it all on sample repositories.",
+}
+FOUND, USAGE, FAILED, INTERRUPTED = 1, 2, 3, 130
+
+
+class _Commands(click.Group):
+    """Imports a command's module when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"patcher.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], _COMMANDS, 1)
+            meant = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"No such command {args[0]!r}.{meant}", error.ctx) from None
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        plain: Callable[..., Any] = super().main
+        if standalone_mode:
+            sys.exit(_guarded(lambda: plain(*args, standalone_mode=False, **extra)))
+        return plain(*args, standalone_mode=False, **extra)
+
+
+def _guarded(run: Callable[[], Any]) -> int:
+    """The exit code; whatever happens is one line at most."""
+    try:
+        code = run()
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("patcher: interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python must not complain about it on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if os.environ.get("PATCHER_DEBUG"):
+            raise
+        from patcher.reports.text import clean
+
+        text = clean(f"{type(error).__name__}: {error}")
+        click.echo(f"patcher: {text} (PATCHER_DEBUG=1 shows where)", err=True)
+        return FAILED
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\
+Exit status: 0 nothing affected is left (apply: all is committed); 1 affected profiles were found
+(scan, diff, check); 2 wrong use; 3 some repository or file failed, with its reason on standard
+error (the rest was done).
+
+\b
+Examples:
+  patcher scan ~/src                       what is there
+  patcher diff ~/src/moby | less           the change
+  patcher apply --signoff ~/src            commit it, on the branch patcher/deny-af-alg
+  patcher check --fix /etc/apparmor.d/*    files outside git
+
+\b
+Shell completion (bash; zsh and fish likewise):
+  eval "$(_PATCHER_COMPLETE=bash_source patcher)"
+""",
+)
+@click.version_option(__version__, prog_name="patcher", message="%(prog)s %(version)s")
+def group() -> None:
+    """Find vendored moby-style AppArmor profiles in git repositories, and insert
+    `deny network alg,` right after the blanket `network,` rule."""
+
+
+def main() -> NoReturn:
+    """What the ``patcher`` command runs."""
+    group.main(prog_name="patcher")
+    raise AssertionError("group.main ends the program")

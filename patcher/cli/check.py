@@ -1,0 +1,91 @@
+"""``patcher check``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from patcher.cli import FAILED, FOUND, options
+
+if TYPE_CHECKING:
+    from patcher.campaign.target import Target
+
+
+@click.command("check", short_help="Report, or fix, files outside git.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=str))
+@click.option("--fix", is_flag=True, help="Edit the files in place, each in one step.")
+@click.option(
+    "--stdin-name",
+    default="-",
+    metavar="NAME",
+    help="What the file on standard input is called, which tells its format.",
+)
+@options.judging
+@options.globs
+@click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
+@options.telling
+def command(
+    files: tuple[str, ...],
+    fix: bool,
+    stdin_name: str,
+    explain: bool,
+    quiet: bool,
+    verbose: int,
+    color: str,
+    **chosen: Any,
+) -> int:
+    """Report the AppArmor profiles in files, wherever they lie; --fix edits them in place.
+
+    FILE may be a folder: every file below it, but nothing in .git and behind symbolic links. FILE -
+    is standard input: what it becomes goes to standard output, and the report to standard error.
+    With --fix the exit status is 0 when nothing affected is left.
+
+    \b
+    Examples:
+      patcher check /etc/apparmor.d
+      patcher check --fix profiles/docker-default
+      patcher check --fix - --stdin-name template.go < template.go > fixed.go
+    """
+    from patcher.campaign.files import check
+    from patcher.campaign.target import total
+    from patcher.cli.session import tell
+    from patcher.reports.table import Style, files_table
+
+    selection = options.selection(bases=(), **chosen)
+    piped = "-" in files
+    if piped and len(files) > 1:
+        raise click.UsageError("standard input cannot be checked along with other files")
+    targets = []
+    for target in (
+        [_piped(stdin_name, selection, fix)] if piped else check(files, selection, fix=fix)
+    ):
+        targets.append(target)
+        if target.error is not None:
+            tell(f"{target.repository}: {target.error}")
+        elif target.note is not None and not quiet:
+            tell(f"{target.repository}: {target.note}")
+    totals = total(targets)
+    if not quiet:
+        style = Style(
+            color=options.colored(color) and not piped,
+            width=None if piped else options.terminal_width(),
+            explain=explain,
+            verbose=verbose > 0,
+            several_migrations=len(selection.migrations) > 1,
+        )
+        click.echo(files_table(targets, style), nl=False, err=piped)
+    if totals.failed:
+        return FAILED
+    return FOUND if totals.to_fix and not fix else 0
+
+
+def _piped(name: str, selection: Any, fix: bool) -> Target:
+    from patcher.campaign.files import judge, target
+    from patcher.cli.session import write
+
+    content = sys.stdin.buffer.read()
+    result = judge(name, content, selection)
+    write(result.content)
+    return target(name, result, fixed=fix and bool(result.edits))

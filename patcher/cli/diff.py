@@ -1,0 +1,50 @@
+"""``patcher diff``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from patcher.cli import FOUND, options
+
+
+@click.command("diff", short_help="Print the change that apply would commit.")
+@options.selecting
+@options.format_option("diff", "json")
+@options.telling
+def command(
+    paths: tuple[str, ...],
+    jobs: int | None,
+    format: str,
+    quiet: bool,
+    verbose: int,
+    color: str,
+    max_size: int,
+    **chosen: Any,
+) -> int:
+    """Print the change that `patcher apply` would commit, as a unified diff.
+
+    PATH is a repository, or a folder to walk for repositories; default: here. `git apply` takes the
+    diff of one repository; that of several says whose each part is, in a line that begins with #.
+
+    \b
+    Examples:
+      patcher diff ~/src
+      patcher diff ~/src/moby | git -C ~/src/moby apply --index
+    """
+    from patcher.campaign.run import Campaign
+    from patcher.cli.session import conduct, exit_code, reporter
+
+    selection = options.selection(max_size=max_size, **chosen)
+    report: Any
+    if format == "json":
+        report = reporter(format, selection)
+    else:
+        from patcher.reports.diff import Report
+
+        terminal = sys.stdout.isatty()
+        report = Report(terminal=terminal, color=options.colored(color))
+    totals = conduct(Campaign(selection), paths, report, jobs=jobs, quiet=quiet, verbose=verbose)
+    return exit_code(totals, FOUND if totals.to_fix else 0)

@@ -1,0 +1,190 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from patcher.campaign.look import Selection
+    from patcher.migrations import Migration
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+def _size(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    """Bytes, with a unit: ``8M``."""
+    text = value.strip().lower().removesuffix("ib").removesuffix("b")
+    number = text.rstrip("kmg")
+    unit = _UNITS.get(text[len(number) :])
+    if unit is None or not number.isascii() or not number.isdigit() or len(number) > 15:
+        raise click.BadParameter(f"{value!r} is no size: write it as 500k, 8M or 1G")
+    return int(number) * unit
+
+
+def chain(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
+    """One decorator of several, in reading order."""
+
+    def apply(function: _F) -> _F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+judging = chain(
+    click.option(
+        "-m",
+        "--migration",
+        "migrations",
+        multiple=True,
+        metavar="NAME|FILE",
+        help="What to insert: a name that `patcher migrations` lists, or a YAML file. May be "
+        "repeated.  [default: deny-af-alg]",
+    ),
+    click.option(
+        "--profiles",
+        type=click.Choice(["moby", "all"]),
+        default="moby",
+        show_default=True,
+        help="Which affected profiles to change.",
+    ),
+    click.option("--docs", is_flag=True, help="Change documentation that quotes a profile, too."),
+    click.option("--comment", is_flag=True, help="Write the migration's comment above its rule."),
+    click.option(
+        "--max-size",
+        callback=_size,
+        metavar="SIZE",
+        default="8M",
+        show_default=True,
+        help="Report larger files without reading them.",
+    ),
+)
+globs = chain(
+    click.option(
+        "--include",
+        multiple=True,
+        metavar="GLOB",
+        help="Look only at matching files (as in gitignore). May be repeated.",
+    ),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="GLOB",
+        help="Pass over matching files (as in gitignore). May be repeated.",
+    ),
+)
+selecting = chain(
+    click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=str)),
+    click.option(
+        "--base",
+        "bases",
+        multiple=True,
+        metavar="REF",
+        help="Branch, tag, commit or glob (release/*) to start from. May be repeated.  "
+        "[default: origin/HEAD, else HEAD]",
+    ),
+    judging,
+    globs,
+    click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(1, 1024),
+        metavar="N",
+        help="Work on N repositories at once.  [default: the number of processors]",
+    ),
+)
+telling = chain(
+    click.option("-q", "--quiet", is_flag=True, help="Print failures only."),
+    click.option("-v", "--verbose", count=True, help="Print more; -vv shows where errors arose."),
+    click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        show_default=True,
+        help="Color; auto heeds NO_COLOR.",
+    ),
+)
+
+
+def format_option(*formats: str) -> Callable[[_F], _F]:
+    """``--format``, of which the first is the default."""
+    return click.option(
+        "--format", type=click.Choice(formats), default=formats[0], show_default=True
+    )
+
+
+def load_migrations(names: tuple[str, ...]) -> tuple[Migration, ...]:
+    """The migrations that were named, in the order of insertion."""
+    from patcher.migrations import Migration, MigrationError, builtin, load
+
+    if not names:
+        return builtin()[:1]
+    from patcher.reports.text import clean
+
+    found: dict[str, Migration] = {}
+    for name in names:
+        try:
+            migration = load(name)
+        except MigrationError as error:
+            raise click.UsageError(clean(str(error))) from None
+        if found.setdefault(migration.id, migration) != migration:
+            raise click.UsageError(f"two different migrations are called {migration.id!r}")
+    return tuple(sorted(found.values(), key=Migration.sorting_key))
+
+
+def selection(
+    *,
+    migrations: tuple[str, ...],
+    profiles: Any,
+    docs: bool,
+    comment: bool,
+    max_size: int,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    bases: tuple[str, ...],
+) -> Selection:
+    """What the options ask for."""
+    from patcher.campaign.globs import chooser
+    from patcher.campaign.look import Selection
+
+    try:
+        chooser(include, exclude)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return Selection(
+        migrations=load_migrations(migrations),
+        profiles=profiles,
+        docs=docs,
+        comment=comment,
+        max_bytes=max_size,
+        include=include,
+        exclude=exclude,
+        bases=bases,
+    )
+
+
+def colored(color: str) -> bool:
+    """Whether standard output takes color."""
+    if color != "auto":
+        return color == "always"
+    return (
+        sys.stdout.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM", "") != "dumb"
+    )
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that standard output is; None where it is none."""
+    if not sys.stdout.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns

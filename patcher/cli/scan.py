@@ -1,0 +1,45 @@
+"""``patcher scan``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from patcher.cli import FOUND, options
+
+
+@click.command("scan", short_help="Report the AppArmor profiles in git repositories.")
+@options.selecting
+@options.format_option("table", "json")
+@click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
+@options.telling
+def command(
+    paths: tuple[str, ...],
+    jobs: int | None,
+    format: str,
+    explain: bool,
+    quiet: bool,
+    verbose: int,
+    color: str,
+    max_size: int,
+    **chosen: Any,
+) -> int:
+    """Report the AppArmor profiles in git repositories, and whether they are affected.
+
+    PATH is a repository, or a folder to walk for repositories; default: here. What is read is the
+    commit at the base, never the work tree, and nothing is written.
+
+    \b
+    Examples:
+      patcher scan
+      patcher scan ~/src --base main --base 'release/*'
+      patcher scan --format json ~/src | jq '.targets[] | select(.status == "affected")'
+    """
+    from patcher.campaign.run import Campaign
+    from patcher.cli.session import conduct, exit_code, reporter
+
+    selection = options.selection(max_size=max_size, **chosen)
+    report = reporter(format, selection, color=color, quiet=quiet, verbose=verbose, explain=explain)
+    totals = conduct(Campaign(selection), paths, report, jobs=jobs, quiet=quiet, verbose=verbose)
+    return exit_code(totals, FOUND if totals.to_fix else 0)

@@ -1,0 +1,147 @@
+"""What scan, diff and apply have in common: run the campaign, write the report, tell failures."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from patcher import git
+from patcher.campaign.run import Campaign, run
+from patcher.campaign.target import Target, Totals
+from patcher.cli import FAILED, options
+from patcher.reports.text import clean
+
+if TYPE_CHECKING:
+    from patcher.campaign.look import Selection
+    from patcher.reports import Report
+
+
+def conduct(
+    campaign: Campaign,
+    paths: Iterable[str],
+    report: Report,
+    *,
+    jobs: int | None,
+    quiet: bool,
+    verbose: int,
+) -> Totals:
+    """Run the campaign over the repositories in ``paths``, and write the report as it goes.
+
+    A failure is a line on standard error, whatever the report. When the user breaks off, the report
+    is finished with what was done.
+    """
+    if verbose > 1:
+        os.environ["PATCHER_DEBUG"] = "1"
+    totals = Totals()
+    found: Iterable[git.Repository | git.Failure] = git.discover(map(Path, paths or (".",)))
+    bar = None
+    if not quiet and sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb":
+        found = list(found)
+        bar = _Bar(len(found))
+    targets = run(campaign, found, jobs=jobs or os.cpu_count() or 1)
+    write(report.start())
+    try:
+        for target in targets:
+            totals.add(target)
+            if bar is not None:
+                bar.clear()
+            write(report.target(target))
+            if target.error is not None:
+                tell(failure(target))
+            if bar is not None:
+                bar.draw(totals.repositories)
+    finally:
+        if bar is not None:
+            bar.clear()
+        if not isinstance(sys.exc_info()[1], BrokenPipeError):
+            write(report.finish(totals))
+    return totals
+
+
+def reporter(
+    format: str,
+    selection: Selection,
+    *,
+    color: str = "never",
+    quiet: bool = False,
+    verbose: int = 0,
+    explain: bool = False,
+    applied: bool = False,
+) -> Report:
+    """The report in a format; ``quiet`` silences the one for people."""
+    if format == "json":
+        from patcher.reports.json import Report as Json
+
+        return Json([migration.id for migration in selection.migrations])
+    from patcher.reports.table import Report as Table
+    from patcher.reports.table import Style
+
+    style = Style(
+        color=options.colored(color),
+        width=options.terminal_width(),
+        explain=explain,
+        verbose=verbose > 0,
+        quiet=quiet,
+        several_migrations=len(selection.migrations) > 1,
+    )
+    return Table(style, applied=applied)
+
+
+def failure(target: Target) -> str:
+    """One line that says what failed."""
+    from patcher.reports.table import short
+
+    where = f"{target.repository} {short(target.base)}" if target.base else target.repository
+    return clean(f"{where}: {target.error}")
+
+
+def tell(text: str) -> None:
+    """A line on standard error."""
+    click.echo(f"patcher: {text}", err=True)
+
+
+def write(piece: bytes) -> None:
+    """A piece of the report on standard output."""
+    if piece:
+        click.echo(piece, nl=False)
+
+
+def exit_code(totals: Totals, otherwise: int) -> int:
+    """``otherwise``, unless something failed."""
+    return FAILED if totals.failed else otherwise
+
+
+class _Bar:
+    """A progress bar on standard error, shown when there is something to wait for."""
+
+    _PATIENCE = 0.5
+    _INTERVAL = 0.1
+    _WIDTH = 24
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._drawn = time.monotonic() + self._PATIENCE - self._INTERVAL
+        self._shown = False
+
+    def clear(self) -> None:
+        """Make room for other output."""
+        if self._shown:
+            click.echo("\r\x1b[K", nl=False, err=True)
+            self._shown = False
+
+    def draw(self, done: int) -> None:
+        """Show how many repositories are done."""
+        now = time.monotonic()
+        if now - self._drawn < self._INTERVAL or not self._total:
+            return
+        self._drawn = now
+        self._shown = True
+        full = self._WIDTH * done // self._total
+        bar = "#" * full + "." * (self._WIDTH - full)
+        click.echo(f"\r\x1b[K[{bar}] {done}/{self._total} repositories", nl=False, err=True)

@@ -26,6 +26,7 @@ HOSTS: tuple[str, ...] = (
     "jsonfile",
     "nix",
     "heredoc",
+    "toml",
     "yamlfile",
     "template",
     "plain",

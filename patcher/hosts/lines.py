@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from patcher.hosts.dressing import (
@@ -43,6 +43,9 @@ _IN_LITERAL = re.compile(
 )
 _CONTINUED = re.compile(rb"[ \t]*+(?:\\n)?\\\Z")
 _HEADER = re.compile(rb"^[ \t]*+(?:profile|hat|\^|/|@\{|\{\{)[^\n]*\{", re.MULTILINE)
+
+_OPENED = re.compile(rb"[\"'`>](?=[ \t]*+(?:profile|hat)[ \t]++[^\s\"'`{][^\r\n\"'`{]*+\{)")
+"""The quote that opens a string whose first line is a profile's header."""
 
 _INSIDE = {
     b'"': re.compile(rb'(?:[^"\\\r\n]++|\\.)*+'),
@@ -116,7 +119,20 @@ def _raw(
     content: bytes, start: int, end: int, host: str, documentation: bool
 ) -> Iterator[Embedding]:
     if matters(content, start, end):
-        yield Embedding(host, region(content, start, end), documentation=documentation)
+        lines = _without_code(content, region(content, start, end))
+        yield Embedding(host, lines, documentation=documentation)
+
+
+def _without_code(content: bytes, lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """The lines without the code that stands before a string's first line: ``x = 'profile``."""
+    if _OPENED.search(content, lines[0].start, lines[-1].insert_at) is None:
+        return lines
+    return tuple(
+        line
+        if (code := _OPENED.search(line.text)) is None
+        else replace(line, text=line.text[code.end() :], start=line.start + code.end())
+        for line in lines
+    )
 
 
 _Physical = tuple[int, int, int]
@@ -371,8 +387,13 @@ def _prefixed_block(
         return after - begin + (content[after : after + 1] == b" " and after < text_end)
 
     members, _ = _contiguous(content, line, start, end, lambda physical: width(physical) >= 0)
-    lines = []
-    for member in members:
+    lines: list[Line] = []
+    opening = _above(content, members[0][0], start) if mark == b"|" else None
+    if opening is not None and _OPENED.search(content, opening[0], opening[1]):
+        # The string's first line, which has no margin.
+        lines += _without_code(content, region(content, opening[0], opening[2]))
+        members.insert(0, opening)
+    for member in members[len(lines) :]:
         begin, text_end, stop = member
         taken = begin + width(member)
         dressing, ending = content[begin:taken], content[text_end:stop]
@@ -407,9 +428,6 @@ def _continued_block(
         begin, text_end, stop = below
         ending = content[lines[-1].start + len(lines[-1].text) : begin]
         lines.append(Line(content[begin:text_end], begin, text_end, ending, b""))
-        return members[0][0], stop, [Embedding(host, tuple(lines), documentation=documentation)]
-    return (
-        members[0][0],
-        members[-1][2],
-        [Embedding(host, tuple(lines), documentation=documentation)],
-    )
+        members.append(below)
+    found = Embedding(host, _without_code(content, tuple(lines)), documentation=documentation)
+    return members[0][0], members[-1][2], [found]

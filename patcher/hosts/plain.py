@@ -14,18 +14,20 @@ HOST = "plain"
 _SUFFIXES = frozenset((".apparmor", ".aa", ".profile", ".golden", ".sd", ".apparmor_profile"))
 _FOLDERS = frozenset(("apparmor.d", "apparmor-profiles", "abstractions", "tunables"))
 _POLICY = re.compile(
-    rb"^[ \t]*+(?:profile[ \t]++[^\s{][^\r\n{]*+\{|\#?include[ \t]++(?:if[ \t]++exists[ \t]++)?"
-    rb"<(?:tunables|abstractions|local|abi)/|abi[ \t]++<abi/|@\{\w++\}[ \t]*+\+?=)",
-    re.MULTILINE,
+    rb"(?:[ \t]*+(?:\#(?!include)[^\r\n]*+|\{[{%][^\r\n]*+)?\r?\n)*+"
+    rb"[ \t]*+(?:profile[ \t]++[^\s{][^\r\n{]*+\{"
+    rb"|\#?include[ \t]++(?:if[ \t]++exists[ \t]++)?[<\"](?:tunables|abstractions|local|abi)/"
+    rb"|abi[ \t]++<abi/|@\{\w++\}[ \t]*+\+?=|/[^\s{]*+[ \t]++(?:flags=[^\r\n{]*+)?\{)"
 )
-_LOOKED_AT = 4096
+"""Policy's first line, behind comments and template actions."""
+_LOOKED_AT = 1 << 14
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
     """Policy by its folder, its suffix or its first lines."""
     if path.suffix.lower() in _SUFFIXES or not _FOLDERS.isdisjoint(path.parts[:-1]):
         return True
-    return not content.startswith(b"#!") and _POLICY.search(content, 0, _LOOKED_AT) is not None
+    return _POLICY.match(content, text_start(content), _LOOKED_AT) is not None
 
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
@@ -42,7 +42,11 @@ _NAMES = frozenset(("user-data", "vendor-data", "cloud-config", ".clang-format")
 _TEMPLATE_NAMES = frozenset((".tpl", ".j2", ".tmpl"))
 
 _SCANNED = 1 << 20
-"""Bytes of documents that ruamel.yaml scans in one file, at about a second a megabyte."""
+"""Bytes of documents that ruamel.yaml scans in one file: a second for a megabyte of prose."""
+_TOKENS = 1 << 16
+"""Tokens that it reads in one file, at about 8 microseconds each."""
+_TOKENS_TO_BEGIN = 16
+"""What it takes to begin with a document, in tokens."""
 _DEPTH = 128
 """Nested brackets at which its scanner, quadratic in them, is left alone."""
 
@@ -83,14 +87,15 @@ def claims(path: PurePosixPath, content: bytes) -> bool:
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
     """The scalars, and the lists of one rule an item, that can hold policy."""
-    budget = _SCANNED
+    budget, tokens = _SCANNED, _TOKENS
     for start, end in _documents(content):
         if not matters(content, start, end):
             continue
         scalars: list[_Scalar] | None = None
-        if end - start <= budget and not _ACTION.search(content, start, end):
+        if end - start <= budget and tokens > 0 and not _ACTION.search(content, start, end):
             budget -= end - start
-            scalars = _scan(content, start, end)
+            scalars, taken = _scan(content, start, end, tokens)
+            tokens -= taken + _TOKENS_TO_BEGIN
         if scalars is None:
             scalars = _guess(content, start, end)
         yield from _hand_over(content, scalars)
@@ -138,10 +143,10 @@ def _embedding(content: bytes, scalar: _Scalar) -> Iterator[Embedding]:
         if lines:
             yield Embedding(HOST, lines, comments=scalar.style == "|")
     elif scalar.style == '"':
-        lines = tuple(string_lines(content, scalar.start + 1, scalar.end - 1, _DOUBLE))
+        inside = string_lines(content, scalar.start + 1, scalar.end - 1, _DOUBLE)
+        lines = tuple(_keep_blank(line) for line in inside)
         if lines:
-            folded = _BREAK.search(content, scalar.start, scalar.end) is not None
-            yield Embedding(HOST, lines, escape=_escape_folded if folded else _escape_double)
+            yield Embedding(HOST, lines, escape=_escape_double)
     elif scalar.style == "'":
         lines = tuple(string_lines(content, scalar.start + 1, scalar.end - 1, _SINGLE))
         if lines:
@@ -155,8 +160,9 @@ def _embedding(content: bytes, scalar: _Scalar) -> Iterator[Embedding]:
 # What ruamel.yaml says
 
 
-def _scan(content: bytes, start: int, end: int) -> list[_Scalar] | None:
-    """The scalars of one document up to the last that matters; None where it is not YAML."""
+def _scan(content: bytes, start: int, end: int, most: int) -> tuple[list[_Scalar] | None, int]:
+    """The scalars of one document up to the last that matters, and how many tokens were read. None
+    where it is not YAML, or holds too much before that scalar."""
     from ruamel.yaml import YAML
     from ruamel.yaml import tokens as kinds
     from ruamel.yaml.error import YAMLError
@@ -169,11 +175,12 @@ def _scan(content: bytes, start: int, end: int) -> list[_Scalar] | None:
     # Of each collection that is open, the number of the sequence in it. A mapping has one where
     # the items stand below their key without indentation, which opens no collection.
     sequences: list[int] = [-1]
-    number = depth = 0
+    number = depth = taken = 0
     item = False
     tokens: Iterator[Any] = YAML(typ="safe", pure=True).scan(text)
     try:
         for token in tokens:
+            taken += 1
             begin = start + token.start_mark.index
             if begin > last and not (found and 0 < found[-1].sequence == sequences[-1]):
                 break
@@ -196,14 +203,14 @@ def _scan(content: bytes, start: int, end: int) -> list[_Scalar] | None:
                 sequences[-1] = -1
             elif isinstance(token, (kinds.FlowSequenceStartToken, kinds.FlowMappingStartToken)):
                 depth += 1
-                if depth > _DEPTH:
-                    return None
             elif isinstance(token, (kinds.FlowSequenceEndToken, kinds.FlowMappingEndToken)):
                 depth -= 1
             item = isinstance(token, kinds.BlockEntryToken) and depth == 0
+            if depth > _DEPTH or taken > most:
+                return None, taken
     except (YAMLError, ValueError, IndexError, AttributeError, RecursionError):
-        return None
-    return found
+        return None, taken
+    return found, taken
 
 
 # What indentation and quotes say
@@ -365,13 +372,15 @@ _SINGLE = Escapes(
 _PLAIN = Escapes(re.compile(_FOLD), _folded, b"\n\n")
 
 
+def _keep_blank(line: Line) -> Line:
+    """Where the scalar is folded, a blank that begins a line is lost unless it is escaped."""
+    if line.text.startswith(b" ") and line.after and not line.after.endswith(b"\\n"):
+        return replace(line, before=line.before + b"\\")
+    return line
+
+
 def _escape_double(text: bytes) -> bytes:
     return text.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\t", b"\\t")
-
-
-def _escape_folded(text: bytes) -> bytes:
-    """As ``_escape_double``; a blank that begins a line would be lost where it is folded."""
-    return (b"\\" if text.startswith(b" ") else b"") + _escape_double(text)
 
 
 def _escape_single(text: bytes) -> bytes:

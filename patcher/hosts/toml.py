@@ -1,0 +1,58 @@
+"""TOML: policy in multi-line strings, in strings with escapes, in arrays with a rule a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from patcher.hosts.dressing import C, matters, quote_c, rendered, string_lines, text_start
+from patcher.hosts.embedding import Embedding, region
+from patcher.hosts.lines import dressed
+
+HOST = "toml"
+
+_OPENING = re.compile(rb"#[^\r\n]*+|\"\"\"|'''|\"(?:[^\"\\\r\n]++|\\[^\r\n])*+|'[^'\r\n]*+")
+_BASIC = re.compile(rb'(?:[^"\\]++|\\[\s\S]|"(?!""))*+')
+
+
+def claims(path: PurePosixPath, content: bytes) -> bool:
+    """TOML by its name, behind template suffixes too."""
+    return ".toml" in (path.suffix.lower(), rendered(path).suffix.lower())
+
+
+def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
+    """The multi-line strings that matter; the rest line by line."""
+    gap = position = text_start(content)
+    while (token := _OPENING.search(content, position)) is not None:
+        position = token.end()
+        if token[0] not in (b'"""', b"'''"):
+            position += content[position : position + 1] == token[0][:1] != b"#"
+            continue
+        start = position
+        if token[0] == b"'''":
+            end = content.find(b"'''", start)
+        else:
+            inside = _BASIC.match(content, start)
+            assert inside is not None
+            end = inside.end() if inside.end() < len(content) else -1
+        if end < 0:
+            break
+        position = end + 3
+        if matters(content, start, end):
+            yield from dressed(content, gap, token.start(), HOST)
+            yield _string(content, start, end, token[0])
+            gap = position
+    yield from dressed(content, gap, len(content), HOST)
+
+
+def _string(content: bytes, start: int, end: int, quotes: bytes) -> Embedding:
+    if quotes == b"'''":
+        return Embedding(HOST, region(content, start, end))
+    tabs = b"\\t" in content[start:end]
+    lines = tuple(string_lines(content, start, end, C))
+    return Embedding(HOST, lines, escape=quote_c if tabs else _escape)
+
+
+def _escape(text: bytes) -> bytes:
+    return text.replace(b"\\", b"\\\\").replace(b'"', b'\\"')

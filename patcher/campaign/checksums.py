@@ -13,6 +13,7 @@ _BASE64 = ("sha256", "sha384", "sha512")
 """Of Subresource Integrity (https://www.w3.org/TR/SRI/), in which npm and Nix write them too."""
 
 _MOST = 3
+_BATCH = 100_000
 
 
 def noted(
@@ -28,12 +29,26 @@ def noted(
         for name, digest in _digests(file.old):
             needles.setdefault(digest, []).append((file.path, name))
     notes: dict[bytes, list[str]] = {}
-    for place, line, digest in git.mentions(repository, commit, list(needles)):
-        for path, name in needles[digest]:
-            if path != place:
+    for some in _batches(needles):
+        for place, line, digest in git.mentions(repository, commit, some):
+            for path, name in needles[digest]:
                 where = f"{git.printable(place)}:{line}"
                 notes.setdefault(path, []).append(f"its {name} stands in {where}")
     return [_with(located, notes.get(located.path, [])) for located in findings]
+
+
+def _batches(needles: Iterable[bytes]) -> Iterable[list[bytes]]:
+    """A single argument to git may be 128 KiB long (MAX_ARG_STRLEN, execve(2))."""
+    batch: list[bytes] = []
+    size = 0
+    for needle in needles:
+        if size + len(needle) > _BATCH:
+            yield batch
+            batch, size = [], 0
+        batch.append(needle)
+        size += len(needle) + 8  # for what escaping adds
+    if batch:
+        yield batch
 
 
 def _digests(content: bytes) -> Iterable[tuple[str, bytes]]:

@@ -74,6 +74,7 @@ def command(
             explain=explain,
             verbose=verbose > 0,
             several_migrations=len(selection.migrations) > 1,
+            advise=not piped,
         )
         click.echo(files_table(targets, style), nl=False, err=piped)
     if totals.failed:

@@ -50,9 +50,7 @@ _SCRIPT = (
     + _profile("node-containers")
     + "EOF\napparmor_parser -r /etc/apparmor.d/node\n"
 )
-_FIXED = _profile(
-    "docker-default", _BLANKET.replace("network,\n", "network,\n  deny network alg,\n")
-)
+_FIXED = _profile("docker-default", f"  network,\n  deny network alg,\n{_BLANKET[11:]}")
 _UNRELATED = "package main\n\nfunc dial(\n\tnetwork, address string,\n) error {\n\treturn nil\n}\n"
 
 _SAMPLES: dict[str, dict[str, dict[str, str]]] = {
@@ -125,17 +123,15 @@ def _place(folder: str | None) -> Path:
 
 def _build(place: Path, branches: dict[str, dict[str, str]]) -> None:
     """A work tree with a commit on each branch, the first of them checked out."""
-    from patcher.git.runner import run
+    import subprocess
+
+    from patcher.git.runner import environment, program
 
     def git(*arguments: str) -> None:
-        run(
-            ["-C", str(place), f"--work-tree={place}", *arguments],
-            git_dir=place / ".git",
-            extra=_WHO,
-        )
+        subprocess.run([program(), *arguments], cwd=place, env=environment(extra=_WHO), check=True)
 
     place.mkdir()
-    run(["init", "-q", "--template=", "--initial-branch=main", str(place)])
+    git("init", "-q", "--template=", "--initial-branch=main")
     for branch, files in reversed(branches.items()):
         git("symbolic-ref", "HEAD", f"refs/heads/{branch}")
         git("read-tree", "--empty")
@@ -151,9 +147,11 @@ def _build(place: Path, branches: dict[str, dict[str, str]]) -> None:
 
 def _run(arguments: list[str]) -> int:
     """One command of patcher, shown and run; its exit status."""
+    import shlex
+
     from patcher.cli import group
 
-    click.echo(f"\n$ patcher {' '.join(arguments)}")
+    click.echo(f"\n$ patcher {shlex.join(arguments)}")
     before = dict(os.environ)
     os.environ.update(_WHO)
     try:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 DEFAULT_ORDER = 100
 _ID = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
 _RULE = re.compile(r"(?:audit )?deny network ([a-z0-9_]+)(?: ([a-z0-9_]+))?,\Z")
-PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-"""What is replaced in a commit message; every other brace stands for itself."""
+PLACEHOLDER = re.compile(r"(?<!\{)\{([a-z_]+)\}(?!\})")
+"""What is replaced in a commit message; every other brace, and ``{{word}}``, stands for itself."""
 PLACEHOLDERS: Mapping[str, str] = {
     "migration": "the migrations' ids",
     "title": "their titles",

@@ -28,11 +28,14 @@ class _Block:
 class Report:
     """For a pipe byte for byte; for a terminal without what would drive it.
 
-    ``named``: say which repository and base each diff is of (``git apply`` skips that line).
+    Where there is more than one, a line says which repository and base each diff is of; ``git
+    apply`` skips it.
     """
 
-    def __init__(self, *, named: bool = False, terminal: bool = False, color: bool = False) -> None:
-        self._named, self._terminal, self._color = named, terminal, color
+    def __init__(self, *, terminal: bool = False, color: bool = False) -> None:
+        self._terminal, self._color = terminal, color
+        self._first: Target | None = None
+        self._named = False
 
     def start(self) -> bytes:
         return b""
@@ -40,15 +43,26 @@ class Report:
     def target(self, target: Target) -> bytes:
         if not target.files:
             return b""
+        if self._first is None and not self._named:
+            self._first = target  # whether it needs a name is told by the next one
+            return b""
+        self._named = True
+        return self._rest() + self._diff(target)
+
+    def finish(self, totals: Totals) -> bytes:
+        return self._rest()
+
+    def _rest(self) -> bytes:
+        first, self._first = self._first, None
+        return b"" if first is None else self._diff(first)
+
+    def _diff(self, target: Target) -> bytes:
         parts = []
         if self._named:
             title = clean(f"{target.repository} {target.base or ''}".strip())
             parts.append(f"# {title}\n".encode("utf-8", "replace"))
         parts += [unified(file) for file in target.files]
         return self._dressed(b"".join(parts))
-
-    def finish(self, totals: Totals) -> bytes:
-        return b""
 
     def _dressed(self, diff: bytes) -> bytes:
         if not self._terminal and not self._color:

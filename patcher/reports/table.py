@@ -39,6 +39,8 @@ class Style:
     quiet: bool = False
     """Show nothing."""
     several_migrations: bool = False
+    advise: bool = True
+    """Say what to do next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,10 @@ class Report:
         if finding.status is Status.AFFECTED:
             if finding.edit is None:
                 style = "dim"
-            elif target.outcome in (Outcome.COMMITTED, Outcome.UP_TO_DATE):
-                word, style = "fixed there", "green"
+            elif target.outcome is Outcome.COMMITTED:
+                word, style = "changed", "green"
+            elif target.outcome is Outcome.UP_TO_DATE:
+                word, style = "changed there", "green"
         why = clean(finding.reason)
         if self._style.several_migrations:
             why = f"{finding.migration}: {why}"
@@ -213,7 +217,7 @@ def files_table(targets: Sequence[Target], style: Style) -> bytes:
     lines = [f"{count(totals.repositories, 'file')}: {summary(totals)}."]
     if totals.committed:
         lines.append(f"{count(totals.committed, 'file')} fixed.")
-    elif totals.to_fix:
+    elif totals.to_fix and style.advise:
         lines.append("Next: --fix edits the files in place.")
     return _encoded("\n".join([report.body(rows) + lines[0], *lines[1:], *advice(totals)]) + "\n")
 

@@ -122,23 +122,29 @@ def target(*files: ChangedFile) -> Target:
     return Target("/src/fork", "refs/heads/main", "0" * 40, Outcome.SCANNED, files=files)
 
 
+def written(report: Report, *targets: Target) -> bytes:
+    return b"".join([report.start(), *map(report.target, targets), report.finish(Totals())])
+
+
 def test_a_pipe_gets_the_very_bytes_and_a_terminal_nothing_that_drives_it() -> None:
     file = changed(b"\x1b]0;title\x07\n\xe2\x80\xae\n", (10, b"\x9b2J\n"), path=b"\x1b[2J")
-    assert Report().target(target(file)) == unified(file)
-    shown = Report(terminal=True).target(target(file))
+    assert written(Report(), target(file)) == unified(file)
+    shown = written(Report(terminal=True), target(file))
     assert not any((byte < 0x20 and byte != 0x0A) or byte == 0x9B for byte in shown)
     assert b"\\x1b]0;title" in shown
     assert b"\\u202e" in shown
 
 
-def test_several_targets_are_named_and_git_apply_skips_the_name(tmp_path: Path) -> None:
-    file = changed(TEN, (14, RULE))
-    report = Report(named=True)
-    text = report.start() + report.target(target(file)) + report.finish(Totals())
-    assert text.startswith(b"# /src/fork refs/heads/main\ndiff --git ")
-    (tmp_path / "a.profile").write_bytes(file.old)
+def test_several_targets_are_named_and_git_apply_skips_the_names(tmp_path: Path) -> None:
+    one, two = changed(TEN, (14, RULE)), changed(TEN, (21, RULE), path=b"b.profile")
+    text = written(Report(), target(one), target(), target(two))
+    assert text.startswith(b"# /src/fork refs/heads/main\ndiff --git a/a.profile ")
+    assert b"\n# /src/fork refs/heads/main\ndiff --git a/b.profile " in text
+    for file in (one, two):
+        (tmp_path / os.fsdecode(file.path)).write_bytes(file.old)
     subprocess.run(["git", "apply"], cwd=tmp_path, input=text, check=True)
-    assert (tmp_path / "a.profile").read_bytes() == file.new
+    for file in (one, two):
+        assert (tmp_path / os.fsdecode(file.path)).read_bytes() == file.new
 
 
 def test_a_large_file_with_many_edits_takes_linear_time() -> None:

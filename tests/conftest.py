@@ -1,0 +1,143 @@
+"""What tests share: sample repositories made by real git, and no test skipped unseen."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Generator, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+RULES = """\
+  network,
+  capability,
+  file,
+  umount,
+  deny @{PROC}/sysrq-trigger rwklx,
+  deny @{PROC}/kcore rwklx,
+  deny mount,
+  deny /sys/[^f]*/** wklx,
+"""
+
+
+class Sandbox:
+    """A home of its own for git, and repositories in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @staticmethod
+    def profile(name: str = "docker-default", rules: str = RULES) -> str:
+        """A moby-style profile."""
+        return f"profile {name} flags=(attach_disconnected,mediate_deleted) {{\n{rules}}}\n"
+
+    @staticmethod
+    def fixed(text: str, *rules: str) -> str:
+        """The same after the edit."""
+        added = "".join(f"  {rule}\n" for rule in rules or ["deny network alg,"])
+        return text.replace("  network,\n", "  network,\n" + added)
+
+    def git(self, place: Path, *arguments: str, stdin: bytes = b"") -> str:
+        """Run the real git; its standard output."""
+        done = subprocess.run(
+            ["git", "-C", str(place), *arguments], input=stdin, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
+        return done.stdout.decode("utf-8", "surrogateescape").strip()
+
+    def repository(
+        self, name: str = "fork", files: Mapping[str, str | bytes] | None = None, *options: str
+    ) -> Path:
+        """A work tree with one commit on ``main``."""
+        place = self.root / name
+        place.mkdir(parents=True)
+        self.git(place, "init", "-q", "--initial-branch=main", *options)
+        self.commit(place, {"docker-default": self.profile()} if files is None else files)
+        return place
+
+    def commit(
+        self, place: Path, files: Mapping[str, str | bytes], branch: str | None = None
+    ) -> str:
+        """Commit files on the branch that is checked out, or on a new one; the commit's id."""
+        if branch is not None:
+            self.git(place, "checkout", "-q", "-b", branch)
+        for path, content in files.items():
+            file = place / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content.encode() if isinstance(content, str) else content)
+        self.git(place, "add", "-A")
+        self.git(place, "commit", "-q", "--allow-empty", "-m", "Sample")
+        return self.git(place, "rev-parse", "HEAD")
+
+    def show(self, place: Path, name: str) -> str:
+        """The content that ``revision:path`` names, with its line endings."""
+        return subprocess.run(
+            ["git", "-C", str(place), "show", name], check=True, capture_output=True
+        ).stdout.decode("utf-8", "surrogateescape")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home without any git configuration."""
+    place = tmp_path / "home"
+    place.mkdir()
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "XDG_")) or name in ("EMAIL", "NO_COLOR", "PATCHER_DEBUG"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(place))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    return place
+
+
+@pytest.fixture
+def sandbox(home: Path, tmp_path: Path) -> Sandbox:
+    """Repositories, and a user whom git knows."""
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = A Tester\n\temail = tester@example.org\n[init]\n\tdefaultBranch = main\n"
+    )
+    return Sandbox(tmp_path / "src")
+
+
+@pytest.fixture
+def snapshot() -> Callable[[Path], dict[str, object]]:
+    """What must not change in a repository: work tree, index, HEAD, stash, refs, reflogs."""
+
+    def take(place: Path) -> dict[str, object]:
+        git_dir = place / ".git" if (place / ".git").is_dir() else place
+        seen: dict[str, object] = {}
+        for file in _files(place, git_dir):
+            status = file.lstat()
+            seen[str(file)] = (status.st_mtime_ns, status.st_mode, file.read_bytes())
+        return seen
+
+    return take
+
+
+def _files(place: Path, git_dir: Path) -> Iterator[Path]:
+    for file in sorted(place.rglob("*")):
+        if not file.is_file() or file.is_symlink():
+            continue
+        inside = file.is_relative_to(git_dir)
+        if not inside or file.relative_to(git_dir).parts[0] != "objects":
+            yield file
+
+
+if os.environ.get("PATCHER_CI"):
+    # Where everything that tests need is installed, a skipped test is a test that nobody ran.
+    Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+    def _unskipped(report: Report) -> Report:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            report.outcome = "failed"
+            report.longrepr = f"skipped, which PATCHER_CI forbids: {report.longrepr}"
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        return _unskipped((yield))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        return _unskipped((yield))

@@ -1,0 +1,113 @@
+"""The house has one way through it: what imports what, and what is not imported at the start."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import patcher
+
+ROOT = Path(patcher.__file__).parent
+
+BELOW = {
+    "policy": (),
+    "migrations": ("policy",),
+    "hosts": ("policy",),
+    "engine": ("hosts", "migrations", "policy"),
+    "proof": ("engine", "hosts", "migrations", "policy"),
+    "git": (),
+    "sources": ("git",),
+    "campaign": ("sources", "git", "proof", "engine", "migrations"),
+    "reports": ("engine", "campaign.target"),
+    "reviews": ("campaign", "git"),
+    "cli": ("reviews", "campaign", "sources", "reports", "git", "engine", "migrations"),
+}
+"""What a package may import, besides itself and ``patcher`` (its version). ``campaign.target`` is
+values alone."""
+
+PURE = ("policy", "hosts", "migrations", "engine", "reports")
+IMPURE = {"subprocess", "socket", "git", "requests", "urllib", "random", "time", "datetime"}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for file in sorted(ROOT.rglob("*.py")):
+        parts = file.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(part for part in parts if part != "__init__"), file
+
+
+def imported(file: Path, package: str) -> Iterator[str]:
+    """Every module that a file names in an import, also inside functions."""
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{file}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize(("name", "file"), [found for found in modules() if found[0]])
+def test_imports_run_one_way(name: str, file: Path) -> None:
+    own = name.split(".")[0]
+    if own == "__main__":
+        return
+    for module in imported(file, name):
+        top, _, inner = module.partition(".")
+        if top != "patcher" or inner == "__version__":
+            continue
+        allowed = (own, *BELOW[own])
+        assert any(inner == part or inner.startswith(part + ".") for part in allowed), (
+            f"{name} imports {module}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [found for found in modules() if found[0].split(".")[0] in PURE]
+)
+def test_what_is_pure_stays_pure(name: str, file: Path) -> None:
+    assert not IMPURE & {module.split(".")[0] for module in imported(file, name)}
+
+
+def test_nothing_below_imports_anything_above() -> None:
+    order = [*BELOW]
+    for above, below in BELOW.items():
+        for part in below:
+            if (above, part) != ("reports", "campaign.target"):
+                assert order.index(part.split(".")[0]) < order.index(above)
+
+
+def loaded(code: str) -> set[str]:
+    """The modules that are loaded after ``code``, beyond those of a bare interpreter."""
+    show = "import sys; print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{show}"], capture_output=True, text=True, check=True
+    )
+    return {name.split(".")[0] for name in done.stderr.split()} | set(done.stderr.split())
+
+
+HEAVY = {"ruamel", "rich", "git", "jsonschema", "tomllib", "json", "hashlib", "logging", "asyncio"}
+
+
+def test_the_command_line_starts_light() -> None:
+    names = loaded("import patcher.cli")
+    assert not names & HEAVY
+    assert not names & {"patcher.campaign", "patcher.git", "patcher.reports", "subprocess"}
+
+
+def test_a_scan_of_nothing_loads_nothing_heavy(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    code = (
+        "from patcher.cli import group\n"
+        f"assert group.main(['scan', {str(tmp_path)!r}], standalone_mode=False) == 0"
+    )
+    assert not loaded(code) & HEAVY
+
+
+def test_the_public_api_is_what_it_says() -> None:
+    assert set(patcher.__all__) <= set(dir(patcher))
+    result = patcher.patch("docker-default", b"nothing here\n")
+    assert (result.content, result.findings, result.edits) == (b"nothing here\n", (), ())

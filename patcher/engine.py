@@ -215,6 +215,11 @@ class _Text:
             self.starts.append(self.starts[-1] + len(line.text) + 1)
         self.profiles = reader.read(self.text)
 
+    @property
+    def separate(self) -> bool:
+        """Each line stands in a string of its own."""
+        return any(quote in line.before for line in self.embedding.lines for quote in b"\"'`")
+
     def line(self, position: int) -> tuple[int, int]:
         """The line that holds a position of the text, and the position's column in it."""
         index = min(bisect_right(self.starts, position) - 1, len(self.embedding.lines) - 1)
@@ -271,6 +276,18 @@ def _find(
         rest = [_Text(e) for e in hosts.fallback(path, content) if e.lines]
         found.take(rest, outside=spans)
     return sorted(found.findings, key=lambda finding: finding.line)
+
+
+def _certain(judgement: Judgement, migration: Migration) -> bool:
+    """Whether the family is allowed in so many words: less, in rules that stand in no profile and
+    are not moby-style, is not worth a person's look."""
+    anchor = judgement.anchor
+    return judgement.status is Status.AFFECTED or (
+        judgement.status is Status.UNDER_INVESTIGATION
+        and anchor is not None
+        and anchor.network is not None
+        and anchor.network.domain == migration.family
+    )
 
 
 def _allows_network(profile: Profile) -> bool:
@@ -355,6 +372,8 @@ class _Search:
         )
         if not worth or not (profile.header or _allows_network(profile)):
             return
+        if not (profile.header or evidence.moby_style) and text.separate:
+            return  # a program's list of rules: a test's expectations as likely as a profile
         for migration in self.migrations:
             judgements = judge(
                 profile,
@@ -365,6 +384,10 @@ class _Search:
             if not profile.header:
                 judgements = self.fragments(profile, judgements, pool, migration)
             for judgement in judgements:
+                if not (profile.header or evidence.moby_style) and not _certain(
+                    judgement, migration
+                ):
+                    continue
                 self.finding(text, profile, evidence, migration, judgement)
 
     def fragments(

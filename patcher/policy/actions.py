@@ -15,12 +15,14 @@ class Control(Enum):
     OPEN = "open"  #: begins a stretch that may be left out: if, range, with, for ...
     ARM = "arm"  #: begins another arm of the innermost one: else, elif ...
     CLOSE = "close"  #: ends the innermost one
-    NONE = "none"  #: nothing: a comment, an assignment, define ...
+    SECTION = "section"  #: begins a named section of Go's templates, which stands elsewhere: define
+    NONE = "none"  #: nothing: a comment, an assignment ...
 
 
 _OPEN = frozenset(b"if unless range with for each case".split())
 _ARM = frozenset(b"else elif elsif elseif when".split())
 _CLOSE = frozenset(b"end endif endunless endfor endwith endrange endcase".split())
+_SECTION = frozenset((b"define", b"block"))
 _NONE = frozenset(
     b"define block endblock set endset macro endmacro raw endraw break continue comment endcomment "
     b"assign filter endfilter extends import from".split()
@@ -54,11 +56,24 @@ def control(action: bytes) -> Control | None:
         return Control.ARM
     if word in _CLOSE:
         return Control.CLOSE
+    if word in _SECTION and action.startswith(b"{{"):
+        return Control.SECTION
     if word in _NONE:
         return Control.NONE
     if action.startswith((b"{%", b"<%")):
         return None if word == b"include" else Control.NONE
     return None
+
+
+_SECTION_NAME = re.compile(
+    rb"""\{\{-?\s*(?:define|block|template|include)\s+["`]([^"`]{1,200})["`]"""
+)
+
+
+def section(action: bytes) -> bytes:
+    """The name of the section that an action defines or puts in its place; empty for none."""
+    match = _SECTION_NAME.match(action)
+    return match[1] if match else b""
 
 
 def condition(action: bytes) -> bytes:

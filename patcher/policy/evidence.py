@@ -54,9 +54,6 @@ def weigh(profiles: Iterable[Profile]) -> Evidence:
     if any({b"attach_disconnected", b"mediate_deleted"} <= profile.flags for profile in profiles):
         note("flags=(attach_disconnected,mediate_deleted)")
     for profile in profiles:
-        if profile.header and not profile.named:
-            note("a template action stands in place of the name")
-            break
         if profile.header and _KNOWN_NAME.search(profile.name):
             note(f"named {profile.name}")
             break
@@ -64,6 +61,8 @@ def weigh(profiles: Iterable[Profile]) -> Evidence:
     for keyword in (b"capability", b"file", b"umount"):
         if keyword in bare:
             note(f"blanket {keyword.decode()},")
+    if any(profile.header and profile.parent is None and profile.attached for profile in profiles):
+        note("but attached to a program", -2)
     denied = [rule for rule in rules if rule.deny]
     before = len(notes)
     if any(_TRIGGER.match(_path(rule)) for rule in denied):
@@ -84,8 +83,6 @@ def weigh(profiles: Iterable[Profile]) -> Evidence:
         note("but allows mounting", -1)
     if any(rule.keyword == b"pivot_root" and not rule.deny for rule in rules):
         note("but allows pivot_root", -1)
-    if b"dbus" in bare:
-        note("but allows D-Bus", -1)
     if not denies:
         notes.append("but denies nothing that docker-default denies")
     return Evidence(points, denies, tuple(notes))
@@ -121,9 +118,15 @@ def policy_like(profile: Profile, *, expected: bool) -> bool:
     rules = [rule for rule in profile.rules if rule.keyword != b"action"]
     if not rules or profile.junk > 2 * len(rules):
         return False
-    strong = sum(1 for rule in rules if not (rule.bare and rule.keyword in _SHORTHAND))
+    strong = sum(
+        1
+        for rule in rules
+        if len(rule.words) > 1 or not rule.bare or rule.keyword not in _SHORTHAND
+    )
     if profile.header:
-        return bool(expected or strong or profile.flags)
+        if expected or strong or profile.flags:
+            return True
+        return profile.keyword and profile.leads and len(rules) > 1 and not profile.junk
     if expected:
         return profile.junk == 0
     return strong >= 2 and len(rules) >= 4 and profile.junk * 2 <= len(rules)

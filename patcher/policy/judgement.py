@@ -6,7 +6,7 @@ Deny wins over allow whatever the order (apparmor.d(5)), unless the allow rule h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -54,35 +54,40 @@ def judge(
     uncertain = [(rule, net) for rule, net in live if _uncertain(net, family)]
     allows = [(rule, net) for rule, net in certain if net.mode != "deny"]
     denies = [(rule, net) for rule, net in certain if net.mode == "deny"]
-    open_allows = [
-        (rule, net)
-        for rule, net in allows
-        if not all(
-            not net.covers(family, kind) or _denied(denies, family, kind, rule.arms, net.priority)
-            for kind in socket_types
-        )
+    allows_all = [
+        (rule, NetworkRule("allow", priority=rule.priority))
+        for rule in profile.rules
+        if rule.keyword == b"all" and not rule.deny and not rule.qualifier_block
     ]
+    cover = _Cover(denies, family, socket_types)
+    try:
+        open_allows = cover.undenied(allows)
+        open_uncertain = cover.undenied([pair for pair in uncertain if pair[1].mode != "deny"])
+        open_all = cover.undenied(allows_all)
+        outright = cover.always()
+        anchors = _anchors(open_allows)
+    except _TooManyError:
+        reason = "too many network rules that depend on template actions to judge them together"
+        return [Judgement(Status.UNDER_INVESTIGATION, reason, allows[0][0] if allows else None)]
     first = allows[0][0] if allows else None
 
     def look(reason: str, anchor: Rule | None) -> list[Judgement]:
         return [Judgement(Status.UNDER_INVESTIGATION, reason, anchor)]
 
     if not open_allows:
+        if open_all:
+            return look("`all,` allows every family; decide by hand what to deny", open_all[0][0])
+        if open_uncertain:
+            rule, net = open_uncertain[0]
+            return look(_why_uncertain(net), rule)
         fixing = [rule for rule, net in denies if not net.blanket]
-        if fixing and (allows or _denied_outright(denies, family, socket_types)):
+        if fixing and (first is not None or outright):
             text = b" ".join(fixing[0].words).decode("utf-8", "replace")
             return [Judgement(Status.FIXED, f"`{text},` is there", first or fixing[0])]
-        if denies and (allows or _denied_outright(denies, family, socket_types)):
+        if denies and (first is not None or outright):
             return [
                 Judgement(Status.NOT_AFFECTED, "`deny network,` denies every family", denies[0][0])
             ]
-        for rule in profile.rules:
-            if rule.keyword == b"all" and not rule.deny and not rule.qualifier_block:
-                return look("`all,` allows every family; decide by hand what to deny", rule)
-        allowing = [(rule, net) for rule, net in uncertain if net.mode != "deny"]
-        if allowing:
-            rule, net = allowing[0]
-            return look(_why_uncertain(net), rule)
         blocked = [(rule, net) for rule, net in dropped if net.mode != "deny"]
         if blocked:
             block = blocked[0][0].qualifier_block.decode()
@@ -112,10 +117,7 @@ def judge(
     for rule, net in uncertain:
         if net.mode != "allow" and net.domain == family:
             return look(f"a template action may or may not make a deny of the {family} rule", rule)
-    return [
-        Judgement(Status.AFFECTED, _why_affected(net, family), rule)
-        for rule, net in _anchors(open_allows)
-    ]
+    return [Judgement(Status.AFFECTED, _why_affected(net, family), rule) for rule, net in anchors]
 
 
 def _uncertain(net: NetworkRule, family: str) -> bool:
@@ -139,64 +141,113 @@ def _why_affected(net: NetworkRule, family: str) -> str:
     return f"the network rule reaches {family} sockets, and nothing denies {family}"
 
 
-def _implied(needed: Iterable[Arm], given: Sequence[Arm]) -> bool:
-    """Whether text in the arms ``needed`` is there whenever text in the arms ``given`` is."""
-    return all(
-        any(
-            (number, index) == (other, position)
-            or (index == position == 0 and bool(words) and words == text)
-            for other, position, text in given
-        )
-        for number, index, words in needed
+_Condition = bytes | tuple[int, int]
+
+
+def _given(arms: Iterable[Arm]) -> frozenset[_Condition]:
+    """What must hold for text in these arms to be there. The first arm of a choice is known by its
+    condition, since another choice may repeat it; an ``else`` only by where it stands."""
+    return frozenset(
+        words if index == 0 and words else (number, index) for number, index, words in arms
     )
 
 
-def _denied(
-    denies: _Rules, family: str, kind: str, arms: Sequence[Arm], priority: int, depth: int = 0
-) -> bool:
-    """Whether the type is denied whenever a rule in these arms, of this priority, is there."""
-    able = [
-        (rule, net) for rule, net in denies if net.covers(family, kind) and net.priority >= priority
-    ]
-    if any(_implied(rule.arms, arms) for rule, _ in able):
-        return True
-    if depth == 3:
-        return False
-    # Denied in each arm of a choice that has an else is denied whatever is chosen.
-    choices: dict[int, dict[int, Arm]] = {}
-    for rule, _ in able:
-        for arm in rule.arms:
-            if not any(arm[0] == other[0] for other in arms):
-                choices.setdefault(arm[0], {})[arm[1]] = arm
-    for found in list(choices.values())[:8]:
-        last = max(found)
-        if (
+def _distinct(rules: _Rules) -> Iterator[tuple[Rule, NetworkRule]]:
+    """The rules, of those that say the same under the same conditions the first."""
+    seen = set()
+    for rule, net in rules:
+        key = (_given(rule.arms), net)
+        if key not in seen:
+            seen.add(key)
+            yield rule, net
+
+
+class _TooManyError(Exception):
+    """More comparisons than any profile needs."""
+
+
+_COMPARISONS = 1 << 20
+
+
+class _Cover:
+    """What a profile's denies cover, and under which conditions."""
+
+    def __init__(self, denies: _Rules, family: str, socket_types: Sequence[str]) -> None:
+        self.denies = [(net, rule.arms, _given(rule.arms)) for rule, net in _distinct(denies)]
+        self.family = family
+        self.socket_types = socket_types
+        self.left = _COMPARISONS
+
+    def undenied(self, allows: _Rules) -> list[tuple[Rule, NetworkRule]]:
+        """Of these rules those that no deny answers in full; of those that say the same under the
+        same conditions only the first. Raises _TooManyError."""
+        return [
+            (rule, net)
+            for rule, net in _distinct(allows)
+            if not all(
+                not net.covers(self.family, kind)
+                or self.denied(kind, _given(rule.arms), net.priority)
+                for kind in self.socket_types
+            )
+        ]
+
+    def always(self) -> bool:
+        """Whether the family is denied whatever the template's actions choose.
+
+        Raises _TooManyError.
+        """
+        return all(self.denied(kind, frozenset(), 0) for kind in self.socket_types)
+
+    def denied(
+        self, kind: str, given: frozenset[_Condition], priority: int, depth: int = 0
+    ) -> bool:
+        """Whether the type is denied whenever text under these conditions, of this priority, is
+        there. Raises _TooManyError."""
+        self.left -= len(self.denies)
+        if self.left < 0:
+            raise _TooManyError
+        choices: dict[int, dict[int, Arm]] = {}
+        for net, arms, needed in self.denies:
+            if net.priority < priority or not net.covers(self.family, kind):
+                continue
+            if needed <= given:
+                return True
+            for arm in arms:
+                if not _given((arm,)) <= given:
+                    choices.setdefault(arm[0], {})[arm[1]] = arm
+        if depth == 3:
+            return False
+        # Denied in each arm of a choice that has an else is denied whatever is chosen.
+        return any(
             last > 0
-            and sorted(found) == list(range(last + 1))
+            and len(found) == last + 1
             and found[last][2] == b"else"
             and all(
-                _denied(able, family, kind, (*arms, arm), priority, depth + 1)
+                self.denied(kind, given | _given((arm,)), priority, depth + 1)
                 for arm in found.values()
             )
-        ):
-            return True
-    return False
-
-
-def _denied_outright(denies: _Rules, family: str, socket_types: Sequence[str]) -> bool:
-    return all(_denied(denies, family, kind, (), 0) for kind in socket_types)
+            for found in choices.values()
+            for last in (max(found),)
+        )
 
 
 def _anchors(allows: _Rules) -> list[tuple[Rule, NetworkRule]]:
-    """The fewest rules to follow with a deny so that every one of ``allows`` is answered."""
+    """The fewest rules to follow with a deny so that every one of ``allows`` is answered.
+
+    Raises _TooManyError.
+    """
     chosen: list[tuple[Rule, NetworkRule]] = []
+    answers: list[tuple[frozenset[_Condition], int]] = []
+    left = _COMPARISONS
     for rule, net in sorted(
         allows,
         key=lambda pair: (-pair[1].priority, not pair[1].blanket, len(pair[0].arms), pair[0].start),
     ):
-        if not any(
-            _implied(other.arms, rule.arms) and answer.priority >= net.priority
-            for other, answer in chosen
-        ):
+        left -= len(answers)
+        if left < 0:
+            raise _TooManyError
+        given = _given(rule.arms)
+        if not any(needed <= given and priority >= net.priority for needed, priority in answers):
             chosen.append((rule, net))
+            answers.append((given, net.priority))
     return sorted(chosen, key=lambda pair: pair[0].start)

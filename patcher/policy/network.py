@@ -26,6 +26,12 @@ PROTOCOLS: dict[str, str] = {"tcp": "stream", "udp": "dgram", "icmp": "raw"}
 QUALIFIERS: frozenset[bytes] = frozenset((b"audit", b"allow", b"deny", b"prompt", b"quiet"))
 """What may stand before a rule's keyword (``owner`` is for file rules alone)."""
 
+ACCESSES: frozenset[str] = frozenset(
+    "create bind listen accept connect shutdown getattr setattr getopt setopt send write receive "
+    "read".split()
+)
+"""What a network rule's access list may name (``net_perm`` in the parser's ``parser_yacc.y``)."""
+
 _PRIORITY = re.compile(rb"priority\s*=\s*([+-]?\d+)\Z")
 _CONDITION = re.compile(rb"(?:ip|port|peer|interface|label|if)\s*(?:=|\Z)")
 _ACCESS = re.compile(rb"\(([^()]*)\)\Z")
@@ -78,12 +84,18 @@ class NetworkRule:
         return self.type is None or self.type == socket_type
 
 
+def priority(word: bytes) -> int | None:
+    """The number in ``priority=N``; None for any other word."""
+    match = _PRIORITY.match(word)
+    return None if match is None else int(match[1][:9])
+
+
 def parse_words(words: Sequence[bytes], holes: Sequence[bool] | None = None) -> NetworkRule | None:
     """Read a rule from its words (the comma left out); None when it is no network rule.
 
     ``holes`` says which words hold a template action: what it will be is not known.
     """
-    mode, audit, priority, index = "allow", False, 0, 0
+    mode, audit, rank, index = "allow", False, 0, 0
     for index, word in enumerate(words):
         if holes is not None and holes[index]:
             if word.endswith(b"network"):
@@ -97,8 +109,8 @@ def parse_words(words: Sequence[bytes], holes: Sequence[bool] | None = None) -> 
         elif word in QUALIFIERS:
             if mode != "unknown" and word != b"quiet":
                 mode = word.decode()
-        elif match := _PRIORITY.match(word):
-            priority = int(match[1][:9])
+        elif (number := priority(word)) is not None:
+            rank = number
         else:
             return None
     else:
@@ -117,6 +129,8 @@ def parse_words(words: Sequence[bytes], holes: Sequence[bool] | None = None) -> 
             access = frozenset(
                 part.decode("latin-1") for part in _SEPARATOR.split(match[1]) if part
             )
+        elif text in ACCESSES and position == index + 1:
+            access = frozenset((text,))  # one alone needs no parentheses
         elif text in FAMILIES and domain is None and kind is None and protocol is None:
             domain = text  # "packet", family and type by name, is the family when it comes first
         elif text in TYPES and kind is None:
@@ -126,7 +140,7 @@ def parse_words(words: Sequence[bytes], holes: Sequence[bool] | None = None) -> 
             kind = kind or PROTOCOLS[text]
         else:
             unknown = True
-    return NetworkRule(mode, audit, priority, access, domain, kind, protocol, conditions, unknown)
+    return NetworkRule(mode, audit, rank, access, domain, kind, protocol, conditions, unknown)
 
 
 _RULE_WORD = re.compile(rb"\([^()]*\)|priority\s*=\s*[+-]?\d+|[^\s(),]+(?:\([^()]*\))?")

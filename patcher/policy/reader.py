@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from patcher.policy import network
-from patcher.policy.actions import Control, condition, control
+from patcher.policy.actions import Control, condition, control, section
 from patcher.policy.lexer import Kind, Lexer, Token
 from patcher.policy.network import NetworkRule
 
@@ -32,7 +32,7 @@ _FILE_MODE = re.compile(rb"[rwaxmlkdciupCPUIX]+\Z")
 _PATH = re.compile(rb"""(?:"?(?:/|@\{|\{[^{}]*\}/)|\*\*?/)""")
 _ASSIGNMENT = re.compile(rb"@\{\w+\}\s*\+?=|\$\w+\s*=")
 _FLAGS = re.compile(rb"(?:flags\s*=?\s*)?\(([^()]*)\)\Z")
-_NAME = re.compile(rb"[\"'\w/@^:.*\-][^=;]*\Z")
+_NAME = re.compile(rb"[\"'<\w/@^:.*\-][^=;]*\Z")
 _ATTACHMENT = re.compile(rb"\"?[/@{]|xattrs=|[\"']?\w[\w.-]*[\"']\Z")
 _FLAG_SEPARATOR = re.compile(rb"[\s,]+")
 _FLAG = re.compile(
@@ -66,6 +66,14 @@ class Rule:
     def deny(self) -> bool:
         """Whether ``deny`` stands before its keyword."""
         return b"deny" in self._qualifiers()
+
+    @property
+    def priority(self) -> int:
+        """Its ``priority=N`` (AppArmor 4.1); 0 without one."""
+        for word in self._qualifiers():
+            if (number := network.priority(word)) is not None:
+                return number
+        return 0
 
     @property
     def bare(self) -> bool:
@@ -102,8 +110,18 @@ class Profile:
     named: bool = True
     """False where a template action or placeholder stands in place of the name."""
     keyword: bool = False
-    """The header begins with ``profile`` or ``hat``, or carries flags."""
+    """The header begins with ``profile`` or ``hat``."""
+    leads: bool = False
+    """The header's first word is the first on its line, as it is not in prose and in code."""
     parent: Profile | None = None
+    section: bytes = b""
+    """Of a fragment: the name by which a template puts it elsewhere (``{{define "name"}}``)."""
+
+    @property
+    def attached(self) -> bool:
+        """The name is a path: the kernel confines the program that stands there, whoever runs it,
+        where a container's profile is chosen by its name."""
+        return self.name.startswith(("/", "@{"))
 
     @property
     def network_rules(self) -> Iterator[tuple[Rule, NetworkRule]]:
@@ -113,12 +131,16 @@ class Profile:
                 yield rule, rule.network
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Scope:
     """A brace that is open. ``profile`` is where rules inside it belong."""
 
     profile: Profile
-    qualifiers: bytes = b""
+    outer: _Scope | None
+    qualifiers: tuple[bytes, ...] = ()
+    """Of the qualifier blocks that it stands in, its own included."""
+    arms: tuple[Arm, ...] = ()
+    """Of the ``if`` and ``else`` blocks that it stands in, its own included."""
     arm: Arm | None = None
     """An AppArmor ``if`` or ``else`` block: the arm that it is."""
     doubled: bool = False
@@ -129,8 +151,34 @@ class _Choice:
     """A template choice that is open."""
 
     arm: Arm
-    scopes: list[_Scope]
-    """The scopes that were open when it began: each of its arms begins with them."""
+    outer: tuple[Arm, ...]
+    """The arms of the choices that it stands in."""
+    scope: _Scope | None
+    """The scope in which it began: each of its arms begins there."""
+    is_section: bool = False
+    """No choice, but a section of the template, which stands elsewhere."""
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms in which text stands now."""
+        if self.is_section:
+            return ()
+        return _nested(self.outer, self.arm)
+
+
+_DEPTH = 32
+
+
+def _nested(arms: tuple[Arm, ...], arm: Arm) -> tuple[Arm, ...]:
+    """``arms`` with one more inside.
+
+    Of choices nested deeper than any template has them, those in the middle are left out, so that
+    the time for a rule has a bound; the innermost then loses its condition, so that it is like no
+    other arm.
+    """
+    if len(arms) < _DEPTH:
+        return (*arms, arm)
+    return (*arms[: _DEPTH - 1], (arm[0], arm[1], b""))
 
 
 def read(text: bytes) -> list[Profile]:
@@ -143,7 +191,9 @@ class _Reader:
         self.text = text
         self.profiles: list[Profile] = []
         self.fragment: Profile | None = None
-        self.scopes: list[_Scope] = []
+        self.scope: _Scope | None = None
+        self.second_brace = -1
+        """Where the second half of a doubled brace stands that closed a scope."""
         self.choices: list[_Choice] = []
         self.choice_count = 0
         self.closed_if: Arm | None = None
@@ -163,14 +213,13 @@ class _Reader:
             elif kind is Kind.OPEN:
                 self.open(token)
             elif kind is Kind.CLOSE:
-                self.close()
+                self.close(token)
             else:
                 self.control(token)
         self.newline()
         self.drop()
-        return sorted(
-            (p for p in self.profiles if p.header or p.rules), key=lambda profile: profile.start
-        )
+        profiles = [profile for profile in self.profiles if profile.header or profile.rules]
+        return sorted(_put_together(profiles), key=lambda profile: profile.start)
 
     # -- words and statements
 
@@ -250,23 +299,24 @@ class _Reader:
         )
 
     def owner(self, start: int) -> tuple[Profile, bytes]:
-        if self.scopes:
-            scope = self.scopes[-1]
-            if scope.profile.start < 0:
-                scope.profile.start = start
-            return scope.profile, b" ".join(s.qualifiers for s in self.scopes if s.qualifiers)
+        if self.scope is not None:
+            profile = self.scope.profile
+            if profile.start < 0:
+                profile.start = start
+            return profile, b" ".join(self.scope.qualifiers)
         if self.fragment is None:
             self.fragment = Profile(name="", start=start, header=False)
             self.profiles.append(self.fragment)
         return self.fragment, b""
 
     def arms(self) -> tuple[Arm, ...]:
-        blocks = tuple(scope.arm for scope in self.scopes if scope.arm is not None)
-        return tuple(choice.arm for choice in self.choices) + blocks
+        """The arms of the template's choices and of the policy's own, each outermost first."""
+        choices = self.choices[-1].arms if self.choices else ()
+        return choices + self.scope.arms if self.scope is not None else choices
 
     def junk(self) -> None:
-        if self.scopes:
-            self.scopes[-1].profile.junk += 1
+        if self.scope is not None:
+            self.scope.profile.junk += 1
         elif self.fragment is not None:
             self.fragment.junk += 1
 
@@ -278,25 +328,31 @@ class _Reader:
     # -- scopes
 
     def open(self, token: Token) -> None:
-        pending = self.pending
-        header = pending[self.line :] or pending[-8:]
+        header = self.pending[self.line :] or self.pending[-8:]
         self.pending, self.line = [], 0
-        parent = self.scopes[-1].profile if self.scopes else None
-        self.scopes.append(self.scope(header, parent, token))
+        self.scope = self.opened(header, self.scope, token.doubled)
 
-    def scope(self, header: list[Token], parent: Profile | None, token: Token) -> _Scope:
+    def opened(self, header: list[Token], outer: _Scope | None, doubled: bool) -> _Scope:
+        """The scope that these words before a brace begin."""
         words = [word.text for word in header]
-        inside = parent is not None and parent.header
-        if inside and parent is not None:
-            if words and all(word in QUALIFIERS for word in words):
-                return _Scope(parent, b" ".join(words), doubled=token.doubled)
-            if words and words[0] in (b"if", b"else"):
-                return _Scope(parent, arm=self.block_arm(words), doubled=token.doubled)
-        profile = _header(header, parent if inside else None)
+        parent: Profile | None = None
+        qualifiers: tuple[bytes, ...] = ()
+        arms: tuple[Arm, ...] = ()
+        if outer is not None:
+            qualifiers, arms = outer.qualifiers, outer.arms
+            parent = outer.profile if outer.profile.header else None
+        if outer is not None and parent is not None and words:
+            if all(word in QUALIFIERS for word in words):
+                qualifiers = tuple(dict.fromkeys((*qualifiers, *words)))
+                return _Scope(parent, outer, qualifiers, arms, doubled=doubled)
+            if words[0] in (b"if", b"else"):
+                arm = self.block_arm(words)
+                return _Scope(parent, outer, qualifiers, _nested(arms, arm), arm, doubled)
+        profile = _header(header, parent)
         if profile is None:
             profile = Profile(name="", start=-1, header=False)
         self.profiles.append(profile)
-        return _Scope(profile, doubled=token.doubled)
+        return _Scope(profile, outer, qualifiers, arms, doubled=doubled)
 
     def block_arm(self, words: list[bytes]) -> Arm:
         """The arm that an ``if``, ``else if`` or ``else`` block is."""
@@ -306,11 +362,16 @@ class _Reader:
         self.choice_count += 1
         return self.choice_count, 0, b" ".join(words)
 
-    def close(self) -> None:
+    def close(self, token: Token) -> None:
+        if token.start == self.second_brace:
+            return
         self.drop()
-        if self.scopes:
-            self.closed_if = self.scopes.pop().arm
-        if not self.scopes:
+        scope = self.scope
+        if scope is not None:
+            self.closed_if, self.scope = scope.arm, scope.outer
+            if scope.doubled and token.doubled:
+                self.second_brace = token.end
+        if self.scope is None:
             self.fragment = None
 
     # -- template choices
@@ -320,14 +381,56 @@ class _Reader:
         if action is Control.OPEN:
             self.choice_count += 1
             arm = (self.choice_count, 0, condition(token.text))
-            self.choices.append(_Choice(arm, list(self.scopes)))
+            outer = self.choices[-1].arms if self.choices else ()
+            self.choices.append(_Choice(arm, outer, self.scope))
+        elif action is Control.SECTION:
+            part = Profile(name="", start=-1, header=False, section=section(token.text))
+            self.profiles.append(part)
+            self.choices.append(_Choice((0, 0, b""), (), self.scope, is_section=True))
+            self.scope = _Scope(part, None)
         elif action is Control.ARM and self.choices:
             choice = self.choices[-1]
             number, index, _ = choice.arm
             choice.arm = (number, index + 1, condition(token.text))
-            self.scopes = list(choice.scopes)
+            self.scope = choice.scope
         elif action is Control.CLOSE and self.choices:
-            self.choices.pop()
+            choice = self.choices.pop()
+            if choice.is_section:
+                self.drop()
+                self.scope = choice.scope
+
+
+_MOST_RULES = 20_000
+"""Rules that sections may add to the profiles of one text."""
+
+
+def _put_together(profiles: list[Profile]) -> list[Profile]:
+    """Put the rules of sections where the profiles' templates put them; the sections that no
+    profile uses stay as they are."""
+    sections = {profile.section: profile for profile in profiles if profile.section}
+    if not sections:
+        return profiles
+    used: set[bytes] = set()
+    left = _MOST_RULES
+
+    def expanded(rules: list[Rule], arms: tuple[Arm, ...], within: frozenset[bytes]) -> list[Rule]:
+        nonlocal left
+        found = []
+        for rule in rules:
+            name = section(rule.words[0]) if rule.keyword == b"action" else b""
+            part = sections.get(name)
+            if part is None or name in within or len(within) > 8 or left <= 0:
+                found.append(replace(rule, arms=arms + rule.arms) if arms else rule)
+                continue
+            used.add(name)
+            left -= len(part.rules) + 1
+            found += expanded(part.rules, arms + rule.arms, within | {name})
+        return found
+
+    for profile in profiles:
+        if profile.header:
+            profile.rules = expanded(profile.rules, (), frozenset())
+    return [profile for profile in profiles if profile.section not in used]
 
 
 def _only_qualifiers(tokens: list[Token]) -> bool:
@@ -377,9 +480,10 @@ def _keyword(tokens: list[Token]) -> bytes | None:
 
 def _header(tokens: list[Token], parent: Profile | None) -> Profile | None:
     """The profile that these words before a brace begin; None when they begin none."""
+    leads = True
     for index, token in enumerate(tokens):
         if token.text in (b"profile", b"hat"):
-            tokens = tokens[index:]
+            tokens, leads = tokens[index:], index == 0
             break
     if not tokens or len(tokens) > 12:
         return None
@@ -425,6 +529,7 @@ def _header(tokens: list[Token], parent: Profile | None) -> Profile | None:
         header=True,
         flags=frozenset(flags),
         named=not name.hole,
-        keyword=keyword or bool(flags),
+        keyword=keyword,
+        leads=leads,
         parent=parent,
     )

@@ -1,0 +1,194 @@
+"""The status of a profile for a family, and the rule that needs an answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from patcher.policy.judgement import Judgement, Status, judge
+from patcher.policy.reader import read
+
+AFFECTED, FIXED = Status.AFFECTED, Status.FIXED
+NOT_AFFECTED, LOOK = Status.NOT_AFFECTED, Status.UNDER_INVESTIGATION
+TYPES = {"alg": ("seqpacket",), "vsock": ("stream", "dgram", "seqpacket")}
+
+
+def judgements(body: str, family: str = "alg", flags: str = "") -> list[Judgement]:
+    text = f"profile x {flags} {{\n{body}\n}}\n".encode()
+    return [
+        judgement
+        for profile in read(text)
+        if profile.name == "x"
+        for judgement in judge(profile, family, TYPES[family], moby_style=True)
+    ]
+
+
+def status(body: str, family: str = "alg", flags: str = "") -> Status:
+    found = {judgement.status for judgement in judgements(body, family, flags)}
+    assert len(found) == 1, found
+    return found.pop()
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("network,", AFFECTED),
+        ("audit network,", AFFECTED),
+        ("network seqpacket,", AFFECTED),
+        ("network,\nnetwork inet,\nnetwork inet6,", AFFECTED),
+        ("network,\ndeny network alg stream,", AFFECTED),
+        ("network,\ndeny network inet,", AFFECTED),
+        ("network,\ndeny network (send, receive) alg,", AFFECTED),
+        ("network,\ndeny network raw,\ndeny network packet,", AFFECTED),
+        ("network,\naudit {\n  deny network alg,\n}", AFFECTED),
+        ("network,\n# deny network alg,", AFFECTED),
+        ("network,\nprofile child {\n  deny network alg,\n}", AFFECTED),
+        ("network,\n^hat {\n  deny network alg,\n}", AFFECTED),
+        ("network,\ndeny network alg,", FIXED),
+        ("network,\naudit deny network alg,", FIXED),
+        ("deny network alg,\nnetwork,", FIXED),
+        ("network,\ndeny network alg seqpacket,", FIXED),
+        ("network,\ndeny network seqpacket,", FIXED),
+        ("network seqpacket,\ndeny network alg,", FIXED),
+        ("network,\nunix,\ndeny network alg,", FIXED),
+        ("network,\n" + "/a/b r,\n" * 11 + "deny network alg,", FIXED),
+        ("deny network alg,", FIXED),
+        ("network, deny network alg,", FIXED),
+        ("network,\ndeny\n network\n alg\n,", FIXED),
+        ("network alg,\ndeny network alg,", FIXED),
+        ("network inet,", NOT_AFFECTED),
+        ("network stream,\nnetwork raw,", NOT_AFFECTED),
+        ("network tcp,\nnetwork unix seqpacket,", NOT_AFFECTED),
+        ("network alg stream,", NOT_AFFECTED),
+        ("deny network,", NOT_AFFECTED),
+        ("network,\ndeny network,", NOT_AFFECTED),
+        ("deny network,\nnetwork inet stream,", NOT_AFFECTED),
+        ("capability,", NOT_AFFECTED),
+        ("# network,\ncapability,", NOT_AFFECTED),
+        ("network alg,", LOOK),
+        ("network alg seqpacket,", LOOK),
+        ("network,\nnetwork alg,", LOOK),
+        ("network,\nnetwork alg seqpacket,", LOOK),
+        ("audit {\n  network,\n}", LOOK),
+        ("all,", LOOK),
+        ("prompt network,", LOOK),
+        ("include <abstractions/network>", LOOK),
+        ("{{.Rules}}", LOOK),
+        ("{{.Deny}} network,", LOOK),
+        ("network {{.Family}},", LOOK),
+        ("network ip=10.0.0.1,", LOOK),
+    ],
+)
+def test_alg(body: str, expected: Status) -> None:
+    assert status(body) is expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("network,", AFFECTED),
+        ("network stream,", AFFECTED),
+        ("network dgram,", AFFECTED),
+        ("network raw,", NOT_AFFECTED),
+        ("network,\ndeny network alg,", AFFECTED),
+        ("network,\ndeny network vsock,", FIXED),
+        ("network,\ndeny network vsock stream,", AFFECTED),
+        ("network stream,\ndeny network vsock stream,", FIXED),
+        (
+            "network,\ndeny network vsock stream,\ndeny network vsock dgram,\n"
+            "deny network vsock seqpacket,",
+            FIXED,
+        ),
+        ("network vsock,", LOOK),
+    ],
+)
+def test_vsock(body: str, expected: Status) -> None:
+    assert status(body, "vsock") is expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("priority=1 network,\ndeny network alg,", AFFECTED),
+        ("priority=1 network,\npriority=1 deny network alg,", FIXED),
+        ("priority=1 network,\npriority=2 deny network alg,", FIXED),
+        ("network,\npriority=-1 deny network alg,", AFFECTED),
+        ("priority=-1 network,\ndeny network alg,", FIXED),
+        ("network,\ndeny network alg,\npriority=1 network inet,", FIXED),
+        ("network,\ndeny network alg,\npriority=1 all,", LOOK),
+        ("network,\ndeny network alg,\nall,", FIXED),
+        ("network,\ndeny network alg,\npriority=1 network {{.X}},", LOOK),
+    ],
+)
+def test_priorities(body: str, expected: Status) -> None:
+    assert status(body) is expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("{{if .N}}network,{{end}}", [AFFECTED]),
+        ("{{if .N}}network,{{end}}\ndeny network alg,", [FIXED]),
+        ("network,\n{{if .N}}deny network alg,{{end}}", [AFFECTED]),
+        ("{{if .N}}network,\ndeny network alg,\n{{end}}", [FIXED]),
+        ("{{if .N}}network,{{end}}\n{{if .N}}deny network alg,{{end}}", [FIXED]),
+        ("{{if .N}}network,{{end}}\n{{if .M}}deny network alg,{{end}}", [AFFECTED]),
+        ("{{if .N}}audit network,{{else}}network,{{end}}", [AFFECTED, AFFECTED]),
+        ("{{if .N}}network,{{else}}deny network,{{end}}", [AFFECTED]),
+        ("{{if .N}}network,{{else}}network,\ndeny network alg,{{end}}", [AFFECTED]),
+        ("network,\n{{if .N}}deny network alg,{{else}}deny network alg,{{end}}", [FIXED]),
+        ("network,\n{{if .N}}deny network alg,{{else if .M}}deny network alg,{{end}}", [AFFECTED]),
+        (
+            "network,\n{{if .N}}{{if .M}}deny network alg,{{else}}deny network alg,{{end}}"
+            "{{else}}deny network alg,{{end}}",
+            [FIXED],
+        ),
+        ("network,\n{{if .N}}network,{{end}}", [AFFECTED]),
+        ("{% if n %}network,{% elif m %}network,{% else %}network,{% endif %}", [AFFECTED] * 3),
+        ("if $n {\n network,\n} else {\n audit network,\n}", [AFFECTED, AFFECTED]),
+        ("if $n {\n network,\n}\ndeny network alg,", [FIXED]),
+        ("{{if .N}}network,\ndeny network alg,{{else}}{{.M}} network,{{end}}", [LOOK]),
+        ("{{if .N}}network,{{end}}\n{{if not .N}}deny network alg,{{end}}", [AFFECTED]),
+        ("network,\n{{.Deny}} network alg,", [LOOK]),
+    ],
+)
+def test_branches(body: str, expected: list[Status]) -> None:
+    assert [judgement.status for judgement in judgements(body)] == expected
+
+
+def test_one_answer_serves_the_rules_that_it_covers() -> None:
+    found = judgements("network,\naudit network,\n{{if .N}}network seqpacket,{{end}}")
+    assert len(found) == 1
+    assert found[0].anchor is not None
+    assert found[0].anchor.words == (b"network",)
+
+
+def test_the_answer_follows_the_rule_of_highest_priority() -> None:
+    found = judgements("network,\npriority=5 network,")
+    assert [each.anchor.words for each in found if each.anchor] == [(b"priority=5", b"network")]
+
+
+def test_unconfined_is_for_a_person() -> None:
+    assert status("network,", flags="flags=(unconfined)") is LOOK
+
+
+def test_a_deny_does_not_count_in_another_scope() -> None:
+    text = b"profile x {\n  network,\n}\nprofile y {\n  network,\n  deny network alg,\n}\n"
+    found = [judge(each, "alg", ("seqpacket",), moby_style=True)[0].status for each in read(text)]
+    assert found == [AFFECTED, FIXED]
+
+
+def test_reasons_name_what_was_seen() -> None:
+    assert (
+        "deny network alg seqpacket"
+        in judgements("network,\ndeny network alg seqpacket,")[0].reason
+    )
+    assert "`audit` block" in judgements("audit {\n  network,\n}")[0].reason
+    assert "on purpose" in judgements("network alg,")[0].reason
+
+
+def test_a_policy_of_too_many_conditions_is_for_a_person() -> None:
+    body = "".join(
+        f"{{{{if .A{i}}}}}network,{{{{end}}}}\n{{{{if .B{i}}}}}deny network alg,{{{{end}}}}\n"
+        for i in range(3000)
+    )
+    assert status(body) is LOOK

@@ -1,0 +1,253 @@
+"""Scopes and rules in policy text, with everything that looks like them and is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from patcher.policy.reader import Profile, read
+
+
+def profile(text: str, name: str = "x") -> Profile:
+    found = [each for each in read(text.encode()) if each.name == name]
+    assert len(found) == 1, (text, [each.name for each in read(text.encode())])
+    return found[0]
+
+
+def words(found: Profile) -> list[str]:
+    return [b" ".join(rule.words).decode() for rule in found.rules]
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("profile x", "x"),
+        ("profile x flags=(attach_disconnected,mediate_deleted)", "x"),
+        ("profile x flags=(attach_disconnected, mediate_deleted)", "x"),
+        ("profile x flags = (complain)", "x"),
+        ("profile x (complain)", "x"),
+        ("profile x /usr/bin/x", "x"),
+        ("profile x /usr/bin/{x,y}* flags=(complain)", "x"),
+        ("profile x @{exec_path}", "x"),
+        ('profile "x y" /usr/bin/x', "x y"),
+        ("profile x /usr/bin/x xattrs=(user.a=b) flags=(complain)", "x"),
+        ("/usr/bin/x", "/usr/bin/x"),
+        ("/usr/bin/x flags=(complain)", "/usr/bin/x"),
+        ('"/usr/bin/x y"', "/usr/bin/x y"),
+        ("@{bin}/x", "@{bin}/x"),
+        ("/usr/{bin,sbin}/x", "/usr/{bin,sbin}/x"),
+        ("^hat", "^hat"),
+        ("hat x", "x"),
+        ("profile {{.Name}} flags=(attach_disconnected,mediate_deleted)", "{{.Name}}"),
+        ("profile {{ name }}", "{{ name }}"),
+        ("profile ${NAME}", "${NAME}"),
+        ("profile $name", "$name"),
+        ("profile @PROFILE@", "@PROFILE@"),
+        ("profile %s flags=(attach_disconnected)", "%s"),
+        ("profile {name} flags=(attach_disconnected)", "{name}"),
+        ("profile <%= @name %> flags=(complain)", "<%= @name %>"),
+    ],
+)
+def test_headers(header: str, name: str) -> None:
+    found = profile(f"{header} {{\n  network,\n}}\n", name)
+    assert found.header
+    assert words(found) == ["network"]
+
+
+def test_flags_and_name_are_read() -> None:
+    found = profile("profile x flags=(attach_disconnected, mediate_deleted) {\n}\n")
+    assert found.flags == {b"attach_disconnected", b"mediate_deleted"}
+    assert found.named
+    assert not profile("profile {{.Name}} {\n}\n", "{{.Name}}").named
+
+
+def test_children_and_hats_own_their_rules() -> None:
+    text = """
+profile x {
+  capability,
+  profile child {
+    network,
+  }
+  ^first {
+    network inet,
+  }
+  hat second flags=(complain) {
+    network unix,
+  }
+  file,
+}
+"""
+    assert words(profile(text)) == ["capability", "file"]
+    assert words(profile(text, "child")) == ["network"]
+    assert words(profile(text, "^first")) == ["network inet"]
+    assert words(profile(text, "second")) == ["network unix"]
+    assert profile(text, "child").parent is not None
+
+
+def test_if_blocks_are_arms_of_one_choice() -> None:
+    text = (
+        "profile x {\n if $a {\n  network,\n } else if $b {\n  file,\n } else {\n  umount,\n }\n}"
+    )
+    arms = [rule.arms for rule in profile(text).rules]
+    assert [len(each) for each in arms] == [1, 1, 1]
+    assert len({each[0][0] for each in arms}) == 1
+    assert [each[0][1] for each in arms] == [0, 1, 2]
+
+
+def test_qualifier_blocks() -> None:
+    text = "profile x {\n audit {\n  network,\n  deny { file, }\n }\n umount,\n}\n"
+    found = profile(text)
+    assert [(rule.keyword, rule.qualifier_block) for rule in found.rules] == [
+        (b"network", b"audit"),
+        (b"file", b"audit deny"),
+        (b"umount", b""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("  network, capability, file,\n", ["network", "capability", "file"]),
+        ("network, file, umount, }", ["network", "file", "umount"]),
+        ("  network\n  ,\n  file,\n", ["network", "file"]),
+        ("  deny\n  network\n  alg\n  ,\n", ["deny network alg"]),
+        ("  network, # all of it\n  file,\n", ["network", "file"]),
+        ("  # network,\n  file,\n", ["file"]),
+        ("  #network,\n  file,\n", ["file"]),
+        ("  network, #, deny network alg,\n", ["network"]),
+        ("  audit\n  network,\n", ["audit network"]),
+        ("\tnetwork,\r\n\tfile,\r\n", ["network", "file"]),
+        (
+            "  deny @{PROC}/{[^1-9],[^1-9][^0-9],[^1-9s][^0-9y][^0-9s]}/** w,\n  network,\n",
+            ["deny @{PROC}/{[^1-9],[^1-9][^0-9],[^1-9s][^0-9y][^0-9s]}/** w", "network"],
+        ),
+        ("  /{,usr/}bin/{a,b} rix,\n  network,\n", ["/{,usr/}bin/{a,b} rix", "network"]),
+        ("  {/a,/b}/c r,\n  network,\n", ["{/a,/b}/c r", "network"]),
+        ("  /a,b r,\n  network,\n", ["/a,b r", "network"]),
+        ('  "/a b/{c, d}" rw,\n  network,\n', ['"/a b/{c, d}" rw', "network"]),
+        ("  set rlimit nofile <= 1024,\n  network,\n", ["set rlimit nofile <= 1024", "network"]),
+        (
+            "  signal (send, receive) peer=x,\n  network,\n",
+            ["signal (send, receive) peer=x", "network"],
+        ),
+        (
+            "  mount fstype=(ext4, xfs) options=(ro, bind) /{a,b} -> /c/,\n  network,\n",
+            ["mount fstype=(ext4, xfs) options=(ro, bind) /{a,b} -> /c/", "network"],
+        ),
+        (
+            "  unix (connect) type=stream peer=(label=@{p},addr=@x),\n  network,\n",
+            ["unix (connect) type=stream peer=(label=@{p},addr=@x)", "network"],
+        ),
+        (
+            "  #include <abstractions/base>\n  include if exists <local/x>\n  network,\n",
+            ["#include <abstractions/base>", "include if exists <local/x>", "network"],
+        ),
+        ("  network,}\n", ["network"]),
+        ("  network, }\n", ["network"]),
+    ],
+)
+def test_rules_of_one_profile(body: str, expected: list[str]) -> None:
+    assert words(profile(f"profile x {{\n{body}\n}}\n")) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "  {{.Rule}}\n  network,\n",
+        '  {{ template "rules" . }}\n  network,\n',
+        "  {% if network %}\n  network,\n  {% endif %}\n",
+        "  {% if network %}network,{% endif %}\n",
+        "  {{ if .Network}}network,{{end}}\n",
+        "  {{- if .Network -}}\n  network,\n  {{- end }}\n",
+        "  network,\n{{end}}\n",
+        "  {{/* a comment\n     over lines, with network, in it */}}\n  network,\n",
+        "  {{- /* a { brace */ -}}\n  network,\n",
+        "  {# network, #}\n  network,\n",
+        "  ${RULES}\n  network,\n",
+        "  @RULES@\n  network,\n",
+        "  %s\n  network,\n",
+        "  {rules}\n  network,\n",
+        "  {{#if network}}\n  network,\n  {{/if}}\n",
+        "  {{#network}}\n  network,\n  {{/network}}\n",
+        "  <% if @network %>\n  network,\n  <% end %>\n",
+        "  <%- if @network -%>\n  network,\n  <%- end -%>\n",
+        "  {{{rules}}}\n  network,\n",
+        "  deny {{.Path}} w,\n  network,\n",
+        "  ptrace (trace,read) peer={{.Name}},\n  network,\n",
+        "  {{range $value := .InnerImports}}\n  {{$value}}\n  {{end}}\n  network,\n",
+        "  {{range .Paths}}deny {{.}} w,\n  {{end}}network,\n",
+    ],
+)
+@pytest.mark.parametrize("name", ["x", "{{.Name}}", "@NAME@", "{name}"])
+def test_template_actions_are_no_scopes(name: str, body: str) -> None:
+    text = f"profile {name} {{\n{body}}}\n\nprofile y {{\n  file,\n}}\n"
+    networks = [rule for rule in profile(text, name).rules if rule.network is not None]
+    assert [rule.words for rule in networks] == [(b"network",)]
+    assert words(profile(text, "y")) == ["file"]
+
+
+def test_doubled_braces_of_format_strings() -> None:
+    text = """
+profile {name} flags=(attach_disconnected,mediate_deleted) {{
+  profile child {{
+    network,
+  }}
+  deny @{{PROC}}/* w,
+  capability,
+}}
+profile y {{
+  file,
+}}
+"""
+    assert words(profile(text, "child")) == ["network"]
+    assert words(profile(text, "{name}"))[-1] == "capability"
+    assert words(profile(text, "y")) == ["file"]
+
+
+def test_a_brace_in_each_branch_opens_one_scope() -> None:
+    text = """
+{{if .Old}}
+profile x {
+{{else}}
+profile x flags=(attach_disconnected) {
+{{end}}
+  network,
+}
+profile y {
+  file,
+}
+"""
+    assert words(profile(text, "y")) == ["file"]
+    assert sum(len(each.rules) for each in read(text.encode()) if each.name == "x") == 1
+
+
+def test_rules_without_a_header_are_a_fragment() -> None:
+    found = read(b"network,\ncapability,\ndeny mount,\n")
+    assert [(each.header, words(each)) for each in found] == [
+        (False, ["network", "capability", "deny mount"])
+    ]
+
+
+def test_an_unclosed_profile_and_stray_braces() -> None:
+    assert words(profile("profile x {\n  network,\n  file,")) == ["network", "file"]
+    assert words(profile("}\n}\nprofile x {\n  network,\n}\n}\n")) == ["network"]
+
+
+def test_offsets() -> None:
+    text = b"# top\nprofile x {\n  deny network alg ,\n  network\n  ,\n}\n"
+    (found,) = read(text)
+    assert text[found.start :].startswith(b"profile x {")
+    assert [text[rule.start : rule.end] for rule in found.rules] == [
+        b"deny network alg ,",
+        b"network\n  ,",
+    ]
+
+
+@pytest.mark.parametrize("depth", [10, 33, 200])
+def test_a_rule_is_told_apart_in_choices_of_any_depth(depth: int) -> None:
+    nest = "".join(f"{{{{if .A{i}}}}}\n" for i in range(depth))
+    text = (
+        f"profile x {{\n{nest}network,\n{{{{else}}}}\ndeny network alg,\n{'{{end}}' * depth}\n}}\n"
+    )
+    allow, deny = profile(text).rules
+    assert allow.arms != deny.arms
+    assert len(allow.arms) <= 32

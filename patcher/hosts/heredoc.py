@@ -44,6 +44,7 @@ _MARKER = re.compile(
 )
 _PHP_MARKER = re.compile(rb"<<<()[ \t]*+(?:(['\"])([^'\"\r\n]{1,64}+)\2|(\\?)([A-Za-z_]\w{0,63}+))")
 _LINE = re.compile(rb"[^\r\n]++")
+_NAME = re.compile(rb"[A-Za-z_]\w*+")
 _CONTINUATION_LINES = 16
 _LONGEST_END = 128
 
@@ -176,8 +177,8 @@ def _ends(content: bytes, words: set[bytes], host: str) -> dict[tuple[bytes, str
                 word = text.lstrip(b"\t")
             elif mode:
                 word = text.strip(b" \t")
-            if mode == "php":
-                word = word.rstrip(b";,) \t")
+            if mode == "php" and (name := _NAME.match(word)) is not None:
+                word = name[0]  # the statement goes on behind it (PHP 7.3)
             if word in words:
                 found.setdefault((word, mode), []).append(line.start())
     return found

@@ -219,7 +219,11 @@ def _quoted_block(
     anchor = _Quoted(*line, literal)
     key = _key(content, anchor)
     members = [anchor]
-    above: _Physical | None = line
+    following = _below(content, line[2], end)
+    second = None if following is None else _member(content, following, 0)
+    if second is not None and not (other := _key(content, second)) and key:
+        key = other  # the anchor opens the statement: what is around it is told by the next line
+    above: _Physical | None = line if _key(content, anchor) == key else None
     skipped = 0
     while above is not None and (above := _above(content, above[0], start)) is not None:
         member = _member(content, above, ordinal)
@@ -384,7 +388,8 @@ def _prefixed_block(
         after = indent + len(mark)
         if after > text_end or content[indent:after] != mark:
             return -1
-        return after - begin + (content[after : after + 1] == b" " and after < text_end)
+        blank = mark != b"|" and after < text_end and content[after : after + 1] == b" "
+        return after - begin + blank
 
     members, _ = _contiguous(content, line, start, end, lambda physical: width(physical) >= 0)
     lines: list[Line] = []

@@ -189,8 +189,8 @@ _ROFF = Escapes(
 def _manual(content: bytes, start: int, end: int) -> Iterator[Embedding]:
     """The text lines of a page. Requests stand between them: a line break after the line above
     is repeated, others are not policy."""
-    if not matters(content, start, end):
-        return
+    if content.find(b"network", start, end) < 0 and not matters(content, start, end):
+        return  # (the letter of a font escape may stand before the word)
     lines: list[Line] = []
     for begin, text_end, stop in physical_lines(content, start, end):
         ending = content[text_end:stop]

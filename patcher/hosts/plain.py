@@ -14,7 +14,7 @@ HOST = "plain"
 _SUFFIXES = frozenset((".apparmor", ".aa", ".profile", ".golden", ".sd", ".apparmor_profile"))
 _FOLDERS = frozenset(("apparmor.d", "apparmor-profiles", "abstractions", "tunables"))
 _POLICY = re.compile(
-    rb"(?:[ \t]*+(?:\#(?!include)[^\r\n]*+|\{[{%][^\r\n]*+)?\r?\n)*+"
+    rb"(?:[ \t]*+(?:\#(?!include|!)[^\r\n]*+|\{[{%][^\r\n]*+)?\r?\n)*+"
     rb"[ \t]*+(?:profile[ \t]++[^\s{][^\r\n{]*+\{"
     rb"|\#?include[ \t]++(?:if[ \t]++exists[ \t]++)?[<\"](?:tunables|abstractions|local|abi)/"
     rb"|abi[ \t]++<abi/|@\{\w++\}[ \t]*+\+?=|/[^\s{]*+[ \t]++(?:flags=[^\r\n{]*+)?\{)"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from patcher.migrations import Migration
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_NARROW = 60
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -182,9 +183,11 @@ def colored(color: str) -> bool:
 
 
 def terminal_width() -> int | None:
-    """Columns of the terminal that standard output is; None where it is none."""
+    """Columns of the terminal that standard output is; None where it is none, or too narrow for
+    columns."""
     if not sys.stdout.isatty():
         return None
     import shutil
 
-    return shutil.get_terminal_size().columns
+    width = shutil.get_terminal_size().columns
+    return width if width >= _NARROW else None

@@ -50,7 +50,8 @@ def _target(target: Target) -> dict[str, Any]:
 
 
 def _name(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """Text in which U+FFFD stands in for lone surrogates, which many JSON readers refuse."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _finding(located: Located) -> dict[str, Any]:

@@ -263,6 +263,7 @@ def test_without_an_identity_nothing_is_made_up(sandbox: Sandbox, home: Path) ->
     assert "patcher" not in sandbox.git(place, "for-each-ref")
 
 
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
 def test_a_commit_is_signed_as_the_user_configured(
     sandbox: Sandbox, home: Path, tmp_path: Path
 ) -> None:

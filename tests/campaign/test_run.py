@@ -1,0 +1,130 @@
+"""Many repositories: on any executor, in order, whatever happens to one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from patcher import git
+from patcher.campaign.apply import Commits
+from patcher.campaign.look import Selection
+from patcher.campaign.run import Campaign, run
+from patcher.campaign.target import Outcome, Target
+from patcher.campaign.threads import DaemonThreads
+
+if TYPE_CHECKING:
+    from tests.conftest import Sandbox
+
+
+def names(targets: list[Target]) -> list[str]:
+    return [Path(target.repository).name for target in targets]
+
+
+@pytest.fixture
+def sources(sandbox: Sandbox) -> Path:
+    for number in range(9):
+        sandbox.repository(f"r{number}")
+    return sandbox.root
+
+
+@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor, DaemonThreads])
+def test_any_executor_gives_the_same(sources: Path, kind: type[Executor]) -> None:
+    plain = list(run(Campaign(Selection()), git.discover([sources])))
+    with kind(2) as executor:  # type: ignore[call-arg]
+        found = list(run(Campaign(Selection()), git.discover([sources]), executor=executor))
+    assert found == plain
+    assert names(found) == [f"r{number}" for number in range(9)]
+
+
+def test_targets_come_while_others_are_still_to_be_done(sources: Path) -> None:
+    asked = []
+
+    def repositories() -> Iterator[git.Repository | git.Failure]:
+        for found in git.discover([sources]):
+            asked.append(found)
+            yield found
+
+    targets = run(Campaign(Selection()), repositories())
+    assert names([next(targets)]) == ["r0"]
+    assert len(asked) < 9
+
+
+def test_an_interrupt_still_gives_what_is_done(
+    sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from concurrent.futures import Future
+
+    real = Future.result
+    asked = []
+
+    def result(self: Future[object], timeout: float | None = None) -> object:
+        asked.append(self)
+        if len(asked) == 3:
+            for future in asked:
+                real(future)
+            raise KeyboardInterrupt
+        return real(self, timeout)
+
+    monkeypatch.setattr(Future, "result", result)
+    found = []
+    with pytest.raises(KeyboardInterrupt):
+        for target in run(Campaign(Selection()), git.discover([sources]), jobs=2):
+            found.append(target)
+    assert names(found)[:3] == ["r0", "r1", "r2"]
+
+
+def test_a_failure_is_a_target(sandbox: Sandbox) -> None:
+    place = sandbox.repository("good")
+    found = list(run(Campaign(Selection()), git.discover([sandbox.root / "none", place]), jobs=2))
+    assert [target.outcome for target in found] == [Outcome.FAILED, Outcome.SCANNED]
+    assert found[0].error
+
+
+def test_a_base_that_is_not_there_fails_its_repository_alone(sandbox: Sandbox) -> None:
+    one, two = sandbox.repository("one"), sandbox.repository("two")
+    sandbox.git(two, "branch", "release/1")
+    found = list(run(Campaign(Selection(bases=("release/*",))), git.discover([one, two])))
+    assert found[0].error is not None
+    assert "release/*" in found[0].error
+    assert found[1].base == "refs/heads/release/1"
+
+
+def test_two_bases_that_share_a_file_judge_it_once(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from patcher import engine
+
+    place = sandbox.repository()
+    sandbox.git(place, "branch", "next")
+    asked = []
+    real = engine.patch
+
+    def patch(path: str, content: bytes, **options: object) -> engine.Result:
+        asked.append(path)
+        return real(path, content, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine, "patch", patch)
+    found = list(run(Campaign(Selection(bases=("main", "next"))), git.discover([place])))
+    assert [len(target.findings) for target in found] == [1, 1]
+    assert asked == ["docker-default"]
+
+
+def test_the_branch_is_not_moved_when_someone_else_moves_it(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = sandbox.repository()
+    real = git.write_commit
+
+    def write(*arguments: object, **options: object) -> str:
+        sandbox.git(place, "branch", "patcher/deny-af-alg")
+        return real(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(git, "write_commit", write)
+    (found,) = run(Campaign(Selection(), Commits()), git.discover([place]))
+    assert found.outcome is Outcome.FAILED
+    assert found.findings
+    assert sandbox.git(place, "rev-parse", "patcher/deny-af-alg") == found.commit

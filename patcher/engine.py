@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -31,7 +32,7 @@ _FAMILY = rb"(?:alg|vsock|seqpacket|inet6?|unix|netlink|packet|stream|dgram|raw|
 _QUALIFIERS = rb"(?:(?:audit|allow|deny|prompt|quiet|priority=\S+)[ \t]+)*"
 _RULE_END = (
     rb",[ \t\r]*(?:$|[\"'`\\#{}<;+.)]|" + _KEYWORD + rb")"
-    rb"|[ \t]+(?:" + _FAMILY + rb"[a-z \t]*|[({$%@<][^,\n]*),"
+    rb"|[ \t]+(?:" + _FAMILY + rb"[a-z \t]{0,80}|[({$%@<][^,\n]{0,300}),"
 )
 SEARCH: tuple[bytes, ...] = (
     rb"(?<![\w.(\[:&*/-])network(?:" + _RULE_END + rb")"
@@ -57,13 +58,14 @@ _BEFORE_RULE = re.compile(
 _NEAR_RULE = re.compile(
     rb"(?:capability|umount|ptrace|pivot_root|signal|file|mount|unix|all)\b[^\n,]{0,80},(?!\w)"
     rb"|deny[ \t]+[@/\"mnpcs]|include[ \t]|flags=|attach_disconnected"
-    rb"|(?:profile|hat)[ \t]+[^\n{]{1,120}\{|/\S*[ \t]+[rwmixklaUPCup]+,"
+    rb"|(?:profile|hat)[ \t]++[^\n{]{1,120}\{|/\S{0,300}+[ \t]++[rwmixklaUPCup]++,"
 )
 _NEAR, _SMALL = 2000, 4096
 _BLANK = re.compile(rb"(?:[ \t]|\\t)*\Z")
 _REST = re.compile(rb"[ \t]*(?:#.*)?\Z", re.DOTALL)
 _INDENTATION = re.compile(rb"(?:[ \t]|\\t)*")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_TEST = re.compile(r"(?:^|/)tests?/|(?:^|/)test_[^/]*$|[_.-](?:test|spec|tests)\.\w+$|\.bats$")
 _POLICY_HOSTS = frozenset(("plain",))
 
 
@@ -152,17 +154,36 @@ def patch(
     return Result(str(path), _apply(content, edits), tuple(findings), edits)
 
 
-def _candidates(content: bytes) -> Iterator[int]:
+class _Next:
+    """Where a pattern matches next: looks at no stretch of the content twice, if asked in order."""
+
+    def __init__(self, pattern: re.Pattern[bytes], content: bytes) -> None:
+        self.pattern = pattern
+        self.content = content
+        self.since, self.found = 1, 0
+
+    def __call__(self, position: int) -> int:
+        """The offset of the first match at or behind ``position``."""
+        if not self.since <= position <= self.found:
+            match = self.pattern.search(self.content, position)
+            self.since = position
+            self.found = len(self.content) + _NEAR if match is None else match.start()
+        return self.found
+
+
+def _candidates(content: bytes, outside: _Spans = ()) -> Iterator[int]:
     """Offsets at which a network rule may stand, told by its line and by what is near it."""
     for pattern in (_RULE, _RULE_AFTER_ESCAPE):
+        above, below = _Next(_NEAR_RULE, content), _Next(_NEAR_RULE, content)
         for match in pattern.finditer(content):
             start = match.start()
+            if outside and _within(outside, start):
+                continue
             line = max(content.rfind(b"\n", max(0, start - 300), start) + 1, start - 300, 0)
             if _BEFORE_RULE.search(content[line:start]) is None:
                 continue
             if len(content) <= _SMALL or (
-                _NEAR_RULE.search(content, match.end(), match.end() + _NEAR)
-                or _NEAR_RULE.search(content, max(0, start - _NEAR), start)
+                below(match.end()) < match.end() + _NEAR or above(max(0, start - _NEAR)) < start
             ):
                 yield start
 
@@ -215,7 +236,7 @@ class _Text:
             self.starts.append(self.starts[-1] + len(line.text) + 1)
         self.profiles = reader.read(self.text)
 
-    @property
+    @cached_property
     def separate(self) -> bool:
         """Each line stands in a string of its own."""
         return any(quote in line.before for line in self.embedding.lines for quote in b"\"'`")
@@ -269,13 +290,13 @@ def _find(
     comment: bool = False,
 ) -> list[Finding]:
     texts = [_Text(embedding) for embedding in hosts.read(path, content) if embedding.lines]
-    found = _Search(content, migrations, profiles, docs, comment)
+    found = _Search(path, content, migrations, profiles, docs, comment)
     found.take(texts)
-    spans = sorted(text.span() for text in texts)
-    if any(not _within(spans, offset) for offset in _candidates(content)):
+    spans = _united(text.span() for text in texts)
+    if any(True for _ in _candidates(content, spans)):
         rest = [_Text(e) for e in hosts.fallback(path, content) if e.lines]
         found.take(rest, outside=spans)
-    return sorted(found.findings, key=lambda finding: finding.line)
+    return found.findings()
 
 
 def _certain(judgement: Judgement, migration: Migration) -> bool:
@@ -295,9 +316,46 @@ def _allows_network(profile: Profile) -> bool:
     return any(net.mode != "deny" for _, net in profile.network_rules)
 
 
-def _within(spans: Sequence[tuple[int, int]], offset: int) -> bool:
-    index = bisect_right(spans, (offset, len(spans) and max(end for _, end in spans)))
-    return any(start <= offset < end for start, end in spans[max(0, index - 8) : index])
+_Spans = Sequence[tuple[int, int]]
+
+
+def _united(spans: Iterable[tuple[int, int]]) -> _Spans:
+    """The spans in order, those that touch made one."""
+    united: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if united and start <= united[-1][1]:
+            united[-1] = (united[-1][0], max(end, united[-1][1]))
+        else:
+            united.append((start, end))
+    return united
+
+
+def _within(spans: _Spans, offset: int) -> bool:
+    """Whether the offset lies in one of these spans, which ``_united`` made."""
+    index = bisect_right(spans, offset, key=lambda span: span[0]) - 1
+    return index >= 0 and offset < spans[index][1]
+
+
+class _Pool:
+    """The fragments of a file that one host found: a program may make one profile of them."""
+
+    def __init__(self) -> None:
+        self.fragments: list[Profile] = []
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """Of the one profile that they may make."""
+        return weigh(self.fragments)
+
+    @cached_property
+    def denying(self) -> dict[str, set[int]]:
+        """By family, the fragments that deny it (their ``id``)."""
+        denying: dict[str, set[int]] = {}
+        for fragment in self.fragments:
+            for _, net in fragment.network_rules:
+                if net.mode == "deny" and net.domain is not None:
+                    denying.setdefault(net.domain, set()).add(id(fragment))
+        return denying
 
 
 class _Search:
@@ -305,6 +363,7 @@ class _Search:
 
     def __init__(
         self,
+        path: PurePosixPath,
         content: bytes,
         migrations: Sequence[Migration],
         profiles: Profiles,
@@ -312,11 +371,13 @@ class _Search:
         comment: bool,
     ) -> None:
         self.content = content
+        self.is_test = _TEST.search(str(path)) is not None
         self.migrations = migrations
         self.profiles = profiles
         self.docs = docs
         self.comment = comment
-        self.findings: list[Finding] = []
+        self.found: list[tuple[int, Finding]] = []
+        self.order: tuple[Profile | None, dict[int, int]] = (None, {})
         self.seen: set[tuple[str, int]] = set()
         self.accepted: dict[int, Evidence] = {}
         self.earlier: dict[str, frozenset[str]] = {
@@ -328,26 +389,35 @@ class _Search:
             for migration in migrations
         }
 
+    def findings(self) -> list[Finding]:
+        """What was found, in the order of the file."""
+        findings, position, line = [], 0, 1
+        for offset, finding in sorted(self.found, key=lambda pair: pair[0]):
+            line += self.content.count(b"\n", position, offset)
+            position = offset
+            findings.append(replace(finding, line=line))
+        return findings
+
     def take(
         self, texts: Sequence[_Text], *, outside: Sequence[tuple[int, int]] | None = None
     ) -> None:
         """Add what the texts hold; of a second reading only what lies outside the first one's."""
-        pools: dict[str, list[Profile]] = {}
+        pools: dict[str, _Pool] = {}
         for text in texts:
             for profile in text.profiles:
                 if not profile.header and profile.junk <= len(profile.rules):
-                    pools.setdefault(text.embedding.host, []).append(profile)
+                    pools.setdefault(text.embedding.host, _Pool()).fragments.append(profile)
         for text in texts:
             for profile in text.profiles:
                 if outside is not None and _within(outside, text.offset(profile.start)):
                     continue
-                pool = pools.get(text.embedding.host, [])
+                pool = pools.get(text.embedding.host, _Pool())
                 evidence = self.accept(profile, text.embedding.host, pool)
                 if evidence is not None:
                     self.accepted[id(profile)] = evidence
                     self.profile(text, profile, evidence, pool)
 
-    def accept(self, profile: Profile, host: str, pool: Sequence[Profile]) -> Evidence | None:
+    def accept(self, profile: Profile, host: str, pool: _Pool) -> Evidence | None:
         """The evidence for a profile; None when it is no policy at all."""
         parent = None if profile.parent is None else self.accepted.get(id(profile.parent))
         if parent is not None and profile.parent is not None:
@@ -357,16 +427,13 @@ class _Search:
                 return replace(parent, notes=(note, *own.notes[:-1]))
             return own
         if policy_like(profile, expected=host in _POLICY_HOSTS):
-            return weigh([profile] if profile.header else pool)
-        if not profile.header and not profile.junk and len(pool) > 1:
+            return weigh([profile]) if profile.header else pool.evidence
+        if not profile.header and not profile.junk and len(pool.fragments) > 1:
             # Constants that a program puts together are judged as the one profile that they make.
-            evidence = weigh(pool)
-            return evidence if evidence.moby_style else None
+            return pool.evidence if pool.evidence.moby_style else None
         return None
 
-    def profile(
-        self, text: _Text, profile: Profile, evidence: Evidence, pool: Sequence[Profile]
-    ) -> None:
+    def profile(self, text: _Text, profile: Profile, evidence: Evidence, pool: _Pool) -> None:
         worth = evidence.moby_style or any(
             rule.network is not None or rule.keyword == b"all" for rule in profile.rules
         )
@@ -394,16 +461,11 @@ class _Search:
         self,
         profile: Profile,
         judgements: list[Judgement],
-        pool: Sequence[Profile],
+        pool: _Pool,
         migration: Migration,
     ) -> list[Judgement]:
         """A fragment's judgements, seen with the other fragments of the file."""
-        if not any(
-            net.mode == "deny" and net.domain == migration.family
-            for other in pool
-            if other is not profile
-            for _, net in other.network_rules
-        ):
+        if not pool.denying.get(migration.family, set()) - {id(profile)}:
             return judgements
         return [
             replace(
@@ -434,6 +496,11 @@ class _Search:
         embedding = text.embedding
         if status is Status.AFFECTED and embedding.reason:
             status, reason = Status.UNDER_INVESTIGATION, embedding.reason
+        if status is Status.AFFECTED and text.separate and not profile.header and self.is_test:
+            status = Status.UNDER_INVESTIGATION
+            reason = (
+                "rules in strings of a test; whether they change with the profile is to be seen"
+            )
         if status is Status.AFFECTED and anchor is not None and anchor.network is not None:
             if not evidence.moby_style and self.profiles != "all":
                 reason += "; not moby-style, so edited only with --profiles all"
@@ -446,26 +513,31 @@ class _Search:
                     migration,
                     self.comment,
                 )
-        self.findings.append(
-            Finding(
-                line=self.content.count(b"\n", 0, offset) + 1,
-                profile=profile.name,
-                host=embedding.host,
-                status=status,
-                moby_style=evidence.moby_style,
-                reason=reason,
-                evidence=evidence.notes,
-                migration=migration.id,
-                edit=edit,
-                documentation=embedding.documentation,
+        self.found.append(
+            (
+                offset,
+                Finding(
+                    line=0,
+                    profile=profile.name,
+                    host=embedding.host,
+                    status=status,
+                    moby_style=evidence.moby_style,
+                    reason=reason,
+                    evidence=evidence.notes,
+                    migration=migration.id,
+                    edit=edit,
+                    documentation=embedding.documentation,
+                ),
             )
         )
 
     def follow(self, profile: Profile, anchor: Rule, migration: Migration) -> Rule:
         """The rule behind which the new one goes: the anchor, or the deny of an earlier migration
         that already follows it, so that the rules stand in upstream's order."""
-        index = profile.rules.index(anchor)
-        for rule in profile.rules[index + 1 :]:
+        if self.order[0] is not profile:
+            self.order = (profile, {id(rule): index for index, rule in enumerate(profile.rules)})
+        for index in range(self.order[1][id(anchor)] + 1, len(profile.rules)):
+            rule = profile.rules[index]
             net = rule.network
             if (
                 net is None

@@ -77,13 +77,17 @@ def judge(
     if not open_allows:
         if open_all:
             return look("`all,` allows every family; decide by hand what to deny", open_all[0][0])
+        fixing = [rule for rule, net in denies if not net.blanket]
+        if fixing and first is not None and all(_chosen(net, denies) for _, net in open_uncertain):
+            reason = f"`{_text(fixing[0])},` is there"
+            if open_uncertain:
+                reason += f"; what `{_text(open_uncertain[0][0])},` allows is up to its template"
+            return [Judgement(Status.FIXED, reason, first)]
         if open_uncertain:
             rule, net = open_uncertain[0]
             return look(_why_uncertain(net), rule)
-        fixing = [rule for rule, net in denies if not net.blanket]
-        if fixing and (first is not None or outright):
-            text = b" ".join(fixing[0].words).decode("utf-8", "replace")
-            return [Judgement(Status.FIXED, f"`{text},` is there", first or fixing[0])]
+        if fixing and outright:
+            return [Judgement(Status.FIXED, f"`{_text(fixing[0])},` is there", fixing[0])]
         if denies and (first is not None or outright):
             return [
                 Judgement(Status.NOT_AFFECTED, "`deny network,` denies every family", denies[0][0])
@@ -102,8 +106,9 @@ def judge(
                 (rule for rule in profile.rules if rule.keyword in (b"include", b"action")), None
             )
             if carrier is not None:
-                text = b" ".join(carrier.words).decode("utf-8", "replace")
-                return look(f"no network rule of its own; `{text}` may carry one", carrier)
+                return look(
+                    f"no network rule of its own; `{_text(carrier)}` may carry one", carrier
+                )
         anchor = networks[0] if networks else None
         reason = f"no rule of it reaches {family} sockets" if networks else "it has no network rule"
         return [Judgement(Status.NOT_AFFECTED, reason, anchor)]
@@ -112,12 +117,28 @@ def judge(
         return look("flags=(unconfined): its rules are not enforced", open_allows[0][0])
     for rule, net in open_allows:
         if net.domain == family:
-            text = b" ".join(rule.words).decode("utf-8", "replace")
-            return look(f"`{text},` allows the family on purpose; a deny would break it", rule)
+            return look(
+                f"`{_text(rule)},` allows the family on purpose; a deny would break it", rule
+            )
     for rule, net in uncertain:
         if net.mode != "allow" and net.domain == family:
             return look(f"a template action may or may not make a deny of the {family} rule", rule)
     return [Judgement(Status.AFFECTED, _why_affected(net, family), rule) for rule, net in anchors]
+
+
+def _chosen(net: NetworkRule, denies: _Rules) -> bool:
+    """Whether an uncertain rule allows what its template is told to allow (``network {{.Family}},``)
+    and no more than a deny elsewhere in the profile can answer."""
+    return (
+        net.mode == "allow"
+        and net.unknown
+        and not net.conditions
+        and all(net.priority <= deny.priority for _, deny in denies)
+    )
+
+
+def _text(rule: Rule) -> str:
+    return b" ".join(rule.words).decode("utf-8", "replace")
 
 
 def _uncertain(net: NetworkRule, family: str) -> bool:

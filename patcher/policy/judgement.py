@@ -127,8 +127,8 @@ def judge(
 
 
 def _chosen(net: NetworkRule, denies: _Rules) -> bool:
-    """Whether an uncertain rule allows what its template is told to allow (``network {{.Family}},``)
-    and no more than a deny elsewhere in the profile can answer."""
+    """Whether an uncertain rule allows what its template is told to (``network {{.Family}},``), and
+    has no higher priority than the denies."""
     return (
         net.mode == "allow"
         and net.unknown

@@ -12,15 +12,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
 from patcher.hosts.dressing import (
     MATTERS,
     Decoded,
+    Element,
     Escapes,
     character,
     decoded,
+    element_lines,
     matters,
     rendered,
     string_lines,
@@ -120,6 +123,8 @@ class _Scalar:
     """``|``, ``>``, ``"``, ``'``, or empty for a plain one."""
     sequence: int = -1
     """The sequence whose item it is; -1 for none."""
+    flow: bool = False
+    """Whether that sequence is one in brackets."""
 
 
 def _hand_over(content: bytes, scalars: list[_Scalar]) -> Iterator[Embedding]:
@@ -128,7 +133,7 @@ def _hand_over(content: bytes, scalars: list[_Scalar]) -> Iterator[Embedding]:
         if items and scalar.sequence != items[0].sequence:
             yield from _list_of_rules(content, items)
             items = []
-        if scalar.sequence >= 0 and _on_its_own_line(content, scalar):
+        if scalar.flow or (scalar.sequence >= 0 and _on_its_own_line(content, scalar)):
             items.append(scalar)
         elif matters(content, scalar.start, scalar.end):
             yield from _embedding(content, scalar)
@@ -173,21 +178,26 @@ def _scan(content: bytes, start: int, end: int, most: int) -> tuple[list[_Scalar
     text = content[start:end].translate(_SCANNABLE).decode("ascii")
     found: list[_Scalar] = []
     # Of each collection that is open, the number of the sequence in it. A mapping has one where
-    # the items stand below their key without indentation, which opens no collection.
+    # the items stand below their key without indentation, which opens no collection. Collections
+    # in brackets (flow collections) are kept apart.
     sequences: list[int] = [-1]
-    number = depth = taken = 0
+    flows: list[int] = []
+    number = taken = 0
     item = False
     tokens: Iterator[Any] = YAML(typ="safe", pure=True).scan(text)
     try:
         for token in tokens:
             taken += 1
             begin = start + token.start_mark.index
-            if begin > last and not (found and 0 < found[-1].sequence == sequences[-1]):
+            ongoing = flows[-1] if flows else sequences[-1]
+            if begin > last and not (found and 0 < found[-1].sequence == ongoing):
                 break
             if isinstance(token, kinds.ScalarToken):
                 style = token.style or ""
-                sequence = sequences[-1] if item else -1
-                found.append(_Scalar(begin, start + token.end_mark.index, style, sequence))
+                end_mark = start + token.end_mark.index
+                flow = bool(flows) and flows[-1] > 0
+                sequence = flows[-1] if flow else sequences[-1] if item else -1
+                found.append(_Scalar(begin, end_mark, style, sequence, flow))
             elif isinstance(token, kinds.BlockSequenceStartToken):
                 number += 1
                 sequences.append(number)
@@ -196,17 +206,20 @@ def _scan(content: bytes, start: int, end: int, most: int) -> tuple[list[_Scalar
             elif isinstance(token, kinds.BlockEndToken):
                 if len(sequences) > 1:
                     sequences.pop()
-            elif isinstance(token, kinds.BlockEntryToken) and sequences[-1] < 0 and not depth:
+            elif isinstance(token, kinds.BlockEntryToken) and sequences[-1] < 0 and not flows:
                 number += 1
                 sequences[-1] = number
-            elif isinstance(token, kinds.KeyToken) and not depth:
+            elif isinstance(token, kinds.KeyToken) and not flows:
                 sequences[-1] = -1
-            elif isinstance(token, (kinds.FlowSequenceStartToken, kinds.FlowMappingStartToken)):
-                depth += 1
+            elif isinstance(token, kinds.FlowSequenceStartToken):
+                number += 1
+                flows.append(number)
+            elif isinstance(token, kinds.FlowMappingStartToken):
+                flows.append(-1)
             elif isinstance(token, (kinds.FlowSequenceEndToken, kinds.FlowMappingEndToken)):
-                depth -= 1
-            item = isinstance(token, kinds.BlockEntryToken) and depth == 0
-            if depth > _DEPTH or taken > most:
+                del flows[-1:]
+            item = isinstance(token, kinds.BlockEntryToken) and not flows
+            if len(flows) > _DEPTH or taken > most:
                 return None, taken
     except (YAMLError, ValueError, IndexError, AttributeError, RecursionError):
         return None, taken
@@ -301,7 +314,10 @@ def _guess_quoted(content: bytes, start: int, end: int) -> Iterator[_Scalar]:
         if inside.end() >= end:
             return  # nothing closes it, so nothing behind it is known
         position = inside.end() + 1
-        yield _Scalar(opening, position, '"' if double else "'")
+        newline = b"\\n" if double else b"\n"
+        if content.find(newline, opening, position) >= 0:
+            # One line of policy may be an item of a list, for the line host to see.
+            yield _Scalar(opening, position, '"' if double else "'")
 
 
 # Block scalars
@@ -401,6 +417,9 @@ def _on_its_own_line(content: bytes, scalar: _Scalar) -> bool:
 def _list_of_rules(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
     if not matters(content, items[0].start, items[-1].end):
         return
+    if items[0].flow:
+        yield from _array(content, items)
+        return
     lines: list[Line] = []
     for item in items:
         lines += _item_lines(content, item)
@@ -408,6 +427,23 @@ def _list_of_rules(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
     double = any(item.style == '"' for item in items)
     escape = _escape_double if double else verbatim
     yield Embedding(HOST, tuple(lines), escape=escape, comments=not plain)
+
+
+def _array(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
+    """A sequence in brackets, as JSON has them; left to the line host where its items differ."""
+    style = items[0].style
+    if style not in ('"', "'") or any(item.style != style for item in items):
+        return
+    glues = [content[a.end : b.start] for a, b in pairwise(items)]
+    if any(glue.strip() != b"," for glue in glues):
+        return
+    quote = style.encode()
+    elements = [
+        Element(item.start + 1, item.end - 1, quote, quote, glue)
+        for item, glue in zip(items, [*glues[:1], *glues] or [b", "], strict=True)
+    ]
+    escapes, escape = (_DOUBLE, _escape_double) if style == '"' else (_SINGLE, _escape_single)
+    yield Embedding(HOST, tuple(element_lines(content, elements, escapes)), escape=escape)
 
 
 def _item_lines(content: bytes, item: _Scalar) -> Iterator[Line]:

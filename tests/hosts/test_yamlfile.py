@@ -109,6 +109,23 @@ def test_a_list_gets_one_more_item() -> None:
     }
 
 
+@pytest.mark.parametrize("final", [",", ""])
+@pytest.mark.parametrize("quote", ["'", '"'])
+@pytest.mark.parametrize("margin", ["\n    ", " ", ""])
+def test_a_list_in_brackets_gets_one_more_item(final: str, quote: str, margin: str) -> None:
+    for order in (["profile x {", "  network,", "}"], ["}", "  network,"], ["  network,", "}"]):
+        items = ",".join(f"{margin}{quote}{line}{quote}" for line in order)
+        content = f"x: {{y: 1, z: [{items}{final}]}}\nw: [network, file]\n".encode()
+        embedding = read("yamlfile", "x.yaml", content)[0]
+        check_offsets(content, embedding)
+        where = order.index("  network,") + 1
+        expected = [*order[:where], "  deny network alg,", *order[where:]]
+        assert load(insert(content, *anchors([embedding])[0])) == {
+            "x": {"y": 1, "z": expected},
+            "w": ["network", "file"],
+        }
+
+
 def test_a_list_of_plain_items_takes_no_comments() -> None:
     (embedding,) = read("yamlfile", "x.yaml", b"x:\n  - network,\n  - file,\n")
     assert not embedding.comments

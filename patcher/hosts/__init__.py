@@ -23,6 +23,7 @@ HOSTS: tuple[str, ...] = (
     "javascript",
     "rust",
     "c",
+    "languages",
     "jsonfile",
     "nix",
     "heredoc",

@@ -1,0 +1,892 @@
+"""String literals in source code: found by one scan of the file, and read as policy.
+
+What a language writes as its literals and comments is data (``Language``); this module scans for
+them in linear time, puts literals that make one text together, and says how a line is added.
+
+Three ways lead from literal to literal: they are *joined* to one string (``"a" + "b"``, adjacent
+literals), they are *elements* of a list, or they stand in like *statements*
+(``sb.WriteString("...")``). A joined literal goes on where the one before it ended; the others
+begin a new line.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import NamedTuple
+
+from patcher.hosts.comments import comment_embeddings
+from patcher.hosts.dressing import MATTERS, C, Decoded, Escapes, decoded, matters, text_start
+from patcher.hosts.embedding import Embedding, Line, line_ending
+
+HOLE = b"${}"
+"""Stands in the text for what an expression puts there: the policy reader takes it for a template
+action."""
+
+_REACH = 1 << 16
+"""Bytes before and behind a mention of the network in which literals are put together with it: a
+profile is not as long."""
+_LONGEST_GAP = 600
+_LONGEST_HEAD = 300
+_LONGEST_LOOSE_GAP = 160
+_LINES_APART = 12
+_OPEN_GROUPS = 4
+_MARKS = 64
+"""Closing marks that may be missing before none is looked for: each costs a search to the end."""
+
+
+# Kinds of literals
+
+
+def _decode(token: bytes) -> bytes:
+    if token.startswith((b"\\n\\", b"\\r\\n\\")):
+        return b"\n"  # the escape, and a continuation line behind it
+    return C.decode(token)
+
+
+CODE = Escapes(
+    re.compile(rb"(?:\\r)?\\n\\\r?\n|" + C.token.pattern),
+    _decode,
+    b"\\n",
+)
+"""The escapes of C and its kin, in strings that may go on behind a backslash on the next line."""
+
+
+def _decode_eating(token: bytes) -> bytes:
+    if token[:1] == b"\\" and token[1:2] in b"\r\n":
+        return b""
+    return b"\n" if b"\n" in token else _decode(token)
+
+
+EATING = Escapes(
+    re.compile(rb"(?:\\r)?\\n\\\r?\n[ \t\r\n]*+|\\\r?\n[ \t\r\n]*+|" + C.token.pattern),
+    _decode_eating,
+    b"\\n",
+)
+"""As ``CODE``; a continuation line begins at its first word (Rust reference, string continuation
+escapes)."""
+
+RAW = Escapes(re.compile(rb"\r?\n|\r"), lambda token: b"\n", b"\n")
+"""Nothing is escaped, and line breaks stand as they are."""
+
+RAW_LINE = Escapes(RAW.token, RAW.decode, b" ")
+"""Nothing is escaped, and there can be no line break."""
+
+
+def backslashed(quote: bytes) -> Callable[[bytes], bytes]:
+    """Writes text in a literal with backslash escapes between these quotes."""
+
+    def escape(text: bytes) -> bytes:
+        return text.replace(b"\\", b"\\\\").replace(quote, b"\\" + quote)
+
+    return escape
+
+
+def unquotable(quote: bytes) -> Callable[[bytes], bytes]:
+    """Writes text in a raw literal, which cannot hold its own quotes: only a comment has any."""
+
+    def escape(text: bytes) -> bytes:
+        return text.replace(quote, b'"' if quote == b"'" else b"'")
+
+    return escape
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of string literal."""
+
+    escapes: Escapes
+    escape: Callable[[bytes], bytes]
+    """Writes text in it; tabs are left alone."""
+    one_line: bool = False
+    """It cannot hold a line break, and writes tabs as escapes."""
+    raw: bool = False
+    """It has no escapes."""
+
+
+def formatted(kind: Kind) -> Kind:
+    """The kind for format strings: braces are doubled in it, and ``{}`` is a hole."""
+
+    def decode(token: bytes) -> bytes:
+        if token[:1] in b"{}":
+            return HOLE if token == b"{}" else token
+        return kind.escapes.decode(token)
+
+    def escape(text: bytes) -> bytes:
+        return kind.escape(text).replace(b"{", b"{{").replace(b"}", b"}}")
+
+    token = re.compile(rb"\{\{|\}\}|\{\}|" + kind.escapes.token.pattern)
+    escapes = Escapes(token, decode, kind.escapes.newline)
+    return Kind(escapes, escape, one_line=kind.one_line, raw=kind.raw)
+
+
+class Literal(NamedTuple):
+    """A string literal: file offsets."""
+
+    open: int
+    """Of its quote, or of the prefix before it."""
+    start: int
+    end: int
+    stop: int
+    """Behind the closing quote."""
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a language has that is not plain code: a literal, a comment, or what looks like one."""
+
+    opening: bytes
+    """Regular expression without groups; of the whole token where ``closing`` is None."""
+    kind: Kind | None = None
+    """None: no string."""
+    comment: bool = False
+    closing: bytes | Callable[[bytes], bytes] | None = None
+    """What ends it: given, or made from what began it."""
+    inside: re.Pattern[bytes] | None = None
+    """Matches up to the closing mark, where that cannot just be searched for."""
+    reader: Callable[[bytes, int], int] | None = None
+    """Finds where the closing mark begins, or -1, for what can be nested."""
+    quote: int = 1
+    """Length of the quote of a whole token."""
+
+
+QUOTED = Kind(CODE, backslashed(b'"'), one_line=True)
+"""``"a\\n"``"""
+APOSTROPHED = Kind(CODE, backslashed(b"'"), one_line=True)
+"""``'a\\n'``"""
+
+DOUBLE = Token(rb'"(?:[^"\\\r\n]++|\\\r?\n|\\.)*+"', QUOTED)
+SINGLE = Token(rb"'(?:[^'\\\r\n]++|\\\r?\n|\\.)*+'", APOSTROPHED)
+UNCLOSED = Token(rb'"(?:[^"\\\r\n]++|\\.)*+')
+"""A quote that nothing closes hides the rest of its line; stands behind the closed ones."""
+UNCLOSED_SINGLE = Token(rb"'(?:[^'\\\r\n]++|\\.)*+")
+CHARACTER = Token(rb"'(?:[^'\\\r\n]|\\[^\r\n][^'\r\n]{0,9})'")
+LINE_COMMENT = Token(rb"//[^\r\n]*+", comment=True)
+BLOCK_COMMENT = Token(rb"/\*", comment=True, closing=b"*/")
+HASH_COMMENT = Token(rb"#[^\r\n]*+", comment=True)
+
+
+_LINE_BREAK = (
+    rb"(?:std::endl|endl|'\\n'|System\.lineSeparator\(\)|(?:os\.)?EOL|os\.linesep|"
+    rb"Environment\.NewLine|NEWLINE|NL|LF|nl|newline|lineSeparator)\b(?!\()"
+)
+"""Expressions that put a line break into the text."""
+
+
+class Language:
+    """How a language writes its literals and comments, and puts literals together."""
+
+    def __init__(
+        self,
+        host: str,
+        tokens: Mapping[str, Token],
+        *,
+        join: bytes = rb"\+",
+        adjacent: bool = False,
+        blank: bytes = rb"\s",
+        glue: bytes = b" + ",
+        refine: Callable[[bytes, Literal], Literal] | None = None,
+        names_join: bool = False,
+        documentation: Callable[[bytes, Literal, bytes], bool] | None = None,
+    ) -> None:
+        """``join``: expression for the operator that joins strings; ``adjacent``: literals without
+        one are joined. ``blank``: what may stand between them unseen. ``glue``: how two literals on
+        a line are joined. ``refine``: tells the kind of a literal by what is around it.
+        ``names_join``: a name between two literals joins them. ``documentation``: whether a literal
+        is documentation, seen with the code before it."""
+        self.host = host
+        self.tokens = tokens
+        self.scanner = re.compile(
+            b"|".join(b"(?P<%s>%s)" % (name.encode(), t.opening) for name, t in tokens.items())
+        )
+        self.refine = refine
+        self.glue = glue
+        self.documentation = documentation
+        optional = b"?" if adjacent else b""
+        self.joined = re.compile(rb"(?:%s)*+(?:%s)%s(?:%s)*+\Z" % (blank, join, optional, blank))
+        self.around_hole = re.compile(
+            rb"(?:%s)*+(?:%s)([^;{}=]+)(?:%s)(?:%s)*+\Z" % (blank, join, join, blank)
+        )
+        self.names = re.compile(rb"[\s\\]*[A-Za-z_]\w*[\s\\]*\Z") if names_join else None
+        self.element = re.compile(
+            rb"(?:\.\w{1,40}\(\))?\)?(?:%s)*+,(?:%s)*+(?:[\w.:&]{1,60}\()?(?:%s)*+\Z"
+            % (blank, blank, blank)
+        )
+        self.begins_joined = re.compile(
+            rb"(?:%s)*+(?:%s)(?!=)(?!\s*%s)" % (blank, join, _LINE_BREAK)
+        )
+        stream = rb"<<[^;{}<]*+<<"  # the first one writes to a stream, the next ones join
+        self.ends_joined = re.compile(rb"(?:%s)(?:%s)*+\Z" % (join.replace(rb"<<", stream), blank))
+
+
+# Scanning
+
+
+class Comment(NamedTuple):
+    """A comment: file offsets, marks included."""
+
+    open: int
+    stop: int
+
+
+def scan(content: bytes, language: Language) -> Iterator[Literal | Comment]:
+    """The literals and comments within reach of a mention of the network, in order."""
+    windows = _windows(content)
+    if not windows:
+        return
+    tokens = language.tokens
+    missing: set[bytes] = set()  # closing marks of which none follows
+    window = 0
+    near, far = windows[0]
+    position, last = text_start(content), windows[-1][1]
+    resume = -1
+    while resume:
+        resume = 0
+        for match in language.scanner.finditer(content, position, last):
+            name = match.lastgroup
+            assert name is not None
+            token = tokens[name]
+            opened, position = match.span()
+            if token.closing is None:
+                start, end = opened + token.quote, position - token.quote
+            else:
+                start = position
+                mark = (
+                    token.closing if isinstance(token.closing, bytes) else token.closing(match[0])
+                )
+                end = _closing(content, token, mark, start, missing)
+                if end >= 0:
+                    position = end + len(mark)
+                elif token.comment:
+                    end = position = len(content)
+                else:
+                    continue
+                resume = position
+            while far < opened and window + 1 < len(windows):
+                window += 1
+                near, far = windows[window]
+            if near <= position and opened <= far:
+                if token.comment:
+                    yield Comment(opened, position)
+                elif token.kind is not None:
+                    literal = Literal(opened, start, end, position, token.kind)
+                    yield literal if language.refine is None else language.refine(content, literal)
+            if resume:
+                break
+
+
+def _windows(content: bytes) -> list[tuple[int, int]]:
+    windows: list[tuple[int, int]] = []
+    for mention in MATTERS.finditer(content):
+        near, far = mention.start() - _REACH, mention.end() + _REACH
+        if windows and near <= windows[-1][1]:
+            windows[-1] = (windows[-1][0], far)
+        else:
+            windows.append((near, far))
+    return windows
+
+
+def _closing(content: bytes, token: Token, mark: bytes, start: int, missing: set[bytes]) -> int:
+    """Where the closing mark of a token begins; -1 without one, and then no later one has it."""
+    if mark in missing or len(missing) > _MARKS:
+        return -1
+    if token.reader is not None:
+        end = token.reader(content, start)
+    elif token.inside is not None:
+        inside = token.inside.match(content, start)
+        assert inside is not None
+        end = inside.end() if content.startswith(mark, inside.end()) else -1
+    else:
+        end = content.find(mark, start)
+    if end < 0:
+        missing.add(mark)
+    return end
+
+
+_NESTED = re.compile(rb"/\*|\*/")
+
+
+def nested_comment(content: bytes, start: int) -> int:
+    """Where a block comment ends in languages in which they nest."""
+    depth = 1
+    for mark in _NESTED.finditer(content, start):
+        depth += 1 if mark[0] == b"/*" else -1
+        if not depth:
+            return mark.start()
+    return -1
+
+
+# What makes one text
+
+
+class Link(Enum):
+    """How a literal follows the one before it."""
+
+    JOINED = auto()
+    ELEMENT = auto()
+    LOOSE = auto()
+    """As an element, with other code around it."""
+    STATEMENT = auto()
+
+
+class _Node:
+    """A literal in its surroundings."""
+
+    __slots__ = (
+        "breaks",
+        "gap",
+        "hole_after",
+        "hole_before",
+        "hole_between",
+        "line",
+        "link",
+        "literal",
+        "row",
+    )
+
+    def __init__(self, literal: Literal, line: int, row: int) -> None:
+        self.literal = literal
+        self.line = line
+        """Offset at which the physical line of its opening quote begins."""
+        self.row = row
+        """Number of code lines before it."""
+        self.link: Link | None = None
+        self.gap = b""
+        """The code between it and the one that it follows, comments left out."""
+        self.hole_between = False
+        """Joined with an expression between."""
+        self.breaks = False
+        """The expression between puts a line break into the text."""
+        self.hole_before = False
+        self.hole_after = False
+
+
+@dataclass(slots=True)
+class _Group:
+    nodes: list[_Node]
+    names: set[bytes]
+    scope: int
+    alone: bool = False
+    documentation: bool = False
+
+
+_BOUNDARY = re.compile(
+    rb"^(?:\}|[ \t]{0,8}(?:(?:pub|export|public|private|protected|internal|static|async|override)"
+    rb"\b[^\n=(]{0,60}[ \t])?(?:def|fn|func|fun|function|class|impl|interface)[ \t])",
+    re.MULTILINE,
+)
+_BREAKS = re.compile(rb"\s*" + _LINE_BREAK + rb"\s*\Z")
+_CODE_LINE = re.compile(rb"^[ \t]*+[^\s]", re.MULTILINE)
+_NAME = re.compile(rb"[A-Za-z_]\w*")
+_COMMON = frozenset(
+    b"self this return if else elif for while var let const final static val mut auto char string "
+    b"String str bytes byte std fmt new in not and or true false nil null None await async yield "
+    b"export public private unsigned wchar_t constexpr".split()
+)
+_CALLEE = re.compile(rb"(\w+)!?[ \t]*\([^()]{0,200}\Z")
+_LOOKS = re.compile(
+    rb"assert|expect|should|contain|include|index|prefix|suffix|startswith|endswith|match|search|"
+    rb"find|replace|split|count|grep|trim|strip|equal|compile|regex|require|(?:re)?sub\Z|fatal|"
+    rb"errorf?\Z|str\w*cmp|strn?(?:case)?str\Z|strchr|memmem",
+    re.IGNORECASE,
+)
+_COMPARES = re.compile(rb"(?:[=!]=|=~|\bin|\bassert)\s*\Z")
+_COMPARED = re.compile(rb"\s*(?:(?:not\s+)?in\b|[=!]=)")
+
+
+def code_embeddings(content: bytes, language: Language) -> Iterator[Embedding]:
+    """The policy in the literals of a source file, and in its comments."""
+    if not matters(content, 0, len(content)):
+        return
+    comments: list[Comment] = []
+    source = _Source(content, language, comments)
+    yield from source.embeddings()
+    yield from comment_embeddings(content, comments)
+
+
+class _Source:
+    """One source file that is being read."""
+
+    def __init__(self, content: bytes, language: Language, comments: list[Comment]) -> None:
+        self.content = content
+        self.language = language
+        self.comments = comments
+        self.broken: list[tuple[int, int]] = []
+        """The tokens that hold line breaks."""
+
+    def embeddings(self) -> Iterator[Embedding]:
+        groups = [group for group in self.groups() if self.worth(group)]
+        for group in groups:
+            yield from _Reading(self, group).embeddings()
+
+    def worth(self, group: _Group) -> bool:
+        return any(matters(self.content, n.literal.start, n.literal.end) for n in group.nodes)
+
+    def groups(self) -> Iterator[_Group]:
+        content, language = self.content, self.language
+        opened: list[_Group] = []
+        group: _Group | None = None
+        previous: _Node | None = None
+        line = behind = row = scope = 0
+        pieces: list[bytes] = []
+        for token in scan(content, language):
+            pieces.append(content[behind : token.open])
+            newline = content.rfind(b"\n", behind, token.open)
+            if newline >= 0:
+                line = newline + 1
+            behind = token.stop
+            newline = content.rfind(b"\n", token.open, token.stop)
+            if isinstance(token, Comment):
+                self.comments.append(token)
+                if newline >= 0:
+                    self.broken.append((token.open, token.stop))
+                    line = newline + 1
+                continue
+            gap = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            pieces = []
+            node = _Node(token, line, row)
+            if newline >= 0:
+                self.broken.append((token.open, token.stop))
+                line = newline + 1
+            if b"\n" in gap:
+                row += len(_CODE_LINE.findall(gap))
+                if _BOUNDARY.search(gap):
+                    scope += 1
+                node.row = row
+            node.gap = gap if len(gap) <= _LONGEST_GAP else gap[-_LONGEST_GAP:]
+            if previous is not None and group is not None and self.linked(previous, node, gap):
+                group.nodes.append(node)
+            else:
+                if previous is not None:
+                    previous.hole_after = bool(language.begins_joined.match(gap))
+                node.hole_before = bool(language.ends_joined.search(node.gap))
+                group = self.begun(node, gap, opened, scope)
+                if group.nodes[-1] is not node:
+                    group.nodes.append(node)
+                else:
+                    opened.append(group)
+                    if len(opened) > _OPEN_GROUPS:
+                        yield opened.pop(0)
+            previous = node
+        if previous is not None:
+            rest = content[previous.literal.stop : previous.literal.stop + 80]
+            previous.hole_after = bool(language.begins_joined.match(rest))
+        yield from opened
+
+    def linked(self, previous: _Node, node: _Node, gap: bytes) -> bool:
+        """Whether a literal is joined to the one before it, or the next element of a list."""
+        if len(gap) > _LONGEST_GAP:
+            return False
+        language = self.language
+        hole: re.Match[bytes] | None = None
+        if language.joined.match(gap):
+            node.link = Link.JOINED
+        elif (language.names is not None and language.names.match(gap)) or (
+            (hole := language.around_hole.match(gap)) and _is_expression(hole[1])
+        ):
+            node.link, node.hole_between = Link.JOINED, True
+            node.breaks = hole is not None and bool(_BREAKS.match(hole[1]))
+        elif language.element.match(gap):
+            node.link = Link.ELEMENT
+        elif _is_loose(gap):
+            node.link = Link.LOOSE
+            previous.hole_after = bool(language.begins_joined.match(gap))
+            node.hole_before = bool(language.ends_joined.search(gap))
+        return node.link is not None
+
+    def begun(self, node: _Node, gap: bytes, opened: list[_Group], scope: int) -> _Group:
+        """The group that a literal goes on with as a statement, or a new one."""
+        head = _head(node.gap)
+        names = _names(head)
+        group = _Group([node], names, scope, alone=self.looks(node, head))
+        if self.language.documentation is not None:
+            group.documentation = self.language.documentation(self.content, node.literal, gap)
+        if group.alone or group.documentation:
+            return group
+        for other in reversed(opened):
+            last = other.nodes[-1]
+            if (
+                not other.alone
+                and not other.documentation
+                and other.scope == scope
+                and last.line != node.line
+                and node.row - last.row <= _LINES_APART
+                and other.names & names
+            ):
+                node.link = Link.STATEMENT
+                other.names &= names
+                return other
+        return group
+
+    def looks(self, node: _Node, head: bytes) -> bool:
+        """Whether a call looks for the literal in a text, or compares it: it is no policy then."""
+        if _COMPARES.search(head) or head.startswith(b"assert"):
+            return True
+        callee = _CALLEE.search(head)
+        if callee is not None and _LOOKS.search(callee[1]):
+            return True
+        stop = node.literal.stop
+        return _COMPARED.match(self.content, stop, stop + 40) is not None
+
+    # -- the physical lines around a literal
+
+    def line_end(self, position: int) -> tuple[int, int]:
+        """The end of the physical line, without and with its line ending."""
+        end = self.content.find(b"\n", position)
+        if end < 0:
+            return len(self.content), len(self.content)
+        text_end = end - 1 if end > position and self.content[end - 1 : end] == b"\r" else end
+        return text_end, end + 1
+
+    def is_broken(self, position: int) -> bool:
+        """Whether the offset lies inside a literal or comment that goes over lines."""
+        index = bisect_left(self.broken, (position, 0)) - 1
+        return index >= 0 and self.broken[index][0] < position < self.broken[index][1]
+
+    def code(self, start: int, end: int) -> bytes:
+        """A stretch of the file without its comments."""
+        index = bisect_right(self.comments, (start, len(self.content))) - 1
+        pieces: list[bytes] = []
+        for comment in self.comments[max(index, 0) :]:
+            if comment.open >= end:
+                break
+            if comment.stop > start:
+                pieces.append(self.content[start : max(start, comment.open)])
+                start = comment.stop
+        return b"".join([*pieces, self.content[start : max(start, end)]])
+
+
+def _is_expression(text: bytes) -> bool:
+    """Whether this may stand between two operators that join strings."""
+    if text.count(b"(") != text.count(b")") or text.count(b"[") != text.count(b"]"):
+        return False
+    return b"," not in text or b"(" in text
+
+
+def _is_loose(gap: bytes) -> bool:
+    if len(gap) > _LONGEST_LOOSE_GAP or b";" in gap or gap.count(b"\n") > 2:
+        return False
+    if _BOUNDARY.search(gap) or b" = " in gap or b":=" in gap:
+        return False
+    first, newline, _ = gap.partition(b"\n")
+    if newline:
+        return first.rstrip().endswith(b",")
+    return b"," in first or first.strip() in (b":", b"else") or b"&&" in first
+
+
+def _head(gap: bytes) -> bytes:
+    """The code on the line of a literal before it; of the line above where there is none."""
+    return gap.rstrip().rpartition(b"\n")[2].strip()[-_LONGEST_HEAD:]
+
+
+def _names(head: bytes) -> set[bytes]:
+    return {name for name in _NAME.findall(head) if name not in _COMMON}
+
+
+# From literals to lines
+
+
+class _Segment(NamedTuple):
+    node: int
+    """Index of the literal that it stands in; -1 for a hole."""
+    piece: Decoded
+
+
+_STATEMENT = re.compile(rb"(?:if\b[^{}]*[{)][ \t]*)?[\w.:&*>\[\]()-]*[\w\])][ \t]*(?:!?\(|\+=|<<)")
+_KEPT = frozenset(
+    b"return case default else elif except var let const final val static yield throw raise "
+    b"when auto char def".split()
+)
+_ASSIGNS = re.compile(rb":=|(?<![=!<>+|&*/^%-])=(?![=>])")
+_TO_ITSELF = re.compile(rb"([\w.\[\]]+)[ \t]*=[ \t]*(?:append\([ \t]*)?\1\b[ \t]*[,+]")
+_TRAILING = re.compile(rb"[ \t]+(?=\r?\n)")
+_BLANK_LINES = re.compile(rb"(\r?\n)(?:[ \t]*\r?\n)+")
+
+
+class _Reading:
+    """A group that is being read."""
+
+    def __init__(self, source: _Source, group: _Group) -> None:
+        self.source = source
+        self.content = source.content
+        self.group = group
+        self.nodes = group.nodes
+        self.lines: list[Line] = []
+
+    def embeddings(self) -> Iterator[Embedding]:
+        self.read()
+        if not self.lines:
+            return
+        host = self.source.language.host
+        if self.group.alone and len(self.lines) == 1 and b"{" not in self.lines[0].text:
+            yield Embedding(host, (_nothing(self.nodes[0].literal),))
+            return
+        yield Embedding(
+            host, tuple(self.lines), self.escape(), documentation=self.group.documentation
+        )
+
+    def escape(self) -> Callable[[bytes], bytes]:
+        kinds = list(dict.fromkeys(node.literal.kind for node in self.nodes))
+        escape = kinds[0].escape
+        if all(kind.one_line and not kind.raw for kind in kinds):
+            insides = [self.content[n.literal.start : n.literal.end] for n in self.nodes]
+            if any(b"\\t" in inside for inside in insides) or not any(
+                b"\t" in inside for inside in insides
+            ):
+                return lambda text: escape(text).replace(b"\t", b"\\t")
+        return escape
+
+    def read(self) -> None:
+        pending: list[_Segment] = []
+        for index, node in enumerate(self.nodes):
+            literal = node.literal
+            if node.link is not Link.JOINED:
+                self.flush(pending, None)
+                if node.hole_before:
+                    pending.append(_hole(literal.start))
+            elif node.breaks:
+                self.flush(pending, None)
+            elif node.hole_between:
+                pending.append(_hole(self.nodes[index - 1].literal.end))
+            pieces = list(decoded(self.content, literal.start, literal.end, literal.kind.escapes))
+            for number, piece in enumerate(pieces):
+                pending.append(_Segment(index, piece))
+                if piece.stop > piece.end:
+                    self.flush(pending, piece, inside=number < len(pieces) - 1)
+            if not pieces:
+                empty = Decoded(b"", literal.end, literal.end, literal.end, None)
+                pending.append(_Segment(index, empty))
+            if node.hole_after and self.followed_otherwise(index):
+                pending.append(_hole(literal.end))
+        self.flush(pending, None)
+
+    def followed_otherwise(self, index: int) -> bool:
+        return index + 1 == len(self.nodes) or self.nodes[index + 1].link is not Link.JOINED
+
+    def flush(
+        self, pending: list[_Segment], newline: Decoded | None, *, inside: bool = False
+    ) -> None:
+        """Hand over the line read so far; ``newline``: the piece whose line break ends it."""
+        if not any(segment.node >= 0 for segment in pending):
+            pending.clear()
+            return
+        content = self.content
+        if newline is not None and inside:
+            ending = content[newline.end : newline.stop]
+            insert_at, before, after = newline.stop, b"", ending
+        else:
+            insert_at, before, after = self.dressing(pending, newline)
+        if len(pending) == 1:
+            piece = pending[0].piece
+            text, start, offsets = piece.text, piece.start, piece.offsets
+        else:
+            text, offsets = _put_together(pending)
+            start = offsets[0]
+        self.lines.append(Line(text, start, insert_at, before, after, offsets))
+        pending.clear()
+
+    # -- how a line is added behind the last one of a literal
+
+    def dressing(
+        self, pending: list[_Segment], newline: Decoded | None
+    ) -> tuple[int, bytes, bytes]:
+        segments = [segment for segment in pending if segment.node >= 0]
+        first, last = segments[0].node, segments[-1].node
+        begun = self.begins_literal(segments[0])
+        filled = [segment for segment in segments if segment.piece.text]
+        text_end = (filled[-1] if filled else segments[0]).piece.end
+        follows = self.nodes[last + 1].link if last + 1 < len(self.nodes) else None
+        precedes = self.nodes[first].link
+        if not begun and follows is not Link.JOINED:
+            return self.within(last, newline)
+        if follows is Link.JOINED or precedes is Link.JOINED:
+            link = Link.JOINED
+        elif Link.ELEMENT in (follows, precedes):
+            link = Link.ELEMENT
+        else:
+            return (self.repeated(first, last, text_end) if begun else None) or self.within(
+                last, newline
+            )
+        ended = newline is not None or (follows is link and self.nodes[last + 1].breaks)
+        if link is Link.JOINED and not ended:
+            return self.within(last, newline)
+        if begun and (found := self.own_line(first, last, text_end, link)):
+            return found
+        neighbour = last + 1 if follows is link else first
+        opening_of = self.nodes[first if begun else last].literal
+        if not begun and text_end > self.nodes[last].literal.end:
+            return self.within(last, newline)
+        glue = self.source.language.glue
+        if self.nodes[neighbour].breaks or not self.nodes[neighbour].hole_between:
+            glue = _tidy(self.nodes[neighbour].gap)
+        opening = self.content[opening_of.open : opening_of.start]
+        stop = self.nodes[last].literal.stop
+        return stop, glue + opening, self.content[text_end:stop]
+
+    def begins_literal(self, segment: _Segment) -> bool:
+        """Whether nothing of the literal stands before the segment."""
+        literal = self.nodes[segment.node].literal
+        return segment.piece.start == literal.start
+
+    def within(self, last: int, newline: Decoded | None) -> tuple[int, bytes, bytes]:
+        """One more line in the same literal."""
+        literal = self.nodes[last].literal
+        if newline is not None:
+            return newline.stop, b"", self.content[newline.end : newline.stop]
+        ending = literal.kind.escapes.newline
+        broken = self.content.find(b"\n", literal.start, literal.end)
+        if broken >= 0 and not self.content[:broken].rstrip(b"\r").endswith(b"\\"):
+            ending = line_ending(self.content, broken + 1)
+        elif ending == b"\n":
+            ending = line_ending(self.content, literal.start)
+        return literal.end, ending, b""
+
+    def own_line(
+        self, first: int, last: int, text_end: int, link: Link
+    ) -> tuple[int, bytes, bytes] | None:
+        """The physical line once more, where it holds nothing but the literal and its glue."""
+        nodes = self.nodes
+        frame = self.frame(first, last)
+        if frame is None:
+            return None
+        head, tail = self.around(first, last)
+        if last + 1 < len(nodes) and nodes[last + 1].link is link:
+            like = head == self.around(last + 1, last + 1)[0]
+        else:
+            like = (head, tail) == self.around(first - 1, first - 1)
+        row = link is Link.ELEMENT and frame[2]
+        if row:
+            like = bool(head) and self.is_row(first, last)
+        return self.again(first, last, text_end) if like else None
+
+    def is_row(self, first: int, last: int) -> bool:
+        """Whether a line with several literals has a like one above or below it."""
+        nodes = self.nodes
+        line = nodes[first].line
+        begin = first
+        while begin and nodes[begin - 1].line == line:
+            begin -= 1
+        end = last
+        while end + 1 < len(nodes) and nodes[end + 1].line == line:
+            end += 1
+        count = end - begin + 1
+        shape = self.around(begin, end)
+        for other in (begin - count, end + 1):
+            if (
+                other >= 0
+                and other + count <= len(nodes)
+                and nodes[other].line == nodes[other + count - 1].line
+                and self.around(other, other + count - 1) == shape
+                and all(nodes[other + i].link is nodes[begin + i].link for i in range(1, count))
+            ):
+                return True
+        return False
+
+    def repeated(self, first: int, last: int, text_end: int) -> tuple[int, bytes, bytes] | None:
+        """The physical line once more, where it is a statement that can stand twice."""
+        frame = self.frame(first, last)
+        if frame is None or len(self.nodes) == 1:
+            return None
+        head, tail = self.around(first, last)
+        if self.nodes[first].link is Link.LOOSE or (
+            last + 1 < len(self.nodes) and self.nodes[last + 1].link is Link.LOOSE
+        ):
+            neighbours = (first - 1, last + 1)
+            if not any(
+                0 <= other < len(self.nodes)
+                and self.nodes[other].line != self.nodes[first].line
+                and self.around(other, other) == (head, tail)
+                for other in neighbours
+            ):
+                return None
+            return self.again(first, last, text_end)
+        word = _NAME.match(head)
+        if word is not None and word[0] in _KEPT:
+            return None
+        if not (_STATEMENT.match(head) or head.startswith(b".")):
+            return None
+        assigns = _ASSIGNS.search(head)
+        if assigns is not None and not _TO_ITSELF.match(head):
+            return None
+        if b"?" in head or tail.endswith((b"+", b".", b"(", b"&&", b"||", b"[", b"=")):
+            return None
+        if head.startswith(b".") and b";" in tail:
+            return None
+        both = head + tail
+        if any(both.count(a) != both.count(b) for a, b in ((b"(", b")"), (b"{", b"}"))):
+            return None
+        return self.again(first, last, text_end)
+
+    def frame(self, first: int, last: int) -> tuple[int, int, bool] | None:
+        """The physical line of these literals, begin and end, and whether others stand on it; None
+        where it begins or ends inside of a token, or is not one line."""
+        nodes, source = self.nodes, self.source
+        line = nodes[first].line
+        stop = nodes[last].literal.stop
+        if b"\n" in self.content[nodes[first].literal.open : stop] or source.is_broken(line):
+            return None
+        text_end, _ = source.line_end(stop)
+        if source.is_broken(text_end):
+            return None
+        shared = (first > 0 and nodes[first - 1].literal.stop > line) or (
+            last + 1 < len(nodes) and nodes[last + 1].literal.open < text_end
+        )
+        if shared and not (
+            nodes[first].link is Link.ELEMENT
+            or (last + 1 < len(nodes) and nodes[last + 1].link is Link.ELEMENT)
+        ):
+            return None
+        return line, text_end, shared
+
+    def around(self, first: int, last: int) -> tuple[bytes, bytes]:
+        """The code before and behind literals on their physical line, without blanks around."""
+        source = self.source
+        stop = self.nodes[last].literal.stop
+        head = source.code(self.nodes[first].line, self.nodes[first].literal.open)
+        return head.strip(), source.code(stop, source.line_end(stop)[0]).strip()
+
+    def again(self, first: int, last: int, text_end: int) -> tuple[int, bytes, bytes]:
+        content, source = self.content, self.source
+        line = self.nodes[first].line
+        literal = self.nodes[first].literal
+        stop = self.nodes[last].literal.stop
+        line_text_end, line_stop = source.line_end(stop)
+        before = content[line : literal.start]
+        after = content[text_end:stop] + source.code(stop, line_text_end).rstrip()
+        ending = content[line_text_end:line_stop]
+        if not ending:
+            return line_stop, line_ending(content, line) + before, after
+        return line_stop, before, after + ending
+
+
+def _hole(offset: int) -> _Segment:
+    return _Segment(-1, Decoded(HOLE, offset, offset, offset, (offset,) * (len(HOLE) + 1)))
+
+
+def _nothing(literal: Literal) -> Line:
+    """Claims a literal that is no policy, so that nobody else reads it."""
+    return Line(b"", literal.start, literal.end, b"", b"", (literal.end,))
+
+
+def _put_together(segments: list[_Segment]) -> tuple[bytes, tuple[int, ...]]:
+    text = bytearray()
+    offsets: list[int] = []
+    end = 0
+    for _, piece in segments:
+        text += piece.text
+        if piece.offsets is not None:
+            offsets += piece.offsets[:-1]
+        else:
+            offsets += range(piece.start, piece.start + len(piece.text))
+        end = piece.end
+    offsets.append(end)
+    return bytes(text), tuple(offsets)
+
+
+def _tidy(gap: bytes) -> bytes:
+    """The code between two literals, as it stands between the new one and its neighbour."""
+    return _BLANK_LINES.sub(rb"\1", _TRAILING.sub(b"", gap))

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from patcher import engine, git
-from patcher.campaign import checksums
-from patcher.campaign.globs import chooser
 from patcher.campaign.target import ChangedFile, Located, Outcome, Target
 from patcher.engine import Finding, Status
 from patcher.migrations import Migration, builtin
@@ -39,6 +37,8 @@ class Looker:
         self._jobs = jobs
         self._wanted = None
         if selection.include or selection.exclude:
+            from patcher.campaign.globs import chooser
+
             self._wanted = chooser(selection.include, selection.exclude)
         self._judged: dict[tuple[bytes, str], engine.Result] = {}
 
@@ -68,6 +68,8 @@ class Looker:
         files.sort(key=lambda file: file.path)
         found.sort(key=lambda located: (located.path, located.finding.line))
         if files:
+            from patcher.campaign import checksums
+
             found = checksums.noted(self._repository, base.commit, files, found)
         return Target(
             repository=str(self._repository.path),

@@ -9,12 +9,13 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from patcher import git
-from patcher.campaign.apply import Commits, apply
 from patcher.campaign.look import Looker, Selection
 from patcher.campaign.target import Outcome, Target
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
+
+    from patcher.campaign.apply import Commits
 
 _AHEAD = 32
 """Repositories handed to the executor before the first of them is waited for, for each job."""
@@ -57,6 +58,8 @@ class Campaign:
         try:
             target = looker.look(base)
             if self.commits is not None:
+                from patcher.campaign.apply import apply
+
                 target = apply(repository, base, target, self.selection, self.commits, alone=alone)
         except git.GitError as error:
             return replace(target, outcome=Outcome.FAILED, error=str(error))

@@ -152,13 +152,15 @@ def selection(
     bases: tuple[str, ...],
 ) -> Selection:
     """What the options ask for."""
-    from patcher.campaign.globs import chooser
     from patcher.campaign.look import Selection
 
-    try:
-        chooser(include, exclude)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
+    if include or exclude:
+        from patcher.campaign.globs import chooser
+
+        try:
+            chooser(include, exclude)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
     return Selection(
         migrations=load_migrations(migrations),
         profiles=profiles,

@@ -115,11 +115,17 @@ def _embedding(content: bytes, document: _Document, host: str) -> Embedding:
         return Embedding(host, region(content, start, end))
     escapes = {"shell": _SHELL, "dockerfile": _SHELL, "hcl": _HCL}.get(host, _CODE)
     escape = _escape_hcl if host == "hcl" else _escape
+    if escapes is _CODE and content.find(b"\\t", start, end) >= 0:
+        escape = _escape_tabs
     return Embedding(host, tuple(string_lines(content, start, end, escapes)), escape=escape)
 
 
 def _escape(text: bytes) -> bytes:
     return text.replace(b"\\", b"\\\\").replace(b"$", b"\\$").replace(b"`", b"\\`")
+
+
+def _escape_tabs(text: bytes) -> bytes:
+    return _escape(text).replace(b"\t", b"\\t")
 
 
 def _escape_hcl(text: bytes) -> bytes:

@@ -140,8 +140,21 @@ _Block = tuple[int, int, list[Embedding]]
 
 
 def _line_at(content: bytes, position: int, start: int, end: int) -> _Physical:
-    begin = max(content.rfind(b"\n", start, position), content.rfind(b"\r", start, position)) + 1
-    return next(physical_lines(content, max(begin, start), end))
+    return next(physical_lines(content, _line_start(content, start, position), end))
+
+
+def _line_start(content: bytes, start: int, position: int) -> int:
+    """Where the line that holds ``position`` begins. Looks for both line breaks in a window that
+    grows, for one of them may not occur in the whole file."""
+    window = 256
+    while True:
+        low = max(start, position - window)
+        found = max(content.rfind(b"\n", low, position), content.rfind(b"\r", low, position))
+        if found >= 0:
+            return found + 1
+        if low == start:
+            return start
+        window *= 4
 
 
 def _above(content: bytes, begin: int, start: int) -> _Physical | None:
@@ -150,8 +163,7 @@ def _above(content: bytes, begin: int, start: int) -> _Physical | None:
     text_end = begin - 1
     if content[text_end:begin] == b"\n" and content[text_end - 1 : text_end] == b"\r":
         text_end = max(text_end - 1, start)
-    above = max(content.rfind(b"\n", start, text_end), content.rfind(b"\r", start, text_end)) + 1
-    return max(above, start), text_end, begin
+    return _line_start(content, start, text_end), text_end, begin
 
 
 def _below(content: bytes, stop: int, end: int) -> _Physical | None:

@@ -57,6 +57,7 @@ _DEPTH = 128
 _SCANNABLE = bytes(
     code if code in b"\t\n\r" or 0x20 <= code < 0x7F else ord("x") for code in range(256)
 )
+_LONGEST_HEADER = 1024
 _DOCUMENT = re.compile(rb"^---(?=[ \t\r\n])|^\.\.\.(?=[ \t\r\n])", re.MULTILINE)
 
 _HEADER = re.compile(rb"[|>][-+1-9]{0,2}[ \t]*+(?:(?<=[ \t])#[^\r\n]*+)?(?=[\r\n]|\Z)")
@@ -236,7 +237,11 @@ def _guess(content: bytes, start: int, end: int) -> list[_Scalar]:
     ordinary = -1  # the first line at or behind a header that is neither blank nor an action
     while (header := _HEADER.search(content, position, end)) is not None:
         position = header.end()
-        line = max(content.rfind(b"\n", gap, header.start()) + 1, gap)
+        low = max(gap, header.start() - _LONGEST_HEADER)
+        newline = content.rfind(b"\n", low, header.start())
+        if newline < 0 and low > gap:
+            continue
+        line = max(newline + 1, gap)
         if not _is_header(content, line, header.start()):
             continue
         body = _next_line(content, header.end(), end)
@@ -258,7 +263,7 @@ def _guess(content: bytes, start: int, end: int) -> list[_Scalar]:
 def _is_header(content: bytes, line: int, indicator: int) -> bool:
     lead = _LEAD.match(content, line, indicator)
     assert lead is not None
-    if content[lead.end() : lead.end() + 1] == b"#" or indicator - line > 4096:
+    if content[lead.end() : lead.end() + 1] == b"#":
         return False
     head = content[lead.end() : indicator]
     if not head:
@@ -408,7 +413,7 @@ def _escape_single(text: bytes) -> bytes:
 
 def _on_its_own_line(content: bytes, scalar: _Scalar) -> bool:
     """Whether a scalar of a block sequence is all that its line holds, behind the dash."""
-    if scalar.style in ("|", ">") or b"\n" in content[scalar.start : scalar.end]:
+    if scalar.style in ("|", ">") or _BREAK.search(content, scalar.start, scalar.end):
         return False
     line = content.rfind(b"\n", 0, scalar.start) + 1
     return content[line : scalar.start].strip(b" \t") == b"-"

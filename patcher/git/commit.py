@@ -19,8 +19,10 @@ from patcher.git.objects import FOLDER, MAX_TREE, Objects, is_file, tree_content
 from patcher.git.runner import require_version, run, scratch
 from patcher.git.values import Change, Identity, Repository, Signing
 
-# A commit must outlive a power cut before a ref names it; git leaves loose objects to the system.
-_DURABLE = {"core.fsync": "committed,loose-object", "core.fsyncMethod": "batch"}
+# A commit must outlive a power cut before a ref names it; by default git leaves loose objects to
+# the system. Not with core.fsyncMethod=batch, which git 2.39 uses without looking whether it
+# worked.
+_DURABLE = {"core.fsync": "committed,loose-object"}
 
 _COMMIT, _TREE, _BLOB = 1, 2, 3
 _KINDS = {_COMMIT: b"commit", _TREE: b"tree", _BLOB: b"blob"}
@@ -227,7 +229,10 @@ def _signed(
     if sign.key is not None:
         config["user.signingKey"] = sign.key
     config |= _sharing(repository)
-    extra = {"GIT_OBJECT_DIRECTORY": os.fspath(repository.common_dir / "objects")}
+    extra = {
+        "GIT_OBJECT_DIRECTORY": os.fspath(repository.common_dir / "objects"),
+        "LC_ALL": "C.UTF-8",  # in plain C gpg does not find a key by a name like Béa
+    }
     for role, person in (("AUTHOR", author), ("COMMITTER", committer)):
         extra[f"GIT_{role}_NAME"] = person.name
         extra[f"GIT_{role}_EMAIL"] = person.email

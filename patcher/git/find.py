@@ -7,6 +7,7 @@ same answer; whatever `git grep` could not read is looked at the first way.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -62,6 +63,8 @@ def search(
     (missing from a partial clone, corrupt), comes with a `Blob.problem`. ``jobs`` is the number of
     threads, ``timeout`` the seconds that each git process may take.
     """
+    if b"\n" in pattern:
+        raise ValueError("a pattern is one line")
     matches = _matcher(pattern)
     with Objects(repository.common_dir / "objects", len(commit), timeout) as objects:
         tree = _Tree(objects)
@@ -127,13 +130,15 @@ def _blob(
     size: int | None = header.size
     if header.kind == "missing":
         size = None
-        problem = "its content is missing here (a partial clone): fetch it with git"
+        problem = "its content is not in the repository (a partial clone, or damage): fetch it"
     elif header.kind == "unreadable":
         size = None
         problem = f"its content cannot be read: {header.error}"
     elif header.kind != "blob":
         problem = f"its content is a {header.kind}, not a file: run git fsck"
     elif header.size > _STREAM:
+        if b"\0" in next(objects.chunks(), b""):
+            return None
         problem = f"{_mib(header.size)} is over the size limit of {_mib(max_bytes)}; not searched"
     elif _streamed_match(objects.chunks(), matches):
         problem = f"{_mib(header.size)} is over the size limit of {_mib(max_bytes)}"
@@ -315,15 +320,18 @@ class _Grep:
 
     def start(self) -> None:
         if self.process is None:
-            pattern = self._pattern.decode("latin-1")
             command = ["grep", f"--threads={max(1, self._jobs)}", "-l", "-z", "-a", "--full-name"]
-            command += ["--no-color", "-P", "-e", pattern, self._commit, "--"]
+            command += ["--no-color", "-P", "-f", "-", self._commit, "--"]
             self.process = Process(
                 command,
                 self._objects.environment(),
                 timeout=self._timeout,
                 memory=MEMORY_LIMIT,
             )
+            # git waits for the pattern, so it reads nothing before its memory is limited.
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.write(self._pattern + b"\n")
+            self.process.stdin.close()
 
     def answer(self) -> tuple[list[bytes], set[bytes]] | None:
         """The paths that match, and the binary ids of blobs that git could not read.

@@ -171,7 +171,8 @@ def parse_author(text: str) -> tuple[str, str]:
     actor = Actor._from_string(text)
     name = (actor.name or "").strip()
     email = (actor.email or "").strip()
-    if not (name and email) or any(char in "<>\n\0" for char in name + email):
+    whole = f"{name} <{email}>" == text.strip()
+    if not (whole and name and email) or any(char in "<>\n\0" for char in name + email):
         raise GitError(f"{text!r} is no author: write it as 'Name <mail@example.org>'")
     return name, email
 

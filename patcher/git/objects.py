@@ -85,7 +85,7 @@ class Objects:
             memory=MEMORY_LIMIT,
         )
         self._process = process
-        self._output = io.BufferedReader(process.popen.stdout, 1 << 17)  # type: ignore[arg-type]
+        self._output = io.BufferedReader(process.child.stdout, 1 << 17)  # type: ignore[arg-type]
         self._left = 0
         return process, self._output
 
@@ -250,8 +250,8 @@ def tree_content(header: Header) -> bytes:
     """The raw content of a tree that was asked for, or why there is none."""
     if header.kind == "missing":
         raise GitError(
-            f"object {header.oid} is missing (a partial clone?): fetch it with git, "
-            f"for example git fetch --refetch"
+            f"object {header.oid} is not in the repository (a partial clone, or damage): "
+            f"fetch it, or run git fsck"
         )
     if header.kind == "unreadable":
         raise GitError(f"object {header.oid} cannot be read: {header.error}")

@@ -333,9 +333,9 @@ def _checked_out(repository: Repository, ref: str) -> Path | None:
     for folder in folders:
         if _works_on(folder, ref):
             back = read_small(folder / "gitdir")
-            if back is None:
-                return repository.work_tree if folder == common else folder
-            return Path(os.fsdecode(back.rstrip(b"\r\n"))).parent
+            if back is not None:
+                return Path(os.fsdecode(back.rstrip(b"\r\n"))).parent
+            return folder.parent if folder.name == ".git" else folder
     return None
 
 

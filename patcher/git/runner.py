@@ -23,6 +23,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import re
 import subprocess
 import threading
 import time
@@ -184,7 +185,7 @@ class Watchdog:
                     if deadline <= now:
                         del self._deadlines[process]
                         process.timed_out = True
-                        process.popen.kill()
+                        process.child.kill()
                 soonest = min(self._deadlines.values(), default=None)
                 self._changed.wait(None if soonest is None else max(0.0, soonest - now))
 
@@ -211,7 +212,7 @@ class Process:
         # A file, not a pipe: a repository with a million errors must not block git on a full pipe.
         self._errors = spool()
         try:
-            self.popen = subprocess.Popen(
+            self.child = subprocess.Popen(
                 [program(), *arguments],
                 env=env,
                 cwd="/",
@@ -225,16 +226,16 @@ class Process:
             os.close(self._errors)
             raise GitError(f"git could not be started: {error.strerror or error}") from error
         if memory is not None:
-            limit_memory(self.popen.pid, memory)
+            limit_memory(self.child.pid, memory)
         _watchdog.watch(self, timeout)
 
     @property
     def stdin(self) -> BinaryIO:
-        return cast(BinaryIO, self.popen.stdin)
+        return cast(BinaryIO, self.child.stdin)
 
     @property
     def stdout(self) -> BinaryIO:
-        return cast(BinaryIO, self.popen.stdout)
+        return cast(BinaryIO, self.child.stdout)
 
     def errors(self, limit: int = 1 << 20) -> bytes:
         """What git wrote to its standard error, up to ``limit`` bytes."""
@@ -242,7 +243,7 @@ class Process:
 
     def wait(self) -> int:
         """git's exit status, once it has ended."""
-        status = self.popen.wait()
+        status = self.child.wait()
         _watchdog.forget(self)
         if self.timed_out:
             raise GitTimeout(f"git {self.arguments_shown()} took longer than {self.timeout:g} s")
@@ -264,13 +265,13 @@ class Process:
 
     def close(self) -> None:
         """End git, whatever it is doing, and leave nothing open."""
-        for pipe in (self.popen.stdin, self.popen.stdout):
+        for pipe in (self.child.stdin, self.child.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-        if self.popen.poll() is None:
-            self.popen.kill()
-            self.popen.wait()
+        if self.child.poll() is None:
+            self.child.kill()
+            self.child.wait()
         _watchdog.forget(self)
         if self._errors >= 0:
             os.close(self._errors)
@@ -361,6 +362,10 @@ def limit_memory(pid: int, size: int) -> None:
         return
 
 
+# User and password of a URL; either may be a token.
+_PASSWORD = re.compile(r"://[^/@\s]*@")
+
+
 def last_words(stderr: bytes) -> str:
     """The line of git's error output that says why, printable, without passwords."""
     lines = [line for line in stderr.split(b"\n") if line.strip()]
@@ -369,12 +374,7 @@ def last_words(stderr: bytes) -> str:
         return ""
     line = (telling or lines)[-1]
     text = line.decode("utf-8", "replace").removeprefix("fatal: ").removeprefix("error: ")
-    if "://" in text:
-        # A URL with a password may stand in what git says; GitPython knows how to blank it.
-        from git.util import remove_password_if_present
-
-        words = text.split(" ")
-        text = " ".join(map(str, remove_password_if_present(words)))
+    text = _PASSWORD.sub("://", text)
     return printable(text[:500])
 
 

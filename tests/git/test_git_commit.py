@@ -1,0 +1,345 @@
+"""The commit holds the change and nothing else, and nothing else in the repository changes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from patcher.git import (
+    Change,
+    GitError,
+    Identity,
+    Repository,
+    Signing,
+    bases,
+    discover,
+    move_branch,
+    signing,
+    write_commit,
+)
+
+if TYPE_CHECKING:
+    from tests.git.conftest import Work
+
+Snapshot = Callable[[Path], Mapping[str, bytes]]
+
+ADA = Identity("Ada Maintainer", "ada@example.org", "1700000000 +0100")
+BEA = Identity("Béa", "bea@example.org", "1700000001 -0930")
+BRANCH = "patcher/deny-af-alg"
+
+
+def opened(path: Path) -> Repository:
+    item = next(discover([path]))
+    assert isinstance(item, Repository), item
+    return item
+
+
+def apply(repository: Repository, *changes: Change) -> str:
+    [base] = bases(repository)
+    commit = write_commit(repository, base.commit, changes, "Deny\n\nBody é\n", ADA, BEA)
+    move_branch(repository, BRANCH, commit, None)
+    return commit
+
+
+def test_the_commit_is_the_one_that_git_itself_would_write(work: Work) -> None:
+    path = work.repository("repo", {"a/b/c": b"1\n", "a/d": b"2\n", "e": b"3\n", "ab": b"4\n"})
+    parent = work.git(path, "rev-parse", "HEAD")
+    changes = [Change(b"a/b/c", b"one\n"), Change(b"e", b""), Change(b"ab", b"\xff\0")]
+    commit = write_commit(opened(path), parent, changes, "Deny\n\nBody é", ADA, BEA)
+    work.fill(path, {change.path: change.content for change in changes})
+    person = {
+        "GIT_AUTHOR_NAME": ADA.name,
+        "GIT_AUTHOR_EMAIL": ADA.email,
+        "GIT_AUTHOR_DATE": "1700000000 +0100",
+        "GIT_COMMITTER_NAME": BEA.name,
+        "GIT_COMMITTER_EMAIL": BEA.email,
+        "GIT_COMMITTER_DATE": "1700000001 -0930",
+    }
+    work.git(path, "commit", "-q", "-a", "-m", "Deny\n\nBody é", env=person)
+    assert commit == work.git(path, "rev-parse", "HEAD")
+    work.fsck(path)
+
+
+@pytest.mark.parametrize("kind", ["work tree", "bare", "linked", "shallow", "sha256", "packed"])
+def test_every_kind_of_repository(work: Work, kind: str, snapshot: Snapshot) -> None:
+    options = ["--object-format=sha256"] if kind == "sha256" else []
+    path = work.repository("repo", {"d/f": b"network,\n", "x": b"x"}, *options)
+    work.commit(path, {"x": b"y"})
+    if kind == "bare":
+        work.git(work.root, "clone", "-q", "--bare", "repo", "place")
+        path = work.root / "place"
+    elif kind == "shallow":
+        work.git(work.root, "clone", "-q", "--depth=1", f"file://{path}", "place")
+        path = work.root / "place"
+    elif kind == "linked":
+        work.git(path, "worktree", "add", "-q", str(work.root / "place"))
+        path = work.root / "place"
+    elif kind == "packed":
+        work.git(path, "gc", "-q")
+    repository = opened(path)
+    before = snapshot(repository.common_dir)
+    [base] = bases(repository)
+    commit = apply(repository, Change(b"d/f", b"network,\ndeny network alg,\n"))
+    assert work.git(path, "diff", "--numstat", base.commit, BRANCH) == "1\t0\td/f"
+    assert work.git(path, "rev-parse", f"{BRANCH}^") == base.commit
+    assert work.git(path, "log", "-1", "--format=%an %ae %cn %ce %at %ct %B", BRANCH) == (
+        f"{ADA.name} {ADA.email} {BEA.name} {BEA.email} 1700000000 1700000001 Deny\n\nBody é\n"
+    )
+    work.fsck(path)
+    after = dict(snapshot(repository.common_dir))
+    ref = after.pop(f"refs/heads/{BRANCH}")
+    assert ref.endswith(commit.encode() + b"\n")
+    after.pop(f"logs/refs/heads/{BRANCH}", None)
+    assert after == before
+
+
+def test_nothing_of_the_users_is_touched(work: Work, snapshot: Snapshot) -> None:
+    """A dirty work tree, a stash, a half-staged index, untracked and ignored files, other
+    branches."""
+    path = work.repository("repo", {"f": b"network,\n", "g": b"1\n", ".gitignore": b"*.o\n"})
+    work.git(path, "branch", "other")
+    work.fill(path, {"g": b"stashed\n"})
+    work.git(path, "stash", "-q")
+    work.fill(path, {"f": b"network, # mine\n", "g": b"staged\n"})
+    work.git(path, "add", "g")
+    work.fill(path, {"g": b"unstaged\n", "new": b"untracked\n", "x.o": b"ignored\n"})
+    before = snapshot(path)
+    status = work.git(path, "--no-optional-locks", "status", "--porcelain", "--ignored")
+    assert snapshot(path) == before
+    apply(opened(path), Change(b"f", b"network,\ndeny network alg,\n"))
+    after = dict(snapshot(path))
+    del after[f".git/refs/heads/{BRANCH}"], after[f".git/logs/refs/heads/{BRANCH}"]
+    assert after == before
+    assert work.git(path, "--no-optional-locks", "status", "--porcelain", "--ignored") == status
+    assert work.git(path, "show", f"{BRANCH}:f") == "network,\ndeny network alg,"
+    assert work.git(path, "stash", "list") != ""
+    work.fsck(path)
+
+
+def test_modes_and_names_stay(work: Work) -> None:
+    names = [b"a b", b"new\nline", b"latin-\xe9", b"-x", b'"quoted"', b"deep/" * 60 + b"f", b"run"]
+    path = work.repository("repo", dict.fromkeys(names, b"network,\n"))
+    (path / "run").chmod(0o755)
+    (path / "link").symlink_to("run")
+    work.commit(path, {})
+    before = work.git(path, "ls-tree", "-r", "-z", "HEAD").split("\0")
+    apply(opened(path), *[Change(name, b"changed\n") for name in names])
+    after = work.git(path, "ls-tree", "-r", "-z", BRANCH).split("\0")
+    assert [(line.split(" ")[0], line.partition("\t")[2]) for line in after] == [
+        (line.split(" ")[0], line.partition("\t")[2]) for line in before
+    ]
+    assert len(set(before) - set(after)) == len(names)
+    work.fsck(path)
+
+
+def test_many_and_large_files(work: Work) -> None:
+    files: dict[str | bytes, bytes] = {f"{n % 7}/{n}": b"%d\n" % n for n in range(300)}
+    files["lines"] = b"  capability,\n" * 100_000
+    path = work.repository("repo", files)
+    apply(
+        opened(path),
+        *[Change(os.fsencode(name), content + b"x\n") for name, content in files.items()],
+    )
+    assert work.git(path, "diff", "--shortstat", "HEAD", BRANCH) == (
+        " 301 files changed, 301 insertions(+)"
+    )
+    work.fsck(path)
+
+
+def test_a_partial_clone_gets_its_commit_without_a_fetch(work: Work) -> None:
+    path = work.repository("repo", {"d/f": b"network,\n", "big": b"x" * 9999})
+    work.git(path, "config", "uploadpack.allowFilter", "true")
+    url = f"file://{path}"
+    work.git(work.root, "clone", "-q", "--bare", "--filter=blob:limit=2k", url, "place")
+    place = work.root / "place"
+    path.rename(work.root / "gone")
+    apply(opened(place), Change(b"d/f", b"network,\ndeny network alg,\n"))
+    assert work.git(place, "ls-tree", "--name-only", BRANCH) == "big\nd"
+    work.fsck(place)
+
+
+def test_odd_entries_pass_through(work: Work) -> None:
+    """What git itself would not write again stays as it is: an old mode, a submodule, `.GIT`."""
+    path = work.repository("repo", {"f": b"network,\n"})
+    oid = work.git(path, "rev-parse", "HEAD:f")
+    raw = bytes.fromhex(oid)
+    entries = [
+        (b"100664", b".GIT"),
+        (b"160000", b"module"),
+        (b"0100644", b"old"),
+        (b"100755", b"z"),
+    ]
+    data = b"".join(b"%b %b\0%b" % (mode, name, raw) for mode, name in entries)
+    tree = work.git(path, "hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=data)
+    parent = work.git(path, "commit-tree", "-m", "odd", tree)
+    commit = write_commit(opened(path), parent, [Change(b"z", b"new\n")], "m", ADA, ADA)
+    new = work.git(path, "rev-parse", f"{commit}^{{tree}}")
+    done = subprocess.run(["git", "-C", path, "cat-file", "tree", new], stdout=subprocess.PIPE)
+    changed = bytes.fromhex(work.git(path, "rev-parse", f"{commit}:z"))
+    assert done.stdout == data[:-20] + changed
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        (b"absent", "is not in the commit"),
+        (b"d/absent", "is not in the commit"),
+        (b"d", "is not a regular file"),
+        (b"link", "is not a regular file"),
+        (b"f/below", "is not a folder"),
+        (b"../f", "is not in the commit|no path"),
+        (b"/f", "no path"),
+        (b"", "no path"),
+        (b"d//f", "no path"),
+        (b".git/config", "no path"),
+        (b"d/.GIT/hooks/x", "no path"),
+        (b"git~1/x", "no path"),
+        (b".g\xe2\x80\x8cit/x", "no path"),
+        (b"\x1b[31m", r"\\x1b\[31m is not in"),
+    ],
+)
+def test_paths_that_are_refused(work: Work, path: bytes, why: str) -> None:
+    place = work.repository("repo", {"f": b"1", "d/f": b"2"})
+    (place / "link").symlink_to("f")
+    parent = work.commit(place, {})
+    with pytest.raises(GitError, match=why):
+        write_commit(opened(place), parent, [Change(path, b"x")], "m", ADA, ADA)
+
+
+def test_a_change_that_changes_nothing_is_refused(work: Work) -> None:
+    path = work.repository("repo", {"f": b"1"})
+    parent = work.git(path, "rev-parse", "HEAD")
+    with pytest.raises(GitError, match="change nothing"):
+        write_commit(opened(path), parent, [Change(b"f", b"1")], "m", ADA, ADA)
+    with pytest.raises(GitError, match="no commit"):
+        tree = work.git(path, "rev-parse", "HEAD^{tree}")
+        write_commit(opened(path), tree, [Change(b"f", b"2")], "m", ADA, ADA)
+
+
+@pytest.mark.parametrize(
+    ("person", "message"),
+    [
+        (Identity("A\nparent 0", "a@b", None), "m"),
+        (Identity("A <x>", "a@b", None), "m"),
+        (Identity("A", "a@b", "1700000000 +0000\nx y"), "m"),
+        (ADA, "a\0b"),
+    ],
+)
+def test_nothing_can_be_smuggled_into_the_commit(
+    work: Work, person: Identity, message: str
+) -> None:
+    path = work.repository("repo", {"f": b"1"})
+    parent = work.git(path, "rev-parse", "HEAD")
+    with pytest.raises(GitError) as error:
+        write_commit(opened(path), parent, [Change(b"f", b"2")], message, person, ADA)
+    assert str(error.value).isprintable()
+
+
+def test_without_a_date_it_is_now(work: Work) -> None:
+    path = work.repository("repo", {"f": b"1"})
+    now = Identity("A", "a@b", None)
+    parent = work.git(path, "rev-parse", "HEAD")
+    commit = write_commit(opened(path), parent, [Change(b"f", b"2")], "m", now, now)
+    shown = work.git(path, "log", "-2", "--format=%ct %ci", commit).splitlines()
+    assert 0 <= int(shown[0].split()[0]) - int(shown[1].split()[0]) < 60
+    assert shown[0].split()[-1] == shown[1].split()[-1]  # the same offset as git's
+
+
+def test_a_repository_that_cannot_be_written_is_said(work: Work) -> None:
+    path = work.repository("repo", {"f": b"1"})
+    parent = work.git(path, "rev-parse", "HEAD")
+    store = path / ".git" / "objects"
+    shutil.rmtree(store / "pack")
+    for folder in [*store.iterdir(), store]:
+        folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    if os.access(store, os.W_OK):  # root may write anywhere: put a file where folders belong
+        for prefix in range(256):
+            folder = store / f"{prefix:02x}"
+            if not folder.exists():
+                folder.touch()
+    with pytest.raises(GitError, match="new objects were not written"):
+        write_commit(opened(path), parent, [Change(b"f", b"2")], "m", ADA, ADA)
+
+
+def test_shared_repositories_stay_shared(work: Work) -> None:
+    path = work.repository("repo", {"f": b"1"}, "--shared=group")
+    parent = work.git(path, "rev-parse", "HEAD")
+    for number in range(20):
+        content = b"%d" % number * 9
+        write_commit(opened(path), parent, [Change(b"f", content)], "m", ADA, ADA)
+    folders = [folder for folder in (path / ".git/objects").iterdir() if len(folder.name) == 2]
+    assert len(folders) > 20
+    assert all(folder.stat().st_mode & stat.S_IWGRP for folder in folders)
+
+
+def ssh_key(work: Work) -> Path:
+    key = work.root / "key"
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "ada@example.org", "-f"]
+    subprocess.run([*command, str(key)], check=True)
+    return key
+
+
+needs_ssh = pytest.mark.skipif(
+    shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed"
+)
+needs_gpg = pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed")
+
+
+@needs_ssh
+@pytest.mark.parametrize("named", [True, False])
+def test_ssh_signatures(work: Work, home: Path, named: bool) -> None:
+    key = ssh_key(work)
+    public = key.with_suffix(".pub").read_text()
+    config = home / ".gitconfig"
+    lines = f"[gpg]\n\tformat = ssh\n[user]\n\tsigningKey = {key if not named else '/nowhere'}\n"
+    config.write_text(config.read_text() + lines)
+    path = work.repository("repo", {"f": b"1"})
+    # The repository's own idea of a signing program and key must not count.
+    work.git(path, "config", "gpg.ssh.program", "/bin/false")
+    work.git(path, "config", "user.signingKey", "/etc/passwd")
+    parent = work.git(path, "rev-parse", "HEAD")
+    sign = signing(str(key) if named else None)
+    assert sign.format == "ssh" and sign.program is None
+    commit = write_commit(opened(path), parent, [Change(b"f", b"2")], "m\n\nbody", ADA, BEA, sign)
+    allowed = work.root / "allowed"
+    allowed.write_text(f"ada@example.org {public}")
+    work.git(path, "config", "--unset", "gpg.ssh.program")
+    verify = ["-c", f"gpg.ssh.allowedSignersFile={allowed}", "verify-commit", commit]
+    work.git(path, *verify)
+    shown = work.git(path, "log", "-1", "--format=%an|%at|%cn|%ct|%B", commit)
+    assert shown == f"{ADA.name}|1700000000|{BEA.name}|1700000001|m\n\nbody\n"
+    work.fsck(path)
+
+
+@needs_gpg
+def test_openpgp_signatures(work: Work, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gnupg = Path("/tmp") / f"patcher-test-{os.getpid()}"  # a socket's path must be short
+    gnupg.mkdir(mode=0o700)
+    monkeypatch.setenv("GNUPGHOME", str(gnupg))
+    try:
+        who = f"{BEA.name} <{BEA.email}>"
+        made = ["gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", who]
+        subprocess.run([*made, "ed25519", "sign"], check=True, capture_output=True)
+        path = work.repository("repo", {"f": b"1"})
+        work.git(path, "config", "gpg.program", "/bin/false")
+        work.git(path, "config", "user.signingKey", "nobody@example.org")
+        parent = work.git(path, "rev-parse", "HEAD")
+        assert signing(None) == Signing("openpgp", None, None)
+        # Without a key it is the committer's, as git has it.
+        commit = write_commit(
+            opened(path), parent, [Change(b"f", b"2")], "m", ADA, BEA, signing(None)
+        )
+        work.git(path, "-c", "gpg.program=gpg", "verify-commit", commit)
+        missing = signing("nobody@example.org")
+        with pytest.raises(GitError, match="not signed"):
+            write_commit(opened(path), parent, [Change(b"f", b"3")], "m", ADA, BEA, missing)
+    finally:
+        subprocess.run(["gpgconf", "--kill", "all"], check=False, capture_output=True)
+        shutil.rmtree(gnupg)

@@ -1,0 +1,481 @@
+"""Searching a commit gives the same answer whichever way it is done, and misses nothing in
+silence."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from patcher.git import (
+    Blob,
+    BoundExceeded,
+    GitError,
+    GitTimeout,
+    Repository,
+    discover,
+    entries,
+    find,
+    mentions,
+    objects,
+    search,
+)
+
+if TYPE_CHECKING:
+    from tests.git.conftest import Work
+
+PATTERN = (
+    rb"\bnetwork(?=[ \t]*(?:,(?:\W|$)|$|\\)|[ \t]+(?:alg|vsock|seqpacket|inet6?|stream)\b)"
+    rb"|mediate_deleted"
+)
+LIMIT = 1 << 20
+
+
+@pytest.fixture(params=["cat-file", "grep"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways to look at blobs, whatever the size of the tree."""
+    monkeypatch.setattr(find, "GREP_FROM", 10**9 if request.param == "cat-file" else -1)
+    return str(request.param)
+
+
+def opened(path: Path) -> Repository:
+    item = next(discover([path]))
+    assert isinstance(item, Repository), item
+    return item
+
+
+def head(work: Work, path: Path) -> str:
+    return work.git(path, "rev-parse", "HEAD")
+
+
+def look(
+    work: Work,
+    path: Path,
+    pattern: bytes = PATTERN,
+    wanted: Callable[[bytes], bool] | None = None,
+    max_bytes: int = LIMIT,
+) -> list[Blob]:
+    commit = head(work, path)
+    return list(
+        search(opened(path), commit, pattern=pattern, wanted=wanted, max_bytes=max_bytes, jobs=2)
+    )
+
+
+def lose(work: Work, path: Path, oid: str) -> None:
+    """Take a loose object out of a repository, as a partial clone lacks it."""
+    (path / ".git/objects" / oid[:2] / oid[2:]).unlink()
+
+
+def put(path: Path, kind: bytes, content: bytes) -> str:
+    """Write a loose object of any content, well-formed or not."""
+    data = kind + b" %d\0" % len(content) + content
+    oid = hashlib.sha1(data).hexdigest()
+    file = path / ".git/objects" / oid[:2] / oid[2:]
+    file.parent.mkdir(exist_ok=True)
+    if not file.exists():
+        file.write_bytes(zlib.compress(data, 1))
+    return oid
+
+
+def put_commit(path: Path, tree: str) -> str:
+    text = (
+        f"tree {tree}\nauthor A <a@b> 1700000000 +0000\ncommitter A <a@b> 1700000000 +0000\n\nx\n"
+    )
+    return put(path, b"commit", text.encode())
+
+
+def test_names_modes_and_contents_of_every_kind(work: Work) -> None:
+    files: dict[str | bytes, bytes] = {
+        "a": b"  network,\n",
+        "a b/c\nd": b"network,",
+        b"latin-\xe9/\xff": b"x\r\n\tnetwork,\r\ny\r\n",
+        "deep/" * 40 + "f": b"audit network,\n",
+        "go.go": b'fmt.Println("network,\\n")\n',
+        "no": b"networks, and network\x00,\n",
+        "binary": b"network,\n\0",
+        "prose": b"the networked, world\n",
+        "other": b"attach_disconnected,mediate_deleted\n",
+        "-x": b"network inet,\n",
+        "long": b"x" * 300_000 + b" network,\n",
+        ":(glob)*": b"network,\n",
+    }
+    path = work.root / "repo"
+    path.mkdir()
+    work.git(path, "init", "-q")
+    work.fill(path, files)
+    (path / "run").write_bytes(b"network,\n")
+    (path / "run").chmod(0o755)
+    (path / "link").symlink_to("network,")
+    (path / ".gitattributes").write_text("* -diff binary filter=x\n")
+    work.git(path, "add", "-A")
+    work.git(path, "commit", "-q", "-m", "x")
+    found = look(work, path)
+    assert {blob.path: blob.content for blob in found} == {
+        (name if isinstance(name, bytes) else name.encode()): content
+        for name, content in [*files.items(), ("run", b"network,\n")]
+        if name not in ("no", "binary", "prose")
+    }
+    assert {blob.path for blob in found if blob.mode == "100755"} == {b"run"}
+    assert all(blob.problem is None and blob.size == len(blob.content or b"") for blob in found)
+    listed = work.git(path, "ls-tree", "-r", "-z", "HEAD").encode("utf-8", "surrogateescape")
+    order = [line.split(b"\t", 1)[1] for line in listed.split(b"\0")[:-1]]
+    assert [blob.path for blob in found] == [name for name in order if name in {*map(_path, found)}]
+
+
+def _path(blob: Blob) -> bytes:
+    return blob.path
+
+
+def test_the_commit_counts_and_not_the_work_tree(work: Work) -> None:
+    path = work.repository("repo", {"a": b"network,\n", "b": b"nothing\n"})
+    work.fill(path, {"a": b"gone\n", "b": b"network,\n", "c": b"network,\n"})
+    work.git(path, "add", "c")
+    assert [blob.path for blob in look(work, path)] == [b"a"]
+
+
+def test_wanted_passes_over_files(work: Work) -> None:
+    path = work.repository("repo", {"a/x": b"network,\n", "b/x": b"network,\n"})
+    asked: list[bytes] = []
+
+    def wanted(name: bytes) -> bool:
+        asked.append(name)
+        return name.startswith(b"b/")
+
+    assert [blob.path for blob in look(work, path, wanted=wanted)] == [b"b/x"]
+    assert set(asked) == {b"a/x", b"b/x"}
+
+
+@pytest.mark.parametrize("options", [["--object-format=sha256"], []])
+def test_object_formats_packs_and_bare_clones(work: Work, options: list[str]) -> None:
+    path = work.repository("repo", {"d/a": b"network,\n", "b": b"x\n"}, *options)
+    work.git(path, "gc", "-q")
+    work.git(work.root, "clone", "-q", "--bare", "repo", "bare.git")
+    for place in (path, work.root / "bare.git"):
+        [blob] = look(work, place)
+        assert (blob.path, blob.oid) == (b"d/a", work.git(path, "rev-parse", "HEAD:d/a"))
+
+
+def test_a_shallow_clone_alternates_and_a_linked_work_tree(work: Work) -> None:
+    path = work.repository("repo", {"a": b"x\n"})
+    work.commit(path, {"a": b"network,\n"})
+    work.git(work.root, "clone", "-q", "--depth=1", f"file://{path}", "shallow")
+    work.git(work.root, "clone", "-q", "--shared", "repo", "shared")
+    work.git(path, "worktree", "add", "-q", str(work.root / "linked"))
+    for name in ("shallow", "shared", "linked"):
+        assert [blob.path for blob in look(work, work.root / name)] == [b"a"]
+
+
+def test_a_submodule_entry_is_passed_over(work: Work) -> None:
+    work.repository("library", {"in": b"network,\n"})
+    path = work.repository("repo", {"a": b"network,\n"})
+    work.git(path, "-c", "protocol.file.allow=always", "submodule", "add", "-q", "../library")
+    work.git(path, "commit", "-q", "-m", "x")
+    assert [blob.path for blob in look(work, path)] == [b"a"]
+
+
+def test_a_partial_clone_misses_nothing_in_silence_and_fetches_nothing(work: Work) -> None:
+    path = work.repository("repo", {"a": b"network,\n", "big": b"network,\n" * 9000, "z": b"1"})
+    work.git(path, "config", "uploadpack.allowFilter", "true")
+    where = ["-q", "--bare", "--filter=blob:limit=2k", f"file://{path}", "partial"]
+    work.git(work.root, "clone", *where)
+    partial = work.root / "partial"
+    marker = work.root / "fetched"
+    work.git(partial, "config", "remote.origin.uploadpack", f"touch {marker}; git-upload-pack")
+    before = sorted(partial.rglob("*"))
+    found = look(work, partial)
+    assert [(blob.path, blob.content) for blob in found] == [(b"a", b"network,\n"), (b"big", None)]
+    assert "partial clone" in (found[1].problem or "")
+    assert sorted(partial.rglob("*")) == before and not marker.exists()
+    # Plain git does fetch here: the marker is no empty promise.
+    work.git(partial, "grep", "-l", "network", "HEAD", check=False)
+    assert marker.exists()
+
+
+def test_a_missing_and_a_corrupt_blob_are_named_and_the_rest_is_found(work: Work) -> None:
+    files: dict[str | bytes, bytes] = {
+        f"f{n}": b"network, # %d\n" % n + random.Random(n).randbytes(50_000).hex().encode()
+        for n in range(9)
+    }
+    path = work.repository("repo", files)
+    lose(work, path, work.git(path, "rev-parse", "HEAD:f2"))
+    for name, keep in (("f5", 0), ("f7", 30_000)):
+        oid = work.git(path, "rev-parse", f"HEAD:{name}")
+        file = path / ".git/objects" / oid[:2] / oid[2:]
+        file.chmod(0o644)
+        file.write_bytes(file.read_bytes()[:keep] + b"garbage")
+    found = {blob.path: blob for blob in look(work, path)}
+    assert len(found) == 9
+    assert "not in the repository" in (found.pop(b"f2").problem or "")
+    assert "not in the repository" in (found.pop(b"f5").problem or "")
+    assert "cannot be read" in (found.pop(b"f7").problem or "")
+    assert all(blob.content == files[name.decode()] for name, blob in found.items())
+
+
+def test_names_cannot_pass_for_gits_own_words(work: Work) -> None:
+    name = "x': unable to read " + "0" * 40
+    path = work.repository("repo", {name: b"network, # 1\n", "y": b"network, # 2\n"})
+    lose(work, path, work.git(path, "rev-parse", "HEAD:" + name))
+    found = look(work, path)
+    assert [(blob.path, blob.content is None) for blob in found] == [
+        (name.encode(), True),
+        (b"y", False),
+    ]
+
+
+def test_a_missing_tree_or_commit_is_an_error(work: Work) -> None:
+    path = work.repository("repo", {"d/a": b"network,\n"})
+    lose(work, path, work.git(path, "rev-parse", "HEAD:d"))
+    with pytest.raises(GitError, match="is not in the repository"):
+        look(work, path)
+    with pytest.raises(GitError, match="is not in the repository"):
+        list(search(opened(path), "0" * 40, pattern=PATTERN, max_bytes=LIMIT))
+
+
+def test_over_the_size_limit_is_told_only_of_text_that_matches(work: Work) -> None:
+    text = b"x" * 99 + b"\n"
+    files: dict[str | bytes, bytes] = {
+        "hit": text * 30_000 + b"  network,\n" + text,
+        "miss": text * 30_000,
+        "binary": text * 30_000 + b"network,\n\0",
+        "small": b"network,\n",
+    }
+    path = work.repository("repo", files)
+    found = look(work, path)
+    assert [blob.path for blob in found] == [b"hit", b"small"]
+    assert found[0].content is None and found[0].size == len(files["hit"])
+    assert found[0].problem == "2.861 MiB is over the size limit of 1 MiB"
+
+
+def test_what_is_too_large_to_stream_is_told_unread(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(find, "_STREAM", 2 << 20)
+    monkeypatch.setattr(objects, "_SKIP", 1 << 20)
+    files: dict[str | bytes, bytes] = {f"{n}": b"network, # %d\n" % n for n in range(5)}
+    path = work.repository("repo", files | {"2big": b"network,\n" * (3 << 17)})
+    found = {blob.path: blob for blob in look(work, path)}
+    assert len(found) == 6
+    assert "not searched" in (found[b"2big"].problem or "")
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from patcher.git import discover, find, search
+find.GREP_FROM = int(sys.argv[3])
+[repository] = discover([Path(sys.argv[1])])
+for blob in search(repository, sys.argv[2], pattern=b"network", max_bytes=1 << 20):
+    print(blob.path.decode(), blob.size, blob.content is None)
+who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+print(max(resource.getrusage(each).ru_maxrss for each in who))
+"""
+
+
+def test_a_blob_bomb_takes_little_memory(work: Work) -> None:
+    """A megabyte that unpacks to a gigabyte."""
+    path = work.repository("repo", {"a": b"network,\n"})
+    size = 1 << 30
+    packer, digest = zlib.compressobj(1), hashlib.sha1()
+    pieces = []
+    for piece in [b"blob %d\0" % size, *[b"x" * (1 << 20)] * (size >> 20)]:
+        digest.update(piece)
+        pieces.append(packer.compress(piece))
+    oid = digest.hexdigest()
+    (path / ".git/objects" / oid[:2]).mkdir(exist_ok=True)
+    file = path / ".git/objects" / oid[:2] / oid[2:]
+    file.write_bytes(b"".join(pieces) + packer.flush())
+    a = bytes.fromhex(work.git(path, "rev-parse", "HEAD:a"))
+    tree = put(path, b"tree", b"100644 a\0%b100644 bomb\0%b" % (a, bytes.fromhex(oid)))
+    command = [
+        sys.executable,
+        "-c",
+        MEASURE,
+        str(path),
+        put_commit(path, tree),
+        str(find.GREP_FROM),
+    ]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    *blobs, peak = done.stdout.splitlines()
+    assert blobs[0] == "a 9 False"
+    assert blobs[1] in (f"bomb {size} True", "bomb None True")
+    assert int(peak) < 300 << 10  # KiB, of Python and of the largest git
+
+
+def test_a_tree_bomb_is_over_the_bound(work: Work) -> None:
+    """Ten trees that each hold the next one ten times: 10^10 paths in a few hundred bytes."""
+    path = work.repository()
+    below = put(path, b"blob", b"network,\n")
+    mode = b"100644"
+    for _ in range(10):
+        names = [b"%b %d\0" % (mode, n) + bytes.fromhex(below) for n in range(10)]
+        below = put(path, b"tree", b"".join(names))
+        mode = b"40000"
+    commit = put_commit(path, below)
+    with pytest.raises(BoundExceeded, match="more than 5000000 entries"):
+        list(search(opened(path), commit, pattern=PATTERN, max_bytes=LIMIT))
+
+
+def test_the_same_blob_at_many_paths(work: Work) -> None:
+    path = work.repository()
+    hit, miss = put(path, b"blob", b"network,\n"), put(path, b"blob", b"no\n")
+    leaves = [b"100644 %d\0" % n + bytes.fromhex(miss) for n in range(10)]
+    tree = put(path, b"tree", b"".join([*leaves, b"100644 x\0" + bytes.fromhex(hit)]))
+    for _ in range(3):
+        names = [b"40000 %d\0" % n + bytes.fromhex(tree) for n in range(10)]
+        tree = put(path, b"tree", b"".join(names))
+    found = list(search(opened(path), put_commit(path, tree), pattern=PATTERN, max_bytes=LIMIT))
+    assert len(found) == len({blob.path for blob in found}) == 1000
+
+
+def test_trees_that_are_nested_too_deep_are_over_the_bound(work: Work) -> None:
+    path = work.repository()
+    below, mode = put(path, b"blob", b"network,\n"), b"100644"
+    for _ in range(find.MAX_DEPTH + 5):
+        below = put(path, b"tree", mode + b" d\0" + bytes.fromhex(below))
+        mode = b"40000"
+    with pytest.raises(BoundExceeded, match="nested deeper"):
+        list(search(opened(path), put_commit(path, below), pattern=PATTERN, max_bytes=LIMIT))
+
+
+@pytest.mark.parametrize(
+    "tree", [b"garbage", b"1 " * 200_000, b"100644 a\0short", b"100644 \0" + b"x" * 20, b"100644 a"]
+)
+def test_a_corrupt_tree_is_an_error_in_linear_time(work: Work, tree: bytes) -> None:
+    path = work.repository()
+    commit = put_commit(path, put(path, b"tree", tree))
+    with pytest.raises(GitError, match=r"corrupt|cannot be read"):
+        list(search(opened(path), commit, pattern=PATTERN, max_bytes=LIMIT))
+
+
+def test_strange_names_in_trees_do_no_harm(work: Work) -> None:
+    path = work.repository()
+    oid = bytes.fromhex(put(path, b"blob", b"network,\n"))
+    names = [b"..", b".git", b".GIT", b"\x1b[31m", b"a\\b", b"git~1"]
+    tree = put(path, b"tree", b"".join(b"100644 %b\0%b" % (name, oid) for name in sorted(names)))
+    found = list(search(opened(path), put_commit(path, tree), pattern=PATTERN, max_bytes=LIMIT))
+    assert [blob.path for blob in found] == sorted(names)
+
+
+def test_time_is_limited(work: Work) -> None:
+    path = work.repository()
+    with pytest.raises(GitTimeout, match="took longer than"):
+        search_slowly(opened(path), head(work, path))
+
+
+def search_slowly(repository: Repository, commit: str) -> None:
+    found = objects.Objects(repository.common_dir / "objects", 40, timeout=0.05)
+
+    def names() -> list[bytes]:
+        return [commit.encode()]
+
+    with found:
+        for _ in range(10**6):
+            list(found.read(names(), LIMIT))
+
+
+def test_a_search_that_is_left_early_ends_git(work: Work) -> None:
+    path = work.repository("repo", {str(n): b"network,\n" for n in range(500)})
+    found = search(opened(path), head(work, path), pattern=PATTERN, max_bytes=LIMIT)
+    assert next(found).content == b"network,\n"
+    found.close()  # type: ignore[attr-defined]
+    children = Path("/proc/self/task").glob("*/children")
+    running = {pid for file in children for pid in file.read_text().split()}
+    assert not any(b"git" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in running)
+
+
+def test_mentions_and_entries(work: Work) -> None:
+    digest = b"0123abcd" * 8
+    files: dict[str | bytes, bytes] = {
+        "SHA256SUMS": b"x  y\n" + digest + b"  profile\n" + digest + b"\n",
+        "d/lock.json": b'{"sum": "' + digest + b'", "also": "beef"}',
+        "profile": b"x",
+    }
+    path = work.repository("repo", files)
+    commit = head(work, path)
+    assert mentions(opened(path), commit, [digest, b"beef"]) == [
+        (b"SHA256SUMS", 2, digest),
+        (b"SHA256SUMS", 3, digest),
+        (b"d/lock.json", 1, digest),
+        (b"d/lock.json", 1, b"beef"),
+    ]
+    assert mentions(opened(path), commit, []) == []
+    asked = [b"d/lock.json", b"d", b"profile", b"none", b"profile/below", b""]
+    assert entries(opened(path), commit, asked) == {
+        name: (mode, work.git(path, "rev-parse", b"HEAD:" + name))
+        for name, mode in [(b"d/lock.json", "100644"), (b"d", "40000"), (b"profile", "100644")]
+    }
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            rb"network",
+            rb"ab",
+            rb"\b",
+            rb"\.",
+            rb"[a|b]",
+            rb"[^]x]",
+            rb"[\\]|foo[a]",
+            rb"(?=x|y)",
+            rb"(a|bc)",
+            rb"|",
+            rb"*",
+            rb"?",
+            rb"+",
+            rb"{0,2}",
+            rb"\x6e",
+            rb"(?:n)",
+            rb"$",
+            rb"xyz",
+            rb"(?i:n)",
+            rb"\1",
+            rb"(?!q)",
+            rb"\w",
+            rb"\|",
+            rb"{",
+            rb"a|",
+        ]
+    ),
+    max_size=8,
+)
+
+
+@settings(deadline=None, max_examples=400, suppress_health_check=list(HealthCheck))
+@given(PIECES, st.text("abcnetworkxyzfoq\n,|.\\", max_size=60))
+def test_literals_never_hide_a_match(pieces: list[bytes], text: str) -> None:
+    pattern = b"".join(pieces)
+    content = text.encode()
+    try:
+        compiled = re.compile(pattern, re.MULTILINE)
+    except re.error:
+        return
+    by_line = any(compiled.search(line) for line in content.split(b"\n"))
+    words = find.literals(pattern)
+    if by_line and words:
+        assert any(word in content for word in words)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        (PATTERN, (b"network", b"mediate_deleted")),
+        (b"network", (b"network",)),
+        (b"^\\s*deny network{2} alg", (b"deny networ",)),
+        (b"a(network)b", ()),
+        (b"network|x*", ()),
+        (b"(?i)network", ()),
+        (b"netwo\\x72k", ()),
+    ],
+)
+def test_literals(pattern: bytes, words: tuple[bytes, ...]) -> None:
+    assert find.literals(pattern) == words

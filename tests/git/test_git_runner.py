@@ -1,0 +1,142 @@
+"""The one door to git."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import patcher
+from patcher.git import GitError, GitFailed, GitTimeout, printable, runner
+
+if TYPE_CHECKING:
+    from tests.git.conftest import Work
+
+
+def test_a_failure_says_what_git_said(work: Work) -> None:
+    path = work.repository()
+    with pytest.raises(
+        GitFailed, match="git cat-file failed: Not a valid object name nope"
+    ) as error:
+        runner.run(["cat-file", "-t", "nope"], git_dir=path / ".git")
+    assert error.value.status == 128
+
+
+def test_passwords_do_not_stand_in_errors() -> None:
+    said = b"warning: x\nfatal: unable to access 'https://ada:s3cret@example.org/x.git/': no\n"
+    words = runner.last_words(said)
+    assert words == "unable to access 'https://example.org/x.git/': no"
+
+
+def test_control_characters_do_not_stand_in_errors(work: Work) -> None:
+    with pytest.raises(GitFailed) as error:
+        runner.run(["cat-file", "-t", "\x1b[31m\u202e\n"], git_dir=work.repository() / ".git")
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain é 😀 text", "plain é 😀 text"),
+        (b"latin-\xe9", "latin-\\xe9"),
+        ("a\nb\tc\r", "a\\nb\\tc\\r"),
+        ("\x1b[2J\x7f\x9b", "\\x1b[2J\\x7f\\x9b"),
+        ("\u202etxt\u2066\u200b\ufeff", "\\u202etxt\\u2066\\u200b\\ufeff"),
+        (Path("a\udce9"), "a\\xe9"),
+    ],
+)
+def test_printable(text: str | bytes | Path, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_output_is_limited(work: Work) -> None:
+    path = work.repository("repo", {"f": b"x" * 10_000})
+    command = ["cat-file", "blob", "HEAD:f"]
+    assert len(runner.run(command, git_dir=path / ".git", limit=10_000)) == 10_000
+    with pytest.raises(GitError, match="more than its limit of 9999 bytes"):
+        runner.run(command, git_dir=path / ".git", limit=9_999)
+
+
+def test_time_is_limited_also_when_another_call_has_longer(work: Work) -> None:
+    path = work.repository()
+    command = ["--git-dir", str(path / ".git"), "cat-file", "--batch"]  # waits for its input
+    with runner.Process(command, runner.environment(), timeout=60):
+        started = time.monotonic()
+        with (
+            runner.Process(command, runner.environment(), timeout=0.2) as slow,
+            pytest.raises(GitTimeout, match=r"longer than 0\.2 s"),
+        ):
+            slow.wait()
+        assert time.monotonic() - started < 30
+
+
+def test_large_input_and_many_errors_do_not_block(work: Work) -> None:
+    path = work.repository()
+    names = "".join(f"nothing-{number}\n" for number in range(20_000))
+    output = runner.run(["cat-file", "--batch-check"], git_dir=path / ".git", stdin=names.encode())
+    assert output.count(b" missing\n") == 20_000
+    lines = b"update refs/heads/x\n" * 2
+    with pytest.raises(GitFailed):
+        runner.run(["update-ref", "--stdin"], git_dir=path / ".git", stdin=lines * 50_000)
+
+
+def test_no_git_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(GitError, match="install git"):
+        runner.run(["version"])
+
+
+def test_a_git_that_is_too_old_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    old = tmp_path / "git"
+    old.write_text("#!/bin/sh\necho git version 2.20.1\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(runner, "_checked_version", None)
+    with pytest.raises(GitError, match=r"git 2\.20\.1 is too old"):
+        runner.require_version()
+
+
+def test_the_scratch_repository_goes_with_the_process(tmp_path: Path) -> None:
+    source = (
+        "from patcher.git import runner; runner.scratch(40); runner.scratch(64)\n"
+        "import os; print(len(os.listdir(os.environ['TMPDIR'])))"
+    )
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", source], env=env, capture_output=True, check=True)
+    assert done.stdout == b"2\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_room_for_the_scratch_repository_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "absent"))
+    monkeypatch.setattr(runner, "_scratch", {})
+    with pytest.raises(GitError, match="set TMPDIR"):
+        runner.scratch()
+
+
+def test_only_the_runner_starts_processes() -> None:
+    root = Path(patcher.__file__).parent
+    starters = set()
+    for file in (root / "git").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
+                if names & {"subprocess", "pty", "multiprocessing"}:
+                    starters.add(file.name)
+            if isinstance(node, ast.Attribute) and node.attr in ("system", "popen", "posix_spawn"):
+                starters.add(file.name)
+    assert starters == {"runner.py"}
+
+
+def test_the_scan_does_not_import_gitpython() -> None:
+    source = "import sys, patcher.git; print('git' in sys.modules, 'hashlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, check=True)
+    assert done.stdout == b"False False\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
     from patcher.campaign.apply import Commits
+
+_GLOB = frozenset("*?[")
 
 _AHEAD = 32
 """Repositories handed to the executor before the first of them is waited for, for each job."""
@@ -40,7 +43,7 @@ class Campaign:
         """One target for each base, as they are done; ``jobs`` threads may be used for one."""
         nothing = Target(str(repository.path), None, None, Outcome.NOTHING_TO_DO)
         try:
-            bases = git.bases(repository, self.selection.bases)
+            bases, missing = self._bases(repository)
             looker = Looker(repository, self.selection, jobs=jobs)
         except git.UnbornHead as unborn:
             yield replace(nothing, note=str(unborn))
@@ -50,6 +53,28 @@ class Campaign:
             return
         for base in bases:
             yield self._target(repository, base, looker, alone=len(bases) == 1)
+        for reason in missing:
+            yield replace(nothing, outcome=Outcome.FAILED, error=reason)
+        if not bases and not missing:
+            yield replace(nothing, note=f"no branch matches {' '.join(self.selection.bases)}")
+
+    def _bases(self, repository: git.Repository) -> tuple[list[git.Base], list[str]]:
+        """The bases, and what is wrong with those that are named and not there.
+
+        That a glob matches nothing is no error: not every repository has release branches.
+        """
+        patterns = self.selection.bases
+        if not patterns:
+            return git.bases(repository), []
+        found: dict[str, git.Base] = {}
+        missing = []
+        for pattern in patterns:
+            try:
+                found |= {base.ref: base for base in git.bases(repository, (pattern,))}
+            except git.NoSuchBase as error:
+                if not _GLOB.intersection(pattern):
+                    missing.append(str(error))
+        return list(found.values()), missing
 
     def _target(
         self, repository: git.Repository, base: git.Base, looker: Looker, *, alone: bool
@@ -64,22 +89,17 @@ class Campaign:
         except git.GitError as error:
             return replace(target, outcome=Outcome.FAILED, error=str(error))
         except Exception as error:
-            if debugging():
-                raise
             # One repository that nobody foresaw must not stop the thousand others.
+            if os.environ.get("PATCHER_DEBUG"):
+                import traceback
+
+                traceback.print_exc()
             return replace(
                 target,
                 outcome=Outcome.FAILED,
                 error=git.printable(f"unexpected {type(error).__name__}: {error}"),
             )
         return target
-
-
-def debugging() -> bool:
-    """Whether the user asked for tracebacks (``PATCHER_DEBUG``)."""
-    import os
-
-    return bool(os.environ.get("PATCHER_DEBUG"))
 
 
 def run(

@@ -77,12 +77,16 @@ def _guarded(run: Callable[[], Any]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
-        if os.environ.get("PATCHER_DEBUG"):
-            raise
         from patcher.reports.text import clean
 
+        hint = "PATCHER_DEBUG=1 shows where"
+        if os.environ.get("PATCHER_DEBUG"):
+            import traceback
+
+            traceback.print_exc()
+            hint = "see above"
         text = clean(f"{type(error).__name__}: {error}")
-        click.echo(f"patcher: {text} (PATCHER_DEBUG=1 shows where)", err=True)
+        click.echo(f"patcher: {text} ({hint})", err=True)
         return FAILED
 
 

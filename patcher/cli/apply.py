@@ -9,7 +9,17 @@ import click
 from patcher.cli import FOUND, options
 
 
-@click.command("apply", short_help="Commit the change on a review branch.")
+class _Command(click.Command):
+    """Takes the key of ``--sign[=KEY]`` from behind its ``=`` alone: in ``--sign PATH`` the path is
+    none."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        bare = [f"{word}=" if word == "--sign" else word for word in args[:end]]
+        return super().parse_args(ctx, [*bare, *args[end:]])
+
+
+@click.command("apply", cls=_Command, short_help="Commit the change on a review branch.")
 @options.selecting
 @click.option(
     "--branch",
@@ -28,11 +38,8 @@ from patcher.cli import FOUND, options
 @click.option("--author", metavar="'NAME <MAIL>'", help="Author of the commits.")
 @click.option("-s", "--signoff", is_flag=True, help="Add Signed-off-by (DCO).")
 @click.option(
-    "-S",
     "--sign",
-    is_flag=False,
-    flag_value="",
-    metavar="[KEY]",
+    metavar="[=KEY]",
     help="Sign as your git configuration says (gpg or ssh); --sign=KEY names the key.",
 )
 @click.option(

@@ -14,6 +14,7 @@ from patcher.git.errors import (
     GitFailed,
     GitTimeout,
     IdentityMissing,
+    NoSuchBase,
     UnbornHead,
     printable,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "GitTimeout",
     "Identity",
     "IdentityMissing",
+    "NoSuchBase",
     "Repository",
     "Signing",
     "UnbornHead",

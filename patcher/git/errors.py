@@ -37,6 +37,10 @@ class UnbornHead(GitError):
     """HEAD names a branch that has no commit yet: there is nothing to do."""
 
 
+class NoSuchBase(GitError):
+    """No branch, tag or commit matches a ``--base``."""
+
+
 class BranchMoved(GitError):
     """Someone else moved (or made) the branch in between; nothing was changed."""
 

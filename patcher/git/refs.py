@@ -20,6 +20,7 @@ from patcher.git.errors import (
     BranchMoved,
     GitError,
     GitFailed,
+    NoSuchBase,
     UnbornHead,
     printable,
 )
@@ -47,7 +48,7 @@ def bases(repository: Repository, patterns: Sequence[str] = ()) -> list[Base]:
     commit raises `UnbornHead`. A pattern is a branch name or a glob (``release/*``), looked for
     among origin's branches and then the local ones, or a full ref name, a tag, or a commit id. In a
     glob, ``*`` stops at ``/`` and ``**`` does not. Globs pass over patcher's own branches. What
-    matches nothing raises `GitError`.
+    matches nothing raises `NoSuchBase`.
     """
     if not patterns:
         ref, commit = _default(repository)
@@ -60,7 +61,7 @@ def bases(repository: Repository, patterns: Sequence[str] = ()) -> list[Base]:
     for pattern in patterns:
         matches = _match(repository, pattern)
         if not matches:
-            raise GitError(f"no branch, tag or commit matches --base {pattern!r}")
+            raise NoSuchBase(f"no branch, tag or commit matches --base {pattern!r}")
         for ref, oid in matches:
             found.setdefault(ref, oid)
         if len(found) > MAX_BASES:

@@ -13,6 +13,7 @@ from patcher.reports.text import clean, quoted
 
 _CONTEXT = 3
 _NO_NEWLINE = b"\\ No newline at end of file\n"
+_HEADER = b"\x1b[1m"
 _COLORS = {b"+": b"\x1b[32m", b"-": b"\x1b[31m", b"@": b"\x1b[36m"}
 
 
@@ -68,11 +69,14 @@ class Report:
         if not self._terminal and not self._color:
             return diff
         lines = []
+        inside = False
         for line in diff.split(b"\n")[:-1]:
+            inside = line.startswith(b"@@") or (inside and not line.startswith(b"diff "))
             if self._terminal:
                 text = line.decode("utf-8", "surrogateescape").replace("\t", "    ")
                 line = clean(text).encode("utf-8")
-            color = _COLORS.get(line[:1]) if self._color else None
+            style = _COLORS.get(line[:1]) if inside else _HEADER
+            color = style if self._color else None
             lines.append(color + line + b"\x1b[0m\n" if color else line + b"\n")
         return b"".join(lines)
 

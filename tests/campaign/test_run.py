@@ -84,12 +84,26 @@ def test_a_failure_is_a_target(sandbox: Sandbox) -> None:
     assert found[0].error
 
 
-def test_a_base_that_is_not_there_fails_its_repository_alone(sandbox: Sandbox) -> None:
+def test_a_base_that_is_not_there_does_not_hide_the_others(sandbox: Sandbox) -> None:
+    one, two = sandbox.repository("one"), sandbox.repository("two")
+    sandbox.git(two, "branch", "next")
+    found = list(run(Campaign(Selection(bases=("next", "main"))), git.discover([one, two])))
+    assert [(names([target])[0], target.base, target.failed) for target in found] == [
+        ("one", "refs/heads/main", False),
+        ("one", None, True),
+        ("two", "refs/heads/next", False),
+        ("two", "refs/heads/main", False),
+    ]
+    assert "next" in str(found[1].error)
+
+
+def test_a_glob_of_bases_may_match_nothing(sandbox: Sandbox) -> None:
     one, two = sandbox.repository("one"), sandbox.repository("two")
     sandbox.git(two, "branch", "release/1")
     found = list(run(Campaign(Selection(bases=("release/*",))), git.discover([one, two])))
-    assert found[0].error is not None
-    assert "release/*" in found[0].error
+    assert [target.failed for target in found] == [False, False]
+    assert found[0].outcome is Outcome.NOTHING_TO_DO
+    assert found[0].note == "no branch matches release/*"
     assert found[1].base == "refs/heads/release/1"
 
 

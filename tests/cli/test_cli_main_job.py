@@ -273,6 +273,9 @@ def test_a_commit_is_signed_as_the_user_configured(
     place = sandbox.repository()
     assert patcher("apply", f"--sign={key}.pub", place).exit_code == 0
     assert "SSH SIGNATURE" in sandbox.git(place, "cat-file", "commit", BRANCH)
+    sandbox.git(home, "config", "--global", "user.signingKey", f"{key}.pub")
+    assert patcher("apply", "--branch", "second", "--sign", place).exit_code == 0
+    assert "SSH SIGNATURE" in sandbox.git(place, "cat-file", "commit", "second")
 
 
 def test_dry_run_writes_nothing(
@@ -480,6 +483,8 @@ def test_an_unforeseen_error_is_one_line(sandbox: Sandbox, monkeypatch: pytest.M
     assert result.exit_code == 3
     assert result.stderr.count("\n") == 1
     assert "the\\nsky \\x1b[31m fell" in result.stderr
+    monkeypatch.setenv("PATCHER_DEBUG", "1")
+    assert "Traceback" in patcher("scan", place).stderr
 
 
 def test_interrupting_ends_at_once_and_reports_what_was_done(sandbox: Sandbox) -> None:

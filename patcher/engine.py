@@ -26,13 +26,13 @@ MAX_BYTES = 8 * 1024 * 1024
 
 _KEYWORD = (
     rb"(?:network|capability|file|u?mount|deny|audit|allow|signal|ptrace|unix|dbus|#?include|"
-    rb"priority|pivot_root|set|all|abi|userns|mqueue)\b"
+    rb"priority|pivot_root|set|all|abi|userns|mqueue|owner|remount|change_profile|profile|hat)\b"
 )
 _FAMILY = rb"(?:alg|vsock|seqpacket|inet6?|unix|netlink|packet|stream|dgram|raw|rdm|tcp|udp|icmp)\b"
 _QUALIFIERS = rb"(?:(?:audit|allow|deny|prompt|quiet|priority=\S+)[ \t]+)*"
 _RULE_END = (
-    rb",[ \t\r]*(?:$|[\"'`\\#{}<;+.)]|" + _KEYWORD + rb")"
-    rb"|[ \t]+(?:" + _FAMILY + rb"[a-z \t]{0,80}|[({$%@<][^,\n]{0,300}),"
+    rb"[ \t]*+,[ \t\r]*(?:$|[\"'`\\#{}<;+.)/@^]|" + _KEYWORD + rb")"
+    rb"|[ \t]+(?:" + _FAMILY + rb"[a-z \t]{0,80}(?:,|\r?$)|[({$%@<][^,\n]{0,300},)"
 )
 SEARCH: tuple[bytes, ...] = (
     rb"(?<![\w.(\[:&*/-])network(?:" + _RULE_END + rb")"
@@ -52,7 +52,8 @@ _RULE = re.compile(
 )
 _RULE_AFTER_ESCAPE = re.compile(rb"\\[nt]network(?:" + _RULE_END + rb")", re.MULTILINE)
 _BEFORE_RULE = re.compile(
-    rb"(?:\A(?:\W|\\[nrt])*|[\"'`{}>)%;+|\\=][ \t]*|\\[nt][ \t]*|\b" + _KEYWORD + rb"[^,]*,[ \t]*)"
+    rb"(?:\A(?:\W|\\[nrt])*|[\"'`{}>)%;+|\\=][ \t]*|\\[nt][ \t]*|\b" + _KEYWORD + rb"[^,]*,[ \t]*"
+    rb"|[ \t][rwmixklaUPCup]{1,8},[ \t]*)"
     rb"" + _QUALIFIERS + rb"\Z"
 )
 _NEAR_RULE = re.compile(

@@ -21,7 +21,13 @@ TYPES: frozenset[str] = frozenset("stream dgram seqpacket rdm raw packet".split(
 """Socket types by the names that AppArmor gives them."""
 
 PROTOCOLS: dict[str, str] = {"tcp": "stream", "udp": "dgram", "icmp": "raw"}
-"""Protocols and the socket type that each stands for; all are of inet and inet6."""
+"""Protocols and the socket type that each stands for."""
+
+_PROTOCOL_FAMILIES = {
+    "tcp": ("inet", "inet6"),
+    "udp": ("inet", "inet6"),
+    "icmp": ("inet",),
+}
 
 QUALIFIERS: frozenset[bytes] = frozenset((b"audit", b"allow", b"deny", b"prompt", b"quiet"))
 """What may stand before a rule's keyword (``owner`` is for file rules alone)."""
@@ -79,7 +85,7 @@ class NetworkRule:
             return False
         if self.domain is not None and self.domain != family:
             return False
-        if self.domain is None and self.protocol is not None and family not in ("inet", "inet6"):
+        if self.protocol is not None and family not in _PROTOCOL_FAMILIES[self.protocol]:
             return False
         return self.type is None or self.type == socket_type
 

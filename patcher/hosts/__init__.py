@@ -1,14 +1,14 @@
 """Hosts: the file formats that carry policy, one module each.
 
-A host module has ``claims(path, content)`` and ``embeddings(path, content)``. The first in ``HOSTS``
-that claims a file reads it; what it leaves uncovered is read by the general line host.
+A host module has ``claims(path, content)`` and ``embeddings(path, content)``. The first in
+``HOSTS`` that claims a file reads it; what it leaves uncovered is read by the general line host.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from importlib import import_module
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Protocol, cast
 
 from patcher.hosts.embedding import Embedding, Line
@@ -49,8 +49,6 @@ class Host(Protocol):
 
 def _hosts() -> Iterator[Host]:
     for name in HOSTS:
-        if not (Path(__file__).parent / f"{name}.py").exists():
-            continue
         yield cast(Host, import_module(f"patcher.hosts.{name}"))
 
 

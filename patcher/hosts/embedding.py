@@ -82,7 +82,7 @@ def physical_lines(content: bytes, start: int, end: int) -> Iterator[tuple[int, 
 
 
 def line_ending(content: bytes, near: int) -> bytes:
-    """The line ending in use around offset ``near``: of the line before, else the first, else LF."""
+    """The line ending in use around offset ``near``: of the line before, else the next, else LF."""
     for newline in (content.rfind(b"\n", 0, near), content.find(b"\n", near)):
         if newline >= 0:
             return b"\r\n" if content[newline - 1 : newline] == b"\r" and newline else b"\n"

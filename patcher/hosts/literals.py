@@ -26,7 +26,7 @@ HOLE = b"${}"
 """Stands in the text for what an expression puts there: the policy reader takes it for a template
 action."""
 
-_REACH = 1 << 16
+_REACH = 1 << 15
 """Bytes before and behind a mention of the network in which literals are put together with it: a
 profile is not as long."""
 _LONGEST_GAP = 600
@@ -192,13 +192,16 @@ class Language:
         refine: Callable[[bytes, Literal], Literal] | None = None,
         names_join: bool = False,
         documentation: Callable[[bytes, Literal, bytes], bool] | None = None,
+        indented: bool = False,
     ) -> None:
         """``join``: expression for the operator that joins strings; ``adjacent``: literals without
         one are joined. ``blank``: what may stand between them unseen. ``glue``: how two literals on
         a line are joined. ``refine``: tells the kind of a literal by what is around it.
         ``names_join``: a name between two literals joins them. ``documentation``: whether a literal
-        is documentation, seen with the code before it."""
+        is documentation, seen with the code before it. ``indented``: blocks are told by their
+        indentation, not by braces."""
         self.host = host
+        self.indented = indented
         self.tokens = tokens
         self.scanner = re.compile(
             b"|".join(b"(?P<%s>%s)" % (name.encode(), t.opening) for name, t in tokens.items())
@@ -337,6 +340,7 @@ class _Node:
     """A literal in its surroundings."""
 
     __slots__ = (
+        "arms",
         "breaks",
         "gap",
         "hole_after",
@@ -363,6 +367,121 @@ class _Node:
         """The expression between puts a line break into the text."""
         self.hole_before = False
         self.hole_after = False
+        self.arms: tuple[_Arm, ...] = ()
+        """Where it stands in the program's branches and loops, outermost first."""
+
+
+class _Arm(NamedTuple):
+    """One arm of a branch of the program, or the body of a loop."""
+
+    branch: int
+    place: int
+    """Among the arms of its branch."""
+    condition: bytes
+
+
+_BRACES = re.compile(
+    rb"(?P<arm>\}\s*+(?:else|elif|elsif)\b(?P<other>[^{};]{0,200})\{)"
+    rb"|\b(?P<open>if|for|while|loop|switch|match|select|unless)\b(?P<condition>[^{};]{0,300})\{"
+    rb"|(?P<case>\bcase\b)|(?P<default>\bdefault)[ \t]*+:(?!=)|(?P<body>=>[ \t]*+\{)"
+    rb"|(?P<plain>\{)|(?P<close>\})"
+)
+_INDENTED = re.compile(
+    rb"^(?P<margin>[ \t]*+)"
+    rb"(?:(?P<arm>else|elif|except|finally|case)|(?P<open>if|for|while|with|try|match))?"
+    rb"(?P<rest>\b[^\n]*+|[^\s][^\n]*+)",
+    re.MULTILINE,
+)
+_UNBRACED = re.compile(
+    rb"^[ \t]*+(?:if|unless|for|while)\b[ \t]*(?P<condition>\([^{};\n]{0,200}\))[^{};\n()]{0,200}"
+    rb"(?:\([^{};\n()]*)?\Z",
+    re.MULTILINE,
+)
+_UNBRACED_ELSE = re.compile(rb"(?:^|[;}\s])else\s[^{};]{0,200}\Z")
+_NO_CONDITION = re.compile(rb"[^\w.!=<>&|(),\[\] -]+")
+
+
+class _Block:
+    """A block of the program that is open."""
+
+    __slots__ = ("arm", "margin")
+
+    def __init__(self, arm: _Arm | None, margin: int = 0) -> None:
+        self.arm = arm
+        """None for braces that choose nothing."""
+        self.margin = margin
+
+
+class _Flow:
+    """Follows the branches and loops of a program through the code between its literals."""
+
+    def __init__(self, indented: bool) -> None:
+        self.indented = indented
+        self.blocks: list[_Block] = []
+        self.count = 0
+
+    def arms(self, gap: bytes) -> tuple[_Arm, ...]:
+        """The arms in which the literal behind this code stands."""
+        if self.indented:
+            self._by_indentation(gap)
+        else:
+            self._by_braces(gap)
+        arms = tuple(block.arm for block in self.blocks[-_DEEPEST:] if block.arm is not None)
+        tail = gap[-_LONGEST_HEAD:]
+        if not self.indented:
+            if unbraced := _UNBRACED.search(tail):
+                arms = (*arms, self._opened(unbraced["condition"]))
+            elif _UNBRACED_ELSE.search(tail):
+                arms = (*arms, self._opened(b""))
+        return arms
+
+    def _opened(self, condition: bytes) -> _Arm:
+        self.count += 1
+        words = _NO_CONDITION.sub(b" ", condition).strip()
+        return _Arm(self.count, 0, words or b"choice %d" % self.count)
+
+    def _other(self, arm: _Arm, condition: bytes) -> _Arm:
+        condition = _NO_CONDITION.sub(b" ", condition).strip()
+        return _Arm(arm.branch, arm.place + 1, b"else " + condition if condition else b"else")
+
+    def _by_braces(self, gap: bytes) -> None:
+        blocks = self.blocks
+        for match in _BRACES.finditer(gap):
+            arm = blocks[-1].arm if blocks else None
+            if match["plain"]:
+                blocks.append(_Block(None))
+            elif match["close"]:
+                if blocks:
+                    blocks.pop()
+            elif match["open"] or match["body"]:
+                blocks.append(_Block(self._opened(match["condition"] or b"")))
+            elif arm is not None:
+                other = match["other"] or b""
+                if match["case"]:
+                    other = b"%d" % match.start()
+                blocks[-1].arm = self._other(arm, other)
+
+    def _by_indentation(self, gap: bytes) -> None:
+        first = True
+        for match in _INDENTED.finditer(gap):
+            if first and match.start() == 0:
+                first = False
+                continue  # the rest of the statement of the literal before
+            margin = len(match["margin"].expandtabs())
+            blocks = self.blocks
+            while blocks and blocks[-1].margin > margin:
+                blocks.pop()
+            top = blocks[-1] if blocks and blocks[-1].margin == margin else None
+            if match["arm"] and top is not None and top.arm is not None:
+                top.arm = self._other(top.arm, match["rest"].partition(b":")[0])
+                continue
+            if top is not None:
+                blocks.pop()
+            if match["open"]:
+                blocks.append(_Block(self._opened(match["rest"].partition(b":")[0]), margin))
+
+
+_DEEPEST = 16
 
 
 @dataclass(slots=True)
@@ -379,6 +498,7 @@ _BOUNDARY = re.compile(
     rb"\b[^\n=(]{0,60}[ \t])?(?:def|fn|func|fun|function|class|impl|interface)[ \t])",
     re.MULTILINE,
 )
+_RELATED = re.compile(rb"\bdeny[ \t]+[@/\"]|\bdeny mount,|\bcapability,|\bumount,")
 _BREAKS = re.compile(rb"\s*" + _LINE_BREAK + rb"\s*\Z")
 _CODE_LINE = re.compile(rb"^[ \t]*+[^\s]", re.MULTILINE)
 _NAME = re.compile(rb"[A-Za-z_]\w*")
@@ -417,6 +537,9 @@ class _Source:
         self.comments = comments
         self.broken: list[tuple[int, int]] = []
         """The tokens that hold line breaks."""
+        self.known = (0, -1, -1)
+        """The physical line whose end was looked for last: from there, end without and with ending."""
+        self.first_ending = b""
 
     def embeddings(self) -> Iterator[Embedding]:
         groups = [group for group in self.groups() if self.worth(group)]
@@ -424,7 +547,13 @@ class _Source:
             yield from _Reading(self, group).embeddings()
 
     def worth(self, group: _Group) -> bool:
-        return any(matters(self.content, n.literal.start, n.literal.end) for n in group.nodes)
+        """Whether a group mentions the network, or may be another part of a profile that a program
+        puts together from several."""
+        return any(
+            matters(self.content, node.literal.start, node.literal.end)
+            or _RELATED.search(self.content, node.literal.start, node.literal.end)
+            for node in group.nodes
+        )
 
     def groups(self) -> Iterator[_Group]:
         content, language = self.content, self.language
@@ -433,6 +562,7 @@ class _Source:
         previous: _Node | None = None
         line = behind = row = scope = 0
         pieces: list[bytes] = []
+        flow = _Flow(language.indented)
         for token in scan(content, language):
             pieces.append(content[behind : token.open])
             newline = content.rfind(b"\n", behind, token.open)
@@ -458,12 +588,17 @@ class _Source:
                     scope += 1
                 node.row = row
             node.gap = gap if len(gap) <= _LONGEST_GAP else gap[-_LONGEST_GAP:]
+            node.arms = flow.arms(gap)
             if previous is not None and group is not None and self.linked(previous, node, gap):
+                if node.link is not Link.LOOSE:
+                    node.arms = previous.arms
                 group.nodes.append(node)
             else:
                 if previous is not None:
                     previous.hole_after = bool(language.begins_joined.match(gap))
-                node.hole_before = bool(language.ends_joined.search(node.gap))
+                node.hole_before = bool(
+                    language.ends_joined.search(node.gap) and not _APPENDS.search(node.gap)
+                )
                 group = self.begun(node, gap, opened, scope)
                 if group.nodes[-1] is not node:
                     group.nodes.append(node)
@@ -536,11 +671,24 @@ class _Source:
 
     def line_end(self, position: int) -> tuple[int, int]:
         """The end of the physical line, without and with its line ending."""
-        end = self.content.find(b"\n", position)
-        if end < 0:
-            return len(self.content), len(self.content)
-        text_end = end - 1 if end > position and self.content[end - 1 : end] == b"\r" else end
-        return text_end, end + 1
+        since, text_end, stop = self.known
+        if not since <= position <= text_end:
+            found = self.content.find(b"\n", position)
+            if found < 0:
+                text_end = stop = len(self.content)
+            else:
+                stop = found + 1
+                text_end = found - (self.content[found - 1 : found] == b"\r" and found > position)
+            self.known = (position, text_end, stop)
+        return text_end, stop
+
+    def line_ending(self, line: int) -> bytes:
+        """The line ending in use around the line that begins at ``line``."""
+        if line > 0:
+            return b"\r\n" if self.content[line - 2 : line - 1] == b"\r" else b"\n"
+        if not self.first_ending:
+            self.first_ending = line_ending(self.content, 0)
+        return self.first_ending
 
     def is_broken(self, position: int) -> bool:
         """Whether the offset lies inside a literal or comment that goes over lines."""
@@ -603,8 +751,33 @@ _KEPT = frozenset(
 )
 _ASSIGNS = re.compile(rb":=|(?<![=!<>+|&*/^%-])=(?![=>])")
 _TO_ITSELF = re.compile(rb"([\w.\[\]]+)[ \t]*=[ \t]*(?:append\([ \t]*)?\1\b[ \t]*[,+]")
+_APPENDS = re.compile(rb"([\w.\[\]]{1,100})[ \t]*=[ \t]*\1[ \t]*(?:\+|\.\.?)\s*\Z")
+_TAKES_MANY = re.compile(
+    rb"push|append|extend|add|of\Z|list|concat|unshift|insert|join|vec|array|set|lines|rules",
+    re.IGNORECASE,
+)
+_LONGEST_ROW = 8
 _TRAILING = re.compile(rb"[ \t]+(?=\r?\n)")
 _BLANK_LINES = re.compile(rb"(\r?\n)(?:[ \t]*\r?\n)+")
+
+
+class _Frame(NamedTuple):
+    """The physical line of literals."""
+
+    begin: int
+    end: int
+    shared: bool
+    """Whether other literals of the group stand on it."""
+
+
+class _Shape(Enum):
+    """What a physical line with several literals is."""
+
+    LIST = auto()
+    CALL = auto()
+    """Arguments of which each has its own meaning."""
+    ROW = auto()
+    """One of several lines that differ in their literals alone."""
 
 
 class _Reading:
@@ -616,6 +789,8 @@ class _Reading:
         self.group = group
         self.nodes = group.nodes
         self.lines: list[Line] = []
+        self.shapes: dict[int, _Shape] = {}
+        """Of the physical lines with several literals, by where they begin."""
 
     def embeddings(self) -> Iterator[Embedding]:
         self.read()
@@ -642,10 +817,14 @@ class _Reading:
 
     def read(self) -> None:
         pending: list[_Segment] = []
+        arms = self.common_arms()
         for index, node in enumerate(self.nodes):
             literal = node.literal
             if node.link is not Link.JOINED:
                 self.flush(pending, None)
+                if node.arms != arms:
+                    self.choose(arms, node)
+                    arms = node.arms
                 if node.hole_before:
                     pending.append(_hole(literal.start))
             elif node.breaks:
@@ -663,6 +842,41 @@ class _Reading:
             if node.hole_after and self.followed_otherwise(index):
                 pending.append(_hole(literal.end))
         self.flush(pending, None)
+
+    def common_arms(self) -> tuple[_Arm, ...]:
+        """The arms in which all the literals stand."""
+        common = self.nodes[0].arms
+        for node in self.nodes:
+            count = 0
+            for one, other in zip(common, node.arms, strict=False):
+                if one != other:
+                    break
+                count += 1
+            common = common[:count]
+        return common
+
+    def choose(self, arms: tuple[_Arm, ...], node: _Node) -> None:
+        """Put the program's choices between two literals into the text, as a template has them: the
+        policy reader then knows which rules never stand together."""
+        same = 0
+        for one, other in zip(arms, node.arms, strict=False):
+            if one != other:
+                break
+            same += 1
+        left, entered = arms[same:], node.arms[same:]
+        switched = left and entered and left[0].branch == entered[0].branch
+        self.control(node, [b"end"] * (len(left) - bool(switched)))
+        for number, arm in enumerate(entered):
+            if not number and switched:
+                self.control(node, [arm.condition])
+                continue
+            self.control(node, [b"if " + arm.condition] + [b"else if true"] * (arm.place > 0))
+
+    def control(self, node: _Node, words: list[bytes]) -> None:
+        start = node.literal.start
+        for word in words:
+            text = b"{{" + word + b"}}"
+            self.lines.append(Line(text, start, start, b"", b"", (start,) * (len(text) + 1)))
 
     def followed_otherwise(self, index: int) -> bool:
         return index + 1 == len(self.nodes) or self.nodes[index + 1].link is not Link.JOINED
@@ -716,6 +930,9 @@ class _Reading:
             return self.within(last, newline)
         if begun and (found := self.own_line(first, last, text_end, link)):
             return found
+        if link is Link.ELEMENT and self.shared(first, last):
+            if self.shape(first, last) is _Shape.CALL:
+                return self.within(last, newline)
         neighbour = last + 1 if follows is link else first
         opening_of = self.nodes[first if begun else last].literal
         if not begun and text_end > self.nodes[last].literal.end:
@@ -726,6 +943,13 @@ class _Reading:
         opening = self.content[opening_of.open : opening_of.start]
         stop = self.nodes[last].literal.stop
         return stop, glue + opening, self.content[text_end:stop]
+
+    def shared(self, first: int, last: int) -> bool:
+        """Whether other literals of the group stand on the same line."""
+        nodes, line = self.nodes, self.nodes[first].line
+        return (first > 0 and nodes[first - 1].line == line) or (
+            last + 1 < len(nodes) and nodes[last + 1].line == line
+        )
 
     def begins_literal(self, segment: _Segment) -> bool:
         """Whether nothing of the literal stands before the segment."""
@@ -739,10 +963,10 @@ class _Reading:
             return newline.stop, b"", self.content[newline.end : newline.stop]
         ending = literal.kind.escapes.newline
         broken = self.content.find(b"\n", literal.start, literal.end)
-        if broken >= 0 and not self.content[:broken].rstrip(b"\r").endswith(b"\\"):
-            ending = line_ending(self.content, broken + 1)
+        if broken >= 0 and b"\\" not in self.content[max(broken - 2, literal.start) : broken]:
+            ending = self.source.line_ending(broken + 1)
         elif ending == b"\n":
-            ending = line_ending(self.content, literal.start)
+            ending = self.source.line_ending(self.nodes[last].line)
         return literal.end, ending, b""
 
     def own_line(
@@ -753,38 +977,44 @@ class _Reading:
         frame = self.frame(first, last)
         if frame is None:
             return None
+        if frame.shared:
+            shape = self.shape(first, last)
+            return self.again(first, last, text_end) if shape is _Shape.ROW else None
         head, tail = self.around(first, last)
         if last + 1 < len(nodes) and nodes[last + 1].link is link:
             like = head == self.around(last + 1, last + 1)[0]
         else:
             like = (head, tail) == self.around(first - 1, first - 1)
-        row = link is Link.ELEMENT and frame[2]
-        if row:
-            like = bool(head) and self.is_row(first, last)
         return self.again(first, last, text_end) if like else None
 
-    def is_row(self, first: int, last: int) -> bool:
-        """Whether a line with several literals has a like one above or below it."""
+    def shape(self, first: int, last: int) -> _Shape:
+        """What a line with several literals is."""
         nodes = self.nodes
         line = nodes[first].line
-        begin = first
+        if line in self.shapes:
+            return self.shapes[line]
+        begin, end = first, last
         while begin and nodes[begin - 1].line == line:
             begin -= 1
-        end = last
         while end + 1 < len(nodes) and nodes[end + 1].line == line:
             end += 1
         count = end - begin + 1
-        shape = self.around(begin, end)
-        for other in (begin - count, end + 1):
+        around = self.around(begin, end)
+        callee = _CALLEE.search(around[0][-_LONGEST_HEAD:])
+        shape = _Shape.LIST
+        if callee is not None and not _TAKES_MANY.search(callee[1]):
+            shape = _Shape.CALL
+        for other in (begin - count, end + 1) if count <= _LONGEST_ROW and around[0] else ():
             if (
                 other >= 0
                 and other + count <= len(nodes)
                 and nodes[other].line == nodes[other + count - 1].line
-                and self.around(other, other + count - 1) == shape
+                and self.around(other, other + count - 1) == around
                 and all(nodes[other + i].link is nodes[begin + i].link for i in range(1, count))
             ):
-                return True
-        return False
+                shape = _Shape.ROW
+        self.shapes[line] = shape
+        return shape
 
     def repeated(self, first: int, last: int, text_end: int) -> tuple[int, bytes, bytes] | None:
         """The physical line once more, where it is a statement that can stand twice."""
@@ -821,9 +1051,9 @@ class _Reading:
             return None
         return self.again(first, last, text_end)
 
-    def frame(self, first: int, last: int) -> tuple[int, int, bool] | None:
-        """The physical line of these literals, begin and end, and whether others stand on it; None
-        where it begins or ends inside of a token, or is not one line."""
+    def frame(self, first: int, last: int) -> _Frame | None:
+        """The physical line of these literals; None where it begins or ends inside of a token, or
+        is not one line."""
         nodes, source = self.nodes, self.source
         line = nodes[first].line
         stop = nodes[last].literal.stop
@@ -840,7 +1070,7 @@ class _Reading:
             or (last + 1 < len(nodes) and nodes[last + 1].link is Link.ELEMENT)
         ):
             return None
-        return line, text_end, shared
+        return _Frame(line, text_end, shared)
 
     def around(self, first: int, last: int) -> tuple[bytes, bytes]:
         """The code before and behind literals on their physical line, without blanks around."""
@@ -859,7 +1089,7 @@ class _Reading:
         after = content[text_end:stop] + source.code(stop, line_text_end).rstrip()
         ending = content[line_text_end:line_stop]
         if not ending:
-            return line_stop, line_ending(content, line) + before, after
+            return line_stop, source.line_ending(line) + before, after
         return line_stop, before, after + ending
 
 

@@ -97,6 +97,7 @@ LANGUAGE = Language(
     blank=rb"[\s\\]",
     refine=_refine,
     documentation=_documents,
+    indented=True,
 )
 """The Python Language Reference, 2.4.1 "String and Bytes literals"."""
 

@@ -1,0 +1,293 @@
+"""What real repositories hold, through the public API, as plain files and Go sources."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+
+import patcher
+from patcher import Result, Status
+from patcher.migrations import builtin
+
+AFFECTED, FIXED = Status.AFFECTED, Status.FIXED
+NOT_AFFECTED, LOOK = Status.NOT_AFFECTED, Status.UNDER_INVESTIGATION
+
+HEAD = "profile docker-default flags=(attach_disconnected,mediate_deleted) {\n"
+TAIL = """\
+  capability,
+  file,
+  umount,
+  deny @{PROC}/* w,
+  deny @{PROC}/sysrq-trigger rwklx,
+  deny mount,
+  deny /sys/[^f]*/** wklx,
+}
+"""
+
+
+def patch(text: str, path: str = "apparmor.d/x", **options: Any) -> Result:
+    return patcher.patch(path, text.encode("latin-1"), **options)
+
+
+def moby(rules: str, **options: Any) -> Result:
+    return patch(HEAD + rules + TAIL, **options)
+
+
+def expect(result: Result, rules: str) -> None:
+    assert result.content.decode("latin-1") == HEAD + rules + TAIL
+
+
+# -- where the rule goes
+
+
+@pytest.mark.parametrize(
+    ("rules", "after"),
+    [
+        ("  network,\n", "  network,\n  deny network alg,\n"),
+        ("\tnetwork,\n", "\tnetwork,\n\tdeny network alg,\n"),
+        ("network,\n", "network,\ndeny network alg,\n"),
+        ("  network, # all\n", "  network, # all\n  deny network alg,\n"),
+        ("  audit network,\n", "  audit network,\n  deny network alg,\n"),
+        ("  network\n  ,\n", "  network\n  ,\n  deny network alg,\n"),
+        ("  network seqpacket,\n", "  network seqpacket,\n  deny network alg,\n"),
+        ("  network, signal,\n", "  network, deny network alg, signal,\n"),
+        ("  signal, network,\n", "  signal, network, deny network alg,\n"),
+        ("  network, signal, # x\n", "  network, deny network alg, signal, # x\n"),
+        ("  /a r, network,\n", "  /a r, network, deny network alg,\n"),
+        ("  network ,\n", "  network ,\n  deny network alg,\n"),
+        ("  network, # x\r\n", "  network, # x\r\n  deny network alg,\r\n"),
+        ("  priority=5 network,\n", "  priority=5 network,\n  priority=5 deny network alg,\n"),
+        (
+            "  network,\n  network inet,\n  network inet6,\n",
+            "  network,\n  deny network alg,\n  network inet,\n  network inet6,\n",
+        ),
+        (
+            "  network,\n  deny network alg stream,\n",
+            "  network,\n  deny network alg,\n  deny network alg stream,\n",
+        ),
+        (
+            "{{ if .Network}}network,{{end}}\n",
+            "{{ if .Network}}network, deny network alg,{{end}}\n",
+        ),
+        (
+            "{{if .Audit}}\n  audit network,\n{{else}}\n  network,\n{{end}}\n",
+            "{{if .Audit}}\n  audit network,\n  deny network alg,\n"
+            "{{else}}\n  network,\n  deny network alg,\n{{end}}\n",
+        ),
+        (
+            "{{if .Network}}\n  network,\n{{end}}\n",
+            "{{if .Network}}\n  network,\n  deny network alg,\n{{end}}\n",
+        ),
+        (
+            "{{if .Network}}\n  network,\n{{else}}\n  deny network,\n{{end}}\n",
+            "{{if .Network}}\n  network,\n  deny network alg,\n{{else}}\n"
+            "  deny network,\n{{end}}\n",
+        ),
+        (
+            "{% if network %}\n  network,\n{% endif %}\n",
+            "{% if network %}\n  network,\n  deny network alg,\n{% endif %}\n",
+        ),
+        (
+            "{{#if network}}\n  network,\n{{/if}}\n",
+            "{{#if network}}\n  network,\n  deny network alg,\n{{/if}}\n",
+        ),
+        (
+            "<% if @network %>\n  network,\n<% end %>\n",
+            "<% if @network %>\n  network,\n  deny network alg,\n<% end %>\n",
+        ),
+        (
+            "{{- /* with network,\n  over lines */ -}}\n  network,\n",
+            "{{- /* with network,\n  over lines */ -}}\n  network,\n  deny network alg,\n",
+        ),
+        (
+            "  if $net {\n    network,\n  } else {\n    audit network,\n  }\n",
+            "  if $net {\n    network,\n    deny network alg,\n  } else {\n    audit network,\n"
+            "    deny network alg,\n  }\n",
+        ),
+        (
+            "  profile child {\n    network,\n  }\n",
+            "  profile child {\n    network,\n    deny network alg,\n  }\n",
+        ),
+    ],
+)
+def test_the_rule_goes_right_behind_its_anchor(rules: str, after: str) -> None:
+    result = moby(rules)
+    expect(result, after)
+    assert moby(after).edits == ()
+    assert {f.status for f in moby(after).findings if f.line > 1} <= {FIXED, NOT_AFFECTED}
+
+
+@pytest.mark.parametrize(
+    ("rules", "status"),
+    [
+        ("  network,\n  deny network alg,\n", FIXED),
+        ("  deny network alg,\n  network,\n", FIXED),
+        ("  network,\n  unix,\n  deny network alg,\n", FIXED),
+        ("  network,\n" + "  /a/b r,\n" * 11 + "  deny network alg,\n", FIXED),
+        ("  network,\n  audit deny network alg,\n", FIXED),
+        ("  network,\n  deny network alg seqpacket,\n", FIXED),
+        ("  network inet,\n  network inet6,\n", NOT_AFFECTED),
+        ("  network stream,\n", NOT_AFFECTED),
+        ("  deny network,\n", NOT_AFFECTED),
+        ("  # network,\n", NOT_AFFECTED),
+        ("  network alg,\n", LOOK),
+        ("  network alg seqpacket,\n", LOOK),
+        ("  network,\n  network alg,\n", LOOK),
+        ("  audit {\n    network,\n  }\n", LOOK),
+        ("  all,\n", LOOK),
+        ("  #include <abstractions/network>\n", LOOK),
+        ("  {{.Deny}} network,\n", LOOK),
+    ],
+)
+def test_what_is_left_alone(rules: str, status: Status) -> None:
+    result = moby(rules)
+    expect(result, rules)
+    assert [finding.status for finding in result.findings] == [status]
+    assert result.edits == ()
+
+
+def test_the_last_line_without_a_newline() -> None:
+    text = HEAD + TAIL.rstrip("}\n") + "\n  network,"
+    result = patch(text)
+    assert result.content.decode() == text + "\n  deny network alg,"
+
+
+def test_crlf_and_latin_1_stay() -> None:
+    text = ("# caf\xe9\n" + HEAD + "  network,\n" + TAIL).replace("\n", "\r\n")
+    expected = text.replace("  network,\r\n", "  network,\r\n  deny network alg,\r\n")
+    assert patch(text).content == expected.encode("latin-1")
+
+
+def test_the_comment() -> None:
+    expect(
+        moby("  network,\n", comment=True),
+        "  network,\n"
+        "  # Disallow AF_ALG (Linux kernel crypto API); see https://copy.fail/\n"
+        "  deny network alg,\n",
+    )
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("rules", ["  network,\n", "  network,\n  deny network alg,\n"])
+def test_both_migrations_in_upstreams_order(rules: str, reverse: bool) -> None:
+    chosen = builtin()[::-1] if reverse else builtin()
+    expect(
+        moby(rules, migrations=chosen),
+        "  network,\n  deny network alg,\n  deny network vsock,\n",
+    )
+
+
+def test_the_second_migration_alone_goes_below_the_first() -> None:
+    expect(
+        moby("  network,\n  deny network alg,\n", migrations=builtin()[1:]),
+        "  network,\n  deny network alg,\n  deny network vsock,\n",
+    )
+
+
+# -- which profiles
+
+
+DAEMON = """\
+/usr/bin/dockerd (attach_disconnected) {
+  network,
+  capability,
+  mount,
+  pivot_root,
+  /** rwlkm,
+}
+"""
+
+
+def test_a_profile_that_allows_everything_is_reported_and_edited_on_request() -> None:
+    result = patch(DAEMON)
+    assert [(f.status, f.moby_style, f.edit) for f in result.findings] == [(AFFECTED, False, None)]
+    assert result.content == DAEMON.encode()
+    assert b"deny network alg," in patch(DAEMON, profiles="all").content
+
+
+def test_several_profiles_in_one_file() -> None:
+    fixed = HEAD.replace("docker-default", "fixed") + "  network,\n  deny network alg,\n" + TAIL
+    unconfined = "profile free flags=(unconfined) {\n  network,\n  deny mount,\n}\n"
+    text = HEAD + "  network,\n" + TAIL + DAEMON + fixed + unconfined
+    result = patch(text)
+    assert [(f.profile, f.status, f.edit is not None) for f in result.findings] == [
+        ("docker-default", AFFECTED, True),
+        ("/usr/bin/dockerd", AFFECTED, False),
+        ("fixed", FIXED, False),
+        ("free", LOOK, False),
+    ]
+    assert [f.line for f in result.findings] == [
+        1 + text[: text.index(anchor)].count("\n") + 1
+        for anchor in (HEAD, DAEMON, fixed, unconfined)
+    ]
+    assert all(f.evidence for f in result.findings if f.moby_style)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (
+            "main.go",
+            "package x\n\nfunc f() {\n\tnetwork, err := net.Parse(s)\n"
+            "\tg(\n\t\tnetwork,\n\t\terr,\n\t)\n}\n",
+        ),
+        (
+            "x.rs",
+            "fn f() -> P {\n    P {\n        network,\n        capability,\n    }\n}\n",
+        ),
+        ("x.ts", "const p = {\n  network,\n  capability,\n  file,\n  mount,\n};\n"),
+        ("x.csv", "name,network,file\na,network,\n"),
+        (
+            "README.md",
+            "Over the network, containers talk.\n\nThe network,\ncapability, and file rules.\n",
+        ),
+        ("x.sh", "sed -i 's/network,/network inet,/' /etc/apparmor.d/x\n"),
+        ("x_test.go", 'package x\n\nfunc T() {\n\tif !strings.Contains(p, "network,") {\n\t}\n}\n'),
+        ("x.go", 'package x\n\nfunc f(q string) string {\n\treturn q + "network,\\n"\n}\n'),
+        ("x.py", "def f(\n    network,\n    capability,\n    file,\n):\n    pass\n"),
+    ],
+)
+def test_code_that_looks_like_policy(path: str, text: str) -> None:
+    result = patch(text, path, profiles="all", docs=True)
+    assert result.content == text.encode()
+    assert [f for f in result.findings if f.edit is not None or f.moby_style] == []
+
+
+def test_rules_at_column_0_without_a_header() -> None:
+    body = (
+        "network,\ncapability,\nfile,\numount,\n"
+        "deny @{PROC}/* w,\ndeny mount,\ndeny /sys/[^f]*/** wklx,\n"
+    )
+    text = "package x\n\nconst base = `\n" + body + "`\n"
+    result = patch(text, "template.go")
+    assert result.content.decode() == text.replace("network,\n", "network,\ndeny network alg,\n")
+
+
+# -- files
+
+
+def test_what_is_not_read() -> None:
+    text = (HEAD + "  network,\n" + TAIL).encode()
+    assert patcher.patch("x", b"\0" + text).findings == ()
+    (large,) = patcher.patch("x", text, max_bytes=100).findings
+    assert (large.status, large.line) == (LOOK, 1)
+    assert "100 bytes" in large.reason
+    (wide,) = patcher.patch("x", text.decode().encode("utf-16")).findings
+    assert (wide.status, wide.edit) == (LOOK, None)
+    assert "UTF-16" in wide.reason
+
+
+def test_the_result() -> None:
+    result = patcher.patch(PurePosixPath("apparmor.d/x"), (HEAD + "  network,\n" + TAIL).encode())
+    (finding,) = result.findings
+    (edit,) = result.edits
+    assert finding.edit is edit
+    assert result.path == "apparmor.d/x"
+    assert finding.line == 2
+    assert finding.profile == "docker-default"
+    assert finding.migration == "deny-af-alg"
+    assert finding.moby_style
+    assert edit.offset == len(HEAD) + len("  network,\n")
+    assert edit.insert == b"  deny network alg,\n"

@@ -108,17 +108,17 @@ class Kind:
 
 
 def formatted(kind: Kind) -> Kind:
-    """The kind for format strings: braces are doubled in it, and ``{}`` is a hole."""
+    """The kind for format strings: braces are doubled in it, and ``{...}`` is a hole."""
 
     def decode(token: bytes) -> bytes:
         if token[:1] in b"{}":
-            return HOLE if token == b"{}" else token
+            return token if token in (b"{{", b"}}") or token[1:-1].isalnum() else HOLE
         return kind.escapes.decode(token)
 
     def escape(text: bytes) -> bytes:
         return kind.escape(text).replace(b"{", b"{{").replace(b"}", b"}}")
 
-    token = re.compile(rb"\{\{|\}\}|\{\}|" + kind.escapes.token.pattern)
+    token = re.compile(rb"\{\{|\}\}|\{[^{}\r\n]{0,200}\}|" + kind.escapes.token.pattern)
     escapes = Escapes(token, decode, kind.escapes.newline)
     return Kind(escapes, escape, one_line=kind.one_line, raw=kind.raw)
 

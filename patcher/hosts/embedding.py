@@ -104,7 +104,14 @@ def prefixed(
 ) -> Iterator[Line]:
     """Lines from ``physical_lines`` whose dressing is a prefix; ``prefix`` says how many bytes of a
     line it takes (``> ``, ` * `, ``# ``). ``end``: where the stretch ends."""
+    blank = False
     for begin, text_end, stop in spans:
+        if begin == text_end:
+            if blank:  # of blank lines in a row one says it all; a million would fill the memory
+                continue
+            blank = True
+        else:
+            blank = False
         width = prefix(content[begin:text_end])
         dressing, ending = content[begin : begin + width], content[text_end:stop]
         if ending:

@@ -50,7 +50,8 @@ _PERCENT = re.compile(rb"%(?:\(\w{1,100}\))?[-#0+]*\d{0,4}[sdvqr]\b|%\w{1,100}%"
 _PLACEHOLDER = re.compile(rb"\{[A-Za-z_0-9.!:\[\]()'-]{0,100}\}")
 _GROUP = re.compile(rb"\([^()]{0,2000}\)")
 _QUOTED = re.compile(rb'"[^"\n\\]*(?:\\[^\n][^"\n\\]*)*"')
-_INCLUDE = re.compile(rb"#include\s")
+_NO_COMMENT = re.compile(rb"#include\s|#\{[\w.@\[\]:()]{1,100}\}")
+"""An include as AppArmor 2 writes it; an interpolation as Ruby writes it."""
 _ANGLE = re.compile(rb"<[^<>\n]{0,300}>")
 _DOUBLED_OPEN = re.compile(rb"\{\{(?=[ \t\r]{0,200}(?:\n|\Z|#))")
 _BLANK_ACTION = re.compile(rb"""\{\{-?\s*(["'`])[ \t]*\1\s*-?\}\}\Z""")
@@ -144,7 +145,7 @@ class Lexer:
             elif byte == b",":
                 yield Token(Kind.COMMA, position, position + 1, byte)
                 position += 1
-            elif byte == b"#" and not _INCLUDE.match(text, position):
+            elif byte == b"#" and not _NO_COMMENT.match(text, position):
                 position = self._line_end(position)
             elif byte == b"}":
                 doubled = text[position : position + 2] == b"}}"

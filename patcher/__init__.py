@@ -5,7 +5,8 @@
 >>> [(finding.line, finding.status) for finding in result.findings]  # doctest: +SKIP
 """
 
-from patcher.engine import Edit, Finding, Result, Status, patch
+from patcher.engine import Edit, Finding, Result, Status
+from patcher.proof import patch
 
 __version__ = "0.1.0"
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from patcher import engine
+from patcher import engine, proof
 from patcher.campaign import replace
 from patcher.campaign.globs import chooser
 from patcher.campaign.look import Selection
@@ -31,7 +31,7 @@ def check(names: Iterable[str], selection: Selection, *, fix: bool = False) -> I
 
 def judge(name: str, content: bytes, selection: Selection) -> engine.Result:
     """What the engine says of one file."""
-    return engine.patch(
+    return proof.patch(
         name,
         content,
         migrations=selection.migrations,

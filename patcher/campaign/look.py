@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from patcher import engine, git
+from patcher import engine, git, proof
 from patcher.campaign.target import ChangedFile, Located, Outcome, Target
 from patcher.engine import Finding, Status
 from patcher.migrations import Migration, builtin
@@ -85,7 +85,7 @@ class Looker:
         key = blob.path, blob.oid
         result = self._judged.get(key)
         if result is None:
-            result = engine.patch(
+            result = proof.patch(
                 blob.path.decode("utf-8", "surrogateescape"),
                 content,
                 migrations=self._selection.migrations,

@@ -1,0 +1,51 @@
+"""That an edit changed what it should and nothing else.
+
+``patch`` is ``engine.patch`` with each edit proved in the file that it changes: every caller gets
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from patcher import engine
+from patcher.migrations import Migration
+
+__all__ = ["patch"]
+
+
+def patch(
+    path: str | PurePosixPath,
+    content: bytes,
+    *,
+    migrations: Sequence[Migration] | None = None,
+    profiles: engine.Profiles = "moby",
+    docs: bool = False,
+    comment: bool = False,
+    max_bytes: int = engine.MAX_BYTES,
+) -> engine.Result:
+    """Find the profiles in a file and insert the migrations' rules where they are missing.
+
+    ``path`` says what kind of file it is; nothing is read from it. ``migrations``: ``deny-af-alg``
+    alone when None. ``profiles``: edit moby-style profiles, or all. ``docs``: edit documentation
+    too. ``comment``: put each migration's comment above its rule. ``max_bytes``: a larger file is
+    reported, not read.
+
+    An edit after which the file would not read as before, but for the rule, is left out, and its
+    finding is ``under_investigation``. Never raises for what stands in the file.
+    """
+    result = engine.patch(
+        path,
+        content,
+        migrations=migrations,
+        profiles=profiles,
+        docs=docs,
+        comment=comment,
+        max_bytes=max_bytes,
+    )
+    if not result.edits:
+        return result
+    from patcher.proof import host
+
+    return host.proved(content, result, migrations)

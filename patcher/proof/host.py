@@ -1,0 +1,237 @@
+"""Host proof: after an edit, the file reads as before but for the rule.
+
+Three readings, each compared with itself before the edit: that of the format's real parser, where
+there is one; that of the host, which is what carries the policy out of the file; and that of the
+policy, in which the rule must stand in the very scope of the rule that it follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from patcher import hosts
+from patcher.engine import Edit, Finding, Result, Status
+from patcher.hosts import Embedding
+from patcher.migrations import Migration, builtin
+from patcher.policy import reader
+from patcher.policy.reader import Profile, Rule
+from patcher.proof.added import Added, Item, compare
+from patcher.proof.structure import structure
+
+_MOST_ALONE = 16
+"""Edits of a file that are tried one by one where all together fail."""
+
+
+def proved(content: bytes, result: Result, migrations: Sequence[Migration] | None) -> Result:
+    """The result with those edits alone that the file's readings bear out. Never raises."""
+    chosen = tuple(builtin()[:1] if migrations is None else migrations)
+    proof = _Proof(PurePosixPath(result.path), content, chosen)
+    findings = result.findings
+    whole = [finding for finding in findings if finding.edit is not None]
+    reason = proof.why_not(whole)
+    if not reason:
+        return result
+    reasons: dict[int, str] = {}
+    kept: list[Finding] = []
+    for finding in whole:
+        alone = len(whole) == 1 or len(whole) > _MOST_ALONE
+        why = reason if alone else proof.why_not([finding])
+        if why:
+            reasons[id(finding)] = why
+        else:
+            kept.append(finding)
+    if kept and (why := proof.why_not(kept)):
+        reasons |= {id(finding): why for finding in kept}
+    left = tuple(
+        _dropped(finding, reasons[id(finding)]) if id(finding) in reasons else finding
+        for finding in findings
+    )
+    edits = tuple(
+        sorted((f.edit for f in left if f.edit is not None), key=lambda edit: edit.offset)
+    )
+    return replace(result, content=apply(content, edits), findings=left, edits=edits)
+
+
+def _dropped(finding: Finding, why: str) -> Finding:
+    return replace(
+        finding,
+        status=Status.UNDER_INVESTIGATION,
+        edit=None,
+        reason=f"{finding.reason}; but the edit was left out, because {why}",
+    )
+
+
+def apply(content: bytes, edits: Sequence[Edit]) -> bytes:
+    """The content with the edits made, which stand in its order."""
+    pieces, position = [], 0
+    for edit in edits:
+        pieces += [content[position : edit.offset], edit.insert]
+        position = edit.offset
+    return b"".join([*pieces, content[position:]])
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a host makes of a file."""
+
+    embeddings: tuple[tuple[Embedding, bytes], ...]
+    """With the policy text of each."""
+
+    @property
+    def items(self) -> list[Item]:
+        """As a structure."""
+        return [
+            (f"{e.host} {e.documentation} {e.reason}", text.decode("utf-8", "surrogateescape"))
+            for e, text in self.embeddings
+        ]
+
+
+class _Proof:
+    """Proves edits of one file."""
+
+    def __init__(
+        self, path: PurePosixPath, content: bytes, migrations: Sequence[Migration]
+    ) -> None:
+        self.path, self.content, self.migrations = path, content, migrations
+        self._before: _Reading | None = None
+
+    def why_not(self, findings: Sequence[Finding]) -> str:
+        """Why these edits are not proved; empty where they are."""
+        try:
+            return self._why_not(findings)
+        except Exception as error:
+            # Whatever a parser stumbles over is no proof.
+            return f"reading the file again failed with {type(error).__name__}"
+
+    def _why_not(self, findings: Sequence[Finding]) -> str:
+        edits = sorted(
+            (finding.edit for finding in findings if finding.edit is not None),
+            key=lambda edit: edit.offset,
+        )
+        new = apply(self.content, edits)
+        added = Added.by(self.migrations, [edit.insert for edit in edits])
+        if self._before is None:
+            self._before = self._read(self.content, edits)
+        before, after = self._before, self._read(new, _moved(edits))
+        number = compare(added, before.items, after.items)
+        if number != len(edits):
+            return "the file does not carry the same policy with just the rule added"
+        why = self._policies(before, after, added, findings)
+        return why or self._structure(findings, edits, new, added)
+
+    def _read(self, content: bytes, edits: Sequence[Edit]) -> _Reading:
+        """The host's reading, and that of the general line host where an edit lies outside."""
+        embeddings = [e for e in hosts.read(self.path, content) if e.lines]
+        if not all(any(_holds(e, edit.offset) for e in embeddings) for edit in edits):
+            embeddings += [e for e in hosts.fallback(self.path, content) if e.lines]
+        return _Reading(tuple((e, b"\n".join(line.text for line in e.lines)) for e in embeddings))
+
+    def _policies(
+        self, before: _Reading, after: _Reading, added: Added, findings: Sequence[Finding]
+    ) -> str:
+        """The universal check: the same profiles, with just these rules more, in scope."""
+        rules = {rule.rstrip(",").encode() for rule in added.rules}
+        names: dict[tuple[int, int], set[str]] = {}
+        for index, ((_, old), (_, new)) in enumerate(
+            zip(before.embeddings, after.embeddings, strict=True)
+        ):
+            if old == new:
+                continue
+            profiles = reader.read(old), reader.read(new)
+            if len(profiles[0]) != len(profiles[1]):
+                return "the profiles in the file are not the same with the rule added"
+            for one, other in zip(*profiles, strict=True):
+                starts: set[int] = set()
+                why = _same(one, other, rules, starts)
+                if why:
+                    return why
+                for start in starts:
+                    # A section's rule stands in every profile that its template puts it in.
+                    names.setdefault((index, start), set()).add(one.name)
+        if len(names) != len(findings):
+            return "the rule does not stand where rules are read"
+        meant = {finding.profile for finding in findings}
+        if not meant <= set().union(*names.values()) or not all(n & meant for n in names.values()):
+            return "the rule stands in another profile"
+        return ""
+
+    def _structure(
+        self, findings: Sequence[Finding], edits: Sequence[Edit], new: bytes, added: Added
+    ) -> str:
+        host = next((f.host for f in findings if f.host in _PARSED), _named(self.path))
+        before = structure(host, self.content, [edit.offset for edit in edits])
+        if before is None:
+            return ""
+        after = structure(host, new, [edit.offset for edit in _moved(edits)])
+        if after is None:
+            return f"the file is no longer the {host} that it was"
+        number = compare(added, before, after)
+        if number < 0:
+            return f"more than one string of the {host} differs, or by more than the rule"
+        expected = sum(finding.host == host for finding in findings)
+        documented = sum(finding.documentation for finding in findings)
+        if not expected - documented <= number <= len(edits):
+            return f"no string of the {host} got the rule"
+        return ""
+
+
+_PARSED = ("yaml", "json", "toml", "python")
+
+
+def _named(path: PurePosixPath) -> str:
+    """The format that the file's name says."""
+    names = {".yml": "yaml", ".yaml": "yaml", ".json": "json", ".toml": "toml", ".py": "python"}
+    return names.get(path.suffix.lower(), "")
+
+
+def _moved(edits: Sequence[Edit]) -> list[Edit]:
+    """The edits, where they stand once they are made."""
+    shift, moved = 0, []
+    for edit in edits:
+        moved.append(Edit(edit.offset + shift, edit.insert))
+        shift += len(edit.insert)
+    return moved
+
+
+def _holds(embedding: Embedding, offset: int) -> bool:
+    lines = embedding.lines
+    last = lines[-1]
+    end = max(last.insert_at, last.offset(len(last.text)))
+    return lines[0].start <= offset <= end
+
+
+def _same(one: Profile, other: Profile, rules: set[bytes], starts: set[int]) -> str:
+    """Why ``other`` is not ``one`` with these rules added; their places go to ``starts``."""
+    if _header(one) != _header(other):
+        return "a profile's header does not read as before"
+    old = list(_rules(one))
+    at, anchor = 0, None
+    for rule in other.rules:
+        key = _key(rule)
+        if at < len(old) and key == old[at]:
+            at, anchor = at + 1, rule
+        elif b" ".join(rule.words) in rules:
+            if anchor is None or rule.arms != anchor.arms or rule.qualifier_block:
+                return "the rule does not stand in the scope of the rule that it follows"
+            starts.add(rule.start)
+        else:
+            return "another rule than the one inserted reads differently"
+    return "" if at == len(old) else "a rule that was there is no longer read"
+
+
+_Key = tuple[bytes, tuple[bytes, ...], object, bytes]
+
+
+def _rules(profile: Profile) -> Iterator[_Key]:
+    return (_key(rule) for rule in profile.rules)
+
+
+def _key(rule: Rule) -> _Key:
+    return rule.keyword, rule.words, rule.arms, rule.qualifier_block
+
+
+def _header(profile: Profile) -> tuple[object, ...]:
+    parent = None if profile.parent is None else profile.parent.name
+    return profile.name, profile.header, profile.flags, profile.junk, profile.section, parent

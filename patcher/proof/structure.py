@@ -1,0 +1,158 @@
+"""What the real parser of a file's format makes of it: pieces in order, with each string's value.
+
+``None`` where there is no such parser, or it refuses the file (a template of YAML need not be
+YAML), or the file is too large to parse in good time. Of YAML nothing is constructed and no alias
+is expanded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any
+
+from patcher.proof.added import Item
+
+_LARGEST = {"yaml": 1 << 16, "json": 1 << 21, "toml": 1 << 19, "python": 1 << 19}
+"""Bytes that each parser reads in about a tenth of a second; a typical file takes milliseconds."""
+_DEEPEST = 64
+_OPENING = re.compile(rb"[\[{(]")
+_DOCUMENT = re.compile(rb"^---(?=[ \t\r\n])", re.MULTILINE)
+
+
+def structure(host: str, content: bytes, near: Iterable[int]) -> list[Item] | None:
+    """The structure of a file that ``host`` reads; of YAML, only the documents that hold one of
+    the offsets ``near``."""
+    try:
+        if host == "yaml":
+            return [item for part in _documents(content, near) for item in _yaml(part)]
+        if host not in _LARGEST or len(content) > _LARGEST[host]:
+            return None
+        return list({"json": _json, "toml": _toml, "python": _python}[host](content))
+    except _Refused:
+        return None
+
+
+class _Refused(Exception):
+    """The parser does not take it."""
+
+
+def _documents(content: bytes, near: Iterable[int]) -> Iterator[bytes]:
+    starts = [0, *(mark.start() for mark in _DOCUMENT.finditer(content)), len(content)]
+    wanted = set(near)
+    for start, end in pairwise(starts):
+        if any(start < offset <= end for offset in wanted):
+            if end - start > _LARGEST["yaml"]:
+                raise _Refused
+            yield content[start:end]
+
+
+def _yaml(content: bytes) -> Iterator[Item]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    if len(_OPENING.findall(content)) > 4096:
+        raise _Refused  # its scanner is quadratic in the brackets that are open
+    try:
+        text = content.decode("utf-8-sig")
+        for event in YAML(typ="safe", pure=True).parse(text):
+            kind = type(event).__name__
+            marks = [
+                str(value)
+                for name in ("anchor", "tag", "flow_style", "explicit")
+                if (value := getattr(event, name, None)) is not None
+            ]
+            style = getattr(event, "style", None) or ""
+            yield " ".join([kind, style, *marks]), getattr(event, "value", None)
+    except (YAMLError, ValueError, IndexError, AttributeError, TypeError, RecursionError) as error:
+        raise _Refused from error
+
+
+def _json(content: bytes) -> Iterator[Item]:
+    try:
+        text = content.decode("utf-8-sig")
+        decoder = json.JSONDecoder(object_pairs_hook=_Pairs)
+        position = 0
+        while position < len(text):
+            if text[position].isspace():
+                position += 1
+                continue
+            value, position = decoder.raw_decode(text, position)
+            yield from _walk(value)
+    except (ValueError, RecursionError) as error:
+        raise _Refused from error
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object's members in order, those of the same name too."""
+
+
+def _toml(content: bytes) -> Iterator[Item]:
+    import tomllib
+
+    try:
+        yield from _walk(tomllib.loads(content.decode("utf-8").replace("\r\n", "\n")))
+    except (ValueError, RecursionError) as error:
+        raise _Refused from error
+
+
+def _walk(root: Any) -> Iterator[Item]:
+    pending: list[Any] = [root]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, str):
+            yield "string", value
+        elif isinstance(value, _Key):
+            yield f"key {value.name}", None
+        elif isinstance(value, (_Pairs, dict)):
+            pairs = value if isinstance(value, _Pairs) else list(value.items())
+            yield "object", None
+            pending.append(_Key("}"))
+            for name, inner in reversed(pairs):
+                pending += [inner, _Key(f"{name}:")]
+        elif isinstance(value, list):
+            yield "array", None
+            pending.append(_Key("]"))
+            pending += reversed(value)
+        else:
+            yield f"{type(value).__name__} {value}", None
+
+
+class _Key:
+    """A mark between values."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def _python(content: bytes) -> Iterator[Item]:
+    import ast
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pending: list[Any] = [ast.parse(content)]
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise _Refused from error
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield "string", node.value
+        elif isinstance(node, ast.AST):
+            # A line added to "a" + "b" is one more sum, which says no more than its parts do.
+            if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)):
+                yield type(node).__name__, None
+                inner = [value for _, value in ast.iter_fields(node)]
+            else:
+                inner = [node.left, node.right]
+            pending += reversed(inner)
+        elif isinstance(node, list):
+            pending.append(_Key("]"))
+            pending += reversed(node)
+        elif isinstance(node, _Key):
+            yield node.name, None
+        else:
+            yield repr(node), None

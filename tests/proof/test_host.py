@@ -1,0 +1,187 @@
+"""An edit is kept only where the file reads as before but for the rule."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+import patcher
+from patcher import Edit, Result, Status, engine
+from patcher.migrations import builtin
+from patcher.proof import host
+
+RULES = b"""\
+  network,
+  capability,
+  file,
+  umount,
+  deny @{PROC}/sysrq-trigger rwklx,
+  deny mount,
+"""
+PROFILE = b"profile x flags=(attach_disconnected,mediate_deleted) {\n" + RULES + b"}\n"
+
+
+def indented(text: bytes, margin: bytes) -> bytes:
+    return b"".join(margin + line for line in text.splitlines(keepends=True))
+
+
+def judged(path: str, content: bytes, change: Callable[[Edit], Edit]) -> Result:
+    """What becomes of an edit that the engine is made to get wrong."""
+    result = engine.patch(path, content)
+    (edit,) = result.edits
+    wrong = change(edit)
+    findings = tuple(
+        replace(finding, edit=wrong) if finding.edit is not None else finding
+        for finding in result.findings
+    )
+    new = content[: wrong.offset] + wrong.insert + content[wrong.offset :]
+    given = replace(result, content=new, edits=(wrong,), findings=findings)
+    return host.proved(content, given, None)
+
+
+def refused(path: str, content: bytes, change: Callable[[Edit], Edit]) -> str:
+    """The reason why it was left out."""
+    result = judged(path, content, change)
+    assert result.content == content
+    assert result.edits == ()
+    (finding,) = (f for f in result.findings if "but the edit was left out" in f.reason)
+    assert finding.status is Status.UNDER_INVESTIGATION
+    assert finding.edit is None
+    return finding.reason
+
+
+YAML = b"data:\n  profile: |\n" + indented(PROFILE, b"    ") + b"  other: 1\n"
+FILES = {
+    "docker-default": PROFILE,
+    "x.yaml": YAML,
+    "x.json": json.dumps({"profile": PROFILE.decode(), "n": [1, 2]}).encode(),
+    "x.toml": b"profile = '''\n" + PROFILE + b"'''\nother = 1\n",
+    "x.py": b"X = '''\n" + PROFILE + b"'''\nY = 1\n",
+    "x.go": b"package x\n\nconst y = `\n" + PROFILE + b"`\n",
+    "x.sh": b"cat <<'EOF' >x\n" + PROFILE + b"EOF\n",
+}
+
+
+@pytest.mark.parametrize("path", FILES)
+class TestEveryFormat:
+    def test_a_right_edit_stands(self, path: str) -> None:
+        result = judged(path, FILES[path], lambda edit: edit)
+        assert b"deny network alg," in result.content
+        assert len(result.edits) == 1
+
+    def test_another_rule(self, path: str) -> None:
+        def change(edit: Edit) -> Edit:
+            return Edit(edit.offset, edit.insert.replace(b"alg", b"inet"))
+
+        assert refused(path, FILES[path], change)
+
+    def test_a_rule_too_much(self, path: str) -> None:
+        def change(edit: Edit) -> Edit:
+            return Edit(edit.offset, edit.insert.replace(b"alg,", b"alg, deny network inet,"))
+
+        assert refused(path, FILES[path], change)
+
+    def test_a_rule_behind_a_comment_mark(self, path: str) -> None:
+        def change(edit: Edit) -> Edit:
+            return Edit(edit.offset, edit.insert.replace(b"deny", b"# deny"))
+
+        assert refused(path, FILES[path], change)
+
+    def test_outside_the_profile(self, path: str) -> None:
+        content = FILES[path]
+        closing = content.index(b"mount,") + len(b"mount,")
+        after = content.index(b"}", closing) + 1
+        assert refused(path, content, lambda edit: Edit(after, b" deny network alg,"))
+
+    def test_at_the_very_end(self, path: str) -> None:
+        content = FILES[path]
+        assert refused(path, content, lambda edit: Edit(len(content), edit.insert))
+
+
+@pytest.mark.parametrize("path", ["x.yaml", "x.toml", "x.json", "x.py"])
+def test_a_rule_that_breaks_the_file(path: str) -> None:
+    """The policy in it would be right; the file around it is not what it was."""
+    content = FILES[path]
+
+    def change(edit: Edit) -> Edit:
+        return Edit(edit.offset, edit.insert + b"'''\"\n: [")
+
+    assert refused(path, content, change)
+
+
+def test_a_yaml_line_that_ends_the_scalar() -> None:
+    def change(edit: Edit) -> Edit:
+        return Edit(edit.offset, edit.insert.lstrip())
+
+    assert refused("x.yaml", YAML, change)
+
+
+def test_a_rule_in_the_wrong_profile() -> None:
+    child = b"  profile y {\n    /bin/x r,\n  }\n"
+    content = PROFILE.replace(b"  capability,\n", b"  capability,\n" + child)
+    inside = content.index(b"/bin/x r,\n") + len(b"/bin/x r,\n")
+
+    def change(edit: Edit) -> Edit:
+        return Edit(inside, edit.insert)
+
+    assert "in another profile" in refused("docker-default", content, change)
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"), [(b"{{if .X}}", b"{{end}}"), (b"audit {", b"}"), (b"if $x {", b"}")]
+)
+def test_a_rule_in_another_scope(opening: bytes, closing: bytes) -> None:
+    block = opening + b"\n" + closing + b"\n"
+    content = PROFILE.replace(b"  capability,\n", b"  capability,\n" + block)
+    inside = content.index(block) + len(opening) + 1
+
+    def change(edit: Edit) -> Edit:
+        return Edit(inside, edit.insert)
+
+    assert "scope" in refused("x.tmpl", content, change)
+
+
+def test_of_two_edits_the_right_one_stays() -> None:
+    content = PROFILE + PROFILE.replace(b"profile x", b"profile y")
+    result = engine.patch("docker-default", content)
+    first, second = result.findings
+    assert first.edit is not None
+    assert second.edit is not None
+    wrong = Edit(second.edit.offset, b"  deny network inet,\n")
+    given = replace(
+        result, findings=(first, replace(second, edit=wrong)), edits=(first.edit, wrong)
+    )
+    proved = host.proved(content, given, None)
+    assert proved.edits == (first.edit,)
+    assert proved.content.count(b"deny network") == 1
+    assert [f.status for f in proved.findings] == [Status.AFFECTED, Status.UNDER_INVESTIGATION]
+
+
+def test_both_migrations_with_comments() -> None:
+    for path, content in FILES.items():
+        options = {"migrations": builtin(), "comment": True}
+        result = patcher.patch(path, content, **options)  # type: ignore[arg-type]
+        assert result == engine.patch(path, content, **options)  # type: ignore[arg-type]
+        assert len(result.edits) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("x.yaml", b"a: &a [" + b"*a, " * 50 + b"x]\nprofile: |\n" + indented(PROFILE, b"  ")),
+        ("x.json", b"[" * 5000 + FILES["x.json"] + b"]" * 5000),
+        ("x.py", b"X = " + b"(" * 500 + b"1" + b")" * 500 + b"\n" + FILES["x.py"]),
+        ("x.py", b"X = '\\d'\n" + FILES["x.py"]),
+        ("x.yaml", b"\xff: 1\n" + YAML),
+        ("x.yaml", YAML + b"{{ template }}: }\n"),
+        ("x.json", b"// comment\n" + FILES["x.json"]),
+        ("x.yaml", b"a: 1\n---\n" + YAML + b"---\n" + b"- x: [\n"),
+    ],
+)
+def test_files_that_no_parser_takes_have_the_universal_proof(path: str, content: bytes) -> None:
+    result = patcher.patch(path, content)
+    assert result == engine.patch(path, content)
+    assert b"deny network alg," in result.content

@@ -538,7 +538,7 @@ class _Source:
         self.broken: list[tuple[int, int]] = []
         """The tokens that hold line breaks."""
         self.known = (0, -1, -1)
-        """The physical line whose end was looked for last: from there, end without and with ending."""
+        """The physical line looked at last: from where, its end without and with line ending."""
         self.first_ending = b""
 
     def embeddings(self) -> Iterator[Embedding]:
@@ -757,6 +757,7 @@ _TAKES_MANY = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_ROW = 8
+_FEW = 3
 _TRAILING = re.compile(rb"[ \t]+(?=\r?\n)")
 _BLANK_LINES = re.compile(rb"(\r?\n)(?:[ \t]*\r?\n)+")
 
@@ -797,12 +798,22 @@ class _Reading:
         if not self.lines:
             return
         host = self.source.language.host
-        if self.group.alone and len(self.lines) == 1 and b"{" not in self.lines[0].text:
-            yield Embedding(host, (_nothing(self.nodes[0].literal),))
+        if self.group.alone and self.is_short():
+            yield Embedding(host, (self.nothing(),))
             return
         yield Embedding(
             host, tuple(self.lines), self.escape(), documentation=self.group.documentation
         )
+
+    def is_short(self) -> bool:
+        """Whether it names a rule or two, rather than a profile."""
+        filled = [line.text for line in self.lines if line.text.strip()]
+        return len(filled) <= _FEW and not any(b"{" in text for text in filled)
+
+    def nothing(self) -> Line:
+        """Claims literals that are no policy, so that nobody else reads them."""
+        end = self.nodes[-1].literal.end
+        return Line(b"", self.nodes[0].literal.start, end, b"", b"", (end,))
 
     def escape(self) -> Callable[[bytes], bytes]:
         kinds = list(dict.fromkeys(node.literal.kind for node in self.nodes))
@@ -930,9 +941,12 @@ class _Reading:
             return self.within(last, newline)
         if begun and (found := self.own_line(first, last, text_end, link)):
             return found
-        if link is Link.ELEMENT and self.shared(first, last):
-            if self.shape(first, last) is _Shape.CALL:
-                return self.within(last, newline)
+        if (
+            link is Link.ELEMENT
+            and self.shared(first, last)
+            and self.shape(first, last) is _Shape.CALL
+        ):
+            return self.within(last, newline)
         neighbour = last + 1 if follows is link else first
         opening_of = self.nodes[first if begun else last].literal
         if not begun and text_end > self.nodes[last].literal.end:
@@ -1095,11 +1109,6 @@ class _Reading:
 
 def _hole(offset: int) -> _Segment:
     return _Segment(-1, Decoded(HOLE, offset, offset, offset, (offset,) * (len(HOLE) + 1)))
-
-
-def _nothing(literal: Literal) -> Line:
-    """Claims a literal that is no policy, so that nobody else reads it."""
-    return Line(b"", literal.start, literal.end, b"", b"", (literal.end,))
 
 
 def _put_together(segments: list[_Segment]) -> tuple[bytes, tuple[int, ...]]:

@@ -85,7 +85,7 @@ CASES: tuple[Case, ...] = (
     ),
 )
 PRIORITY = Case("priority", "priority", _ALG, "`priority=10 network,`")
-"""Only for a parser that knows priorities (AppArmor 4.1)."""
+"""Only for a parser that takes priorities on network rules: 3.0 knows none, 4.1.0 none on these."""
 
 MOBY = CASES[0]
 _RULE = "  network,\n"

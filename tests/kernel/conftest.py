@@ -65,9 +65,9 @@ def _prove(machine: Machine, work: Path, config: pytest.Config) -> Proof:
     try:
         machine.compile(PRIORITY.policy(PRIORITY.before()))
         cases.append(PRIORITY)
-    except CompileError:
-        version = machine.parser_version()
-        notes.append(f"Not run: {PRIORITY.what}; apparmor_parser {version} does not know it.")
+    except CompileError as error:
+        parser = f"apparmor_parser {machine.parser_version()}"
+        notes.append(f"Not run: {PRIORITY.what}, for {parser} says: {str(error).splitlines()[0]}")
     planned = runs(machine, cases)
     middle = monotonic()
     booted = machine.boot(planned, work)

@@ -67,6 +67,7 @@ SOCKETS: tuple[Socket, ...] = tuple(
 )
 
 _MODULES = ("af_alg", "vsock")
+"""Inserted where the kernel has them as modules. It has to have the first, one way or the other."""
 _PROBES = {"probe64": ("-m64",), "probe32": ("-m32",)}
 _FREESTANDING = (
     "-Os -Wall -Wextra -Werror -ffreestanding -fno-stack-protector -fno-pie -no-pie -static "
@@ -296,12 +297,13 @@ def _kernel(root: Path) -> tuple[Path, Path]:
         return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
     for image in sorted((root / "boot").glob("vmlinuz-*"), key=version, reverse=True):
-        modules = root / "lib/modules" / image.name.removeprefix("vmlinuz-")
-        if not os.access(image, os.R_OK) or not modules.is_dir():
-            continue
-        if all(_module(modules, name) or _builtin(modules, name) for name in _MODULES):
-            return image, modules
-    raise Unavailable(f"no readable kernel with AF_ALG below {root}boot; install: {PACKAGES}")
+        for folder in ("lib/modules", "usr/lib/modules"):
+            modules = root / folder / image.name.removeprefix("vmlinuz-")
+            if not os.access(image, os.R_OK) or not modules.is_dir():
+                continue
+            if _module(modules, "af_alg") or _builtin(modules, "af_alg"):
+                return image, modules
+    raise Unavailable(f"no readable kernel with AF_ALG in {root / 'boot'}; install: {PACKAGES}")
 
 
 def _builtin(modules: Path, name: str) -> bool:

@@ -494,10 +494,10 @@ class _Group:
 
 
 _BOUNDARY = re.compile(
-    rb"^(?:\}|[ \t]{0,8}(?:(?:pub|export|public|private|protected|internal|static|async|override)"
-    rb"\b[^\n=(]{0,60}[ \t])?(?:def|fn|func|fun|function|class|impl|interface)[ \t])",
-    re.MULTILINE,
+    rb"\n(?:\}|[ \t]{0,8}(?:(?:pub|export|public|private|protected|internal|static|async|override)"
+    rb"\b[^\n=(]{0,60}[ \t])?(?:def|fn|func|fun|function|class|impl|interface)[ \t])"
 )
+"""Where another function or the like begins, or one ends."""
 _RELATED = re.compile(rb"\bdeny[ \t]+[@/\"]|\bdeny mount,|\bcapability,|\bumount,")
 _BREAKS = re.compile(rb"\s*" + _LINE_BREAK + rb"\s*\Z")
 _CODE_LINE = re.compile(rb"^[ \t]*+[^\s]", re.MULTILINE)
@@ -1051,11 +1051,11 @@ class _Reading:
         word = _NAME.match(head)
         if word is not None and word[0] in _KEPT:
             return None
-        if not (_STATEMENT.match(head) or head.startswith(b".")):
-            return None
-        assigns = _ASSIGNS.search(head)
-        if assigns is not None and not _TO_ITSELF.match(head):
-            return None
+        if not _TO_ITSELF.match(head):
+            if not (_STATEMENT.match(head) or head.startswith(b".")):
+                return None
+            if _ASSIGNS.search(head):
+                return None
         if b"?" in head or tail.endswith((b"+", b".", b"(", b"&&", b"||", b"[", b"=")):
             return None
         if head.startswith(b".") and b";" in tail:

@@ -13,7 +13,18 @@ from patcher.migrations import Migration, builtin
 from .machine import Machine, Run, Seen, Socket
 from .render import Value, render
 
-__all__ = ["CASES", "FREE", "UNMEDIATED", "WRONG", "Case", "faults", "patched", "runs", "unaudited"]
+__all__ = [
+    "CASES",
+    "FREE",
+    "PRIORITIES",
+    "UNMEDIATED",
+    "WRONG",
+    "Case",
+    "faults",
+    "patched",
+    "runs",
+    "unaudited",
+]
 
 _PROFILES = Path(__file__).parent / "profiles"
 _LABEL = "a-container"
@@ -84,8 +95,12 @@ CASES: tuple[Case, ...] = (
         migrations=builtin(),
     ),
 )
-PRIORITY = Case("priority", "priority", _ALG, "`priority=10 network,`")
-"""Only for a parser that takes priorities on network rules: 3.0 knows none, 4.1.0 none on these."""
+PRIORITIES: tuple[Case, ...] = (
+    Case("priority-0", "priority-0", _ALG, "`priority=0 network,`"),
+    Case("priority-10", "priority-10", _ALG, "`priority=10 network,`"),
+)
+"""Run where the parser takes them: 3.0 knows no priorities, and 4.1.0 (as upstream up to 6.0 alpha)
+refuses any but 0 on network rules."""
 
 MOBY = CASES[0]
 _RULE = "  network,\n"

@@ -9,7 +9,7 @@ from time import monotonic
 
 import pytest
 
-from .cases import CASES, PRIORITY, Case, runs
+from .cases import CASES, PRIORITIES, Case, runs
 from .machine import Booted, BootError, CompileError, Machine, Unavailable
 from .table import tables
 
@@ -62,12 +62,13 @@ def proof(attempt: Proof | list[str]) -> Proof:
 def _prove(machine: Machine, work: Path, config: pytest.Config) -> Proof:
     cases, notes = list(CASES), []
     begin = monotonic()
-    try:
-        machine.compile(PRIORITY.policy(PRIORITY.before()))
-        cases.append(PRIORITY)
-    except CompileError as error:
-        parser = f"apparmor_parser {machine.parser_version()}"
-        notes.append(f"Not run: {PRIORITY.what}, for {parser} says: {str(error).splitlines()[0]}")
+    for case in PRIORITIES:
+        try:
+            machine.compile(case.policy(case.before()))
+            cases.append(case)
+        except CompileError as error:
+            parser = f"apparmor_parser {machine.parser_version()}"
+            notes.append(f"Not run: {case.what}, for {parser} says: {str(error).splitlines()[0]}")
     planned = runs(machine, cases)
     middle = monotonic()
     booted = machine.boot(planned, work)

@@ -17,7 +17,7 @@ import pytest
 from .cases import (
     CASES,
     FREE,
-    PRIORITY,
+    PRIORITIES,
     UNMEDIATED,
     WRONG,
     Case,
@@ -62,15 +62,16 @@ def test_edit(case: Case, proof: Proof) -> None:
     )
 
 
-def test_priority(proof: Proof) -> None:
-    edited = patched(PRIORITY)
-    assert b"  priority=10 network,\n  priority=10 deny network alg,\n" in edited
-    if PRIORITY in proof.cases:
-        test_edit(PRIORITY, proof)
+@pytest.mark.parametrize("case", PRIORITIES, ids=named)
+def test_priority(case: Case, proof: Proof) -> None:
+    edited = patched(case)
+    assert edited.count(b"deny network alg,\n") == 1
+    if case in proof.cases:
+        test_edit(case, proof)
         return
     # Not run, because this parser has no such priorities: it is to say so itself.
     with pytest.raises(CompileError, match=r"(?i)syntax error|priority prefix not allowed"):
-        proof.machine.compile(PRIORITY.policy(edited))
+        proof.machine.compile(case.policy(edited))
 
 
 def test_nothing_to_edit() -> None:

@@ -50,7 +50,7 @@ class Looker:
         for blob in git.search(
             self._repository,
             base.commit,
-            pattern=b"|".join(engine.SEARCH),
+            patterns=engine.SEARCH,
             wanted=self._wanted,
             max_bytes=self._selection.max_bytes,
             jobs=self._jobs,

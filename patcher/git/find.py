@@ -49,26 +49,28 @@ def search(
     repository: Repository,
     commit: str,
     *,
-    pattern: bytes,
+    patterns: Sequence[bytes],
     wanted: Callable[[bytes], bool] | None = None,
     max_bytes: int,
     jobs: int = 1,
     timeout: float = TIMEOUT,
 ) -> Iterator[Blob]:
-    """Yield, in tree order, the regular files of ``commit`` that have a line matching ``pattern``.
+    """Yield, in tree order, the regular files of ``commit`` that have a line matching a pattern.
 
-    ``pattern`` is a regular expression that means the same to PCRE and to Python, and matches
-    within a line. Files for which ``wanted(path)`` is false are passed over, as are binary ones
-    (with a NUL byte). A file that matches but is larger than ``max_bytes``, or that cannot be read
-    (missing from a partial clone, corrupt), comes with a `Blob.problem`. ``jobs`` is the number of
-    threads, ``timeout`` the seconds that each git process may take.
+    ``patterns`` are regular expressions that mean the same to PCRE and to Python, and match within
+    a line; several are faster than one that joins them. Files for which ``wanted(path)`` is false
+    are passed over, as are binary ones (with a NUL byte). A file that matches but is larger than
+    ``max_bytes``, or that cannot be read (missing from a partial clone, corrupt), comes with a
+    `Blob.problem`. ``jobs`` is the number of threads, ``timeout`` the seconds that each git process
+    may take.
     """
-    if b"\n" in pattern:
+    if any(b"\n" in pattern for pattern in patterns):
         raise ValueError("a pattern is one line")
-    matches = _matcher(pattern)
+    tests = [_matcher(pattern) for pattern in patterns]
+    matches = tests[0] if len(tests) == 1 else lambda content: any(test(content) for test in tests)
     with Objects(repository.common_dir / "objects", len(commit), timeout) as objects:
         tree = _Tree(objects)
-        grep = _Grep(objects, commit, pattern, jobs, timeout)
+        grep = _Grep(objects, commit, patterns, jobs, timeout)
         try:
             tree.read(commit, lambda entries: grep.start() if entries > GREP_FROM else None)
             total = tree.check()
@@ -309,11 +311,11 @@ class _Grep:
     """`git grep`, which runs while the trees are read."""
 
     def __init__(
-        self, objects: Objects, commit: str, pattern: bytes, jobs: int, timeout: float
+        self, objects: Objects, commit: str, patterns: Sequence[bytes], jobs: int, timeout: float
     ) -> None:
         self._objects = objects
         self._commit = commit
-        self._pattern = pattern
+        self._patterns = patterns
         self._jobs = jobs
         self._timeout = timeout
         self.process: Process | None = None
@@ -328,9 +330,9 @@ class _Grep:
                 timeout=self._timeout,
                 memory=MEMORY_LIMIT,
             )
-            # git waits for the pattern, so it reads nothing before its memory is limited.
+            # git waits for the patterns, so it reads nothing before its memory is limited.
             with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.write(self._pattern + b"\n")
+                self.process.stdin.write(b"\n".join(self._patterns) + b"\n")
             self.process.stdin.close()
 
     def answer(self) -> tuple[list[bytes], set[bytes]] | None:
@@ -459,7 +461,7 @@ def mentions(
         return []
     pattern = b"|".join(map(re.escape, needles))
     found = []
-    for blob in search(repository, commit, pattern=pattern, max_bytes=max_bytes):
+    for blob in search(repository, commit, patterns=[pattern], max_bytes=max_bytes):
         for number, line in enumerate((blob.content or b"").split(b"\n"), 1):
             found += [(blob.path, number, needle) for needle in needles if needle in line]
     return found

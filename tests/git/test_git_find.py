@@ -67,7 +67,7 @@ def look(
 ) -> list[Blob]:
     commit = head(work, path)
     return list(
-        search(opened(path), commit, pattern=pattern, wanted=wanted, max_bytes=max_bytes, jobs=2)
+        search(opened(path), commit, patterns=[pattern], wanted=wanted, max_bytes=max_bytes, jobs=2)
     )
 
 
@@ -238,7 +238,7 @@ def test_a_missing_tree_or_commit_is_an_error(work: Work) -> None:
     with pytest.raises(GitError, match="is not in the repository"):
         look(work, path)
     with pytest.raises(GitError, match="is not in the repository"):
-        list(search(opened(path), "0" * 40, pattern=PATTERN, max_bytes=LIMIT))
+        list(search(opened(path), "0" * 40, patterns=[PATTERN], max_bytes=LIMIT))
 
 
 def test_over_the_size_limit_is_told_only_of_text_that_matches(work: Work) -> None:
@@ -274,7 +274,7 @@ from pathlib import Path
 from patcher.git import discover, find, search
 find.GREP_FROM = int(sys.argv[3])
 [repository] = discover([Path(sys.argv[1])])
-for blob in search(repository, sys.argv[2], pattern=b"network", max_bytes=1 << 20):
+for blob in search(repository, sys.argv[2], patterns=[b"network"], max_bytes=1 << 20):
     print(blob.path.decode(), blob.size, blob.content is None)
 who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 print(max(resource.getrusage(each).ru_maxrss for each in who))
@@ -322,7 +322,7 @@ def test_a_tree_bomb_is_over_the_bound(work: Work) -> None:
         mode = b"40000"
     commit = put_commit(path, below)
     with pytest.raises(BoundExceeded, match="more than 5000000 entries"):
-        list(search(opened(path), commit, pattern=PATTERN, max_bytes=LIMIT))
+        list(search(opened(path), commit, patterns=[PATTERN], max_bytes=LIMIT))
 
 
 def test_the_same_blob_at_many_paths(work: Work) -> None:
@@ -333,7 +333,7 @@ def test_the_same_blob_at_many_paths(work: Work) -> None:
     for _ in range(3):
         names = [b"40000 %d\0" % n + bytes.fromhex(tree) for n in range(10)]
         tree = put(path, b"tree", b"".join(names))
-    found = list(search(opened(path), put_commit(path, tree), pattern=PATTERN, max_bytes=LIMIT))
+    found = list(search(opened(path), put_commit(path, tree), patterns=[PATTERN], max_bytes=LIMIT))
     assert len(found) == len({blob.path for blob in found}) == 1000
 
 
@@ -344,7 +344,7 @@ def test_trees_that_are_nested_too_deep_are_over_the_bound(work: Work) -> None:
         below = put(path, b"tree", mode + b" d\0" + bytes.fromhex(below))
         mode = b"40000"
     with pytest.raises(BoundExceeded, match="nested deeper"):
-        list(search(opened(path), put_commit(path, below), pattern=PATTERN, max_bytes=LIMIT))
+        list(search(opened(path), put_commit(path, below), patterns=[PATTERN], max_bytes=LIMIT))
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,7 @@ def test_a_corrupt_tree_is_an_error_in_linear_time(work: Work, tree: bytes) -> N
     path = work.repository()
     commit = put_commit(path, put(path, b"tree", tree))
     with pytest.raises(GitError, match=r"corrupt|cannot be read"):
-        list(search(opened(path), commit, pattern=PATTERN, max_bytes=LIMIT))
+        list(search(opened(path), commit, patterns=[PATTERN], max_bytes=LIMIT))
 
 
 def test_strange_names_in_trees_do_no_harm(work: Work) -> None:
@@ -362,7 +362,7 @@ def test_strange_names_in_trees_do_no_harm(work: Work) -> None:
     oid = bytes.fromhex(put(path, b"blob", b"network,\n"))
     names = [b"..", b".git", b".GIT", b"\x1b[31m", b"a\\b", b"git~1"]
     tree = put(path, b"tree", b"".join(b"100644 %b\0%b" % (name, oid) for name in sorted(names)))
-    found = list(search(opened(path), put_commit(path, tree), pattern=PATTERN, max_bytes=LIMIT))
+    found = list(search(opened(path), put_commit(path, tree), patterns=[PATTERN], max_bytes=LIMIT))
     assert [blob.path for blob in found] == sorted(names)
 
 
@@ -385,7 +385,7 @@ def search_slowly(repository: Repository, commit: str) -> None:
 
 def test_a_search_that_is_left_early_ends_git(work: Work) -> None:
     path = work.repository("repo", {str(n): b"network,\n" for n in range(500)})
-    found = search(opened(path), head(work, path), pattern=PATTERN, max_bytes=LIMIT)
+    found = search(opened(path), head(work, path), patterns=[PATTERN], max_bytes=LIMIT)
     assert next(found).content == b"network,\n"
     found.close()  # type: ignore[attr-defined]
     children = Path("/proc/self/task").glob("*/children")

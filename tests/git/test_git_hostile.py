@@ -175,7 +175,7 @@ def test_reading_runs_nothing(
     monkeypatch.setattr(find, "GREP_FROM", threshold)
     repository = opened(lure)
     [base] = bases(repository)
-    found = list(search(repository, base.commit, pattern=b"network,", max_bytes=99))
+    found = list(search(repository, base.commit, patterns=[b"network,"], max_bytes=99))
     assert [(blob.path, blob.content) for blob in found] == [
         (b"d/f", b"network,\n"),
         (b"gone", None),
@@ -247,7 +247,7 @@ def test_a_git_in_the_current_folder_does_not_run(
     monkeypatch.setenv("PATH", f".:{lure.name}:" + os.environ["PATH"])
     repository = opened(lure)
     [base] = bases(repository)
-    assert len(list(search(repository, base.commit, pattern=b"network,", max_bytes=99))) == 2
+    assert len(list(search(repository, base.commit, patterns=[b"network,"], max_bytes=99))) == 2
     assert ran(lure) == []
 
 
@@ -257,4 +257,4 @@ def test_a_configuration_that_git_cannot_read_is_no_reason_not_to_scan(
     (lure / ".git/config").write_text("[broken\n")
     repository = opened(lure)
     [base] = bases(repository)
-    assert len(list(search(repository, base.commit, pattern=b"network,", max_bytes=99))) == 2
+    assert len(list(search(repository, base.commit, patterns=[b"network,"], max_bytes=99))) == 2

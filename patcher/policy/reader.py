@@ -114,6 +114,8 @@ class Profile:
     leads: bool = False
     """The header's first word is the first on its line, as it is not in prose and in code."""
     parent: Profile | None = None
+    end: int = -1
+    """Offset behind the brace that closes it; -1 for a fragment, and where none does."""
     section: bytes = b""
     """Of a fragment: the name by which a template puts it elsewhere (``{{define "name"}}``)."""
 
@@ -167,6 +169,8 @@ class _Choice:
 
 
 _DEPTH = 32
+_MOST_WORDS = 512
+"""No rule has as many."""
 
 
 def _nested(arms: tuple[Arm, ...], arm: Arm) -> tuple[Arm, ...]:
@@ -197,6 +201,8 @@ class _Reader:
         self.choices: list[_Choice] = []
         self.choice_count = 0
         self.closed_if: Arm | None = None
+        self.known: dict[tuple[bytes, ...], tuple[bytes, ...]] = {}
+        self.parsed: dict[tuple[tuple[bytes, ...], tuple[bool, ...]], NetworkRule | None] = {}
         self.pending: list[Token] = []
         self.line: int = 0
         """Index in ``pending`` of the first word of the current line."""
@@ -224,6 +230,8 @@ class _Reader:
     # -- words and statements
 
     def word(self, token: Token) -> None:
+        if len(self.pending) >= _MOST_WORDS:
+            self.drop()
         if not self.pending:
             self.line = 0
         self.pending.append(token)
@@ -278,10 +286,11 @@ class _Reader:
     def add(self, keyword: bytes, tokens: list[Token], end: int) -> None:
         profile, qualifiers = self.owner(tokens[0].start)
         words = tuple(token.text for token in tokens)
+        words = self.known.setdefault(words, words)
         holes = [token.hole for token in tokens]
         rule = None
         if keyword == b"network":
-            rule = network.parse_words(words, holes)
+            rule = self.network(words, tuple(holes))
             if rule is None:
                 profile.junk += 1
                 return
@@ -297,6 +306,14 @@ class _Reader:
                 holes=any(holes),
             )
         )
+
+    def network(self, words: tuple[bytes, ...], holes: tuple[bool, ...]) -> NetworkRule | None:
+        """The network rule of these words; rules that say the same share one value, since a file
+        may hold a million of them."""
+        key = (words, holes)
+        if key not in self.parsed:
+            self.parsed[key] = network.parse_words(words, holes)
+        return self.parsed[key]
 
     def owner(self, start: int) -> tuple[Profile, bytes]:
         if self.scope is not None:
@@ -371,6 +388,8 @@ class _Reader:
             self.closed_if, self.scope = scope.arm, scope.outer
             if scope.doubled and token.doubled:
                 self.second_brace = token.end
+            if scope.outer is None or scope.outer.profile is not scope.profile:
+                scope.profile.end = token.end + (scope.doubled and token.doubled)
         if self.scope is None:
             self.fragment = None
 

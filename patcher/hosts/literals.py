@@ -172,7 +172,7 @@ HASH_COMMENT = Token(rb"#[^\r\n]*+", comment=True)
 
 _LINE_BREAK = (
     rb"(?:std::endl|endl|'\\n'|System\.lineSeparator\(\)|(?:os\.)?EOL|os\.linesep|"
-    rb"Environment\.NewLine|NEWLINE|NL|LF|nl|newline|lineSeparator)\b(?!\()"
+    rb"Environment\.NewLine|NEWLINE|NL|LF|nl|newline|lineSeparator)(?![\w(])"
 )
 """Expressions that put a line break into the text."""
 

@@ -22,6 +22,8 @@ PIECES = [
 HOSTS = {
     "yamlfile": "x.yaml", "jsonfile": "x.json", "toml": "x.toml", "heredoc": "x.sh",
     "nix": "x.nix", "markup": "x.md", "patchfile": "x.patch", "template": "x.tmpl",
+    "go": "x.go", "python": "x.py", "javascript": "x.js", "rust": "x.rs", "c": "x.cc",
+    "languages": "x.swift",
 }  # fmt: skip
 
 

@@ -187,7 +187,7 @@ class _TooManyError(Exception):
     """More comparisons than any profile needs."""
 
 
-_COMPARISONS = 1 << 20
+_COMPARISONS = 1 << 19
 
 
 class _Cover:
@@ -197,6 +197,7 @@ class _Cover:
         self.denies = [(net, rule.arms, _given(rule.arms)) for rule, net in _distinct(denies)]
         self.family = family
         self.socket_types = socket_types
+        self.effort = sum(1 + len(arms) for _, arms, _ in self.denies)
         self.left = _COMPARISONS
 
     def undenied(self, allows: _Rules) -> list[tuple[Rule, NetworkRule]]:
@@ -224,7 +225,7 @@ class _Cover:
     ) -> bool:
         """Whether the type is denied whenever text under these conditions, of this priority, is
         there. Raises _TooManyError."""
-        self.left -= len(self.denies)
+        self.left -= self.effort
         if self.left < 0:
             raise _TooManyError
         choices: dict[int, dict[int, Arm]] = {}

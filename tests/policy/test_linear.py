@@ -69,3 +69,13 @@ def test_a_line_of_words_is_not_kept() -> None:
     (profile,) = read(b"profile x {\n" + b"word " * 100_000 + b"\nnetwork,\n}\n")
     assert profile.junk > 100
     assert [rule.words for rule in profile.rules] == [(b"network",)]
+
+
+def test_a_deny_in_each_arm_of_nested_choices() -> None:
+    depth = 500
+    nest = b"".join(b"{{if .A%d}}" % number for number in range(depth))
+    content = HEAD + nest + b"deny network alg," + b"{{else}}deny network alg,{{end}}\n" * depth
+    started = time.process_time()
+    for profile in read(content + b"}\n"):
+        judge(profile, "alg", ["seqpacket"], moby_style=True)
+    assert time.process_time() - started < SECONDS

@@ -16,7 +16,7 @@ from patcher.migrations import Migration, builtin
 from patcher.policy import reader
 from patcher.policy.evidence import Evidence, policy_like, weigh
 from patcher.policy.judgement import Judgement, Status, judge
-from patcher.policy.network import TYPES
+from patcher.policy.network import FAMILIES, PROTOCOLS, TYPES
 from patcher.policy.reader import Profile, Rule
 
 __all__ = ["MAX_BYTES", "SEARCH", "Edit", "Finding", "Profiles", "Result", "Status", "patch"]
@@ -28,21 +28,23 @@ _KEYWORD = (
     rb"(?:network|capability|file|u?mount|deny|audit|allow|signal|ptrace|unix|dbus|#?include|"
     rb"priority|pivot_root|set|all|abi|userns|mqueue|owner|remount|change_profile|profile|hat)\b"
 )
-_FAMILY = rb"(?:alg|vsock|seqpacket|inet6?|unix|netlink|packet|stream|dgram|raw|rdm|tcp|udp|icmp)\b"
+_FAMILY = rb"(?:" + "|".join(sorted(FAMILIES | TYPES | PROTOCOLS.keys())).encode() + rb")\b"
 _QUALIFIERS = rb"(?:(?:audit|allow|deny|prompt|quiet|priority=\S+)[ \t]+)*"
 _RULE_END = (
     rb"[ \t]*+,[ \t\r]*(?:$|[\"'`\\#{}<;+.)/@^]|" + _KEYWORD + rb")"
     rb"|[ \t]+(?:" + _FAMILY + rb"[a-z \t]{0,80}(?:,|\r?$)|[({$%@<][^,\n]{0,300},)"
 )
 SEARCH: tuple[bytes, ...] = (
-    rb"(?<![\w.(\[:&*/-])network(?:" + _RULE_END + rb")"
-    rb"|mediate_deleted|n\x00e\x00t\x00w\x00o\x00r\x00k\x00?,",
+    rb"(?<![\w.(\[:&*/-])network(?:" + _RULE_END + rb")",
     rb"^[ \t\"'`>*#/|+-]*" + _QUALIFIERS + rb"network[ \t\r]*$",
+    rb"mediate_deleted",
+    rb"n\x00e\x00t\x00w\x00o\x00r\x00k\x00?,",
 )
 """A file that matters has a line that matches one of these, in PCRE as in Python's ``re``.
 
-A network rule on one line, or the flags of moby-style profiles, or UTF-16; a network rule broken
-after its keyword. They begin with letters, or are anchored, because that makes them fast."""
+A network rule on one line, one broken after its keyword, the flags of moby-style profiles, and a
+network rule in UTF-16. They are several, and begin with letters or are anchored, because that makes
+them fast."""
 
 Profiles = Literal["moby", "all"]
 """Which affected profiles are edited: moby-style ones, or every one."""

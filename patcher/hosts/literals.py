@@ -393,7 +393,8 @@ _INDENTED = re.compile(
     re.MULTILINE,
 )
 _UNBRACED = re.compile(
-    rb"^[ \t]*+(?:if|unless|for|while)\b[ \t]*(?P<condition>\([^{};\n]{0,200}\))[^{};\n()]{0,200}"
+    rb"^[ \t]*+(?:if|unless|for|while)\b[ \t]*(?P<condition>\([^{};\n]{0,200}\))[ \t]*"
+    rb"(?:\r?\n[ \t]*)?[^{};\n()]{0,200}"
     rb"(?:\([^{};\n()]*)?\Z",
     re.MULTILINE,
 )
@@ -514,6 +515,12 @@ _LOOKS = re.compile(
     rb"errorf?\Z|str\w*cmp|strn?(?:case)?str\Z|strchr|memmem",
     re.IGNORECASE,
 )
+_ARGUMENTS = re.compile(rb"[ \t]*,[^\"'`;{}\r\n]{0,200}\)")
+"""What a call has behind a literal: ``fputs("...", out)``."""
+_CHAINED = re.compile(
+    rb"\)\s*\.append\((?P<hole>[^;{}()\"']{0,80}(?:\([^(){};]{0,80}\))?\)\s*\.append\()?\s*\Z"
+)
+"""``sb.append("a").append(b).append("c")``"""
 _COMPARES = re.compile(rb"(?:[=!]=|=~|\bin|\bassert)\s*\Z")
 _COMPARED = re.compile(rb"\s*(?:(?:not\s+)?in\b|[=!]=)")
 
@@ -620,6 +627,8 @@ class _Source:
         hole: re.Match[bytes] | None = None
         if language.joined.match(gap):
             node.link = Link.JOINED
+        elif chained := _CHAINED.match(gap):
+            node.link, node.hole_between = Link.JOINED, chained["hole"] is not None
         elif (language.names is not None and language.names.match(gap)) or (
             (hole := language.around_hole.match(gap)) and _is_expression(hole[1])
         ):
@@ -636,7 +645,10 @@ class _Source:
     def begun(self, node: _Node, gap: bytes, opened: list[_Group], scope: int) -> _Group:
         """The group that a literal goes on with as a statement, or a new one."""
         head = _head(node.gap)
+        stop = node.literal.stop
         names = _names(head)
+        if arguments := _ARGUMENTS.match(self.content, stop, stop + _LONGEST_HEAD):
+            names |= _names(arguments[0])
         group = _Group([node], names, scope, alone=self.looks(node, head))
         if self.language.documentation is not None:
             group.documentation = self.language.documentation(self.content, node.literal, gap)
@@ -744,10 +756,10 @@ class _Segment(NamedTuple):
     piece: Decoded
 
 
-_STATEMENT = re.compile(rb"(?:if\b[^{}]*[{)][ \t]*)?[\w.:&*>\[\]()-]*[\w\])][ \t]*(?:!?\(|\+=|<<)")
+_STATEMENT = re.compile(rb"[\w.:&*>\[\]()-]*[\w\])][ \t]*(?:!?\(|\+=|<<)")
 _KEPT = frozenset(
-    b"return case default else elif except var let const final val static yield throw raise "
-    b"when auto char def".split()
+    b"return case default if unless for while else elif except var let const final val static "
+    b"yield throw raise when auto char def".split()
 )
 _ASSIGNS = re.compile(rb":=|(?<![=!<>+|&*/^%-])=(?![=>])")
 _TO_ITSELF = re.compile(rb"([\w.\[\]]+)[ \t]*=[ \t]*(?:append\([ \t]*)?\1\b[ \t]*[,+]")
@@ -829,8 +841,11 @@ class _Reading:
     def read(self) -> None:
         pending: list[_Segment] = []
         arms = self.common_arms()
+        beside = self.beside()
         for index, node in enumerate(self.nodes):
             literal = node.literal
+            if index in beside:
+                continue
             if node.link is not Link.JOINED:
                 self.flush(pending, None)
                 if node.arms != arms:
@@ -853,6 +868,27 @@ class _Reading:
             if node.hole_after and self.followed_otherwise(index):
                 pending.append(_hole(literal.end))
         self.flush(pending, None)
+
+    def beside(self) -> set[int]:
+        """The literals of rows that are not policy: those in columns without any."""
+        columns: dict[int, list[int]] = {}
+        policy: set[int] = set()
+        begin = 0
+        for index, node in enumerate(self.nodes):
+            if node.line != self.nodes[begin].line:
+                begin = index
+            if not self.shared(index, index) or node.link is Link.JOINED:
+                continue
+            if self.shape(index, index) is not _Shape.ROW:
+                continue
+            columns.setdefault(index - begin, []).append(index)
+            if matters(self.content, node.literal.start, node.literal.end):
+                policy.add(index - begin)
+        if not policy:
+            return set()
+        return {
+            index for column, found in columns.items() if column not in policy for index in found
+        }
 
     def common_arms(self) -> tuple[_Arm, ...]:
         """The arms in which all the literals stand."""
@@ -1032,6 +1068,7 @@ class _Reading:
 
     def repeated(self, first: int, last: int, text_end: int) -> tuple[int, bytes, bytes] | None:
         """The physical line once more, where it is a statement that can stand twice."""
+        source = self.source
         frame = self.frame(first, last)
         if frame is None or len(self.nodes) == 1:
             return None
@@ -1056,6 +1093,9 @@ class _Reading:
                 return None
             if _ASSIGNS.search(head):
                 return None
+        gap = self.nodes[first].gap[-_LONGEST_HEAD:]
+        if not source.language.indented and (_UNBRACED.search(gap) or _UNBRACED_ELSE.search(gap)):
+            return None
         if b"?" in head or tail.endswith((b"+", b".", b"(", b"&&", b"||", b"[", b"=")):
             return None
         if head.startswith(b".") and b";" in tail:

@@ -151,8 +151,43 @@ def _python(content: bytes) -> Iterator[Item]:
             pending += reversed(inner)
         elif isinstance(node, list):
             pending.append(_Key("]"))
-            pending += reversed(node)
+            for number in range(len(node) - 1, -1, -1):
+                alike = number > 0 and _alike(node[number - 1], node[number])
+                pending.append(_Strings(node[number]) if alike else node[number])
+        elif isinstance(node, _Strings):
+            for part in ast.walk(node.statement):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    yield "string", part.value
         elif isinstance(node, _Key):
             yield node.name, None
         else:
             yield repr(node), None
+
+
+class _Strings:
+    """A statement that says again what the one before it says, with other strings."""
+
+    def __init__(self, statement: Any) -> None:
+        self.statement = statement
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two statements differ in their strings alone."""
+    import ast
+
+    if type(one) is not type(other) or not isinstance(one, (ast.Expr, ast.AugAssign, ast.Assign)):
+        return False
+    return _without_strings(one) == _without_strings(other)
+
+
+def _without_strings(statement: Any) -> list[object]:
+    import ast
+
+    shape: list[object] = []
+    for node in ast.walk(statement):
+        shape.append(type(node))
+        if isinstance(node, ast.Constant):
+            shape.append("" if isinstance(node.value, str) else repr(node.value))
+        else:
+            shape += [value for _, value in ast.iter_fields(node) if isinstance(value, (str, int))]
+    return shape

@@ -111,8 +111,8 @@ def _block_lines(
     for number, (begin, text_end, stop) in enumerate(physical):
         if number == 0:
             text = behind_mark + content.startswith(b" ", behind_mark)
-            second = physical[1][0]
-            before = content[second : second + prefixes[1]]
+            second = physical[1][0] if len(physical) > 1 else end
+            before = content[second : second + prefixes[min(1, len(physical) - 1)]]
             yield Line(content[text:text_end], text, stop, before, content[text_end:stop])
             continue
         text = begin + prefixes[number]

@@ -28,7 +28,7 @@ LANGUAGE = Language(
     {
         "line": LINE_COMMENT,
         "block": BLOCK_COMMENT,
-        "raw": Token(rb"`", _RAW, closing=b"`"),
+        "raw": Token(rb"`[^`]*+`", _RAW),
         "double": DOUBLE,
         "unclosed": UNCLOSED,
         "rune": CHARACTER,

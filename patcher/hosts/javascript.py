@@ -90,6 +90,7 @@ LANGUAGE = Language(
         "line": LINE_COMMENT,
         "block": BLOCK_COMMENT,
         "regex": Token(_REGEX),
+        "plain": Token(rb"`(?:[^`\\$]++|\\[\s\S]|\$(?!\{))*+`", _TEMPLATE),
         "template": Token(rb"`", _TEMPLATE, closing=b"`", reader=template_end),
         "double": DOUBLE,
         "single": SINGLE,

@@ -756,7 +756,7 @@ class _Segment(NamedTuple):
     piece: Decoded
 
 
-_STATEMENT = re.compile(rb"[\w.:&*>\[\]()-]*[\w\])][ \t]*(?:!?\(|\+=|<<)")
+_STATEMENT = re.compile(rb"(?:(?:try|await)[ \t]+)?[\w.:&*>\[\]()-]*[\w\])][ \t]*(?:!?\(|\+=|<<)")
 _KEPT = frozenset(
     b"return case default if unless for while else elif except var let const final val static "
     b"yield throw raise when auto char def".split()

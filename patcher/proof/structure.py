@@ -141,6 +141,10 @@ def _python(content: bytes) -> Iterator[Item]:
         node = pending.pop()
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield "string", node.value
+        elif isinstance(node, ast.JoinedStr) and all(
+            isinstance(part, ast.Constant) for part in node.values
+        ):
+            yield "string", "".join(str(getattr(part, "value", "")) for part in node.values)
         elif isinstance(node, ast.AST):
             # A line added to "a" + "b" is one more sum, which says no more than its parts do.
             if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)):

@@ -4,118 +4,31 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Literal
 
 from patcher import hosts
+from patcher.findings import MAX_BYTES, Edit, Finding, Profiles, Result
 from patcher.hosts import Embedding
 from patcher.migrations import Migration, builtin
 from patcher.policy import reader
+from patcher.policy.candidates import candidates, matters, united, within
 from patcher.policy.evidence import Evidence, policy_like, weigh
-from patcher.policy.judgement import Judgement, Status, judge
-from patcher.policy.network import FAMILIES, PROTOCOLS, TYPES
+from patcher.policy.judgement import Judgement, judge
+from patcher.policy.network import TYPES
 from patcher.policy.reader import Profile, Rule
+from patcher.policy.status import Status
 
-__all__ = ["MAX_BYTES", "SEARCH", "Edit", "Finding", "Profiles", "Result", "Status", "patch"]
+__all__ = ["patch"]
 
-MAX_BYTES = 8 * 1024 * 1024
-"""Files larger than this are reported, not read."""
-
-_KEYWORD = (
-    rb"(?:network|capability|file|u?mount|deny|audit|allow|signal|ptrace|unix|dbus|#?include|"
-    rb"priority|pivot_root|set|all|abi|userns|mqueue|owner|remount|change_profile|profile|hat)\b"
-)
-_FAMILY = rb"(?:" + "|".join(sorted(FAMILIES | TYPES | PROTOCOLS.keys())).encode() + rb")\b"
-_QUALIFIERS = rb"(?:(?:audit|allow|deny|prompt|quiet|priority=\S+)[ \t]+)*"
-_RULE_END = (
-    rb"[ \t]*+,[ \t\r]*(?:$|[\"'`\\#{}<;+.)/@^]|" + _KEYWORD + rb")"
-    rb"|[ \t]+(?:" + _FAMILY + rb"[a-z \t]{0,80}(?:,|\r?$)|[({$%@<][^,\n]{0,300},)"
-)
-SEARCH: tuple[bytes, ...] = (
-    rb"(?<![\w.(\[:&*/-])network(?:" + _RULE_END + rb")",
-    rb"^[ \t\"'`>*#/|+-]*" + _QUALIFIERS + rb"network[ \t\r]*$",
-    rb"mediate_deleted",
-    rb"n\x00e\x00t\x00w\x00o\x00r\x00k\x00?,",
-)
-"""A file that matters has a line that matches one of these, in PCRE as in Python's ``re``.
-
-A network rule on one line, one broken after its keyword, the flags of moby-style profiles, and a
-network rule in UTF-16. They are several, and begin with letters or are anchored, because that makes
-them fast."""
-
-Profiles = Literal["moby", "all"]
-"""Which affected profiles are edited: moby-style ones, or every one."""
-
-_RULE = re.compile(
-    rb"network(?<![\w.(\[:&*/-]network)(?:" + _RULE_END + rb"|[ \t\r]*$)", re.MULTILINE
-)
-_RULE_AFTER_ESCAPE = re.compile(rb"\\[nt]network(?:" + _RULE_END + rb")", re.MULTILINE)
-_BEFORE_RULE = re.compile(
-    rb"(?:\A(?:\W|\\[nrt])*|[\"'`{}>)%;+|\\=][ \t]*|\\[nt][ \t]*|\b" + _KEYWORD + rb"[^,]*,[ \t]*"
-    rb"|[ \t][rwmixklaUPCup]{1,8},[ \t]*)"
-    rb"" + _QUALIFIERS + rb"\Z"
-)
-_NEAR_RULE = re.compile(
-    rb"(?:capability|umount|ptrace|pivot_root|signal|file|mount|unix|all)\b[^\n,]{0,80},(?!\w)"
-    rb"|deny[ \t]+[@/\"mnpcs]|include[ \t]|flags=|attach_disconnected"
-    rb"|(?:profile|hat)[ \t]++[^\n{]{1,120}\{|/\S{0,300}+[ \t]++[rwmixklaUPCup]++,"
-)
-_NEAR, _SMALL = 2000, 4096
 _BLANK = re.compile(rb"(?:[ \t]|\\t)*\Z")
 _REST = re.compile(rb"[ \t]*(?:#.*)?\Z", re.DOTALL)
 _INDENTATION = re.compile(rb"(?:[ \t]|\\t)*")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _TEST = re.compile(r"(?:^|/)tests?/|(?:^|/)test_[^/]*$|[_.-](?:test|spec|tests)\.\w+$|\.bats$")
 _POLICY_HOSTS = frozenset(("plain",))
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """Bytes to insert, and where: nothing is ever rewritten."""
-
-    offset: int
-    """Byte offset into the file as it is stored."""
-    insert: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One profile in one file; for a profile with exclusive branches, one of those that need a rule
-    of their own."""
-
-    line: int
-    """1-based line of the anchor: the network rule that decides, or the profile's header; 1 when
-    the file as a whole is meant."""
-    profile: str
-    """The profile's name as it stands in the file; empty for a fragment without a header."""
-    host: str
-    status: Status
-    moby_style: bool
-    reason: str
-    """Why this status."""
-    evidence: tuple[str, ...]
-    """What makes it moby-style, or not."""
-    migration: str
-    """The id of the migration that this finding answers."""
-    edit: Edit | None = None
-    """What is inserted; None when there is nothing to insert or it was not asked for."""
-    documentation: bool = False
-    """Prose or comments that quote a profile: edited only on request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What is in a file, and the file with every edit made."""
-
-    path: str
-    content: bytes
-    """The new bytes: the old ones where there is nothing to insert."""
-    findings: tuple[Finding, ...]
-    edits: tuple[Edit, ...]
-    """In the order in which they stand in the file."""
 
 
 def patch(
@@ -145,57 +58,16 @@ def patch(
         )
     if content.startswith(_UTF16):
         text = content.decode("utf-16", "replace").encode("utf-8", "replace")
-        if _matters(text) and any(f.moby_style for f in _find(name, text, chosen)):
+        if matters(text) and any(f.moby_style for f in _find(name, text, chosen)):
             return _whole_file(name, content, chosen, "UTF-16 text: convert it to UTF-8 first")
         return Result(str(path), content, (), ())
-    if b"\0" in content or not _matters(content):
+    if b"\0" in content or not matters(content):
         return Result(str(path), content, (), ())
     findings = _find(name, content, chosen, profiles=profiles, docs=docs, comment=comment)
     edits = tuple(
         sorted((f.edit for f in findings if f.edit is not None), key=lambda edit: edit.offset)
     )
     return Result(str(path), _apply(content, edits), tuple(findings), edits)
-
-
-class _Next:
-    """Where a pattern matches next: looks at no stretch of the content twice, if asked in order."""
-
-    def __init__(self, pattern: re.Pattern[bytes], content: bytes) -> None:
-        self.pattern = pattern
-        self.content = content
-        self.since, self.found = 1, 0
-
-    def __call__(self, position: int) -> int:
-        """The offset of the first match at or behind ``position``."""
-        if not self.since <= position <= self.found:
-            match = self.pattern.search(self.content, position)
-            self.since = position
-            self.found = len(self.content) + _NEAR if match is None else match.start()
-        return self.found
-
-
-def _candidates(content: bytes, outside: _Spans = ()) -> Iterator[int]:
-    """Offsets at which a network rule may stand, told by its line and by what is near it."""
-    for pattern in (_RULE, _RULE_AFTER_ESCAPE):
-        above, below = _Next(_NEAR_RULE, content), _Next(_NEAR_RULE, content)
-        for match in pattern.finditer(content):
-            start = match.start()
-            if outside and _within(outside, start):
-                continue
-            line = max(content.rfind(b"\n", max(0, start - 300), start) + 1, start - 300, 0)
-            if _BEFORE_RULE.search(content[line:start]) is None:
-                continue
-            if len(content) <= _SMALL or (
-                below(match.end()) < match.end() + _NEAR or above(max(0, start - _NEAR)) < start
-            ):
-                yield start
-
-
-def _matters(content: bytes) -> bool:
-    """Whether there is anything to read in a file: cheap, and wrong in one direction only."""
-    if b"network" not in content:
-        return b"mediate_deleted" in content
-    return next(_candidates(content), -1) >= 0 or b"mediate_deleted" in content
 
 
 def _whole_file(
@@ -295,8 +167,8 @@ def _find(
     texts = [_Text(embedding) for embedding in hosts.read(path, content) if embedding.lines]
     found = _Search(path, content, migrations, profiles, docs, comment)
     found.take(texts)
-    spans = _united(text.span() for text in texts)
-    if any(True for _ in _candidates(content, spans)):
+    spans = united(text.span() for text in texts)
+    if any(True for _ in candidates(content, spans)):
         rest = [_Text(e) for e in hosts.fallback(path, content) if e.lines]
         found.take(rest, outside=spans)
     return found.findings()
@@ -317,26 +189,6 @@ def _certain(judgement: Judgement, migration: Migration) -> bool:
 def _allows_network(profile: Profile) -> bool:
     """Whether a fragment is more than denies, which a program's list of forbidden rules also is."""
     return any(net.mode != "deny" for _, net in profile.network_rules)
-
-
-_Spans = Sequence[tuple[int, int]]
-
-
-def _united(spans: Iterable[tuple[int, int]]) -> _Spans:
-    """The spans in order, those that touch made one."""
-    united: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if united and start <= united[-1][1]:
-            united[-1] = (united[-1][0], max(end, united[-1][1]))
-        else:
-            united.append((start, end))
-    return united
-
-
-def _within(spans: _Spans, offset: int) -> bool:
-    """Whether the offset lies in one of these spans, which ``_united`` made."""
-    index = bisect_right(spans, offset, key=lambda span: span[0]) - 1
-    return index >= 0 and offset < spans[index][1]
 
 
 class _Pool:
@@ -412,7 +264,7 @@ class _Search:
                     pools.setdefault(text.embedding.host, _Pool()).fragments.append(profile)
         for text in texts:
             for profile in text.profiles:
-                if outside is not None and _within(outside, text.offset(profile.start)):
+                if outside is not None and within(outside, text.offset(profile.start)):
                     continue
                 pool = pools.get(text.embedding.host, _Pool())
                 evidence = self.accept(profile, text.embedding.host, pool)

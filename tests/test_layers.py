@@ -18,19 +18,20 @@ BELOW = {
     "policy": (),
     "migrations": ("policy",),
     "hosts": ("policy",),
-    "engine": ("hosts", "migrations", "policy"),
-    "proof": ("engine", "hosts", "migrations", "policy"),
+    "findings": ("policy",),
+    "engine": ("findings", "hosts", "migrations", "policy"),
+    "proof": ("engine", "findings", "hosts", "migrations", "policy"),
     "git": (),
     "sources": ("git",),
-    "campaign": ("sources", "git", "proof", "engine", "migrations"),
-    "reports": ("engine", "campaign.target"),
+    "campaign": ("sources", "git", "proof", "findings", "migrations", "policy.candidates"),
+    "reports": ("findings", "campaign.target"),
     "reviews": ("campaign", "git"),
-    "cli": ("reviews", "campaign", "sources", "reports", "git", "engine", "migrations"),
+    "cli": ("reviews", "campaign", "sources", "reports", "git", "proof", "findings", "migrations"),
 }
 """What a package may import, besides itself and ``patcher`` (its version). ``campaign.target`` is
 values alone."""
 
-PURE = ("policy", "hosts", "migrations", "engine", "reports")
+PURE = ("policy", "hosts", "migrations", "findings", "engine", "reports")
 IMPURE = {"subprocess", "socket", "git", "requests", "urllib", "random", "time", "datetime"}
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from patcher import engine, git, proof
-from patcher.campaign.target import ChangedFile, Located, Outcome, Target
-from patcher.engine import Finding, Status
+from patcher import git
+from patcher.campaign.target import ChangedFile, Located, Outcome, Target, blob_id
+from patcher.findings import MAX_BYTES, Finding, Profiles, Result, Status
 from patcher.migrations import Migration, builtin
+from patcher.policy.candidates import SEARCH
+
+if TYPE_CHECKING:
+    from patcher.campaign.prove import Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +21,15 @@ class Selection:
     """What to look for, and where."""
 
     migrations: tuple[Migration, ...] = field(default_factory=lambda: builtin()[:1])
-    profiles: engine.Profiles = "moby"
+    profiles: Profiles = "moby"
     docs: bool = False
     comment: bool = False
-    max_bytes: int = engine.MAX_BYTES
+    max_bytes: int = MAX_BYTES
     include: tuple[str, ...] = ()
     """Patterns as in gitignore(5); none: every file."""
     exclude: tuple[str, ...] = ()
+    proof: Mode = "off"
+    """Whether AppArmor's own parser proves the edits."""
     bases: tuple[str, ...] = ()
     """Branches, globs of branches, tags or commits; none: the repository's default base."""
 
@@ -40,7 +47,7 @@ class Looker:
             from patcher.campaign.globs import chooser
 
             self._wanted = chooser(selection.include, selection.exclude)
-        self._judged: dict[tuple[bytes, str], engine.Result] = {}
+        self._judged: dict[tuple[bytes, str], Result] = {}
 
     def look(self, base: git.Base) -> Target:
         """The findings at ``base``, and the files that their edits change. Raises GitError."""
@@ -50,10 +57,11 @@ class Looker:
         for blob in git.search(
             self._repository,
             base.commit,
-            patterns=engine.SEARCH,
+            patterns=SEARCH,
             wanted=self._wanted,
             max_bytes=self._selection.max_bytes,
             jobs=self._jobs,
+            meanwhile=_prepare,
         ):
             if blob.content is None:
                 if blob.size is not None and blob.size > self._selection.max_bytes:
@@ -67,6 +75,13 @@ class Looker:
                 files.append(_changed(blob, blob.content, result, len(base.commit)))
         files.sort(key=lambda file: file.path)
         found.sort(key=lambda located: (located.path, located.finding.line))
+        unproved = None
+        if files and self._selection.proof != "off":
+            from patcher.campaign.prove import prove
+
+            found, files, unproved = prove(
+                found, files, self._selection.migrations, self._selection.proof
+            )
         if files:
             from patcher.campaign import checksums
 
@@ -76,15 +91,17 @@ class Looker:
             base=base.ref,
             commit=base.commit,
             outcome=Outcome.SCANNED,
-            error=_unread(unread),
+            error="; ".join(filter(None, (_unread(unread), unproved))) or None,
             findings=tuple(found),
             files=tuple(files),
         )
 
-    def _judge(self, blob: git.Blob, content: bytes) -> engine.Result:
+    def _judge(self, blob: git.Blob, content: bytes) -> Result:
         key = blob.path, blob.oid
         result = self._judged.get(key)
         if result is None:
+            from patcher import proof
+
             result = proof.patch(
                 blob.path.decode("utf-8", "surrogateescape"),
                 content,
@@ -118,24 +135,24 @@ class Looker:
         ]
 
 
-def _changed(blob: git.Blob, content: bytes, result: engine.Result, hexsize: int) -> ChangedFile:
+def _prepare() -> None:
+    """Import what judges a file while other processes search a large repository: it takes a tenth
+    of a second."""
+    from patcher import proof
+
+    proof.prepare()
+
+
+def _changed(blob: git.Blob, content: bytes, result: Result, hexsize: int) -> ChangedFile:
     return ChangedFile(
         path=blob.path,
         mode=blob.mode,
         old_oid=blob.oid,
-        new_oid=_oid(result.content, hexsize),
+        new_oid=blob_id(result.content, hexsize),
         old=content,
         new=result.content,
         edits=result.edits,
     )
-
-
-def _oid(content: bytes, hexsize: int) -> str:
-    """The object id that git gives a blob (gitformat-object: header, NUL, content)."""
-    import hashlib
-
-    make = hashlib.sha1 if hexsize == 40 else hashlib.sha256
-    return make(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()
 
 
 def _unread(files: Sequence[str]) -> str | None:

@@ -58,6 +58,7 @@ def search(
     max_bytes: int,
     jobs: int = 1,
     timeout: float = TIMEOUT,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Iterator[Blob]:
     """Yield, in tree order, the regular files of ``commit`` that have a line matching a pattern.
 
@@ -78,6 +79,8 @@ def search(
             tree.read(commit, lambda entries: grep.start() if entries > GREP_FROM else None)
             total = tree.check()
             answer = None
+            if grep.process is not None and meanwhile is not None:
+                meanwhile()
             if grep.process is not None and total <= _REPEATED * tree.distinct:
                 answer = grep.answer()
         finally:

@@ -64,3 +64,9 @@ def fallback(path: PurePosixPath, content: bytes) -> list[Embedding]:
     """The embeddings that the general line host finds: for a file that no host claims, and for what
     its own host did not take for policy."""
     return list(cast(Host, import_module("patcher.hosts.lines")).embeddings(path, content))
+
+
+def prepare() -> None:
+    """Import every host, which otherwise happens when the first file is read."""
+    for name in (*HOSTS, "lines"):
+        import_module(f"patcher.hosts.{name}")

@@ -8,19 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from patcher.policy.network import NetworkRule
 from patcher.policy.reader import Arm, Profile, Rule
-
-
-class Status(StrEnum):
-    """What is known of one profile: the status words of VEX (OpenVEX, CycloneDX)."""
-
-    AFFECTED = "affected"
-    FIXED = "fixed"
-    NOT_AFFECTED = "not_affected"
-    UNDER_INVESTIGATION = "under_investigation"
+from patcher.policy.status import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from patcher import engine
+from patcher import engine, hosts
+from patcher.findings import MAX_BYTES, Profiles, Result
 from patcher.migrations import Migration
 
-__all__ = ["patch"]
+__all__ = ["patch", "prepare"]
 
 
 def patch(
@@ -20,11 +21,11 @@ def patch(
     content: bytes,
     *,
     migrations: Sequence[Migration] | None = None,
-    profiles: engine.Profiles = "moby",
+    profiles: Profiles = "moby",
     docs: bool = False,
     comment: bool = False,
-    max_bytes: int = engine.MAX_BYTES,
-) -> engine.Result:
+    max_bytes: int = MAX_BYTES,
+) -> Result:
     """Find the profiles in a file and insert the migrations' rules where they are missing.
 
     ``path`` says what kind of file it is; nothing is read from it. ``migrations``: ``deny-af-alg``
@@ -49,3 +50,8 @@ def patch(
     from patcher.proof import host
 
     return host.proved(content, result, migrations)
+
+
+def prepare() -> None:
+    """Import what judging a file may need."""
+    hosts.prepare()

@@ -8,7 +8,7 @@ import pytest
 
 from patcher.campaign import message
 from patcher.campaign.target import ChangedFile, Located
-from patcher.engine import Edit, Finding, Status
+from patcher.findings import Edit, Finding, Status
 from patcher.migrations import builtin, load
 
 

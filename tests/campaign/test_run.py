@@ -110,6 +110,7 @@ def test_a_glob_of_bases_may_match_nothing(sandbox: Sandbox) -> None:
 def test_two_bases_that_share_a_file_judge_it_once(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import patcher
     from patcher import engine
 
     place = sandbox.repository()
@@ -117,7 +118,7 @@ def test_two_bases_that_share_a_file_judge_it_once(
     asked = []
     real = engine.patch
 
-    def patch(path: str, content: bytes, **options: object) -> engine.Result:
+    def patch(path: str, content: bytes, **options: object) -> patcher.Result:
         asked.append(path)
         return real(path, content, **options)  # type: ignore[arg-type]
 

@@ -106,11 +106,12 @@ def test_what_is_no_file_does_not_stop_the_others(file: Path) -> None:
 def test_a_file_that_changes_meanwhile_is_left_alone(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import patcher
     from patcher import engine
 
     real = engine.patch
 
-    def patch(path: str, content: bytes, **options: object) -> engine.Result:
+    def patch(path: str, content: bytes, **options: object) -> patcher.Result:
         file.write_text("someone else was here\n")
         return real(path, content, **options)  # type: ignore[arg-type]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from patcher.policy.judgement import Judgement, Status, judge
+from patcher.policy.judgement import Judgement, judge
 from patcher.policy.reader import read
+from patcher.policy.status import Status
 
 AFFECTED, FIXED = Status.AFFECTED, Status.FIXED
 NOT_AFFECTED, LOOK = Status.NOT_AFFECTED, Status.UNDER_INVESTIGATION

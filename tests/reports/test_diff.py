@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patcher.campaign.target import ChangedFile, Outcome, Target, Totals
-from patcher.engine import Edit
+from patcher.findings import Edit
 from patcher.reports.diff import Report, unified
 
 RULE = b"  deny network alg,\n"

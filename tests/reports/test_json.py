@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import patcher.reports
 from patcher.campaign.target import ChangedFile, Located, Outcome, Target, total
-from patcher.engine import Edit, Finding, Status
+from patcher.findings import Edit, Finding, Status
 from patcher.reports.json import Report
 
 SCHEMA: dict[str, Any] = json.loads(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from patcher.campaign.target import Located, Outcome, Target, total
-from patcher.engine import Edit, Finding, Status
+from patcher.findings import Edit, Finding, Status
 from patcher.reports.table import Report, Style
 from patcher.reports.text import clean
 

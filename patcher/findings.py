@@ -1,0 +1,62 @@
+"""What the engine finds and does: values, so that whoever shows or counts them needs no engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from patcher.policy.status import Status
+
+__all__ = ["MAX_BYTES", "Edit", "Finding", "Profiles", "Result", "Status"]
+
+MAX_BYTES = 8 * 1024 * 1024
+"""Files larger than this are reported, not read."""
+
+Profiles = Literal["moby", "all"]
+"""Which affected profiles are edited: moby-style ones, or every one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Bytes to insert, and where: nothing is ever rewritten."""
+
+    offset: int
+    """Byte offset into the file as it is stored."""
+    insert: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One profile in one file; for a profile with exclusive branches, one of those that need a rule
+    of their own."""
+
+    line: int
+    """1-based line of the anchor: the network rule that decides, or the profile's header; 1 when
+    the file as a whole is meant."""
+    profile: str
+    """The profile's name as it stands in the file; empty for a fragment without a header."""
+    host: str
+    status: Status
+    moby_style: bool
+    reason: str
+    """Why this status."""
+    evidence: tuple[str, ...]
+    """What makes it moby-style, or not."""
+    migration: str
+    """The id of the migration that this finding answers."""
+    edit: Edit | None = None
+    """What is inserted; None when there is nothing to insert or it was not asked for."""
+    documentation: bool = False
+    """Prose or comments that quote a profile: edited only on request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What is in a file, and the file with every edit made."""
+
+    path: str
+    content: bytes
+    """The new bytes: the old ones where there is nothing to insert."""
+    findings: tuple[Finding, ...]
+    edits: tuple[Edit, ...]
+    """In the order in which they stand in the file."""

@@ -68,7 +68,6 @@ def _with(located: Located, notes: Sequence[str]) -> Located:
         return located
     more = f" (and {len(notes) - _MOST} more)" if len(notes) > _MOST else ""
     reason = f"{finding.reason}; {'; '.join(notes[:_MOST])}{more}, which is not changed"
-    return Located(
-        located.path,
-        replace(finding, reason=reason, evidence=(*finding.evidence, *notes)),
+    return replace(
+        located, finding=replace(finding, reason=reason, evidence=(*finding.evidence, *notes))
     )

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from patcher import engine, proof
+from patcher import proof
 from patcher.campaign import replace
 from patcher.campaign.globs import chooser
 from patcher.campaign.look import Selection
 from patcher.campaign.target import Located, Outcome, Target
+from patcher.findings import Result
 
 
 def check(names: Iterable[str], selection: Selection, *, fix: bool = False) -> Iterator[Target]:
@@ -18,18 +19,24 @@ def check(names: Iterable[str], selection: Selection, *, fix: bool = False) -> I
 
     ``Target.repository`` is the file's name; ``outcome`` is ``COMMITTED`` where it was edited.
     """
+    for file in meant(names, selection):
+        yield _file(file, selection, fix)
+
+
+def meant(names: Iterable[str], selection: Selection) -> Iterator[Path]:
+    """The files that are named, and those wanted below folders that are named."""
     for name in names:
         path = Path(name)
         if path.is_dir() and not path.is_symlink():
             wanted = chooser(selection.include, selection.exclude)
             for file in _below(path):
                 if wanted(os.fsencode(file.relative_to(path))):
-                    yield _file(file, selection, fix)
+                    yield file
         else:
-            yield _file(path, selection, fix)
+            yield path
 
 
-def judge(name: str, content: bytes, selection: Selection) -> engine.Result:
+def judge(name: str, content: bytes, selection: Selection) -> Result:
     """What the engine says of one file."""
     return proof.patch(
         name,
@@ -42,7 +49,7 @@ def judge(name: str, content: bytes, selection: Selection) -> engine.Result:
     )
 
 
-def target(name: str, result: engine.Result, *, fixed: bool, note: str | None = None) -> Target:
+def target(name: str, result: Result, *, fixed: bool, note: str | None = None) -> Target:
     """The file's findings as a target."""
     path = os.fsencode(name)
     return Target(

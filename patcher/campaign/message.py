@@ -12,6 +12,7 @@ from patcher.migrations import Migration
 from patcher.migrations.migration import PLACEHOLDER, PLACEHOLDERS
 
 _MOST_FILES = 200
+_MOST_PROOFS = 20
 _EMPTY_LINES = re.compile(r"\n{3,}")
 
 
@@ -51,7 +52,9 @@ def write(facts: Facts, *, template: str | None = None, signoff: str | None = No
     values = _values(facts)
     text = PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), own)
     text = _EMPTY_LINES.sub("\n\n", text.strip("\n")) + "\n"
-    return text if signoff is None else _signed_off(text, signoff)
+    for proof in _proofs(facts):
+        text = _with_trailer(text, f"Policy-Proof: {proof}")
+    return text if signoff is None else _with_trailer(text, f"Signed-off-by: {signoff}")
 
 
 def default(migrations: Sequence[Migration]) -> str:
@@ -136,8 +139,22 @@ def _listed(words: Sequence[str]) -> str:
 _TRAILER = re.compile(r"[A-Za-z0-9-]+: \S")
 
 
-def _signed_off(text: str, who: str) -> str:
-    trailer = f"Signed-off-by: {who}"
+def _proofs(facts: Facts) -> Sequence[str]:
+    """The verdicts on the edits, each once; those that prove nothing with their places."""
+    changed = {file.path for file in facts.files}
+    texts: dict[str, None] = {}
+    for located in facts.findings:
+        proof = located.proof
+        if proof is None or located.path not in changed or located.finding.edit is None:
+            continue
+        text = printable(proof.text)
+        if proof.verdict != "proved":
+            text += f" ({printable(located.path)}:{located.finding.line})"
+        texts[text] = None
+    return list(texts)[:_MOST_PROOFS]
+
+
+def _with_trailer(text: str, trailer: str) -> str:
     paragraph = text.rstrip("\n").rpartition("\n\n")[2].split("\n")
     if trailer in paragraph:
         return text

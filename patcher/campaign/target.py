@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from patcher.engine import Edit, Finding, Status
+from patcher.findings import Edit, Finding, Status
+
+if TYPE_CHECKING:
+    from patcher.proof.verdict import Proof as Proof
+    from patcher.proof.verdict import Standing as Standing
 
 _WORST_FIRST = (
     Status.AFFECTED,
@@ -35,6 +40,8 @@ class Located:
     path: bytes
     """As git stores it: ``/`` between folders, any byte but NUL."""
     finding: Finding
+    proof: Proof | None = None
+    """What AppArmor's own parser says of the edit; None where it was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,14 @@ class ChangedFile:
     new: bytes
     edits: tuple[Edit, ...]
     """What turns ``old`` into ``new``, by offset."""
+
+
+def blob_id(content: bytes, hexsize: int) -> str:
+    """The object id that git gives a blob (gitformat-object: header, NUL, content)."""
+    import hashlib
+
+    make = hashlib.sha1 if hexsize == 40 else hashlib.sha256
+    return make(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +151,16 @@ def total(targets: Iterable[Target]) -> Totals:
     for target in targets:
         totals.add(target)
     return totals
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The profiles of one file as they compile, or why it could not be read."""
+
+    repository: str | None
+    """The repository's absolute path; None outside git."""
+    base: str | None
+    path: bytes
+    """In the repository, or as it was named."""
+    standings: tuple[Standing, ...] = ()
+    error: str | None = None

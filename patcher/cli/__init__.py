@@ -17,6 +17,7 @@ _COMMANDS = {
     "diff": "Print the change that apply would commit.",
     "apply": "Commit the change on a review branch.",
     "check": "Report, or fix, files outside git.",
+    "verify": "Tell by compiling whether profiles deny the family.",
     "migrations": "List what can be inserted.",
     "demo": "Try it all on sample repositories.",
 }

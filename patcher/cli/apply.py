@@ -62,6 +62,7 @@ class _Command(click.Command):
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @options.format_option("table", "json")
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
+@options.proving
 @options.telling
 def command(
     paths: tuple[str, ...],

@@ -13,6 +13,7 @@ from patcher.cli import FOUND, options
 @click.command("diff", short_help="Print the change that apply would commit.")
 @options.selecting
 @options.format_option("diff", "json")
+@options.proving
 @options.telling
 def command(
     paths: tuple[str, ...],

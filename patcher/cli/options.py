@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from patcher.cli import FAILED
 
 if TYPE_CHECKING:
     from patcher.campaign.look import Selection
@@ -28,6 +30,16 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> int:
     return int(number) * unit
 
 
+class Failed(click.ClickException):
+    """What was asked for cannot be done here: one line."""
+
+    exit_code = FAILED
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """On standard error, as other failures are told."""
+        click.echo(f"patcher: {self.message}", err=True)
+
+
 def chain(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
     """One decorator of several, in reading order."""
 
@@ -39,16 +51,33 @@ def chain(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
     return apply
 
 
+migrating = click.option(
+    "-m",
+    "--migration",
+    "migrations",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="What to insert: a name that `patcher migrations` lists, or a YAML file. May be "
+    "repeated.  [default: deny-af-alg]",
+)
+max_size = click.option(
+    "--max-size",
+    callback=_size,
+    metavar="SIZE",
+    default="8M",
+    show_default=True,
+    help="Report larger files without reading them.",
+)
+bases = click.option(
+    "--base",
+    "bases",
+    multiple=True,
+    metavar="REF",
+    help="Branch, tag, commit or glob (release/*) to start from. May be repeated.  "
+    "[default: origin/HEAD, else HEAD]",
+)
 judging = chain(
-    click.option(
-        "-m",
-        "--migration",
-        "migrations",
-        multiple=True,
-        metavar="NAME|FILE",
-        help="What to insert: a name that `patcher migrations` lists, or a YAML file. May be "
-        "repeated.  [default: deny-af-alg]",
-    ),
+    migrating,
     click.option(
         "--profiles",
         type=click.Choice(["moby", "all"]),
@@ -58,14 +87,7 @@ judging = chain(
     ),
     click.option("--docs", is_flag=True, help="Change documentation that quotes a profile, too."),
     click.option("--comment", is_flag=True, help="Write the migration's comment above its rule."),
-    click.option(
-        "--max-size",
-        callback=_size,
-        metavar="SIZE",
-        default="8M",
-        show_default=True,
-        help="Report larger files without reading them.",
-    ),
+    max_size,
 )
 globs = chain(
     click.option(
@@ -83,14 +105,7 @@ globs = chain(
 )
 selecting = chain(
     click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=str)),
-    click.option(
-        "--base",
-        "bases",
-        multiple=True,
-        metavar="REF",
-        help="Branch, tag, commit or glob (release/*) to start from. May be repeated.  "
-        "[default: origin/HEAD, else HEAD]",
-    ),
+    bases,
     judging,
     globs,
     click.option(
@@ -100,6 +115,14 @@ selecting = chain(
         metavar="N",
         help="Work on N repositories at once.  [default: the number of processors]",
     ),
+)
+proving = click.option(
+    "--proof",
+    type=click.Choice(["auto", "require", "off"]),
+    default="auto",
+    show_default=True,
+    help="Prove each change by compiling it before and after: with apparmor_parser where there is "
+    "one; in any case, and leave out what is not proved; not at all.",
 )
 telling = chain(
     click.option("-q", "--quiet", is_flag=True, help="Print failures only."),
@@ -150,10 +173,18 @@ def selection(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     bases: tuple[str, ...],
+    proof: Any = "off",
 ) -> Selection:
     """What the options ask for."""
     from patcher.campaign.look import Selection
 
+    if proof == "require":
+        from patcher.campaign.prove import Unproved, check
+
+        try:
+            check()
+        except Unproved as error:
+            raise Failed(str(error)) from None
     if include or exclude:
         from patcher.campaign.globs import chooser
 
@@ -169,6 +200,7 @@ def selection(
         max_bytes=max_size,
         include=include,
         exclude=exclude,
+        proof=proof,
         bases=bases,
     )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from patcher import hosts
-from patcher.engine import Edit, Finding, Result, Status
+from patcher.findings import Edit, Finding, Result, Status
 from patcher.hosts import Embedding
 from patcher.migrations import Migration, builtin
 from patcher.policy import reader
@@ -88,6 +88,18 @@ class _Reading:
         ]
 
 
+def texts(
+    path: PurePosixPath, content: bytes, edits: Sequence[Edit]
+) -> Iterator[tuple[Embedding, bytes]]:
+    """The policy texts in a file: those of its host, and those of the general line host where an
+    edit lies outside."""
+    embeddings = [e for e in hosts.read(path, content) if e.lines]
+    if not all(any(_holds(e, edit.offset) for e in embeddings) for edit in edits):
+        embeddings += [e for e in hosts.fallback(path, content) if e.lines]
+    for embedding in embeddings:
+        yield embedding, b"\n".join(line.text for line in embedding.lines)
+
+
 class _Proof:
     """Proves edits of one file."""
 
@@ -113,20 +125,13 @@ class _Proof:
         new = apply(self.content, edits)
         added = Added.by(self.migrations, [edit.insert for edit in edits])
         if self._before is None:
-            self._before = self._read(self.content, edits)
-        before, after = self._before, self._read(new, _moved(edits))
+            self._before = _Reading(tuple(texts(self.path, self.content, edits)))
+        before, after = self._before, _Reading(tuple(texts(self.path, new, moved(edits))))
         number = compare(added, before.items, after.items)
         if number != len(edits):
             return "the file does not carry the same policy with just the rule added"
         why = self._policies(before, after, added, findings)
         return why or self._structure(findings, edits, new, added)
-
-    def _read(self, content: bytes, edits: Sequence[Edit]) -> _Reading:
-        """The host's reading, and that of the general line host where an edit lies outside."""
-        embeddings = [e for e in hosts.read(self.path, content) if e.lines]
-        if not all(any(_holds(e, edit.offset) for e in embeddings) for edit in edits):
-            embeddings += [e for e in hosts.fallback(self.path, content) if e.lines]
-        return _Reading(tuple((e, b"\n".join(line.text for line in e.lines)) for e in embeddings))
 
     def _policies(
         self, before: _Reading, after: _Reading, added: Added, findings: Sequence[Finding]
@@ -164,7 +169,7 @@ class _Proof:
         before = structure(host, self.content, [edit.offset for edit in edits])
         if before is None:
             return ""
-        after = structure(host, new, [edit.offset for edit in _moved(edits)])
+        after = structure(host, new, [edit.offset for edit in moved(edits)])
         if after is None:
             return f"the file is no longer the {host} that it was"
         number = compare(added, before, after)
@@ -186,7 +191,7 @@ def _named(path: PurePosixPath) -> str:
     return names.get(path.suffix.lower(), "")
 
 
-def _moved(edits: Sequence[Edit]) -> list[Edit]:
+def moved(edits: Sequence[Edit]) -> list[Edit]:
     """The edits, where they stand once they are made."""
     shift, moved = 0, []
     for edit in edits:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from patcher.campaign.target import ChangedFile, Target, Totals
-from patcher.engine import Edit
+from patcher.findings import Edit
 from patcher.reports.text import clean, quoted
 
 _CONTEXT = 3

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from patcher.campaign.target import ChangedFile, Located, Target, Totals
-from patcher.reports.text import exact
+from patcher.reports.text import exact, valid
 
 SCHEMA = 1
 
@@ -36,22 +36,17 @@ class Report:
 def _target(target: Target) -> dict[str, Any]:
     return {
         **exact("repository", target.repository.encode("utf-8", "surrogateescape")),
-        "base": target.base and _name(target.base),
+        "base": target.base and valid(target.base),
         "commit": target.commit,
-        "branch": target.branch and _name(target.branch),
+        "branch": target.branch and valid(target.branch),
         "new_commit": target.new_commit,
         "status": target.status.value,
         "outcome": target.outcome.value,
-        "error": target.error and _name(target.error),
-        "note": target.note and _name(target.note),
+        "error": target.error and valid(target.error),
+        "note": target.note and valid(target.note),
         "findings": [_finding(located) for located in target.findings],
         "files": [_file(file) for file in target.files],
     }
-
-
-def _name(text: str) -> str:
-    """Text in which U+FFFD stands in for lone surrogates, which many JSON readers refuse."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _finding(located: Located) -> dict[str, Any]:
@@ -60,15 +55,29 @@ def _finding(located: Located) -> dict[str, Any]:
     return {
         **exact("path", located.path),
         "line": finding.line,
-        "profile": _name(finding.profile),
+        "profile": valid(finding.profile),
         "host": finding.host,
         "status": finding.status.value,
         "moby_style": finding.moby_style,
         "documentation": finding.documentation,
         "migration": finding.migration,
-        "reason": _name(finding.reason),
-        "evidence": [_name(item) for item in finding.evidence],
+        "reason": valid(finding.reason),
+        "evidence": [valid(item) for item in finding.evidence],
         "edit": edit and {"offset": edit.offset, **exact("insert", edit.insert)},
+        "proof": _proof(located),
+    }
+
+
+def _proof(located: Located) -> dict[str, Any] | None:
+    proof = located.proof
+    if proof is None:
+        return None
+    return {
+        "verdict": proof.verdict.value,
+        "by": valid(proof.by),
+        "reason": valid(proof.reason),
+        "before": [valid(line) for line in proof.before],
+        "after": [valid(line) for line in proof.after],
     }
 
 

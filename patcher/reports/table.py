@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from patcher.campaign.target import Located, Outcome, Target, Totals, total
-from patcher.engine import Status
+from patcher.findings import Status
 from patcher.reports.text import clean, shown
 
 _RESET = "\x1b[0m"
@@ -133,6 +133,10 @@ class Report:
         if self._style.several_migrations:
             why = f"{finding.migration}: {why}"
         evidence = [f"- {clean(item)}" for item in finding.evidence] if self._style.explain else []
+        if located.proof is not None:
+            why += f"; {clean(located.proof.text)}"
+            evidence += [f"compiled only without it: {clean(x)}" for x in located.proof.before]
+            evidence += [f"compiled only with it: {clean(x)}" for x in located.proof.after]
         return Row(
             where=f"{shown(located.path)}:{finding.line}",
             profile=clean(finding.profile) or "-",

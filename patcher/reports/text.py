@@ -42,6 +42,11 @@ def exact(key: str, value: bytes) -> dict[str, str]:
         }
 
 
+def valid(text: str) -> str:
+    """Text in which U+FFFD stands in for lone surrogates, which many JSON readers refuse."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 _LETTERS = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 92: "\\"}
 
 

@@ -109,7 +109,7 @@ def test_the_message_says_what_was_changed_and_why(sandbox: Sandbox) -> None:
     assert "- a/one: one (line 2)\n- two: two (lines 2 and 12)\n" in body
     assert "CVE-2026-31431" in body
     assert "https://copy.fail/" in body
-    assert body.endswith("\n\nSigned-off-by: A Tester <tester@example.org>")
+    assert body.endswith("\nSigned-off-by: A Tester <tester@example.org>")
     assert max(map(len, body.splitlines())) <= 80
 
 
@@ -240,7 +240,7 @@ def test_a_commit_for_each_file(sandbox: Sandbox) -> None:
 def test_a_message_from_a_file(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "message").write_text("Subject\n\nBody of {migration}\n")
     place = sandbox.repository()
-    patcher("apply", "--message-file", tmp_path / "message", "--signoff", place)
+    patcher("apply", "--proof", "off", "--message-file", tmp_path / "message", "--signoff", place)
     assert sandbox.git(place, "log", "-1", "--format=%B", BRANCH) == (
         "Subject\n\nBody of deny-af-alg\n\nSigned-off-by: A Tester <tester@example.org>"
     )

@@ -1,0 +1,154 @@
+"""Let AppArmor's own parser prove the edits of one look, and leave out those that it refutes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from patcher.campaign.target import ChangedFile, Located, blob_id
+from patcher.findings import Finding, Status
+from patcher.git import printable
+from patcher.migrations import Migration
+
+if TYPE_CHECKING:
+    from patcher.proof.parser import Parser
+    from patcher.proof.verdict import Proof
+
+Mode = Literal["auto", "require", "off"]
+"""Whether edits are proved: where a parser is installed; in any case, and nothing else is
+committed; not at all."""
+
+
+class Unproved(Exception):
+    """Why nothing can be proved: one line."""
+
+
+def check() -> None:
+    """Raise Unproved unless there is a parser that can prove."""
+    from patcher.proof import parser
+
+    try:
+        parser.usable()
+    except parser.Unusable as error:
+        raise Unproved(str(error)) from None
+
+
+def prove(
+    found: Sequence[Located],
+    files: Sequence[ChangedFile],
+    migrations: Sequence[Migration],
+    mode: Mode,
+) -> tuple[list[Located], list[ChangedFile], str | None]:
+    """The findings with their proofs, the files with the edits that are left, and in one line what
+    was left out and why."""
+    from patcher.proof import parser
+
+    by: Parser | str
+    try:
+        by = parser.usable()
+    except parser.Unusable as error:
+        by = str(error)
+    if mode == "auto" and isinstance(by, str) and not parser.installed():
+        return list(found), list(files), None
+    proofs = {
+        (file.path, *key): proof
+        for file in files
+        for key, proof in _proofs(file, found, migrations, by).items()
+    }
+    judged: list[Located] = []
+    problems: list[str] = []
+    left_out: set[bytes] = set()
+    for located in found:
+        proof = proofs.get((located.path, *_key(located)))
+        if proof is None or located.finding.edit is None:
+            judged.append(located)
+            continue
+        located = replace(located, proof=proof)
+        if proof.verdict == "refuted" or (mode == "require" and proof.verdict != "proved"):
+            left_out.add(located.path)
+            place = f"{printable(located.path)}:{located.finding.line}"
+            problems.append(f"{place}: {proof.text}")
+            located = replace(located, finding=_unedited(located, proof, mode))
+        judged.append(located)
+    kept = [_kept(file, judged) if file.path in left_out else file for file in files]
+    return judged, [file for file in kept if file is not None], _told(problems)
+
+
+_Key = tuple[int, str]
+
+
+def _key(located: Located) -> _Key:
+    return located.finding.line, located.finding.migration
+
+
+def _proofs(
+    file: ChangedFile,
+    found: Sequence[Located],
+    migrations: Sequence[Migration],
+    by: Parser | str,
+) -> dict[_Key, Proof]:
+    """The proofs of a file's edits; where several stand at one line, the worst of them."""
+    from patcher.proof import policy
+    from patcher.proof.verdict import Proof, Verdict
+
+    mine = [located for located in found if located.path == file.path and located.finding.edit]
+    proofs: Sequence[Proof | None]
+    if isinstance(by, str):
+        proofs = [Proof(Verdict.NOT_PROVABLE, reason=by)] * len(mine)
+    else:
+        proofs = policy.prove(
+            file.path.decode("utf-8", "surrogateescape"),
+            file.old,
+            file.new,
+            [located.finding for located in mine],
+            migrations,
+            by,
+        )
+    order = (Verdict.PROVED, Verdict.NOT_PROVABLE, Verdict.REFUTED)
+    worst: dict[_Key, Proof] = {}
+    for located, proof in zip(mine, proofs, strict=True):
+        if proof is None:
+            continue
+        key = _key(located)
+        if key not in worst or order.index(proof.verdict) > order.index(worst[key].verdict):
+            worst[key] = proof
+    return worst
+
+
+def _unedited(located: Located, proof: Proof, mode: Mode) -> Finding:
+    why = "was refuted" if proof.verdict == "refuted" else f"is not proved (--proof {mode})"
+    return replace(
+        located.finding,
+        status=Status.UNDER_INVESTIGATION,
+        edit=None,
+        reason=f"{located.finding.reason}; but the edit {why}",
+    )
+
+
+def _kept(file: ChangedFile, found: Sequence[Located]) -> ChangedFile | None:
+    """The file with the edits that are left."""
+    edits = tuple(
+        sorted(
+            (
+                located.finding.edit
+                for located in found
+                if located.path == file.path and located.finding.edit is not None
+            ),
+            key=lambda edit: edit.offset,
+        )
+    )
+    if not edits:
+        return None
+    pieces, position = [], 0
+    for edit in edits:
+        pieces += [file.old[position : edit.offset], edit.insert]
+        position = edit.offset
+    new = b"".join([*pieces, file.old[position:]])
+    return replace(file, new=new, new_oid=blob_id(new, len(file.old_oid)), edits=edits)
+
+
+def _told(problems: Sequence[str]) -> str | None:
+    if len(problems) < 2:
+        return problems[0] if problems else None
+    return f"{len(problems)} edits are left out, the first at {problems[0]}"

@@ -1,0 +1,101 @@
+"""Profiles in repositories and in files outside git, as AppArmor's own parser compiles them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from patcher import git, proof
+from patcher.campaign import files, replace
+from patcher.campaign.look import Selection
+from patcher.campaign.target import Verified
+from patcher.policy.candidates import SEARCH
+from patcher.proof.parser import Parser
+from patcher.proof.verdict import Standing
+from patcher.proof.verify import verify
+
+
+def run(names: Iterable[str], selection: Selection, parser: Parser) -> Iterator[Verified]:
+    """What stands in each file that is named, or lies in a repository or folder that is named.
+
+    A folder with repositories in it stands for these, any other one for the files below it.
+    """
+    for name in names:
+        path = Path(name)
+        if path.is_dir() and not path.is_symlink():
+            found = [item for item in git.discover([path]) if _inside(item, path)]
+            for item in found:
+                yield from _repository(item, selection, parser)
+            if found:
+                continue
+        for file in files.meant([name], selection):
+            place = os.fsencode(file)
+            try:
+                content = replace.read(file, selection.max_bytes).content
+            except OSError as error:
+                yield Verified(None, None, place, error=error.strerror or str(error))
+                continue
+            standings = _standings(str(file), content, selection, parser)
+            if standings:
+                yield Verified(None, None, place, standings)
+
+
+def _inside(item: git.Repository | git.Failure, path: Path) -> bool:
+    """Whether a folder is, or holds, this repository; it may also be a folder inside of one, or
+    have nothing to do with git."""
+    if isinstance(item, git.Failure) and item.path.resolve() == path.resolve():
+        return (path / ".git").exists()
+    return item.path.resolve().is_relative_to(path.resolve())
+
+
+def _standings(
+    name: str, content: bytes, selection: Selection, parser: Parser
+) -> tuple[Standing, ...]:
+    if len(content) > selection.max_bytes or b"\0" in content:
+        return ()
+    result = proof.patch(
+        name,
+        content,
+        migrations=selection.migrations,
+        profiles="all",
+        docs=selection.docs,
+        max_bytes=selection.max_bytes,
+    )
+    return tuple(
+        verify(name, content, result.findings, selection.migrations, parser, docs=selection.docs)
+    )
+
+
+def _repository(
+    item: git.Repository | git.Failure, selection: Selection, parser: Parser
+) -> Iterator[Verified]:
+    place = str(item.path)
+    if isinstance(item, git.Failure):
+        yield Verified(place, None, b"", error=item.error)
+        return
+    wanted = None
+    if selection.include or selection.exclude:
+        from patcher.campaign.globs import chooser
+
+        wanted = chooser(selection.include, selection.exclude)
+    try:
+        for base in git.bases(item, selection.bases):
+            for blob in git.search(
+                item,
+                base.commit,
+                patterns=SEARCH,
+                wanted=wanted,
+                max_bytes=selection.max_bytes,
+            ):
+                if blob.content is None:
+                    yield Verified(place, base.ref, blob.path, error=blob.problem)
+                    continue
+                name = blob.path.decode("utf-8", "surrogateescape")
+                standings = _standings(name, blob.content, selection, parser)
+                if standings:
+                    yield Verified(place, base.ref, blob.path, standings)
+    except git.UnbornHead:
+        return
+    except git.GitError as error:
+        yield Verified(place, None, b"", error=str(error))

@@ -1,0 +1,71 @@
+"""``patcher verify``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from patcher.cli import FAILED, FOUND, options
+
+
+@click.command("verify", short_help="Tell by compiling whether profiles deny the family.")
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=str))
+@options.bases
+@options.migrating
+@options.globs
+@click.option("--docs", is_flag=True, help="Profiles that documentation quotes, too.")
+@options.max_size
+@options.format_option("table", "json")
+@options.telling
+def command(
+    paths: tuple[str, ...],
+    format: str,
+    quiet: bool,
+    verbose: int,
+    color: str,
+    **chosen: Any,
+) -> int:
+    """Compile the profiles in PATH with AppArmor's own parser, and say of each whether the family
+    is denied in what that gives. Nothing is loaded, and no root is needed.
+
+    PATH is a repository, a folder of some, or a file or folder outside git; default: here. A file
+    of policy is compiled as it stands, with the includes that the system has; a template is filled
+    in with stand-ins, in each way in which it may come out, and without its includes. Exit status 1
+    means that some profile allows the family.
+
+    \\b
+    Examples:
+      patcher verify /etc/apparmor.d
+      patcher verify --base 'release/*' ~/src/moby
+    """
+    from patcher.campaign.verify import run
+    from patcher.cli.session import tell, write
+    from patcher.proof import parser
+    from patcher.reports import verify as report
+    from patcher.reports.table import Style
+    from patcher.reports.text import clean
+
+    selection = options.selection(profiles="all", comment=False, **chosen)
+    try:
+        by = parser.usable()
+    except parser.Unusable as error:
+        raise options.Failed(str(error)) from None
+    names = [migration.id for migration in selection.migrations]
+    verified = []
+    for file in run(paths or (".",), selection, by):
+        verified.append(file)
+        if file.error is not None:
+            place = file.path.decode("utf-8", "surrogateescape") or file.repository
+            tell(clean(f"{place}: {file.error}"))
+    if format == "json":
+        write(report.document(verified, by.name, names))
+    elif not quiet:
+        style = Style(
+            color=options.colored(color), width=options.terminal_width(), verbose=verbose > 0
+        )
+        write(report.table(verified, by.name, style, names))
+    totals = report.total(verified)
+    if totals["failed"]:
+        return FAILED
+    return FOUND if totals["allowed"] else 0

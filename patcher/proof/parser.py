@@ -1,0 +1,314 @@
+"""AppArmor's own parser, run without kernel and without root, and never trusted unproved.
+
+Parser 3.0.8 compiles no network rule at all when it has to guess the kernel's features and there is
+no AppArmor in the kernel, nor does it with the kernel-5.4 ABIs: every comparison would be equal.
+So a parser is used only with a features file with which it compiled a known difference.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from patcher.proof import compiled
+from patcher.proof.compiled import Compiled, Socket
+
+ENVIRONMENT = "PATCHER_APPARMOR_PARSER"
+"""Names the parser to use, for one that is not installed where parsers are."""
+
+_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin", "/usr/local/bin")
+_ABI = Path("/etc/apparmor.d/abi")
+_OWN = Path(__file__).with_name("features")
+_FEATURES = (("3.0", _ABI / "3.0"), ("4.0", _ABI / "4.0"), ("patcher", _OWN))
+_SECONDS = 10.0
+_MEMORY = 1 << 30
+_OUTPUT = 32 << 20
+_CACHED = 2048
+_VERSION = re.compile(r"AppArmor parser version (\d[\w.~+-]*)")
+_LINE = re.compile(r"line (\d+)")
+
+
+class Unusable(Exception):
+    """Why there is no parser to prove with: one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the parser made of one policy."""
+
+    lines: tuple[str, ...] = ()
+    """The rules, as it listed them."""
+    profiles: tuple[Compiled, ...] = ()
+    refusal: str = ""
+    """Not empty: its own message; there is nothing else then."""
+    broken: bool = False
+    """It did not refuse the policy, but failed: it crashed, hung or wrote what nobody can read."""
+
+    @property
+    def line(self) -> int:
+        """The line that its message names; 0 for none."""
+        found = _LINE.search(self.refusal)
+        return int(found[1]) if found else 0
+
+
+@dataclass(slots=True)
+class Parser:
+    """A parser and the features file that it compiles for."""
+
+    path: str
+    version: str
+    features: str
+    """The features file's name, as verdicts show it."""
+    features_file: Path
+    _known: dict[tuple[bytes, bool], Future[Outcome]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    learnt: dict[tuple[str, bytes], Effect | str] = field(default_factory=dict)
+    """Of each rule and priority what it does, or why that is not known."""
+    runs: int = 0
+    """How often it was run."""
+
+    @property
+    def name(self) -> str:
+        """How verdicts name it."""
+        return f"apparmor_parser {self.version} (features {self.features})"
+
+    def compile(self, policy: bytes, *, as_it_stands: bool = False) -> Outcome:
+        """What the policy compiles to; the same policy is compiled once.
+
+        ``as_it_stands``: with the includes that the system has.
+        """
+        key = (policy, as_it_stands)
+        with self._lock:
+            future = self._known.get(key)
+            mine = future is None
+            if future is None:
+                if len(self._known) >= _CACHED:
+                    self._known.clear()
+                future = self._known[key] = Future()
+        if mine:
+            try:
+                future.set_result(self._run(policy, as_it_stands))
+            except BaseException as error:
+                future.set_exception(error)
+                raise
+        return future.result()
+
+    def _run(self, policy: bytes, as_it_stands: bool) -> Outcome:
+        self.runs += 1
+        command = [
+            self.path, "--config-file", "/dev/null", "-Q", "-K", "-S", "-D", "rule-exprs",
+            "--features-file", str(self.features_file),
+        ]  # fmt: skip
+        try:
+            code, output, errors = run(command, policy, own_includes=not as_it_stands)
+        except Unusable as error:
+            return Outcome(refusal=str(error), broken=True)
+        text = errors.decode("utf-8", "replace")
+        if code < 0:
+            return Outcome(refusal=f"it was ended by {_signal(-code)}", broken=True)
+        if code:
+            return Outcome(refusal=_message(text) or f"it ended with status {code}")
+        try:
+            profiles = compiled.read(output)
+        except compiled.Unreadable as error:
+            return Outcome(refusal=f"it wrote what cannot be read: {error}", broken=True)
+        lines = tuple(sys.intern(line) for line in text.splitlines() if line.startswith("rule:"))
+        return Outcome(lines, profiles)
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _message(errors: str) -> str:
+    """The parser's own message, in one line."""
+    lines = [line.strip() for line in errors.splitlines()]
+    plain = [
+        line
+        for line in lines
+        if line and not line.startswith(("rule:", "aare:", "Warning from", "Cached", "Cache:"))
+    ]
+    telling = [line for line in plain if "rror" in line or "ould not" in line] or plain
+    return telling[0][:300] if telling else ""
+
+
+def run(command: list[str], stdin: bytes, *, own_includes: bool = True) -> tuple[int, bytes, bytes]:
+    """Status, output and errors of a command with a clean environment, in a folder of its own, with
+    bounds on time, memory and output. Raises Unusable."""
+    with tempfile.TemporaryDirectory(prefix="patcher-proof-") as folder:
+        place = Path(folder)
+        files = [place / name for name in ("policy", "out", "err")]
+        files[0].write_bytes(stdin)
+        if own_includes and "-Q" in command:
+            command = [*command, "--base", folder]
+        environment = {
+            "PATH": ":".join(_FOLDERS), "LC_ALL": "C", "HOME": folder, "TMPDIR": folder,
+        }  # fmt: skip
+        try:
+            with (
+                files[0].open("rb") as given,
+                files[1].open("wb") as out,
+                files[2].open("wb") as err,
+            ):
+                process = subprocess.Popen(
+                    command,
+                    stdin=given,
+                    stdout=out,
+                    stderr=err,
+                    cwd=folder,
+                    env=environment,
+                    start_new_session=True,
+                )
+                _limit(process.pid)
+                try:
+                    code = process.wait(_SECONDS)
+                except subprocess.TimeoutExpired:
+                    raise Unusable(f"it did not end within {_SECONDS:g} seconds") from None
+                finally:
+                    _end(process)
+        except OSError as error:
+            raise Unusable(f"it could not be run: {error.strerror or error}") from None
+        if max(files[1].stat().st_size, files[2].stat().st_size) >= _OUTPUT:
+            raise Unusable("it wrote more than any policy compiles to")
+        return code, files[1].read_bytes(), files[2].read_bytes()
+
+
+def _limit(pid: int) -> None:
+    import resource
+
+    if not hasattr(resource, "prlimit"):
+        return
+    for what, most in (
+        (resource.RLIMIT_AS, _MEMORY),
+        (resource.RLIMIT_FSIZE, _OUTPUT),
+        (resource.RLIMIT_CPU, int(_SECONDS)),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        try:
+            resource.prlimit(pid, what, (most, most))
+        except (OSError, ValueError):  # it has ended, or has a lower limit already
+            continue
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process and all that it began."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def find() -> str:
+    """The parser's path. Raises Unusable."""
+    given = os.environ.get(ENVIRONMENT)
+    if given:
+        if os.access(given, os.X_OK) and Path(given).is_file():
+            return str(Path(given).resolve())
+        raise Unusable(f"{given} (of {ENVIRONMENT}) is no program")
+    for folder in _FOLDERS:
+        path = f"{folder}/apparmor_parser"
+        if os.access(path, os.X_OK):
+            return path
+    raise Unusable("apparmor_parser is not installed")
+
+
+def installed() -> bool:
+    """Whether there is a parser, usable or not."""
+    try:
+        return bool(find())
+    except Unusable:
+        return False
+
+
+_LOADING = threading.Lock()
+
+
+def usable() -> Parser:
+    """The parser, with a features file with which it can tell. Raises Unusable."""
+    path = find()
+    with _LOADING:
+        parser = _usable(path)
+    if isinstance(parser, str):
+        raise Unusable(parser)
+    return parser
+
+
+@lru_cache(maxsize=8)
+def _usable(path: str) -> Parser | str:
+    try:
+        code, output, errors = run([path, "--version"], b"")
+    except Unusable as error:
+        return f"{path}: {error}"
+    version = _VERSION.search((output + errors).decode("utf-8", "replace"))
+    if version is None:
+        return f"{path}: it does not say its version" + (f" (status {code})" if code else "")
+    reasons = []
+    for name, file in _FEATURES:
+        if not file.is_file():
+            continue
+        parser = Parser(path, version[1], name, file)
+        try:
+            expected(parser, "deny network alg,")
+        except Unusable as error:
+            reasons.append(f"with features {name} {error}")
+        else:
+            return parser
+    return f"apparmor_parser {version[1]} cannot be trusted: " + "; ".join(reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a rule does to a profile."""
+
+    lines: Counter[str]
+    """The lines that it adds to the listing."""
+    closed: frozenset[Socket]
+    """The sockets that can no longer be created."""
+
+
+def expected(parser: Parser, rule: str, priority: bytes = b"") -> Effect:
+    """What a rule adds, as a known case tells, in which the parser must show that the rule closes
+    what was open. Raises Unusable."""
+    key = rule, priority
+    found = parser.learnt.get(key)
+    if found is None:
+        found = parser.learnt[key] = _learn(parser, rule, priority)
+    if isinstance(found, str):
+        raise Unusable(found)
+    return found
+
+
+def _learn(parser: Parser, rule: str, priority: bytes) -> Effect | str:
+    before = b"profile known {\n" + priority + b" network,\n capability chown,\n}\n"
+    after = before.replace(b"network,\n", b"network,\n" + priority + b" " + rule.encode() + b"\n")
+    old, new = parser.compile(before), parser.compile(after)
+    again = parser._run(before, False)
+    for outcome in (old, new, again):
+        if outcome.refusal:
+            return f"it fails a known case: {outcome.refusal}"
+    if old != again:
+        return "it compiles the same policy to different things"
+    if len(old.profiles) != 1 or len(new.profiles) != 1 or new.profiles[0].name != "known":
+        return "it compiles a known profile to something else"
+    one, other = old.profiles[0], new.profiles[0]
+    if not one.mediated:
+        return "it compiles no network rules"
+    if not other.open < one.open:
+        return f"`{rule}` does not deny anything in a known case"
+    added = Counter(new.lines) - Counter(old.lines)
+    if not added or Counter(old.lines) - Counter(new.lines):
+        return "its listing does not show a known difference"
+    return Effect(added, one.open - other.open)

@@ -1,0 +1,313 @@
+"""Policy proof: what AppArmor's parser compiles differs by the denies of the family, and nothing
+else.
+
+Compared are the parser's listing of the rules, line by line with what the inserted rule adds in a
+known case, and the profiles as the kernel would load them: which sockets may be created, and all
+that is not a state machine (flags, capabilities, limits).
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from patcher.findings import Finding
+from patcher.migrations import Migration
+from patcher.policy import reader
+from patcher.policy.reader import Profile
+from patcher.proof.compiled import Compiled, Socket
+from patcher.proof.host import moved, texts
+from patcher.proof.parser import Effect, Outcome, Parser, Unusable, expected
+from patcher.proof.render import (
+    STAND_IN,
+    NotRendered,
+    Rendering,
+    outermost,
+    render,
+    stand_in,
+)
+from patcher.proof.verdict import Proof, Verdict
+
+_MOST_LINES = 40
+"""Lines of a listing that are kept to show a refuted edit."""
+_ATTEMPTS = 8
+_PRIORITY = re.compile(rb"(priority=[-+]?\d+)[ \t]+(?:audit[ \t]+)?deny[ \t]+network")
+_AT_LINE = re.compile(r"(line )(\d+)")
+
+
+def prove(
+    path: str | PurePosixPath,
+    old: bytes,
+    new: bytes,
+    findings: Iterable[Finding],
+    migrations: Iterable[Migration],
+    parser: Parser,
+) -> list[Proof | None]:
+    """The proof of each finding's edit; None for one without. ``new`` is ``old`` with all edits."""
+    findings = list(findings)
+    edited = [finding for finding in findings if finding.edit is not None]
+    if not edited:
+        return [None] * len(findings)
+    try:
+        file = _File(PurePosixPath(path), old, new, edited, tuple(migrations), parser)
+        return [file.proof(f) if f.edit is not None else None for f in findings]
+    except Exception as error:
+        # Whatever a hostile text makes of this is no proof, and must stop nothing else.
+        proof = Proof(
+            Verdict.NOT_PROVABLE, parser.name, f"proving failed with {type(error).__name__}"
+        )
+        return [None if finding.edit is None else proof for finding in findings]
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """An outermost profile before and after."""
+
+    profiles: tuple[Profile, ...]
+    """It and all that stand in it, as they read before."""
+    old: tuple[Rendering, ...]
+    new: tuple[Rendering, ...]
+    why: str = ""
+    """Why there are no renderings."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether the edits made any difference to its text."""
+        return self.old != self.new or bool(self.why)
+
+
+class _File:
+    """Proves the edits of one file."""
+
+    def __init__(
+        self,
+        path: PurePosixPath,
+        old: bytes,
+        new: bytes,
+        findings: Sequence[Finding],
+        migrations: Sequence[Migration],
+        parser: Parser,
+    ) -> None:
+        self.parser, self.findings = parser, findings
+        self.rules = {migration.id: migration.rule for migration in migrations}
+        edits = sorted((f.edit for f in findings if f.edit is not None), key=lambda e: e.offset)
+        before = [text for _, text in texts(path, old, edits)]
+        after = [text for _, text in texts(path, new, moved(edits))]
+        self.roots: list[_Root] = []
+        self.same = len(before) == len(after)
+        for one, other in zip(before, after, strict=False):
+            self.roots += self.read(one, other)
+
+    def read(self, old: bytes, new: bytes) -> list[_Root]:
+        """The outermost profiles in a text before and after."""
+        before, after = read_roots(old), read_roots(new)
+        if len(before) != len(after):
+            self.same = False
+            return []
+        wanted = {finding.profile for finding in self.findings}
+        found = []
+        for (root, inside), (other, _) in zip(before, after, strict=True):
+            changed = old[root.start : root.end] != new[other.start : other.end]
+            if not changed and not wanted & {profile.name for profile in inside}:
+                continue
+            try:
+                found.append(_Root(inside, tuple(render(old, root)), tuple(render(new, other))))
+            except NotRendered as error:
+                found.append(_Root(inside, (), (), str(error)))
+        return found
+
+    def proof(self, finding: Finding) -> Proof:
+        """The proof of one edit."""
+        if not self.same:
+            return self.verdict(Verdict.REFUTED, "the profiles are not the same with the edit")
+        named = [r for r in self.roots if any(p.name == finding.profile for p in r.profiles)]
+        roots = [root for root in named if root.changed] or named
+        if not roots:
+            return self.verdict(Verdict.NOT_PROVABLE, "its profile was not found again")
+        proofs = [self.root(finding, root) for root in roots]
+        order = (Verdict.REFUTED, Verdict.NOT_PROVABLE, Verdict.PROVED)
+        return min(proofs, key=lambda proof: order.index(proof.verdict))
+
+    def verdict(self, verdict: Verdict, reason: str = "") -> Proof:
+        return Proof(verdict, self.parser.name, reason)
+
+    def root(self, finding: Finding, root: _Root) -> Proof:
+        """The proof for one outermost profile: in every rendering that the edit changes."""
+        if root.why:
+            return self.verdict(Verdict.NOT_PROVABLE, root.why)
+        if len(root.old) != len(root.new):
+            return self.verdict(Verdict.REFUTED, "the template comes out in other ways")
+        try:
+            effects = self.effects(root)
+            effect = effects[finding.migration]
+        except Unusable as error:
+            return self.verdict(Verdict.NOT_PROVABLE, str(error))
+        shown, left_out = False, 0
+        for old, new in zip(root.old, root.new, strict=True):
+            if old.text == new.text and root.changed:
+                continue
+            before, after, left = self.compiled(old, new)
+            left_out = max(left_out, left)
+            if before.refusal or after.refusal:
+                return self.refusal(before, after, old)
+            names: dict[str, set[str]] = {}
+            for each in self.findings:
+                there = self.names(root, each.profile, before.profiles)
+                names.setdefault(each.migration, set()).update(there)
+            proof = self.compared(before, after, effects, names)
+            if proof is not None:
+                return proof
+            closed = False
+            for one, other in zip(before.profiles, after.profiles, strict=True):
+                if one.name not in self.names(root, finding.profile, before.profiles):
+                    continue
+                if other.open & effect.closed:
+                    return Proof(
+                        Verdict.REFUTED,
+                        self.parser.name,
+                        f"as compiled, {one.name} still allows the family",
+                        before.lines[:0],
+                        _only(after.lines, before.lines),
+                    )
+                closed = closed or bool(one.open & effect.closed)
+            shown = shown or closed
+        if not shown:
+            return self.verdict(
+                Verdict.NOT_PROVABLE,
+                "reading and compiling disagree: as compiled, it did not allow the family before",
+            )
+        note = f"without {left_out} rules that template actions fill in" if left_out else ""
+        return self.verdict(Verdict.PROVED, note)
+
+    def effects(self, root: _Root) -> dict[str, Effect]:
+        """What the rule of each migration does. Raises Unusable."""
+        text = b"".join(rendering.text for rendering in root.new)
+        priorities = {match[1] for match in _PRIORITY.finditer(text)} or {b""}
+        found = {}
+        for migration in {finding.migration for finding in self.findings}:
+            rule = self.rules[migration]
+            effect = expected(self.parser, rule)
+            lines = Counter(effect.lines)
+            for priority in priorities - {b""}:
+                lines |= expected(self.parser, rule, priority).lines
+            found[migration] = Effect(lines, effect.closed)
+        return found
+
+    def compiled(self, old: Rendering, new: Rendering) -> tuple[Outcome, Outcome, int]:
+        """What is compiled before and after, and how many rules had to be left out for it."""
+        ahead = threading.Thread(target=self.parser.compile, args=(new.text,), daemon=True)
+        ahead.start()
+        before, left = left_out(self.parser, old)
+        ahead.join()
+        if left:
+            new = new.without([new.statements[index] for index in left])
+        return before, self.parser.compile(new.text), len(left)
+
+    def refusal(self, before: Outcome, after: Outcome, old: Rendering) -> Proof:
+        broken = next((outcome for outcome in (before, after) if outcome.broken), None)
+        if broken is not None:
+            return self.verdict(Verdict.NOT_PROVABLE, broken.refusal)
+        message = where(before.refusal or after.refusal, old)
+        if before.refusal:
+            return self.verdict(
+                Verdict.NOT_PROVABLE, f"it does not compile without the edit either: {message}"
+            )
+        return self.verdict(Verdict.REFUTED, f"it compiles no longer: {message}")
+
+    def names(self, root: _Root, name: str, there: Sequence[Compiled]) -> set[str]:
+        """The names under which a profile of this name was compiled."""
+        meant: set[str] = set()
+        for profile in root.profiles:
+            if profile.name == name:
+                meant |= compiled_names(profile)
+        found = meant & {profile.name for profile in there}
+        # A name that holds a variable or a namespace is not compiled as it is written.
+        return found or ({profile.name for profile in there} if meant else set())
+
+    def compared(
+        self,
+        before: Outcome,
+        after: Outcome,
+        effects: dict[str, Effect],
+        names: dict[str, set[str]],
+    ) -> Proof | None:
+        """The proof that refutes; None where nothing differs but what should."""
+        more, fewer = _only(after.lines, before.lines), _only(before.lines, after.lines)
+
+        def refuted(reason: str) -> Proof:
+            return Proof(
+                Verdict.REFUTED, self.parser.name, reason, fewer[:_MOST_LINES], more[:_MOST_LINES]
+            )
+
+        known = {line for effect in effects.values() for line in effect.lines}
+        if fewer or not set(more) <= known:
+            return refuted("more is compiled differently than the denies of the family")
+        if [p.name for p in before.profiles] != [p.name for p in after.profiles]:
+            return refuted("other profiles are compiled")
+        for one, other in zip(before.profiles, after.profiles, strict=True):
+            if one.rest != other.rest or one.mediated != other.mediated:
+                return refuted(f"flags, capabilities or limits of {one.name} differ")
+            allowed: set[Socket] = set()
+            for migration, effect in effects.items():
+                if one.name in names.get(migration, ()):
+                    allowed |= effect.closed
+            if other.open - one.open or not one.open - other.open <= allowed:
+                return refuted(f"{one.name} allows and denies other sockets than it should")
+        return None
+
+
+def _only(lines: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    """The lines that are not among the others, as often as they are missing there."""
+    return tuple((Counter(lines) - Counter(others)).elements())
+
+
+def read_roots(text: bytes) -> list[tuple[Profile, tuple[Profile, ...]]]:
+    """The outermost profiles, each with all that stand in it."""
+    found: dict[int, tuple[Profile, list[Profile]]] = {}
+    for profile in reader.read(text):
+        root = outermost(profile)
+        found.setdefault(id(root), (root, []))[1].append(profile)
+    return [(root, tuple(inside)) for root, inside in found.values()]
+
+
+def compiled_names(profile: Profile) -> set[str]:
+    """The names under which a profile, or its rendering, may be compiled."""
+    if not profile.header:
+        return {STAND_IN}
+    parts: list[str] = []
+    at: Profile | None = profile
+    while at is not None:
+        name = stand_in(at.name.encode("utf-8", "surrogateescape"))
+        parts.append(name.decode("utf-8", "surrogateescape").lstrip("^"))
+        at = at.parent
+    return {"//".join(reversed(parts))}
+
+
+def left_out(parser: Parser, rendering: Rendering) -> tuple[Outcome, list[int]]:
+    """What a rendering compiles to, and which of its rules with stand-ins (by number) had to be
+    left out for it."""
+    outcome = parser.compile(rendering.text)
+    left: set[int] = set()
+    statements = rendering.statements
+    while outcome.refusal and not outcome.broken and len(left) < len(statements):
+        at_fault = {
+            index
+            for index, statement in enumerate(statements)
+            if index not in left and outcome.line in statement.lines
+        }
+        left |= at_fault if at_fault and len(left) < _ATTEMPTS else set(range(len(statements)))
+        kept = rendering.without([statements[index] for index in sorted(left)])
+        outcome = parser.compile(kept.text)
+    return outcome, sorted(left)
+
+
+def where(message: str, rendering: Rendering) -> str:
+    """The parser's message, with the line counted from the profile's first."""
+    return _AT_LINE.sub(
+        lambda match: f"{match[1]}{max(int(match[2]) - rendering.before, 1)} of the profile",
+        message,
+    )

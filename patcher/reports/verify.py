@@ -1,0 +1,114 @@
+"""What profiles compile to, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from patcher.campaign.target import Verified
+from patcher.reports.table import Report, Row, Style, count, short
+from patcher.reports.text import clean, exact, shown, valid
+
+if TYPE_CHECKING:
+    from patcher.campaign.target import Standing
+
+SCHEMA = 1
+_STYLES = {"allowed": "red", "denied": "green", "unknown": "yellow"}
+_TOLD = {"allowed": "allowed", "denied": "denied", "unknown": "not compiled"}
+
+
+def table(verified: Sequence[Verified], by: str, style: Style, migrations: Sequence[str]) -> bytes:
+    """A row for each profile, totals, and where reading and compiling disagree."""
+    report = Report(style)
+    rows: list[Row] = []
+    place, parts = "", []
+
+    def flush() -> None:
+        if rows:
+            parts.append((place + "\n" if place else "") + report.body(rows))
+            rows.clear()
+
+    for file in verified:
+        here = "  ".join(filter(None, (file.repository, short(file.base or ""))))
+        if clean(here) != place:
+            flush()
+            place = clean(here)
+        for standing in file.standings:
+            rows.append(_row(file, standing, len(migrations) > 1))
+    flush()
+    totals = total(verified)
+    told = [f"{totals[answer]} {word}" for answer, word in _TOLD.items() if totals[answer]]
+    number = count(sum(totals[answer] for answer in _TOLD), "profile")
+    lines = [f"{number}: {', '.join(told)}." if told else "No profile."]
+    if totals["disagree"]:
+        lines.append(f"Reading and compiling disagree about {totals['disagree']}.")
+    lines.append(f"Compiled by {by}.")
+    return "".join([*parts, "\n".join(lines), "\n"]).encode("utf-8", "replace")
+
+
+def total(verified: Iterable[Verified]) -> Counter[str]:
+    """How many profiles got each answer, how many ``disagree``, how many files ``failed``."""
+    totals: Counter[str] = Counter()
+    for file in verified:
+        totals["failed"] += file.error is not None
+        for standing in file.standings:
+            totals[standing.answer] += 1
+            totals["disagree"] += standing.disagrees
+    return totals
+
+
+def _row(file: Verified, standing: Standing, several: bool) -> Row:
+    why = clean(standing.reason)
+    if standing.disagrees:
+        read = f"reading and compiling disagree: it reads as {standing.reading}"
+        why = f"{why}; {read}" if why else read
+    elif not why:
+        read = standing.reading
+        why = "no network rule of its own" if read is None else f"it reads as {read}"
+    if several:
+        why = f"{standing.migration}: {why}"
+    line = f":{standing.line}" if standing.line else ""
+    return Row(
+        where=f"{shown(file.path)}{line}",
+        profile=clean(standing.profile) or "-",
+        status=_TOLD[standing.answer],
+        style=_STYLES[standing.answer],
+        why=(why,),
+    )
+
+
+def document(verified: Sequence[Verified], by: str, migrations: Sequence[str]) -> bytes:
+    """One JSON object."""
+    totals = total(verified)
+    value = {
+        "schema": SCHEMA,
+        "parser": by,
+        "migrations": list(migrations),
+        "profiles": [_profile(file, standing) for file in verified for standing in file.standings],
+        "errors": [{**_place(file), "error": valid(file.error)} for file in verified if file.error],
+        "totals": {name: totals[name] for name in (*_TOLD, "disagree", "failed")},
+    }
+    return json.dumps(value, indent=1).encode("ascii") + b"\n"
+
+
+def _place(file: Verified) -> dict[str, Any]:
+    return {
+        "repository": file.repository and valid(file.repository),
+        "base": file.base and valid(file.base),
+        **exact("path", file.path),
+    }
+
+
+def _profile(file: Verified, standing: Standing) -> dict[str, Any]:
+    return {
+        **_place(file),
+        "line": standing.line or None,
+        "profile": valid(standing.profile),
+        "migration": standing.migration,
+        "compiled": standing.answer.value,
+        "reading": standing.reading and standing.reading.value,
+        "disagree": standing.disagrees,
+        "reason": valid(standing.reason),
+    }

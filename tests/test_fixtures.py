@@ -1,7 +1,8 @@
 """Every folder ``fixtures/<host>/<case>/``: a file before and after, and what is found in it.
 
 ``case.yaml`` holds ``what`` the case is about; ``path``, which the file is said to have (default:
-its own name); ``options`` and ``migrations`` for ``patcher.patch``; and the ``findings`` in order.
+its own name); ``options`` and ``migrations`` for ``patcher.patch``; the ``findings`` in order; and
+``proof``, where the edits cannot be proved (``not provable: `` and why).
 No ``after.*`` means that nothing changes.
 """
 
@@ -19,7 +20,7 @@ from patcher.migrations import load
 
 ROOT = Path(__file__).parent.parent / "fixtures"
 CASES = sorted(case.parent for case in ROOT.glob("*/*/case.yaml"))
-KEYS = {"what", "path", "options", "migrations", "findings"}
+KEYS = {"what", "path", "options", "migrations", "findings", "proof"}
 FINDING = {
     "line",
     "profile",

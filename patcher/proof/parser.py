@@ -195,7 +195,7 @@ def _limit(pid: int) -> None:
     for what, most in (
         (resource.RLIMIT_AS, _MEMORY),
         (resource.RLIMIT_FSIZE, _OUTPUT),
-        (resource.RLIMIT_CPU, int(_SECONDS)),
+        (resource.RLIMIT_CPU, int(_SECONDS) + 1),
         (resource.RLIMIT_CORE, 0),
     ):
         try:

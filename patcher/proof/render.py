@@ -31,6 +31,9 @@ _PIECE = re.compile(
     rb"|@[A-Za-z_]\w{0,100}@",
     re.DOTALL,
 )
+_NESTED = re.compile(
+    rb"\$\{[^{}\n]{0,200}(?:\{[^{}\n]{0,200}\}[^{}\n]{0,200}){1,8}\}"
+)  # a program's expression with others in it
 _DOUBLED_PIECE = re.compile(rb"(?<!\{)\{[A-Za-z_0-9.!:\[\]]{0,100}\}(?!\})")
 _IN_GAP = re.compile(rb"\{#(?:(?!#\})[\s\S])*#\}|\{\{-?\s*([\"'`])[ \t]*\1\s*-?\}\}|\\t")
 _MODE = re.compile(rb"[rwaxmlkdciupCPUIX]+\Z")
@@ -131,6 +134,7 @@ def render(text: bytes, profile: Profile) -> list[Rendering]:
         raise NotRendered("the profile is too large")
     body = text[profile.start : end]
     body = _expanded(body, _sections(text))
+    body = _NESTED.sub(lambda m: m[0] if b"network" in m[0] else b"${nested}", body)
     if not profile.header:
         body = b"profile " + _NAME + b" {\n" + body + b"\n}"
     return _Renderer(body, _assignments(text, profile.start, end)).renderings()

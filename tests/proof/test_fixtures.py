@@ -1,0 +1,40 @@
+"""Every fixture that is edited is proved, or its ``case.yaml`` says why it cannot be (``proof:
+"not provable: ..."``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from patcher import proof
+from patcher.migrations import builtin
+from patcher.proof import parser, policy
+from patcher.proof.verdict import Verdict
+from tests.test_fixtures import CASES, ROOT, read
+
+pytestmark = pytest.mark.skipif(not parser.installed(), reason="apparmor_parser is not installed")
+
+
+def told(folder: Path) -> str:
+    """What the case says of its proof."""
+    library: Any = YAML(typ="safe", pure=True)
+    return str(library.load((folder / "case.yaml").read_text("utf-8")).get("proof", "proved"))
+
+
+@pytest.mark.parametrize("folder", CASES, ids=lambda folder: str(folder.relative_to(ROOT)))
+def test_fixture(folder: Path) -> None:
+    case = read(folder)
+    result = proof.patch(case.path, case.before, **case.options)
+    migrations = case.options.get("migrations") or builtin()[:1]
+    proofs = policy.prove(
+        case.path, case.before, result.content, result.findings, migrations, parser.usable()
+    )
+    verdict, _, why = told(folder).partition(": ")
+    for found, finding in zip(proofs, result.findings, strict=True):
+        assert (found is None) == (finding.edit is None)
+        if found is not None:
+            assert found.verdict is Verdict(verdict), found
+            assert why in found.reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -112,29 +113,65 @@ def run(
     """Targets in the order of ``found``, each as soon as it and those before it are done.
 
     ``executor`` runs the work of each repository (any with the interface of
-    ``concurrent.futures``); None: ``jobs`` threads, and for a single repository this one, with
-    ``jobs`` for its search. When the user breaks off (KeyboardInterrupt), what is not begun is
-    dropped, what is done still comes, and then the interrupt is raised.
+    ``concurrent.futures``); None: ``jobs`` threads, which also share the search of the first. When
+    the user breaks off (KeyboardInterrupt), what is not begun is dropped, what is done still comes,
+    and then the interrupt is raised.
     """
     items = iter(found)
-    first = list(islice(items, 2))
-    if executor is None and (jobs == 1 or len(first) < 2):
-        for item in chain(first, items):
-            if isinstance(item, git.Failure):
-                yield _failed(item)
-            else:
-                yield from campaign.targets(item, jobs if len(first) < 2 else 1)
-        return
     if executor is not None:
-        yield from _ordered(campaign, chain(first, items), executor, jobs * _AHEAD)
+        yield from _ordered(campaign, items, executor, jobs * _AHEAD)
+        return
+    if jobs == 1:
+        for item in items:
+            yield from _done(campaign, item, 1)
+        return
+    # The first one has all threads for its search, for often it is the only one; meanwhile a thread
+    # looks for the next.
+    first = next(items, None)
+    if first is None:
+        return
+    following = _Following(items)
+    yield from _done(campaign, first, jobs)
+    second = following.item()
+    if second is None:
         return
     from patcher.campaign.threads import DaemonThreads
 
     own = DaemonThreads(jobs)
     try:
-        yield from _ordered(campaign, chain(first, items), own, jobs * _AHEAD)
+        yield from _ordered(campaign, chain([second], items), own, jobs * _AHEAD)
     finally:
         own.shutdown(wait=False, cancel_futures=True)
+
+
+class _Following:
+    """Takes the next item in a thread of its own."""
+
+    def __init__(self, items: Iterator[git.Repository | git.Failure]) -> None:
+        self._items = items
+        self._found: git.Repository | git.Failure | BaseException | None = None
+        self._thread = threading.Thread(target=self._take, name="patcher walk", daemon=True)
+        self._thread.start()
+
+    def _take(self) -> None:
+        try:
+            self._found = next(self._items, None)
+        except BaseException as error:
+            self._found = error
+
+    def item(self) -> git.Repository | git.Failure | None:
+        """The item, or None when there is no more; raises what the iterator raised."""
+        self._thread.join()
+        if isinstance(self._found, BaseException):
+            raise self._found
+        return self._found
+
+
+def _done(campaign: Campaign, item: git.Repository | git.Failure, jobs: int) -> Iterator[Target]:
+    if isinstance(item, git.Failure):
+        yield _failed(item)
+    else:
+        yield from campaign.targets(item, jobs)
 
 
 def _failed(failure: git.Failure) -> Target:

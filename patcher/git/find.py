@@ -377,8 +377,8 @@ class _Grep:
 def _matcher(patterns: tuple[bytes, ...]) -> Callable[[bytes], bool]:
     """A test of a whole content against line-based patterns.
 
-    Python's engine tries a pattern at every byte, 60 MB/s; most contents lack a word that every
-    match holds, which is seen at 1,500 MB/s, and then on few of their lines.
+    Python's engine tries a pattern at every byte, 60 MB/s, unless it begins with letters; most
+    contents lack a word that every match holds, which is seen at 1,500 MB/s.
     """
     by_word: dict[bytes, list[re.Pattern[bytes]]] = {}
     always: list[re.Pattern[bytes]] = []
@@ -393,13 +393,10 @@ def _matcher(patterns: tuple[bytes, ...]) -> Callable[[bytes], bool]:
     def matches(content: bytes) -> bool:
         for word, tests in by_word.items():
             at = content.find(word)
-            while at >= 0:
+            if at >= 0:
                 start = content.rfind(b"\n", 0, at) + 1
-                end = content.find(b"\n", at)
-                end = len(content) if end < 0 else end
-                if any(test.search(content, start, end) is not None for test in tests):
+                if any(test.search(content, start) is not None for test in tests):
                     return True
-                at = content.find(word, end)
         return any(test.search(content) is not None for test in always)
 
     return matches

@@ -41,7 +41,11 @@ _FOLLOWS = (
     + rb")"
 )
 SEARCH: tuple[bytes, ...] = (
-    rb"(?<![\w.(\[:&*/-])network" + _FOLLOWS + rb"(?:" + _RULE_END + rb"|[ \t]*+,?[ \t\r]*$)",
+    rb"network(?<![\w.(\[:&*/-]network)"
+    + _FOLLOWS
+    + rb"(?:"
+    + _RULE_END
+    + rb"|[ \t]*+,?[ \t\r]*$)",
     rb"mediate_deleted",
     rb"n\x00e\x00t\x00w\x00o\x00r\x00k\x00?,",
 )

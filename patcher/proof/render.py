@@ -17,7 +17,7 @@ from patcher.policy.lexer import Kind, Lexer, Token
 from patcher.policy.network import QUALIFIERS
 from patcher.policy.reader import Profile
 
-MOST_RENDERINGS = 16
+MOST_RENDERINGS = 8
 """All combinations of a template's choices are rendered where they are no more than these."""
 _MOST_TEXT = 1 << 20
 _DEPTH = 8
@@ -415,9 +415,11 @@ class _Renderer:
             chosen = list(product(*(range(count) for count in self.choices)))
         else:
             chosen = list(self.covering())
-            if len(chosen) > 4 * MOST_RENDERINGS:
+            if len(chosen) > 8 * MOST_RENDERINGS:
                 raise NotRendered("the template makes too many choices")
-        found = {rendering.text: rendering for rendering in map(self.rendering, chosen)}
+        found: dict[bytes, Rendering] = {}
+        for rendering in map(self.rendering, chosen):
+            found.setdefault(_words(rendering.text), rendering)
         return list(found.values())
 
     def covering(self) -> Iterator[tuple[int, ...]]:
@@ -500,6 +502,11 @@ class _Lines:
         from bisect import bisect_left
 
         return bisect_left(self.ends, position) + 1
+
+
+def _words(text: bytes) -> bytes:
+    """The text without blank lines and indentation, which are all that many arms leave."""
+    return b"\n".join(line.strip() for line in text.split(b"\n") if line.strip())
 
 
 def _blanked(text: bytes) -> bytes:

@@ -34,7 +34,7 @@ def command(
     in with stand-ins, in each way in which it may come out, and without its includes. Exit status 1
     means that some profile allows the family.
 
-    \\b
+    \b
     Examples:
       patcher verify /etc/apparmor.d
       patcher verify --base 'release/*' ~/src/moby

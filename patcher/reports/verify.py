@@ -62,11 +62,12 @@ def total(verified: Iterable[Verified]) -> Counter[str]:
 def _row(file: Verified, standing: Standing, several: bool) -> Row:
     why = clean(standing.reason)
     if standing.disagrees:
-        read = f"reading and compiling disagree: it reads as {standing.reading}"
-        why = f"{why}; {read}" if why else read
+        against = f"reading and compiling disagree: it reads as {standing.reading}"
+        why = f"{why}; {against}" if why else against
+    elif not why and standing.reading is None:
+        why = "no network rule of its own"
     elif not why:
-        read = standing.reading
-        why = "no network rule of its own" if read is None else f"it reads as {read}"
+        why = f"it reads as {standing.reading}"
     if several:
         why = f"{standing.migration}: {why}"
     line = f":{standing.line}" if standing.line else ""

@@ -81,7 +81,7 @@ def apply(
             there = Looker(repository, selection).look(replace(base, commit=tip))
             if not there.files:
                 return replace(target, outcome=Outcome.UP_TO_DATE, new_commit=tip)
-            target = replace(target, files=there.files, findings=there.findings)
+            target = replace(target, files=there.files, findings=there.findings, error=there.error)
     if commits.dry_run:
         return target
     new, committer = _write(repository, base, branch, parent, target, selection, commits)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ from patcher.proof.verdict import Proof, Verdict
 _MOST_LINES = 40
 """Lines of a listing that are kept to show a refuted edit."""
 _ATTEMPTS = 8
+_SECONDS = 30.0
+"""For all the profiles of one file."""
+_TOO_LONG = f"proving the profiles of one file takes more than {_SECONDS:g} seconds"
 _PRIORITY = re.compile(rb"(priority=[-+]?\d+)[ \t]+(?:audit[ \t]+)?deny[ \t]+network")
 _AT_LINE = re.compile(r"(line )(\d+)")
 
@@ -97,6 +101,7 @@ class _File:
         edits = sorted((f.edit for f in findings if f.edit is not None), key=lambda e: e.offset)
         before = [text for _, text in texts(path, old, edits)]
         after = [text for _, text in texts(path, new, moved(edits))]
+        self.deadline = time.monotonic() + _SECONDS
         self.roots: list[_Root] = []
         self.same = len(before) == len(after)
         for one, other in zip(before, after, strict=False):
@@ -113,6 +118,9 @@ class _File:
         for (root, inside), (other, _) in zip(before, after, strict=True):
             changed = old[root.start : root.end] != new[other.start : other.end]
             if not changed and not wanted & {profile.name for profile in inside}:
+                continue
+            if time.monotonic() > self.deadline:
+                found.append(_Root(inside, (), (), _TOO_LONG))
                 continue
             try:
                 found.append(_Root(inside, tuple(render(old, root)), tuple(render(new, other))))
@@ -150,6 +158,8 @@ class _File:
         for old, new in zip(root.old, root.new, strict=True):
             if old.text == new.text and root.changed:
                 continue
+            if time.monotonic() > self.deadline:
+                return self.verdict(Verdict.NOT_PROVABLE, _TOO_LONG)
             before, after, left = self.compiled(old, new)
             left_out = max(left_out, left)
             if before.refusal or after.refusal:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from functools import lru_cache
+from itertools import islice, product
+from math import prod
 
 from patcher.policy.actions import Control, condition, control, section
 from patcher.policy.lexer import Kind, Lexer, Token
@@ -21,21 +23,22 @@ MOST_RENDERINGS = 8
 """All combinations of a template's choices are rendered where they are no more than these."""
 _MOST_TEXT = 1 << 20
 _DEPTH = 8
+_MOST_VARIABLES = 1000
 STAND_IN = "standin"
 """The name of a profile that is put around a fragment, and how other stand-ins begin."""
 _NAME = STAND_IN.encode()
 
 _PIECE = re.compile(
-    rb"\{\{\{?[^\n{}]*(?:\{[^\n{}]*\}[^\n{}]*)*\}?\}\}|\{%[^\n]*?%\}|<%[^\n]*?%>|\$\{[^{}\n]{0,200}\}|\$\w{1,200}"
+    rb"\{\{\{?[^\n{}]{0,300}(?:\{[^\n{}]{0,100}\}[^\n{}]{0,100}){0,4}\}?\}\}|\{%[^\n]{0,300}?%\}"
+    rb"|<%[^\n]{0,300}?%>|\$\{[^{}\n]{0,200}\}|\$\w{1,200}"
     rb"|%(?:\(\w{1,100}\))?[-#0+]*\d{0,4}[sdvqr]\b|%\w{1,100}%|(?<!@)\{[A-Za-z_0-9.!:\[\]]{0,100}\}"
-    rb"|@[A-Za-z_]\w{0,100}@",
-    re.DOTALL,
+    rb"|@[A-Za-z_]\w{0,100}@"
 )
 _NESTED = re.compile(
     rb"\$\{[^{}\n]{0,200}(?:\{[^{}\n]{0,200}\}[^{}\n]{0,200}){1,8}\}"
 )  # a program's expression with others in it
 _DOUBLED_PIECE = re.compile(rb"(?<!\{)\{[A-Za-z_0-9.!:\[\]]{0,100}\}(?!\})")
-_IN_GAP = re.compile(rb"\{#(?:(?!#\})[\s\S])*#\}|\{\{-?\s*([\"'`])[ \t]*\1\s*-?\}\}|\\t")
+_IN_GAP = re.compile(rb"\{#[^#]{0,500}#\}|\{\{-?\s*([\"'`])[ \t]*\1\s*-?\}\}|\\t")
 _MODE = re.compile(rb"[rwaxmlkdciupCPUIX]+\Z")
 _VARIABLE = re.compile(rb"(.?)@\{(\w+)\}")
 _BOOLEAN = re.compile(rb"\$\{?(\w+)\}?\Z")
@@ -140,6 +143,7 @@ def render(text: bytes, profile: Profile) -> list[Rendering]:
     return _Renderer(body, _assignments(text, profile.start, end)).renderings()
 
 
+@lru_cache(maxsize=4)
 def _sections(text: bytes) -> dict[bytes, bytes]:
     """The bodies of a template's named sections."""
     if b"define" not in text and b"block" not in text:
@@ -181,15 +185,21 @@ def _expanded(body: bytes, sections: dict[bytes, bytes], depth: int = 0) -> byte
 def _assignments(text: bytes, start: int, end: int) -> dict[bytes, bytes]:
     """The variables that are defined around a profile."""
     found: dict[bytes, bytes] = {}
-    for match in _ASSIGNED.finditer(text):
-        if start <= match.start() < end:
-            continue
+    for at, name, more, value in _assigned(text):
+        if not start <= at < end:
+            found[name] = found[name] + b" " + value if more and name in found else value
+    return found
+
+
+@lru_cache(maxsize=4)
+def _assigned(text: bytes) -> tuple[tuple[int, bytes, bool, bytes], ...]:
+    """Each definition in a text: where it stands, of what, whether it adds to one, its value."""
+    found = []
+    for match in islice(_ASSIGNED.finditer(text), _MOST_VARIABLES):
         value = match[3].strip().rstrip(b",;'\"`")
         if value and not _PIECE.search(value.replace(b"@{", b"")):
-            name = match[1][2:-1]
-            old = found.get(name)
-            found[name] = value if old is None or match[2] == b"=" else old + b" " + value
-    return found
+            found.append((match.start(), match[1][2:-1], match[2] == b"+=", value))
+    return tuple(found)
 
 
 class _Renderer:
@@ -408,13 +418,10 @@ class _Renderer:
     def renderings(self) -> list[Rendering]:
         """Every way in which the choices come out, or each arm at least once."""
         chosen: list[tuple[int, ...]] = []
-        combinations = 1
-        for count in self.choices:
-            combinations *= count
-        if combinations <= MOST_RENDERINGS:
+        if prod(self.choices[:64]) <= MOST_RENDERINGS:
             chosen = list(product(*(range(count) for count in self.choices)))
         else:
-            chosen = list(self.covering())
+            chosen = list(islice(self.covering(), 8 * MOST_RENDERINGS + 1))
             if len(chosen) > 8 * MOST_RENDERINGS:
                 raise NotRendered("the template makes too many choices")
         found: dict[bytes, Rendering] = {}

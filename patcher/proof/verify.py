@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
+from patcher import hosts
 from patcher.findings import Finding, Status
+from patcher.hosts import Embedding
 from patcher.migrations import Migration
+from patcher.policy.candidates import Spans, candidates, united, within
 from patcher.policy.reader import Profile, read
 from patcher.proof.compiled import TYPES, Compiled, Socket
 from patcher.proof.host import texts
@@ -33,16 +36,20 @@ def verify(
     """
     sockets = {migration.id: _sockets(parser, migration) for migration in migrations}
     found: list[Standing] = []
-    embeddings = list(texts(PurePosixPath(path), content, ()))
+    embeddings = list(_texts(PurePosixPath(path), content))
     if not embeddings and any(_is_policy(profile) for profile in read(content)):
         # Hosts hand over only what may hold a network rule.
         whole = parser.compile(content, as_it_stands=True)
         if not whole.refusal:
             return list(_whole(whole, read(content), findings, sockets))
-    for embedding, text in embeddings:
+    for embedding, text, seen in embeddings:
         if embedding.documentation and not docs:
             continue
-        roots = read_roots(text)
+        roots = [
+            (root, inside)
+            for root, inside in read_roots(text)
+            if not within(seen, _offset(embedding, text, root.start))
+        ]
         profiles = [profile for _, inside in roots for profile in inside if profile.header]
         if embedding.host == "plain" and profiles:
             whole = parser.compile(text, as_it_stands=True)
@@ -55,6 +62,25 @@ def verify(
                 outcomes, reason = _rendered(text, root, parser)
                 found += _each(outcomes, reason, meant, findings, sockets)
     return found
+
+
+def _texts(path: PurePosixPath, content: bytes) -> Iterator[tuple[Embedding, bytes, Spans]]:
+    """The policy texts in a file, with what other readings have seen of it: those of its host, and
+    where rules may stand outside, those of the general line host."""
+    found = list(texts(path, content, ()))
+    for embedding, text in found:
+        yield embedding, text, ()
+    seen = united((e.lines[0].start, e.lines[-1].offset(len(e.lines[-1].text))) for e, _ in found)
+    if next(candidates(content, seen), -1) >= 0:
+        for embedding in hosts.fallback(path, content):
+            if embedding.lines:
+                yield embedding, b"\n".join(line.text for line in embedding.lines), seen
+
+
+def _offset(embedding: Embedding, text: bytes, position: int) -> int:
+    """The file offset of a position of the text."""
+    line = text.count(b"\n", 0, position)
+    return embedding.lines[line].offset(position - text.rfind(b"\n", 0, position) - 1)
 
 
 def _is_policy(profile: Profile) -> bool:

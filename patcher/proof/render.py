@@ -16,7 +16,7 @@ from math import prod
 
 from patcher.policy.actions import Control, condition, control, section
 from patcher.policy.lexer import Kind, Lexer, Token
-from patcher.policy.network import QUALIFIERS
+from patcher.policy.reader import QUALIFIERS as _QUALIFIERS
 from patcher.policy.reader import Profile
 
 MOST_RENDERINGS = 8
@@ -252,9 +252,10 @@ class _Renderer:
                 self.pieces.append(_Piece(token.start, token.end, b"\n", arms()))
                 continue
             if kind is Kind.CONTROL:
-                self.flush(words, arms())
-                words = []
                 action = control(token.text)
+                if action is not Control.NONE:  # an assignment may stand within a rule
+                    self.flush(words, arms())
+                    words = []
                 if action is Control.OPEN:
                     key = arms(), condition(token.text)
                     number = numbers.setdefault(key, len(self.choices))
@@ -404,7 +405,7 @@ class _Renderer:
             if whole and last and index:
                 return b"r"
             filled = self.filled(word)
-            starts = index == 0 or words[index - 1].text in (*QUALIFIERS, b"owner", b"file")
+            starts = index == 0 or words[index - 1].text in (*_QUALIFIERS, b"file")
             quote = b'"' if filled.startswith(b'"') else b""
             if starts and not filled[len(quote) :].startswith((b"/", b"@{")):
                 return quote + b"/" + filled[len(quote) :]
@@ -541,9 +542,7 @@ def _keyword(words: Sequence[Token]) -> bytes:
     """The word that says a rule's kind; ``file`` for a path's; empty where an action may be any."""
     index = 0
     while index < len(words) and (
-        words[index].text in QUALIFIERS
-        or words[index].text == b"owner"
-        or words[index].text.startswith(b"priority=")
+        words[index].text in _QUALIFIERS or words[index].text.startswith(b"priority=")
     ):
         index += 1
     rest = words[index:]

@@ -94,6 +94,8 @@ class TestProved:
             PROFILE.replace("  umount,\n", "  profile y {\n    network inet,\n  }\n  umount,\n"),
             PROFILE.replace("  umount,\n", "  ^hat {\n    file,\n  }\n"),
             PROFILE.replace("  umount,\n", "  mount fstype={{.Type}} {{.From}} -> {{.To}},\n"),
+            PROFILE.replace("  umount,\n", "  {{$s}} px -> {{$v := .N}}{{$v}}_x,\n"),
+            PROFILE.replace("  umount,\n", "  deny other {{$s}}{{$t}} klmrw,\n"),
             PROFILE.replace("  umount,\n", "  set rlimit {{.What}} <= {{.Most}},\n"),
             '{{define "r"}}  network,\n{{end}}profile x {\n{{template "r" .}}\n  file,\n}\n',
             "# prose\n" + PROFILE + "\nEOF\nmore prose, and a network,\n",

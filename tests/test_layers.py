@@ -23,7 +23,7 @@ BELOW = {
     "proof": ("engine", "findings", "hosts", "migrations", "policy"),
     "git": (),
     "sources": ("git",),
-    "campaign": ("sources", "git", "proof", "findings", "migrations", "policy.candidates"),
+    "campaign": ("sources", "git", "proof", "findings", "migrations", "policy.search"),
     "reports": ("findings", "campaign.target"),
     "reviews": ("campaign", "git"),
     "cli": ("reviews", "campaign", "sources", "reports", "git", "proof", "findings", "migrations"),

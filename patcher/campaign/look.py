@@ -10,7 +10,7 @@ from patcher import git
 from patcher.campaign.target import ChangedFile, Located, Outcome, Target, blob_id
 from patcher.findings import MAX_BYTES, Finding, Profiles, Result, Status
 from patcher.migrations import Migration, builtin
-from patcher.policy.candidates import SEARCH
+from patcher.policy.search import SEARCH
 
 if TYPE_CHECKING:
     from patcher.campaign.prove import Mode

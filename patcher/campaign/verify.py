@@ -10,7 +10,7 @@ from patcher import git, proof
 from patcher.campaign import files, replace
 from patcher.campaign.look import Selection
 from patcher.campaign.target import Verified
-from patcher.policy.candidates import SEARCH
+from patcher.policy.search import SEARCH
 from patcher.proof.parser import Parser
 from patcher.proof.verdict import Standing
 from patcher.proof.verify import verify

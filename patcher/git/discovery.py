@@ -71,14 +71,11 @@ def _below(root: Path) -> Iterator[Repository | Failure]:
     stack = [os.fspath(root)]
     while stack:
         folder = stack.pop()
-        folders = []
-        names = set()
         try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    names.add(entry.name)
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.name)
+            with os.scandir(folder) as scanned:
+                entries = list(scanned)
+            names = {entry.name for entry in entries}
+            folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
         except OSError as error:
             yield Failure(Path(folder), f"cannot be read: {_os_error(error)}")
             continue

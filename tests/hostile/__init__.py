@@ -1,0 +1,1 @@
+"""Repositories that attack whoever opens them."""

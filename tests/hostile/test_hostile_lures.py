@@ -1,0 +1,88 @@
+"""Each attack leaves its mark under plain git, and none under patcher."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.bench import BRANCH, FIXED, Bench, Lure, patcher
+from tests.hostile.lures import LIES, LURES
+
+COMMANDS = {
+    "scan": (["scan"], 1),
+    "diff": (["diff", "--proof", "off"], 1),
+    "apply": (["apply", "--proof", "off", "--on-existing", "replace", "--signoff"], 0),
+    "verify": (["verify"], 1),
+}
+PARSER = shutil.which("apparmor_parser", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+def test_there_are_many_and_verify_takes_part() -> None:
+    assert len(LURES) >= 25
+    assert len({lure.name for lure in LURES}) == len(LURES)
+    if PARSER is None:
+        pytest.skip("apparmor_parser is not here: verify was not tried")
+
+
+def ordered(lure: Lure) -> list[str]:
+    """The commands to run; apply last, for it writes."""
+    names = ["scan", "diff", "verify", "apply"]
+    return [name for name in names if name != "verify" or PARSER is not None]
+
+
+@pytest.mark.parametrize("lure", LURES, ids=lambda lure: lure.name)
+def test_it_bites_plain_git_and_not_patcher(bench: Bench, lure: Lure) -> None:
+    lure.bait(bench)
+    if lure in LIES:
+        assert lure.fired(bench)  # a lie stands there from the start
+        marks = bench.ran()
+    else:
+        (bench.root / "markers" / "ran").unlink(missing_ok=True)  # of what built it
+        assert not lure.fired(bench)
+        marks = []
+    before = bench.snapshot()
+    for name in ordered(lure):
+        arguments, status = COMMANDS[name]
+        result = patcher(*arguments, bench.place)
+        refused = lure.refused and name in lure.by
+        told = f"{name}: {result.stdout}{result.stderr}"
+        if refused:
+            assert lure.refused in result.stderr, told
+        assert result.exit_code == (3 if refused else status), told
+        assert bench.ran() == marks, told
+        assert bench.snapshot() == before, told
+        assert lure in LIES or not lure.fired(bench), told
+    if not (lure.refused and "apply" in lure.by):
+        honest = {"GIT_NO_REPLACE_OBJECTS": "1"}
+        names = bench.git("ls-tree", "-r", "--name-only", BRANCH, env=honest).splitlines()
+        assert "docker-default" in names
+        blob = bench.git("rev-parse", f"{BRANCH}:docker-default", env=honest)
+        assert bench.git("cat-file", "blob", blob, env=honest) == FIXED.strip()
+    lure.spring(bench)
+    assert lure.fired(bench)
+
+
+def test_neither_do_pagers_start_where_patcher_writes_to_a_terminal(bench: Bench) -> None:
+    import sys
+
+    from tests.hostile.bench import on_a_terminal
+
+    bench.config("[core]\n\tpager = {run}\n[pager]\n\tgrep = {run}\n\tfor-each-ref = {run}\n")
+    command = [sys.executable, "-m", "patcher", "scan", "--base", "m*", str(bench.place)]
+    status, output = on_a_terminal(command, Path(__file__).parents[2])
+    assert status == 1 and b"docker-default" in output, output
+    assert bench.ran() == []
+    bench.git_on_a_terminal("grep", "network", "HEAD")
+    assert bench.ran() != []
+
+
+def test_what_a_lie_hides_is_reported(bench: Bench) -> None:
+    for lure in LIES:
+        lure.bait(bench)
+    report = json.loads(patcher("scan", "--format", "json", bench.place).stdout)
+    [finding] = report["targets"][0]["findings"]
+    assert (finding["path"], finding["status"]) == ("docker-default", "affected")

@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+_BLANK_LINES = 100
+"""Of more blank lines in a row the rest is left out: a million of them would fill the memory."""
+
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r(?!\n)|\Z)")
 
 
@@ -104,14 +107,11 @@ def prefixed(
 ) -> Iterator[Line]:
     """Lines from ``physical_lines`` whose dressing is a prefix; ``prefix`` says how many bytes of a
     line it takes (``> ``, ` * `, ``# ``). ``end``: where the stretch ends."""
-    blank = False
+    blank = 0
     for begin, text_end, stop in spans:
-        if begin == text_end:
-            if blank:  # of blank lines in a row one says it all; a million would fill the memory
-                continue
-            blank = True
-        else:
-            blank = False
+        blank = blank + 1 if begin == text_end else 0
+        if blank > _BLANK_LINES:
+            continue
         width = prefix(content[begin:text_end])
         dressing, ending = content[begin : begin + width], content[text_end:stop]
         if ending:

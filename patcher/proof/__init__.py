@@ -33,23 +33,39 @@ def patch(
     too. ``comment``: put each migration's comment above its rule. ``max_bytes``: a larger file is
     reported, not read.
 
-    An edit after which the file would not read as before, but for the rule, is left out, and its
-    finding is ``under_investigation``. Never raises for what stands in the file.
+    An edit after which the file would not read as before, but for the rule, or would be edited once
+    more, is left out, and its finding is ``under_investigation``. Never raises for what stands in
+    the file.
     """
-    result = engine.patch(
-        path,
-        content,
-        migrations=migrations,
-        profiles=profiles,
-        docs=docs,
-        comment=comment,
-        max_bytes=max_bytes,
-    )
+
+    def proved(content: bytes) -> Result:
+        result = engine.patch(
+            path,
+            content,
+            migrations=migrations,
+            profiles=profiles,
+            docs=docs,
+            comment=comment,
+            max_bytes=max_bytes + grown,
+        )
+        if not result.edits:
+            return result
+        from patcher.proof import host
+
+        return host.proved(content, result, migrations)
+
+    grown = 0
+    result = proved(content)
     if not result.edits:
+        return result
+    # Where one stretch of a file may be read as two embeddings, the edit of one can bring the other
+    # to light, and each run would add a rule.
+    grown = len(result.content) - len(content)
+    if not proved(result.content).edits:
         return result
     from patcher.proof import host
 
-    return host.proved(content, result, migrations)
+    return host.without_edits(content, result, "the file as edited would be edited once more")
 
 
 def prepare() -> None:

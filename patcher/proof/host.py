@@ -54,6 +54,12 @@ def proved(content: bytes, result: Result, migrations: Sequence[Migration] | Non
     return replace(result, content=apply(content, edits), findings=left, edits=edits)
 
 
+def without_edits(content: bytes, result: Result, why: str) -> Result:
+    """The result with every edit left out."""
+    left = tuple(f if f.edit is None else _dropped(f, why) for f in result.findings)
+    return replace(result, content=content, findings=left, edits=())
+
+
 def _dropped(finding: Finding, why: str) -> Finding:
     return replace(
         finding,

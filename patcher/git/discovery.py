@@ -240,6 +240,9 @@ def _check_git_dir(git_dir: Path, root: Path) -> None:
             )
     if not is_git_dir(common):
         raise _Unusable("is not a git repository: HEAD, objects or refs is missing")
+    for folder, name in ((common, "config"), (common, "packed-refs"), (git_dir, "config.worktree")):
+        if not _is_file_or_absent(folder / name):
+            raise _Unusable(f"{name} is no regular file")
     for name in ("objects", "refs", "refs/heads", "packed-refs", "logs", "worktrees", "reftable"):
         entry = common / name
         if entry.is_symlink():
@@ -249,6 +252,16 @@ def _check_git_dir(git_dir: Path, root: Path) -> None:
                     f"{name} is a symbolic link that leads out of the repository, "
                     f"to {printable(target)}"
                 )
+
+
+def _is_file_or_absent(path: Path) -> bool:
+    """Not a FIFO or device, for which git would wait for ever."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _check_owner(paths: list[Path], named: Path) -> None:

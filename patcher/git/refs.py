@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +34,9 @@ REVIEW_BRANCHES = "patcher/"
 
 MAX_BASES = 10_000
 """Bases that one repository may have in a run."""
+
+MAX_PACKED_REFS = 128 << 20
+"""Bytes of a repository's packed-refs file; a million branches take half of it."""
 
 _REMOTE = "refs/remotes/origin/"
 _HEADS = "refs/heads/"
@@ -234,6 +238,8 @@ def _read_ref_file(folder: Path, ref: str) -> str | None:
 def _packed(path: Path, ref: str) -> str | None:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            if len(data) > MAX_PACKED_REFS:
+                raise BoundExceeded(f"packed-refs is over the limit of {MAX_PACKED_REFS >> 20} MiB")
             at = data.find(b" " + os.fsencode(ref) + b"\n")
             if at < 0:
                 return None
@@ -314,13 +320,20 @@ def move_branch(
 
 
 def _check_no_links(repository: Repository, ref: str) -> None:
-    """A folder of refs that is a symbolic link would take the write elsewhere."""
+    """A folder of refs that is a symbolic link would take the write elsewhere, and git would wait
+    for whoever reads a FIFO."""
     for top in ("", "logs/"):
         path = repository.common_dir
         for part in f"{top}{ref}".split("/"):
             path /= part
-            if path.is_symlink():
+            try:
+                mode = path.lstat().st_mode
+            except OSError:  # not there, nor what would be below it
+                break
+            if stat.S_ISLNK(mode):
                 raise GitError(f"{printable(path)} is a symbolic link: remove it, then run again")
+            if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+                raise GitError(f"{printable(path)} is no regular file: remove it, then run again")
 
 
 def _checked_out(repository: Repository, ref: str) -> Path | None:

@@ -1,0 +1,224 @@
+"""Names that a repository chooses: on the terminal, in reports, in trees, where options stand."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import unicodedata
+
+import pytest
+
+from tests.hostile.bench import BRANCH, FIXED, PROFILE, Bench, patcher
+
+ESCAPES = "\x1b]0;pwned\x07\x1b[2J\x9b2J\r\x08"
+BIDI = "\u202egnp.exe\u2066\u200b"
+NAMES = {
+    "escape sequences": f"a{ESCAPES}b",
+    "newlines": "x\npatcher: all is well\ny",
+    "bidi": f"safe{BIDI}",
+    "not UTF-8": "caf\udce9\udcff",
+    "an option": "--upload-pack=touch pwned",
+    "a short option": "-x",
+    "shell": "$(touch pwned)`touch pwned`;touch pwned|touch pwned",
+    "placeholders": "{files}{why}{0.__class__}%s%n",
+    "markup": "[bold red]x[blink] <script>alert(1)&amp;",
+    "glob": "*?[a",
+    "git's own words": "a => b {c => d} \t1",
+}
+
+
+def check_is_plain(text: str) -> None:
+    """Nothing but what prints, and newlines."""
+    odd = {char for char in text if char != "\n" and unicodedata.category(char)[0] == "C"}
+    assert not odd, ascii(text)
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("what", ["file", "folder", "profile"])
+def test_names_of_files_and_profiles(bench: Bench, name: str, what: str) -> None:
+    raw = name.encode("utf-8", "surrogateescape")
+    if what == "profile":
+        # A newline ends a profile's header.
+        quoted = f'"{name}"'.replace("\n", " ").encode("utf-8", "surrogateescape")
+        content = PROFILE.encode().replace(b"docker-default", quoted, 1)
+        path = b"profile"
+    else:
+        content = PROFILE.encode()
+        path = raw if what == "file" else raw + b"/p"
+    blob = bench.put("blob", content)
+    tree = bench.tree(("100644", path.split(b"/")[0], blob))
+    if b"/" in path:
+        tree = bench.tree(("40000", raw, bench.tree(("100644", b"p", blob))))
+    bench.commit_tree(tree)
+    before = bench.snapshot()
+    for command in (
+        ("scan", "--explain", "-v", "--color", "always"),
+        ("scan", "--base", "m*"),
+        ("verify", "-v"),
+    ):
+        result = patcher(*command, bench.place)
+        text = result.stdout + result.stderr
+        # Colors are patcher's own; no name here has any.
+        check_is_plain(re.sub("\x1b\\[[0-9;]*m", "", text))
+        assert "\npatcher: all is well" not in text
+    document = json.loads(patcher("scan", "--format", "json", bench.place).stdout)
+    [finding] = document["targets"][0]["findings"]
+    if what != "profile" and "\udce9" not in name:
+        assert finding["path"].encode() == path
+    patch = patcher("diff", "--proof", "off", bench.place)
+    assert patch.exit_code == 1
+    assert b"\x1b" not in patch.stdout_bytes.replace(content.split(b"\n")[0], b"")
+    result = patcher("apply", "--proof", "off", "--message", "Fix {files}\n\n{why}", bench.place)
+    assert result.exit_code == 0, result.stderr
+    check_is_plain(result.stdout + result.stderr)
+    message = bench.git("log", "-1", "--format=%B", BRANCH)
+    check_is_plain(message)
+    entries = bench.git("ls-tree", "-r", "-z", "--name-only", BRANCH).split("\0")
+    assert entries[0].encode("utf-8", "surrogateescape") == path
+    assert bench.snapshot() == before
+    assert not list(bench.root.rglob("pwned"))
+    assert bench.ran() == []
+    # The patch is one that git takes, for just these files.
+    bench.git("read-tree", "main", env={"GIT_INDEX_FILE": str(bench.root / "index")})
+    applied = {"GIT_INDEX_FILE": str(bench.root / "index")}
+    bench.git("apply", "--cached", "-", stdin=patch.stdout_bytes, env=applied)
+    written = bench.git("write-tree", env=applied)
+    assert written == bench.git("rev-parse", f"{BRANCH}^{{tree}}")
+
+
+REFS = [
+    "refs/heads/-x",
+    "refs/heads/--upload-pack=touch",
+    "refs/heads/--exec=touch\u202epwned",
+    "refs/heads/$(touch)`touch`;touch",
+    "refs/heads/safe\u202egnp",
+    "refs/heads/{0.__class__}%s",
+]
+
+
+@pytest.mark.parametrize("ref", REFS)
+def test_branches_that_look_like_options(bench: Bench, ref: str) -> None:
+    head = bench.git("rev-parse", "HEAD")
+    bench.git("update-ref", ref, head)
+    bench.git("symbolic-ref", "HEAD", ref)
+    for command, status in ((("scan",), 1), (("scan", "--base", "**"), 1), (("apply",), 0)):
+        result = patcher(*command, bench.place)
+        assert result.exit_code == status, result.stderr
+        check_is_plain(result.stdout + result.stderr)
+    assert bench.git("show", f"{BRANCH}:docker-default") == FIXED.strip()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "ref: refs/heads/../../../victim/.git/refs/heads/main",
+        "ref: refs/heads/\x1b[31m",
+        "ref: /etc/passwd",
+        "ref: refs/../../../victim/.git/HEAD",
+        "ref: --upload-pack=x",
+        "0" * 40,
+        "f" * 40,
+        "z" * 9000,
+    ],
+)
+def test_a_head_that_leads_elsewhere(bench: Bench, head: str) -> None:
+    (bench.git_dir / "HEAD").write_text(head + "\n")
+    before = bench.snapshot()
+    for command in ("scan", "apply"):
+        result = patcher(command, bench.place)
+        assert result.exit_code in (0, 3)
+        assert "docker-default:" not in result.stdout
+        check_is_plain(result.stdout + result.stderr)
+        assert bench.snapshot() == before
+
+
+# From git's own list of what it refuses to check out: verify_path(), is_hfs_dotgit() and
+# is_ntfs_dotgit() (CVE-2014-9390, CVE-2019-1352, CVE-2021-21300).
+REFUSED = {
+    ".git": b".git",
+    "..": b"..",
+    ".": b".",
+    ".GIT": b".GIT",
+    "git~1": b"git~1",
+    "GIT~1": b"GIT~1",
+    ".git and a dot": b".git.",
+    ".git and a space": b".git ",
+    ".git stream": b".git::$INDEX_ALLOCATION",
+    "zero width .git": ".g\u200cit".encode(),
+}
+CARRIED = {
+    "control characters": b"\x01\x1b[2J\x7f",
+    "newline": b"a\nb",
+    "tab and quotes": b'\t"\\',
+    "backslash": b"..\\..\\x",
+    ".gitmodules": b".gitmodules",
+}
+
+
+@pytest.mark.parametrize("name", [*REFUSED.values(), *CARRIED.values()], ids=[*REFUSED, *CARRIED])
+def test_odd_entries_stay_as_they_are_while_others_change(bench: Bench, name: bytes) -> None:
+    blob = bench.put("blob", PROFILE.encode())
+    hook = bench.put("blob", b"#!/bin/sh\ntouch pwned\n")
+    odd = ("40000", name, bench.tree(("100755", b"post-checkout", hook)))
+    bench.commit_tree(bench.tree(odd, ("100644", b"docker-default", blob)))
+    before = bench.snapshot()
+    result = patcher("apply", "--proof", "off", bench.place)
+    assert result.exit_code == 0, result.stderr
+    check_is_plain(result.stdout + result.stderr)
+    entries = {tree: bench.git("ls-tree", "-z", tree).split("\0") for tree in ("main", BRANCH)}
+    assert entries["main"][0] == entries[BRANCH][0]
+    assert entries["main"][1] != entries[BRANCH][1]
+    assert bench.snapshot() == before
+
+
+@pytest.mark.parametrize("name", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_change_that_git_would_not_check_out_is_refused(
+    bench: Bench, name: bytes, inside: bool
+) -> None:
+    blob = bench.put("blob", PROFILE.encode())
+    entry = ("100644", name, blob)
+    if inside:
+        entry = ("40000", name, bench.tree(("100644", b"profile", blob)))
+    bench.commit_tree(bench.tree(entry))
+    before = bench.snapshot()
+    assert patcher("scan", bench.place).exit_code == 1
+    result = patcher("apply", "--proof", "off", bench.place)
+    assert result.exit_code == 3
+    assert "no path that git would check out" in result.stderr
+    check_is_plain(result.stderr)
+    assert bench.snapshot() == before
+    assert bench.git("branch", "--list", BRANCH) == ""
+
+
+def test_a_slash_inside_a_name_is_no_folder(bench: Bench) -> None:
+    blob = bench.put("blob", PROFILE.encode())
+    bench.commit_tree(bench.tree(("100644", b"../../victim/x", blob)))
+    before = bench.snapshot()
+    result = patcher("apply", "--proof", "off", bench.place)
+    assert result.exit_code == 3
+    assert "no path that git would check out" in result.stderr
+    assert bench.snapshot() == before
+
+
+@pytest.mark.parametrize("mode", ["120000", "160000", "100664", "140000", "0"])
+def test_links_submodules_and_odd_modes(bench: Bench, mode: str) -> None:
+    """A link whose target reads like a profile is no file; nothing is followed."""
+    blob = bench.put("blob", PROFILE.encode())
+    target = bench.git("rev-parse", "HEAD") if mode == "160000" else blob
+    good = ("100644", b"docker-default", blob)
+    bench.commit_tree(bench.tree((mode, b"a", target), good))
+    result = patcher("apply", "--proof", "off", bench.place)
+    assert result.exit_code in (0, 3), result.stderr
+    assert "unexpected" not in result.stderr
+    if result.exit_code == 0:
+        raw = subprocess.run(
+            ["git", "cat-file", "tree", f"{BRANCH}^{{tree}}"],
+            cwd=bench.place,
+            capture_output=True,
+            check=True,
+        ).stdout
+        assert raw.startswith(b"%b a\0" % mode.encode())
+        if not mode.startswith("100"):
+            assert bytes.fromhex(target) in raw

@@ -1,0 +1,181 @@
+"""What stands around a repository: owners, formats, the caller's environment, odd files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.bench import BRANCH, Bench, patcher
+
+HERE = Path(__file__).parents[2]
+APPLY = ("apply", "--proof", "off")
+
+
+def python(bench: Bench, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """patcher as a process of its own, started in the attacker's folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "patcher", *arguments],
+        cwd=bench.place,
+        env={**os.environ, "PYTHONPATH": str(HERE), **env},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+
+def test_a_git_in_the_work_tree_does_not_run(bench: Bench) -> None:
+    for name in ("git", "apparmor_parser", "gpg"):
+        (bench.place / name).symlink_to(bench.run)
+    path = f".:{os.environ['PATH']}:"
+    for command in (["scan"], ["verify"], [*APPLY]):
+        done = python(bench, *command, PATH=path)
+        assert done.returncode in (0, 1) and "docker-default" in done.stdout, done.stderr
+        assert bench.ran() == []
+    subprocess.run(["git", "status"], cwd=bench.place, env={**os.environ, "PATH": path})
+    assert bench.ran() != []
+
+
+def test_modules_in_the_work_tree_are_not_imported(bench: Bench) -> None:
+    """For the command as it is installed; ``python -m`` itself looks in the current folder."""
+    command = Path(sys.executable).with_name("patcher")
+    if not command.exists():
+        pytest.skip("patcher is not installed beside this Python")
+    for name in ("json", "click", "ruamel", "sitecustomize", "git"):
+        (bench.place / f"{name}.py").write_text(
+            f"open({str(bench.root / 'markers' / 'ran')!r}, 'w').write({name!r})\n"
+        )
+    done = subprocess.run([command, "scan", "--format=json"], cwd=bench.place, capture_output=True)
+    assert done.returncode == 1, done.stderr
+    assert bench.ran() == []
+
+
+REPOSITORY = {
+    "GIT_DIR": "{victim}/.git",
+    "GIT_WORK_TREE": "{victim}",
+    "GIT_INDEX_FILE": "{victim}/.git/index",
+    "GIT_COMMON_DIR": "{victim}/.git",
+    "GIT_OBJECT_DIRECTORY": "{victim}/.git/objects",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES": "{victim}/.git/objects",
+    "GIT_NAMESPACE": "elsewhere",
+}
+PROGRAMS = {
+    "GIT_EXEC_PATH": "{root}",
+    "GIT_EXTERNAL_DIFF": "{run}",
+    "GIT_SSH_COMMAND": "{run}",
+    "GIT_PAGER": "{run}",
+    "GIT_EDITOR": "{run}",
+    "GIT_ASKPASS": "{run}",
+    "GIT_PROXY_COMMAND": "{run}",
+    "GIT_TRACE": "{root}/markers/trace",
+    "GIT_TRACE2_EVENT": "{root}/markers/trace",
+    "GIT_CONFIG_PARAMETERS": "'core.hooksPath'='{root}/hooks'",
+    "GIT_CONFIG_COUNT": "2",
+    "GIT_CONFIG_KEY_0": "core.hooksPath",
+    "GIT_CONFIG_VALUE_0": "{root}/hooks",
+    "GIT_CONFIG_KEY_1": "core.fsmonitor",
+    "GIT_CONFIG_VALUE_1": "{run}",
+}
+
+
+@pytest.mark.parametrize("variables", [REPOSITORY, PROGRAMS], ids=["repository", "programs"])
+def test_the_callers_git_variables_lead_nowhere(
+    bench: Bench, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bench.root / "hooks").mkdir()
+    (bench.root / "hooks" / "reference-transaction").symlink_to(bench.run)
+    before = bench.snapshot()
+    for name, value in variables.items():
+        monkeypatch.setenv(name, bench.filled(value))
+    for command, status in ((("scan",), 1), (("diff", "--proof", "off"), 1), (APPLY, 0)):
+        result = patcher(*command, bench.place)
+        assert result.exit_code == status, result.stderr
+        assert bench.snapshot() == before
+    # Plain git goes where they lead.
+    if variables is PROGRAMS:
+        monkeypatch.delenv("GIT_EXEC_PATH")
+    bench.git("update-ref", "refs/heads/x", "HEAD", check=False)
+    assert bench.snapshot() != before
+    for name in variables:
+        monkeypatch.delenv(name, raising=False)
+    assert bench.git("rev-parse", f"{BRANCH}~") == bench.git("rev-parse", "main")
+    assert bench.git("branch", "--list", BRANCH, where=bench.victim) == ""
+
+
+def test_a_repository_of_another_user_is_refused(
+    bench: Bench, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.geteuid() == 0:
+        os.chown(bench.git_dir, 4242, 4242)
+        bench.git("status", check=False)
+        done = subprocess.run(["git", "status"], cwd=bench.place, capture_output=True)
+        assert b"dubious ownership" in done.stderr
+    else:  # nobody else can give a folder away
+        me = os.getuid()
+        monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    for command in ("scan", "diff", "verify", "apply"):
+        result = patcher(command, bench.place)
+        assert result.exit_code == 3, result.stdout
+        assert "belongs to another user" in result.stderr
+    bench.config("[safe]\n\tdirectory = *\n")  # it cannot vouch for itself
+    assert patcher("scan", bench.place).exit_code == 3
+    with (home / ".gitconfig").open("a") as file:
+        file.write(f"[safe]\n\tdirectory = {bench.place}\n")
+    assert patcher("scan", bench.place).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("version", "[core]\n\trepositoryFormatVersion = 99\n"),
+        ("extension", "[core]\n\trepositoryFormatVersion = 1\n[extensions]\n\tfromTheFuture = 1\n"),
+        ("refs", "[core]\n\trepositoryFormatVersion = 1\n[extensions]\n\trefStorage = quantum\n"),
+        ("broken", "[core\n"),
+        (
+            "object format",
+            "[core]\n\trepositoryFormatVersion = 1\n[extensions]\n\tobjectFormat = md5\n",
+        ),
+    ],
+)
+def test_a_format_that_git_does_not_know_is_not_written_to(
+    bench: Bench, what: str, text: str
+) -> None:
+    bench.config(text)
+    before = bench.snapshot()
+    result = patcher(*APPLY, bench.place)
+    assert result.exit_code == 3, result.stdout
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"patcher: {bench.place}")
+    assert bench.snapshot() == before
+    assert not (bench.git_dir / "refs/heads/patcher").exists()
+
+
+@pytest.mark.parametrize("name", ["HEAD", "packed-refs", "config", "commondir", "refs/heads/main"])
+@pytest.mark.parametrize("kind", ["fifo", "endless", "folder"])
+def test_nothing_waits_for_a_file_that_is_none(bench: Bench, name: str, kind: str) -> None:
+    make: dict[str, Callable[[Path], None]] = {
+        "fifo": os.mkfifo,
+        "endless": lambda path: path.symlink_to("/dev/zero"),
+        "folder": Path.mkdir,
+    }
+    path = bench.git_dir / name
+    path.unlink(missing_ok=True)
+    make[kind](path)
+    for command in (["scan"], [*APPLY]):
+        done = python(bench, *command, str(bench.place))
+        assert done.returncode in (0, 1, 3), done.stderr
+        assert len(done.stderr.splitlines()) <= 1, done.stderr
+        assert "unexpected" not in done.stderr and "took longer" not in done.stderr, done.stderr
+
+
+def test_a_branch_that_is_a_fifo_does_not_hold_patcher_up(bench: Bench) -> None:
+    path = bench.git_dir / "refs/heads" / BRANCH
+    path.parent.mkdir()
+    os.mkfifo(path)
+    done = python(bench, *APPLY, str(bench.place))
+    assert done.returncode == 3
+    assert BRANCH in done.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
 
 RULES = """\
   network,
@@ -125,6 +126,11 @@ def _files(place: Path, git_dir: Path) -> Iterator[Path]:
 
 
 if os.environ.get("PATCHER_CI"):
+    # The same examples in each run: what a change breaks shows, and nothing else does. New examples
+    # are for runs by hand, and for the fuzzing.
+    settings.register_profile("ci", derandomize=True, database=None, deadline=None)
+    settings.load_profile("ci")
+
     # Where everything that tests need is installed, a skipped test is a test that nobody ran.
     Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

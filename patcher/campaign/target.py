@@ -112,6 +112,8 @@ class Totals:
     failed: int = 0
     committed: int = 0
     up_to_date: int = 0
+    unread: int = 0
+    """Repositories without a base to read: no commit yet, or no branch that a glob matches."""
     files: int = 0
     """Files with an edit."""
     to_fix: int = 0
@@ -134,6 +136,8 @@ class Totals:
         self.failed += target.failed
         self.committed += target.outcome is Outcome.COMMITTED
         self.up_to_date += target.outcome is Outcome.UP_TO_DATE
+        nothing = target.outcome is Outcome.NOTHING_TO_DO
+        self.unread += nothing and target.commit is None
         self.files += len(target.files)
         for located in target.findings:
             finding = located.finding

@@ -60,6 +60,7 @@ class Report:
     def __init__(self, style: Style, *, applied: bool = False) -> None:
         self._style, self._applied = style, applied
         self._committed: Target | None = None
+        self._left = False
 
     def start(self) -> bytes:
         return b""
@@ -67,6 +68,8 @@ class Report:
     def target(self, target: Target) -> bytes:
         if target.outcome is Outcome.COMMITTED:
             self._committed = self._committed or target
+        elif target.outcome is not Outcome.UP_TO_DATE:
+            self._left |= any(located.finding.edit is not None for located in target.findings)
         if self._style.quiet:
             return b""
         rows = self.rows(target)
@@ -87,7 +90,7 @@ class Report:
         lines += advice(totals)
         if self._committed is not None:
             lines.append(f"Look at it:  {_show(self._committed)}")
-        elif totals.to_fix and not self._applied:
+        elif self._left and not self._applied:
             lines.append("Next: `patcher diff` shows the change, `patcher apply` commits it.")
         return _encoded("\n".join(lines) + "\n")
 
@@ -113,7 +116,10 @@ class Report:
             parts.append(f"-> {clean(target.branch)} {target.new_commit[:12]}")
         elif target.outcome is Outcome.UP_TO_DATE and target.branch:
             parts.append(f"-> {clean(target.branch)}")
-        if target.outcome not in (Outcome.SCANNED, Outcome.FAILED):
+        elif target.outcome is Outcome.SCANNED and target.branch:
+            parts.append(f"-> {clean(target.branch)}  (not written: a dry run)")
+        noted = target.outcome is Outcome.NOTHING_TO_DO and target.note
+        if target.outcome not in (Outcome.SCANNED, Outcome.FAILED) and not noted:
             parts.append(f"({target.outcome})")
         if target.note:
             parts.append(f"({clean(target.note)})")
@@ -241,6 +247,8 @@ def summary(totals: Totals) -> str:
         parts.append(f"{totals.profiles[Status.UNDER_INVESTIGATION]} to look at by hand")
     if totals.left_alone:
         parts.append(f"{totals.left_alone} affected but left alone")
+    if totals.unread:
+        parts.append(f"{totals.unread} without a commit to read (-v says why)")
     if totals.failed:
         parts.append(f"{totals.failed} failed")
     return ", ".join(parts) or "no AppArmor profile that matters"

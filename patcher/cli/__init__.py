@@ -54,6 +54,13 @@ class _Commands(click.Group):
             meant = f" Did you mean {near[0]!r}?" if near else ""
             raise click.UsageError(f"No such command {args[0]!r}.{meant}", error.ctx) from None
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # click would exit with 1, which says that affected profiles were found.
+            return _unread()
+
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         plain: Callable[..., Any] = super().main
         if standalone_mode:
@@ -76,9 +83,7 @@ def _guarded(run: Callable[[], Any]) -> int:
         click.echo("patcher: interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python must not complain about it on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        return _unread()
     except Exception as error:
         from patcher.reports.text import clean
 
@@ -93,13 +98,19 @@ def _guarded(run: Callable[[], Any]) -> int:
         return FAILED
 
 
+def _unread() -> int:
+    """Whoever read our output has seen enough; Python must not complain about it on its way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILED
+
+
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\
 Exit status: 0 nothing affected is left (apply: all is committed); 1 affected profiles were found
-(scan, diff, check); 2 wrong use; 3 some repository or file failed, with its reason on standard
-error (the rest was done).
+(scan, diff, check, apply --dry-run; verify: one allows the family); 2 wrong use; 3 some repository
+or file failed, with its reason on standard error (the rest was done).
 
 \b
 Examples:

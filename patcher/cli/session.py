@@ -49,9 +49,10 @@ def conduct(
     try:
         for target in targets:
             totals.add(target)
-            if bar is not None:
+            piece = report.target(target)
+            if bar is not None and (piece or target.error is not None):
                 bar.clear()
-            write(report.target(target))
+            write(piece)
             if target.error is not None:
                 tell(failure(target))
             if bar is not None:
@@ -127,18 +128,20 @@ class _Bar:
     def __init__(self, total: int) -> None:
         self._total = total
         self._drawn = time.monotonic() + self._PATIENCE - self._INTERVAL
-        self._shown = False
+        self._shown = self._cleared = False
 
     def clear(self) -> None:
         """Make room for other output."""
         if self._shown:
             click.echo("\r\x1b[K", nl=False, err=True)
-            self._shown = False
+            self._shown, self._cleared = False, True
 
     def draw(self, done: int) -> None:
         """Show how many repositories are done."""
         now = time.monotonic()
-        if now - self._drawn < self._INTERVAL or not self._total:
+        # Where other output took the bar's place it is drawn again at once: the next may be long.
+        interval = self._INTERVAL if self._shown or not self._cleared else 0
+        if now - self._drawn < interval or not self._total:
             return
         self._drawn = now
         self._shown = True

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from patcher.cli import FAILED, FOUND, options
+
+if TYPE_CHECKING:
+    from patcher.campaign.target import Verified
 
 
 @click.command("verify", short_help="Tell by compiling whether profiles deny the family.")
@@ -56,8 +59,7 @@ def command(
     for file in run(paths or (".",), selection, by):
         verified.append(file)
         if file.error is not None:
-            place = file.path.decode("utf-8", "surrogateescape") or file.repository
-            tell(clean(f"{place}: {file.error}"))
+            tell(clean(f"{_place(file)}: {file.error}"))
     if format == "json":
         write(report.document(verified, by.name, names))
     elif not quiet:
@@ -69,3 +71,14 @@ def command(
     if totals["failed"]:
         return FAILED
     return FOUND if totals["allowed"] else 0
+
+
+def _place(file: Verified) -> str:
+    """The file, and the repository that it lies in."""
+    path = file.path.decode("utf-8", "surrogateescape")
+    if file.repository is None:
+        return path
+    from patcher.reports.table import short
+
+    where = f"{file.repository} {short(file.base)}" if file.base else file.repository
+    return f"{where}: {path}" if path else where

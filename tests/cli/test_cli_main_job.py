@@ -285,7 +285,11 @@ def test_dry_run_writes_nothing(
     before = snapshot(place)
     result = patcher("apply", "--dry-run", place)
     assert result.exit_code == 1
+    assert f"main  -> {BRANCH}  (not written: a dry run)" in result.stdout
+    assert "`patcher apply` commits it" in result.stdout
     assert snapshot(place) == before
+    patcher("apply", place)
+    assert "commits it" not in patcher("apply", "--dry-run", place).stdout
 
 
 def test_what_diff_prints_git_applies_to_what_apply_commits(sandbox: Sandbox) -> None:
@@ -383,6 +387,16 @@ def test_an_unborn_head_is_no_failure(sandbox: Sandbox) -> None:
     result = patcher("apply", place)
     assert result.exit_code == 0
     assert "no commit yet" in result.stdout
+    assert result.stdout.count("nothing to do") == 1
+
+
+def test_a_scan_that_read_nothing_does_not_look_clean(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    result = patcher("scan", "--base", "relaese/*", place)
+    assert result.stdout == "1 repository: 1 without a commit to read (-v says why).\n"
+    assert "no branch matches relaese/*" in (
+        patcher("scan", "-v", "--base", "relaese/*", place).stdout
+    )
 
 
 def test_a_path_that_is_no_repository_is_a_failure(sandbox: Sandbox) -> None:
@@ -466,10 +480,12 @@ def test_the_program_runs_as_a_process(sandbox: Sandbox) -> None:
 
 def test_a_reader_that_goes_away_is_no_error(sandbox: Sandbox) -> None:
     place = sandbox.repository(files={f"p{n}": sandbox.profile(f"p{n}") for n in range(900)})
-    command = f"{sys.executable} -m patcher scan --explain {place} | head -1"
-    done = subprocess.run(command, shell=True, capture_output=True, timeout=60)
+    scan = f"{sys.executable} -m patcher scan --explain {place} | head -1"
+    command = ["bash", "-c", f"{scan}; echo ${{PIPESTATUS[0]}}"]
+    done = subprocess.run(command, capture_output=True, timeout=60)
     assert done.stderr == b""
-    assert done.stdout.count(b"\n") == 1
+    assert done.stdout.count(b"\n") == 2
+    assert done.stdout.endswith(b"\n3\n"), "1 would say that affected profiles were found"
 
 
 def test_an_unforeseen_error_is_one_line(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

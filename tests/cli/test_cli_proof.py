@@ -282,6 +282,12 @@ class TestVerify:
         assert "missing: No such file or directory" in result.stderr
         assert "1 profile: 1 allowed." in result.stdout
 
+    def test_a_failure_names_the_repository(self, sandbox: Sandbox) -> None:
+        place = sandbox.repository(files={"a": sandbox.profile()})
+        blob = sandbox.git(place, "rev-parse", "HEAD:a").strip()
+        (place / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+        assert f"patcher: {place} main: a: " in patcher("verify", place).stderr
+
 
 def test_verify_without_a_parser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parser, "_FOLDERS", (str(tmp_path),))

@@ -67,6 +67,8 @@ def _below(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if name != ".git")
         for name in sorted(names):
             file = Path(where) / name
+            if replace.is_temporary(name):
+                continue
             if file.is_file() and not file.is_symlink():
                 yield file
 

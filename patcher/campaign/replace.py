@@ -5,10 +5,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from patcher.git import leftovers
+
+_SUFFIX = ".patcher-new"
+_TEMPORARY = re.compile(r"\.([0-9]+)-[^./-]+\.patcher-new\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +57,14 @@ def write(opened: Opened, content: bytes) -> None:
     Other hard links keep the old content. Raises OSError, then with nothing changed.
     """
     path, old = opened.path, opened.status
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    _remove_abandoned(path)
+    descriptor, name = tempfile.mkstemp(
+        prefix=f".{path.name[:100]}.{os.getpid()}-", suffix=_SUFFIX, dir=path.parent
+    )
+    held = -1
     try:
         with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
+            held = leftovers.hold(name)
             stream.write(content)
             stream.flush()
             new = os.fstat(descriptor)
@@ -68,11 +79,32 @@ def write(opened: Opened, content: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(name)  # noqa: PTH108
         raise
+    finally:
+        if held >= 0:
+            os.close(held)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file is one that `write` makes, or left behind when it was killed."""
+    return _TEMPORARY.search(name) is not None
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what was left of the file by a patcher that was killed."""
+    prefix = f".{path.name[:100]}."
+    with contextlib.suppress(OSError):
+        for name in os.listdir(path.parent):  # noqa: PTH208 - names alone
+            match = _TEMPORARY.search(name)
+            if match is None or name[: match.start() + 1] != prefix:
+                continue
+            file = os.path.join(path.parent, name)  # noqa: PTH118
+            if not leftovers.is_running(int(match[1])) and leftovers.is_abandoned(file):
+                os.unlink(file)  # noqa: PTH108
 
 
 def _copy_attributes(path: Path, descriptor: int) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from patcher.git import leftovers
 from patcher.git.discovery import read_small
 from patcher.git.errors import (
     BoundExceeded,
@@ -26,7 +27,7 @@ from patcher.git.errors import (
     printable,
 )
 from patcher.git.objects import Objects
-from patcher.git.runner import require_version, run
+from patcher.git.runner import require_version, run, scratch, temporary_folder
 from patcher.git.values import Base, Identity, Repository
 
 REVIEW_BRANCHES = "patcher/"
@@ -298,17 +299,31 @@ def move_branch(
     before = "0" * len(new) if old is None else old
     command = f"update {ref}\0{new}\0{before}\0"
     was = "create" if old is None else "move"
+    lock = f"{repository.common_dir}/{ref}.lock"
+
+    def update() -> None:
+        with leftovers.moving(scratch(), lock) as held:
+            run(
+                ["update-ref", "-m", f"patcher: {was} {branch}", "--no-deref", "--stdin", "-z"],
+                git_dir=repository.git_dir,
+                stdin=os.fsencode(command),
+                config=_DURABLE,
+                extra={
+                    "GIT_COMMITTER_NAME": committer.name if committer else "patcher",
+                    "GIT_COMMITTER_EMAIL": committer.email if committer else "patcher@localhost",
+                },
+                pass_fds=(held,),
+            )
+
     try:
-        run(
-            ["update-ref", "-m", f"patcher: {was} {branch}", "--no-deref", "--stdin", "-z"],
-            git_dir=repository.git_dir,
-            stdin=os.fsencode(command),
-            config=_DURABLE,
-            extra={
-                "GIT_COMMITTER_NAME": committer.name if committer else "patcher",
-                "GIT_COMMITTER_EMAIL": committer.email if committer else "patcher@localhost",
-            },
-        )
+        try:
+            update()
+        except GitFailed:
+            if not leftovers.take_back(temporary_folder(), lock):
+                raise
+            update()
+    except OSError as error:
+        raise GitError(f"branch {branch} was not written: {error.strerror or error}") from error
     except GitFailed as error:
         now = read_ref(repository, ref)
         if now != old:
@@ -316,7 +331,17 @@ def move_branch(
             raise BranchMoved(
                 f"branch {branch} {there} in between (it is at {now or 'nothing'}): run again"
             ) from None
+        held_by = _LOCKED.search(error.stderr)
+        if held_by is not None:
+            raise GitError(
+                f"branch {branch} was not written: {printable(held_by[1])} exists: another git "
+                f"is at work there, or one that was killed left it behind; when none is running, "
+                f"remove that file, then run again"
+            ) from None
         raise GitError(f"branch {branch} was not written: {error}") from None
+
+
+_LOCKED = re.compile(rb"Unable to create '([^\n]+\.lock)': File exists")
 
 
 def _check_no_links(repository: Repository, ref: str) -> None:

@@ -32,6 +32,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, cast
 
+from patcher.git import leftovers
 from patcher.git.errors import GitError, GitFailed, GitTimeout, printable
 
 TIMEOUT = 300.0
@@ -301,6 +302,7 @@ def run(
     timeout: float = TIMEOUT,
     limit: int = OUTPUT_LIMIT,
     allowed: Sequence[int] = (0,),
+    pass_fds: Sequence[int] = (),
 ) -> bytes:
     """Run git and return its standard output, at most ``limit`` bytes.
 
@@ -313,7 +315,7 @@ def run(
         env = environment(config, extra, protocols)
     source = spool(stdin)
     try:
-        with Process(command, env, stdin=source, timeout=timeout) as process:
+        with Process(command, env, stdin=source, timeout=timeout, pass_fds=pass_fds) as process:
             output = _read(process, limit)
             status = process.wait()
             if status not in allowed:
@@ -388,12 +390,14 @@ def scratch(hexsize: int = 40) -> str:
     Objects are read through it: with ``GIT_DIR`` here and ``GIT_OBJECT_DIRECTORY`` in the
     repository at hand, git reads no configuration, no refs and no attributes of that repository,
     and does not know that it is a partial clone, so there is nothing to run and nothing to fetch.
-    It goes when the process ends.
+    It goes when the process ends; those of killed processes go when the next one makes its own.
     """
     key = (os.getpid(), hexsize)
     with _scratch_lock:
         if key not in _scratch:
-            folder = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - mode 0700, an unguessable name
+            folder = temporary_folder()
+            if not _scratch:
+                leftovers.clean(folder)
             path = f"{folder}/patcher-{os.getpid()}-{os.urandom(8).hex()}"
             try:
                 _make_scratch(path, hexsize)
@@ -406,29 +410,35 @@ def scratch(hexsize: int = 40) -> str:
         return _scratch[key]
 
 
+def temporary_folder() -> str:
+    """Where scratch folders lie."""
+    return os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - mode 0700, an unguessable name
+
+
 _FORMATS = {40: "sha1", 64: "sha256"}
 
 
 def _make_scratch(path: str, hexsize: int) -> None:
-    os.mkdir(path, 0o700)  # noqa: PTH102
-    for folder in ("objects", "refs"):
-        os.mkdir(f"{path}/{folder}")  # noqa: PTH102
+    new = f"{path}.new"
     config = "[core]\n\trepositoryFormatVersion = 1\n\tbare = true\n"
     config += f"[extensions]\n\tobjectFormat = {_FORMATS[hexsize]}\n" if hexsize != 40 else ""
-    for name, text in (("HEAD", "ref: refs/heads/none\n"), ("config", config)):
-        with open(f"{path}/{name}", "x") as file:  # noqa: PTH123
-            file.write(text)
+    try:
+        os.mkdir(new, 0o700)  # noqa: PTH102
+        for folder in ("objects", "refs"):
+            os.mkdir(f"{new}/{folder}")  # noqa: PTH102
+        for name, text in (("HEAD", "ref: refs/heads/none\n"), ("config", config)):
+            with open(f"{new}/{name}", "x") as file:  # noqa: PTH123
+                file.write(text)
+        leftovers.hold(f"{new}/HEAD")  # until the process ends
+        os.rename(new, path)  # noqa: PTH104
+    except OSError:
+        leftovers.remove(new)
+        raise
 
 
 def _remove_scratch(path: str, pid: int) -> None:
-    if os.getpid() != pid:
-        return
-    with contextlib.suppress(OSError):
-        for name in ("HEAD", "config"):
-            os.unlink(f"{path}/{name}")  # noqa: PTH108
-        for name in ("objects", "refs"):
-            os.rmdir(f"{path}/{name}")  # noqa: PTH106
-        os.rmdir(path)  # noqa: PTH106
+    if os.getpid() == pid:
+        leftovers.remove(path)
 
 
 _checked_version: tuple[int, ...] | None = None

@@ -299,7 +299,7 @@ def test_a_left_behind_lock_and_a_branch_in_the_way_are_said(work: Work) -> None
     lock = path / ".git/refs/heads/patcher/x.lock"
     lock.parent.mkdir()
     lock.touch()
-    with pytest.raises(GitError, match=r"x\.lock.*File exists") as error:
+    with pytest.raises(GitError, match=r"x\.lock exists") as error:
         move_branch(opened(path), "patcher/x", oid, None)
     assert not isinstance(error.value, BranchMoved)
     lock.unlink()

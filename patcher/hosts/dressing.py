@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from patcher.hosts.embedding import Embedding, Line, line_ending, verbatim
+from patcher.hosts.embedding import Embedding, Line, verbatim
 
 MATTERS = re.compile(rb"(?:\b|\\[nrt])network\b|mediate_deleted")
 """What a stretch must hold for a finding to come of it. ``\\nnetwork`` is the letter of an escape
@@ -209,33 +209,6 @@ def element_lines(
             after=closing,
             offsets=last.offsets,
         )
-
-
-def quoted_line(
-    content: bytes,
-    physical: tuple[int, int, int],
-    inside: tuple[int, int],
-    escapes: Escapes | None,
-) -> Iterator[Line]:
-    """The policy in the one string literal of a physical line that is code of its own: a new line
-    repeats the whole physical line around the literal's text."""
-    begin, text_end, stop = physical
-    start, end = inside
-    pieces = (
-        list(decoded(content, start, end, escapes))
-        if escapes
-        else [Decoded(content[start:end], start, end, end, None)]
-    )
-    for piece in pieces[:-1]:
-        yield Line(piece.text, piece.start, piece.stop, b"", content[piece.end : piece.stop],
-                   piece.offsets)  # fmt: skip
-    if not pieces:
-        return
-    last = pieces[-1]
-    before, after = content[begin:start], content[last.end : stop]
-    if stop == text_end:
-        before = line_ending(content, begin) + before
-    yield Line(last.text, last.start, stop, before, after, last.offsets)
 
 
 def embedding(

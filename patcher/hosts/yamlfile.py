@@ -42,7 +42,6 @@ HOST = "yaml"
 
 _SUFFIXES = frozenset((".yaml", ".yml", ".eyaml", ".sls", ".clc", ".cloud-config", ".bu"))
 _NAMES = frozenset(("user-data", "vendor-data", "cloud-config", ".clang-format"))
-_TEMPLATE_NAMES = frozenset((".tpl", ".j2", ".tmpl"))
 
 _SCANNED = 1 << 20
 """Bytes of documents that ruamel.yaml scans in one file: a second for a megabyte of prose."""
@@ -62,7 +61,6 @@ _DOCUMENT = re.compile(rb"^---(?=[ \t\r\n])|^\.\.\.(?=[ \t\r\n])", re.MULTILINE)
 
 _HEADER = re.compile(rb"[|>][-+1-9]{0,2}[ \t]*+(?:(?<=[ \t])#[^\r\n]*+)?(?=[\r\n]|\Z)")
 _LEAD = re.compile(rb"[ ]*+(?:[-?][ \t]++)*+")
-_BEFORE_HEADER = re.compile(rb"(?:\A|[ \t])(?:[!&][^ \t]*+[ \t]++)*+\Z")
 _BLANKS = re.compile(rb"[ ]*+")
 _ACTION = re.compile(rb"^[ \t]*+(?:\{\{|\{%|\{#|<%|%\{|\{\[)", re.MULTILINE)
 _ORDINARY = re.compile(rb"^(?![ \t]*+(?:[\r\n]|\{\{|\{%|\{#|<%|%\{|\{\[))[^\r\n]", re.MULTILINE)

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from patcher.campaign.prove import Mode
 
 
+MAX_MATCHES = 10_000
+"""Files with a network rule that a commit may have; apparmor.d, with a profile for nearly every
+program there is, has a fifth."""
+
+MAX_CHANGED = 64 << 20
+"""Bytes that all files to change of a commit may have. They are held in memory, twice."""
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What to look for, and where."""
@@ -54,6 +62,7 @@ class Looker:
         found: list[Located] = []
         files: list[ChangedFile] = []
         unread: list[str] = []
+        matches = size = 0
         for blob in git.search(
             self._repository,
             base.commit,
@@ -63,6 +72,11 @@ class Looker:
             jobs=self._jobs,
             meanwhile=_prepare,
         ):
+            matches += 1
+            if matches > MAX_MATCHES:
+                raise git.BoundExceeded(
+                    f"more than {MAX_MATCHES} files have network rules: use --include or --exclude"
+                )
             if blob.content is None:
                 if blob.size is not None and blob.size > self._selection.max_bytes:
                     found += self._unjudged(blob)
@@ -72,6 +86,12 @@ class Looker:
             result = self._judge(blob, blob.content)
             found += [Located(blob.path, finding) for finding in result.findings]
             if result.edits:
+                size += len(blob.content)
+                if size > MAX_CHANGED:
+                    raise git.BoundExceeded(
+                        f"the files to change are over the limit of {MAX_CHANGED >> 20} MiB in "
+                        f"all: use --include or --exclude"
+                    )
                 files.append(_changed(blob, blob.content, result, len(base.commit)))
         files.sort(key=lambda file: file.path)
         found.sort(key=lambda located: (located.path, located.finding.line))

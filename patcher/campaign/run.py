@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -44,7 +44,7 @@ class Campaign:
         """One target for each base, as they are done; ``jobs`` threads may be used for one."""
         nothing = Target(str(repository.path), None, None, Outcome.NOTHING_TO_DO)
         try:
-            bases, missing = self._bases(repository)
+            bases, missing = chosen_bases(repository, self.selection.bases)
             looker = Looker(repository, self.selection, jobs=jobs)
         except git.UnbornHead as unborn:
             yield replace(nothing, note=str(unborn))
@@ -58,24 +58,6 @@ class Campaign:
             yield replace(nothing, outcome=Outcome.FAILED, error=reason)
         if not bases and not missing:
             yield replace(nothing, note=f"no branch matches {' '.join(self.selection.bases)}")
-
-    def _bases(self, repository: git.Repository) -> tuple[list[git.Base], list[str]]:
-        """The bases, and what is wrong with those that are named and not there.
-
-        That a glob matches nothing is no error: not every repository has release branches.
-        """
-        patterns = self.selection.bases
-        if not patterns:
-            return git.bases(repository), []
-        found: dict[str, git.Base] = {}
-        missing = []
-        for pattern in patterns:
-            try:
-                found |= {base.ref: base for base in git.bases(repository, (pattern,))}
-            except git.NoSuchBase as error:
-                if not _GLOB.intersection(pattern):
-                    missing.append(str(error))
-        return list(found.values()), missing
 
     def _target(
         self, repository: git.Repository, base: git.Base, looker: Looker, *, alone: bool
@@ -101,6 +83,26 @@ class Campaign:
                 error=git.printable(f"unexpected {type(error).__name__}: {error}"),
             )
         return target
+
+
+def chosen_bases(
+    repository: git.Repository, patterns: Sequence[str]
+) -> tuple[list[git.Base], list[str]]:
+    """The bases, and what is wrong with those that are named and not there. Raises GitError.
+
+    That a glob matches nothing is no error: not every repository has release branches.
+    """
+    if not patterns:
+        return git.bases(repository), []
+    found: dict[str, git.Base] = {}
+    missing = []
+    for pattern in patterns:
+        try:
+            found |= {base.ref: base for base in git.bases(repository, (pattern,))}
+        except git.NoSuchBase as error:
+            if not _GLOB.intersection(pattern):
+                missing.append(str(error))
+    return list(found.values()), missing
 
 
 def run(

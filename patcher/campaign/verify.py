@@ -8,7 +8,8 @@ from pathlib import Path
 
 from patcher import git, proof
 from patcher.campaign import files, replace
-from patcher.campaign.look import Selection
+from patcher.campaign.look import MAX_MATCHES, Selection
+from patcher.campaign.run import chosen_bases
 from patcher.campaign.target import Verified
 from patcher.policy.search import SEARCH
 from patcher.proof.parser import Parser
@@ -36,6 +37,11 @@ def run(names: Iterable[str], selection: Selection, parser: Parser) -> Iterator[
             except OSError as error:
                 yield Verified(None, None, place, error=error.strerror or str(error))
                 continue
+            if len(content) > selection.max_bytes:
+                if b"\0" not in content:
+                    limit = f"is over the limit of {selection.max_bytes} bytes (--max-size)"
+                    yield Verified(None, None, place, error=limit)
+                continue
             standings = _standings(str(file), content, selection, parser)
             if standings:
                 yield Verified(None, None, place, standings)
@@ -52,8 +58,8 @@ def _inside(item: git.Repository | git.Failure, path: Path) -> bool:
 def _standings(
     name: str, content: bytes, selection: Selection, parser: Parser
 ) -> tuple[Standing, ...]:
-    if len(content) > selection.max_bytes or b"\0" in content:
-        return ()
+    if b"\0" in content:
+        return ()  # no text: neither a profile, nor what carries one
     result = proof.patch(
         name,
         content,
@@ -80,14 +86,20 @@ def _repository(
 
         wanted = chooser(selection.include, selection.exclude)
     try:
-        for base in git.bases(item, selection.bases):
-            for blob in git.search(
+        bases, missing = chosen_bases(item, selection.bases)
+        for reason in missing:
+            yield Verified(place, None, b"", error=reason)
+        for base in bases:
+            found = git.search(
                 item,
                 base.commit,
                 patterns=SEARCH,
                 wanted=wanted,
                 max_bytes=selection.max_bytes,
-            ):
+            )
+            for number, blob in enumerate(found):
+                if number >= MAX_MATCHES:
+                    raise git.BoundExceeded(f"more than {MAX_MATCHES} files have network rules")
                 if blob.content is None:
                     yield Verified(place, base.ref, blob.path, error=blob.problem)
                     continue

@@ -111,18 +111,18 @@ def test_two_bases_that_share_a_file_judge_it_once(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import patcher
-    from patcher import engine
+    from patcher import proof
 
     place = sandbox.repository()
     sandbox.git(place, "branch", "next")
     asked = []
-    real = engine.patch
+    real = proof.patch
 
     def patch(path: str, content: bytes, **options: object) -> patcher.Result:
         asked.append(path)
         return real(path, content, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(engine, "patch", patch)
+    monkeypatch.setattr(proof, "patch", patch)
     found = list(run(Campaign(Selection(bases=("main", "next"))), git.discover([place])))
     assert [len(target.findings) for target in found] == [1, 1]
     assert asked == ["docker-default"]

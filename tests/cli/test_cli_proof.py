@@ -294,3 +294,23 @@ def test_verify_without_a_parser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     result = patcher("verify", tmp_path)
     assert result.exit_code == 3
     assert result.stderr == "patcher: apparmor_parser is not installed\n"
+
+
+@there
+def test_verify_says_what_it_did_not_read(sandbox: Sandbox, tmp_path: Path) -> None:
+    file = tmp_path / "docker-default.profile"
+    file.write_text(sandbox.profile())
+    result = patcher("verify", "--max-size", "10", file)
+    assert result.exit_code == 3
+    assert f"{file}: is over the limit of 10 bytes" in result.stderr
+    assert patcher("verify", file).exit_code == 1
+
+
+@there
+def test_verify_takes_bases_as_scan_does(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    assert patcher("verify", "--base", "release/*", place).exit_code == 0
+    named = patcher("verify", "--base", "release/1", "--base", "main", place)
+    assert named.exit_code == 3
+    assert "no branch, tag or commit matches --base 'release/1'" in named.stderr
+    assert "docker-default" in named.stdout

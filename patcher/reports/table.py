@@ -84,6 +84,8 @@ class Report:
         if totals.targets > totals.repositories:
             where += f", {totals.targets} branches"
         lines = [f"{where}: {summary(totals)}."]
+        if totals.failed and not self._applied:
+            lines.append(f"{totals.failed} with failures, which standard error tells.")
         if self._applied:
             done = [f"{totals.committed} committed", f"{totals.up_to_date} up to date"]
             lines.append(", ".join([*done, f"{totals.failed} failed"]) + ".")
@@ -249,8 +251,6 @@ def summary(totals: Totals) -> str:
         parts.append(f"{totals.left_alone} affected but left alone")
     if totals.unread:
         parts.append(f"{totals.unread} without a commit to read (-v says why)")
-    if totals.failed:
-        parts.append(f"{totals.failed} failed")
     return ", ".join(parts) or "no AppArmor profile that matters"
 
 

@@ -39,6 +39,9 @@ MAX_BASES = 10_000
 MAX_PACKED_REFS = 128 << 20
 """Bytes of a repository's packed-refs file; a million branches take half of it."""
 
+MAX_LISTED = 32 << 20
+"""The same where a glob is matched: git keeps seven bytes in memory for each of them."""
+
 _REMOTE = "refs/remotes/origin/"
 _HEADS = "refs/heads/"
 _OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
@@ -164,6 +167,11 @@ def _by_id(repository: Repository, prefix: str) -> list[tuple[str, str]]:
 
 
 def _list(repository: Repository, glob: str) -> Iterator[tuple[str, str]]:
+    packed = repository.common_dir / "packed-refs"
+    if packed.is_file() and packed.stat().st_size > MAX_LISTED:
+        raise BoundExceeded(
+            f"packed-refs is over the limit of {MAX_LISTED >> 20} MiB for globs: name each --base"
+        )
     command = ["for-each-ref", f"--count={MAX_BASES + 1}"]
     command += ["--format=%(refname)%00%(objectname)%00%(symref)", "--", glob]
     output = run(command, git_dir=repository.git_dir)

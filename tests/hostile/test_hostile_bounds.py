@@ -1,0 +1,366 @@
+"""Repositories that are small to send and large to read: each within its bounds of memory and time.
+
+Memory is that of all of patcher's processes together, looked at every few milliseconds, and at
+least the highest that the kernel saw for any single one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.bench import BRANCH, PROFILE, Bench, patcher
+
+MEMORY = 300
+"""MiB that all processes of one command may take together."""
+
+SECONDS = 20.0
+"""For any one of the commands here, on two cores; most take a tenth."""
+
+HERE = Path(__file__).parents[2]
+PAGE = os.sysconf("SC_PAGE_SIZE")
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    status: int
+    stdout: str
+    stderr: str
+    peak: float
+
+
+def measured(bench: Bench, *arguments: str) -> Ran:
+    """Run patcher in a session of its own, within the bounds."""
+    with (
+        (bench.root / "stdout").open("w+b") as out,
+        (bench.root / "stderr").open("w+b") as errors,
+        subprocess.Popen(
+            [sys.executable, "-m", "patcher", *arguments],
+            cwd=HERE,
+            stdout=out,
+            stderr=errors,
+            start_new_session=True,
+        ) as child,
+    ):
+        peak = 0
+        ended = threading.Event()
+        start = time.monotonic()
+
+        def watch() -> None:
+            nonlocal peak
+            while not ended.wait(0.01):
+                peak = max(peak, resident(child.pid))
+                if peak > 4 * MEMORY * MIB or time.monotonic() - start > SECONDS:
+                    os.killpg(child.pid, signal.SIGKILL)  # the figures below say why
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.monotonic() - start
+        ended.set()
+        watcher.join()
+        out.seek(0)
+        errors.seek(0)
+        ran = Ran(
+            child.returncode,
+            out.read().decode(errors="replace"),
+            errors.read().decode(errors="replace"),
+            max(peak, usage.ru_maxrss * 1024) / MIB,
+        )
+    told = f"{ran.peak:.0f} MiB, {seconds:.1f} s, {ran.status}: {ran.stderr[:500]}"
+    print(" ".join(arguments[:1]), told)
+    assert ran.peak < MEMORY, told
+    assert seconds < SECONDS, told
+    assert "unexpected" not in ran.stderr, told
+    return ran
+
+
+def resident(session: int) -> int:
+    """Bytes that the processes of a session hold."""
+    total = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == session:
+                total += int(fields[21]) * PAGE
+    return total
+
+
+def big_blob(bench: Bench, size: int, head: bytes, body: bytes) -> str:
+    """A loose blob of ``size`` bytes that compresses to about a thousandth: ``head``, and then
+    ``body`` over and over; made without compressing it all."""
+    assert MIB % len(body) == 0 and size % MIB == 0 and len(head) < MIB
+    piece = body * (MIB // len(body))
+    first = head + piece[len(head) :]
+    top = b"blob %d\0" % size + first
+    digest, check = hashlib.sha1(top), zlib.adler32(top)
+    for _ in range(size // MIB - 1):
+        digest.update(piece)
+        check = zlib.adler32(piece, check)
+    packer = zlib.compressobj()
+    start = packer.compress(top) + packer.flush(zlib.Z_FULL_FLUSH)
+    repeated = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
+    oid = digest.hexdigest()
+    path = bench.git_dir / "objects" / oid[:2] / oid[2:]
+    path.parent.mkdir(exist_ok=True)
+    with path.open("wb") as file:
+        file.write(start)
+        for _ in range(size // MIB - 1):
+            file.write(repeated)
+        file.write(b"\x03\x00" + check.to_bytes(4, "big"))
+    return oid
+
+
+def entry_header(kind: int, size: int) -> bytes:
+    """gitformat-pack(5): type and size."""
+    head = [kind << 4 | size & 15]
+    size >>= 4
+    while size:
+        head[-1] |= 0x80
+        head.append(size & 0x7F)
+        size >>= 7
+    return bytes(head)
+
+
+def number(value: int) -> bytes:
+    """A size in a delta, seven bits a byte."""
+    digits = [value & 0x7F]
+    while value := value >> 7:
+        digits[-1] |= 0x80
+        digits.append(value & 0x7F)
+    return bytes(digits)
+
+
+def delta_bomb(bench: Bench, size: int) -> str:
+    """A pack of a few kilobytes with a blob that is a delta: its base, copied over and over."""
+    base = b"network, # and so on\n" * 300
+    base = base[: 1 << 15]
+    copies = size // len(base)
+    delta = number(len(base)) + number(size) + b"\xa0\x80" * copies  # copy 0x8000 bytes from 0
+    digest = hashlib.sha1(b"blob %d\0" % size)
+    for _ in range(copies):
+        digest.update(base)
+    oid = digest.digest()
+    base_oid = hashlib.sha1(b"blob %d\0" % len(base) + base).digest()
+    objects = [
+        (base_oid, entry_header(3, len(base)) + zlib.compress(base)),
+        (oid, entry_header(7, len(delta)) + base_oid + zlib.compress(delta)),
+    ]
+    pack = b"PACK" + (2).to_bytes(4, "big") + len(objects).to_bytes(4, "big")
+    offsets = {}
+    for name, data in objects:
+        offsets[name] = (len(pack), zlib.crc32(data))
+        pack += data
+    pack += hashlib.sha1(pack).digest()
+    names = sorted(offsets)
+    index = b"\xfftOc" + (2).to_bytes(4, "big")
+    index += b"".join(
+        sum(name[0] <= byte for name in names).to_bytes(4, "big") for byte in range(256)
+    )
+    index += b"".join(names)
+    index += b"".join(offsets[name][1].to_bytes(4, "big") for name in names)
+    index += b"".join(offsets[name][0].to_bytes(4, "big") for name in names)
+    index += pack[-20:]
+    index += hashlib.sha1(index).digest()
+    folder = bench.git_dir / "objects" / "pack"
+    for suffix, content in (("pack", pack), ("idx", index)):
+        (folder / f"pack-{pack[-20:].hex()}.{suffix}").write_bytes(content)
+    return oid.hex()
+
+
+def with_profile(bench: Bench, *more: tuple[str, bytes, str]) -> None:
+    """Commit a tree of a profile to fix and of something else."""
+    blob = bench.put("blob", PROFILE.encode())
+    entries = sorted([("100644", b"docker-default", blob), *more], key=lambda entry: entry[1])
+    bench.commit_tree(bench.tree(*entries))
+
+
+def everything(bench: Bench) -> dict[str, Ran]:
+    ran = {}
+    for command in ("scan", "diff", "verify", "apply"):
+        extra = () if command in ("scan", "verify") else ("--proof", "off")
+        ran[command] = measured(bench, command, *extra, str(bench.place))
+    return ran
+
+
+@pytest.mark.parametrize("kind", ["loose", "delta"])
+def test_a_blob_of_a_gibibyte(bench: Bench, kind: str) -> None:
+    size = 1 << 30
+    if kind == "loose":
+        oid = big_blob(bench, size, b"", b"network, # and so on..........\n\n")
+    else:
+        oid = delta_bomb(bench, size)
+    with_profile(bench, ("100644", b"bomb", oid))
+    for command in (["scan"], ["apply", "--proof", "off"]):
+        ran = measured(bench, *command, str(bench.place))
+        told = ran.stdout + ran.stderr
+        assert "bomb" in told
+        assert "over the size limit of 8 MiB" in told or "cannot be read" in told, told
+    assert bench.git("branch", "--list", BRANCH) != ""
+
+
+def test_a_tree_bomb(bench: Bench) -> None:
+    tree = bench.tree(("100644", b"f", bench.put("blob", b"network,\n")))
+    for _ in range(9):
+        tree = bench.tree(*(("40000", b"%d" % n, tree) for n in range(10)))
+    with_profile(bench, ("40000", b"t", tree))
+    for command in ("scan", "apply", "verify"):
+        ran = measured(bench, command, str(bench.place))
+        assert ran.status == 3
+        assert "its tree has more than 5000000 entries" in ran.stderr
+
+
+def test_the_same_rule_at_a_million_paths(bench: Bench) -> None:
+    blob = bench.put("blob", b"network,\n")
+    tree = bench.tree(*(("100644", b"%03d" % n, blob) for n in range(100)))
+    for _ in range(2):
+        tree = bench.tree(*(("40000", b"%03d" % n, tree) for n in range(100)))
+    bench.commit_tree(tree)
+    ran = measured(bench, "apply", str(bench.place))
+    assert ran.status == 3
+    assert "more than 10000 files have network rules" in ran.stderr, ran.stderr
+    assert bench.git("branch", "--list", BRANCH) == ""
+
+
+def test_the_bound_on_files_holds_for_verify(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("apparmor_parser", path="/usr/sbin:/sbin:" + os.environ["PATH"]) is None:
+        pytest.skip("apparmor_parser is not here")
+    monkeypatch.setattr("patcher.campaign.verify.MAX_MATCHES", 2)
+    blob = bench.put("blob", PROFILE.encode())
+    bench.commit_tree(bench.tree(*(("100644", b"%d" % n, blob) for n in range(4))))
+    result = patcher("verify", bench.place)
+    assert result.exit_code == 3
+    assert "more than 2 files have network rules" in result.stderr
+
+
+def test_large_files_that_all_change(bench: Bench) -> None:
+    """A dozen files just under the size limit, in a pack of a few kilobytes each."""
+    entries = []
+    for n in range(12):
+        content = PROFILE.encode() + b"# %d\n" % n + b"#" * (7 * MIB)
+        entries.append(("100644", b"p%02d" % n, bench.put("blob", content)))
+    bench.commit_tree(bench.tree(*entries))
+    for command in (["scan"], ["apply", "--proof", "off"]):
+        ran = measured(bench, *command, str(bench.place))
+        assert ran.status == 3
+        assert "over the limit of 64 MiB in all" in ran.stderr, ran.stderr
+
+
+def test_a_hundred_thousand_files(bench: Bench) -> None:
+    blobs = [bench.put("blob", b"file %d\n" % n) for n in range(10)]
+    entries = []
+    for folder in range(100):
+        files = (("100644", b"%04d" % n, blobs[(n + folder) % 10]) for n in range(1000))
+        entries.append(("40000", b"d%03d" % folder, bench.tree(*files)))
+    with_profile(bench, *entries)
+    ran = everything(bench)
+    assert [ran[name].status for name in ("scan", "diff", "verify", "apply")] == [1, 1, 1, 0]
+
+
+def test_many_refs(bench: Bench) -> None:
+    head = bench.git("rev-parse", "HEAD")
+    with (bench.git_dir / "packed-refs").open("w") as file:
+        file.write("# pack-refs with: peeled fully-peeled sorted \n")
+        file.writelines(f"{head} refs/heads/release/{n:09d}\n" for n in range(1_000_000))
+    ran = measured(bench, "scan", str(bench.place))
+    assert ran.status == 1
+    ran = measured(bench, "apply", "--proof=off", str(bench.place))
+    assert ran.status == 0, ran.stderr
+    ran = measured(bench, "scan", "--base", "release/*", str(bench.place))
+    assert ran.status == 3
+    assert "packed-refs is over the limit of 32 MiB for globs" in ran.stderr
+    with (bench.git_dir / "packed-refs").open("r+") as file:
+        file.truncate(46 + 70 * 400_000)  # whole lines
+    ran = measured(bench, "scan", "--base", "release/*", str(bench.place))
+    assert ran.status == 3
+    assert "more than 10000 branches match" in ran.stderr
+
+
+def test_a_packed_refs_without_end(bench: Bench) -> None:
+    bench.git("pack-refs", "--all")
+    with (bench.git_dir / "packed-refs").open("r+b") as file:
+        file.truncate(1 << 34)  # sparse
+    ran = measured(bench, "scan", str(bench.place))
+    assert ran.status == 3
+    assert "packed-refs is over the limit of 128 MiB" in ran.stderr
+
+
+def test_deep_folders(bench: Bench) -> None:
+    tree = bench.tree(("100644", b"docker-default", bench.put("blob", PROFILE.encode())))
+    for _ in range(900):
+        tree = bench.tree(("40000", b"d", tree))
+    bench.commit_tree(tree)
+    assert measured(bench, "apply", "--proof", "off", str(bench.place)).status == 0
+    for _ in range(1200):
+        tree = bench.tree(("40000", b"d", tree))
+    bench.commit_tree(tree)
+    ran = measured(bench, "scan", str(bench.place))
+    assert ran.status == 3
+    assert "nested deeper than 2000 folders" in ran.stderr
+
+
+def test_a_line_of_a_hundred_megabytes(bench: Bench) -> None:
+    oid = big_blob(bench, 100 * MIB, b"  network,\n", b"network ")
+    with_profile(bench, ("100644", b"line.conf", oid))
+    ran = measured(bench, "scan", str(bench.place))
+    assert ran.status == 1
+    assert "100 MiB is over the size limit of 8 MiB" in ran.stdout
+
+
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join('*' + chr(97 + n) for _ in range(9))}]\n"
+    for n in range(9)
+)
+INDENTED = "".join(f"  {line}\n" for line in PROFILE.splitlines())
+TEXTS: dict[str, Callable[[], str]] = {
+    "laughs.yaml": lambda: f"{LAUGHS}profile: |\n{INDENTED}",
+    "merged.yaml": lambda: (
+        "a: &a {x: 1}\n"
+        + "".join(
+            f"m{n}: &m{n}\n"
+            + "".join(f"  k{i}: *{'a' if n == 0 else f'm{n - 1}'}\n" for i in range(9))
+            for n in range(9)
+        )
+        + f"profile: |\n{INDENTED}"
+    ),
+    "deep.json": lambda: "[" * 100_000 + json.dumps(PROFILE) + "]" * 100_000,
+    "deep.yaml": lambda: "[" * 20_000 + json.dumps(PROFILE) + "]" * 20_000,
+    "deep.py": lambda: "(" * 100_000 + f'"""{PROFILE}"""' + ")" * 100_000,
+    "deep.toml": lambda: "x = " + "[" * 100_000 + f"'''{PROFILE}'''" + "]" * 100_000,
+    "numbers.json": lambda: f'{{"n": {"9" * 1_000_000}, "p": {json.dumps(PROFILE)}}}',
+    "braces": lambda: PROFILE + "{" * 30_000,
+    "children": lambda: PROFILE[:-2] + "profile x {\n" * 1_000 + "network,\n" + "}\n" * 1_000,
+    "line.go": lambda: "x := `" + PROFILE + "a" * (2 * MIB) + "`",
+    "rules": lambda: PROFILE.replace("  network,\n", "  network,\n" * 2_000),
+    "profiles": lambda: PROFILE * 500,
+    "ifs.tmpl": lambda: PROFILE.replace(
+        "  file,", "{{if .A}}\n" * 300 + "  file,\n" + "{{end}}\n" * 300
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_texts_that_expand(bench: Bench, name: str) -> None:
+    with_profile(bench, ("100644", name.encode(), bench.put("blob", TEXTS[name]().encode())))
+    ran = measured(bench, "diff", "--proof", "off", str(bench.place))
+    assert "+  deny network alg," in ran.stdout  # of the file beside it, at least
+    ran = measured(bench, "verify", "--exclude", "docker-default", str(bench.place))
+    assert ran.status in (0, 1, 3)

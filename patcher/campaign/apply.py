@@ -84,8 +84,10 @@ def apply(
             target = replace(target, files=there.files, findings=there.findings, error=there.error)
     if commits.dry_run:
         return target
-    new, committer = _write(repository, base, branch, parent, target, selection, commits)
+    packs: list[git.Pack] = []
+    new, committer = _write(repository, base, branch, parent, target, selection, commits, packs)
     git.move_branch(repository, branch, new, tip, committer)
+    git.restore(repository, packs)
     return replace(target, outcome=Outcome.COMMITTED, new_commit=new)
 
 
@@ -103,8 +105,9 @@ def _write(
     target: Target,
     selection: Selection,
     commits: Commits,
+    packs: list[git.Pack],
 ) -> tuple[str, git.Identity]:
-    """The new tip, and who committed it."""
+    """The new tip, and who committed it; what was written goes to ``packs``."""
     author, committer = git.identities(repository, commits.author)
     sign = git.signing(commits.key, repository) if commits.sign else None
     signoff = f"{committer.name} <{committer.email}>" if commits.signoff else None
@@ -126,5 +129,6 @@ def _write(
             author,
             committer,
             sign,
+            packs,
         )
     return parent, committer

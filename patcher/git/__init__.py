@@ -4,7 +4,7 @@ Every call to git goes through `patcher.git.runner`, which lets nothing of a rep
 Nothing here reads or writes a work tree or an index.
 """
 
-from patcher.git.commit import write_commit
+from patcher.git.commit import Pack, restore, write_commit
 from patcher.git.discovery import discover
 from patcher.git.errors import (
     BoundExceeded,
@@ -37,6 +37,7 @@ __all__ = [
     "Identity",
     "IdentityMissing",
     "NoSuchBase",
+    "Pack",
     "Repository",
     "Signing",
     "UnbornHead",
@@ -49,6 +50,7 @@ __all__ = [
     "mentions",
     "move_branch",
     "printable",
+    "restore",
     "search",
     "signing",
     "user_configuration",

@@ -26,6 +26,8 @@ _DURABLE = {"core.fsync": "committed,loose-object"}
 
 _COMMIT, _TREE, _BLOB = 1, 2, 3
 _KINDS = {_COMMIT: b"commit", _TREE: b"tree", _BLOB: b"blob"}
+_NAMES = frozenset(("commit", "tree", "blob"))
+_MOST_COMMIT = 1 << 24
 
 _DEFAULT_PROGRAM = {"openpgp": "gpg", "ssh": "ssh-keygen", "x509": "gpgsm"}
 
@@ -38,15 +40,17 @@ def write_commit(
     author: Identity,
     committer: Identity,
     sign: Signing | None = None,
+    written: list[Pack] | None = None,
 ) -> str:
     """Write a commit on top of ``parent`` and return its object id.
 
     Each change names a regular file of ``parent`` and its whole new content; all else in the tree
-    stays. No ref moves, and work tree and index are not looked at. Raises `GitError` when a path
+    stays. No ref moves, and work tree and index are not looked at. What was written is added to
+    ``written``, for `restore`. Raises `GitError` when a path
     is no regular file there, when nothing would change, or when git cannot write.
     """
     require_version()
-    new = _Pack(len(parent))
+    new = Pack(len(parent))
     with Objects(repository.common_dir / "objects", len(parent)) as objects:
         header = objects.one(f"{parent}^{{commit}}".encode(), 0)
         if header.oid != parent or header.kind != "commit":
@@ -56,12 +60,36 @@ def write_commit(
         text = _commit(tree, parent, message, author, committer)
         commit = new.add(_COMMIT, text).hex()
         _store(repository, new)
-        return commit
-    _store(repository, new)
-    return _signed(repository, tree, parent, message, author, committer, sign)
+    else:
+        _store(repository, new)
+        commit = _signed(repository, tree, parent, message, author, committer, sign)
+        with Objects(repository.common_dir / "objects", len(parent)) as objects:
+            signed = objects.one(commit.encode(), _MOST_COMMIT)
+        if signed.kind != "commit" or signed.content is None:
+            raise GitError(f"the signed commit {commit} is not in the repository: run again")
+        new.add(_COMMIT, signed.content)
+    if written is not None:
+        written.append(new)
+    return commit
 
 
-class _Pack:
+def restore(repository: Repository, packs: Sequence[Pack]) -> None:
+    """Write again what is no longer there.
+
+    As long as no ref names them, a `git gc --prune=now` of the user's may remove new objects; once
+    a branch does, this brings them back. Raises `GitError` where that cannot be done.
+    """
+    for pack in packs:
+        for _ in range(3):
+            with Objects(repository.common_dir / "objects", pack.hexsize) as objects:
+                if all(header.kind in _NAMES for header in objects.read(pack.names(), 0)):
+                    break
+            _store(repository, pack)
+        else:
+            raise GitError("new objects vanish as they are written: wait for git gc, run again")
+
+
+class Pack:
     """New objects, as git's pack format has them (gitformat-pack(5)), without deltas."""
 
     def __init__(self, hexsize: int) -> None:
@@ -89,13 +117,18 @@ class _Pack:
             self._objects[oid] = bytes(head) + zlib.compress(content, 1)
         return oid
 
+    def names(self) -> list[bytes]:
+        """The ids of the objects, as `Objects.read` takes them."""
+        return [oid.hex().encode() for oid in self._objects]
+
     def stream(self) -> bytes:
+        """The pack, whole."""
         parts = [b"PACK", (2).to_bytes(4, "big"), len(self._objects).to_bytes(4, "big")]
         body = b"".join([*parts, *self._objects.values()])
         return body + self.hash(body)
 
 
-def _new_tree(objects: Objects, parent: str, changes: Sequence[Change], new: _Pack) -> str:
+def _new_tree(objects: Objects, parent: str, changes: Sequence[Change], new: Pack) -> str:
     contents: dict[bytes, bytes] = {}
     for change in changes:
         _check_path(change.path)
@@ -196,7 +229,7 @@ def _commit(tree: str, parent: str, message: str, author: Identity, committer: I
     )
 
 
-def _store(repository: Repository, new: _Pack) -> None:
+def _store(repository: Repository, new: Pack) -> None:
     try:
         run(
             ["unpack-objects", "-q"],

@@ -1,0 +1,513 @@
+"""Each fault is one failed repository in one clear line, and the rest is done."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from patcher.git import Change, Identity, Pack, Repository, discover, restore, write_commit
+from patcher.git import leftovers as made_by_the_dead
+from tests.faults.world import (
+    BRANCH,
+    command,
+    environment,
+    fsck,
+    git,
+    leftovers,
+    patcher,
+    profile,
+    repository,
+    snapshot,
+)
+
+Env = dict[str, str]
+REF = f"refs/heads/{BRANCH}"
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Env:
+    return environment(tmp_path / "home")
+
+
+@pytest.fixture
+def places(env: Env, tmp_path: Path) -> tuple[Path, Path]:
+    """Two repositories; the faults befall the first."""
+    return repository(env, tmp_path / "src/a"), repository(env, tmp_path / "src/b")
+
+
+def tip(env: Env, place: Path) -> str:
+    """Where the review branch is; empty when there is none."""
+    return git(env, place, "for-each-ref", "--format=%(objectname)", REF).strip()
+
+
+def applied(env: Env, place: Path, **more: float) -> subprocess.CompletedProcess[str]:
+    return patcher(env, "apply", "--proof", "off", place, **more)
+
+
+def one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Assert that it failed with one line that says so."""
+    assert done.returncode == 3, done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert all(word in lines[0] for word in words), lines[0]
+
+
+def loose(place: Path, name: str, env: Env) -> Path:
+    oid = git(env, place, "rev-parse", name).strip()
+    return place / ".git/objects" / oid[:2] / oid[2:]
+
+
+def _missing(env: Env, place: Path) -> None:
+    loose(place, "HEAD:profiles/0/docker-default", env).unlink()
+
+
+def _no_tree(env: Env, place: Path) -> None:
+    loose(place, "HEAD^{tree}", env).unlink()
+
+
+def _truncated(env: Env, place: Path) -> None:
+    file = loose(place, "HEAD:profiles/0/docker-default", env)
+    content = file.read_bytes()
+    file.chmod(0o600)
+    file.write_bytes(content[: len(content) // 2])
+
+
+def _empty_commit(env: Env, place: Path) -> None:
+    file = loose(place, "HEAD", env)
+    file.chmod(0o600)
+    file.write_bytes(b"")
+
+
+def _corrupt_pack(env: Env, place: Path) -> None:
+    git(env, place, "gc", "-q", "--prune=now")
+    (pack,) = (place / ".git/objects/pack").glob("*.pack")
+    content = bytearray(pack.read_bytes())
+    content[12:-20] = bytes(len(content) - 32)
+    pack.chmod(0o600)
+    pack.write_bytes(content)
+
+
+def _no_index(env: Env, place: Path) -> None:
+    git(env, place, "gc", "-q", "--prune=now")
+    (index,) = (place / ".git/objects/pack").glob("*.idx")
+    index.unlink()
+
+
+def _lock(env: Env, place: Path) -> None:
+    lock = place / f".git/{REF}.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+
+
+def _folder_in_the_way(env: Env, place: Path) -> None:
+    (place / ".git/refs/heads/patcher").write_text("no ref\n")
+
+
+def _garbled_head(env: Env, place: Path) -> None:
+    (place / ".git/refs/heads/main").write_bytes(b"\xff\0garbage")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        _missing,
+        _no_tree,
+        _truncated,
+        _empty_commit,
+        _corrupt_pack,
+        _no_index,
+        _lock,
+        _folder_in_the_way,
+        _garbled_head,
+    ],
+)
+def test_a_damaged_repository_is_one_line_and_the_other_is_done(
+    harm: Callable[[Env, Path], None], env: Env, places: tuple[Path, Path], tmp_path: Path
+) -> None:
+    harmed, other = places
+    harm(env, harmed)
+    before = snapshot(harmed), snapshot(other)
+    done = applied(env, tmp_path / "src")
+    one_line(done, str(harmed))
+    assert "unexpected" not in done.stderr
+    assert (snapshot(harmed), snapshot(other)) == before
+    assert tip(env, other)
+    assert not (harmed / f".git/{REF}").exists()
+    assert leftovers(env) == []
+
+
+def test_a_lock_is_named_with_what_to_do(env: Env, places: tuple[Path, Path]) -> None:
+    harmed, _ = places
+    _lock(env, harmed)
+    lock = harmed / f".git/{REF}.lock"
+    one_line(applied(env, harmed), f"{lock} exists", "remove that file")
+    assert lock.exists(), "it may be a living git's"
+    lock.unlink()
+    assert applied(env, harmed).returncode == 0
+    assert tip(env, harmed)
+
+
+@pytest.mark.parametrize("name", ["packed-refs.lock", "index.lock", "HEAD.lock", "config.lock"])
+def test_locks_of_what_patcher_does_not_write_are_no_matter(
+    name: str, env: Env, places: tuple[Path, Path]
+) -> None:
+    place, _ = places
+    (place / ".git" / name).touch()
+    done = applied(env, place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tip(env, place)
+    assert (place / ".git" / name).exists()
+
+
+# -- room
+
+
+@contextlib.contextmanager
+def small_disk(place: Path, size: str) -> Iterator[Path]:
+    """A file system of its own. Without the right to mount one, the test has nothing to fill."""
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("cannot mount a small disk here; files of limited size stand in for it")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill(place: Path) -> Path:
+    """Take all the room that is left."""
+    file = place / "filling"
+    with file.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+        while True:
+            stream.write(bytes(4096))
+    return file
+
+
+def test_a_full_disk(env: Env, places: tuple[Path, Path], tmp_path: Path) -> None:
+    small = tmp_path / "src/small"
+    with small_disk(small, "2m"):
+        place = repository(env, small / "fork")
+        file = small / "docker-default"
+        file.write_text(profile(filling=500))
+        old = file.read_bytes()
+        filling = fill(small)
+        before = snapshot(place)
+        one_line(applied(env, tmp_path / "src"), str(place), "No space left")
+        assert [bool(tip(env, other)) for other in places] == [True, True]
+        one_line(patcher(env, "check", "--fix", file), str(file), "No space left")
+        assert file.read_bytes() == old
+        one_line(patcher(env | {"TMPDIR": str(small)}, "scan", places[0]), "TMPDIR")
+        assert sorted(path.name for path in small.iterdir()) == [
+            "docker-default", "filling", "fork",
+        ]  # fmt: skip
+        filling.unlink()
+        assert fsck(env, place) == ""
+        assert snapshot(place) == before
+        assert applied(env, place).returncode == 0
+        assert tip(env, place)
+        assert patcher(env, "check", "--fix", file).returncode == 0
+        assert file.read_bytes() != old
+    assert leftovers(env) == []
+
+
+def limited(
+    env: Env, what: int, most: int, *arguments: str | Path
+) -> subprocess.CompletedProcess[str]:
+    """patcher under a limit of the system."""
+
+    def limit() -> None:
+        resource.setrlimit(what, (most, most))
+
+    return subprocess.run(
+        command(*map(str, arguments)),
+        env=env | {"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        preexec_fn=limit,
+    )
+
+
+def test_no_file_may_grow(env: Env, places: tuple[Path, Path], tmp_path: Path) -> None:
+    place, _ = places
+    before = snapshot(place)
+    file = tmp_path / "docker-default"
+    file.write_text(profile(filling=500))
+    old = file.read_bytes()
+    done = limited(env, resource.RLIMIT_FSIZE, 64, "apply", "--proof", "off", place)
+    one_line(done, str(place))
+    done = limited(env, resource.RLIMIT_FSIZE, 4096, "check", "--fix", file)
+    one_line(done, str(file), "File too large")
+    assert file.read_bytes() == old
+    assert [path.name for path in tmp_path.iterdir() if "patcher" in path.name] == []
+    assert (fsck(env, place), snapshot(place)) == ("", before)
+    assert applied(env, place).returncode == 0
+    assert leftovers(env) == []
+
+
+@pytest.mark.parametrize("most", [8, 10, 12, 16])
+def test_few_descriptors(most: int, env: Env, places: tuple[Path, Path]) -> None:
+    place, _ = places
+    before = snapshot(place)
+    done = limited(env, resource.RLIMIT_NOFILE, most, "apply", "--proof", "off", place)
+    if done.returncode != 0:
+        one_line(done)
+        assert not tip(env, place)
+    assert (fsck(env, place), snapshot(place)) == ("", before)
+    assert leftovers(env) == []
+    assert applied(env, place).returncode == 0
+
+
+@pytest.mark.parametrize("size", [90 << 20, 200 << 20])
+def test_little_memory(size: int, env: Env, places: tuple[Path, Path]) -> None:
+    place, _ = places
+    before = snapshot(place)
+    done = limited(env, resource.RLIMIT_AS, size, "apply", "--proof", "off", place)
+    if done.returncode != 0:
+        one_line(done)
+    assert (fsck(env, place), snapshot(place)) == ("", before)
+    assert applied(env, place).returncode == 0
+
+
+def test_a_repository_that_nobody_may_write(
+    env: Env, places: tuple[Path, Path], tmp_path: Path
+) -> None:
+    place, other = places
+    if os.geteuid() == 0:  # who may write everything; a mount may forbid it
+        bind = ["mount", "--bind", str(place), str(place)]
+        if subprocess.run(bind, capture_output=True, check=False).returncode:
+            pytest.skip("root writes where it likes, and may not mount here")
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(place)], check=True)
+    else:
+        for folder in [place, *(path for path in place.rglob("*") if path.is_dir())]:
+            folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        before = snapshot(place)
+        one_line(applied(env, tmp_path / "src"), str(place))
+        assert snapshot(place) == before
+        assert tip(env, other)
+        assert not tip(env, place)
+    finally:
+        if os.geteuid() == 0:
+            subprocess.run(["umount", "-l", str(place)], check=True)
+        else:
+            for folder in [place, *(path for path in place.rglob("*") if path.is_dir())]:
+                folder.chmod(0o700)
+    assert applied(env, place).returncode == 0
+    assert leftovers(env) == []
+
+
+# -- others at work
+
+
+def test_many_at_once_on_one_repository(env: Env, places: tuple[Path, Path]) -> None:
+    place, _ = places
+    before = snapshot(place)
+    running = [
+        subprocess.Popen(
+            command("apply", "--proof", "off", str(place)),
+            env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(12)
+    ]  # fmt: skip
+    committed = 0
+    for process in running:
+        output, errors = process.communicate(timeout=120)
+        assert process.returncode in (0, 3), errors
+        if process.returncode == 3:
+            assert len(errors.splitlines()) == 1
+            assert "in between" in errors or ".lock" in errors, errors
+        committed += "1 committed" in output
+        if process.returncode == 0:
+            assert "1 committed" in output or "1 up to date" in output
+    assert committed == 1
+    assert len(git(env, place, "reflog", "show", REF).splitlines()) == 1
+    assert (fsck(env, place), snapshot(place)) == ("", before)
+    assert leftovers(env) == []
+
+
+def test_beside_gc_and_the_users_own_commits(env: Env, places: tuple[Path, Path]) -> None:
+    place, _ = places
+    busy = subprocess.Popen(
+        ["sh", "-c", "while :; do git gc -q --prune=now; git commit -q --allow-empty -m x; done"],
+        cwd=place, env=env, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        done = []
+        for number in range(5):
+            name = f"fix-{number}"
+            done.append(patcher(env, "apply", "--proof", "off", "--branch", name, place))
+            assert done[-1].returncode in (0, 3)
+            assert done[-1].returncode == 0 or len(done[-1].stderr.splitlines()) == 1
+    finally:
+        os.killpg(busy.pid, signal.SIGTERM)
+        busy.wait()
+    time.sleep(0.1)
+    for lock in place.glob(".git/**/*.lock"):  # of the git that was ended
+        lock.unlink()
+    assert fsck(env, place) == ""
+    for number in range(5):
+        again = patcher(
+            env, "apply", "--proof", "off", "--branch", f"fix-{number}",
+            "--on-existing", "replace", place,
+        )  # fmt: skip
+        assert again.returncode == 0, again.stderr
+    assert fsck(env, place) == ""
+    assert (place / "README").read_text() == "neither staged nor committed\n"
+
+
+def test_a_repository_deleted_meanwhile(env: Env, tmp_path: Path) -> None:
+    places = [repository(env, tmp_path / f"src/{number:02}") for number in range(6)]
+    shutil.copytree(tmp_path / "src", tmp_path / "spare", symlinks=True)
+    for delay in (0.15, 0.25, 0.35):
+        process = subprocess.Popen(
+            command("apply", "--proof", "off", "--jobs", "1", str(tmp_path / "src")),
+            env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        time.sleep(delay)
+        shutil.rmtree(places[3], ignore_errors=True)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode in (0, 3), errors
+        assert len(errors.splitlines()) == (process.returncode == 3), errors
+        assert all(tip(env, place) for place in places if place != places[3])
+        shutil.rmtree(tmp_path / "src")
+        shutil.copytree(tmp_path / "spare", tmp_path / "src", symlinks=True)
+    assert leftovers(env) == []
+
+
+# -- the end
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_nothing_behind(number: int, env: Env, tmp_path: Path) -> None:
+    places = [repository(env, tmp_path / f"src/{name}") for name in "abcd"]
+    before = [snapshot(place) for place in places]
+    for delay in (0.1, 0.2, 0.3, 0.4):
+        process = subprocess.Popen(
+            command("apply", "--proof", "off", str(tmp_path / "src")),
+            env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+        time.sleep(delay)
+        os.killpg(process.pid, number)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode in (0, 128 + number, -number), errors
+        if process.returncode != -number:  # that early, Python itself is still starting
+            assert "Traceback" not in errors
+        assert leftovers(env) == []
+        assert [fsck(env, place) for place in places] == [""] * 4
+        assert [snapshot(place) for place in places] == before
+    assert applied(env, tmp_path / "src").returncode == 0
+
+
+def _dead(env: Env) -> tuple[int, Path]:
+    """The scratch folder of a process that is no more, with the id that it had."""
+    process = subprocess.Popen(["true"])
+    process.wait()
+    folder = Path(env["TMPDIR"]) / f"patcher-{process.pid}-0123456789abcdef"
+    folder.mkdir(mode=0o700)
+    for name in ("objects", "refs"):
+        (folder / name).mkdir()
+    for name in ("HEAD", "config"):
+        (folder / name).touch()
+    return process.pid, folder
+
+
+def test_what_a_killed_patcher_left_is_cleaned_by_the_next(
+    env: Env, places: tuple[Path, Path]
+) -> None:
+    _, dead = _dead(env)
+    living = dead.with_name(f"patcher-{os.getpid()}-0123456789abcdef")
+    shutil.copytree(dead, living)
+    held = dead.with_name(dead.name[:-1] + "0")
+    shutil.copytree(dead, held)
+    strange = dead.with_name(dead.name[:-1] + "1")
+    shutil.copytree(dead, strange)
+    (strange / "mine").write_text("no patcher made this\n")
+    link = dead.with_name(dead.name[:-1] + "2")
+    link.symlink_to(places[0])
+    other = dead.with_name("patcher-notes")
+    other.mkdir()
+    descriptor = made_by_the_dead.hold(str(held / "HEAD"))
+    try:
+        assert patcher(env, "scan", places[0]).returncode == 1
+    finally:
+        os.close(descriptor)
+    assert leftovers(env) == sorted(path.name for path in (living, held, strange, link, other))
+    assert (strange / "mine").exists()
+    assert (places[0] / "README").exists()
+
+
+def test_only_the_lock_that_a_dead_patcher_noted_is_taken_back(
+    env: Env, places: tuple[Path, Path]
+) -> None:
+    place, other = places
+    _, dead = _dead(env)
+    (dead / "moving-0123456789abcdef").write_text(str(place / f".git/{REF}.lock"))
+    _lock(env, place)
+    _lock(env, other)
+    assert applied(env, place).returncode == 0
+    one_line(applied(env, other), "remove that file")
+    assert (bool(tip(env, place)), bool(tip(env, other))) == (True, False)
+    assert leftovers(env) == []
+
+
+def test_a_lock_from_before_the_note_is_someone_elses(env: Env, places: tuple[Path, Path]) -> None:
+    place, _ = places
+    _lock(env, place)
+    time.sleep(0.02)
+    _, dead = _dead(env)
+    (dead / "moving-0123456789abcdef").write_text(str(place / f".git/{REF}.lock"))
+    one_line(applied(env, place), "remove that file")
+    assert (place / f".git/{REF}.lock").exists()
+
+
+def test_what_a_killed_fix_left_is_neither_checked_nor_kept(env: Env, tmp_path: Path) -> None:
+    folder = tmp_path / "apparmor.d"
+    folder.mkdir()
+    file = folder / "docker-default"
+    file.write_text(profile())
+    process = subprocess.Popen(["true"])
+    process.wait()
+    dead = folder / f".docker-default.{process.pid}-abc123_x.patcher-new"
+    dead.write_text(profile()[:200])
+    living = folder / f".docker-default.{os.getpid()}-abc123_x.patcher-new"
+    living.write_text("")
+    done = patcher(env, "check", "--fix", folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "patcher-new" not in done.stdout
+    assert sorted(folder.iterdir()) == sorted([file, living])
+    assert "deny network alg," in file.read_text()
+
+
+def test_what_gc_removed_before_a_branch_named_it_is_written_again(
+    env: Env, places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, _ = places
+    for name in ("HOME", "TMPDIR"):
+        monkeypatch.setenv(name, env[name])
+    (found,) = list(discover([place]))
+    assert isinstance(found, Repository)
+    parent = git(env, place, "rev-parse", "HEAD").strip()
+    person = Identity("A", "a@example.org", "1700000000 +0000")
+    packs: list[Pack] = []
+    change = Change(b"profiles/0/docker-default", b"new\n")
+    commit = write_commit(found, parent, [change], "x", person, person, None, packs)
+    git(env, place, "prune", "--expire=now")
+    assert "fatal" in git(env, place, "cat-file", "-t", commit, check=False)
+    restore(found, packs)
+    git(env, place, "branch", "kept", commit)
+    assert git(env, place, "show", "kept:profiles/0/docker-default") == "new\n"
+    assert fsck(env, place) == ""

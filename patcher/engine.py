@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from patcher import hosts
-from patcher.findings import MAX_BYTES, Edit, Finding, Profiles, Result
+from patcher.findings import MAX_BYTES, Edit, Finding, Profiles, Result, edited, unread
 from patcher.hosts import Embedding
 from patcher.migrations import Migration, builtin
 from patcher.policy import reader
@@ -49,17 +49,18 @@ def patch(
     reported, not read. Never raises for what stands in the file.
     """
     name = PurePosixPath(path)
-    chosen = sorted(
-        builtin()[:1] if migrations is None else migrations, key=lambda m: (m.order, m.id)
-    )
+    chosen = sorted(builtin()[:1] if migrations is None else migrations, key=Migration.sorting_key)
+
+    def whole(reason: str) -> Result:
+        findings = unread((migration.id for migration in chosen), reason)
+        return Result(str(path), content, findings, ())
+
     if len(content) > max_bytes:
-        return _whole_file(
-            name, content, chosen, f"larger than the limit of {max_bytes} bytes, so not read"
-        )
+        return whole(f"larger than the limit of {max_bytes} bytes, so not read")
     if content.startswith(_UTF16):
         text = content.decode("utf-16", "replace").encode("utf-8", "replace")
         if matters(text) and any(f.moby_style for f in _find(name, text, chosen)):
-            return _whole_file(name, content, chosen, "UTF-16 text: convert it to UTF-8 first")
+            return whole("UTF-16 text: convert it to UTF-8 first")
         return Result(str(path), content, (), ())
     if b"\0" in content or not matters(content):
         return Result(str(path), content, (), ())
@@ -67,34 +68,7 @@ def patch(
     edits = tuple(
         sorted((f.edit for f in findings if f.edit is not None), key=lambda edit: edit.offset)
     )
-    return Result(str(path), _apply(content, edits), tuple(findings), edits)
-
-
-def _whole_file(
-    path: PurePosixPath, content: bytes, migrations: Iterable[Migration], reason: str
-) -> Result:
-    findings = tuple(
-        Finding(
-            line=1,
-            profile="",
-            host="file",
-            status=Status.UNDER_INVESTIGATION,
-            moby_style=False,
-            reason=reason,
-            evidence=(),
-            migration=migration.id,
-        )
-        for migration in migrations
-    )
-    return Result(str(path), content, findings, ())
-
-
-def _apply(content: bytes, edits: Iterable[Edit]) -> bytes:
-    pieces, position = [], 0
-    for edit in edits:
-        pieces += [content[position : edit.offset], edit.insert]
-        position = edit.offset
-    return b"".join([*pieces, content[position:]])
+    return Result(str(path), edited(content, edits), tuple(findings), edits)
 
 
 # -- from embeddings to findings
@@ -239,7 +213,7 @@ class _Search:
             migration.id: frozenset(
                 other.family
                 for other in (*builtin(), *migrations)
-                if (other.order, other.id) < (migration.order, migration.id)
+                if other.sorting_key() < migration.sorting_key()
             )
             for migration in migrations
         }

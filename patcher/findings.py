@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from patcher.policy.status import Status
 
-__all__ = ["MAX_BYTES", "Edit", "Finding", "Profiles", "Result", "Status"]
+__all__ = ["MAX_BYTES", "Edit", "Finding", "Profiles", "Result", "Status", "edited", "unread"]
 
 MAX_BYTES = 8 * 1024 * 1024
 """Files larger than this are reported, not read."""
@@ -60,3 +61,29 @@ class Result:
     findings: tuple[Finding, ...]
     edits: tuple[Edit, ...]
     """In the order in which they stand in the file."""
+
+
+def edited(content: bytes, edits: Iterable[Edit]) -> bytes:
+    """The content with the edits made, which stand in its order."""
+    pieces, position = [], 0
+    for edit in edits:
+        pieces += [content[position : edit.offset], edit.insert]
+        position = edit.offset
+    return b"".join([*pieces, content[position:]])
+
+
+def unread(migrations: Iterable[str], reason: str) -> tuple[Finding, ...]:
+    """The findings for a file that is not read, one for each migration's id: a person must look."""
+    return tuple(
+        Finding(
+            line=1,
+            profile="",
+            host="file",
+            status=Status.UNDER_INVESTIGATION,
+            moby_style=False,
+            reason=reason,
+            evidence=(),
+            migration=migration,
+        )
+        for migration in migrations
+    )

@@ -6,10 +6,8 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from patcher import proof
 from patcher.campaign import replace
-from patcher.campaign.globs import chooser
-from patcher.campaign.look import Selection
+from patcher.campaign.look import Selection, judge
 from patcher.campaign.target import Located, Outcome, Target
 from patcher.findings import Result
 
@@ -28,25 +26,12 @@ def meant(names: Iterable[str], selection: Selection) -> Iterator[Path]:
     for name in names:
         path = Path(name)
         if path.is_dir() and not path.is_symlink():
-            wanted = chooser(selection.include, selection.exclude)
+            wanted = selection.wanted()
             for file in _below(path):
-                if wanted(os.fsencode(file.relative_to(path))):
+                if wanted is None or wanted(os.fsencode(file.relative_to(path))):
                     yield file
         else:
             yield path
-
-
-def judge(name: str, content: bytes, selection: Selection) -> Result:
-    """What the engine says of one file."""
-    return proof.patch(
-        name,
-        content,
-        migrations=selection.migrations,
-        profiles=selection.profiles,
-        docs=selection.docs,
-        comment=selection.comment,
-        max_bytes=selection.max_bytes,
-    )
 
 
 def target(name: str, result: Result, *, fixed: bool, note: str | None = None) -> Target:

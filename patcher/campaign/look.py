@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from patcher import git
 from patcher.campaign.target import ChangedFile, Located, Outcome, Target, blob_id
-from patcher.findings import MAX_BYTES, Finding, Profiles, Result, Status
+from patcher.findings import MAX_BYTES, Profiles, Result, unread
 from patcher.migrations import Migration, builtin
 from patcher.policy.search import SEARCH
 
@@ -41,6 +41,14 @@ class Selection:
     bases: tuple[str, ...] = ()
     """Branches, globs of branches, tags or commits; none: the repository's default base."""
 
+    def wanted(self) -> Callable[[bytes], bool] | None:
+        """Tells whether a path is to be looked at; None: every one is."""
+        if not (self.include or self.exclude):
+            return None
+        from patcher.campaign.globs import chooser
+
+        return chooser(self.include, self.exclude)
+
 
 class Looker:
     """Looks at one base after another of one repository: a blob that several of them share is
@@ -50,38 +58,20 @@ class Looker:
         self._repository = repository
         self._selection = selection
         self._jobs = jobs
-        self._wanted = None
-        if selection.include or selection.exclude:
-            from patcher.campaign.globs import chooser
-
-            self._wanted = chooser(selection.include, selection.exclude)
         self._judged: dict[tuple[bytes, str], Result] = {}
 
     def look(self, base: git.Base) -> Target:
         """The findings at ``base``, and the files that their edits change. Raises GitError."""
         found: list[Located] = []
         files: list[ChangedFile] = []
-        unread: list[str] = []
-        matches = size = 0
-        for blob in git.search(
-            self._repository,
-            base.commit,
-            patterns=SEARCH,
-            wanted=self._wanted,
-            max_bytes=self._selection.max_bytes,
-            jobs=self._jobs,
-            meanwhile=_prepare,
-        ):
-            matches += 1
-            if matches > MAX_MATCHES:
-                raise git.BoundExceeded(
-                    f"more than {MAX_MATCHES} files have network rules: use --include or --exclude"
-                )
+        missing: list[str] = []
+        size = 0
+        for blob in matching(self._repository, base, self._selection, jobs=self._jobs):
             if blob.content is None:
                 if blob.size is not None and blob.size > self._selection.max_bytes:
                     found += self._unjudged(blob)
                 else:
-                    unread.append(f"{git.printable(blob.path)}: {blob.problem}")
+                    missing.append(f"{git.printable(blob.path)}: {blob.problem}")
                 continue
             result = self._judge(blob, blob.content)
             found += [Located(blob.path, finding) for finding in result.findings]
@@ -111,7 +101,7 @@ class Looker:
             base=base.ref,
             commit=base.commit,
             outcome=Outcome.SCANNED,
-            error="; ".join(filter(None, (_unread(unread), unproved))) or None,
+            error="; ".join(filter(None, (_unread(missing), unproved))) or None,
             findings=tuple(found),
             files=tuple(files),
         )
@@ -120,39 +110,53 @@ class Looker:
         key = blob.path, blob.oid
         result = self._judged.get(key)
         if result is None:
-            from patcher import proof
-
-            result = proof.patch(
-                blob.path.decode("utf-8", "surrogateescape"),
-                content,
-                migrations=self._selection.migrations,
-                profiles=self._selection.profiles,
-                docs=self._selection.docs,
-                comment=self._selection.comment,
-                max_bytes=self._selection.max_bytes,
-            )
+            name = blob.path.decode("utf-8", "surrogateescape")
+            result = judge(name, content, self._selection)
             if not result.edits:
                 result = replace(result, content=b"")  # the old content need not be kept
             self._judged[key] = result
         return result
 
     def _unjudged(self, blob: git.Blob) -> list[Located]:
-        return [
-            Located(
-                blob.path,
-                Finding(
-                    line=1,
-                    profile="",
-                    host="file",
-                    status=Status.UNDER_INVESTIGATION,
-                    moby_style=False,
-                    reason=blob.problem or "",
-                    evidence=(),
-                    migration=migration.id,
-                ),
+        ids = [migration.id for migration in self._selection.migrations]
+        return [Located(blob.path, finding) for finding in unread(ids, blob.problem or "")]
+
+
+def judge(name: str, content: bytes, selection: Selection) -> Result:
+    """What the engine says of one file, each edit proved in it."""
+    from patcher import proof
+
+    return proof.patch(
+        name,
+        content,
+        migrations=selection.migrations,
+        profiles=selection.profiles,
+        docs=selection.docs,
+        comment=selection.comment,
+        max_bytes=selection.max_bytes,
+    )
+
+
+def matching(
+    repository: git.Repository, base: git.Base, selection: Selection, *, jobs: int = 1
+) -> Iterator[git.Blob]:
+    """The files at ``base`` that may hold a profile. Raises GitError, also for too many."""
+    for number, blob in enumerate(
+        git.search(
+            repository,
+            base.commit,
+            patterns=SEARCH,
+            wanted=selection.wanted(),
+            max_bytes=selection.max_bytes,
+            jobs=jobs,
+            meanwhile=_prepare,
+        )
+    ):
+        if number >= MAX_MATCHES:
+            raise git.BoundExceeded(
+                f"more than {MAX_MATCHES} files have network rules: use --include or --exclude"
             )
-            for migration in self._selection.migrations
-        ]
+        yield blob
 
 
 def _prepare() -> None:

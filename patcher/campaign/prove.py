@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from patcher.campaign.target import ChangedFile, Located, blob_id
-from patcher.findings import Finding, Status
+from patcher.findings import Finding, Status, edited
 from patcher.git import printable
 from patcher.migrations import Migration
 
@@ -140,11 +140,7 @@ def _kept(file: ChangedFile, found: Sequence[Located]) -> ChangedFile | None:
     )
     if not edits:
         return None
-    pieces, position = [], 0
-    for edit in edits:
-        pieces += [file.old[position : edit.offset], edit.insert]
-        position = edit.offset
-    new = b"".join([*pieces, file.old[position:]])
+    new = edited(file.old, edits)
     return replace(file, new=new, new_oid=blob_id(new, len(file.old_oid)), edits=edits)
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from patcher import git, proof
 from patcher.campaign import files, replace
-from patcher.campaign.look import MAX_MATCHES, Selection
+from patcher.campaign.look import Selection, matching
 from patcher.campaign.run import chosen_bases
 from patcher.campaign.target import Verified
-from patcher.policy.search import SEARCH
 from patcher.proof.parser import Parser
 from patcher.proof.verdict import Standing
 from patcher.proof.verify import verify
@@ -80,26 +79,12 @@ def _repository(
     if isinstance(item, git.Failure):
         yield Verified(place, None, b"", error=item.error)
         return
-    wanted = None
-    if selection.include or selection.exclude:
-        from patcher.campaign.globs import chooser
-
-        wanted = chooser(selection.include, selection.exclude)
     try:
         bases, missing = chosen_bases(item, selection.bases)
         for reason in missing:
             yield Verified(place, None, b"", error=reason)
         for base in bases:
-            found = git.search(
-                item,
-                base.commit,
-                patterns=SEARCH,
-                wanted=wanted,
-                max_bytes=selection.max_bytes,
-            )
-            for number, blob in enumerate(found):
-                if number >= MAX_MATCHES:
-                    raise git.BoundExceeded(f"more than {MAX_MATCHES} files have network rules")
+            for blob in matching(item, base, selection):
                 if blob.content is None:
                     yield Verified(place, base.ref, blob.path, error=blob.problem)
                     continue

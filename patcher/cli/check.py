@@ -83,7 +83,8 @@ def command(
 
 
 def _piped(name: str, selection: Any, fix: bool) -> Target:
-    from patcher.campaign.files import judge, target
+    from patcher.campaign.files import target
+    from patcher.campaign.look import judge
     from patcher.cli.session import write
 
     content = sys.stdin.buffer.read()

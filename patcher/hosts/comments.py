@@ -16,13 +16,6 @@ _BLOCKS = {b"/*": b"*/", b"(*": b"*)", b"{-": b"-}"}
 _STAR = re.compile(rb"[ \t]*\*(?=[ \t\r\n]|\Z) ?")
 
 
-def line_comments(content: bytes, mark: bytes = rb"#+") -> Iterator[tuple[int, int]]:
-    """The comments that have a line for themselves, begin and end without the line ending, in a
-    file in which ``mark`` (a regular expression) begins them; for ``comment_embeddings``."""
-    for comment in re.finditer(rb"^[ \t]*+((?:%s)[^\r\n]*+)" % mark, content, re.MULTILINE):
-        yield comment.span(1)
-
-
 def comment_embeddings(content: bytes, spans: Iterable[tuple[int, int]]) -> Iterator[Embedding]:
     """The comments that mention network rules: those on consecutive lines, with the same mark and
     margin, are one text.

@@ -112,6 +112,13 @@ def _decoded(
     return Decoded(bytes(text), offsets[0], end, stop, tuple(offsets))
 
 
+def inner_line(content: bytes, piece: Decoded) -> Line:
+    """A line that a line break of its own string ends: a new one is written with the same."""
+    return Line(
+        piece.text, piece.start, piece.stop, b"", content[piece.end : piece.stop], piece.offsets
+    )
+
+
 def string_lines(content: bytes, start: int, end: int, escapes: Escapes) -> Iterator[Line]:
     """The lines of one string with escaped line breaks: a new line is written as one more of
     them, with the line break that the line above it has."""
@@ -119,10 +126,9 @@ def string_lines(content: bytes, start: int, end: int, escapes: Escapes) -> Iter
     for piece in decoded(content, start, end, escapes):
         if piece.stop > piece.end:
             newline = content[piece.end : piece.stop]
-            before, after = b"", newline
+            yield inner_line(content, piece)
         else:
-            before, after = newline, b""
-        yield Line(piece.text, piece.start, piece.stop, before, after, piece.offsets)
+            yield Line(piece.text, piece.start, piece.stop, newline, b"", piece.offsets)
 
 
 _SIMPLE = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v",
@@ -195,8 +201,7 @@ def element_lines(
                           element.end, None)]
         )  # fmt: skip
         for piece in pieces[:-1]:
-            newline = content[piece.end : piece.stop]
-            yield Line(piece.text, piece.start, piece.stop, b"", newline, piece.offsets)
+            yield inner_line(content, piece)
         if not pieces:
             continue
         last = pieces[-1]

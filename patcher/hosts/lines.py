@@ -17,6 +17,7 @@ from patcher.hosts.dressing import (
     Decoded,
     Escapes,
     decoded,
+    inner_line,
     matters,
     string_lines,
     text_start,
@@ -321,8 +322,7 @@ def _member_lines(content: bytes, members: list[_Quoted], key: bytes) -> Iterato
     for number, member in enumerate(members):
         pieces = _pieces(content, member.literal)
         for piece in pieces[:-1]:
-            newline = content[piece.end : piece.stop]
-            yield Line(piece.text, piece.start, piece.stop, b"", newline, piece.offsets)
+            yield inner_line(content, piece)
         if not pieces:
             continue
         last = pieces[-1]

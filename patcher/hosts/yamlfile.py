@@ -24,6 +24,7 @@ from patcher.hosts.dressing import (
     character,
     decoded,
     element_lines,
+    inner_line,
     matters,
     rendered,
     string_lines,
@@ -455,8 +456,7 @@ def _item_lines(content: bytes, item: _Scalar) -> Iterator[Line]:
     escapes = {'"': _DOUBLE, "'": _SINGLE}.get(item.style, _PLAIN)
     pieces: list[Decoded] = list(decoded(content, start, end, escapes))
     for piece in pieces[:-1]:
-        newline = content[piece.end : piece.stop]
-        yield Line(piece.text, piece.start, piece.stop, b"", newline, piece.offsets)
+        yield inner_line(content, piece)
     if not pieces:
         return
     last = pieces[-1]

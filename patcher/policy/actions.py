@@ -24,7 +24,7 @@ _ARM = frozenset(b"else elif elsif elseif when".split())
 _CLOSE = frozenset(b"end endif endunless endfor endwith endrange endcase".split())
 _SECTION = frozenset((b"define", b"block"))
 _NONE = frozenset(
-    b"define block endblock set endset macro endmacro raw endraw break continue comment endcomment "
+    b"endblock set endset macro endmacro raw endraw break continue comment endcomment "
     b"assign filter endfilter extends import from".split()
 )
 _HEAD = re.compile(

@@ -41,8 +41,8 @@ def judge(
     reaching = [(rule, net) for rule, net in profile.network_rules if reaches(net)]
     dropped = [(rule, net) for rule, net in reaching if rule.qualifier_block]
     live = [(rule, net) for rule, net in reaching if not rule.qualifier_block]
-    certain = [(rule, net) for rule, net in live if not _uncertain(net, family)]
-    uncertain = [(rule, net) for rule, net in live if _uncertain(net, family)]
+    certain = [(rule, net) for rule, net in live if not _uncertain(net)]
+    uncertain = [(rule, net) for rule, net in live if _uncertain(net)]
     allows = [(rule, net) for rule, net in certain if net.mode != "deny"]
     denies = [(rule, net) for rule, net in certain if net.mode == "deny"]
     allows_all = [
@@ -132,7 +132,7 @@ def _text(rule: Rule) -> str:
     return b" ".join(rule.words).decode("utf-8", "replace")
 
 
-def _uncertain(net: NetworkRule, family: str) -> bool:
+def _uncertain(net: NetworkRule) -> bool:
     """Whether the rule may or may not do what its known words say."""
     return net.unknown or net.conditions or net.mode in ("unknown", "prompt")
 

@@ -237,22 +237,23 @@ class _Reader:
         self.pending.append(token)
 
     def newline(self) -> None:
-        pending = self.pending
-        if not pending:
+        if not self.pending:
             return
-        line = pending[self.line :]
-        if line:
-            if self.line and _starts_rule(line) and not _only_qualifiers(pending[: self.line]):
-                # A line that begins as a rule does: what stood before it was none.
-                self.junk()
-                self.pending = pending = line
-                self.line = 0
-            if self.line == 0 and self.complete_without_comma(line):
-                self.pending = []
-                return
-        if len(pending) > 64:
+        self.resume()
+        line = self.pending[self.line :]
+        if line and self.line == 0 and self.complete_without_comma(line):
+            self.pending = []
+            return
+        if len(self.pending) > 64:
             self.drop()
         self.line = len(self.pending)
+
+    def resume(self) -> None:
+        """Where the current line begins as a rule does, what stood before it was none."""
+        before, line = self.pending[: self.line], self.pending[self.line :]
+        if before and _starts_rule(line) and not _only_qualifiers(before):
+            self.junk()
+            self.pending, self.line = line, 0
 
     def complete_without_comma(self, line: list[Token]) -> bool:
         """Take a line that is whole though no comma ends it: an include, an assignment, a template
@@ -269,14 +270,10 @@ class _Reader:
         return False
 
     def statement(self, end: int) -> None:
-        pending = self.pending
-        if not pending:
+        if not self.pending:
             return
-        line = pending[self.line :]
-        if self.line and line and _starts_rule(line) and not _only_qualifiers(pending[: self.line]):
-            self.junk()
-            pending = line
-        self.pending, self.line = [], 0
+        self.resume()
+        pending, self.pending, self.line = self.pending, [], 0
         keyword = _keyword(pending)
         if keyword is None:
             self.junk()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from patcher import hosts
-from patcher.findings import Edit, Finding, Result, Status
+from patcher.findings import Edit, Finding, Result, Status, edited
 from patcher.hosts import Embedding
 from patcher.migrations import Migration, builtin
 from patcher.policy import reader
@@ -51,7 +51,7 @@ def proved(content: bytes, result: Result, migrations: Sequence[Migration] | Non
     edits = tuple(
         sorted((f.edit for f in left if f.edit is not None), key=lambda edit: edit.offset)
     )
-    return replace(result, content=apply(content, edits), findings=left, edits=edits)
+    return replace(result, content=edited(content, edits), findings=left, edits=edits)
 
 
 def without_edits(content: bytes, result: Result, why: str) -> Result:
@@ -67,15 +67,6 @@ def _dropped(finding: Finding, why: str) -> Finding:
         edit=None,
         reason=f"{finding.reason}; but the edit was left out, because {why}",
     )
-
-
-def apply(content: bytes, edits: Sequence[Edit]) -> bytes:
-    """The content with the edits made, which stand in its order."""
-    pieces, position = [], 0
-    for edit in edits:
-        pieces += [content[position : edit.offset], edit.insert]
-        position = edit.offset
-    return b"".join([*pieces, content[position:]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +119,7 @@ class _Proof:
             (finding.edit for finding in findings if finding.edit is not None),
             key=lambda edit: edit.offset,
         )
-        new = apply(self.content, edits)
+        new = edited(self.content, edits)
         added = Added.by(self.migrations, [edit.insert for edit in edits])
         if self._before is None:
             self._before = _Reading(tuple(texts(self.path, self.content, edits)))

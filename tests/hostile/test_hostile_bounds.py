@@ -243,7 +243,7 @@ def test_the_same_rule_at_a_million_paths(bench: Bench) -> None:
 def test_the_bound_on_files_holds_for_verify(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     if shutil.which("apparmor_parser", path="/usr/sbin:/sbin:" + os.environ["PATH"]) is None:
         pytest.skip("apparmor_parser is not here")
-    monkeypatch.setattr("patcher.campaign.verify.MAX_MATCHES", 2)
+    monkeypatch.setattr("patcher.campaign.look.MAX_MATCHES", 2)
     blob = bench.put("blob", PROFILE.encode())
     bench.commit_tree(bench.tree(*(("100644", b"%d" % n, blob) for n in range(4))))
     result = patcher("verify", bench.place)

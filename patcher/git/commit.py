@@ -51,7 +51,7 @@ def write_commit(
     """
     require_version()
     new = Pack(len(parent))
-    with Objects(repository.common_dir / "objects", len(parent)) as objects:
+    with Objects(repository.common_dir / "objects", hexsize=len(parent)) as objects:
         header = objects.one(f"{parent}^{{commit}}".encode(), 0)
         if header.oid != parent or header.kind != "commit":
             raise GitError(f"{parent} is no commit of this repository")
@@ -63,7 +63,7 @@ def write_commit(
     else:
         _store(repository, new)
         commit = _signed(repository, tree, parent, message, author, committer, sign)
-        with Objects(repository.common_dir / "objects", len(parent)) as objects:
+        with Objects(repository.common_dir / "objects", hexsize=len(parent)) as objects:
             signed = objects.one(commit.encode(), _MOST_COMMIT)
         if signed.kind != "commit" or signed.content is None:
             raise GitError(f"the signed commit {commit} is not in the repository: run again")
@@ -81,7 +81,7 @@ def restore(repository: Repository, packs: Sequence[Pack]) -> None:
     """
     for pack in packs:
         for _ in range(3):
-            with Objects(repository.common_dir / "objects", pack.hexsize) as objects:
+            with Objects(repository.common_dir / "objects", hexsize=pack.hexsize) as objects:
                 if all(header.kind in _NAMES for header in objects.read(pack.names(), 0)):
                     break
             _store(repository, pack)

@@ -3,15 +3,22 @@
 Small trees are read whole by one `git cat-file --batch`, and Python looks at each blob. For large
 ones `git grep` looks at the blobs, on several threads, while Python reads the trees. Both give the
 same answer; whatever `git grep` could not read is looked at the first way.
+
+Which files below a tree match depends on the tree's id alone, so it can be remembered (`Memory`).
+What Python read fits its ids, and counts wherever a tree with that id stands. What `git grep` said
+counts in the same repository alone: git does not look whether an object fits its id, and a hostile
+repository could make an affected file that others have pass for a clean one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from patcher.git.errors import BoundExceeded, GitError
 from patcher.git.objects import (
@@ -25,6 +32,9 @@ from patcher.git.objects import (
 )
 from patcher.git.runner import MEMORY_LIMIT, TIMEOUT, Process
 from patcher.git.values import Blob, Repository
+
+if TYPE_CHECKING:
+    import hashlib
 
 MAX_ENTRIES = 5_000_000
 """Entries that a commit's whole tree may have, each path counted."""
@@ -49,6 +59,18 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _STREAM = 256 << 20
 
 
+class Memory(Protocol):
+    """What is remembered of trees, for one set of patterns and limits."""
+
+    def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The values of those keys that are known."""
+        ...
+
+    def remember(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """Keep keys and values, in place of what is there."""
+        ...
+
+
 def search(
     repository: Repository,
     commit: str,
@@ -59,6 +81,9 @@ def search(
     jobs: int = 1,
     timeout: float = TIMEOUT,
     meanwhile: Callable[[], object] | None = None,
+    shared: Objects | None = None,
+    memory: Memory | None = None,
+    complete: Callable[[Sequence[str]], object] | None = None,
 ) -> Iterator[Blob]:
     """Yield, in tree order, the regular files of ``commit`` that have a line matching a pattern.
 
@@ -68,15 +93,27 @@ def search(
     ``max_bytes``, or that cannot be read (missing from a partial clone, corrupt), comes with a
     `Blob.problem`. ``jobs`` is the number of threads, ``timeout`` the seconds that each git process
     may take.
+
+    ``shared`` reads several repositories, this one among them; then `GitError` is raised for what
+    cannot be read, since whose it is shows only when each is read alone. ``memory`` says what is
+    known of trees, and is told what is new once the search is at its end. ``complete`` fetches
+    blobs that are missing, by their object ids.
     """
     if any(b"\n" in pattern for pattern in patterns):
         raise ValueError("a pattern is one line")
-    matches = _matcher(tuple(patterns))
-    with Objects(repository.common_dir / "objects", len(commit), timeout) as objects:
-        tree = _Tree(objects)
-        grep = _Grep(objects, commit, patterns, jobs, timeout)
+    look = _Look(_matcher(tuple(patterns)), max_bytes)
+    own = Objects(repository.common_dir / "objects", hexsize=len(commit), timeout=timeout)
+    objects = shared if shared is not None and shared.hexsize == len(commit) else own
+    with own:
+        tree = _Tree(objects, _Known(memory, repository))
+        grep = _Grep(own, commit, patterns, jobs, timeout)
+
+        def progress(entries: int) -> None:
+            if entries > GREP_FROM and not tree.known.any and complete is None:
+                grep.start()
+
         try:
-            tree.read(commit, lambda entries: grep.start() if entries > GREP_FROM else None)
+            tree.read(commit, progress)
             total = tree.check()
             answer = None
             if grep.process is not None and meanwhile is not None:
@@ -86,73 +123,95 @@ def search(
         finally:
             grep.close()
         if answer is None:
-            yield from _look(objects, tree.files(wanted), matches, max_bytes)
+            files = tree.files(wanted)
         else:
             hits, doubtful = answer
             files = tree.find(hits, doubtful, wanted)
-            yield from _look(objects, files, matches, max_bytes)
+        yield from look.at(objects, files, wait=complete is not None)
+        if look.missing and complete is not None:
+            own.close()  # what it has open does not show what comes in
+            complete(list({file.oid.hex(): None for file in look.missing}))
+            files, look.missing = iter(look.missing), []
+            yield from look.at(own, files)
+        if wanted is None:
+            tree.remember(look.matched, look.doubtful, sure=answer is None and not look.unsure)
 
 
-def _look(
-    objects: Objects,
-    files: Iterable[_File],
-    matches: Callable[[bytes], bool],
-    max_bytes: int,
-) -> Iterator[Blob]:
-    """Read the files, and yield the text ones that match or cannot be read."""
-    asked: list[_File] = []
-    passed: set[bytes] = set()  # the same blob may stand at a million paths
+class _Look:
+    """Looks at files, and keeps what came of it."""
 
-    def names() -> Iterator[bytes]:
-        for file in files:
-            if file.oid not in passed:
-                asked.append(file)
-                yield file.oid.hex().encode()
+    def __init__(self, matches: Callable[[bytes], bool], max_bytes: int) -> None:
+        self._matches, self._max_bytes = matches, max_bytes
+        self.matched: set[bytes] = set()
+        """The ids of the blobs that match."""
+        self.doubtful: set[bytes] = set()
+        """Those that could not be read, or only in passing."""
+        self.unsure = False
+        """Whether something was passed over that may not fit its id."""
+        self.missing: list[_File] = []
 
-    answered = 0
-    for header in objects.read(names(), max_bytes):
-        file = asked[answered]
-        answered += 1
-        if answered > 4096:
-            del asked[:answered]
-            answered = 0
-        blob = _blob(objects, header, file, matches, max_bytes)
-        if blob is None:
-            passed.add(file.oid)
-        else:
+    def at(self, objects: Objects, files: Iterable[_File], *, wait: bool = False) -> Iterator[Blob]:
+        """Read the files, and yield the text ones that match or cannot be read; ``wait``: but those
+        that are missing are put aside."""
+        asked: list[_File] = []
+        passed: set[bytes] = set()  # the same blob may stand at a million paths
+
+        def names() -> Iterator[bytes]:
+            for file in files:
+                if file.oid not in passed:
+                    asked.append(file)
+                    yield file.oid.hex().encode()
+
+        answered = 0
+        for header in objects.read(names(), self._max_bytes):
+            file = asked[answered]
+            answered += 1
+            if answered > 4096:
+                del asked[:answered]
+                answered = 0
+            if wait and header.kind == "missing":
+                self.missing.append(file)
+                continue
+            blob = self._blob(objects, header, file)
+            if blob is None:
+                passed.add(file.oid)
+                continue
+            (self.doubtful if blob.content is None else self.matched).add(file.oid)
             yield blob
 
-
-def _blob(
-    objects: Objects,
-    header: Header,
-    file: _File,
-    matches: Callable[[bytes], bool],
-    max_bytes: int,
-) -> Blob | None:
-    content = header.content
-    if content is not None and header.kind == "blob":
-        if matches(content) and (b"\0" not in content or content.startswith(_UTF16)):
-            return Blob(file.path, file.mode, header.oid, header.size, content, None)
-        return None
-    size: int | None = header.size
-    if header.kind == "missing":
-        size = None
-        problem = "its content is not in the repository (a partial clone, or damage): fetch it"
-    elif header.kind == "unreadable":
-        size = None
-        problem = f"its content cannot be read: {header.error}"
-    elif header.kind != "blob":
-        problem = f"its content is a {header.kind}, not a file: run git fsck"
-    elif header.size > _STREAM:
-        if b"\0" in next(objects.chunks(), b""):
+    def _blob(self, objects: Objects, header: Header, file: _File) -> Blob | None:
+        content = header.content
+        if content is not None and header.kind == "blob":
+            if self._matches(content) and (b"\0" not in content or content.startswith(_UTF16)):
+                return Blob(file.path, file.mode, header.oid, header.size, content, None)
             return None
-        problem = f"{_mib(header.size)} is over the size limit of {_mib(max_bytes)}; not searched"
-    elif _streamed_match(objects.chunks(), matches):
-        problem = f"{_mib(header.size)} is over the size limit of {_mib(max_bytes)}"
-    else:
-        return None
-    return Blob(file.path, file.mode, header.oid, size, None, problem)
+        if objects.shared and (header.content is not None or header.kind in _NO_CONTENT):
+            raise GitError(f"object {header.oid} cannot be read along with other repositories")
+        size: int | None = header.size
+        limit = f"{_mib(header.size)} is over the size limit of {_mib(self._max_bytes)}"
+        if header.kind == "missing":
+            size = None
+            problem = "its content is not in the repository (a partial clone, or damage): fetch it"
+        elif header.kind == "unreadable":
+            size = None
+            problem = f"its content cannot be read: {header.error}"
+        elif header.kind != "blob":
+            problem = f"its content is a {header.kind}, not a file: run git fsck"
+        elif header.size > _STREAM:
+            if b"\0" in next(objects.chunks(), b""):
+                self.unsure = True
+                return None
+            problem = f"{limit}; not searched"
+        else:
+            hashed = header.hash()
+            if not _streamed_match(objects.chunks(), self._matches, hashed):
+                self.unsure |= hashed.hexdigest() != header.oid
+                return None
+            problem = limit
+        return Blob(file.path, file.mode, header.oid, size, None, problem)
+
+
+_NO_CONTENT = ("missing", "unreadable")
 
 
 def _mib(size: int) -> str:
@@ -163,19 +222,21 @@ def _mib(size: int) -> str:
 _OVERLAP = 1 << 16
 
 
-def _streamed_match(chunks: Iterable[bytes], matches: Callable[[bytes], bool]) -> bool:
+def _streamed_match(
+    chunks: Iterable[bytes], matches: Callable[[bytes], bool], hashed: hashlib._Hash
+) -> bool:
     """Whether a text that comes in pieces matches. A line longer than `_OVERLAP` may be cut where
     two pieces meet."""
     rest = b""
-    found = False
+    found = binary = False
     for chunk in chunks:
-        if b"\0" in chunk:
-            return False
-        if not found:
+        hashed.update(chunk)
+        binary = binary or b"\0" in chunk
+        if not found and not binary:
             piece = rest + chunk
             found = matches(piece)
             rest = piece[max(piece.rfind(b"\n") + 1, len(piece) - _OVERLAP) :]
-    return found
+    return found and not binary
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,20 +246,120 @@ class _File:
     oid: bytes
 
 
+class _Recalled:
+    """What is remembered of one tree: entries and folders below it, and the files that match."""
+
+    __slots__ = ("depth", "hits", "scope", "total")
+
+    def __init__(self, value: bytes, hexsize: int) -> None:
+        size = hexsize // 2
+        self.scope = value[:_SCOPE]
+        self.total = int.from_bytes(value[_SCOPE : _SCOPE + 4], "big")
+        self.depth = int.from_bytes(value[_SCOPE + 4 : _SCOPE + 6], "big")
+        self.hits: list[_File] = []
+        at = _SCOPE + 6
+        while at < len(value):
+            start = at + size + 5
+            end = start + int.from_bytes(value[start - 4 : start], "big")
+            mode = "100755" if value[at] else "100644"
+            self.hits.append(_File(value[start:end], mode, value[at + 1 : at + 1 + size]))
+            at = end
+
+
+def _record(scope: bytes, total: int, depth: int, hits: Iterable[_File]) -> bytes:
+    parts = [scope, total.to_bytes(4, "big"), depth.to_bytes(2, "big")]
+    for hit in hits:
+        executable = b"\1" if hit.mode == "100755" else b"\0"
+        parts += [executable, hit.oid, len(hit.path).to_bytes(4, "big"), hit.path]
+    return b"".join(parts)
+
+
+_SCOPE = 16
+_EVERYWHERE = bytes(_SCOPE)
+_TREE = b"t"
+
+_MOST_HITS = 1000
+"""Files that match below a tree that is remembered; real trees have a few dozen."""
+
+
+class _Known:
+    """What is remembered of the trees of one repository."""
+
+    def __init__(self, memory: Memory | None, repository: Repository) -> None:
+        self.memory = memory
+        self._repository = repository
+        self.any = False
+        """Whether trees are known, or were seen elsewhere: reading what is left is faster than
+        searching all, and makes it known everywhere."""
+        self.own = False
+        """Whether something was recalled that counts for this repository alone."""
+        self._looking = memory is not None
+
+    @functools.cached_property
+    def scope(self) -> bytes:
+        """Stands for this repository alone."""
+        return identity(self._repository)[:_SCOPE]
+
+    def recall(self, oids: Iterable[bytes], hexsize: int) -> dict[bytes, _Recalled]:
+        """What is known of trees, level by level; after one of which nothing is known, no more."""
+        if not self._looking or self.memory is None:
+            return {}
+        found = {}
+        keys = [_TREE + oid for oid in oids]
+        seen = self.memory.recall(keys)
+        for key, value in seen.items():
+            recalled = _Recalled(value, hexsize)
+            if recalled.scope == _EVERYWHERE or recalled.scope == self.scope:
+                self.own = self.own or recalled.scope != _EVERYWHERE
+                found[key[1:]] = recalled
+        self.any = self.any or bool(seen)
+        return found
+
+    def end(self) -> None:
+        """Nothing below is known."""
+        self._looking = False
+
+
+def identity(repository: Repository) -> bytes:
+    """32 bytes that stand for a repository on this machine: its place, and what lies there."""
+    import hashlib
+
+    place = os.fsencode(repository.common_dir)
+    status = os.stat(place)  # noqa: PTH116
+    return hashlib.sha256(b"%d %d %b" % (status.st_dev, status.st_ino, place)).digest()
+
+
+_MOST_COMMIT = 1 << 20
+_TREE_OF = re.compile(rb"tree ([0-9a-f]{40}(?:[0-9a-f]{24})?)\n")
+
+
 class _Tree:
     """All distinct tree objects of a commit, by binary id, raw: 35 bytes an entry."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, known: _Known) -> None:
         self._objects = objects
+        self.known = known
         self._hexsize = objects.hexsize
         self._trees: dict[bytes, bytes] = {}
+        self._recalled: dict[bytes, _Recalled] = {}
         self._below: dict[bytes, tuple[int, list[bytes]]] = {}  # entries, and which are folders
+        self._totals: dict[bytes, tuple[int, int]] = {}  # entries, and folders deep; leaves first
         self._root = b""
         self.distinct = 0
 
     def read(self, commit: str, progress: Callable[[int], None]) -> None:
         """Read level by level; ``progress`` is told the number of distinct entries so far."""
-        root = self._objects.one(f"{commit}^{{tree}}".encode(), MAX_TREE)
+        header = self._objects.one(commit.encode(), _MOST_COMMIT)
+        named = _TREE_OF.match(header.content or b"") if header.kind == "commit" else None
+        if named is not None:
+            self._root = bytes.fromhex(named[1].decode())
+            self._recalled = self.known.recall([self._root], self._hexsize)
+            if self._recalled:
+                return
+            root = self._objects.one(named[1], MAX_TREE)
+        else:
+            self.known.memory = None
+            root = self._objects.one(f"{commit}^{{tree}}".encode(), MAX_TREE)
         content = tree_content(root)
         self._root = bytes.fromhex(root.oid)
         size = 0
@@ -219,10 +380,15 @@ class _Tree:
                 wanted.update((child, None) for child in folders if child not in self._trees)
             if size > MAX_TREES:
                 raise BoundExceeded(f"its trees are over the limit of {_mib(MAX_TREES)}")
+            recalled = self.known.recall(wanted, self._hexsize) if wanted else {}
+            if not recalled:
+                self.known.end()
+            self._recalled |= recalled
             progress(self.distinct)
             level = []
-            names = (oid.hex().encode() for oid in wanted)
-            for oid, header in zip(wanted, self._objects.read(names, MAX_TREE), strict=True):
+            left = [oid for oid in wanted if oid not in self._recalled]
+            names = (oid.hex().encode() for oid in left)
+            for oid, header in zip(left, self._objects.read(names, MAX_TREE), strict=True):
                 content = tree_content(header)
                 self._trees[oid] = content
                 level.append((oid, content))
@@ -230,19 +396,22 @@ class _Tree:
     def check(self) -> int:
         """The number of entries, each path counted, within the bounds: a few small trees that hold
         each other many times over can stand for billions of paths."""
-        totals: dict[bytes, tuple[int, int]] = {}
+        totals = self._totals
         stack = [(self._root, False)]
         while stack:
             oid, below_is_known = stack.pop()
             if oid in totals:
                 continue
-            entries, folders = self._below[oid]
-            if not below_is_known:
-                stack.append((oid, True))
-                stack.extend((child, False) for child in folders if child not in totals)
-                continue
-            total = entries + sum(totals[child][0] for child in folders)
-            depth = 1 + max((totals[child][1] for child in folders), default=0)
+            if oid in self._recalled:
+                total, depth = self._recalled[oid].total, self._recalled[oid].depth
+            else:
+                entries, folders = self._below[oid]
+                if not below_is_known:
+                    stack.append((oid, True))
+                    stack.extend((child, False) for child in folders if child not in totals)
+                    continue
+                total = entries + sum(totals[child][0] for child in folders)
+                depth = 1 + max((totals[child][1] for child in folders), default=0)
             if total > MAX_ENTRIES:
                 raise BoundExceeded(f"its tree has more than {MAX_ENTRIES} entries")
             if depth > MAX_DEPTH:
@@ -251,8 +420,8 @@ class _Tree:
         return totals[self._root][0]
 
     def files(self, wanted: Callable[[bytes], bool] | None) -> Iterator[_File]:
-        """Every regular file, in tree order."""
-        stack = [(b"", iter(tree_entries(self._trees[self._root], self._hexsize)))]
+        """Every regular file, in tree order; of the trees that are known, those that match."""
+        stack = [(b"", iter([(b"40000", b"", self._root)]))]
         while stack:
             folder, entries = stack[-1]
             for mode, name, oid in entries:
@@ -261,11 +430,61 @@ class _Tree:
                     if wanted is None or wanted(path):
                         yield _File(path, _mode(mode), oid)
                 elif mode in FOLDER:
-                    below = iter(tree_entries(self._trees[oid], self._hexsize))
-                    stack.append((folder + name + b"/", below))
-                    break
+                    inside = folder + name + b"/" if name else folder
+                    recalled = self._recalled.get(oid)
+                    if recalled is None:
+                        stack.append((inside, iter(tree_entries(self._trees[oid], self._hexsize))))
+                        break
+                    for hit in recalled.hits:
+                        path = inside + hit.path
+                        if wanted is None or wanted(path):
+                            yield _File(path, hit.mode, hit.oid)
             else:
                 stack.pop()
+
+    def remember(self, matched: set[bytes], doubtful: set[bytes], *, sure: bool) -> None:
+        """Tell the memory of the trees that were read. ``sure``: what was looked at fits its id.
+
+        Of a small repository its root alone is worth it.
+        """
+        memory = self.known.memory
+        if memory is None or self._root in self._recalled:
+            return
+        scope = _EVERYWHERE if sure and not self.known.own else self.known.scope
+        whole = self._totals[self._root][0] > GREP_FROM
+        below: dict[bytes, list[_File] | None] = {}
+        rows = []
+        for oid, (total, depth) in self._totals.items():
+            if oid in self._recalled:
+                below[oid] = self._recalled[oid].hits
+                continue
+            hits = below[oid] = self._hits(oid, below, matched, doubtful)
+            if hits is not None and (whole or oid == self._root):
+                rows.append((_TREE + oid, _record(scope, total, depth, hits)))
+        memory.remember(rows)
+
+    def _hits(
+        self,
+        tree: bytes,
+        below: Mapping[bytes, list[_File] | None],
+        matched: set[bytes],
+        doubtful: set[bytes],
+    ) -> list[_File] | None:
+        """The files below a tree that match; None where that is not known, or they are many."""
+        hits = []
+        for mode, name, oid in tree_entries(self._trees[tree], self._hexsize):
+            if mode in FOLDER:
+                inside = below[oid]
+                if inside is None:
+                    return None
+                hits += [_File(name + b"/" + hit.path, hit.mode, hit.oid) for hit in inside]
+            elif oid in doubtful:
+                return None
+            elif oid in matched and is_file(mode):
+                hits.append(_File(name, _mode(mode), oid))
+            if len(hits) > _MOST_HITS:
+                return None
+        return hits
 
     def find(
         self,
@@ -484,7 +703,7 @@ def entries(
 ) -> dict[bytes, tuple[str, str]]:
     """Mode and object id of the paths that ``commit`` has; the others are left out."""
     found: dict[bytes, tuple[str, str]] = {}
-    with Objects(repository.common_dir / "objects", len(commit)) as objects:
+    with Objects(repository.common_dir / "objects", hexsize=len(commit)) as objects:
         known: dict[bytes, dict[bytes, tuple[bytes, bytes]]] = {}
         for path in paths:
             name = f"{commit}^{{tree}}".encode()

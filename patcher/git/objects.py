@@ -1,7 +1,9 @@
 """Read git objects through one `git cat-file --batch` process.
 
-The process never sees the repository's configuration or refs (see `runner.scratch`): it is given
-object ids and finds them in the repository's object folder.
+The process never sees a repository's configuration or refs (see `runner.scratch`): it is given
+object ids and finds them in the object folders, of one repository or of several at once. git does
+not look whether what a pack says an object holds fits its id; here it is looked at, since what is
+known of an id is remembered, and counts for every repository that has it.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from patcher.git.errors import BoundExceeded, GitError
 from patcher.git.runner import (
@@ -25,6 +28,9 @@ from patcher.git.runner import (
     last_words,
     scratch,
 )
+
+if TYPE_CHECKING:
+    import hashlib
 
 # Requests that may lie in git's input pipe unread: one page, the least that a pipe ever holds, so
 # that writing never blocks while git itself is blocked on writing an answer.
@@ -46,6 +52,7 @@ class Header:
     """What `Objects.read` yields: ``kind`` is git's object type, or "missing" or "unreadable".
 
     ``content`` is None for an object that is larger than the caller keeps, missing or unreadable.
+    What is kept fits its id.
     """
 
     name: bytes
@@ -55,12 +62,19 @@ class Header:
     content: bytes | None
     error: str = ""
 
+    def hash(self) -> hashlib._Hash:
+        """What, updated with the content, gives the id (see gitformat-loose(5))."""
+        import hashlib
+
+        make = hashlib.sha1 if len(self.oid) == 40 else hashlib.sha256
+        return make(f"{self.kind} {self.size}\0".encode(), usedforsecurity=False)
+
 
 class Objects:
-    """A `git cat-file --batch` on one object folder; started with the first request."""
+    """A `git cat-file --batch` on one object folder or more; started with the first request."""
 
-    def __init__(self, objects: Path, hexsize: int, timeout: float = TIMEOUT) -> None:
-        self._objects = objects
+    def __init__(self, objects: Path, *more: Path, hexsize: int, timeout: float = TIMEOUT) -> None:
+        self._folders = (objects, *more)
         self.hexsize = hexsize
         self._timeout = timeout
         self._process: Process | None = None
@@ -68,14 +82,25 @@ class Objects:
         self._left = 0
         self._deaths = 0
 
+    @property
+    def shared(self) -> bool:
+        """Whether several repositories are read at once, so that it is not known which of them an
+        object came from."""
+        return len(self._folders) > 1
+
     def environment(self) -> dict[str, str]:
-        """The environment of a git that reads this object folder and nothing else."""
-        return environment(
-            extra={
-                "GIT_DIR": scratch(self.hexsize),
-                "GIT_OBJECT_DIRECTORY": os.fspath(self._objects),
-            }
-        )
+        """The environment of a git that reads these object folders and nothing else."""
+        first, *more = map(os.fspath, self._folders)
+        extra = {"GIT_DIR": scratch(self.hexsize), "GIT_OBJECT_DIRECTORY": first}
+        if more:
+            extra["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = ":".join(map(_quoted, more))
+        return environment(extra=extra)
+
+    def limit(self, seconds: float) -> None:
+        """Give the process, if there is one, so many seconds from now."""
+        self._timeout = seconds
+        if self._process is not None:
+            self._process.limit(seconds)
 
     def _start(self) -> tuple[Process, io.BufferedReader]:
         process = Process(
@@ -164,7 +189,12 @@ class Objects:
         content = output.read(answer.size + 1)
         if len(content) != answer.size + 1:
             return None
-        return Header(name, answer.kind, answer.oid, answer.size, content[:-1])
+        content = content[:-1]
+        hashed = answer.hash()
+        hashed.update(content)
+        if hashed.hexdigest() != answer.oid:
+            return replace(answer, kind="unreadable", error=_ANOTHER)
+        return Header(name, answer.kind, answer.oid, answer.size, content)
 
     def _death(self, name: bytes) -> Header:
         process = self._process
@@ -204,6 +234,16 @@ class Objects:
         """The single object ``name``."""
         [header] = self.read([name], keep)
         return header
+
+
+_ANOTHER = "what is stored there is another object: run git fsck"
+
+
+def _quoted(folder: str) -> str:
+    """A folder as GIT_ALTERNATE_OBJECT_DIRECTORIES takes it (see git(1))."""
+    if ":" not in folder and not folder.startswith('"'):
+        return folder
+    return '"' + folder.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _write(process: Process, names: Iterable[bytes]) -> None:

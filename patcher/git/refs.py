@@ -80,7 +80,7 @@ def bases(repository: Repository, patterns: Sequence[str] = ()) -> list[Base]:
 def _peeled(repository: Repository, found: dict[str, str], default: str) -> list[Base]:
     result = []
     size = len(next(iter(found.values())))
-    with Objects(repository.common_dir / "objects", size) as objects:
+    with Objects(repository.common_dir / "objects", hexsize=size) as objects:
         names = [f"{oid}^{{commit}}".encode() for oid in found.values()]
         for ref, header in zip(found, objects.read(names, 0), strict=True):
             if header.kind != "commit":

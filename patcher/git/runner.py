@@ -230,6 +230,11 @@ class Process:
             limit_memory(self.child.pid, memory)
         _watchdog.watch(self, timeout)
 
+    def limit(self, seconds: float) -> None:
+        """Give git so many seconds from now."""
+        self.timeout = seconds
+        _watchdog.watch(self, seconds)
+
     @property
     def stdin(self) -> BinaryIO:
         return cast(BinaryIO, self.child.stdin)

@@ -373,7 +373,7 @@ def test_time_is_limited(work: Work) -> None:
 
 
 def search_slowly(repository: Repository, commit: str) -> None:
-    found = objects.Objects(repository.common_dir / "objects", 40, timeout=0.05)
+    found = objects.Objects(repository.common_dir / "objects", hexsize=40, timeout=0.05)
 
     def names() -> list[bytes]:
         return [commit.encode()]

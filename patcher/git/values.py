@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from patcher.git.address import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,11 +16,25 @@ class Repository:
 
     ``path`` is what a person calls it: the root of the work tree, or the folder of a bare
     repository. ``git_dir`` is where its HEAD is; a linked work tree has its own. All are absolute.
+    ``address`` is what it mirrors, None for a repository of the user's own.
     """
 
     path: Path
     git_dir: Path
     work_tree: Path | None
+    address: Address | None = None
+
+    @property
+    def place(self) -> str:
+        """What a person calls it: the address of a mirror, else the path."""
+        return str(self.path) if self.address is None else self.address.url
+
+    @property
+    def name(self) -> str:
+        """Its own name: the last part of its address or path, without ``.git``."""
+        if self.address is not None:
+            return self.address.name
+        return self.path.name.removesuffix(".git") or self.path.name
 
     @property
     def common_dir(self) -> Path:

@@ -79,6 +79,15 @@ class Sandbox:
         ).stdout.decode("utf-8", "surrogateescape")
 
 
+@pytest.fixture(autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What patcher keeps lies in a folder of its own, for each test."""
+    place = tmp_path_factory.mktemp("patcher")
+    monkeypatch.setenv("PATCHER_STATE_DIR", str(place / "state"))
+    monkeypatch.setenv("PATCHER_CACHE_DIR", str(place / "cache"))
+    return place
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home without any git configuration."""

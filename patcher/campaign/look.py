@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from patcher import git
+from patcher.campaign.memory import Memory, Search
 from patcher.campaign.target import ChangedFile, Located, Outcome, Target, blob_id
 from patcher.findings import MAX_BYTES, Profiles, Result, unread
 from patcher.migrations import Migration, builtin
@@ -51,22 +52,65 @@ class Selection:
 
 
 class Looker:
-    """Looks at one base after another of one repository: a blob that several of them share is
-    judged once."""
+    """Looks at one base after another of one repository.
 
-    def __init__(self, repository: git.Repository, selection: Selection, *, jobs: int = 1) -> None:
+    ``memory``: what earlier runs and other repositories tell. ``shared`` reads this repository
+    along with others. ``contents``: whether the changed files are to come with their contents.
+    ``complete`` fetches missing blobs into a mirror.
+    """
+
+    def __init__(
+        self,
+        repository: git.Repository,
+        selection: Selection,
+        *,
+        jobs: int = 1,
+        memory: Memory | None = None,
+        shared: git.Objects | None = None,
+        contents: bool = True,
+        complete: Callable[[Sequence[str]], object] | None = None,
+    ) -> None:
         self._repository = repository
         self._selection = selection
         self._jobs = jobs
-        self._judged: dict[tuple[bytes, str], Result] = {}
+        self._memory = Memory() if memory is None else memory
+        self.shared = shared
+        self._contents = contents
+        self._complete = complete
+
+    def recall(self, base: git.Base, known: bytes) -> Target | None:
+        """What was found at ``base`` before, if that is all that is wanted now."""
+        target = self._memory.target(known, self._repository, base)
+        if target is None or not target.files:
+            return target
+        return None if self._contents or self._selection.proof != "off" else target
 
     def look(self, base: git.Base) -> Target:
         """The findings at ``base``, and the files that their edits change. Raises GitError."""
+        if self.shared is not None:
+            try:
+                self.shared.turn_to(self._repository.common_dir / "objects")
+                return self._look(base, self.shared)
+            except git.GitError:
+                git.time_left()  # what is wrong, and with which of them, is told by it alone
+        return self._look(base, None)
+
+    def _look(self, base: git.Base, shared: git.Objects | None) -> Target:
         found: list[Located] = []
         files: list[ChangedFile] = []
         missing: list[str] = []
         size = 0
-        for blob in matching(self._repository, base, self._selection, jobs=self._jobs):
+        search = Search(self._memory)
+        for blob in matching(
+            self._repository,
+            base,
+            self._selection,
+            jobs=self._jobs,
+            shared=shared,
+            memory=search,
+            complete=self._complete,
+        ):
+            git.time_left()
             if blob.content is None:
                 if blob.size is not None and blob.size > self._selection.max_bytes:
                     found += self._unjudged(blob)
@@ -86,7 +130,8 @@ class Looker:
         files.sort(key=lambda file: file.path)
         found.sort(key=lambda located: (located.path, located.finding.line))
         unproved = None
-        if files and self._selection.proof != "off":
+        proving = bool(files) and self._selection.proof != "off"
+        if proving:
             from patcher.campaign.prove import prove
 
             found, files, unproved = prove(
@@ -96,7 +141,7 @@ class Looker:
             from patcher.campaign import checksums
 
             found = checksums.noted(self._repository, base.commit, files, found)
-        return Target(
+        target = Target(
             repository=str(self._repository.path),
             base=base.ref,
             commit=base.commit,
@@ -105,21 +150,28 @@ class Looker:
             findings=tuple(found),
             files=tuple(files),
         )
+        if search.scope is not None and not proving:
+            self._memory.learn(target, search.scope)
+        return target if self._contents else without_contents(target)
 
     def _judge(self, blob: git.Blob, content: bytes) -> Result:
-        key = blob.path, blob.oid
-        result = self._judged.get(key)
+        result = self._memory.judged(blob.path, blob.oid)
         if result is None:
             name = blob.path.decode("utf-8", "surrogateescape")
             result = judge(name, content, self._selection)
-            if not result.edits:
-                result = replace(result, content=b"")  # the old content need not be kept
-            self._judged[key] = result
+            self._memory.keep(blob.path, blob.oid, result)
         return result
 
     def _unjudged(self, blob: git.Blob) -> list[Located]:
         ids = [migration.id for migration in self._selection.migrations]
         return [Located(blob.path, finding) for finding in unread(ids, blob.problem or "")]
+
+
+def without_contents(target: Target) -> Target:
+    """The target, with the changed files' ids alone: in a long run their contents add up."""
+    if not target.files:
+        return target
+    return replace(target, files=tuple(replace(f, old=b"", new=b"") for f in target.files))
 
 
 def judge(name: str, content: bytes, selection: Selection) -> Result:
@@ -138,20 +190,29 @@ def judge(name: str, content: bytes, selection: Selection) -> Result:
 
 
 def matching(
-    repository: git.Repository, base: git.Base, selection: Selection, *, jobs: int = 1
+    repository: git.Repository,
+    base: git.Base,
+    selection: Selection,
+    *,
+    jobs: int = 1,
+    shared: git.Objects | None = None,
+    memory: git.Memory | None = None,
+    complete: Callable[[Sequence[str]], object] | None = None,
 ) -> Iterator[git.Blob]:
     """The files at ``base`` that may hold a profile. Raises GitError, also for too many."""
-    for number, blob in enumerate(
-        git.search(
-            repository,
-            base.commit,
-            patterns=SEARCH,
-            wanted=selection.wanted(),
-            max_bytes=selection.max_bytes,
-            jobs=jobs,
-            meanwhile=_prepare,
-        )
-    ):
+    found = git.search(
+        repository,
+        base.commit,
+        patterns=SEARCH,
+        wanted=selection.wanted(),
+        max_bytes=selection.max_bytes,
+        jobs=jobs,
+        meanwhile=_prepare,
+        shared=shared,
+        memory=memory,
+        complete=complete,
+    )
+    for number, blob in enumerate(found):
         if number >= MAX_MATCHES:
             raise git.BoundExceeded(
                 f"more than {MAX_MATCHES} files have network rules: use --include or --exclude"

@@ -47,5 +47,7 @@ def command(
 
         terminal = sys.stdout.isatty()
         report = Report(terminal=terminal, color=options.colored(color))
-    totals = conduct(Campaign(selection), paths, report, jobs=jobs, quiet=quiet, verbose=verbose)
+    totals = conduct(
+        Campaign(selection, contents=True), paths, report, jobs=jobs, quiet=quiet, verbose=verbose
+    )
     return exit_code(totals, FOUND if totals.to_fix else 0)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from patcher import git
+from patcher.campaign import memory
 from patcher.campaign.run import Campaign, run
 from patcher.campaign.target import Target, Totals
 from patcher.cli import FAILED, options
@@ -60,6 +61,7 @@ def conduct(
     finally:
         if bar is not None:
             bar.clear()
+        memory.close()
         if not isinstance(sys.exc_info()[1], BrokenPipeError):
             write(report.finish(totals))
     return totals

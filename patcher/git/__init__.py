@@ -4,6 +4,7 @@ Every call to git goes through `patcher.git.runner`, which lets nothing of a rep
 Nothing here reads or writes a work tree or an index.
 """
 
+from patcher.git.address import Address, Secret, is_address
 from patcher.git.commit import Pack, restore, write_commit
 from patcher.git.discovery import discover
 from patcher.git.errors import (
@@ -15,15 +16,20 @@ from patcher.git.errors import (
     GitTimeout,
     IdentityMissing,
     NoSuchBase,
+    RemoteError,
     UnbornHead,
     printable,
 )
-from patcher.git.find import entries, mentions, search
+from patcher.git.find import EVERYWHERE, Memory, entries, mentions, scope_of, search
 from patcher.git.identity import identities, signing, user_configuration
+from patcher.git.objects import Objects
 from patcher.git.refs import bases, branch_tip, check_branch_name, move_branch
+from patcher.git.runner import limited, time_left
 from patcher.git.values import Base, Blob, Change, Failure, Identity, Repository, Signing
 
 __all__ = [
+    "EVERYWHERE",
+    "Address",
     "Base",
     "Blob",
     "BoundExceeded",
@@ -36,9 +42,13 @@ __all__ = [
     "GitTimeout",
     "Identity",
     "IdentityMissing",
+    "Memory",
     "NoSuchBase",
+    "Objects",
     "Pack",
+    "RemoteError",
     "Repository",
+    "Secret",
     "Signing",
     "UnbornHead",
     "bases",
@@ -47,12 +57,16 @@ __all__ = [
     "discover",
     "entries",
     "identities",
+    "is_address",
+    "limited",
     "mentions",
     "move_branch",
     "printable",
     "restore",
+    "scope_of",
     "search",
     "signing",
+    "time_left",
     "user_configuration",
     "write_commit",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
 
 
 class GitError(Exception):
@@ -52,6 +53,37 @@ class BranchCheckedOut(GitError):
 
 class IdentityMissing(GitError):
     """No author or committer is configured."""
+
+
+Cause = Literal[
+    "network",
+    "timeout",
+    "authentication",
+    "not found",
+    "rate limit",
+    "server error",
+    "protocol",
+    "rejected",
+]
+"""Kinds of failure of a remote."""
+
+
+class RemoteError(GitError):
+    """A remote repository could not be read or written. ``cause`` is the kind of failure, for
+    grouping; ``transient`` says that it may go away by itself."""
+
+    def __init__(self, message: str, cause: Cause, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.cause: Cause = cause
+        self.transient = transient
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _remote_error, (str(self), self.cause, self.transient)
+
+
+def _remote_error(message: str, cause: Cause, transient: bool) -> RemoteError:
+    """The same error in another process, to which it travelled."""
+    return RemoteError(message, cause, transient=transient)
 
 
 # Marks that reorder or hide text on a terminal: they can make one name look like another.

@@ -70,6 +70,11 @@ class Memory(Protocol):
         """Keep keys and values, in place of what is there."""
         ...
 
+    def settled(self, scope: bytes) -> None:
+        """Is told at the end of a search for whom it counts: `EVERYWHERE`, or what `scope_of` gives
+        for the repository."""
+        ...
+
 
 def search(
     repository: Repository,
@@ -84,6 +89,7 @@ def search(
     shared: Objects | None = None,
     memory: Memory | None = None,
     complete: Callable[[Sequence[str]], object] | None = None,
+    own: bool = False,
 ) -> Iterator[Blob]:
     """Yield, in tree order, the regular files of ``commit`` that have a line matching a pattern.
 
@@ -97,16 +103,17 @@ def search(
     ``shared`` reads several repositories, this one among them; then `GitError` is raised for what
     cannot be read, since whose it is shows only when each is read alone. ``memory`` says what is
     known of trees, and is told what is new once the search is at its end. ``complete`` fetches
-    blobs that are missing, by their object ids.
+    blobs that are missing, by their object ids. ``own``: it is a mirror of ours, in which our own
+    git gave the objects their ids.
     """
     if any(b"\n" in pattern for pattern in patterns):
         raise ValueError("a pattern is one line")
     look = _Look(_matcher(tuple(patterns)), max_bytes)
-    own = Objects(repository.common_dir / "objects", hexsize=len(commit), timeout=timeout)
-    objects = shared if shared is not None and shared.hexsize == len(commit) else own
-    with own:
+    alone = Objects(repository.common_dir / "objects", hexsize=len(commit), timeout=timeout)
+    objects = shared if shared is not None and shared.hexsize == len(commit) else alone
+    with alone:
         tree = _Tree(objects, _Known(memory, repository))
-        grep = _Grep(own, commit, patterns, jobs, timeout)
+        grep = _Grep(alone, commit, patterns, jobs, timeout)
 
         def progress(entries: int) -> None:
             if entries > GREP_FROM and not tree.known.any and complete is None:
@@ -129,12 +136,12 @@ def search(
             files = tree.find(hits, doubtful, wanted)
         yield from look.at(objects, files, wait=complete is not None)
         if look.missing and complete is not None:
-            own.close()  # what it has open does not show what comes in
+            alone.close()  # what it has open does not show what comes in
             complete(list({file.oid.hex(): None for file in look.missing}))
             files, look.missing = iter(look.missing), []
-            yield from look.at(own, files)
-        if wanted is None:
-            tree.remember(look.matched, look.doubtful, sure=answer is None and not look.unsure)
+            yield from look.at(alone, files)
+        sure = own or (answer is None and not look.unsure)
+        tree.settle(look.matched, look.doubtful, sure=sure, whole=wanted is None)
 
 
 class _Look:
@@ -275,7 +282,9 @@ def _record(scope: bytes, total: int, depth: int, hits: Iterable[_File]) -> byte
 
 
 _SCOPE = 16
-_EVERYWHERE = bytes(_SCOPE)
+EVERYWHERE = bytes(_SCOPE)
+"""The scope of what fits its ids."""
+
 _TREE = b"t"
 
 _MOST_HITS = 1000
@@ -298,7 +307,7 @@ class _Known:
     @functools.cached_property
     def scope(self) -> bytes:
         """Stands for this repository alone."""
-        return identity(self._repository)[:_SCOPE]
+        return scope_of(self._repository)
 
     def recall(self, oids: Iterable[bytes], hexsize: int) -> dict[bytes, _Recalled]:
         """What is known of trees, level by level; after one of which nothing is known, no more."""
@@ -309,8 +318,8 @@ class _Known:
         seen = self.memory.recall(keys)
         for key, value in seen.items():
             recalled = _Recalled(value, hexsize)
-            if recalled.scope == _EVERYWHERE or recalled.scope == self.scope:
-                self.own = self.own or recalled.scope != _EVERYWHERE
+            if recalled.scope == EVERYWHERE or recalled.scope == self.scope:
+                self.own = self.own or recalled.scope != EVERYWHERE
                 found[key[1:]] = recalled
         self.any = self.any or bool(seen)
         return found
@@ -320,13 +329,15 @@ class _Known:
         self._looking = False
 
 
-def identity(repository: Repository) -> bytes:
-    """32 bytes that stand for a repository on this machine: its place, and what lies there."""
+def scope_of(repository: Repository) -> bytes:
+    """The scope of what counts for one repository on this machine: its place, and what lies
+    there."""
     import hashlib
 
     place = os.fsencode(repository.common_dir)
     status = os.stat(place)  # noqa: PTH116
-    return hashlib.sha256(b"%d %d %b" % (status.st_dev, status.st_ino, place)).digest()
+    text = b"%d %d %b" % (status.st_dev, status.st_ino, place)
+    return hashlib.sha256(text).digest()[:_SCOPE]
 
 
 _MOST_COMMIT = 1 << 20
@@ -442,16 +453,20 @@ class _Tree:
             else:
                 stack.pop()
 
-    def remember(self, matched: set[bytes], doubtful: set[bytes], *, sure: bool) -> None:
-        """Tell the memory of the trees that were read. ``sure``: what was looked at fits its id.
+    def settle(self, matched: set[bytes], doubtful: set[bytes], *, sure: bool, whole: bool) -> None:
+        """Tell the memory of the trees that were read, if they were as a ``whole``. ``sure``: what
+        was looked at fits its id.
 
         Of a small repository its root alone is worth it.
         """
         memory = self.known.memory
-        if memory is None or self._root in self._recalled:
+        if memory is None:
             return
-        scope = _EVERYWHERE if sure and not self.known.own else self.known.scope
-        whole = self._totals[self._root][0] > GREP_FROM
+        scope = EVERYWHERE if sure and not self.known.own else self.known.scope
+        memory.settled(scope)
+        if not whole or self._root in self._recalled:
+            return
+        large = self._totals[self._root][0] > GREP_FROM
         below: dict[bytes, list[_File] | None] = {}
         rows = []
         for oid, (total, depth) in self._totals.items():
@@ -459,7 +474,7 @@ class _Tree:
                 below[oid] = self._recalled[oid].hits
                 continue
             hits = below[oid] = self._hits(oid, below, matched, doubtful)
-            if hits is not None and (whole or oid == self._root):
+            if hits is not None and (large or oid == self._root):
                 rows.append((_TREE + oid, _record(scope, total, depth, hits)))
         memory.remember(rows)
 

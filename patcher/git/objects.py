@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from patcher.git.errors import BoundExceeded, GitError
+from patcher.git.loose import Loose
 from patcher.git.runner import (
     MEMORY_LIMIT,
     TIMEOUT,
@@ -69,12 +70,19 @@ class Header:
         make = hashlib.sha1 if len(self.oid) == 40 else hashlib.sha256
         return make(f"{self.kind} {self.size}\0".encode(), usedforsecurity=False)
 
+    def fits(self) -> bool:
+        """Whether the content fits the id."""
+        hashed = self.hash()
+        hashed.update(self.content or b"")
+        return hashed.hexdigest() == self.oid
+
 
 class Objects:
     """A `git cat-file --batch` on one object folder or more; started with the first request."""
 
     def __init__(self, objects: Path, *more: Path, hexsize: int, timeout: float = TIMEOUT) -> None:
         self._folders = (objects, *more)
+        self._loose = Loose(objects)
         self.hexsize = hexsize
         self._timeout = timeout
         self._process: Process | None = None
@@ -96,11 +104,11 @@ class Objects:
             extra["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = ":".join(map(_quoted, more))
         return environment(extra=extra)
 
-    def limit(self, seconds: float) -> None:
-        """Give the process, if there is one, so many seconds from now."""
-        self._timeout = seconds
+    def turn_to(self, objects: Path) -> None:
+        """Read one of the repositories from now on, for which the time limit counts anew."""
+        self._loose = Loose(objects)
         if self._process is not None:
-            self._process.limit(seconds)
+            self._process.limit(self._timeout)
 
     def _start(self) -> tuple[Process, io.BufferedReader]:
         process = Process(
@@ -139,44 +147,60 @@ class Objects:
         and ``names`` may be a generator that looks at earlier answers. The content of a larger
         object can be read with `chunks` before the next header is taken.
         """
-        process, output = (
-            (self._process, self._output)
-            if self._process is not None and self._output is not None
-            else self._start()
-        )
         source = iter(names)
-        pending: deque[bytes] = deque()
+        pending: deque[bytes | Header] = deque()
         waiting = 0
         exhausted = False
         complete = False
         try:
             while True:
-                if waiting < _WINDOW // 2 and not exhausted:
+                if waiting < _WINDOW // 2 and len(pending) < _WINDOW // 64 and not exhausted:
                     batch = []
                     for name in source:
-                        batch.append(name)
-                        waiting += len(name) + 1
-                        if waiting > _WINDOW - 192:
+                        header = self._lying(name, keep)
+                        pending.append(header or name)
+                        if header is None:
+                            batch.append(name)
+                            waiting += len(name) + 1
+                        if waiting > _WINDOW - 192 or len(pending) > _WINDOW // 32:
                             break
                     else:
                         exhausted = True
                     if batch:
-                        pending.extend(batch)
-                        _write(process, batch)
+                        _write(self._running()[0], batch)
                 if not pending:
                     complete = True
                     return
-                name = pending.popleft()
-                waiting -= len(name) + 1
-                answer = self._answer(output, name, keep)
-                yield answer if answer is not None else self._death(name)
+                name_or_header = pending.popleft()
+                if isinstance(name_or_header, Header):
+                    yield name_or_header
+                    continue
+                waiting -= len(name_or_header) + 1
+                answer = self._answer(self._running()[1], name_or_header, keep)
+                yield answer if answer is not None else self._death(name_or_header)
                 if answer is None or not self._drain():
                     self.close()
-                    process, output = self._start()
-                    _write(process, pending)
+                    asked = [name for name in pending if isinstance(name, bytes)]
+                    _write(self._running()[0], asked)
         finally:
             if not complete:  # answers that nobody will read lie in the pipe
                 self.close()
+
+    def _lying(self, name: bytes, keep: int) -> Header | None:
+        """The object, if it is a loose one that fits its id."""
+        if len(name) != self.hexsize:
+            return None
+        oid = name.decode("ascii", "replace")
+        found = self._loose.read(oid, keep)
+        if found is None:
+            return None
+        header = Header(name, found[0], oid, len(found[1]), found[1])
+        return header if header.fits() else None
+
+    def _running(self) -> tuple[Process, io.BufferedReader]:
+        if self._process is None or self._output is None:
+            return self._start()
+        return self._process, self._output
 
     def _answer(self, output: io.BufferedReader, name: bytes, keep: int) -> Header | None:
         line = output.readline(4096)
@@ -189,12 +213,8 @@ class Objects:
         content = output.read(answer.size + 1)
         if len(content) != answer.size + 1:
             return None
-        content = content[:-1]
-        hashed = answer.hash()
-        hashed.update(content)
-        if hashed.hexdigest() != answer.oid:
-            return replace(answer, kind="unreadable", error=_ANOTHER)
-        return Header(name, answer.kind, answer.oid, answer.size, content)
+        whole = replace(answer, content=content[:-1])
+        return whole if whole.fits() else replace(answer, kind="unreadable", error=_ANOTHER)
 
     def _death(self, name: bytes) -> Header:
         process = self._process

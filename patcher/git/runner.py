@@ -27,7 +27,7 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, cast
@@ -194,6 +194,43 @@ class Watchdog:
 _watchdog = Watchdog()
 
 
+class _Limits(threading.local):
+    """The time limit of what this thread is doing."""
+
+    seconds: float = 0
+    until: float | None = None
+
+
+_limits = _Limits()
+
+
+@contextlib.contextmanager
+def limited(seconds: float | None) -> Iterator[None]:
+    """Limit the time of all that this thread does within: each git that it starts is ended then,
+    and `time_left` raises `GitTimeout`. None: no limit."""
+    before = _limits.seconds, _limits.until
+    if seconds is not None:
+        _limits.seconds, _limits.until = seconds, time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        _limits.seconds, _limits.until = before
+
+
+def time_left(seconds: float = TIMEOUT) -> float:
+    """So many seconds, or what is left of the time limit. Raises `GitTimeout` when nothing is."""
+    if _limits.until is None:
+        return seconds
+    left = _limits.until - time.monotonic()
+    if left <= 0:
+        raise _out_of_time()
+    return min(seconds, left)
+
+
+def _out_of_time() -> GitTimeout:
+    return GitTimeout(f"took longer than the limit of {_limits.seconds:g} s for one repository")
+
+
 class Process:
     """A running git with pipes for its input and output. Leaving the ``with`` block ends it."""
 
@@ -208,7 +245,7 @@ class Process:
         pass_fds: Sequence[int] = (),
     ) -> None:
         self.arguments = arguments
-        self.timeout = timeout
+        self.timeout = time_left(timeout)
         self.timed_out = False
         # A file, not a pipe: a repository with a million errors must not block git on a full pipe.
         self._errors = spool()
@@ -228,12 +265,12 @@ class Process:
             raise GitError(f"git could not be started: {error.strerror or error}") from error
         if memory is not None:
             limit_memory(self.child.pid, memory)
-        _watchdog.watch(self, timeout)
+        _watchdog.watch(self, self.timeout)
 
     def limit(self, seconds: float) -> None:
         """Give git so many seconds from now."""
-        self.timeout = seconds
-        _watchdog.watch(self, seconds)
+        self.timeout = time_left(seconds)
+        _watchdog.watch(self, self.timeout)
 
     @property
     def stdin(self) -> BinaryIO:
@@ -252,6 +289,7 @@ class Process:
         status = self.child.wait()
         _watchdog.forget(self)
         if self.timed_out:
+            time_left()
             raise GitTimeout(f"git {self.arguments_shown()} took longer than {self.timeout:g} s")
         return status
 

@@ -1,0 +1,352 @@
+"""What earlier runs found, so that nothing is done twice.
+
+What a file holds depends on its bytes and its name alone, which files matter below a tree on the
+tree's id alone, and all that is found at a commit on the commit's id alone: each is remembered by
+object id, for one version of the rules and one set of options. Whom it counts for is told by
+``patcher.git.find``: for every repository, or for the one that it was seen in.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from patcher import git
+from patcher.campaign.target import ChangedFile, Located, Outcome, Target
+from patcher.findings import Edit, Finding, Result, Status
+
+if TYPE_CHECKING:
+    from patcher.campaign.database import Database
+    from patcher.campaign.look import Selection
+
+_COMMIT = b"c"
+_SCOPE = len(git.EVERYWHERE)
+
+_MOST_VALUE = 1 << 18
+"""Bytes of what is remembered of one commit; a hundred findings take a tenth."""
+
+_MOST_JUDGED = 2048
+"""Files whose findings are kept in memory; those with edits, with their content."""
+
+_MOST_CONTENT = 1 << 16
+"""Bytes that a file with edits may have to be kept."""
+
+
+class Store(Protocol):
+    """Where it is kept."""
+
+    def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The values of those keys that are known."""
+        ...
+
+    def remember(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """Keep keys and values, soon."""
+        ...
+
+    def close(self) -> None:
+        """Keep them now, and end."""
+        ...
+
+
+_AT_ONCE = 400
+"""Keys that one query asks for."""
+
+_DAY = 86400
+
+
+class Rows:
+    """A store in the database. ``rules`` stands for a version of the rules and a set of options."""
+
+    def __init__(self, database: Database, rules: bytes) -> None:
+        self._database, self._rules = database, rules
+        self._today = int(time.time()) // _DAY
+
+    def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """As `Store` says."""
+        found: dict[bytes, bytes] = {}
+        for start in range(0, len(keys), _AT_ONCE):
+            some = keys[start : start + _AT_ONCE]
+            marks = ",".join("?" * len(some))
+            for key, value, used in self._database.read(
+                f"SELECT key, value, used FROM memory WHERE rules = ? AND key IN ({marks})",  # noqa: S608
+                (self._rules, *some),
+            ):
+                found[key] = value
+                if used != self._today:
+                    self._database.later(
+                        "UPDATE memory SET used = ? WHERE rules = ? AND key = ?",
+                        (self._today, self._rules, key),
+                    )
+        return found
+
+    def remember(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """As `Store` says."""
+        for key, value in rows:
+            self._database.later(
+                "INSERT OR REPLACE INTO memory (rules, key, value, used) VALUES (?, ?, ?, ?)",
+                (self._rules, key, value, self._today),
+            )
+
+    def close(self) -> None:
+        """As `Store` says."""
+        self._database.trim_memory(MOST)
+        self._database.close()
+
+
+MOST = 512 << 20
+"""Bytes that the memory may take on disk; 10,000 small repositories take 3 MB, a family of large
+ones 10."""
+
+_opened: dict[tuple[str, bytes], Memory] = {}
+_opening = threading.Lock()
+
+
+def opened(selection: Selection, warn: Callable[[str], object]) -> Memory:
+    """The memory of this machine's user for a selection; one for all threads of a process.
+    ``warn`` is told, once, why there is none."""
+    place = os.environ.get("PATCHER_STATE_DIR", "")
+    key = (f"{os.getpid()} {place}", rules(selection))
+    with _opening:
+        if key not in _opened:
+            from patcher.campaign.database import open_or_none
+
+            database = open_or_none(warn)
+            _opened[key] = Memory(None if database is None else Rows(database, key[1]))
+        return _opened[key]
+
+
+class Memory:
+    """What is known under one set of rules. Used by many threads."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        self._store = store
+        self._judged: dict[tuple[bytes, str], Result] = {}
+
+    def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The values of those keys that are known."""
+        return {} if self._store is None else self._store.recall(keys)
+
+    def remember(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """Keep keys and values."""
+        if self._store is not None:
+            self._store.remember(rows)
+
+    def close(self) -> None:
+        """Write what is not yet written."""
+        if self._store is not None:
+            self._store.close()
+
+    # -- files
+
+    def judged(self, path: bytes, oid: str) -> Result | None:
+        """What was said of a file with this path and content."""
+        return self._judged.get((path, oid))
+
+    def keep(self, path: bytes, oid: str, result: Result) -> None:
+        """Keep what was said of a file: the new content, only where there are edits."""
+        if not result.edits:
+            result = replace(result, content=b"")
+        elif len(result.content) > _MOST_CONTENT:
+            return
+        if len(self._judged) >= _MOST_JUDGED:
+            self._judged.clear()
+        self._judged[path, oid] = result
+
+    # -- commits
+
+    def commits(self, ids: Iterable[str]) -> dict[str, bytes]:
+        """What is known of commits, as `target` reads it."""
+        if self._store is None:
+            return {}
+        keys = [_COMMIT + bytes.fromhex(commit) for commit in ids]
+        return {key[1:].hex(): value for key, value in self.recall(keys).items()}
+
+    def target(self, value: bytes, repository: git.Repository, base: git.Base) -> Target | None:
+        """What was found at a base; the changed files come without their contents. None where it
+        does not count for this repository."""
+        scope, text = value[:_SCOPE], value[_SCOPE:]
+        if scope != git.EVERYWHERE and scope != git.scope_of(repository):
+            return None
+        try:
+            found, files = _read(text) if text else ((), ())
+        except (ValueError, TypeError):  # damage
+            return None
+        return Target(
+            repository=str(repository.path),
+            base=base.ref,
+            commit=base.commit,
+            outcome=Outcome.SCANNED,
+            findings=found,
+            files=files,
+        )
+
+    def learn(self, target: Target, scope: bytes) -> None:
+        """Remember what was found at a target's base."""
+        if self._store is None or target.commit is None or target.error is not None:
+            return
+        text = _written(target.findings, target.files)
+        if len(text) <= _MOST_VALUE:
+            self.remember([(_COMMIT + bytes.fromhex(target.commit), scope + text)])
+
+
+def close() -> None:
+    """Write what is not yet written, and forget what was not used for longest where there is too
+    much."""
+    with _opening:
+        for memory in _opened.values():
+            memory.close()
+        _opened.clear()
+
+
+class Search:
+    """The memory of one search: `git.Memory`, which notes whom the answer counts for."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.scope: bytes | None = None
+
+    def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """As `git.Memory` says."""
+        return self._memory.recall(keys)
+
+    def remember(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """As `git.Memory` says."""
+        self._memory.remember(rows)
+
+    def settled(self, scope: bytes) -> None:
+        """As `git.Memory` says."""
+        self.scope = scope
+
+
+def rules(selection: Selection) -> bytes:
+    """Stands for what decides about findings: the code, the migrations and the options."""
+    import hashlib
+
+    told = (
+        *_code(),
+        selection.migrations,
+        selection.profiles,
+        selection.docs,
+        selection.comment,
+        selection.max_bytes,
+        selection.include,
+        selection.exclude,
+    )
+    return hashlib.sha256(repr(told).encode("utf-8", "surrogateescape")).digest()[:16]
+
+
+_DECIDING = (
+    *("campaign/checksums.py", "campaign/look.py", "campaign/memory.py", "engine.py"),
+    *("findings.py", "git/find.py", "hosts", "migrations", "policy", "proof"),
+)
+_code_lock = threading.Lock()
+_code_seen: tuple[object, ...] = ()
+
+
+def _code() -> tuple[object, ...]:
+    """The version, and the sizes and times of the files that decide: a version alone would let what
+    a developer's tree found yesterday count today."""
+    global _code_seen
+    with _code_lock:
+        if not _code_seen:
+            from patcher import __version__
+
+            seen: list[object] = [__version__]
+            root = Path(__file__).parents[1]
+            for name in _DECIDING:
+                place = root / name
+                for file in sorted(place.iterdir()) if place.is_dir() else [place]:
+                    if file.suffix in (".py", ".yaml"):
+                        status = file.stat()
+                        seen.append((file.name, status.st_size, status.st_mtime_ns))
+            _code_seen = tuple(seen)
+        return _code_seen
+
+
+# -- as JSON; bytes as Latin-1, which has a character for each
+
+
+def _written(findings: Sequence[Located], files: Sequence[ChangedFile]) -> bytes:
+    if not findings and not files:
+        return b""
+    import json
+
+    return json.dumps(
+        [
+            [[located.path.decode("latin-1"), *_fields(located.finding)] for located in findings],
+            [
+                [f.path.decode("latin-1"), f.mode, f.old_oid, f.new_oid, [*map(_edit, f.edits)]]
+                for f in files
+            ],
+        ],
+        separators=(",", ":"),
+    ).encode("ascii")
+
+
+def _fields(finding: Finding) -> list[Any]:
+    return [
+        finding.line,
+        finding.profile,
+        finding.host,
+        finding.status.value,
+        finding.moby_style,
+        finding.reason,
+        finding.evidence,
+        finding.migration,
+        finding.edit and _edit(finding.edit),
+        finding.documentation,
+    ]
+
+
+def _edit(edit: Edit) -> list[Any]:
+    return [edit.offset, edit.insert.decode("latin-1")]
+
+
+def _read(text: bytes) -> tuple[tuple[Located, ...], tuple[ChangedFile, ...]]:
+    import json
+
+    findings, files = json.loads(text)
+    return (
+        tuple(Located(path.encode("latin-1"), _finding(*fields)) for path, *fields in findings),
+        tuple(
+            ChangedFile(
+                path.encode("latin-1"), mode, old, new, b"", b"", tuple(map(_as_edit, edits))
+            )
+            for path, mode, old, new, edits in files
+        ),
+    )
+
+
+def _finding(
+    line: int,
+    profile: str,
+    host: str,
+    status: str,
+    moby_style: bool,
+    reason: str,
+    evidence: list[str],
+    migration: str,
+    edit: list[Any] | None,
+    documentation: bool,
+) -> Finding:
+    return Finding(
+        line=line,
+        profile=profile,
+        host=host,
+        status=Status(status),
+        moby_style=moby_style,
+        reason=reason,
+        evidence=tuple(evidence),
+        migration=migration,
+        edit=None if edit is None else _as_edit(edit),
+        documentation=documentation,
+    )
+
+
+def _as_edit(edit: list[Any]) -> Edit:
+    return Edit(edit[0], edit[1].encode("latin-1"))

@@ -62,9 +62,10 @@ class Campaign:
     def each(self, batch: Sequence[git.Repository], jobs: int = 1) -> Iterator[Iterator[Target]]:
         """For each repository its targets, as they are done; ``jobs`` threads may be used for
         one."""
-        memory = Memory() if self.fresh else opened(self.selection, tell)
         begun = [self._begin(repository) for repository in batch]
-        known = memory.commits({base.commit for one in begun for base in one.bases})
+        commits = {base.commit for one in begun for base in one.bases}
+        memory = Memory() if self.fresh or not commits else opened(self.selection, tell)
+        known = memory.commits(commits)
         unknown = [one for one in begun if any(base.commit not in known for base in one.bases)]
         with contextlib.ExitStack() as stack:
             shared = {size: stack.enter_context(objects) for size, objects in _together(unknown)}

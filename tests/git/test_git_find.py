@@ -376,7 +376,7 @@ def search_slowly(repository: Repository, commit: str) -> None:
     found = objects.Objects(repository.common_dir / "objects", hexsize=40, timeout=0.05)
 
     def names() -> list[bytes]:
-        return [commit.encode()]
+        return [f"{commit}^{{commit}}".encode()]
 
     with found:
         for _ in range(10**6):

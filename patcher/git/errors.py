@@ -18,12 +18,14 @@ class GitError(Exception):
 
 
 class GitFailed(GitError):
-    """git itself ended with an error; ``status`` is its exit status, ``stderr`` its last words."""
+    """git itself ended with an error; ``status`` is its exit status, ``stderr`` its last words,
+    ``output`` what `run` had read of its standard output."""
 
     def __init__(self, message: str, status: int, stderr: bytes) -> None:
         super().__init__(message)
         self.status = status
         self.stderr = stderr
+        self.output = b""
 
 
 class GitTimeout(GitError):

@@ -79,6 +79,11 @@ def _pairs(output: bytes) -> list[tuple[str, str]]:
     return pairs
 
 
+def user_settings() -> list[tuple[str, str]]:
+    """The user's configuration wherever they are, read once as long as the environment stays."""
+    return _plain_configuration(_snapshot())
+
+
 def _own_names(repository: Repository) -> tuple[tuple[str, str], ...]:
     """Names and addresses that the repository's own configuration file sets (no includes)."""
     text = read_small(repository.common_dir / "config", _CONFIG_LIMIT)
@@ -101,7 +106,7 @@ def identities(
     address this raises `IdentityMissing`.
     """
     names = () if repository is None else _own_names(repository)
-    conditional = any(key.startswith("includeif.") for key, _ in _plain_configuration(_snapshot()))
+    conditional = any(key.startswith("includeif.") for key, _ in user_settings())
     place = repository if conditional else None
     committer = _identity("COMMITTER", place, names, _snapshot())
     if author is not None:

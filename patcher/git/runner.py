@@ -24,6 +24,7 @@ import atexit
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -103,14 +104,17 @@ _OLDEST = (2, 31)
 
 
 def environment(
-    config: Mapping[str, str] | None = None,
+    config: Mapping[str, str | None] | None = None,
     extra: Mapping[str, str] | None = None,
     protocols: str = "",
+    chosen: Sequence[tuple[str, str]] = (),
 ) -> dict[str, str]:
     """The cleaned environment for one call.
 
-    ``config`` overrides or adds configuration keys, ``extra`` adds variables, and ``protocols`` is
-    a colon-separated list of the transports that the call may use (none for local work).
+    ``config`` overrides or adds configuration keys (None: leaves one out), ``extra`` adds
+    variables, and ``protocols`` is a colon-separated list of the transports that the call may use
+    (none for local work). ``chosen`` comes after all other configuration, and may name a key
+    several times: what the user configured and is passed on.
     """
     env = {
         name: value
@@ -118,13 +122,14 @@ def environment(
         if not name.startswith("GIT_") and name != "SSH_ASKPASS"
     }
     env.update(_ENVIRONMENT)
-    pairs = _CONFIG if config is None else _CONFIG | dict(config)
+    pairs: dict[str, str | None] = {**_CONFIG, **(config or {})}
     if protocols:
         env["GIT_ALLOW_PROTOCOL"] = protocols
-        pairs = dict(pairs)
-        pairs.pop("protocol.allow", None)
-    env["GIT_CONFIG_COUNT"] = str(len(pairs))
-    for number, (key, value) in enumerate(pairs.items()):
+        pairs["protocol.allow"] = None
+    listed = [(key, value) for key, value in pairs.items() if value is not None]
+    listed += chosen
+    env["GIT_CONFIG_COUNT"] = str(len(listed))
+    for number, (key, value) in enumerate(listed):
         env[f"GIT_CONFIG_KEY_{number}"] = key
         env[f"GIT_CONFIG_VALUE_{number}"] = value
     if extra:
@@ -178,6 +183,13 @@ class Watchdog:
         with self._changed:
             self._deadlines.pop(process, None)
 
+    def end_sessions(self) -> None:
+        """End what a signal from the terminal does not reach."""
+        if self._pid == os.getpid():
+            for process in list(self._deadlines):
+                if process.session:
+                    process.kill()
+
     def _guard(self) -> None:
         with self._changed:
             while True:
@@ -186,12 +198,13 @@ class Watchdog:
                     if deadline <= now:
                         del self._deadlines[process]
                         process.timed_out = True
-                        process.child.kill()
+                        process.kill()
                 soonest = min(self._deadlines.values(), default=None)
                 self._changed.wait(None if soonest is None else max(0.0, soonest - now))
 
 
 _watchdog = Watchdog()
+atexit.register(_watchdog.end_sessions)
 
 
 class _Limits(threading.local):
@@ -232,7 +245,12 @@ def _out_of_time() -> GitTimeout:
 
 
 class Process:
-    """A running git with pipes for its input and output. Leaving the ``with`` block ends it."""
+    """A running git with pipes for its input and output. Leaving the ``with`` block ends it.
+
+    With ``session`` it has no terminal, so nothing that it starts (ssh) can ask there, and all that
+    it started ends with it. ``memory`` and ``file_size`` are bytes that it and what it starts may
+    take of memory and write to one file.
+    """
 
     def __init__(
         self,
@@ -242,10 +260,13 @@ class Process:
         stdin: int = subprocess.PIPE,
         timeout: float = TIMEOUT,
         memory: int | None = None,
+        file_size: int | None = None,
         pass_fds: Sequence[int] = (),
+        session: bool = False,
     ) -> None:
         self.arguments = arguments
         self.timeout = time_left(timeout)
+        self.session = session
         self.timed_out = False
         # A file, not a pipe: a repository with a million errors must not block git on a full pipe.
         self._errors = spool()
@@ -259,12 +280,15 @@ class Process:
                 stderr=self._errors,
                 bufsize=0,
                 pass_fds=pass_fds,
+                start_new_session=session,
             )
         except OSError as error:
             os.close(self._errors)
             raise GitError(f"git could not be started: {error.strerror or error}") from error
         if memory is not None:
             limit_memory(self.child.pid, memory)
+        if file_size is not None:
+            limit_file_size(self.child.pid, file_size)
         _watchdog.watch(self, self.timeout)
 
     def limit(self, seconds: float) -> None:
@@ -307,6 +331,13 @@ class Process:
             stderr,
         )
 
+    def kill(self) -> None:
+        """End git at once, and with a session of its own all that it started."""
+        if self.session and self.child.returncode is None:
+            with contextlib.suppress(OSError):
+                os.killpg(self.child.pid, signal.SIGKILL)
+        self.child.kill()
+
     def close(self) -> None:
         """End git, whatever it is doing, and leave nothing open."""
         for pipe in (self.child.stdin, self.child.stdout):
@@ -314,7 +345,7 @@ class Process:
                 with contextlib.suppress(OSError):
                     pipe.close()
         if self.child.poll() is None:
-            self.child.kill()
+            self.kill()
             self.child.wait()
         _watchdog.forget(self)
         if self._errors >= 0:
@@ -341,28 +372,42 @@ def run(
     config: Mapping[str, str] | None = None,
     extra: Mapping[str, str] | None = None,
     env: Mapping[str, str] | None = None,
-    protocols: str = "",
     timeout: float = TIMEOUT,
     limit: int = OUTPUT_LIMIT,
     allowed: Sequence[int] = (0,),
     pass_fds: Sequence[int] = (),
+    memory: int | None = None,
+    file_size: int | None = None,
+    session: bool = False,
 ) -> bytes:
     """Run git and return its standard output, at most ``limit`` bytes.
 
     ``git_dir`` is the repository; without one, git runs outside of any. ``env`` replaces the
-    cleaned environment (see `environment`) and is for reading the user's own configuration only.
-    An exit status that is not ``allowed`` raises `GitFailed`.
+    cleaned environment (see `environment`) and is for reading the user's own configuration and for
+    speaking to a remote only. An exit status that is not ``allowed`` raises `GitFailed`. Of
+    ``memory``, ``file_size`` and ``session`` see `Process`.
     """
     command = [f"--git-dir={scratch() if git_dir is None else git_dir}", *arguments]
     if env is None:
-        env = environment(config, extra, protocols)
+        env = environment(config, extra)
     source = spool(stdin)
     try:
-        with Process(command, env, stdin=source, timeout=timeout, pass_fds=pass_fds) as process:
+        with Process(
+            command,
+            env,
+            stdin=source,
+            timeout=timeout,
+            memory=memory,
+            file_size=file_size,
+            pass_fds=pass_fds,
+            session=session,
+        ) as process:
             output = _read(process, limit)
             status = process.wait()
             if status not in allowed:
-                raise process.failure(status)
+                failure = process.failure(status)
+                failure.output = output
+                raise failure
             return output
     finally:
         os.close(source)
@@ -399,10 +444,19 @@ def spool(content: bytes = b"") -> int:
 
 def limit_memory(pid: int, size: int) -> None:
     """Limit the private memory of another process. A system that cannot is left as it is."""
+    _limit(pid, "RLIMIT_DATA", size)
+
+
+def limit_file_size(pid: int, size: int) -> None:
+    """Limit what another process and those that it starts may write to one file."""
+    _limit(pid, "RLIMIT_FSIZE", size)
+
+
+def _limit(pid: int, name: str, size: int) -> None:
     try:
         import resource
 
-        resource.prlimit(pid, resource.RLIMIT_DATA, (size, size))
+        resource.prlimit(pid, getattr(resource, name), (size, size))
     except (ImportError, AttributeError, OSError, ValueError):
         return
 

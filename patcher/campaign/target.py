@@ -27,6 +27,8 @@ class Outcome(StrEnum):
     SCANNED = "scanned"
     """Looked at; nothing was to be written."""
     COMMITTED = "committed"
+    PUSHED = "pushed"
+    """Committed, and the branch at the remote moved there."""
     UP_TO_DATE = "up to date"
     """The branch holds the change already."""
     NOTHING_TO_DO = "nothing to do"
@@ -72,7 +74,7 @@ class Target:
     """One repository at one base branch: what is there, and what was done about it."""
 
     repository: str
-    """The absolute path of the work tree, or of the bare repository."""
+    """The absolute path of the work tree, or of the bare repository; or the clone URL."""
     base: str | None
     """The full name of the ref that was read; ``HEAD`` where that is detached; None where there is
     none."""
@@ -85,6 +87,8 @@ class Target:
     """The review branch's new tip (or the one that it has already)."""
     error: str | None = None
     """One line: why this target failed."""
+    cause: str | None = None
+    """The kind of failure, in a word or two: failures of a kind are told together."""
     note: str | None = None
     """One line that is worth knowing and no failure."""
     findings: tuple[Located, ...] = ()
@@ -105,12 +109,23 @@ class Target:
 
 
 @dataclass(slots=True)
+class Cause:
+    """A kind of failure."""
+
+    example: Target
+    """The first that failed so."""
+    targets: int = 0
+
+
+@dataclass(slots=True)
 class Totals:
     """Sums over targets; targets are added as they come."""
 
     targets: int = 0
     failed: int = 0
     committed: int = 0
+    """Those that were pushed, too."""
+    pushed: int = 0
     up_to_date: int = 0
     unread: int = 0
     """Repositories without a base to read: no commit yet, or no branch that a glob matches."""
@@ -122,7 +137,9 @@ class Totals:
     """Affected profiles without one: not moby-style or documentation, and not asked for."""
     profiles: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     """Findings by status."""
-    _repositories: set[str] = field(default_factory=set)
+    causes: dict[str, Cause] = field(default_factory=dict)
+    """The kinds of failure."""
+    _repositories: set[int] = field(default_factory=set)
 
     @property
     def repositories(self) -> int:
@@ -131,10 +148,14 @@ class Totals:
 
     def add(self, target: Target) -> None:
         """Count one more target."""
-        self._repositories.add(target.repository)
+        self._repositories.add(hash(target.repository))
         self.targets += 1
+        if target.error is not None:
+            cause = self.causes.setdefault(target.cause or "git", Cause(target))
+            cause.targets += 1
         self.failed += target.failed
-        self.committed += target.outcome is Outcome.COMMITTED
+        self.committed += target.outcome in (Outcome.COMMITTED, Outcome.PUSHED)
+        self.pushed += target.outcome is Outcome.PUSHED
         self.up_to_date += target.outcome is Outcome.UP_TO_DATE
         nothing = target.outcome is Outcome.NOTHING_TO_DO
         self.unread += nothing and target.commit is None

@@ -10,8 +10,11 @@ class GitError(Exception):
     """A repository or a call to git failed. ``str(error)`` is one printable line that says what to
     do.
 
-    Names that come from a repository are escaped, so the line is safe for a terminal.
+    Names that come from a repository are escaped, so the line is safe for a terminal. ``cause`` is
+    the kind of failure, for grouping.
     """
+
+    cause: str = "git"
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
@@ -31,9 +34,13 @@ class GitFailed(GitError):
 class GitTimeout(GitError):
     """git took longer than its time limit and was ended."""
 
+    cause = "time limit"
+
 
 class BoundExceeded(GitError):
     """The repository is over one of the bounds that keep a hostile one from taking the machine."""
+
+    cause = "over a bound"
 
 
 class UnbornHead(GitError):
@@ -43,18 +50,26 @@ class UnbornHead(GitError):
 class NoSuchBase(GitError):
     """No branch, tag or commit matches a ``--base``."""
 
+    cause = "no such base"
+
 
 class BranchMoved(GitError):
     """Someone else moved (or made) the branch in between; nothing was changed."""
+
+    cause = "branch in the way"
 
 
 class BranchCheckedOut(GitError):
     """The branch is checked out in a work tree, where moving it would make its files look
     edited."""
 
+    cause = "branch in the way"
+
 
 class IdentityMissing(GitError):
     """No author or committer is configured."""
+
+    cause = "no identity"
 
 
 Cause = Literal[
@@ -71,12 +86,12 @@ Cause = Literal[
 
 
 class RemoteError(GitError):
-    """A remote repository could not be read or written. ``cause`` is the kind of failure, for
-    grouping; ``transient`` says that it may go away by itself."""
+    """A remote repository could not be read or written. ``transient`` says that it may go away by
+    itself."""
 
     def __init__(self, message: str, cause: Cause, *, transient: bool = False) -> None:
         super().__init__(message)
-        self.cause: Cause = cause
+        self.cause = cause
         self.transient = transient
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -9,6 +9,9 @@ from patcher.campaign.target import Located, Outcome, Target, Totals, total
 from patcher.findings import Status
 from patcher.reports.text import clean, shown
 
+_GROUPED = 4
+"""Failures from which on their kinds are listed at the end."""
+
 _RESET = "\x1b[0m"
 _CODES = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
 _STYLES = {
@@ -23,6 +26,9 @@ _WORDS = {
     Status.NOT_AFFECTED: "not affected",
     Status.UNDER_INVESTIGATION: "look at it",
 }
+
+
+_DONE = (Outcome.COMMITTED, Outcome.PUSHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class Report:
         return b""
 
     def target(self, target: Target) -> bytes:
-        if target.outcome is Outcome.COMMITTED:
+        if target.outcome in _DONE:
             self._committed = self._committed or target
         elif target.outcome is not Outcome.UP_TO_DATE:
             self._left |= any(located.finding.edit is not None for located in target.findings)
@@ -87,14 +93,33 @@ class Report:
         if totals.failed and not self._applied:
             lines.append(f"{totals.failed} with failures, which standard error tells.")
         if self._applied:
-            done = [f"{totals.committed} committed", f"{totals.up_to_date} up to date"]
-            lines.append(", ".join([*done, f"{totals.failed} failed"]) + ".")
+            done = f"{totals.committed} committed"
+            if totals.pushed:
+                all_of_them = totals.pushed == totals.committed
+                done += " and pushed" if all_of_them else f" ({totals.pushed} of them pushed)"
+            done += f", {totals.up_to_date} up to date, {totals.failed} failed."
+            lines.append(done)
+        lines += self._causes(totals)
         lines += advice(totals)
         if self._committed is not None:
-            lines.append(f"Look at it:  {_show(self._committed)}")
+            lines += _show(self._committed)
         elif self._left and not self._applied:
             lines.append("Next: `patcher diff` shows the change, `patcher apply` commits it.")
         return _encoded("\n".join(lines) + "\n")
+
+    def _causes(self, totals: Totals) -> list[str]:
+        """The kinds of failure, where there are many, the most frequent first."""
+        if totals.failed < _GROUPED:
+            return []
+        causes = sorted(totals.causes.items(), key=lambda item: (-item[1].targets, item[0]))
+        wide = max(len(name) for name, _ in causes)
+        number = len(str(causes[0][1].targets))
+        lines = []
+        for name, cause in causes:
+            example = clean(f"{cause.example.repository}: {cause.example.error}")
+            which = "" if cause.targets == 1 else "such as "
+            lines.append(f"  {cause.targets:{number}} {name:{wide}}  {which}{example}")
+        return lines
 
     def rows(self, target: Target) -> list[Row]:
         """The rows of the target's findings that are worth one."""
@@ -103,7 +128,7 @@ class Report:
     def _worth_a_line(self, target: Target) -> bool:
         if target.failed:
             return False  # its reason goes to standard error
-        done = target.outcome in (Outcome.COMMITTED, Outcome.UP_TO_DATE)
+        done = target.outcome in (*_DONE, Outcome.UP_TO_DATE)
         return self._style.verbose or done or (self._applied and target.note is not None)
 
     def _shows(self, located: Located) -> bool:
@@ -114,7 +139,7 @@ class Report:
         parts = [self._painted("bold", clean(target.repository))]
         if target.base:
             parts.append(clean(short(target.base)))
-        if target.outcome is Outcome.COMMITTED and target.branch and target.new_commit:
+        if target.outcome in _DONE and target.branch and target.new_commit:
             parts.append(f"-> {clean(target.branch)} {target.new_commit[:12]}")
         elif target.outcome is Outcome.UP_TO_DATE and target.branch:
             parts.append(f"-> {clean(target.branch)}")
@@ -133,7 +158,7 @@ class Report:
         if finding.status is Status.AFFECTED:
             if finding.edit is None:
                 style = "dim"
-            elif target.outcome is Outcome.COMMITTED:
+            elif target.outcome in _DONE:
                 word, style = "changed", "green"
             elif target.outcome is Outcome.UP_TO_DATE:
                 word, style = "changed there", "green"
@@ -264,11 +289,14 @@ def advice(totals: Totals) -> list[str]:
     ]
 
 
-def _show(target: Target) -> str:
-    """The command that shows what was committed."""
+def _show(target: Target) -> list[str]:
+    """The command that shows what was committed, on a line."""
     import shlex
 
-    return clean(shlex.join(["git", "-C", target.repository, "show", target.branch or ""]))
+    if target.outcome is Outcome.PUSHED:
+        return []  # no command of git's shows a remote's branch
+    words = ["git", "-C", target.repository, "show", target.branch or ""]
+    return [f"Look at it:  {clean(shlex.join(words))}"]
 
 
 def _encoded(text: str) -> bytes:

@@ -145,9 +145,11 @@ def test_the_totals_count() -> None:
         "targets": 3,
         "failed": 1,
         "committed": 0,
+        "pushed": 0,
         "up_to_date": 1,
         "files": 1,
         "to_fix": 1,
         "left_alone": 1,
+        "causes": {"git": 1},
         "profiles": {"affected": 2, "fixed": 0, "not_affected": 0, "under_investigation": 0},
     }

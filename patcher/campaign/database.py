@@ -60,6 +60,57 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (rules, key)
     ) WITHOUT ROWID;
     """,
+    # Names that are bytes (paths, refs) are BLOB: they need not be UTF-8.
+    """
+    CREATE TABLE campaigns (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        settings TEXT NOT NULL,
+        made TEXT NOT NULL,
+        active TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE owners (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        campaign INTEGER NOT NULL REFERENCES campaigns ON DELETE CASCADE,
+        token TEXT NOT NULL UNIQUE
+    ) STRICT;
+    CREATE INDEX owners_of ON owners (campaign);
+    CREATE TABLE places (
+        id INTEGER PRIMARY KEY,
+        campaign INTEGER NOT NULL REFERENCES campaigns ON DELETE CASCADE,
+        place BLOB NOT NULL,
+        bases TEXT NOT NULL,
+        family BLOB,
+        state TEXT NOT NULL CHECK (state IN ('planned', 'done', 'failed')),
+        owner INTEGER,
+        begun INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        kills INTEGER NOT NULL,
+        ended INTEGER NOT NULL,
+        changed TEXT NOT NULL,
+        UNIQUE (campaign, place)
+    ) STRICT;
+    CREATE INDEX places_free ON places (campaign, state, attempts) WHERE owner IS NULL;
+    CREATE INDEX places_held ON places (owner) WHERE owner IS NOT NULL;
+    CREATE TABLE targets (
+        place INTEGER NOT NULL REFERENCES places ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        stage TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        base BLOB,
+        base_commit TEXT,
+        branch BLOB,
+        new_commit TEXT,
+        status TEXT,
+        findings INTEGER NOT NULL,
+        edits INTEGER NOT NULL,
+        error TEXT,
+        cause TEXT,
+        note TEXT,
+        at TEXT NOT NULL,
+        PRIMARY KEY (place, number)
+    ) WITHOUT ROWID, STRICT;
+    """,
 )
 """What turns a file of version N (``PRAGMA user_version``) into one of version N + 1, at index N.
 What is released stays as it is; a change is one more script. ``STRICT`` tables are those of SQLite
@@ -283,7 +334,7 @@ class Database:
                     " (SELECT rules, key FROM memory WHERE used = ? LIMIT ?)",
                     (used, going),
                 ).rowcount
-        self._shrink()
+        self.shrink()
         return forgotten
 
     def clear_memory(self) -> int:
@@ -292,7 +343,7 @@ class Database:
         forgotten = 0
         with self._lenient(), self.transaction() as writer:
             forgotten = writer.execute("DELETE FROM memory").rowcount
-        self._shrink()
+        self.shrink()
         return forgotten
 
     @contextlib.contextmanager
@@ -302,7 +353,7 @@ class Database:
         except LedgerError as error:
             self._fail(error)
 
-    def _shrink(self) -> None:
+    def shrink(self) -> None:
         """Give what is free in the file back to the file system."""
         with self._lenient(), self._told(), self._write_lock:
             if self._writer is not None:
@@ -367,10 +418,10 @@ def _prepare(path: Path) -> None:
             except FileExistsError:
                 pass
             except OSError as error:
-                raise _unusable(path, error) from None
+                raise unusable(path, error) from None
             status = path.lstat()
         except OSError as error:
-            raise _unusable(path, error) from None
+            raise unusable(path, error) from None
     if not stat.S_ISREG(status.st_mode):
         raise LedgerError(f"{path} is no plain file: move it away")
     if status.st_uid != os.geteuid():
@@ -404,7 +455,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
             if mode != "wal":
-                raise _no_locks(path)
+                raise no_locks(path)
         for number in range(version, len(migrations)):
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -425,7 +476,7 @@ def _alone(path: Path) -> Iterator[None]:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(f"{path}.lock", flags, 0o600)
     except OSError as error:
-        raise _unusable(path, error) from None
+        raise unusable(path, error) from None
     try:
         end = time.monotonic() + BUSY
         while True:
@@ -437,7 +488,7 @@ def _alone(path: Path) -> Iterator[None]:
                     raise LedgerError(_BUSY.format(path=path)) from None
                 time.sleep(0.01)
             except OSError:
-                raise _no_locks(path) from None
+                raise no_locks(path) from None
         yield
     finally:
         os.close(descriptor)
@@ -445,6 +496,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 def _statements(script: str) -> Iterator[str]:
     if sqlite3.sqlite_version_info < (3, 37):
+        script = script.replace(") WITHOUT ROWID, STRICT;", ") WITHOUT ROWID;")
         script = script.replace(") STRICT;", ");")
     statement = ""
     for part in script.split(";"):
@@ -457,14 +509,14 @@ def _statements(script: str) -> Iterator[str]:
 _BUSY = "another patcher has been writing to {path} for long: try again when it has ended"
 
 
-def _no_locks(path: Path) -> LedgerError:
+def no_locks(path: Path) -> LedgerError:
     return LedgerError(
         f"{path} is on a file system without locks or shared memory (a network file system?): set "
         f"{_ELSEWHERE} to a folder on a local disk"
     )
 
 
-def _unusable(path: Path, error: OSError) -> LedgerError:
+def unusable(path: Path, error: OSError) -> LedgerError:
     return LedgerError(
         f"cannot write {path} ({error.strerror}): set {_ELSEWHERE} to a folder of your own"
     )
@@ -479,7 +531,7 @@ def _explained(error: sqlite3.Error, path: Path) -> LedgerError:
     if kind in ("SQLITE_PROTOCOL", "SQLITE_NOLFS") or name.startswith(
         ("SQLITE_IOERR_LOCK", "SQLITE_IOERR_SHMLOCK", "SQLITE_IOERR_SHMMAP", "SQLITE_IOERR_RDLOCK")
     ):
-        return _no_locks(path)
+        return no_locks(path)
     if kind in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
         what, do = "is damaged", "move it away, with -wal and -shm beside it, and a new one is made"
     elif kind == "SQLITE_FULL":

@@ -1,0 +1,569 @@
+"""What campaigns there are, and what happened to each of their repositories.
+
+Processes share a campaign: each *claims* repositories, *begins* one when it is really at work on
+it, and *records* what came of it. A claim is its owner's for as long as the owner lives. That shows
+by a lock on a file (flock(2), as in `patcher.git.leftovers`), not by process ids or clocks: what a
+killed process held is free at once, and what a living one holds never is.
+
+What a kill at any moment leaves: all that was recorded; repositories that were begun and not
+recorded, which were tried once more than before; claims, which are free. What was committed or
+pushed and not recorded is found to be there by whoever does it again. A power cut may also take
+back what was recorded in the last seconds, which is then done again, but nothing of what was
+committed, pushed or reviewed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from patcher.campaign.database import Database, LedgerError, no_locks, unusable
+from patcher.campaign.stages import (
+    ATTEMPTS,
+    KILLED,
+    WRITTEN,
+    Cause,
+    Counts,
+    Planned,
+    Progress,
+    Stage,
+    Summary,
+    stage,
+)
+from patcher.campaign.target import Target
+from patcher.git import leftovers, printable
+
+Retry = Literal["no", "failed", "all"]
+"""What of earlier runs is done again: failures, `ATTEMPTS` times in all; every failure; everything.
+Once by each run, in any case."""
+
+OTHER = "other"
+"""The cause of failures that have none."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
+_FOLDER = "running"
+_PLANNING = 1000
+_PAGE = 500
+
+
+class Ledger:
+    """The campaigns of a database. Every method raises LedgerError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def names(self) -> list[str]:
+        """The campaigns, the oldest first."""
+        return [name for (name,) in self._database.read("SELECT name FROM campaigns ORDER BY id")]
+
+    def create(self, name: str, settings: Mapping[str, Any]) -> Account:
+        """A new campaign. ``settings`` is what decides about what is done, as JSON knows it."""
+        if not _NAME.match(name):
+            raise LedgerError(
+                f"{name!r} is no name for a campaign: use letters, digits, '.', '_' and '-', at "
+                "most 100, and begin with a letter or a digit"
+            )
+        now = _now()
+        try:
+            with self._database.transaction(durable=True) as writer:
+                if writer.execute("SELECT 1 FROM campaigns WHERE name = ?", (name,)).fetchone():
+                    raise LedgerError(f"there is a campaign {name} already")
+                writer.execute(
+                    "INSERT INTO campaigns (name, settings, made, active) VALUES (?, ?, ?, ?)",
+                    (name, _canonical(settings), now, now),
+                )
+        except (TypeError, ValueError) as error:
+            raise LedgerError(f"the settings of campaign {name} are no JSON: {error}") from None
+        return self.open(name)
+
+    def open(self, name: str, settings: Mapping[str, Any] | None = None) -> Account:
+        """A campaign that is there. ``settings``: what they should be; None: whatever they are."""
+        found = self._database.read("SELECT id, settings FROM campaigns WHERE name = ?", (name,))
+        if not found:
+            import difflib
+
+            near = difflib.get_close_matches(name, self.names(), 1)
+            hint = f"did you mean {near[0]}?" if near else "`patcher status` lists them"
+            raise LedgerError(f"there is no campaign {name!r}: {hint}")
+        number, text = found[0]
+        made_with = json.loads(text)
+        if settings is not None:
+            _compare(name, made_with, json.loads(_canonical(settings)))
+        return Account(self._database, number, name, made_with)
+
+    def summaries(self) -> Iterator[Summary]:
+        """The campaigns, the oldest first."""
+        for name in self.names():
+            try:
+                yield self.open(name).summary()
+            except LedgerError:
+                if name in self.names():
+                    raise  # else it was forgotten meanwhile
+
+    def forget(self, name: str) -> None:
+        """Remove a campaign from the ledger, and nothing else. Not while a process works on it."""
+        account = self.open(name)
+        with self._database.transaction(durable=True) as writer:
+            if account._living(writer):
+                raise LedgerError(f"campaign {name} is running: end it first")
+            tokens = account._tokens(writer)
+            writer.execute("DELETE FROM campaigns WHERE id = ?", (account.number,))
+        for _, token in tokens:
+            _path(self._database, token).unlink(missing_ok=True)
+        self._database.shrink()
+
+
+class Account:
+    """What the ledger knows of one campaign; for any number of threads. Every method raises
+    LedgerError."""
+
+    def __init__(
+        self, database: Database, number: int, name: str, settings: dict[str, Any]
+    ) -> None:
+        self._database = database
+        self.number, self.name, self.settings = number, name, settings
+
+    def plan(self, items: Iterable[Planned]) -> int:
+        """Add repositories, in this order; how many are new. One that is there already keeps its
+        place in the order, and is to be done again only where its bases are others now."""
+        rest = iter(items)
+        new = 0
+        while batch := list(islice(rest, _PLANNING)):
+            now = _now()
+            with self._database.transaction() as writer:
+                self._touch(writer, now)
+                before = writer.total_changes
+                rows = [{**_columns(item), "campaign": self.number, "now": now} for item in batch]
+                writer.executemany(
+                    "INSERT OR IGNORE INTO places (campaign, place, bases, family, state, begun,"
+                    " attempts, kills, ended, changed)"
+                    " VALUES (:campaign, :place, :bases, :family, 'planned', 0, 0, 0, 0, :now)",
+                    rows,
+                )
+                new += writer.total_changes - before
+                writer.executemany(
+                    "UPDATE places SET family = :family, bases = :bases, changed = :now,"
+                    " state = CASE WHEN bases = :bases THEN state ELSE 'planned' END,"
+                    " attempts = CASE WHEN bases = :bases THEN attempts ELSE begun END"
+                    " WHERE campaign = :campaign AND place = :place"
+                    " AND (bases <> :bases OR family IS NOT :family)",
+                    rows,
+                )
+        return new
+
+    def owner(self) -> Owner:
+        """Whoever claims, for as long as the process lives or the ``with`` block lasts."""
+        return Owner(self._database, self)
+
+    def claim(self, limit: int, owner: Owner, retry: Retry = "no") -> list[Planned]:
+        """At most so many repositories that are to be done, for this owner alone; none: there is no
+        more to do, but for what other processes hold.
+
+        Those that were tried least come first, then those planned first: what fails, or kills
+        patcher, does not keep the others from being done.
+        """
+        with self._database.transaction() as writer:
+            self._take_back(writer, owner.number)
+            found: list[tuple[Any, ...]] = []
+            for states in _CLAIMED[retry]:
+                found += writer.execute(
+                    "SELECT id, place, bases, family, attempts FROM places"  # noqa: S608 - constants
+                    f" WHERE campaign = ? AND owner IS NULL AND {states}"
+                    " ORDER BY attempts, id LIMIT ?",
+                    (self.number, *_epoch(states, owner), limit - len(found)),
+                ).fetchall()
+            writer.executemany(
+                "UPDATE places SET owner = ? WHERE id = ?",
+                [(owner.number, row[0]) for row in found],
+            )
+            if found:
+                self._touch(writer, _now())
+        return [
+            Planned(_text(place), tuple(json.loads(bases)), _maybe(family), attempts)
+            for _, place, bases, family, attempts in found
+        ]
+
+    def begin(self, owner: Owner, planned: Planned) -> None:
+        """Note that work on it begins now: should patcher end before this is recorded, it counts as
+        one attempt. From the thread that does the work."""
+        with self._database.transaction() as writer:
+            changed = writer.execute(
+                "UPDATE places SET state = 'planned', attempts = attempts + 1 - begun, begun = 1,"
+                " changed = ? WHERE campaign = ? AND place = ? AND owner = ?",
+                (_now(), self.number, _bytes(planned.place), owner.number),
+            ).rowcount
+        if not changed:
+            raise self._gone(planned.place)
+
+    def record(self, owner: Owner, planned: Planned, targets: Sequence[Target]) -> None:
+        """What came of a repository that was begun; the claim ends with it."""
+        rows = [_row(target) for target in targets]
+        failed = any(row["stage"] is Stage.FAILED for row in rows)
+        now = _now()
+        with self._database.transaction(
+            durable=any(row["stage"] in WRITTEN for row in rows)
+        ) as writer:
+            found = writer.execute(
+                "SELECT id FROM places WHERE campaign = ? AND place = ?",
+                (self.number, _bytes(planned.place)),
+            ).fetchone()
+            if found is None:
+                raise self._gone(planned.place)
+            writer.execute(
+                "UPDATE places SET state = CASE WHEN bases = ? THEN ? ELSE 'planned' END,"
+                " owner = nullif(owner, ?), begun = begun AND owner <> ?,"
+                " ended = (SELECT seq FROM sqlite_sequence WHERE name = 'owners'), changed = ?"
+                " WHERE id = ?",
+                (
+                    _bases(planned),
+                    "failed" if failed else "done",
+                    owner.number,
+                    owner.number,
+                    now,
+                    found[0],
+                ),
+            )
+            _replace(writer, found[0], rows, now)
+            self._touch(writer, now)
+
+    def summary(self) -> Summary:
+        """The campaign in one line."""
+        found = self._database.read(
+            "SELECT made, active FROM campaigns WHERE id = ?", (self.number,)
+        )
+        if not found:
+            raise LedgerError(f"campaign {self.name} is no more")
+        running = any(_lives(self._database, token) for _, token in self._tokens())
+        made, active = found[0]
+        return Summary(self.name, made, active, running, self.counts())
+
+    def counts(self) -> Counts:
+        """The campaign in numbers."""
+        states = {"planned": 0, "done": 0, "failed": 0}
+        exhausted = 0
+        for state, number, tired in self._database.read(
+            "SELECT state, count(*), sum(attempts >= ?) FROM places WHERE campaign = ?"
+            " GROUP BY state",
+            (ATTEMPTS, self.number),
+        ):
+            states[state] = number
+            exhausted = tired if state == "failed" else exhausted
+        stages = {Stage.PLANNED: states["planned"]} | {
+            Stage(name): number
+            for name, number in self._database.read(
+                "SELECT stage, count(*) FROM places JOIN targets ON targets.place = places.id"
+                " WHERE campaign = ? AND state <> 'planned' GROUP BY stage",
+                (self.number,),
+            )
+        }
+        working = sum(
+            self._database.read("SELECT sum(begun) FROM places WHERE owner = ?", (number,))[0][0]
+            or 0
+            for number, token in self._tokens()
+            if _lives(self._database, token)
+        )
+        return Counts(
+            repositories=sum(states.values()),
+            **states,
+            working=working,
+            exhausted=exhausted,
+            stages={each: stages[each] for each in Stage if stages.get(each)},
+        )
+
+    def rows(self, *, failed: bool = False) -> Iterator[Progress]:
+        """What is known of each target, in the order of planning; of a repository that is still to
+        be done, one row. ``failed``: of the failed ones alone."""
+        last = (0, -1)
+        only = "AND targets.stage = 'failed'" if failed else ""
+        while True:
+            page = self._database.read(
+                f"SELECT {_PROGRESS} FROM places LEFT JOIN targets"  # noqa: S608 - constants
+                " ON targets.place = places.id AND state <> 'planned'"
+                " WHERE +campaign = ? AND places.id >= ?"
+                f" AND (places.id, coalesce(number, 0)) > (?, ?) {only}"
+                " ORDER BY places.id, number LIMIT ?",
+                (self.number, last[0], *last, _PAGE),
+            )
+            for row in page:
+                yield _progress(row[2:])
+            if len(page) < _PAGE:
+                return
+            last = page[-1][:2]
+
+    def causes(self) -> list[Cause]:
+        """Failures by kind, the most frequent first, each with the one that was tried most."""
+        found = self._database.read(
+            "SELECT coalesce(cause, ?), count(*), max(attempts),"  # noqa: S608 - constants
+            f" {_PROGRESS} FROM places JOIN targets ON targets.place = places.id"
+            " WHERE campaign = ? AND state <> 'planned' AND stage = 'failed'"
+            " GROUP BY 1 ORDER BY 2 DESC, 1",
+            (OTHER, self.number),
+        )
+        return [
+            Cause(cause, targets, attempts, _progress(row[2:]))
+            for cause, targets, attempts, *row in found
+        ]
+
+    def _gone(self, place: str) -> LedgerError:
+        return LedgerError(
+            f"campaign {self.name} does not hold {place} any more: was it forgotten meanwhile?"
+        )
+
+    def _touch(self, writer: sqlite3.Connection, now: str) -> None:
+        changed = writer.execute(
+            "UPDATE campaigns SET active = ? WHERE id = ?", (now, self.number)
+        ).rowcount
+        if not changed:
+            raise LedgerError(f"campaign {self.name} is no more: was it forgotten meanwhile?")
+
+    def _tokens(self, writer: sqlite3.Connection | None = None) -> list[tuple[int, str]]:
+        query = "SELECT id, token FROM owners WHERE campaign = ?"
+        if writer is None:
+            return [(row[0], row[1]) for row in self._database.read(query, (self.number,))]
+        return writer.execute(query, (self.number,)).fetchall()
+
+    def _living(self, writer: sqlite3.Connection) -> bool:
+        return any(_lives(self._database, token) for _, token in self._tokens(writer))
+
+    def _take_back(self, writer: sqlite3.Connection, own: int) -> None:
+        """Free what processes hold that are no more; what killed them too often has failed."""
+        for number, token in self._tokens(writer):
+            if number == own or _lives(self._database, token):
+                continue
+            now = _now()
+            killers = writer.execute(
+                "SELECT id, kills + 1 FROM places WHERE owner = ? AND begun AND attempts >= ?",
+                (number, ATTEMPTS),
+            ).fetchall()
+            for place, kills in killers:
+                times = "once" if kills == 1 else f"{kills} times"
+                error = f"patcher ended while it was at work on it, {times}"
+                _replace(writer, place, [_whole_failure(error, KILLED)], now)
+            writer.executemany(
+                "UPDATE places SET state = 'failed', ended = ? WHERE id = ?",
+                [(number, place) for place, _ in killers],
+            )
+            writer.execute(
+                "UPDATE places SET kills = kills + begun, begun = 0, owner = NULL, changed = ?"
+                " WHERE owner = ?",
+                (now, number),
+            )
+            writer.execute("DELETE FROM owners WHERE id = ?", (number,))
+            _path(self._database, token).unlink(missing_ok=True)
+
+
+class Owner:
+    """A process at work on a campaign. It holds a lock for as long as it lives."""
+
+    def __init__(self, database: Database, account: Account) -> None:
+        self._database = database
+        self._process = os.getpid()
+        self._token = os.urandom(16).hex()
+        # The lock comes before the row that tells others of it.
+        self._descriptor = _hold(_path(database, self._token))
+        try:
+            with database.transaction() as writer:
+                account._touch(writer, _now())
+                self.number = int(
+                    writer.execute(
+                        "INSERT INTO owners (campaign, token) VALUES (?, ?)",
+                        (account.number, self._token),
+                    ).lastrowid
+                    or 0
+                )
+        except BaseException:
+            self._let_go()
+            raise
+
+    def __enter__(self) -> Owner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Give back what was claimed and not recorded, as if it had not been begun."""
+        if self._descriptor < 0 or os.getpid() != self._process:
+            return
+        try:
+            with self._database.transaction() as writer:
+                writer.execute(
+                    "UPDATE places SET owner = NULL, attempts = attempts - begun, begun = 0"
+                    " WHERE owner = ?",
+                    (self.number,),
+                )
+                writer.execute("DELETE FROM owners WHERE id = ?", (self.number,))
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        _path(self._database, self._token).unlink(missing_ok=True)
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+
+_PLAN, _AGAIN = "state = 'planned'", "ended < ?"
+_CLAIMED: dict[Retry, tuple[str, ...]] = {
+    "no": (_PLAN, f"state = 'failed' AND attempts < {ATTEMPTS} AND {_AGAIN}"),
+    "failed": (_PLAN, f"state = 'failed' AND {_AGAIN}"),
+    "all": (_PLAN, f"state = 'failed' AND {_AGAIN}", f"state = 'done' AND {_AGAIN}"),
+}
+
+
+def _epoch(states: str, owner: Owner) -> tuple[int, ...]:
+    """``ended`` is the youngest owner at that time: who is younger is a later run."""
+    return (owner.number,) if states.endswith(_AGAIN) else ()
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _canonical(settings: Mapping[str, Any]) -> str:
+    return json.dumps(dict(settings), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _compare(name: str, made_with: dict[str, Any], given: dict[str, Any]) -> None:
+    other = [
+        f"{key} is {_shown(made_with, key)} there and {_shown(given, key)} here"
+        for key in sorted(made_with.keys() | given.keys())
+        if (key in made_with, made_with.get(key)) != (key in given, given.get(key))
+    ]
+    if other:
+        raise LedgerError(
+            f"campaign {name} was made with other options ({'; '.join(other)}): leave them out to "
+            "go on with it, or give another name"
+        )
+
+
+def _shown(settings: dict[str, Any], key: str) -> str:
+    text = json.dumps(settings[key], ensure_ascii=False) if key in settings else "unset"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise LedgerError(f"{text} is no text that a path or URL can hold") from None
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
+
+
+def _maybe(value: bytes | None) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _bases(item: Planned) -> str:
+    return json.dumps(item.bases)
+
+
+def _columns(item: Planned) -> dict[str, Any]:
+    family = None if item.family is None else _bytes(item.family)
+    return {"place": _bytes(item.place), "bases": _bases(item), "family": family}
+
+
+_COLUMNS = (
+    "stage", "outcome", "base", "base_commit", "branch", "new_commit", "status", "findings",
+    "edits", "error", "cause", "note",
+)  # fmt: skip
+
+
+def _row(target: Target) -> dict[str, Any]:
+    return {
+        "stage": stage(target),
+        "outcome": target.outcome.value,
+        "base": target.base and _bytes(target.base),
+        "base_commit": target.commit,
+        "branch": target.branch and _bytes(target.branch),
+        "new_commit": target.new_commit,
+        "status": None if target.commit is None else target.status.value,
+        "findings": len(target.findings),
+        "edits": sum(len(file.edits) for file in target.files),
+        "error": target.error and printable(target.error),
+        "cause": getattr(target, "cause", None),
+        "note": target.note and printable(target.note),
+    }
+
+
+def _whole_failure(error: str, cause: str) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(_COLUMNS)
+    row |= {"stage": Stage.FAILED, "outcome": "failed", "findings": 0, "edits": 0}
+    return row | {"error": error, "cause": cause}
+
+
+def _replace(
+    writer: sqlite3.Connection, place: int, rows: Sequence[Mapping[str, Any]], now: str
+) -> None:
+    """The rows in place of the earlier ones. Where the repository failed as a whole, what is known
+    of branches that were done stays."""
+    whole = any(row["stage"] is Stage.FAILED and row["base"] is None for row in rows)
+    writer.execute(
+        "DELETE FROM targets WHERE place = ? AND (NOT ? OR base IS NULL OR stage = 'failed')",
+        (place, whole),
+    )
+    writer.executemany(
+        "DELETE FROM targets WHERE place = ? AND base = ?",
+        [(place, row["base"]) for row in rows if row["base"] is not None],
+    )
+    ((last,),) = writer.execute("SELECT max(number) FROM targets WHERE place = ?", (place,))
+    marks = ", ".join("?" * (len(_COLUMNS) + 3))
+    writer.executemany(
+        f"INSERT INTO targets ({', '.join(_COLUMNS)}, place, number, at) VALUES ({marks})",  # noqa: S608
+        [
+            (*(row[column] for column in _COLUMNS), place, number, now)
+            for number, row in enumerate(rows, 0 if last is None else last + 1)
+        ],
+    )
+
+
+_PROGRESS = (
+    "places.id, coalesce(number, 0), places.place, coalesce(stage, 'planned'), attempts,"
+    " coalesce(at, changed), base, base_commit, branch, new_commit, outcome, status,"
+    " coalesce(findings, 0), coalesce(edits, 0), error, cause, note"
+)
+
+
+def _progress(row: Sequence[Any]) -> Progress:
+    place, reached, attempts, at, base, commit, branch, *rest = row
+    return Progress(
+        _text(place), Stage(reached), attempts, at, _maybe(base), commit, _maybe(branch), *rest
+    )
+
+
+def _path(database: Database, token: str) -> Path:
+    return database.path.parent / _FOLDER / token
+
+
+def _hold(path: Path) -> int:
+    """A new file, locked for as long as the descriptor is open."""
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise unusable(path, error) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise no_locks(path) from None
+    return descriptor
+
+
+def _lives(database: Database, token: str) -> bool:
+    path = str(_path(database, token))
+    # Who lives has its file: it is made before others can know of it, and goes with its row.
+    return os.path.lexists(path) and not leftovers.is_abandoned(path)

@@ -1,0 +1,662 @@
+"""Campaigns: nothing recorded is lost, nothing claimed is stuck, nothing is done twice."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sqlite3
+import tempfile
+import threading
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from patcher.campaign.database import MIGRATIONS, Database, LedgerError
+from patcher.campaign.ledger import Account, Ledger, Retry
+from patcher.campaign.stages import KILLED, Planned, Stage, stage
+from patcher.campaign.target import Located, Outcome, Target
+from patcher.findings import Edit, Finding, Status
+from patcher.proof.verdict import Proof, Verdict
+from tests.faults.world import quick_folder
+
+OID = "0123456789abcdef0123456789abcdef01234567"
+SETTINGS = {"migrations": ["deny-af-alg"], "push": True, "message": "Fix\n\u00e9\ud800"}
+
+
+@dataclass(frozen=True, slots=True)
+class Caused(Target):
+    """A target whose failure is of a known kind."""
+
+    cause: str | None = None
+
+
+def target(place: str, outcome: Outcome = Outcome.COMMITTED, **changes: Any) -> Target:
+    values: dict[str, Any] = {"base": "refs/heads/main", "commit": OID, "outcome": outcome}
+    return Caused(place, **(values | changes))
+
+
+def failed(place: str, error: str = "no such host", cause: str | None = "network") -> Target:
+    return target(place, Outcome.FAILED, base=None, commit=None, error=error, cause=cause)
+
+
+def places(number: int, start: int = 0) -> Iterator[Planned]:
+    return (Planned(f"https://forge.example/{each:05d}.git") for each in range(start, number))
+
+
+@pytest.fixture
+def path() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=quick_folder()) as folder:
+        yield Path(folder) / "ledger.db"
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[Database]:
+    with Database(path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def account(database: Database) -> Account:
+    return Ledger(database).create("fix", SETTINGS)
+
+
+def work(
+    account: Account,
+    does: Callable[[Planned], Iterable[Target]] = lambda each: [target(each.place)],
+    retry: Retry = "no",
+    limit: int = 3,
+) -> list[str]:
+    """One run: what it did, in order."""
+    done = []
+    with account.owner() as owner:
+        while claimed := account.claim(limit, owner, retry):
+            assert len(claimed) <= limit
+            for each in claimed:
+                account.begin(owner, each)
+                account.record(owner, each, list(does(each)))
+                done.append(each.place)
+    return done
+
+
+def running(database: Database) -> list[Path]:
+    folder = database.path.parent / "running"
+    return list(folder.iterdir()) if folder.exists() else []
+
+
+# Stages
+
+
+def located(verdict: Verdict | None, *, edit: bool = True) -> Located:
+    finding = Finding(
+        line=1,
+        profile="p",
+        host="plain",
+        status=Status.AFFECTED,
+        moby_style=True,
+        reason="why",
+        evidence=(),
+        migration="deny-af-alg",
+        edit=Edit(0, b"x") if edit else None,
+    )
+    return Located(b"p", finding, None if verdict is None else Proof(verdict))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "changes", "reached"),
+    [
+        (Outcome.SCANNED, {}, "scanned"),
+        (Outcome.SCANNED, {"findings": (located(None),)}, "scanned"),
+        (Outcome.SCANNED, {"findings": (located(None, edit=False),)}, "scanned"),
+        (Outcome.SCANNED, {"findings": (located(Verdict.PROVED),)}, "proved"),
+        (
+            Outcome.SCANNED,
+            {"findings": (located(Verdict.PROVED), located(None, edit=False))},
+            "proved",
+        ),
+        (
+            Outcome.SCANNED,
+            {"findings": (located(Verdict.PROVED), located(Verdict.NOT_PROVABLE))},
+            "scanned",
+        ),
+        (Outcome.NOTHING_TO_DO, {}, "nothing to do"),
+        (Outcome.COMMITTED, {"findings": (located(Verdict.PROVED),)}, "committed"),
+        (Outcome.UP_TO_DATE, {}, "committed"),
+        (Outcome.COMMITTED, {"error": "an edit was refuted"}, "failed"),
+        (Outcome.FAILED, {"error": "gone"}, "failed"),
+        (SimpleNamespace(value="pushed"), {}, "pushed"),
+        (SimpleNamespace(value="reviewed"), {}, "reviewed"),
+    ],
+)
+def test_stages_follow_from_outcomes(outcome: Any, changes: dict[str, Any], reached: str) -> None:
+    assert stage(target("/r", cast(Outcome, outcome), **changes)) == reached
+
+
+def test_every_outcome_has_a_stage() -> None:
+    assert {stage(target("/r", outcome)) for outcome in Outcome} <= set(Stage)
+
+
+# Campaigns
+
+
+def test_a_campaign_keeps_its_settings(database: Database) -> None:
+    ledger = Ledger(database)
+    assert ledger.create("one", SETTINGS).settings == SETTINGS
+    ledger.create("two", {})
+    assert ledger.names() == ["one", "two"]
+    assert ledger.open("one").settings == SETTINGS
+    # The order does not matter, nor that JSON has no tuples.
+    same = {**dict(reversed(SETTINGS.items())), "migrations": ("deny-af-alg",)}
+    assert ledger.open("one", same).number == ledger.open("one").number
+    with pytest.raises(LedgerError, match="there is a campaign one already"):
+        ledger.create("one", SETTINGS)
+
+
+def test_other_settings_are_named(database: Database) -> None:
+    ledger = Ledger(database)
+    ledger.create("one", SETTINGS)
+    with pytest.raises(LedgerError) as caught:
+        ledger.open("one", {"migrations": ["deny-af-alg"], "push": False, "sign": "\x1b[31m"})
+    said = str(caught.value)
+    assert "push is true there and false here" in said
+    assert "message is" in said
+    assert "sign is unset there" in said
+    assert "migrations" not in said
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize("name", ["", "-x", "a b", "a/b", "x\n", "\x1b", "x" * 101, "é"])
+def test_names_need_no_quoting(database: Database, name: str) -> None:
+    with pytest.raises(LedgerError, match="no name for a campaign") as caught:
+        Ledger(database).create(name, {})
+    assert str(caught.value).isprintable()
+
+
+def test_a_campaign_that_is_not_there(database: Database, account: Account) -> None:
+    with pytest.raises(LedgerError, match="did you mean fix"):
+        Ledger(database).open("fox")
+    with pytest.raises(LedgerError, match="`patcher status` lists them"):
+        Ledger(database).open("something else")
+
+
+def test_a_campaign_is_forgotten_and_nothing_else(database: Database, account: Account) -> None:
+    ledger = Ledger(database)
+    other = ledger.create("other", {})
+    for each in (account, other):
+        each.plan(places(10))
+        work(each)
+    with account.owner() as owner:
+        (claimed,) = account.claim(1, owner, "all")
+        with pytest.raises(LedgerError, match="is running: end it first"):
+            ledger.forget("fix")
+    ledger.forget("fix")
+    assert ledger.names() == ["other"]
+    assert other.counts().done == 10
+    assert database.read("SELECT count(*) FROM targets") == [(10,)]
+    for use in (
+        account.summary,
+        account.owner,
+        lambda: account.plan(places(1)),
+        lambda: account.begin(owner, claimed),
+        lambda: account.record(owner, claimed, []),
+    ):
+        with pytest.raises(LedgerError, match=r"is no more|forgotten"):
+            use()
+    assert ledger.create("fix", {}).counts().repositories == 0
+    assert running(database) == []
+
+
+# Planning
+
+
+def test_planning_twice_changes_nothing(account: Account) -> None:
+    assert account.plan(places(2500)) == 2500
+    assert account.plan(places(2600)) == 100
+    assert account.counts().repositories == 2600
+    assert work(account, limit=700) == [each.place for each in places(2600)]
+    assert account.plan(places(2600)) == 0
+    assert work(account) == []
+
+
+def test_planning_goes_by_batches(account: Account) -> None:
+    seen = []
+
+    def slowly() -> Iterator[Planned]:
+        for each in places(5000):
+            seen.append(account.counts().repositories) if each.place.endswith("00.git") else None
+            yield each
+
+    assert account.plan(slowly()) == 5000
+    assert seen[-1] >= 3000
+
+
+def test_other_bases_are_to_be_done(account: Account) -> None:
+    account.plan([Planned("/a", ("main",)), Planned("/b", ("main",), "/a"), Planned("/c")])
+    assert work(account) == ["/a", "/b", "/c"]
+    new = [Planned("/a", ("main", "release/*")), Planned("/b", ("main",), "/c"), Planned("/c")]
+    assert account.plan(new) == 0
+    assert account.counts().planned == 1
+    with account.owner() as owner:
+        (claimed,) = account.claim(9, owner)
+        assert claimed == Planned("/a", ("main", "release/*"))
+        account.begin(owner, claimed)
+        account.plan([Planned("/a", ("next",))])
+        assert account.claim(9, owner) == []
+        account.record(owner, claimed, [target("/a")])
+        assert [each.bases for each in account.claim(9, owner)] == [("next",)]
+
+
+def test_any_name_is_kept(account: Account) -> None:
+    place, base = "/src/\udce9\x1b[2J\n", "refs/heads/\udcff\u202e"
+    account.plan([Planned(place, (base,), place)])
+    with account.owner() as owner:
+        (claimed,) = account.claim(1, owner)
+        assert claimed == Planned(place, (base,), place)
+        account.begin(owner, claimed)
+        odd = target(place, base=base, branch=base, error="\x1b[2J\udce9", note="\u202e")
+        account.record(owner, claimed, [odd])
+    (row,) = account.rows()
+    assert (row.place, row.base, row.branch) == (place, base, base)
+    assert (row.error, row.note) == ("\\x1b[2J\\xe9", "\\u202e")
+    with pytest.raises(LedgerError, match="no text that a path or URL can hold"):
+        account.plan([Planned("/\ud800")])
+
+
+# Running
+
+
+def test_what_ended_well_is_not_done_again(account: Account) -> None:
+    account.plan(places(10))
+    assert len(work(account)) == 10
+    assert work(account) == work(account, retry="failed") == []
+    assert len(work(account, retry="all")) == 10
+    counts = account.counts()
+    assert (counts.done, counts.failed, counts.planned, counts.working) == (10, 0, 0, 0)
+    assert counts.stages == {Stage.COMMITTED: 10}
+    assert {row.attempts for row in account.rows()} == {2}
+
+
+def test_failures_are_tried_three_times_and_once_a_run(account: Account) -> None:
+    account.plan(places(4))
+    bad = [each.place for each in places(4)][1:3]
+
+    def does(each: Planned) -> list[Target]:
+        return [failed(each.place) if each.place in bad else target(each.place)]
+
+    assert len(work(account, does)) == 4
+    account.plan(places(5))
+    # What was not tried yet comes first.
+    assert work(account, does) == ["https://forge.example/00004.git", *bad]
+    assert account.counts().exhausted == 0
+    assert work(account, does) == bad
+    assert account.counts().exhausted == 2
+    assert work(account, does) == []
+    assert work(account, does, "failed") == bad
+    assert work(account, does) == []
+    assert work(account, retry="failed") == bad
+    assert work(account, retry="failed") == []
+    assert account.counts().done == 5
+
+
+def test_a_run_that_began_before_the_failure_does_not_try_again(account: Account) -> None:
+    account.plan(places(2))
+    with account.owner() as first, account.owner() as second:
+        (one,), (two,) = account.claim(1, first), account.claim(1, second)
+        for owner, each in ((first, one), (second, two)):
+            account.begin(owner, each)
+            account.record(owner, each, [failed(each.place)])
+        for owner in (first, second):
+            assert account.claim(9, owner) == account.claim(9, owner, "all") == []
+    assert len(work(account)) == 2
+
+
+def test_who_breaks_off_gives_back(account: Account, database: Database) -> None:
+    account.plan(places(10))
+    with pytest.raises(KeyboardInterrupt), account.owner() as owner:
+        first, second, *_ = account.claim(5, owner)
+        account.begin(owner, first)
+        account.begin(owner, second)
+        assert account.counts().working == 2
+        assert account.summary().running
+        account.record(owner, first, [target(first.place)])
+        raise KeyboardInterrupt
+    assert running(database) == []
+    summary = account.summary()
+    assert not summary.running
+    assert (summary.counts.done, summary.counts.planned, summary.counts.working) == (1, 9, 0)
+    assert work(account)[0] == second.place
+    assert {row.attempts for row in account.rows()} == {1}
+
+
+def test_a_repository_without_targets_is_done(account: Account) -> None:
+    account.plan(places(1))
+    assert len(work(account, lambda each: [])) == 1
+    assert work(account) == []
+    assert account.counts().done == 1
+
+
+def test_threads_may_share_an_owner(account: Account) -> None:
+    account.plan(places(200))
+    done: list[str] = []
+
+    def some() -> None:
+        while claimed := account.claim(3, owner):
+            for each in claimed:
+                account.begin(owner, each)
+                account.record(owner, each, [target(each.place, Outcome.NOTHING_TO_DO)])
+                done.append(each.place)
+
+    with account.owner() as owner:
+        threads = [threading.Thread(target=some) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(done) == [each.place for each in places(200)]
+    assert account.counts().stages == {Stage.NOTHING_TO_DO: 200}
+
+
+# What is known of targets
+
+
+def test_rows_tell_what_came_of_each(account: Account) -> None:
+    account.plan(places(1300))
+
+    def does(each: Planned) -> list[Target]:
+        if each.place.endswith("7.git"):
+            return [failed(each.place)]
+        return [
+            target(each.place, branch="patcher/deny-af-alg", new_commit=OID[::-1]),
+            target(each.place, Outcome.NOTHING_TO_DO, base="refs/heads/next"),
+        ]
+
+    with account.owner() as owner:
+        for each in account.claim(1200, owner):
+            account.begin(owner, each)
+            account.record(owner, each, does(each))
+    rows = list(account.rows())
+    assert [row.place for row in rows] == sorted(row.place for row in rows)
+    assert Counter(row.stage for row in rows) == account.counts().stages
+    assert account.counts().stages == {
+        Stage.PLANNED: 100,
+        Stage.COMMITTED: 1080,
+        Stage.NOTHING_TO_DO: 1080,
+        Stage.FAILED: 120,
+    }
+    first = rows[0]
+    assert (first.base, first.branch) == ("refs/heads/main", "patcher/deny-af-alg")
+    assert (first.commit, first.new_commit) == (OID, OID[::-1])
+    assert (first.outcome, first.status, first.attempts) == ("committed", "not_affected", 1)
+    time.strptime(first.at, "%Y-%m-%dT%H:%M:%SZ")
+    bad = list(account.rows(failed=True))
+    assert [row for row in rows if row.stage is Stage.FAILED] == bad
+    assert (bad[0].error, bad[0].cause, bad[0].status) == ("no such host", "network", None)
+    assert [row.base for row in rows if row.stage is Stage.PLANNED] == [None] * 100
+
+
+def test_failures_are_grouped_by_cause(account: Account) -> None:
+    account.plan(places(6))
+    causes = ["network", "network", "timeout", None, None, None]
+
+    def does(each: Planned) -> list[Target]:
+        cause = causes[int(each.place[-9:-4])]
+        return [failed(each.place, f"{cause} at {each.place}", cause)]
+
+    work(account, does)
+    with account.owner() as owner:
+        account.claim(1, owner)
+        (second,) = account.claim(1, owner)
+        account.begin(owner, second)
+        account.record(owner, second, does(second))
+    found = account.causes()
+    assert [(each.cause, each.targets, each.attempts) for each in found] == [
+        ("other", 3, 1),
+        ("network", 2, 2),
+        ("timeout", 1, 1),
+    ]
+    assert found[1].example.place == second.place
+    assert found[1].example.error == f"network at {second.place}"
+
+
+def test_what_was_done_stays_known_when_the_repository_fails_later(account: Account) -> None:
+    account.plan(places(1))
+    work(account, lambda each: [target(each.place), failed(each.place), failed(each.place)])
+    work(account, lambda each: [failed(each.place, "gone")])
+    assert [(row.stage, row.error) for row in account.rows()] == [
+        (Stage.COMMITTED, None),
+        (Stage.FAILED, "gone"),
+    ]
+    work(account, lambda each: [target(each.place, base="refs/heads/next")])
+    assert [(row.base, row.stage) for row in account.rows()] == [
+        ("refs/heads/next", Stage.COMMITTED)
+    ]
+
+
+def test_a_file_from_before_campaigns_gets_them(path: Path) -> None:
+    with Database(path, migrations=MIGRATIONS[:1]) as opened:
+        opened.later("INSERT INTO memory VALUES (x'00', x'01', x'02', 3)", ())
+    with Database(path) as opened:
+        account = Ledger(opened).create("fix", {})
+        account.plan(places(3))
+        assert len(work(account)) == 3
+        assert opened.read("SELECT used FROM memory") == [(3,)]
+
+
+# Processes
+
+
+def fork(does: Callable[[], None]) -> int:
+    """A process that does this and ends; its id."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
+        pid = os.fork()
+    if pid == 0:
+        try:
+            does()
+            os._exit(0)
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    return pid
+
+
+def is_whole(path: Path) -> bool:
+    plain = sqlite3.connect(path)
+    try:
+        return plain.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    finally:
+        plain.close()
+
+
+def worker(path: Path, log: Path, pause: Callable[[int], None] = lambda begun: None) -> None:
+    """Does all that is to be done, and notes what it begins and what is recorded."""
+    notes = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    begun = 0
+    with Database(path) as opened:
+        account = Ledger(opened).open("fix")
+        with account.owner() as owner:
+            while claimed := account.claim(8, owner):
+                for number, each in enumerate(claimed):
+                    account.begin(owner, each)
+                    begun += 1
+                    os.write(notes, f"begun {each.place}\n".encode())
+                    pause(begun)
+                    outcome = Outcome.COMMITTED if number == 0 else Outcome.NOTHING_TO_DO
+                    account.record(owner, each, [target(each.place, outcome)])
+                    os.write(notes, f"recorded {each.place}\n".encode())
+
+
+def noted(log: Path) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = {"begun": Counter(), "recorded": Counter()}
+    if log.exists():
+        for line in log.read_text().splitlines():
+            what, place = line.split(" ", 1)
+            found[what][place] += 1
+    return found
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def test_two_processes_never_do_the_same_place(
+    path: Path, tmp_path: Path, account: Account
+) -> None:
+    account.plan(places(400))
+    logs = [tmp_path / "log0", tmp_path / "log1", tmp_path / "log2"]
+    go, over = tmp_path / "go", tmp_path / "over"
+
+    def together(begun: int) -> None:
+        if begun == 5:
+            wait_for(go.exists)
+
+    def until_killed(begun: int) -> None:
+        together(begun)
+        if begun == 30:
+            signal.pause()
+
+    def until_it_is_over(begun: int) -> None:
+        together(begun)
+        if begun == 100:  # and there is enough left for the first
+            wait_for(over.exists)
+
+    first = fork(lambda: worker(path, logs[0], until_killed))
+    second = fork(lambda: worker(path, logs[1], until_it_is_over))
+    wait_for(lambda: all(len(noted(log)["begun"]) == 5 for log in logs[:2]))
+    go.touch()
+    wait_for(lambda: len(noted(logs[0])["begun"]) == 30)
+    os.kill(first, signal.SIGKILL)
+    assert os.waitpid(first, 0)[1] == signal.SIGKILL
+    over.touch()
+    third = fork(lambda: worker(path, logs[2]))
+    assert os.waitpid(second, 0)[1] == os.waitpid(third, 0)[1] == 0
+    assert account.counts().done == 400
+    killed, *others = map(noted, logs)
+    (lost,) = killed["begun"].keys() - killed["recorded"].keys()
+    recorded = sum((each["recorded"] for each in (killed, *others)), Counter[str]())
+    begun = sum((each["begun"] for each in (killed, *others)), Counter[str]())
+    assert recorded == Counter(each.place for each in places(400))
+    assert begun == recorded + Counter([lost])
+
+
+def test_killed_fifty_times_nothing_is_lost_or_stuck(
+    path: Path, tmp_path: Path, database: Database, account: Account
+) -> None:
+    number, log, random = 3000, tmp_path / "log", Random(5)
+    account.plan(places(number))
+    for _ in range(50):
+        before = len(noted(log)["begun"])
+        pid = fork(lambda: worker(path, log))
+        wait_for(lambda before=before: len(noted(log)["begun"]) > before)  # type: ignore[misc]
+        time.sleep(random.random() * 0.02)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        assert is_whole(path)
+        kept = {row.place for row in account.rows() if row.stage is not Stage.PLANNED}
+        assert kept >= set(noted(log)["recorded"])
+        if len(kept) > number - 100:
+            number += 1000
+            account.plan(places(number))
+    counts = account.counts()
+    assert counts.working == 0
+    pid = fork(lambda: worker(path, log))
+    assert os.waitpid(pid, 0)[1] == 0
+    assert account.counts().done == number
+    assert max(noted(log)["recorded"].values()) == 1
+    # Whatever was begun and not recorded was tried again, and no more than that.
+    again = {row.place for row in account.rows() if row.attempts > 1}
+    assert len(again) <= 50
+    assert running(database) == []
+
+
+def test_a_repository_that_kills_patcher_is_given_up(path: Path, account: Account) -> None:
+    account.plan(places(20))
+    killer = "https://forge.example/00003.git"
+
+    def run(retry: Retry = "no") -> None:
+        with Database(path) as opened:
+            mine = Ledger(opened).open("fix")
+
+            def does(each: Planned) -> list[Target]:
+                if each.place == killer:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return [target(each.place)]
+
+            work(mine, does, retry, limit=8)
+
+    ends = [os.waitpid(fork(run), 0)[1] for _ in range(4)]
+    assert ends == [signal.SIGKILL] * 3 + [0]
+    (bad,) = account.rows(failed=True)
+    assert (bad.place, bad.cause, bad.attempts) == (killer, KILLED, 3)
+    assert bad.error == "patcher ended while it was at work on it, 3 times"
+    # Those that were claimed with it were not at work, and were not counted.
+    assert {row.attempts for row in account.rows() if row != bad} == {1}
+    assert os.waitpid(fork(run), 0)[1] == 0
+    assert os.waitpid(fork(lambda: run("failed")), 0)[1] == signal.SIGKILL
+    assert os.waitpid(fork(run), 0)[1] == 0
+    (bad,) = account.rows(failed=True)
+    assert (bad.attempts, bad.error) == (4, "patcher ended while it was at work on it, 4 times")
+    assert work(account, retry="failed") == [killer]
+    assert account.counts().done == 20
+
+
+def test_what_a_living_process_holds_is_not_taken(path: Path, account: Account) -> None:
+    account.plan(places(6))
+    reading, writing = os.pipe()
+
+    def hold() -> None:
+        with Database(path) as opened:
+            mine = Ledger(opened).open("fix")
+            with mine.owner() as owner:
+                (each, *_) = mine.claim(4, owner)
+                mine.begin(owner, each)
+                os.write(writing, b"held")
+                signal.pause()
+
+    pid = fork(hold)
+    assert os.read(reading, 4) == b"held"
+    assert len(work(account)) == 2
+    assert account.summary().running
+    assert account.counts().working == 1
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert not account.summary().running
+    assert account.counts().working == 0
+    assert len(work(account)) == 4
+    assert account.counts().done == 6
+
+
+def test_a_full_disk_loses_nothing_that_was_recorded(
+    path: Path, tmp_path: Path, account: Account
+) -> None:
+    account.plan(places(3000))
+    log = tmp_path / "log"
+
+    def run() -> None:
+        # The files that SQLite has beside it grow first.
+        room = max(file.stat().st_size for file in path.parent.glob("ledger.db*")) + 400_000
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+        with pytest.raises(LedgerError, match="full"):
+            worker(path, log)
+
+    assert os.waitpid(fork(run), 0)[1] == 0
+    assert is_whole(path)
+    recorded = set(noted(log)["recorded"])
+    assert len(recorded) > 10
+    kept = {row.place for row in account.rows() if row.stage is not Stage.PLANNED}
+    assert kept >= recorded
+    assert len(work(account, limit=500)) == 3000 - len(kept)

@@ -50,9 +50,14 @@ OTHER = "other"
 """The cause of failures that have none."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
+_PASSWORD = re.compile(r"[a-z+]+://[^/@]*:[^/]*@", re.IGNORECASE)
 _FOLDER = "running"
 _PLANNING = 1000
 _PAGE = 500
+
+
+class NoSuchCampaign(LedgerError):
+    """There is no campaign of that name."""
 
 
 class Ledger:
@@ -93,7 +98,7 @@ class Ledger:
 
             near = difflib.get_close_matches(name, self.names(), 1)
             hint = f"did you mean {near[0]}?" if near else "`patcher status` lists them"
-            raise LedgerError(f"there is no campaign {name!r}: {hint}")
+            raise NoSuchCampaign(f"there is no campaign {name!r}: {hint}")
         number, text = found[0]
         made_with = json.loads(text)
         if settings is not None:
@@ -105,9 +110,8 @@ class Ledger:
         for name in self.names():
             try:
                 yield self.open(name).summary()
-            except LedgerError:
-                if name in self.names():
-                    raise  # else it was forgotten meanwhile
+            except NoSuchCampaign:
+                continue  # it was forgotten meanwhile
 
     def forget(self, name: str) -> None:
         """Remove a campaign from the ledger, and nothing else. Not while a process works on it."""
@@ -241,7 +245,7 @@ class Account:
             "SELECT made, active FROM campaigns WHERE id = ?", (self.number,)
         )
         if not found:
-            raise LedgerError(f"campaign {self.name} is no more")
+            raise NoSuchCampaign(f"campaign {self.name} is no more")
         running = any(_lives(self._database, token) for _, token in self._tokens())
         made, active = found[0]
         return Summary(self.name, made, active, running, self.counts())
@@ -470,6 +474,8 @@ def _bases(item: Planned) -> str:
 
 
 def _columns(item: Planned) -> dict[str, Any]:
+    if _PASSWORD.match(item.place) or _PASSWORD.match(item.family or ""):
+        raise LedgerError("a URL with a password in it was to be kept, which the ledger does not")
     family = None if item.family is None else _bytes(item.family)
     return {"place": _bytes(item.place), "bases": _bases(item), "family": family}
 

@@ -20,6 +20,7 @@ _COMMANDS = {
     "apply": "Commit the change on a review branch.",
     "check": "Report, or fix, files outside git.",
     "verify": "Tell by compiling whether profiles deny the family.",
+    "status": "Show campaigns, and how far they have come.",
     "migrations": "List what can be inserted.",
     "demo": "Try it all on sample repositories.",
 }

@@ -270,6 +270,18 @@ def test_any_name_is_kept(account: Account) -> None:
         account.plan([Planned("/\ud800")])
 
 
+def test_no_password_is_kept(account: Account, path: Path) -> None:
+    for secret in (
+        Planned("https://user:hunter2@forge.example/x"),
+        Planned("https://forge.example/x", family="SSH://git:hunter2/@forge.example/x"),
+    ):
+        with pytest.raises(LedgerError, match="a URL with a password") as caught:
+            account.plan([secret])
+        assert "hunter2" not in str(caught.value)
+    assert account.plan([Planned("ssh://git@forge.example:2222/a@b")]) == 1
+    assert account.counts().repositories == 1
+
+
 # Running
 
 

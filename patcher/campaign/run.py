@@ -262,7 +262,7 @@ def _done(campaign: Campaign, item: git.Repository | git.Failure, jobs: int) -> 
 
 
 def _unusable(failure: git.Failure) -> Target:
-    return Target(str(failure.path), None, None, Outcome.FAILED, error=failure.error)
+    return Target(failure.place, None, None, Outcome.FAILED, error=failure.error)
 
 
 _Pending = tuple[list[git.Repository | git.Failure], "Future[list[tuple[Target, ...]]]"]

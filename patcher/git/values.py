@@ -46,10 +46,20 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A path that is no usable repository; ``error`` says why, on one printable line."""
+    """A path that is no usable repository; ``error`` says why, on one printable line.
+
+    ``named`` is what a person called it where that is no path: a URL, an organisation, a line of a
+    list.
+    """
 
     path: Path
     error: str
+    named: str | None = None
+
+    @property
+    def place(self) -> str:
+        """What a person calls it."""
+        return str(self.path) if self.named is None else self.named
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,203 @@
+"""The formats of lists: each turns text into rows, and says what is wrong with one that is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+PLACES = ("clone_url", "http_url_to_repo", "url", "repository", "path")
+"""The keys and columns that name the repository: the first that is there counts. The first two are
+what forges call it; beside them ``url`` is a page."""
+
+BASES = ("base", "bases", "branch")
+
+_MOST_BASES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One repository of a list, and the line that it stands in, from 1."""
+
+    line: int
+    place: str
+    bases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a row, or with what is left of the list."""
+
+    line: int
+    text: str
+
+
+Rows = Iterator[Row | Fault]
+
+
+def read(text: str, name: str) -> Rows:
+    """The rows of a list. The format is that of the name's extension, else what it looks like."""
+    return _format(text, name.rpartition("/")[2])(text)
+
+
+def _format(text: str, name: str) -> Callable[[str], Rows]:
+    extension = name.rpartition(".")[2].lower() if "." in name else ""
+    if extension in _FORMATS:
+        return _FORMATS[extension]
+    start = text.lstrip()
+    if start.startswith(("{", "[")):
+        return of_json
+    first = next((line for line in start.splitlines() if not line.startswith("#")), "")
+    if first.startswith(("- ", "---", "repositories:")) or first == "-":
+        return of_yaml
+    if _header(first) is not None:
+        return of_csv
+    return of_lines
+
+
+def of_lines(text: str) -> Rows:
+    """One repository a line, then the bases, with blanks between; a name with blanks is followed by
+    a tab. ``#`` begins a comment at the start of a line and after a blank."""
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.rstrip("\r")
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        place, tab, rest = line.partition("\t")
+        if not tab:
+            place, _blank, rest = line.strip().partition(" ")
+        yield _row(number, place.strip(), re.split(r"(?:^|\s)#", rest, maxsplit=1)[0].split())
+
+
+def of_csv(text: str) -> Rows:
+    """Columns with a header; the separator is a comma, a semicolon or a tab, whichever the header
+    has."""
+    import csv
+
+    lines = text.split("\n")
+    header = next((line for line in lines if line.strip()), "")
+    skipped = lines.index(header) if header else 0
+    columns, separator = _header(header, any_columns=True) or ([], ",")
+    twice = sorted({name for name in columns if name and columns.count(name) > 1})
+    at = next((columns.index(name) for name in PLACES if name in columns), None)
+    if twice or at is None:
+        there = f"the columns are {', '.join(columns)}" if columns else "it is empty"
+        wrong = f"column {twice[0]!r} twice" if twice else f"no column {_either()}: {there}"
+        yield Fault(skipped + 1, wrong)
+        return
+    base_at = [columns.index(name) for name in BASES if name in columns]
+    # splitlines() would also break at characters that are part of a name.
+    body = (line + "\n" for line in lines[skipped + 1 :])
+    reader = csv.reader(body, delimiter=separator, strict=True)
+    line = skipped + 2
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Fault(line, f"not CSV: {error}")
+        else:
+            if any(cell.strip() for cell in cells):
+                place = cells[at].strip() if at < len(cells) else ""
+                bases = [word for i in base_at if i < len(cells) for word in cells[i].split()]
+                yield _row(line, place, bases)
+        line = skipped + 2 + reader.line_num
+
+
+def _header(line: str, *, any_columns: bool = False) -> tuple[list[str], str] | None:
+    """The columns of a header, and what separates them; None where it looks like none."""
+    separator = next((char for char in "\t;," if char in line), ",")
+    columns = [cell.strip().strip('"').lower() for cell in line.split(separator)]
+    if any_columns or set(columns) & set(PLACES):
+        return columns, separator
+    return None
+
+
+def of_json(text: str) -> Rows:
+    """A list of texts or objects, an object with such a list as ``repositories``, or one object a
+    line."""
+    from patcher.sources.json_rows import values
+
+    for line, value in values(text):
+        yield value if isinstance(value, Fault) else _value(line, value)
+
+
+def of_yaml(text: str) -> Rows:
+    """A list of texts or mappings, or a mapping with such a list as ``repositories``."""
+    from patcher.sources.yaml_rows import values
+
+    for line, value in values(text):
+        yield value if isinstance(value, Fault) else _value(line, value)
+
+
+_FORMATS: Mapping[str, Callable[[str], Rows]] = {
+    "txt": of_lines,
+    "list": of_lines,
+    "csv": of_csv,
+    "tsv": of_csv,
+    "json": of_json,
+    "jsonl": of_json,
+    "ndjson": of_json,
+    "yaml": of_yaml,
+    "yml": of_yaml,
+}
+
+
+class Pairs(list[tuple[str, object]]):
+    """The keys and values of a mapping as they stand there, twice or not."""
+
+
+def _value(line: int, value: object) -> Row | Fault:
+    """The row of a text or a mapping."""
+    if isinstance(value, str):
+        return _row(line, value, [])
+    if not isinstance(value, Pairs):
+        return Fault(line, "expected a URL or path, or a mapping with one")
+    found: dict[str, object] = {}
+    for key, item in value:
+        if key in found and key in (*PLACES, *BASES):
+            return Fault(line, f"key {key!r} twice")
+        found.setdefault(key, item)
+    named = next((name for name in PLACES if found.get(name) is not None), None)
+    if named is None:
+        return Fault(line, f"no key {_either()}")
+    place = found[named]
+    if not isinstance(place, str):
+        return Fault(line, f"{named!r} must be text")
+    bases: list[str] = []
+    for name in BASES:
+        given = found.get(name)
+        if given is None:
+            continue
+        if isinstance(given, str):
+            bases.append(given)
+        elif isinstance(given, list) and all(isinstance(item, str) for item in given):
+            bases += given
+        else:
+            return Fault(line, f"{name!r} must be text or a list of texts")
+    return _row(line, place, bases)
+
+
+def _row(line: int, place: str, bases: Sequence[str]) -> Row | Fault:
+    if not place:
+        return Fault(line, f"no {_either()}")
+    wrong = next((word for word in (place, *bases) if not _is_plain(word)), None)
+    if wrong is not None:
+        return Fault(line, f"control characters, or what is no text, in {wrong[:100]!r}")
+    if len(bases) > _MOST_BASES:
+        return Fault(line, f"more than {_MOST_BASES} bases")
+    if "" in bases:
+        return Fault(line, "an empty base")
+    return Row(line, place, tuple(bases))
+
+
+def _is_plain(word: str) -> bool:
+    try:
+        word.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a pair, which JSON can spell out
+        return False
+    return not any(char < " " or char == "\x7f" for char in word)
+
+
+def _either() -> str:
+    return "url (or clone_url, repository, path)"

@@ -1,0 +1,778 @@
+"""GitHub, GitLab and Gitea through their client libraries, against servers on loopback."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from patcher import git
+from patcher.sources import Facts, Filters, Found, find, forge, gather
+from tests.sources.servers import Forge, Gitea, GitHub, GitLab, Reply, serving
+
+TOKEN = "t0ken-that-nobody-may-see"
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """No token, proxy or server of the person who runs the tests."""
+    for name in list(os.environ):
+        if name.startswith(("GH_", "GITHUB_", "GITLAB_", "GITEA_", "CI_")):
+            monkeypatch.delenv(name)
+        if name.lower().endswith("_proxy") or name in ("REQUESTS_CA_BUNDLE", "NETRC"):
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(forge, "BACKOFF", 0.01)
+
+
+@pytest.fixture
+def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
+    server = GitHub()
+    with serving(server):
+        monkeypatch.setenv("GITHUB_API_URL", server.api)
+        server.users = {TOKEN: "me"}
+        yield server
+
+
+@pytest.fixture
+def gitlab(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitLab]:
+    server = GitLab()
+    with serving(server):
+        monkeypatch.setenv("GITLAB_HOST", server.url)
+        yield server
+
+
+@pytest.fixture
+def gitea() -> Iterator[Gitea]:
+    server = Gitea()
+    with serving(server):
+        yield server
+
+
+class Seen:
+    """What a source gave."""
+
+    def __init__(self, *words: str, filters: Filters | None = None) -> None:
+        self.told: list[str] = []
+        self.found: list[Found] = []
+        self.failures: list[str] = []
+        for item in find(words, filters=filters or Filters(), tell=self.told.append):
+            if isinstance(item, git.Failure):
+                line = f"{item.place}: {item.error}"
+                assert line.isprintable()
+                self.failures.append(line)
+            else:
+                self.found.append(item)
+
+    @property
+    def addresses(self) -> list[git.Address]:
+        return [found.place for found in self.found if isinstance(found.place, git.Address)]
+
+    @property
+    def names(self) -> list[str]:
+        return [address.path[1:].removesuffix(".git") for address in self.addresses]
+
+    @property
+    def failure(self) -> str:
+        """The only one."""
+        (line,) = self.failures
+        return line
+
+
+# What each forge says
+
+
+def test_an_organisation_of_github(github: GitHub) -> None:
+    github.add("acme/moby", fork=True, topics=["docker"], default_branch="master")
+    github.add("acme/old", archived=True)
+    github.add("acme/private", private=True, visibility="internal", pushed_at=None)
+    github.add("other/x")
+    seen = Seen("github:acme")
+    assert seen.failures == [] and seen.told == []
+    assert seen.names == ["acme/moby", "acme/private"]
+    assert seen.addresses[0].url == f"{github.url}/acme/moby.git"
+    assert seen.found[0].facts == Facts(
+        archived=False,
+        fork=True,
+        visibility="public",
+        topics=("docker",),
+        pushed_at=datetime(2026, 1, 26, 19, 6, 43, tzinfo=UTC),
+        default_branch="master",
+    )
+    facts = seen.found[1].facts
+    assert facts is not None and facts.visibility == "internal" and facts.pushed_at is None
+    assert [request.path for request in github.requests] == ["/api/v3/orgs/acme/repos"]
+
+
+def test_what_is_gathered_keeps_what_the_forge_said(
+    server: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = many(server, 130)
+    for name in ("GITHUB_TOKEN", "GITLAB_TOKEN", "GITEA_TOKEN"):
+        monkeypatch.setenv(name, TOKEN)
+    gathered = gather([word])
+    assert len(list(gathered)) == 130
+    for before, after in zip(find([word]), gathered, strict=True):
+        assert before == after and isinstance(after, Found)
+        assert isinstance(before, Found) and isinstance(before.place, git.Address)
+        assert isinstance(after.place, git.Address) and after.place.secret == before.place.secret
+        assert after.place.secret is not None and after.facts is not None
+
+
+def test_one_repository_of_github_and_its_family(github: GitHub) -> None:
+    upstream = github.add("moby/moby")
+    github.add("acme/moby", fork=True, parent=upstream)
+    seen = Seen("github:acme/moby")
+    assert seen.names == ["acme/moby"]
+    assert seen.found[0].family == f"{github.url}/moby/moby.git"
+
+
+def test_a_user_of_github(github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    github.add("me/public")
+    github.add("me/private", private=True)
+    github.add("you/public")
+    github.add("you/private", private=True)
+    assert Seen("github:user/me").names == ["me/public"]
+    monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+    assert Seen("github:user/Me").names == ["me/public", "me/private"]
+    assert Seen("github:user/you").names == ["you/public"]
+
+
+def test_a_token_that_stands_for_no_user(github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    github.add("you/public")
+    github.instead = [Reply(403, {"message": "Resource not accessible by integration"})]
+    monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+    seen = Seen("github:user/you")
+    assert seen.names == ["you/public"] and seen.failures == []
+
+
+def test_a_user_is_no_organisation(github: GitHub) -> None:
+    github.add("me/x")
+    assert Seen("github:me").failure.endswith(
+        "knows nothing of that name that is public; for what is not, set GH_ENTERPRISE_TOKEN "
+        "(a user's are github:user/me)"
+    )
+
+
+def test_a_search_on_github(github: GitHub) -> None:
+    for number in range(250):
+        github.add(f"acme/repo-{number}")
+    github.add("acme/else")
+    seen = Seen("github:search/acme/repo-")
+    assert len(seen.found) == 250 and seen.told == [] and seen.failures == []
+    assert github.requests[0].query == {"q": "acme/repo-", "per_page": "100"}
+
+
+def test_github_gives_a_thousand_of_a_search(github: GitHub) -> None:
+    for number in range(1100):
+        github.add(f"acme/{number}")
+    seen = Seen("github:search/acme")
+    assert len(seen.found) == 1000 and seen.failures == []
+    assert seen.told == [
+        "github:search/acme: GitHub gives 1,000 of the 1,100 found: narrow the search"
+    ]
+
+
+def test_a_search_that_is_not_complete(github: GitHub) -> None:
+    body = {"total_count": 0, "incomplete_results": True, "items": []}
+    github.instead = [Reply(200, body)]
+    assert Seen("github:search/x").told == [
+        "github:search/x: GitHub ran out of time: the search is not complete"
+    ]
+
+
+def test_a_group_of_gitlab_with_its_subgroups(gitlab: GitLab) -> None:
+    parent = gitlab.add("upstream/moby", visibility="public")
+    gitlab.add("acme/moby", topics=["docker"], forked_from_project=parent)
+    gitlab.add("acme/sub/deep/tool", archived=True, last_activity_at=None)
+    gitlab.add("acmes/other")
+    seen = Seen("gitlab:acme", filters=Filters(archived="include"))
+    assert seen.failures == [] and seen.names == ["acme/moby", "acme/sub/deep/tool"]
+    assert seen.found[0].family == f"{gitlab.url}/upstream/moby.git"
+    assert seen.found[0].facts == Facts(
+        archived=False,
+        fork=True,
+        visibility="private",
+        topics=("docker",),
+        pushed_at=datetime(2026, 1, 30, 13, 46, 2, 123000, tzinfo=UTC),
+        default_branch="main",
+    )
+    facts = seen.found[1].facts
+    assert facts is not None and facts.fork is False and facts.archived is True
+    assert Seen("gitlab:acme/sub").names == []
+    assert gitlab.requests[-1].path == "/api/v4/groups/acme%2Fsub/projects"
+
+
+def test_one_project_of_gitlab(gitlab: GitLab) -> None:
+    gitlab.add("acme/sub/tool")
+    assert Seen("gitlab:acme/sub/tool").names == ["acme/sub/tool"]
+    failure = Seen("gitlab:acme/none").failure
+    assert failure.startswith("gitlab:acme/none: 127.0.0.1:") and "knows nothing of" in failure
+
+
+def test_gitlab_before_it_knew_topics(gitlab: GitLab) -> None:
+    del gitlab.add("acme/moby", tag_list=["docker"])["topics"]
+    assert Seen("gitlab:acme", filters=Filters(topics=("docker",))).names == ["acme/moby"]
+
+
+def test_an_organisation_of_gitea(gitea: Gitea) -> None:
+    parent = gitea.record("up/moby")
+    gitea.orgs["acme"] = [
+        gitea.record("acme/moby", fork=True, parent=parent, topics=["docker"], private=True),
+        gitea.record("acme/inner", private=True, internal=True),
+    ]
+    gitea.users["me"] = [gitea.record("me/x")]
+    seen = Seen(f"gitea:{gitea.url}/acme")
+    assert seen.failures == [] and seen.names == ["acme/moby", "acme/inner"]
+    assert seen.found[0].family == f"{gitea.url}/up/moby.git"
+    assert seen.found[0].facts == Facts(
+        archived=False,
+        fork=True,
+        visibility="private",
+        topics=("docker",),
+        pushed_at=datetime(2026, 1, 30, 13, 46, 2, tzinfo=UTC),
+        default_branch="main",
+    )
+    facts = seen.found[1].facts
+    assert facts is not None and facts.visibility == "internal"
+    assert Seen(f"gitea:{gitea.url}/me").names == ["me/x"]
+    assert "knows nothing of that name" in Seen(f"gitea:{gitea.url}/none").failure
+
+
+def test_gitea_below_a_path(gitea: Gitea) -> None:
+    gitea.prefix = "/git/api/v1"
+    url = f"{gitea.url}/git/acme/x.git"
+    gitea.orgs["acme"] = [gitea.record("acme/x", clone_url=url), gitea.record("acme/y")]
+    seen = Seen(f"gitea:{gitea.url}/git/acme")
+    assert [address.url for address in seen.addresses] == [url]
+    assert f"its clone URL {gitea.url}/acme/y.git is not below {gitea.url}/git/" in seen.failure
+
+
+# Pages
+
+
+def many(server: Forge, number: int) -> str:
+    """Repositories on a server, and the word for them."""
+    names = [f"acme/r{n:05}" for n in range(number)]
+    if isinstance(server, Gitea):
+        server.orgs["acme"] = [server.record(name) for name in names]
+        return f"gitea:{server.url}/acme"
+    assert isinstance(server, GitHub | GitLab)
+    for name in names:
+        server.add(name)
+    return "github:acme" if isinstance(server, GitHub) else "gitlab:acme"
+
+
+@pytest.fixture(params=["github", "gitlab", "gitea"])
+def server(request: pytest.FixtureRequest) -> Forge:
+    made: Forge = request.getfixturevalue(request.param)
+    return made
+
+
+def test_all_pages_are_read(server: Forge) -> None:
+    seen = Seen(many(server, 2345))
+    assert seen.names == [f"acme/r{n:05}" for n in range(2345)]
+    assert len(server.requests) == -(-2345 // min(100, server.page_size))
+
+
+def test_keyset_pages(gitlab: GitLab) -> None:
+    gitlab.keyset = True
+    assert len(Seen(many(gitlab, 1001)).found) == 1001
+    assert gitlab.requests[-1].query["id_after"] == "1000"
+
+
+def test_pages_are_read_as_they_are_asked_for(server: Forge) -> None:
+    items = find([many(server, 300)])
+    next(items)
+    assert len(server.requests) == 1
+
+
+def test_a_repository_that_moves_over_a_pages_edge_comes_once(server: Forge) -> None:
+    word = many(server, 150)
+    items = find([word])
+    first = [next(items) for _ in range(server.page_size)]
+    if isinstance(server, GitHub):
+        server.owners["acme"].insert(0, server.owners["acme"][0])
+    elif isinstance(server, GitLab):
+        server.projects.insert(0, server.projects[0])
+    else:
+        assert isinstance(server, Gitea)
+        server.orgs["acme"].insert(0, server.orgs["acme"][0])
+    found = [*first, *items]
+    places = [item.place for item in found if isinstance(item, Found)]
+    assert len(places) == len(set(places)) == 150
+
+
+def test_a_next_page_elsewhere_is_not_followed(server: Forge) -> None:
+    word = many(server, 1)
+    for link in ("https://evil.example/api", f"{server.url}/elsewhere", "//evil.example/x", "?x"):
+        server.instead = [Reply(200, [], {"Link": f'<{link}>; rel="next"'})]
+        seen = Seen(word)
+        assert f"the next page is elsewhere, at {link}: not followed" in seen.failure
+    assert len(server.requests) == 4
+
+
+def test_pages_in_a_circle_end(server: Forge) -> None:
+    word = many(server, 1)
+    link = {"Link": f'<{server.api}/x?page=2>; rel="next"'}
+    server.instead = [Reply(200, [], link) for _ in range(10)]
+    assert Seen(word).failure.endswith("the pages do not end")
+    assert len(server.requests) == 2
+
+
+# Tokens
+
+
+def test_a_token_goes_to_its_own_server_and_into_its_addresses(
+    server: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = many(server, 1)
+    for name in ("GITHUB_TOKEN", "GITLAB_TOKEN", "GITEA_TOKEN"):
+        monkeypatch.setenv(name, TOKEN)
+    if isinstance(server, GitLab | Gitea):
+        server.token = TOKEN
+    seen = Seen(word)
+    user = "x-access-token" if isinstance(server, GitHub) else "oauth2"
+    assert [address.secret for address in seen.addresses] == [git.Secret(TOKEN, user)]
+    assert TOKEN in server.requests[0].authorization
+    assert TOKEN not in repr(seen.found)
+
+
+def test_a_token_for_another_server_stays_at_home(
+    server: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = many(server, 1)
+    for name in ("GITLAB_TOKEN", "GITEA_TOKEN"):
+        monkeypatch.setenv(name, TOKEN)
+    monkeypatch.setenv("GITEA_SERVER_URL", "https://gitea.example.org")
+    if isinstance(server, GitLab):
+        # Plain http, so that the server on loopback answers a name after @.
+        monkeypatch.setenv("GITLAB_HOST", "gitlab.example.org")
+        from patcher.sources import gitlab as source
+
+        own = source._server(server.url.partition("://")[2])
+        assert own.token is None and own.api.startswith("https://127.0.0.1:")
+        return
+    if isinstance(server, GitHub):
+        monkeypatch.setenv("GH_HOST", server.url)
+        monkeypatch.delenv("GITHUB_API_URL")
+        monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+        monkeypatch.setenv("GH_TOKEN", TOKEN)
+    seen = Seen(word)
+    assert [address.secret for address in seen.addresses] == [None]
+    assert server.requests[0].authorization == ""
+
+
+SERVERS: list[tuple[dict[str, str], str | None, tuple[str, str, str | None]]] = [
+    ({}, None, ("https://api.github.com", "https://github.com", None)),
+    ({"GITHUB_TOKEN": "a"}, None, ("https://api.github.com", "https://github.com", "a")),
+    (
+        {"GITHUB_TOKEN": "a", "GH_TOKEN": "b"},
+        None,
+        ("https://api.github.com", "https://github.com", "b"),
+    ),
+    (
+        {"GH_ENTERPRISE_TOKEN": "a"},
+        None,
+        ("https://api.github.com", "https://github.com", None),
+    ),
+    (
+        {"GH_HOST": "ghe.example.org", "GH_TOKEN": "a", "GH_ENTERPRISE_TOKEN": "b"},
+        None,
+        ("https://ghe.example.org/api/v3", "https://ghe.example.org", "b"),
+    ),
+    (
+        {"GH_HOST": "ghe.example.org", "GH_TOKEN": "a"},
+        None,
+        ("https://ghe.example.org/api/v3", "https://ghe.example.org", None),
+    ),
+    (
+        {"GH_HOST": "ghe.example.org", "GH_TOKEN": "a", "GH_ENTERPRISE_TOKEN": "b"},
+        "github.com",
+        ("https://api.github.com", "https://github.com", "a"),
+    ),
+    (
+        {"GH_TOKEN": "a"},
+        "acme.ghe.com",
+        ("https://api.acme.ghe.com", "https://acme.ghe.com", "a"),
+    ),
+    (
+        {
+            "GITHUB_API_URL": "https://ghe.example.org/api/v3",
+            "GITHUB_SERVER_URL": "https://ghe.example.org",
+            "GITHUB_TOKEN": "a",
+        },
+        None,
+        ("https://ghe.example.org/api/v3", "https://ghe.example.org", "a"),
+    ),
+    (
+        {"GITHUB_API_URL": "https://ghe.example.org/api/v3", "GITHUB_TOKEN": "a"},
+        "evil.example.org",
+        ("https://evil.example.org/api/v3", "https://evil.example.org", None),
+    ),
+    (
+        {"GITHUB_API_URL": "https://api.github.com", "GITHUB_TOKEN": "a"},
+        "github.com",
+        ("https://api.github.com", "https://github.com", "a"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("environment", "host", "expected"), SERVERS)
+def test_which_github_and_which_token(
+    environment: dict[str, str],
+    host: str | None,
+    expected: tuple[str, str, str | None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from patcher.sources import github as source
+
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    made = source._server(host)
+    assert (made.api, made.web, made.token) == expected
+
+
+def test_which_gitlab(gitlab: GitLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    gitlab.token = TOKEN
+    gitlab.add("acme/x")
+    monkeypatch.delenv("GITLAB_HOST")
+    monkeypatch.setenv("CI_SERVER_URL", f"{gitlab.url}/")
+    monkeypatch.setenv("GITLAB_TOKEN", TOKEN)
+    assert Seen("gitlab:acme").names == ["acme/x"]
+
+
+def test_one_token_for_two_gitea_servers(gitea: Gitea, monkeypatch: pytest.MonkeyPatch) -> None:
+    word = many(gitea, 1)
+    monkeypatch.setenv("GITEA_TOKEN", TOKEN)
+    seen = Seen(word, "gitea:gitea.invalid/acme")
+    assert seen.found == [] and gitea.requests == []
+    assert all("GITEA_TOKEN is for one server, and there are 2" in x for x in seen.failures)
+
+
+def test_a_token_is_not_sent_over_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITEA_TOKEN", TOKEN)
+    monkeypatch.setenv("GITLAB_TOKEN", TOKEN)
+    monkeypatch.setenv("GITLAB_HOST", "http://gitlab.invalid")
+    for word in ("gitea:http://gitea.invalid/acme", "gitlab:acme"):
+        assert "a token is not sent over http: use https for http://git" in Seen(word).failure
+
+
+def test_what_netrc_says_does_not_take_a_tokens_place(
+    server: Forge, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    (home / ".netrc").write_text("machine 127.0.0.1 login x password y\n")
+    word = many(server, 1)
+    for name in ("GITHUB_TOKEN", "GITLAB_TOKEN", "GITEA_TOKEN"):
+        monkeypatch.setenv(name, TOKEN)
+    assert Seen(word).names == ["acme/r00000"]
+    assert TOKEN in server.requests[0].authorization
+
+
+# What goes wrong
+
+
+def test_a_token_that_is_not_taken(server: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
+    word = many(server, 1)
+    for name in ("GITHUB_TOKEN", "GITLAB_TOKEN", "GITEA_TOKEN"):
+        monkeypatch.setenv(name, "wrong-" + TOKEN)
+    if isinstance(server, GitLab | Gitea):
+        server.token = TOKEN
+    failure = Seen(word).failure
+    assert " does not take the token in G" in failure and TOKEN not in failure
+    assert len(server.requests) == 1
+
+
+ERRORS = {
+    "401": (Reply(401, {"message": "no"}), " wants a token: set G"),
+    "403": (Reply(403, {"message": "SAML\x1b[2J"}), r" denies access: SAML\x1b[2J"),
+    "403 in HTML": (Reply(403, b"<html>no</html>"), " denies access"),
+    "404": (Reply(404, {"message": "Not Found"}), " knows nothing of that name that is public"),
+    "422": (Reply(422, {"message": "bad"}), " fails with HTTP 422: bad"),
+    "a sign-in page": (Reply(200, b"<html>Sign in</html>"), " answers with something that is no "),
+    "half a document": (Reply(200, b'[{"id": 1'), " answers with something that is no "),
+    "no list": (Reply(200, {"id": 1}), " answers with something that is no list of repositories"),
+    "null": (Reply(200, None), " answers with something that is no list of repositories"),
+    "deep": (Reply(200, b"[" * 100000), " answers with something that is no "),
+    "bytes": (Reply(200, b"\xff\xfe\x00"), " answers with something that is no "),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_an_answer_that_does_not_help_is_one_line(server: Forge, case: str) -> None:
+    word = many(server, 1)
+    reply, expected = ERRORS[case]
+    server.instead = [reply]
+    if isinstance(server, Gitea) and case == "404":
+        server.instead.append(reply)
+    failure = Seen(word).failure
+    assert failure.startswith(f"{word}: 127.0.0.1:") and expected in failure, failure
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_server_error_that_passes(server: Forge, status: int) -> None:
+    word = many(server, 150)
+    server.instead = [Reply(status, b"oops"), None, Reply(status, b"oops"), Reply(status, b"oops")]
+    seen = Seen(word)
+    assert len(seen.found) == 150 and seen.failures == []
+
+
+def test_a_server_error_that_stays_leaves_what_was_found(server: Forge) -> None:
+    word = many(server, 150)
+    server.instead = [None, *(Reply(502, b"<html>oops") for _ in range(forge.ATTEMPTS))]
+    seen = Seen(word, "https://example.org/a/b")
+    assert len(seen.found) == server.page_size + 1
+    assert seen.failure.endswith(" fails with HTTP 502")
+    assert len(server.requests) == 1 + forge.ATTEMPTS
+
+
+def test_an_answer_that_breaks_off(server: Forge) -> None:
+    word = many(server, 2)
+    server.instead = [Reply(200, [{}] * 100, cut=10), None]
+    assert len(Seen(word).found) == 2
+    server.instead = [Reply(200, [{}] * 100, cut=10) for _ in range(forge.ATTEMPTS)]
+    assert Seen(word).failure.endswith("breaks off in the middle of an answer")
+
+
+def test_a_server_that_does_not_answer(server: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("github", "gitlab", "gitea"):
+        monkeypatch.setattr(f"patcher.sources.{module}.TIMEOUT", 1)
+    monkeypatch.setattr(forge, "ATTEMPTS", 2)
+    word = many(server, 1)
+    server.instead = [Reply(silent=4), Reply(silent=4)]
+    assert " gives no answer within " in Seen(word).failure
+    assert len(server.requests) == 2
+
+
+def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("GITHUB_API_URL", f"{url}/api/v3")
+        monkeypatch.setenv("GITLAB_HOST", url)
+        for word in ("github:acme", "gitlab:acme", f"gitea:{url}/acme"):
+            failure = Seen(word).failure
+            assert failure.endswith(" cannot be reached (connection refused)"), failure
+
+
+def test_a_certificate_that_nobody_vouches_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made_by = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    made_by += ["-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    made_by += ["-addext", "subjectAltName=IP:127.0.0.1"]
+    made_by += ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(made_by, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    servers: list[Forge] = [GitHub(), GitLab(), Gitea()]
+    for made in servers:
+        with serving(made, lambda plain: context.wrap_socket(plain, server_side=True)):
+            monkeypatch.setenv("GITHUB_API_URL", made.api)
+            monkeypatch.setenv("GITLAB_HOST", made.url)
+            word = many(made, 1)
+            failure = Seen(word).failure
+            assert " has a certificate that is not trusted (" in failure, failure
+            assert "set REQUESTS_CA_BUNDLE" in failure and made.requests == []
+            monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+            assert Seen(word).names == ["acme/r00000"]
+            monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+
+
+def test_a_redirect_elsewhere_is_not_followed(
+    server: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Gitea()
+    word = many(server, 1)
+    for name in ("GITHUB_TOKEN", "GITLAB_TOKEN", "GITEA_TOKEN"):
+        monkeypatch.setenv(name, TOKEN)
+    with serving(other):
+        place = other.url.replace("127.0.0.1", "localhost")
+        for status in (301, 302, 307, 308):
+            server.instead = [Reply(status, b"", {"Location": f"{place}/api/v1/x"})]
+            failure = Seen(word).failure
+            assert TOKEN not in failure
+        assert other.requests == []
+
+
+def test_a_redirect_on_the_same_server(server: Forge) -> None:
+    word = many(server, 1)
+    path = {GitHub: "/orgs/acme/repos", GitLab: "/groups/acme/projects", Gitea: "/orgs/acme/repos"}
+    target = f"{server.api}{path[type(server)]}"
+    target += "?include_subgroups=true&with_shared=false&per_page=100"
+    server.instead = [Reply(301, b"", {"Location": target})]
+    if isinstance(server, GitHub):
+        server.instead[0].headers["Location"] = target.partition("?")[0]  # type: ignore[union-attr]
+    assert Seen(word).names == ["acme/r00000"]
+
+
+# Rate limits
+
+
+def test_a_rate_limit_that_ends_soon_is_waited_for(server: Forge) -> None:
+    word = many(server, 150)
+    server.instead = [None, Reply(429, {"message": "slow down"}, {"Retry-After": "1"})]
+    begun = time.monotonic()
+    seen = Seen(word)
+    assert len(seen.found) == 150 and seen.failures == []
+    assert seen.told == [f"{word}: rate limit of {server.url[7:]}: waiting 1 s"]
+    assert time.monotonic() - begun >= 1
+
+
+def test_githubs_rate_limits(github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("patcher.sources.forge.time.sleep", slept.append)
+    word = many(github, 1)
+    soon = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 60)}
+    github.instead = [
+        Reply(403, {"message": "API rate limit exceeded for 127.0.0.1."}, soon),
+        Reply(403, {"message": "You have exceeded a secondary rate limit."}, {"Retry-After": "7"}),
+    ]
+    seen = Seen(word)
+    assert seen.names == ["acme/r00000"] and len(seen.told) == 2
+    assert 50 < slept[0] <= 61 and slept[1:] == [7]
+
+
+@pytest.mark.parametrize("headers", [{"Retry-After": "3600"}, {}, {"Retry-After": "-5 or so"}])
+def test_a_rate_limit_that_lasts_is_one_line(
+    server: Forge, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forge, "MOST_WAITING", 30)
+    reset = {"RateLimit-Reset": str(int(time.time()) + 3600)} if not headers else {}
+    server.instead = [Reply(429, {"message": "slow down"}, headers | reset)]
+    failure = Seen(many(server, 1)).failure
+    minutes = "1 minute" if "-5 or so" in headers.values() else "60 minutes"
+    assert f" is used up: it is lifted in {minutes}; a token in G" in failure
+    assert len(server.requests) == 1
+
+
+def test_waiting_has_an_end(server: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forge, "MOST_WAITING", 2)
+    monkeypatch.setattr("patcher.sources.forge.time.sleep", lambda seconds: None)
+    server.instead = [Reply(429, None, {"Retry-After": "1"}) for _ in range(9)]
+    seen = Seen(many(server, 1))
+    assert len(seen.told) == 2 and " is used up: it is lifted in 1 minute" in seen.failure
+
+
+# Nothing that a forge says is trusted
+
+HOSTILE: dict[str, object] = {
+    "another host": "https://evil.example/acme/x.git",
+    "a host that begins like it": "{url}.evil.example/acme/x.git",
+    "a user name": "http://x@{host}/acme/x.git",
+    "another scheme": "ssh://{host}/acme/x.git",
+    "https where the forge is http": "https://{host}/acme/x.git",
+    "a file": "file:///etc/passwd",
+    "a program": "ext::sh -c touch% pwned",
+    "an option": "--upload-pack=touch pwned",
+    "scp": "git@evil.example:acme/x.git",
+    "dots": "{url}/acme/../../x.git",
+    "encoded dots": "{url}/acme/%2e%2e/x.git",
+    "an encoded slash": "{url}/acme/a%2fb.git",
+    "a control character": "{url}/acme/x\x1b[2J.git",
+    "a newline": "{url}/acme/x\nhttps://evil.example",
+    "bidi": "{url}/acme/\u202egit.x",
+    "a space": "{url}/acme/a b",
+    "a query": "{url}/acme/x?y=z",
+    "no owner": "{url}/x.git",
+    "a folder of git's": "{url}/acme/.git",
+    "an empty part": "{url}/acme//x.git",
+    "a backslash": "{url}/acme\\x/y",
+    "no text": 17,
+    "nothing": None,
+    "a list": ["{url}/acme/x.git"],
+    "a mebibyte": "{url}/acme/" + "x" * (1 << 20),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_clone_url_that_is_not_the_forges_own_is_refused(server: Forge, case: str) -> None:
+    word = many(server, 3)
+    url = HOSTILE[case]
+    if isinstance(url, str):
+        url = url.replace("{url}", server.url).replace("{host}", server.url[7:])
+    records: Any
+    if isinstance(server, GitHub):
+        records = server.owners["acme"]
+    elif isinstance(server, GitLab):
+        records = server.projects
+    else:
+        assert isinstance(server, Gitea)
+        records = server.orgs["acme"]
+    key = "http_url_to_repo" if isinstance(server, GitLab) else "clone_url"
+    records[1][key] = url
+    seen = Seen(word)
+    assert seen.names == ["acme/r00000", "acme/r00002"]
+    assert seen.failure.startswith(f"{word}: acme/r00001: ") and len(seen.failure) < 1000
+
+
+def test_entries_that_are_no_repositories(server: Forge) -> None:
+    word = many(server, 1)
+    wrong: list[object] = [None, 1, "x", [], {}, {"full_name": "a\x1b[2J\nb", "clone_url": "x:"}]
+    server.instead = [Reply(200, wrong)]
+    seen = Seen(word)
+    assert seen.found == [] and len(seen.failures) == len(wrong)
+    assert f"{word}: an entry without a name: the forge gives no clone URL" in seen.failures[0]
+
+
+def test_facts_of_the_wrong_type_are_not_known(server: Forge) -> None:
+    word = many(server, 1)
+    if isinstance(server, GitHub):
+        (record,) = server.owners["acme"]
+    elif isinstance(server, GitLab):
+        (record,) = server.projects
+    else:
+        assert isinstance(server, Gitea)
+        (record,) = server.orgs["acme"]
+    wrong = {"archived": "no", "fork": 1, "visibility": [], "private": None, "topics": "x"}
+    wrong |= {"tag_list": 1, "pushed_at": "soon", "last_activity_at": 5, "updated_at": {}}
+    wrong |= {"default_branch": {}, "parent": [], "forked_from_project": "x"}
+    record.update(wrong)
+    seen = Seen(word)
+    (found,) = seen.found
+    fork = False if isinstance(server, GitLab) else None
+    assert found.facts == Facts(fork=fork) and found.family is None
+
+
+def test_a_parent_elsewhere_is_no_family(gitea: Gitea) -> None:
+    parent = gitea.record("up/x", clone_url="https://evil.example/x/y.git")
+    gitea.orgs["acme"] = [gitea.record("acme/x", fork=True, parent=parent)]
+    assert [found.family for found in Seen(f"gitea:{gitea.url}/acme").found] == [None]
+
+
+# Without the client libraries
+
+
+@pytest.mark.parametrize(
+    ("word", "module", "line"),
+    [
+        ("github:acme", "github", "needs PyGithub: run pip install 'patcher[github]'"),
+        ("gitlab:acme", "gitlab", "needs python-gitlab: run pip install 'patcher[gitlab]'"),
+        ("gitea:example.org/x", "requests", "needs requests: run pip install 'patcher[gitea]'"),
+    ],
+)
+def test_a_client_that_is_not_installed(
+    word: str, module: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    assert Seen(word).failure == f"{word}: {line}"
+
+
+def test_forges_are_not_loaded_where_they_are_not_asked(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom patcher.sources import find\n"
+        f"list(find([{str(tmp_path)!r}, 'https://example.org/a/b']))\n"
+        "print([name for name in ('github', 'gitlab', 'requests', 'json', 'ruamel', 'datetime')"
+        " if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

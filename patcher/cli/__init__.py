@@ -18,6 +18,7 @@ _COMMANDS = {
     "scan": "Report the AppArmor profiles in git repositories.",
     "diff": "Print the change that apply would commit.",
     "apply": "Commit the change on a review branch.",
+    "repos": "List the repositories that sources hold.",
     "check": "Report, or fix, files outside git.",
     "verify": "Tell by compiling whether profiles deny the family.",
     "status": "Show campaigns, and how far they have come.",
@@ -116,6 +117,7 @@ or file failed, with its reason on standard error (the rest was done).
 \b
 Examples:
   patcher scan ~/src                       what is there
+  patcher repos github:acme                what an organisation holds
   patcher diff ~/src/moby | less           the change
   patcher apply --signoff ~/src            commit it, on the branch patcher/deny-af-alg
   patcher check --fix /etc/apparmor.d/*    files outside git

@@ -86,9 +86,9 @@ def command(
 ) -> int:
     """Commit the change, on a new branch for review.
 
-    PATH is a repository, or a folder to walk for repositories; default: here. The commit is made
-    from the base by way of git objects: work tree, index, HEAD and every other branch stay as they
-    are. Nothing is pushed.
+    SOURCE is a path, a clone URL, or what `patcher repos --help` lists; default: here.
+    The commit is made from the base by way of git objects: work tree, index, HEAD and every other
+    branch stay as they are. Nothing is pushed.
 
     \b
     Examples:
@@ -102,6 +102,7 @@ def command(
     from patcher.campaign.run import Campaign
     from patcher.cli.session import conduct, exit_code, reporter
 
+    sources = options.sources(paths, chosen)
     selection = options.selection(max_size=max_size, **chosen)
     template = _template(message, message_file)
     try:
@@ -134,7 +135,7 @@ def command(
         applied=not dry_run,
     )
     totals = conduct(
-        Campaign(selection, commits), paths, report, jobs=jobs, quiet=quiet, verbose=verbose
+        Campaign(selection, commits), sources, report, jobs=jobs, quiet=quiet, verbose=verbose
     )
     return exit_code(totals, FOUND if dry_run and totals.to_fix else 0)
 

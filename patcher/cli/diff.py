@@ -27,8 +27,9 @@ def command(
 ) -> int:
     """Print the change that `patcher apply` would commit, as a unified diff.
 
-    PATH is a repository, or a folder to walk for repositories; default: here. `git apply` takes the
-    diff of one repository; that of several says whose each part is, in a line that begins with #.
+    SOURCE is a path, a clone URL, or what `patcher repos --help` lists; default: here.
+    `git apply` takes the diff of one repository; that of several says whose each part is, in a line
+    that begins with #.
 
     \b
     Examples:
@@ -38,6 +39,7 @@ def command(
     from patcher.campaign.run import Campaign
     from patcher.cli.session import conduct, exit_code, reporter
 
+    sources = options.sources(paths, chosen)
     selection = options.selection(max_size=max_size, **chosen)
     report: Any
     if format == "json":
@@ -48,6 +50,11 @@ def command(
         terminal = sys.stdout.isatty()
         report = Report(terminal=terminal, color=options.colored(color))
     totals = conduct(
-        Campaign(selection, contents=True), paths, report, jobs=jobs, quiet=quiet, verbose=verbose
+        Campaign(selection, contents=True),
+        sources,
+        report,
+        jobs=jobs,
+        quiet=quiet,
+        verbose=verbose,
     )
     return exit_code(totals, FOUND if totals.to_fix else 0)

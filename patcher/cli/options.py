@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,6 +15,7 @@ from patcher.cli import FAILED
 if TYPE_CHECKING:
     from patcher.campaign.look import Selection
     from patcher.migrations import Migration
+    from patcher.sources import Filters
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _NARROW = 60
@@ -28,6 +30,18 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> int:
     if unit is None or not number.isascii() or not number.isdigit() or len(number) > 15:
         raise click.BadParameter(f"{value!r} is no size: write it as 500k, 8M or 1G")
     return int(number) * unit
+
+
+def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """A date, or how long ago."""
+    if value is None:
+        return None
+    from patcher.sources import since
+
+    try:
+        return since(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 class Failed(click.ClickException):
@@ -103,8 +117,56 @@ globs = chain(
         help="Pass over matching files (as in gitignore). May be repeated.",
     ),
 )
+_choice = click.Choice(["include", "exclude", "only"])
+sourcing = chain(
+    click.argument("paths", nargs=-1, metavar="[SOURCE]...", type=click.Path(path_type=str)),
+    click.option(
+        "--from",
+        "lists",
+        multiple=True,
+        metavar="FILE|-",
+        type=click.Path(path_type=str),
+        help="Take the repositories of a list, too: one a line, or YAML, JSON or CSV with a url or "
+        "path and a base. May be repeated.",
+    ),
+    click.option(
+        "--match",
+        multiple=True,
+        metavar="GLOB",
+        help="Only repositories whose name, owner/name or whole path matches. May be repeated.",
+    ),
+    click.option(
+        "--skip",
+        multiple=True,
+        metavar="GLOB",
+        help="Pass over repositories that match. May be repeated.",
+    ),
+    click.option(
+        "--topic",
+        "topics",
+        multiple=True,
+        metavar="NAME",
+        help="Only those with this topic, or one of several.",
+    ),
+    click.option(
+        "--archived", type=_choice, default="exclude", show_default=True, help="Archived ones."
+    ),
+    click.option("--forks", type=_choice, default="include", show_default=True, help="Forks."),
+    click.option(
+        "--visibility",
+        multiple=True,
+        type=click.Choice(["public", "private", "internal"]),
+        help="Only those that are this, or one of several.",
+    ),
+    click.option(
+        "--pushed-since",
+        metavar="DATE|AGO",
+        callback=_since,
+        help="Only those pushed to since 2026-01-31, or in the last 12h, 30d, 6w or 1y.",
+    ),
+)
 selecting = chain(
-    click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=str)),
+    sourcing,
     bases,
     judging,
     globs,
@@ -161,6 +223,27 @@ def load_migrations(names: tuple[str, ...]) -> tuple[Migration, ...]:
         if found.setdefault(migration.id, migration) != migration:
             raise click.UsageError(f"two different migrations are called {migration.id!r}")
     return tuple(sorted(found.values(), key=Migration.sorting_key))
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The repositories that were asked for."""
+
+    words: tuple[str, ...]
+    lists: tuple[str, ...]
+    filters: Filters
+
+
+_FILTERS = ("match", "skip", "topics", "archived", "forks", "visibility", "pushed_since")
+
+
+def sources(words: tuple[str, ...], chosen: dict[str, Any]) -> Sources:
+    """What `sourcing` gathered; its options are taken out of ``chosen``. No source is: here."""
+    from patcher.sources import Filters
+
+    lists = chosen.pop("lists")
+    filters = Filters(**{name: chosen.pop(name) for name in _FILTERS})
+    return Sources(words or (() if lists else (".",)), lists, filters)
 
 
 def selection(

@@ -27,8 +27,8 @@ def command(
 ) -> int:
     """Report the AppArmor profiles in git repositories, and whether they are affected.
 
-    PATH is a repository, or a folder to walk for repositories; default: here. What is read is the
-    commit at the base, never the work tree, and nothing is written.
+    SOURCE is a path, a clone URL, or what `patcher repos --help` lists; default: here.
+    What is read is the commit at the base, never the work tree, and nothing is written.
 
     \b
     Examples:
@@ -39,7 +39,8 @@ def command(
     from patcher.campaign.run import Campaign
     from patcher.cli.session import conduct, exit_code, reporter
 
+    sources = options.sources(paths, chosen)
     selection = options.selection(max_size=max_size, **chosen)
     report = reporter(format, selection, color=color, quiet=quiet, verbose=verbose, explain=explain)
-    totals = conduct(Campaign(selection), paths, report, jobs=jobs, quiet=quiet, verbose=verbose)
+    totals = conduct(Campaign(selection), sources, report, jobs=jobs, quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if totals.to_fix else 0)

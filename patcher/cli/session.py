@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,18 +21,19 @@ from patcher.reports.text import clean
 if TYPE_CHECKING:
     from patcher.campaign.look import Selection
     from patcher.reports import Report
+    from patcher.sources import Found
 
 
 def conduct(
     campaign: Campaign,
-    paths: Iterable[str],
+    sources: options.Sources,
     report: Report,
     *,
     jobs: int | None,
     quiet: bool,
     verbose: int,
 ) -> Totals:
-    """Run the campaign over the repositories in ``paths``, and write the report as it goes.
+    """Run the campaign over the repositories of ``sources``, and write the report as it goes.
 
     A failure is a line on standard error, whatever the report. When the user breaks off, the report
     is finished with what was done.
@@ -40,12 +41,12 @@ def conduct(
     if verbose > 1:
         os.environ["PATCHER_DEBUG"] = "1"
     totals = Totals()
-    found: Iterable[git.Repository | git.Failure] = git.discover(map(Path, paths or (".",)))
+    repositories: Iterable[git.Repository | git.Failure] = _local(found(sources, quiet=quiet))
     bar = None
     if not quiet and sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb":
-        found = list(found)
-        bar = _Bar(len(found))
-    targets = run(campaign, found, jobs=jobs or os.cpu_count() or 1)
+        repositories = list(repositories)
+        bar = _Bar(len(repositories))
+    targets = run(campaign, repositories, jobs=jobs or os.cpu_count() or 1)
     write(report.start())
     try:
         for target in targets:
@@ -65,6 +66,36 @@ def conduct(
         if not isinstance(sys.exc_info()[1], BrokenPipeError):
             write(report.finish(totals))
     return totals
+
+
+def found(sources: options.Sources, *, quiet: bool) -> Iterable[Found | git.Failure]:
+    """The repositories of the sources. Where there is more than paths, they are all found first,
+    and their number is told."""
+    from patcher.sources import find, gather, remote
+
+    words, lists, filters = sources.words, sources.lists, sources.filters
+    if not remote(words, lists):
+        return find(words, filters=filters, tell=tell)
+    gathered = gather(words, lists=lists, filters=filters, tell=tell)
+    if not quiet:
+        tell(clean(gathered.tally.line()))
+    return gathered
+
+
+def _local(items: Iterable[Found | git.Failure]) -> Iterator[git.Repository | git.Failure]:
+    """What is on this machine; the rest is a failure."""
+    told = False
+    for item in items:
+        if not told and not isinstance(item, git.Failure) and item.bases:
+            told = True
+            tell("the bases in lists are not used yet: name them with --base")
+        if isinstance(item, git.Failure):
+            yield item
+        elif isinstance(item.place, git.Address):
+            path = Path(item.place.name)
+            yield git.Failure(path, "cannot be fetched yet: clone it", named=item.place.url)
+        else:
+            yield item.place
 
 
 def reporter(

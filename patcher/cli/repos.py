@@ -1,0 +1,155 @@
+"""``patcher repos``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from patcher.cli import FAILED, options
+
+if TYPE_CHECKING:
+    from patcher import git
+    from patcher.sources import Found
+
+
+@click.command("repos", short_help="List the repositories that sources hold.")
+@options.sourcing
+@options.format_option("table", "urls", "json")
+@click.option("-q", "--quiet", is_flag=True, help="Print the list and failures only.")
+def command(paths: tuple[str, ...], format: str, quiet: bool, **chosen: Any) -> int:
+    """List the repositories that sources hold, as scan, diff and apply would take them. Nothing is
+    cloned.
+
+    \b
+    SOURCE is
+      a path                    a repository, or a folder to walk for repositories
+      a clone URL               https, ssh, git, file, or user@host:path
+      github:ORG                an organisation's repositories
+      github:user/NAME          a user's (with the user's own token, private ones too)
+      github:ORG/REPO           one repository
+      github:search/QUERY       what GitHub's search finds, 1,000 at most
+      gitlab:GROUP[/SUB]        a group's, with all its subgroups
+      gitea:HOST/ORG            an organisation's or user's, on Gitea or Forgejo
+    Such a word is never a path: write ./github:x for that.
+
+    \b
+    Another server: github:@HOST/ORG or GH_HOST, gitlab:@HOST/GROUP or GITLAB_HOST. Tokens, each for
+    its own server alone:
+      GH_TOKEN, GITHUB_TOKEN    github.com (GH_ENTERPRISE_TOKEN for another server)
+      GITLAB_TOKEN              GITLAB_HOST, or gitlab.com
+      GITEA_TOKEN               GITEA_SERVER_URL, or the one server that is named
+
+    \b
+    Examples:
+      patcher repos github:acme --forks only --pushed-since 1y
+      patcher repos gitlab:platform --match '*/moby' --format urls > forks.txt
+      patcher scan --from forks.txt
+    """
+    from patcher import git
+    from patcher.cli.session import found, tell, write
+    from patcher.reports.text import clean
+
+    failures = 0
+
+    def repositories() -> Iterator[Found]:
+        nonlocal failures
+        for item in found(options.sources(paths, chosen), quiet=quiet):
+            if isinstance(item, git.Failure):
+                failures += 1
+                tell(clean(f"{item.place}: {item.error}"))
+            else:
+                yield item
+
+    for piece in _FORMATS[format](repositories()):
+        if piece is None:
+            failures += 1
+        else:
+            write(piece)
+    return FAILED if failures else 0
+
+
+def _table(repositories: Iterator[Found]) -> Iterator[bytes | None]:
+    from patcher.reports.text import clean
+    from patcher.sources import Facts
+
+    head = ("repository", "branch", "fork", "archived", "last push")
+    rows = [head]
+    for found in repositories:
+        facts = found.facts or Facts()
+        pushed = "-" if facts.pushed_at is None else f"{facts.pushed_at:%Y-%m-%d}"
+        branch = clean(facts.default_branch or "-")[:40]
+        place = clean(_place(found))
+        rows.append((place, branch, _word(facts.fork), _word(facts.archived), pushed))
+    if len(rows) == 1:
+        return
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield os.fsencode("  ".join(cells).rstrip() + "\n")
+
+
+def _word(fact: bool | None) -> str:
+    return "-" if fact is None else "yes" if fact else "no"
+
+
+def _urls(repositories: Iterator[Found]) -> Iterator[bytes | None]:
+    """Lines that ``--from`` takes; None for what none can say."""
+    from patcher.cli.session import tell
+    from patcher.reports.text import clean
+
+    terminal = sys.stdout.isatty()
+    for found in repositories:
+        place = _place(found)
+        unseen = not place.isprintable() if terminal else False
+        if unseen or any(char < " " or char == "\x7f" for char in place):
+            tell(f"{clean(place)}: a line cannot say this name: use --format json")
+            yield None
+            continue
+        blanks = "\t" if " " in place else " " if found.bases else ""
+        yield os.fsencode(place + blanks + " ".join(found.bases)) + b"\n"
+
+
+def _json(repositories: Iterator[Found]) -> Iterator[bytes | None]:
+    import json
+
+    from patcher.reports.text import valid
+
+    yield b'{"schema": 1, "repositories": ['
+    separator = b"\n"
+    for found in repositories:
+        facts = found.facts
+        pushed = facts.pushed_at if facts else None
+        document = {
+            _kind(found): valid(_place(found)),
+            "bases": list(found.bases),
+            "default_branch": facts.default_branch if facts else None,
+            "fork": facts.fork if facts else None,
+            "archived": facts.archived if facts else None,
+            "visibility": facts.visibility if facts else None,
+            "topics": None if facts is None or facts.topics is None else list(facts.topics),
+            "pushed_at": None if pushed is None else pushed.isoformat(),
+            "parent": found.family,
+        }
+        yield separator + json.dumps(document).encode("ascii")
+        separator = b",\n"
+    yield b"\n]}\n"
+
+
+def _kind(found: Found) -> str:
+    from patcher import git
+
+    return "url" if isinstance(found.place, git.Address) else "path"
+
+
+def _place(found: Found) -> str:
+    from patcher import git
+
+    place: git.Repository | git.Address = found.place
+    return place.url if isinstance(place, git.Address) else str(place.path)
+
+
+_FORMATS = {"table": _table, "urls": _urls, "json": _json}

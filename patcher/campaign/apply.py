@@ -33,6 +33,8 @@ class Commits:
     """The user's own message, with placeholders; None: the migrations'."""
     per_file: bool = False
     """One commit for each file, not one for all."""
+    push: bool = False
+    """Whether the branch goes to the remote that the repository mirrors."""
     dry_run: bool = False
 
 
@@ -70,7 +72,7 @@ def apply(
     parent = base.commit
     if tip is not None:
         if _holds(repository, tip, target):
-            return replace(target, outcome=Outcome.UP_TO_DATE, new_commit=tip)
+            return _up_to_date(target, tip, repository)
         if commits.on_existing == "fail":
             raise git.GitError(
                 f"branch {branch} exists and does not hold this change: use --on-existing replace "
@@ -80,15 +82,27 @@ def apply(
             parent = tip
             there = Looker(repository, selection).look(replace(base, commit=tip))
             if not there.files:
-                return replace(target, outcome=Outcome.UP_TO_DATE, new_commit=tip)
+                return _up_to_date(target, tip, repository)
             target = replace(target, files=there.files, findings=there.findings, error=there.error)
     if commits.dry_run:
         return target
     packs: list[git.Pack] = []
     new, committer = _write(repository, base, branch, parent, target, selection, commits, packs)
+    if repository.address is not None:
+        # The mirror's branches are the remote's, so that is all that has to move.
+        from patcher.git.remote import push
+
+        push(repository, branch, new, tip)
+        return replace(target, outcome=Outcome.PUSHED, new_commit=new, at_remote=True)
     git.move_branch(repository, branch, new, tip, committer)
     git.restore(repository, packs)
     return replace(target, outcome=Outcome.COMMITTED, new_commit=new)
+
+
+def _up_to_date(target: Target, tip: str, repository: git.Repository) -> Target:
+    """The branches of a mirror are as those of its remote."""
+    at_remote = repository.address is not None
+    return replace(target, outcome=Outcome.UP_TO_DATE, new_commit=tip, at_remote=at_remote)
 
 
 def _holds(repository: git.Repository, tip: str, target: Target) -> bool:

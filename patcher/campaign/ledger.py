@@ -91,7 +91,7 @@ class Ledger:
         return self.open(name)
 
     def open(self, name: str, settings: Mapping[str, Any] | None = None) -> Account:
-        """A campaign that is there. ``settings``: what they should be; None: whatever they are."""
+        """A campaign that is there. ``settings``: what some of them should be."""
         found = self._database.read("SELECT id, settings FROM campaigns WHERE name = ?", (name,))
         if not found:
             import difflib
@@ -439,8 +439,8 @@ def _canonical(settings: Mapping[str, Any]) -> str:
 def _compare(name: str, made_with: dict[str, Any], given: dict[str, Any]) -> None:
     other = [
         f"{key} is {_shown(made_with, key)} there and {_shown(given, key)} here"
-        for key in sorted(made_with.keys() | given.keys())
-        if (key in made_with, made_with.get(key)) != (key in given, given.get(key))
+        for key in sorted(given)
+        if (key in made_with, made_with.get(key)) != (True, given[key])
     ]
     if other:
         raise LedgerError(

@@ -70,7 +70,7 @@ class Looker:
         contents: bool = True,
         complete: Callable[[Sequence[str]], object] | None = None,
     ) -> None:
-        self._repository = repository
+        self.repository = repository
         self._selection = selection
         self._jobs = jobs
         self._memory = Memory() if memory is None else memory
@@ -80,7 +80,7 @@ class Looker:
 
     def recall(self, base: git.Base, known: bytes) -> Target | None:
         """What was found at ``base`` before, if that is all that is wanted now."""
-        target = self._memory.target(known, self._repository, base)
+        target = self._memory.target(known, self.repository, base)
         if target is None or not target.files:
             return target
         return None if self._contents or self._selection.proof != "off" else target
@@ -89,7 +89,7 @@ class Looker:
         """The findings at ``base``, and the files that their edits change. Raises GitError."""
         if self.shared is not None:
             try:
-                self.shared.turn_to(self._repository.common_dir / "objects")
+                self.shared.turn_to(self.repository.common_dir / "objects")
                 return self._look(base, self.shared)
             except git.GitError:
                 git.time_left()  # what is wrong, and with which of them, is told by it alone
@@ -102,7 +102,7 @@ class Looker:
         size = 0
         search = Search(self._memory)
         for blob in matching(
-            self._repository,
+            self.repository,
             base,
             self._selection,
             jobs=self._jobs,
@@ -140,13 +140,14 @@ class Looker:
         if files:
             from patcher.campaign import checksums
 
-            found = checksums.noted(self._repository, base.commit, files, found)
+            found = checksums.noted(self.repository, base.commit, files, found)
         target = Target(
-            repository=str(self._repository.path),
+            repository=self.repository.place,
             base=base.ref,
             commit=base.commit,
             outcome=Outcome.SCANNED,
             error="; ".join(filter(None, (_unread(missing), unproved))) or None,
+            cause="unread files" if missing else "not proved" if unproved else None,
             findings=tuple(found),
             files=tuple(files),
         )
@@ -211,6 +212,7 @@ def matching(
         shared=shared,
         memory=memory,
         complete=complete,
+        own=repository.address is not None,
     )
     for number, blob in enumerate(found):
         if number >= MAX_MATCHES:

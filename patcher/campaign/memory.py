@@ -177,7 +177,7 @@ class Memory:
         except (ValueError, TypeError):  # damage
             return None
         return Target(
-            repository=str(repository.path),
+            repository=repository.place,
             base=base.ref,
             commit=base.commit,
             outcome=Outcome.SCANNED,

@@ -10,23 +10,28 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from patcher import git
 from patcher.campaign.look import Looker, Selection, without_contents
 from patcher.campaign.memory import Memory, opened
 from patcher.campaign.target import Outcome, Target
+from patcher.sources.found import Found
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
     from patcher.campaign.apply import Commits
+    from patcher.git.mirrors import Mirrors
+
+Item = Found | git.Failure
 
 _GLOB = frozenset("*?[")
 
-_AHEAD = 8
+_AHEAD = 64
 """Batches handed to the executor before the first of them is waited for, for each job."""
 
 _BATCH = 32
@@ -39,10 +44,22 @@ _GRACE = 0.3
 """Seconds that what is under way gets to end by itself when the user breaks off."""
 
 
+class Watch(Protocol):
+    """Is told of each repository; from any thread."""
+
+    def begin(self, found: Found) -> None:
+        """Work on it begins."""
+        ...
+
+    def done(self, found: Found, targets: Sequence[Target]) -> None:
+        """It is done."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """What is done with each repository. It may be sent to another process or machine, which has
-    a memory of its own."""
+    mirrors and a memory of its own."""
 
     selection: Selection
     commits: Commits | None = None
@@ -53,16 +70,27 @@ class Campaign:
     """Whether everything is read again, whatever earlier runs found."""
     timeout: float | None = None
     """Seconds for one repository."""
+    per_host: int = 4
+    """Calls to one host at a time, of each process."""
 
-    def __call__(self, batch: Sequence[git.Repository]) -> list[tuple[Target, ...]]:
-        """For each repository one target for each base. Never raises: a failure is a target that
-        says so."""
-        return [tuple(targets) for targets in self.each(batch)]
+    def __call__(
+        self, batch: Sequence[Found], watch: Watch | None = None
+    ) -> list[tuple[Target, ...]]:
+        """For each repository one target for each base. Never raises for what a repository does: a
+        failure is a target that says so."""
+        done = []
+        for found, targets in zip(batch, self.each(batch, watch=watch), strict=True):
+            done.append(tuple(targets))
+            if watch is not None:
+                watch.done(found, done[-1])
+        return done
 
-    def each(self, batch: Sequence[git.Repository], jobs: int = 1) -> Iterator[Iterator[Target]]:
+    def each(
+        self, batch: Sequence[Found], jobs: int = 1, watch: Watch | None = None
+    ) -> Iterator[Iterator[Target]]:
         """For each repository its targets, as they are done; ``jobs`` threads may be used for
         one."""
-        begun = [self._begin(repository) for repository in batch]
+        begun = [self._begin(found, watch) for found in batch]
         commits = {base.commit for one in begun for base in one.bases}
         memory = Memory() if self.fresh or not commits else opened(self.selection, tell)
         known = memory.commits(commits)
@@ -70,23 +98,56 @@ class Campaign:
         with contextlib.ExitStack() as stack:
             shared = {size: stack.enter_context(objects) for size, objects in _together(unknown)}
             for one in begun:
+                if watch is not None and not isinstance(one.found.place, git.Address):
+                    watch.begin(one.found)
                 yield self._targets(one, memory, known, shared, jobs)
 
-    def _begin(self, repository: git.Repository) -> _Begun:
-        nothing = Target(str(repository.path), None, None, Outcome.NOTHING_TO_DO)
+    def _begin(self, found: Found, watch: Watch | None) -> _Begun:
+        nothing = Target(place(found), None, None, Outcome.NOTHING_TO_DO)
+        patterns = found.bases or self.selection.bases
         started = time.monotonic()
         try:
             with git.limited(self.timeout):
-                bases, missing = chosen_bases(repository, self.selection.bases)
+                if isinstance(found.place, git.Address):
+                    if watch is not None:
+                        watch.begin(found)
+                    repository = self._mirrored(found, found.place, patterns)
+                else:
+                    repository = self._local(found.place)
+                bases, missing = chosen_bases(repository, patterns)
         except git.UnbornHead as unborn:
-            return _Begun(repository, ended=(replace(nothing, note=str(unborn)),))
+            return _Begun(found, ended=(replace(nothing, note=str(unborn)),))
         except Exception as error:
-            return _Begun(repository, ended=(_failed(nothing, error),))
-        ended = [replace(nothing, outcome=Outcome.FAILED, error=reason) for reason in missing]
+            return _Begun(found, ended=(_failed(nothing, error),))
+        ended = [
+            replace(nothing, outcome=Outcome.FAILED, error=reason, cause=git.NoSuchBase.cause)
+            for reason in missing
+        ]
         if not bases and not missing:
-            note = f"no branch matches {' '.join(self.selection.bases)}"
-            ended.append(replace(nothing, note=note))
-        return _Begun(repository, tuple(bases), tuple(ended), time.monotonic() - started)
+            ended.append(replace(nothing, note=f"no branch matches {' '.join(patterns)}"))
+        spent = time.monotonic() - started
+        return _Begun(found, repository, tuple(bases), tuple(ended), spent)
+
+    def _local(self, repository: git.Repository) -> git.Repository:
+        if self.commits is not None and self.commits.push:
+            raise git.GitError(
+                "--push is for repositories that are named by a clone URL: name that, or leave out "
+                "--push"
+            )
+        return repository
+
+    def _mirrored(
+        self, found: Found, address: git.Address, patterns: Sequence[str]
+    ) -> git.Repository:
+        commits = self.commits
+        if commits is not None and not (commits.push or commits.dry_run):
+            raise git.GitError(
+                "what is committed in a mirror goes no further: use --push, or name a clone"
+            )
+        stem = commits.branch if commits and commits.branch else "patcher/"
+        return mirrors(self.per_host).update(
+            address, patterns, review=(f"refs/heads/{stem}*",), family=found.family
+        )
 
     def _targets(
         self,
@@ -96,17 +157,11 @@ class Campaign:
         shared: Mapping[int, git.Objects],
         jobs: int,
     ) -> Iterator[Target]:
-        looker = Looker(
-            begun.repository,
-            self.selection,
-            jobs=jobs,
-            memory=memory,
-            contents=self.contents or self.commits is not None,
-        )
         left = None if self.timeout is None else self.timeout - begun.spent
         for base in begun.bases:
             started = time.monotonic()
             with git.limited(left):
+                looker = self._looker(begun.repository, memory, jobs)
                 looker.shared = shared.get(len(base.commit))
                 target = self._target(begun, base, looker, known.get(base.commit))
             if left is not None:
@@ -114,9 +169,22 @@ class Campaign:
             yield target if self.contents else without_contents(target)
         yield from begun.ended
 
+    def _looker(self, repository: git.Repository | None, memory: Memory, jobs: int) -> Looker:
+        assert repository is not None
+        complete = None
+        if repository.address is not None:
+            complete = partial(mirrors(self.per_host).complete, repository)
+        return Looker(
+            repository,
+            self.selection,
+            jobs=jobs,
+            memory=memory,
+            contents=self.contents or self.commits is not None,
+            complete=complete,
+        )
+
     def _target(self, begun: _Begun, base: git.Base, looker: Looker, known: bytes | None) -> Target:
-        repository = begun.repository
-        target = Target(str(repository.path), base.ref, base.commit, Outcome.SCANNED)
+        target = Target(place(begun.found), base.ref, base.commit, Outcome.SCANNED)
         try:
             git.time_left()
             recalled = None if known is None else looker.recall(base, known)
@@ -125,18 +193,42 @@ class Campaign:
                 from patcher.campaign.apply import apply
 
                 alone = len(begun.bases) == 1
-                target = apply(repository, base, target, self.selection, self.commits, alone=alone)
+                target = apply(
+                    looker.repository, base, target, self.selection, self.commits, alone=alone
+                )
         except Exception as error:
             # One repository that nobody foresaw must not stop the thousand others.
             return _failed(target, error)
         return target
 
 
+def place(found: Found) -> str:
+    """What a person calls a repository: its path or clone URL."""
+    where = found.place
+    return where.url if isinstance(where, git.Address) else where.place
+
+
+_mirrors: dict[tuple[int, str, int], Mirrors] = {}
+_making_mirrors = threading.Lock()
+
+
+def mirrors(per_host: int) -> Mirrors:
+    """The mirrors of this machine's user; one for all threads of a process. Raises GitError."""
+    key = os.getpid(), os.environ.get("PATCHER_CACHE_DIR", ""), per_host
+    with _making_mirrors:
+        if key not in _mirrors:
+            from patcher.git.mirrors import Mirrors
+
+            _mirrors[key] = Mirrors(per_host=per_host)
+        return _mirrors[key]
+
+
 @dataclass(frozen=True, slots=True)
 class _Begun:
     """A repository of which it is known where to look."""
 
-    repository: git.Repository
+    found: Found
+    repository: git.Repository | None = None
     bases: tuple[git.Base, ...] = ()
     ended: tuple[Target, ...] = ()
     """What there is to say beside what is found at the bases."""
@@ -149,7 +241,7 @@ def _together(begun: Sequence[_Begun]) -> Iterator[tuple[int, git.Objects]]:
     for each takes longer than to read a small one."""
     folders: dict[int, dict[Path, None]] = {}
     for one in begun:
-        if one.bases:
+        if one.repository is not None and one.bases:
             of_size = folders.setdefault(len(one.bases[0].commit), {})
             of_size[one.repository.common_dir / "objects"] = None
     for size, places in folders.items():
@@ -159,13 +251,13 @@ def _together(begun: Sequence[_Begun]) -> Iterator[tuple[int, git.Objects]]:
 
 def _failed(target: Target, error: Exception) -> Target:
     if isinstance(error, git.GitError):
-        return replace(target, outcome=Outcome.FAILED, error=str(error))
+        return replace(target, outcome=Outcome.FAILED, error=str(error), cause=error.cause)
     if os.environ.get("PATCHER_DEBUG"):
         import traceback
 
         traceback.print_exception(error)
     reason = git.printable(f"unexpected {type(error).__name__}: {error}")
-    return replace(target, outcome=Outcome.FAILED, error=reason)
+    return replace(target, outcome=Outcome.FAILED, error=reason, cause="unexpected")
 
 
 def tell(problem: str) -> None:
@@ -195,29 +287,33 @@ def chosen_bases(
 
 def run(
     campaign: Campaign,
-    found: Iterable[git.Repository | git.Failure],
+    items: Iterable[Item],
     *,
     jobs: int = 1,
     executor: Executor | None = None,
+    watch: Watch | None = None,
+    ahead: int | None = None,
 ) -> Iterator[Target]:
-    """Targets in the order of ``found``, each as soon as it and those before it are done.
+    """Targets in the order of ``items``, each as soon as it and those before it are done.
 
     ``executor`` runs the work, several repositories at a time (any with the interface of
-    ``concurrent.futures``); None: ``jobs`` threads, which also share the search of the first. When
-    the user breaks off (KeyboardInterrupt), what is not begun is dropped, what is done still comes,
-    and then the interrupt is raised.
+    ``concurrent.futures``; what it runs may be in another process); None: ``jobs`` threads, which
+    also share the search of the first. ``watch`` is told what is going on. ``ahead`` is how many
+    batches for each job are taken before the first of them is done. When the user breaks off
+    (KeyboardInterrupt), what is not begun is dropped, what is done still comes, and then the
+    interrupt is raised.
     """
-    items = iter(found)
+    rest = iter(items)
     if executor is not None:
-        yield from _ordered(campaign, items, executor, jobs)
+        yield from _Ordered(campaign, executor, jobs, watch, ahead, elsewhere=True).targets(rest)
         return
     # The first one has all threads for its search, for often it is the only one; meanwhile a thread
     # looks for the next.
-    first = next(items, None)
+    first = next(rest, None)
     if first is None:
         return
-    following = _Following(items)
-    yield from _done(campaign, first, jobs)
+    following = _Following(rest)
+    yield from _done(campaign, first, jobs, watch)
     second = following.item()
     if second is None:
         return
@@ -225,7 +321,8 @@ def run(
 
     own = DaemonThreads(jobs)
     try:
-        yield from _ordered(campaign, chain([second], items), own, jobs)
+        ordered = _Ordered(campaign, own, jobs, watch, ahead, elsewhere=False)
+        yield from ordered.targets(chain([second], rest))
     finally:
         own.shutdown(wait=False, cancel_futures=True)
 
@@ -233,9 +330,9 @@ def run(
 class _Following:
     """Takes the next item in a thread of its own."""
 
-    def __init__(self, items: Iterator[git.Repository | git.Failure]) -> None:
+    def __init__(self, items: Iterator[Item]) -> None:
         self._items = items
-        self._found: git.Repository | git.Failure | BaseException | None = None
+        self._found: Item | BaseException | None = None
         self._thread = threading.Thread(target=self._take, name="patcher walk", daemon=True)
         self._thread.start()
 
@@ -245,7 +342,7 @@ class _Following:
         except BaseException as error:
             self._found = error
 
-    def item(self) -> git.Repository | git.Failure | None:
+    def item(self) -> Item | None:
         """The item, or None when there is no more; raises what the iterator raised."""
         self._thread.join()
         if isinstance(self._found, BaseException):
@@ -253,79 +350,126 @@ class _Following:
         return self._found
 
 
-def _done(campaign: Campaign, item: git.Repository | git.Failure, jobs: int) -> Iterator[Target]:
+def _done(campaign: Campaign, item: Item, jobs: int, watch: Watch | None) -> Iterator[Target]:
     if isinstance(item, git.Failure):
         yield _unusable(item)
-    else:
-        for targets in campaign.each([item], jobs):
-            yield from targets
+        return
+    done = []
+    for targets in campaign.each([item], jobs, watch):
+        for target in targets:
+            done.append(target)
+            yield target
+    if watch is not None:
+        watch.done(item, done)
 
 
 def _unusable(failure: git.Failure) -> Target:
-    return Target(failure.place, None, None, Outcome.FAILED, error=failure.error)
+    return Target(
+        failure.place, None, None, Outcome.FAILED, error=failure.error, cause="no repository"
+    )
 
 
-_Pending = tuple[list[git.Repository | git.Failure], "Future[list[tuple[Target, ...]]]"]
+_Pending = tuple[list[Item], "Future[list[tuple[Target, ...]]]"]
 
 
-def _ordered(
-    campaign: Campaign,
-    items: Iterator[git.Repository | git.Failure],
-    executor: Executor,
-    jobs: int,
-) -> Iterator[Target]:
-    pending: deque[_Pending] = deque()
-    batches = _batches(items, jobs)
+class _Ordered:
+    """Runs batches of repositories on an executor, and gives the targets in order."""
 
-    def more() -> None:
-        for batch in islice(batches, jobs * _AHEAD - len(pending)):
-            repositories = [item for item in batch if isinstance(item, git.Repository)]
-            pending.append((batch, executor.submit(campaign, repositories)))
+    def __init__(
+        self,
+        campaign: Campaign,
+        executor: Executor,
+        jobs: int,
+        watch: Watch | None,
+        ahead: int | None,
+        *,
+        elsewhere: bool,
+    ) -> None:
+        self._campaign, self._executor, self._jobs = campaign, executor, jobs
+        self._watch, self._elsewhere = watch, elsewhere
+        self._most = jobs * (ahead or _AHEAD)
+        self._pending: deque[_Pending] = deque()
 
-    interrupted = False
-    try:
-        more()
-        while pending:
-            batch, future = pending[0]
-            done = iter(future.result())
-            pending.popleft()
-            more()
-            yield from _in_order(batch, done)
-    except KeyboardInterrupt:
-        interrupted = True
-    if interrupted:
-        yield from _finished(pending)
-        raise KeyboardInterrupt
+    def targets(self, items: Iterator[Item]) -> Iterator[Target]:
+        """All of them."""
+        batches = _batches(items, self._jobs, together=self._elsewhere)
+        interrupted = False
+        try:
+            self._submit(batches)
+            while self._pending:
+                batch, future = self._pending[0]
+                try:
+                    done = future.result()
+                except Exception as error:
+                    if not self._elsewhere:
+                        raise
+                    done = _lost(batch, error)
+                self._pending.popleft()
+                self._submit(batches)
+                yield from self._told(batch, done)
+        except KeyboardInterrupt:
+            interrupted = True
+        if interrupted:
+            yield from self._finished()
+            raise KeyboardInterrupt
+
+    def _submit(self, batches: Iterator[list[Item]]) -> None:
+        for batch in islice(batches, self._most - len(self._pending)):
+            found = [item for item in batch if not isinstance(item, git.Failure)]
+            if self._elsewhere:
+                future = self._executor.submit(self._campaign, found)
+            else:
+                future = self._executor.submit(self._campaign, found, self._watch)
+            self._pending.append((batch, future))
+
+    def _told(self, batch: Iterable[Item], done: Iterable[tuple[Target, ...]]) -> Iterator[Target]:
+        rest = iter(done)
+        for item in batch:
+            if isinstance(item, git.Failure):
+                yield _unusable(item)
+                continue
+            targets = next(rest)
+            if self._elsewhere and self._watch is not None:
+                self._watch.begin(item)
+                self._watch.done(item, targets)
+            yield from targets
+
+    def _finished(self) -> Iterator[Target]:
+        """What is done, and what ends within the grace period."""
+        from concurrent.futures import wait
+
+        running = [(batch, future) for batch, future in self._pending if not future.cancel()]
+        done = wait([future for _, future in running], timeout=_GRACE).done
+        for batch, future in running:
+            if future in done and future.exception() is None:
+                yield from self._told(batch, future.result())
 
 
-def _batches(
-    items: Iterator[git.Repository | git.Failure], jobs: int
-) -> Iterator[list[git.Repository | git.Failure]]:
+def _lost(batch: Iterable[Item], error: Exception) -> list[tuple[Target, ...]]:
+    """For each repository of a batch that no worker brought to its end: why."""
+    why = git.printable(f"its worker was lost ({type(error).__name__}: {error})"[:300])
+    return [
+        (Target(place(item), None, None, Outcome.FAILED, error=why, cause="worker lost"),)
+        for item in batch
+        if not isinstance(item, git.Failure)
+    ]
+
+
+def _batches(items: Iterator[Item], jobs: int, *, together: bool) -> Iterator[list[Item]]:
     """A few repositories at a time: as many as make a shared git worth while, but where there are
-    few, so few that there is work for all."""
+    few, so few that there is work for all. Remote ones, for which the network is what takes the
+    time, go one by one, but ``together`` where each trip to a worker costs."""
     ahead = list(islice(items, jobs * _SHARES * _BATCH))
     size = max(1, min(_BATCH, len(ahead) // (jobs * _SHARES)))
-    whole = chain(ahead, items)
-    while batch := list(islice(whole, size)):
+    batch: list[Item] = []
+    for item in chain(ahead, items):
+        alone = not together and isinstance(item, Found) and isinstance(item.place, git.Address)
+        if batch and (alone or len(batch) >= size):
+            yield batch
+            batch = []
+        batch.append(item)
+        if alone:
+            yield batch
+            batch = []
+    if batch:
         yield batch
-
-
-def _in_order(
-    batch: Iterable[git.Repository | git.Failure], done: Iterator[tuple[Target, ...]]
-) -> Iterator[Target]:
-    for item in batch:
-        if isinstance(item, git.Failure):
-            yield _unusable(item)
-        else:
-            yield from next(done)
-
-
-def _finished(pending: Iterable[_Pending]) -> Iterator[Target]:
-    """What is done, and what ends within the grace period."""
-    from concurrent.futures import wait
-
-    running = [(batch, future) for batch, future in pending if not future.cancel()]
-    done = wait([future for _, future in running], timeout=_GRACE).done
-    for batch, future in running:
-        if future in done and future.exception() is None:
-            yield from _in_order(batch, iter(future.result()))

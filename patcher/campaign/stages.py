@@ -62,6 +62,8 @@ def stage(target: Target) -> Stage:
     """The stage that a target has reached."""
     if target.failed:
         return Stage.FAILED
+    if target.at_remote:
+        return Stage.PUSHED
     reached = _STAGES[target.outcome.value]
     if reached is Stage.SCANNED:
         edited = [located for located in target.findings if located.finding.edit is not None]
@@ -123,6 +125,11 @@ class Counts:
     """Of those failed: how many are tried again with ``--retry`` alone."""
     stages: Mapping[Stage, int]
     """Targets by stage; of ``planned``, repositories, for their branches are not known yet."""
+
+    @property
+    def left(self) -> int:
+        """Repositories that the next run takes up."""
+        return self.planned + self.failed - self.exhausted
 
 
 @dataclass(frozen=True, slots=True)

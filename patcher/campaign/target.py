@@ -85,6 +85,8 @@ class Target:
     """The review branch, without ``refs/heads/``."""
     new_commit: str | None = None
     """The review branch's new tip (or the one that it has already)."""
+    at_remote: bool = False
+    """Whether the review branch stands so at the remote."""
     error: str | None = None
     """One line: why this target failed."""
     cause: str | None = None

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
-from patcher.cli import FOUND, options
+from patcher import git
+from patcher.cli import FAILED, FOUND, options
+
+if TYPE_CHECKING:
+    from patcher.campaign.apply import Commits
+    from patcher.campaign.look import Selection
+    from patcher.campaign.stages import Counts
+    from patcher.reports import Report
 
 
 class _Command(click.Command):
@@ -59,6 +69,18 @@ class _Command(click.Command):
     show_default=True,
     help="One commit for all files, or one for each.",
 )
+@click.option("--push", is_flag=True, help="Push the branch of what was named by a clone URL.")
+@click.option(
+    "--campaign",
+    "name",
+    metavar="NAME",
+    help="Keep in the ledger what was done; with a NAME that is there, go on where it stopped.",
+)
+@click.option(
+    "--retry",
+    type=click.Choice(["failed", "all"]),
+    help="With --campaign: try again also what failed 3 times; or do everything again.",
+)
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @options.format_option("table", "json")
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
@@ -66,7 +88,6 @@ class _Command(click.Command):
 @options.telling
 def command(
     paths: tuple[str, ...],
-    jobs: int | None,
     branch: str | None,
     on_existing: Any,
     author: str | None,
@@ -75,6 +96,9 @@ def command(
     message: str | None,
     message_file: str | None,
     commit_per: str,
+    push: bool,
+    name: str | None,
+    retry: Any,
     dry_run: bool,
     format: str,
     explain: bool,
@@ -86,9 +110,14 @@ def command(
 ) -> int:
     """Commit the change, on a new branch for review.
 
-    SOURCE is a path, a clone URL, or what `patcher repos --help` lists; default: here.
-    The commit is made from the base by way of git objects: work tree, index, HEAD and every other
-    branch stay as they are. Nothing is pushed.
+    SOURCE is a path, a clone URL, or what `patcher repos --help` lists; default: here. The commit
+    is made from the base by way of git objects: work tree, index, HEAD and every other branch stay
+    as they are. What a clone URL names is read and committed in a mirror, and goes to its remote
+    with --push; nothing else is pushed.
+
+    A campaign is known by its NAME: its repositories, its options, and what was done. When it was
+    broken off, or some repositories failed, `patcher apply --campaign NAME` goes on. `patcher
+    status` shows it.
 
     \b
     Examples:
@@ -96,13 +125,13 @@ def command(
       patcher apply --signoff --sign --comment ~/src/moby
       patcher apply --base 'release/*' --on-existing replace ~/src
       patcher apply -m deny-af-alg -m deny-af-vsock --message 'Fix {files}' ~/src
+      patcher apply --push --campaign af-alg --base main --base 'release/*' github:acme
+      patcher apply --campaign af-alg
     """
     from patcher import git
     from patcher.campaign.apply import Commits
-    from patcher.campaign.run import Campaign
-    from patcher.cli.session import conduct, exit_code, reporter
 
-    sources = options.sources(paths, chosen)
+    sources, work = options.sources(paths, chosen), options.work(chosen)
     selection = options.selection(max_size=max_size, **chosen)
     template = _template(message, message_file)
     try:
@@ -123,21 +152,154 @@ def command(
         key=sign or None,
         message=template,
         per_file=commit_per == "file",
+        push=push,
         dry_run=dry_run,
     )
-    report = reporter(
-        format,
-        selection,
-        color=color,
-        quiet=quiet,
-        verbose=verbose,
-        explain=explain,
-        applied=not dry_run,
-    )
-    totals = conduct(
-        Campaign(selection, commits), sources, report, jobs=jobs, quiet=quiet, verbose=verbose
-    )
+    if sources.named_remote and not (push or dry_run or name):
+        raise click.UsageError(
+            "what is committed in the mirror of a clone URL goes no further: use --push, or name a "
+            "clone on this machine"
+        )
+    if name is None and retry is not None:
+        raise click.UsageError("--retry goes with --campaign")
+    if name is not None and dry_run:
+        raise click.UsageError("--dry-run writes nothing, --campaign does: leave out one of them")
+    shown = _Shown(format, color, quiet, verbose, explain)
+    if name is not None:
+        return _campaign(name, retry, selection, commits, sources, work, shown)
+    from patcher.cli.session import conduct, exit_code
+
+    report = shown.report(selection, applied=not dry_run)
+    campaign = options.campaign(work, selection, commits)
+    totals = conduct(campaign, sources, work, report, quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if dry_run and totals.to_fix else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """How the report looks."""
+
+    format: str
+    color: str
+    quiet: bool
+    verbose: int
+    explain: bool
+
+    def report(self, selection: Selection, *, applied: bool) -> Report:
+        from patcher.cli.session import reporter
+
+        return reporter(
+            self.format,
+            selection,
+            color=self.color,
+            quiet=self.quiet,
+            verbose=self.verbose,
+            explain=self.explain,
+            applied=applied,
+        )
+
+
+def _campaign(
+    name: str,
+    retry: Literal["failed", "all"] | None,
+    selection: Selection,
+    commits: Commits,
+    sources: options.Sources,
+    work: options.Work,
+    shown: _Shown,
+) -> int:
+    """Begin a campaign, or go on with it."""
+    from patcher.campaign import settings
+    from patcher.campaign.booking import Booking, planned
+    from patcher.campaign.database import LedgerError, open_database
+    from patcher.campaign.ledger import Ledger, NoSuchCampaign
+    from patcher.campaign.stages import Planned
+    from patcher.cli.session import carry_out, exit_code, found, tell
+    from patcher.reports.text import clean
+    from patcher.sources import Found, with_token
+
+    def plans(items: Iterable[Found | git.Failure]) -> Iterator[Planned]:
+        for item in items:
+            if isinstance(item, git.Failure):
+                failures.append(item)
+                tell(clean(f"{item.place}: {item.error}"))
+            else:
+                yield planned(item)
+
+    failures: list[git.Failure] = []
+    try:
+        with open_database() as database:
+            ledger = Ledger(database)
+            written = settings.written(selection, commits)
+            if name in ledger.names():
+                account = ledger.open(
+                    name, {key: written[key] for key in _decided() & set(written)}
+                )
+            elif not sources.given:
+                raise click.UsageError(
+                    f"there is no campaign {name} to go on with: name the SOURCEs of a new one"
+                )
+            else:
+                account = ledger.create(name, written)
+            selection, commits = settings.read(account.settings)
+            if sources.given:
+                items, _ = found(sources, quiet=shown.quiet)
+                account.plan(plans(items))
+            before = account.counts()
+            with account.owner() as owner:
+                booking = Booking(account, owner, retry or "no", with_token)
+                totals = carry_out(
+                    options.campaign(work, selection, commits),
+                    booking.items(),
+                    before.left if retry is None else before.repositories,
+                    work,
+                    shown.report(selection, applied=True),
+                    remote=True,
+                    quiet=shown.quiet,
+                    verbose=shown.verbose,
+                    watch=booking,
+                    ahead=2,
+                )
+            after = account.counts()
+            if not shown.quiet:
+                tell(_told(name, after))
+            return exit_code(totals, FAILED if failures or after.failed or after.left else 0)
+    except NoSuchCampaign as error:
+        raise click.UsageError(str(error)) from None
+    except LedgerError as error:
+        raise options.Failed(str(error)) from None
+
+
+_CALLED = {
+    "max_size": "max_bytes",
+    "sign": "key",
+    "message_file": "message",
+    "commit_per": "per_file",
+}
+"""What settings call some options."""
+
+
+def _decided() -> set[str]:
+    """The settings that were said on the command line."""
+    context = click.get_current_context()
+    said = [
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    ]
+    return {_CALLED.get(name, name) for name in said} | set(said)
+
+
+def _told(name: str, counts: Counts) -> str:
+    """How far a campaign has come, and what goes on with it."""
+    text = f"campaign {name}: {counts.done} of {counts.repositories} repositories are done"
+    if counts.failed:
+        text += f", {counts.failed} failed (`patcher status {name} --failed` says why)"
+    if counts.left:
+        return f"{text}; `patcher apply --campaign {name}` goes on"
+    if counts.failed:
+        return f"{text}; `patcher apply --campaign {name} --retry failed` tries them again"
+    return text
 
 
 def _template(message: str | None, file: str | None) -> str | None:

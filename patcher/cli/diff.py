@@ -17,7 +17,6 @@ from patcher.cli import FOUND, options
 @options.telling
 def command(
     paths: tuple[str, ...],
-    jobs: int | None,
     format: str,
     quiet: bool,
     verbose: int,
@@ -27,19 +26,18 @@ def command(
 ) -> int:
     """Print the change that `patcher apply` would commit, as a unified diff.
 
-    SOURCE is a path, a clone URL, or what `patcher repos --help` lists; default: here.
-    `git apply` takes the diff of one repository; that of several says whose each part is, in a line
-    that begins with #.
+    SOURCE is a path, a clone URL, or what `patcher repos --help` lists; default: here. `git apply`
+    takes the diff of one repository; that of several says whose each part is, in a line that begins
+    with #.
 
     \b
     Examples:
       patcher diff ~/src
       patcher diff ~/src/moby | git -C ~/src/moby apply --index
     """
-    from patcher.campaign.run import Campaign
     from patcher.cli.session import conduct, exit_code, reporter
 
-    sources = options.sources(paths, chosen)
+    sources, work = options.sources(paths, chosen), options.work(chosen)
     selection = options.selection(max_size=max_size, **chosen)
     report: Any
     if format == "json":
@@ -49,12 +47,6 @@ def command(
 
         terminal = sys.stdout.isatty()
         report = Report(terminal=terminal, color=options.colored(color))
-    totals = conduct(
-        Campaign(selection, contents=True),
-        sources,
-        report,
-        jobs=jobs,
-        quiet=quiet,
-        verbose=verbose,
-    )
+    campaign = options.campaign(work, selection, contents=True)
+    totals = conduct(campaign, sources, work, report, quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if totals.to_fix else 0)

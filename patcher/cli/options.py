@@ -13,7 +13,9 @@ import click
 from patcher.cli import FAILED
 
 if TYPE_CHECKING:
+    from patcher.campaign.apply import Commits
     from patcher.campaign.look import Selection
+    from patcher.campaign.run import Campaign
     from patcher.migrations import Migration
     from patcher.sources import Filters
 
@@ -165,19 +167,41 @@ sourcing = chain(
         help="Only those pushed to since 2026-01-31, or in the last 12h, 30d, 6w or 1y.",
     ),
 )
-selecting = chain(
-    sourcing,
-    bases,
-    judging,
-    globs,
+working = chain(
     click.option(
         "-j",
         "--jobs",
         type=click.IntRange(1, 1024),
         metavar="N",
-        help="Work on N repositories at once.  [default: the number of processors]",
+        help="Work on N repositories at once.  [default: the number of processors, 8 at least "
+        "where there are clone URLs]",
+    ),
+    click.option(
+        "--per-host",
+        type=click.IntRange(1, 1024),
+        metavar="N",
+        default=4,
+        show_default=True,
+        help="Speak to one host N times at once, at most.",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        default=600.0,
+        show_default=True,
+        help="Give up a repository that takes longer.",
+    ),
+    click.option(
+        "--fresh", is_flag=True, help="Read everything again, whatever earlier runs found."
+    ),
+    click.option(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help="Work on the workers of a dask.distributed scheduler.",
     ),
 )
+selecting = chain(sourcing, bases, judging, globs, working)
 proving = click.option(
     "--proof",
     type=click.Choice(["auto", "require", "off"]),
@@ -232,6 +256,20 @@ class Sources:
     words: tuple[str, ...]
     lists: tuple[str, ...]
     filters: Filters
+    given: bool = True
+    """Whether they were named, and are not just what lies here."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether there may be more than paths."""
+        return bool(self.lists) or self.named_remote
+
+    @property
+    def named_remote(self) -> bool:
+        """Whether something else than a path was named."""
+        from patcher.sources import remote
+
+        return remote(self.words, ())
 
 
 _FILTERS = ("match", "skip", "topics", "archived", "forks", "visibility", "pushed_since")
@@ -243,7 +281,47 @@ def sources(words: tuple[str, ...], chosen: dict[str, Any]) -> Sources:
 
     lists = chosen.pop("lists")
     filters = Filters(**{name: chosen.pop(name) for name in _FILTERS})
-    return Sources(words or (() if lists else (".",)), lists, filters)
+    given = bool(words or lists)
+    return Sources(words if given else (".",), lists, filters, given)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How the work is done, which changes nothing about what comes of it."""
+
+    jobs: int | None
+    per_host: int
+    timeout: float
+    fresh: bool
+    scheduler: str | None
+
+
+_WORK = ("jobs", "per_host", "timeout", "fresh", "scheduler")
+
+
+def work(chosen: dict[str, Any]) -> Work:
+    """What `working` gathered; its options are taken out of ``chosen``."""
+    return Work(**{name: chosen.pop(name) for name in _WORK})
+
+
+def campaign(
+    work: Work,
+    selection: Selection,
+    commits: Commits | None = None,
+    *,
+    contents: bool = False,
+) -> Campaign:
+    """What is done with each repository."""
+    from patcher.campaign.run import Campaign
+
+    return Campaign(
+        selection,
+        commits,
+        contents=contents,
+        fresh=work.fresh,
+        timeout=work.timeout,
+        per_host=work.per_host,
+    )
 
 
 def selection(

@@ -57,7 +57,8 @@ def command(paths: tuple[str, ...], format: str, quiet: bool, **chosen: Any) -> 
 
     def repositories() -> Iterator[Found]:
         nonlocal failures
-        for item in found(options.sources(paths, chosen), quiet=quiet):
+        items, _ = found(options.sources(paths, chosen), quiet=quiet)
+        for item in items:
             if isinstance(item, git.Failure):
                 failures += 1
                 tell(clean(f"{item.place}: {item.error}"))

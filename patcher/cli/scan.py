@@ -16,7 +16,6 @@ from patcher.cli import FOUND, options
 @options.telling
 def command(
     paths: tuple[str, ...],
-    jobs: int | None,
     format: str,
     explain: bool,
     quiet: bool,
@@ -27,8 +26,8 @@ def command(
 ) -> int:
     """Report the AppArmor profiles in git repositories, and whether they are affected.
 
-    SOURCE is a path, a clone URL, or what `patcher repos --help` lists; default: here.
-    What is read is the commit at the base, never the work tree, and nothing is written.
+    SOURCE is a path, a clone URL, or what `patcher repos --help` lists; default: here. What is read
+    is the commit at the base, never the work tree, and nothing is written there.
 
     \b
     Examples:
@@ -36,11 +35,11 @@ def command(
       patcher scan ~/src --base main --base 'release/*'
       patcher scan --format json ~/src | jq '.targets[] | select(.status == "affected")'
     """
-    from patcher.campaign.run import Campaign
     from patcher.cli.session import conduct, exit_code, reporter
 
-    sources = options.sources(paths, chosen)
+    sources, work = options.sources(paths, chosen), options.work(chosen)
     selection = options.selection(max_size=max_size, **chosen)
     report = reporter(format, selection, color=color, quiet=quiet, verbose=verbose, explain=explain)
-    totals = conduct(Campaign(selection), sources, report, jobs=jobs, quiet=quiet, verbose=verbose)
+    campaign = options.campaign(work, selection)
+    totals = conduct(campaign, sources, work, report, quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if totals.to_fix else 0)

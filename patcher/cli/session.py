@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-import time
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 import click
 
-from patcher import git
 from patcher.campaign import memory
-from patcher.campaign.run import Campaign, run
+from patcher.campaign.run import Campaign, Item, Watch, run
 from patcher.campaign.target import Target, Totals
 from patcher.cli import FAILED, options
 from patcher.reports.text import clean
 
 if TYPE_CHECKING:
     from patcher.campaign.look import Selection
+    from patcher.cli.progress import Progress
     from patcher.reports import Report
     from patcher.sources import Found
+
+_REMOTE_JOBS = 8
+"""Repositories worked on at once where the network is what takes the time."""
 
 
 def conduct(
     campaign: Campaign,
     sources: options.Sources,
+    work: options.Work,
     report: Report,
     *,
-    jobs: int | None,
     quiet: bool,
     verbose: int,
 ) -> Totals:
@@ -38,64 +41,116 @@ def conduct(
     A failure is a line on standard error, whatever the report. When the user breaks off, the report
     is finished with what was done.
     """
+    items, total = found(sources, quiet=quiet)
+    return carry_out(
+        campaign, items, total, work, report, remote=sources.remote, quiet=quiet, verbose=verbose
+    )
+
+
+def carry_out(
+    campaign: Campaign,
+    items: Iterable[Item],
+    total: int | None,
+    work: options.Work,
+    report: Report,
+    *,
+    remote: bool,
+    quiet: bool,
+    verbose: int,
+    watch: Watch | None = None,
+    ahead: int | None = None,
+) -> Totals:
+    """Run the campaign over ``items``, of which there are ``total``; None: they can be counted."""
+    from patcher.cli import progress
+
     if verbose > 1:
         os.environ["PATCHER_DEBUG"] = "1"
     totals = Totals()
-    repositories: Iterable[git.Repository | git.Failure] = _local(found(sources, quiet=quiet))
     bar = None
-    if not quiet and sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb":
-        repositories = list(repositories)
-        bar = _Bar(len(repositories))
-    targets = run(campaign, repositories, jobs=jobs or os.cpu_count() or 1)
-    write(report.start())
-    try:
-        for target in targets:
-            totals.add(target)
-            piece = report.target(target)
-            if bar is not None and (piece or target.error is not None):
-                bar.clear()
-            write(piece)
-            if target.error is not None:
-                tell(failure(target))
+    if progress.wanted(quiet=quiet):
+        if total is None:
+            items = list(items)
+            total = len(items)
+        bar = progress.Progress(total)
+    jobs = work.jobs or max(os.cpu_count() or 1, _REMOTE_JOBS if remote else 1)
+    watches = [each for each in (watch, bar) if each is not None]
+    with _executor(work, campaign, jobs) as (executor, jobs, campaign):
+        targets = run(
+            campaign,
+            items,
+            jobs=jobs,
+            executor=executor,
+            watch=_All(watches) if watches else None,
+            ahead=ahead,
+        )
+        write(report.start())
+        try:
+            for target in targets:
+                totals.add(target)
+                _tell(report, target, bar)
+        finally:
             if bar is not None:
-                bar.draw(totals.repositories)
-    finally:
-        if bar is not None:
-            bar.clear()
-        memory.close()
-        if not isinstance(sys.exc_info()[1], BrokenPipeError):
-            write(report.finish(totals))
+                bar.end()
+            memory.close()
+            if not isinstance(sys.exc_info()[1], BrokenPipeError):
+                write(report.finish(totals))
     return totals
 
 
-def found(sources: options.Sources, *, quiet: bool) -> Iterable[Found | git.Failure]:
+def _tell(report: Report, target: Target, bar: Progress | None) -> None:
+    piece = report.target(target)
+    if not piece and target.error is None:
+        return
+    with bar.aside() if bar is not None else contextlib.nullcontext():
+        write(piece)
+        if target.error is not None:
+            tell(failure(target))
+
+
+@contextlib.contextmanager
+def _executor(
+    work: options.Work, campaign: Campaign, jobs: int
+) -> Iterator[tuple[Executor | None, int, Campaign]]:
+    """What runs the work: threads of this process, or a scheduler's workers."""
+    if work.scheduler is None:
+        yield None, jobs, campaign
+        return
+    from patcher.campaign.scheduler import Unreachable, connected
+
+    try:
+        with connected(work.scheduler, campaign) as (executor, slots, theirs):
+            yield executor, work.jobs or slots, theirs
+    except Unreachable as error:
+        raise options.Failed(str(error)) from None
+
+
+class _All:
+    """Several watches as one."""
+
+    def __init__(self, watches: Sequence[Watch]) -> None:
+        self._watches = watches
+
+    def begin(self, found: Found) -> None:
+        for watch in self._watches:
+            watch.begin(found)
+
+    def done(self, found: Found, targets: Sequence[Target]) -> None:
+        for watch in self._watches:
+            watch.done(found, targets)
+
+
+def found(sources: options.Sources, *, quiet: bool) -> tuple[Iterable[Item], int | None]:
     """The repositories of the sources. Where there is more than paths, they are all found first,
     and their number is told."""
-    from patcher.sources import find, gather, remote
+    from patcher.sources import find, gather
 
     words, lists, filters = sources.words, sources.lists, sources.filters
-    if not remote(words, lists):
-        return find(words, filters=filters, tell=tell)
+    if not sources.remote:
+        return find(words, filters=filters, tell=tell), None
     gathered = gather(words, lists=lists, filters=filters, tell=tell)
     if not quiet:
         tell(clean(gathered.tally.line()))
-    return gathered
-
-
-def _local(items: Iterable[Found | git.Failure]) -> Iterator[git.Repository | git.Failure]:
-    """What is on this machine; the rest is a failure."""
-    told = False
-    for item in items:
-        if not told and not isinstance(item, git.Failure) and item.bases:
-            told = True
-            tell("the bases in lists are not used yet: name them with --base")
-        if isinstance(item, git.Failure):
-            yield item
-        elif isinstance(item.place, git.Address):
-            path = Path(item.place.name)
-            yield git.Failure(path, "cannot be fetched yet: clone it", named=item.place.url)
-        else:
-            yield item.place
+    return gathered, gathered.tally.total
 
 
 def reporter(
@@ -149,35 +204,3 @@ def write(piece: bytes) -> None:
 def exit_code(totals: Totals, otherwise: int) -> int:
     """``otherwise``, unless something failed."""
     return FAILED if totals.failed else otherwise
-
-
-class _Bar:
-    """A progress bar on standard error, shown when there is something to wait for."""
-
-    _PATIENCE = 0.5
-    _INTERVAL = 0.1
-    _WIDTH = 24
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._drawn = time.monotonic() + self._PATIENCE - self._INTERVAL
-        self._shown = self._cleared = False
-
-    def clear(self) -> None:
-        """Make room for other output."""
-        if self._shown:
-            click.echo("\r\x1b[K", nl=False, err=True)
-            self._shown, self._cleared = False, True
-
-    def draw(self, done: int) -> None:
-        """Show how many repositories are done."""
-        now = time.monotonic()
-        # Where other output took the bar's place it is drawn again at once: the next may be long.
-        interval = self._INTERVAL if self._shown or not self._cleared else 0
-        if now - self._drawn < interval or not self._total:
-            return
-        self._drawn = now
-        self._shown = True
-        full = self._WIDTH * done // self._total
-        bar = "#" * full + "." * (self._WIDTH - full)
-        click.echo(f"\r\x1b[K[{bar}] {done}/{self._total} repositories", nl=False, err=True)

@@ -1,21 +1,35 @@
 """Where repositories come from: paths, clone URLs, lists, organisations of a forge.
 
 One module a kind. Each has ``claims(word)``, whether a word of the command line is of its kind;
-``label(word)``, what its repositories are counted as; and ``find(words)``.
+``label(word)``, what its repositories are counted as; and ``find(words)``. `patcher.sources.union`
+lists them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from patcher import git
-from patcher.sources import gitea, github, gitlab, lists, paths, urls
-from patcher.sources.filters import Choice, Filters, Sieve, since
-from patcher.sources.forge import Forge
-from patcher.sources.found import Facts, Found, SourceError
-from patcher.sources.gathered import Gathered, Tally
+if TYPE_CHECKING:
+    from patcher.sources.filters import Choice, Filters, since
+    from patcher.sources.found import Facts, Found, SourceError
+    from patcher.sources.gathered import Gathered, Tally
+    from patcher.sources.tokens import with_token
+    from patcher.sources.union import find, gather, remote
+
+_WHERE = {
+    "Choice": "filters",
+    "Facts": "found",
+    "Filters": "filters",
+    "Found": "found",
+    "Gathered": "gathered",
+    "SourceError": "found",
+    "Tally": "gathered",
+    "find": "union",
+    "gather": "union",
+    "remote": "union",
+    "since": "filters",
+    "with_token": "tokens",
+}
 
 __all__ = [
     "Choice",
@@ -29,127 +43,14 @@ __all__ = [
     "gather",
     "remote",
     "since",
+    "with_token",
 ]
 
-Item = Found | git.Failure
 
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is asked for: a scan of paths needs little of it."""
+    if name in _WHERE:
+        from importlib import import_module
 
-class _Local(Protocol):
-    """A kind that needs nobody's answer."""
-
-    def claims(self, word: str) -> bool: ...
-    def label(self, word: str) -> str: ...
-    def find(self, words: Sequence[str]) -> Iterator[Item]: ...
-
-
-FORGES: tuple[Forge, ...] = (github.FORGE, gitlab.FORGE, gitea.FORGE)
-_LOCAL: tuple[_Local, ...] = (urls, paths)
-"""In the order in which they are asked whether a word is theirs."""
-
-
-def find(
-    words: Sequence[str],
-    *,
-    lists: Sequence[str] = (),
-    filters: Filters = Filters(),  # noqa: B008 - a frozen value
-    tell: Callable[[str], None] = lambda line: None,
-    tally: Tally | None = None,
-) -> Iterator[Item]:
-    """The repositories that ``words`` and ``lists`` name and ``filters`` want: each once, in the
-    order given, as they are found.
-
-    A word is a path (a repository, or a folder that is walked for some), a clone URL, or a forge's:
-    ``github:...``, ``gitlab:...``, ``gitea:...``. Such a word is never a path; ``./github:x`` is
-    one. A list is the name of a file, or ``-``; see `patcher.sources.rows`. Two clone URLs are one
-    repository when they are equal, with and without ``.git`` and a slash at the end.
-
-    Nothing is raised for what cannot be found: it is a `git.Failure`, and the rest goes on.
-    ``tell`` gets a line for what a person should know meanwhile; ``tally`` counts.
-    """
-    sieve = Sieve(filters, tell)
-    seen = _Seen()
-    for label, items in _sources(words, lists, tell):
-        if tally is not None:
-            tally.begin(label)
-        for item in items:
-            if isinstance(item, git.Failure):
-                yield item
-            elif seen.is_new(item):
-                reason = sieve.passed_over(item)
-                if tally is not None:
-                    tally.count(label, reason)
-                if reason is None:
-                    yield item
-            elif item.bases:
-                tell(f"{_shown(item)} was named before: the bases that come {label} are not used")
-
-
-def gather(
-    words: Sequence[str],
-    *,
-    lists: Sequence[str] = (),
-    filters: Filters = Filters(),  # noqa: B008 - a frozen value
-    tell: Callable[[str], None] = lambda line: None,
-) -> Gathered:
-    """All that `find` finds, so that its number is known before work begins."""
-    tally = Tally()
-    return Gathered(find(words, lists=lists, filters=filters, tell=tell, tally=tally), tally)
-
-
-def remote(words: Sequence[str], lists: Sequence[str]) -> bool:
-    """Whether there is more than paths among the sources."""
-    return bool(lists) or any(_kind(word) is not paths for word in words)
-
-
-def _kind(word: str) -> Forge | _Local:
-    kinds: tuple[Forge | _Local, ...] = (*FORGES, *_LOCAL)
-    return next(kind for kind in kinds if kind.claims(word))
-
-
-def _sources(
-    words: Sequence[str], names: Sequence[str], tell: Callable[[str], None]
-) -> Iterator[tuple[str, Iterator[Item]]]:
-    """What each source is counted as, and what it holds. Paths that stand together are one."""
-    kinds = {word: _kind(word) for word in words}
-    for (_, label), group in groupby(
-        words, lambda word: (id(kinds[word]), kinds[word].label(word))
-    ):
-        together = list(group)
-        kind = kinds[together[0]]
-        if isinstance(kind, Forge):
-            yield label, kind.find(together[0], words, tell)
-        else:
-            yield label, kind.find(together)
-    for at, name in enumerate(names):
-        if name == "-" and "-" in names[:at]:
-            continue  # it was read to its end
-        yield lists.label(name), lists.find(name)
-
-
-class _Seen:
-    """Which repositories there were already."""
-
-    def __init__(self) -> None:
-        self._keys: set[str | tuple[int, int]] = set()
-
-    def is_new(self, found: Found) -> bool:
-        key = _key(found.place)
-        if key in self._keys:
-            return False
-        self._keys.add(key)
-        return True
-
-
-def _shown(found: Found) -> str:
-    place = found.place
-    return git.printable(place.url if isinstance(place, git.Address) else place.path)
-
-
-def _key(place: git.Repository | git.Address) -> str | tuple[int, int]:
-    if isinstance(place, git.Address):
-        return place.url.rstrip("/").removesuffix(".git").rstrip("/")
-    try:
-        status = place.common_dir.stat()
-    except OSError:  # gone since it was found: whoever opens it says so
-        return str(place.common_dir)
-    return (status.st_dev, status.st_ino)
+        return getattr(import_module(f"patcher.sources.{_WHERE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -261,10 +261,10 @@ def clone_address(server: Server, url: object) -> git.Address:
         raise git.GitError(f"its clone URL {url[:200]} is no plain path: refused")
     if server.token is None:
         return address
-    return address.with_secret(git.Secret(server.token, _USERS[server.name]))
+    return address.with_secret(git.Secret(server.token, USERS[server.name]))
 
 
-_USERS = {"GitHub": "x-access-token", "GitLab": "oauth2", "Gitea": "oauth2"}
+USERS = {"GitHub": "x-access-token", "GitLab": "oauth2", "Gitea": "oauth2"}
 """The user name that goes with a token over HTTP. Each forge looks at the token alone, but needs
 one: https://docs.github.com/apps, https://docs.gitlab.com/user/profile/personal_access_tokens and
 Gitea's services/auth/basic.go."""

@@ -46,7 +46,7 @@ def search(rest: str, words: Sequence[str], tell: Tell) -> Iterator[Found | git.
     """``HOST/ORG``: an organisation, or else a user. ``HOST`` may be a URL, with a path where the
     server has one: ``gitea:https://example.org/git/ORG``."""
     web, name = _parts(rest)
-    server = _server(web, words)
+    server = server_at(web, words)
     client = Client(server, _get(server), tell)
     some = False
     try:
@@ -103,7 +103,7 @@ def _parts(rest: str) -> tuple[str, str]:
     return web, plain(name, "organisation")
 
 
-def _server(web: str, words: Sequence[str]) -> Server:
+def server_at(web: str, words: Sequence[str]) -> Server:
     """GITEA_TOKEN is for the server that GITEA_SERVER_URL names (as in Gitea Actions and tea), or
     else for the only one on the command line."""
     token = os.environ.get(_TOKEN, "").strip() or None

@@ -48,7 +48,7 @@ MOST_FOUND = 1000
 def search(rest: str, words: Sequence[str], tell: Tell) -> Iterator[Found | git.Failure]:
     """``ORG``, ``ORG/REPO``, ``user/NAME`` or ``search/QUERY``, each also after ``@HOST/``."""
     host, rest = named_host(rest)
-    server = _server(host)
+    server = server_at(host)
     client = Client(server, _get(server), tell)
     first, slash, second = rest.partition("/")
     if first == "search" and second.strip():
@@ -133,7 +133,7 @@ def _found(server: Server, record: object) -> Found | git.Failure:
     )
 
 
-def _server(host: str | None) -> Server:
+def server_at(host: str | None) -> Server:
     """The server: ``@HOST``, ``GH_HOST``, as gh takes it, or GitHub Actions' own.
 
     A token is for one server: GH_TOKEN and GITHUB_TOKEN for github.com and ghe.com (and the server

@@ -49,7 +49,7 @@ def search(rest: str, words: Sequence[str], tell: Tell) -> Iterator[Found | git.
     host, rest = named_host(rest)
     if not rest:
         raise SourceError("write gitlab:GROUP or gitlab:GROUP/SUBGROUP")
-    server = _server(host)
+    server = server_at(host)
     client = Client(server, _get(server), tell)
     name = quote(plain(rest, "group"), safe="")
     parameters: dict[str, str | int] = {
@@ -97,7 +97,7 @@ def _found(server: Server, record: object) -> Found | git.Failure:
     )
 
 
-def _server(host: str | None) -> Server:
+def server_at(host: str | None) -> Server:
     """The server: ``@HOST``, ``GITLAB_HOST``, as glab takes it, or GitLab CI's own.
 
     GITLAB_TOKEN is for the server that the environment names, or else gitlab.com.

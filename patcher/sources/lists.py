@@ -67,7 +67,7 @@ def _merged(found: rows.Rows) -> rows.Rows:
 
 
 def _found(row: rows.Row) -> Iterator[Found | git.Failure]:
-    from patcher.sources import FORGES
+    from patcher.sources.union import FORGES
 
     place = row.place
     if any(module.claims(place) for module in FORGES):

@@ -358,7 +358,7 @@ def test_a_token_for_another_server_stays_at_home(
         monkeypatch.setenv("GITLAB_HOST", "gitlab.example.org")
         from patcher.sources import gitlab as source
 
-        own = source._server(server.url.partition("://")[2])
+        own = source.server_at(server.url.partition("://")[2])
         assert own.token is None and own.api.startswith("https://127.0.0.1:")
         return
     if isinstance(server, GitHub):
@@ -437,7 +437,7 @@ def test_which_github_and_which_token(
 
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    made = source._server(host)
+    made = source.server_at(host)
     assert (made.api, made.web, made.token) == expected
 
 

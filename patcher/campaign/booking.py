@@ -1,0 +1,76 @@
+"""A campaign's repositories, taken from the ledger and told to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from patcher import git
+from patcher.campaign.ledger import Account, Owner, Retry
+from patcher.campaign.run import Item, place
+from patcher.campaign.stages import Planned
+from patcher.campaign.target import Outcome, Target
+from patcher.sources.found import Found
+
+_AT_ONCE = 32
+"""Repositories that are claimed at once; those of another process must not wait for ours."""
+
+
+def planned(found: Found) -> Planned:
+    """A repository as the ledger knows it."""
+    return Planned(place(found), found.bases, found.family)
+
+
+class Booking:
+    """Claims the repositories of a campaign, and records what came of them (a `Watch`)."""
+
+    def __init__(
+        self,
+        account: Account,
+        owner: Owner,
+        retry: Retry,
+        with_secret: Callable[[git.Address], git.Address],
+    ) -> None:
+        self._account, self._owner, self._retry = account, owner, retry
+        self._with_secret = with_secret
+        self._claimed: dict[str, Planned] = {}
+
+    def items(self) -> Iterator[Item]:
+        """What is to be done and nobody else does. Raises LedgerError."""
+        while batch := self._account.claim(_AT_ONCE, self._owner, self._retry):
+            for one in batch:
+                item = self._item(one)
+                if isinstance(item, git.Failure):
+                    self._record_failure(one, item)
+                else:
+                    self._claimed[place(item)] = one
+                yield item
+
+    def begin(self, found: Found) -> None:
+        """As `Watch` says."""
+        self._account.begin(self._owner, self._claimed[place(found)])
+
+    def done(self, found: Found, targets: Sequence[Target]) -> None:
+        """As `Watch` says."""
+        self._account.record(self._owner, self._claimed.pop(place(found)), targets)
+
+    def _item(self, one: Planned) -> Item:
+        if git.is_address(one.place):
+            try:
+                address = self._with_secret(git.Address.parse(one.place))
+            except git.GitError as error:
+                return git.Failure(Path(one.place), str(error), one.place)
+            return Found(address, one.bases, one.family)
+        for item in git.discover([Path(one.place)]):
+            if isinstance(item, git.Failure):
+                return item
+            if item.place == one.place:
+                return Found(item, one.bases, one.family)
+        return git.Failure(Path(one.place), "is no repository any more")
+
+    def _record_failure(self, one: Planned, failure: git.Failure) -> None:
+        self._account.begin(self._owner, one)
+        target = Target(
+            one.place, None, None, Outcome.FAILED, error=failure.error, cause="no repository"
+        )
+        self._account.record(self._owner, one, [target])

@@ -1,0 +1,127 @@
+"""How far a run is: one line on standard error that is drawn over itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from patcher.findings import Status
+
+if TYPE_CHECKING:
+    from patcher.campaign.target import Target
+    from patcher.sources.found import Found
+
+_PATIENCE = 0.5
+"""Seconds after which there is something to wait for."""
+
+_INTERVAL = 0.1
+_BAR = 20
+_RECENT = 20.0
+"""Seconds over which the rate is taken."""
+
+
+def wanted(*, quiet: bool) -> bool:
+    """Whether there is a terminal to draw on."""
+    return not quiet and sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
+
+
+class Progress:
+    """Counts what is done, from any thread (see `patcher.campaign.run.Watch`), and shows it."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = self._affected = self._failed = 0
+        self._lock = threading.RLock()
+        self._started = time.monotonic()
+        self._drawn = 0.0
+        self._shown = False
+        self._ended = threading.Event()
+        self._marks: list[tuple[float, int]] = [(self._started, 0)]
+        threading.Thread(target=self._redraw, name="patcher progress", daemon=True).start()
+
+    def begin(self, found: Found) -> None:
+        """As `Watch` says."""
+
+    def done(self, found: Found, targets: Sequence[Target]) -> None:
+        """As `Watch` says."""
+        with self._lock:
+            self._count(targets)
+            self._draw()
+
+    def count(self, target: Target) -> None:
+        """What no work was begun on."""
+        with self._lock:
+            self._count([target])
+
+    def _count(self, targets: Sequence[Target]) -> None:
+        self._done += 1
+        self._affected += any(target.status is Status.AFFECTED for target in targets)
+        self._failed += any(target.failed for target in targets)
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Make room for other output."""
+        with self._lock:
+            self._clear()
+            yield
+
+    def end(self) -> None:
+        """Draw no more."""
+        self._ended.set()
+        with self._lock:
+            self._clear()
+
+    def _clear(self) -> None:
+        if self._shown:
+            click.echo("\r\x1b[K", nl=False, err=True)
+            self._shown = False
+
+    def _redraw(self) -> None:
+        while not self._ended.wait(1.0):
+            with self._lock:
+                self._draw()
+
+    def _draw(self) -> None:
+        now = time.monotonic()
+        late = now - self._started >= _PATIENCE and now - self._drawn >= _INTERVAL
+        if not late or self._ended.is_set():
+            return
+        self._drawn = now
+        self._shown = True
+        width = shutil.get_terminal_size().columns
+        click.echo("\r\x1b[K" + self._line(now)[: width - 1], nl=False, err=True)
+
+    def _line(self, now: float) -> str:
+        total = max(self._total, self._done)
+        full = _BAR * self._done // max(1, total)
+        rate = self._rate(now)
+        parts = [f"[{'#' * full}{'.' * (_BAR - full)}] {self._done}/{total} repositories"]
+        parts += [f"{self._affected} affected"] if self._affected else []
+        parts += [f"{self._failed} failed"] if self._failed else []
+        if rate > 0:
+            parts.append(f"{rate:.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
+            parts.append(f"{_time((total - self._done) / rate)} left")
+        return ", ".join(parts)
+
+    def _rate(self, now: float) -> float:
+        """Repositories a second, lately."""
+        self._marks.append((now, self._done))
+        while len(self._marks) > 2 and now - self._marks[0][0] > _RECENT:
+            del self._marks[0]
+        start, done = self._marks[0]
+        return (self._done - done) / (now - start) if now > start else 0.0
+
+
+def _time(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02}"
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

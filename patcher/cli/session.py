@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +17,8 @@ from patcher.cli import FAILED, options
 from patcher.reports.text import clean
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from patcher.campaign.look import Selection
     from patcher.cli.progress import Progress
     from patcher.reports import Report

@@ -174,6 +174,24 @@ def test_an_older_file_is_migrated_and_keeps_what_it_holds(path: Path) -> None:
     assert version(path) == 2
 
 
+def test_strict_tables_are_left_out_where_sqlite_does_not_know_them(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def strict() -> int:
+        with Database(path) as opened:
+            ((number,),) = opened.read(
+                "SELECT count(*) FROM sqlite_master WHERE upper(sql) LIKE '%STRICT%'"
+            )
+            opened.read("SELECT * FROM memory, campaigns, owners, places, targets")
+        path.unlink()
+        return int(number)
+
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 37, 0))
+    assert strict() == 4
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 9))
+    assert strict() == 0
+
+
 def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
     with Database(path, migrations=MIGRATIONS[:1]) as opened:
         opened.later(PUT, (b"r", b"k", b"v", 1))

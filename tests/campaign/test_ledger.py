@@ -272,7 +272,7 @@ def test_any_name_is_kept(account: Account) -> None:
 def test_no_password_is_kept(account: Account, path: Path) -> None:
     for secret in (
         Planned("https://user:hunter2@forge.example/x"),
-        Planned("https://forge.example/x", family="SSH://git:hunter2/@forge.example/x"),
+        Planned("https://forge.example/x", family="SSH://git:hunter2@forge.example/x"),
     ):
         with pytest.raises(LedgerError, match="a URL with a password") as caught:
             account.plan([secret])

@@ -54,6 +54,7 @@ _OLD = ".old-"
 _MIRROR = re.compile(r"[a-z0-9._-]+-[0-9a-f]{20}\.git\Z")
 _HEADS, _ORIGIN, _TAGS = "refs/heads/", "refs/remotes/origin/", "refs/tags/"
 _DETACHED = "refs/patcher/HEAD"
+_UNBORN = "ref: refs/heads/HEAD"  # has no commit: `patcher.git.bases` says so
 _OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _ID_PREFIX = re.compile(r"[0-9a-f]{4,64}\Z")
 _MOST_OBJECTS = 512 << 20  # bytes of the list of a commit's objects, 41 for each
@@ -468,6 +469,8 @@ def _wanted(refs: RemoteRefs, bases: Sequence[str], review: Sequence[str]) -> di
     elif "HEAD" in refs.refs:
         wanted[_DETACHED] = refs.refs["HEAD"]
     for pattern in bases:
+        if pattern == "HEAD" and default is not None and default in refs.refs:
+            wanted[default] = refs.refs[default]
         for name, oid in _matching(refs.refs, pattern):
             wanted[name] = oid
             if len(wanted) > MAX_BASES:
@@ -533,12 +536,10 @@ def _glob(pattern: str, *, anything: bool = False) -> re.Pattern[str]:
 
 
 def _head(refs: RemoteRefs, wanted: dict[str, str]) -> str:
-    """What the mirror's HEAD file says."""
+    """What the mirror's HEAD file says: HEAD at the remote."""
     if refs.head is not None and _mirrored(refs.head) in wanted:
-        return f"ref: {_mirrored(refs.head)}"
-    if "HEAD" in refs.refs:
-        return refs.refs["HEAD"]
-    return "ref: refs/heads/HEAD"  # has no commit: `patcher.git.bases` says so
+        return f"ref: {refs.head}"
+    return refs.refs.get("HEAD", _UNBORN)
 
 
 def _lay_out(path: Path, object_format: str, first: Path | None) -> None:
@@ -551,7 +552,7 @@ def _lay_out(path: Path, object_format: str, first: Path | None) -> None:
     if object_format != "sha1":
         config += f"[extensions]\n\tobjectFormat = {object_format}\n"
     (path / "config").write_text(config)
-    (path / "HEAD").write_text("ref: refs/heads/HEAD\n")
+    (path / "HEAD").write_text(_UNBORN + "\n")
     if first is not None:
         (path / "objects/info/alternates").write_text(f"../../{first.name}/objects\n")
 
@@ -668,9 +669,9 @@ def _write_refs(path: Path, refs: dict[str, str], head: str) -> None:
     _drop_loose(path)
     default = head.removeprefix("ref: ")
     symbolic = path / _ORIGIN / "HEAD"
-    if head.startswith("ref: refs/remotes/"):
+    if head.startswith("ref: ") and head != _UNBORN:
         symbolic.parent.mkdir(parents=True, exist_ok=True)
-        _replace(symbolic, f"ref: {default}\n")
+        _replace(symbolic, f"ref: {_mirrored(default)}\n")
     else:
         symbolic.unlink(missing_ok=True)
     _replace(path / "HEAD", head + "\n")

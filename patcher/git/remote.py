@@ -21,6 +21,7 @@ here takes nothing on trust.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -157,16 +158,33 @@ def fetch(
     if filter:
         command.append("--filter=blob:none")
         config[f"remote.{REMOTE}.partialCloneFilter"] = "blob:none"
-    call(
-        address,
-        [*command, "--", REMOTE],
-        git_dir=git_dir,
-        stdin="".join(f"{oid}\n" for oid in oids).encode(),
-        config=config,
-        timeout=timeout,
-        memory=FETCH_MEMORY,
-        file_size=MAX_FETCHED,
-    )
+    try:
+        call(
+            address,
+            [*command, "--", REMOTE],
+            git_dir=git_dir,
+            stdin="".join(f"{oid}\n" for oid in oids).encode(),
+            config=config,
+            timeout=timeout,
+            memory=FETCH_MEMORY,
+            file_size=MAX_FETCHED,
+        )
+    except GitError:
+        if _drop_unfinished(git_dir) >= MAX_FETCHED:
+            raise BoundExceeded(
+                f"what it sends is over the limit of {MAX_FETCHED >> 20} MiB (MAX_FETCHED)"
+            ) from None
+        raise
+
+
+def _drop_unfinished(git_dir: Path) -> int:
+    """Remove packs that were not received whole; the size of the largest."""
+    size = 0
+    for file in (git_dir / "objects/pack").glob("tmp_*"):
+        with contextlib.suppress(OSError):
+            size = max(size, file.stat().st_size)
+            file.unlink()
+    return size
 
 
 # One small pack is written in half the time of loose objects, and read faster; that it reaches the
@@ -218,9 +236,16 @@ def push(
             memory=FETCH_MEMORY,
         )
 
+    end = time.monotonic() + timeout
     output = retried(attempt, timeout)
     for line in output.decode("utf-8", "replace").splitlines():
+        if line[:1] in "=*+ " and f":{ref}\t" in line:
+            return
         if line.startswith("!"):
+            # Where an answer was lost, what was done already is refused the second time.
+            there = list_refs(address, [ref], timeout=max(1.0, end - time.monotonic()))
+            if there.refs.get(ref) == commit:
+                return
             why = line.rpartition("\t")[2]
             inner = why[why.find("(") + 1 : why.rfind(")")] or why
             if inner in ("stale info", "fetch first", "non-fast-forward", "already exists"):
@@ -228,8 +253,6 @@ def push(
             raise RemoteError(
                 f"branch {branch} was not pushed: {_hidden(inner, address)}", "rejected"
             )
-        if line[:1] in "=*+ " and f":{ref}\t" in line:
-            return
     raise RemoteError(f"branch {branch} was not pushed: the remote does not say why", "protocol")
 
 
@@ -264,7 +287,13 @@ def retried(attempt: Callable[[float], _T], timeout: float) -> _T:
             if first:  # the attempt that was made before stamina was loaded
                 first = False
                 raise failure
-            return attempt(max(0.001, end - time.monotonic()))
+            try:
+                return attempt(max(0.001, end - time.monotonic()))
+            except RemoteError as error:
+                if error.cause == "timeout" and time.monotonic() >= end:
+                    raise failure from None  # which says more than that time is up
+                failure = error
+                raise
     raise failure
 
 
@@ -312,7 +341,7 @@ def call(
             )
         except GitTimeout:
             raise RemoteError(
-                f"the remote did not answer within {timeout:g} s", "timeout", transient=True
+                f"the remote did not answer within {timeout:.3g} s", "timeout", transient=True
             ) from None
         except GitFailed as failed:
             if service == "push" and b"\t[rejected]" in failed.output:
@@ -483,7 +512,7 @@ FAILURES = (
         "or see --help for the variables that hold tokens",
     ),
     _row(r"Authentication failed for", "authentication", says="the user or token is not accepted"),
-    _row(r"requested URL returned error: 403|access denied or", "authentication"),
+    _row(r"requested URL returned error: 403", "authentication"),
     _row(r"Permission denied \(|Too many authentication failures", "authentication"),
     _row(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED", "authentication"),
     _row(r"detected dubious ownership", "authentication"),
@@ -515,17 +544,12 @@ FAILURES = (
 """What git's error output means, the first that matches. Each row is tested with a real server
 where there can be one on loopback."""
 
-_TOO_LARGE = re.compile(rb"died of signal 25|File too large|file size limit", re.IGNORECASE)
 _NO_MEMORY = re.compile(rb"out of memory|cannot allocate|unable to create thread", re.IGNORECASE)
 
 
 def explained(failed: GitFailed, address: Address) -> GitError:
     """The error that says what a failed call to a remote means."""
     stderr = failed.stderr
-    if _TOO_LARGE.search(stderr):
-        return BoundExceeded(
-            f"what it sends is over the limit of {MAX_FETCHED >> 20} MiB for one pack (MAX_FETCHED)"
-        )
     if _NO_MEMORY.search(stderr):
         return BoundExceeded(
             "what it sends takes more memory than git may use "

@@ -52,7 +52,7 @@ class Server:
     well-formed answer; ``junk``  its bytes are wrong; ``trickle``  a byte each 50 ms;
     ``elsewhere``  a redirect to another host (`other`); ``moved``  one to ``/ok/`` here;
     ``circle``  one to itself; ``lost``  the push is done, the answer is not sent;
-    ``flood``  refs without end.
+    ``flood``  refs without end; ``v0``  git's oldest protocol.
     """
 
     def __init__(self, root: Path) -> None:
@@ -133,10 +133,13 @@ class _Handler(BaseHTTPRequestHandler):
         match = _TURN.match(first)
         assert match is not None, self.path
         fault = match[1]
-        if match[2]:
+        if fault == "lost" and not rest.endswith("/git-receive-pack"):
+            fault = "ok"
+        elif match[2]:
+            place = f"{first}/{rest.partition('.git/')[0]}"
             with self.site.lock:
-                self.site.faults[first + rest] += 1
-                if self.site.faults[first + rest] > int(match[2]):
+                self.site.faults[place] += 1
+                if self.site.faults[place] > int(match[2]):
                     fault = "ok"
         if fault == "401":
             fault = "ok" if self._is_let_in(authorization) else "401"
@@ -183,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
             "REQUEST_METHOD": self.command,
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(len(body)),
-            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            "GIT_PROTOCOL": "" if fault == "v0" else self.headers.get("Git-Protocol", ""),
             "GIT_CONFIG_COUNT": "2",
             "GIT_CONFIG_KEY_0": "safe.directory",
             "GIT_CONFIG_VALUE_0": "*",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -82,35 +82,6 @@ class Refused(SourceError):
 
 Get = Callable[[str, Mapping[str, str | int]], Answer]
 """Makes one request: an absolute URL below `Server.api`, and parameters. Raises Unanswered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Forge:
-    """A kind of source: what follows ``scheme:`` is asked for at a server."""
-
-    scheme: str
-    search: Callable[[str, Sequence[str], Tell], Iterator[Found | git.Failure]]
-    """What a word, without its scheme, stands for; all words of the run; what to tell. May raise
-    SourceError."""
-
-    def claims(self, word: str) -> bool:
-        return word.startswith(f"{self.scheme}:")
-
-    def label(self, word: str) -> str:
-        return f"of {git.printable(word)}"
-
-    def find(self, word: str, words: Sequence[str], tell: Tell) -> Iterator[Found | git.Failure]:
-        """What the forge holds. A failure of the forge comes last: what was found before stands."""
-        shown = git.printable(word)
-        try:
-            rest = word.removeprefix(f"{self.scheme}:")
-            for item in self.search(rest, words, lambda line: tell(f"{shown}: {line}")):
-                if isinstance(item, git.Failure):
-                    yield failed(f"{shown}: {item.place}", item.error)
-                else:
-                    yield item
-        except SourceError as error:
-            yield failed(shown, str(error))
 
 
 class Client:

@@ -19,7 +19,6 @@ from patcher.sources.forge import (
     TIMEOUT,
     Answer,
     Client,
-    Forge,
     Get,
     Refused,
     Server,
@@ -57,9 +56,6 @@ def search(rest: str, words: Sequence[str], tell: Tell) -> Iterator[Found | git.
         if some or refused.status != 404:
             raise
         yield from _pages(client, f"/users/{name}/repos")
-
-
-FORGE = Forge("gitea", search)
 
 
 def _pages(client: Client, path: str) -> Iterator[Found | git.Failure]:
@@ -116,7 +112,7 @@ def server_at(web: str, words: Sequence[str]) -> Server:
     elif token is not None:
         others = set()
         for word in words:
-            if FORGE.claims(word):
+            if word.startswith("gitea:"):
                 try:
                     others.add(_parts(word.removeprefix("gitea:"))[0])
                 except SourceError:

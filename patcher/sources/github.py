@@ -18,7 +18,6 @@ from patcher.sources.forge import (
     TIMEOUT,
     Answer,
     Client,
-    Forge,
     Get,
     Refused,
     Server,
@@ -67,9 +66,6 @@ def search(rest: str, words: Sequence[str], tell: Tell) -> Iterator[Found | git.
             raise
     else:
         raise SourceError(_FORMS)
-
-
-FORGE = Forge("github", search)
 
 
 def _user(client: Client, name: str) -> str:

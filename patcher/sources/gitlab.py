@@ -18,7 +18,6 @@ from patcher.sources.forge import (
     TIMEOUT,
     Answer,
     Client,
-    Forge,
     Get,
     Refused,
     Server,
@@ -69,9 +68,6 @@ def search(rest: str, words: Sequence[str], tell: Tell) -> Iterator[Found | git.
         if some or refused.status != 404 or "/" not in rest:
             raise
         yield _found(server, client.ask(f"/projects/{name}").body)
-
-
-FORGE = Forge("gitlab", search)
 
 
 def _found(server: Server, record: object) -> Found | git.Failure:

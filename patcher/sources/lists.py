@@ -10,6 +10,7 @@ from pathlib import Path
 
 from patcher import git
 from patcher.sources import paths, rows, urls
+from patcher.sources.forges import FORGES
 from patcher.sources.found import Found, failed
 
 MOST_BYTES = 64 << 20
@@ -67,8 +68,6 @@ def _merged(found: rows.Rows) -> rows.Rows:
 
 
 def _found(row: rows.Row) -> Iterator[Found | git.Failure]:
-    from patcher.sources.union import FORGES
-
     place = row.place
     if any(module.claims(place) for module in FORGES):
         yield failed(

@@ -7,9 +7,9 @@ from itertools import groupby
 from typing import Protocol
 
 from patcher import git
-from patcher.sources import gitea, github, gitlab, lists, paths, urls
+from patcher.sources import paths, urls
 from patcher.sources.filters import Filters, Sieve
-from patcher.sources.forge import Forge
+from patcher.sources.forges import FORGES, Forge
 from patcher.sources.found import Found
 from patcher.sources.gathered import Gathered, Tally
 
@@ -24,7 +24,6 @@ class _Local(Protocol):
     def find(self, words: Sequence[str]) -> Iterator[Item]: ...
 
 
-FORGES: tuple[Forge, ...] = (github.FORGE, gitlab.FORGE, gitea.FORGE)
 _LOCAL: tuple[_Local, ...] = (urls, paths)
 """In the order in which they are asked whether a word is theirs."""
 
@@ -92,10 +91,10 @@ def _sources(
     words: Sequence[str], names: Sequence[str], tell: Callable[[str], None]
 ) -> Iterator[tuple[str, Iterator[Item]]]:
     """What each source is counted as, and what it holds. Paths that stand together are one."""
+    if names:
+        from patcher.sources import lists
     kinds = {word: _kind(word) for word in words}
-    for (_, label), group in groupby(
-        words, lambda word: (id(kinds[word]), kinds[word].label(word))
-    ):
+    for label, group in groupby(words, lambda word: kinds[word].label(word)):
         together = list(group)
         kind = kinds[together[0]]
         if isinstance(kind, Forge):

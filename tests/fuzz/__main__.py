@@ -7,6 +7,7 @@ gets, to ``--findings``; it belongs into ``fixtures/`` or a test.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ def main() -> int:
     options = parser.parse_args()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="patcher-fuzz-") as scratch:
+        os.environ["PATCHER_STATE_DIR"] = f"{scratch}/state"
         figures = fuzz(
             options.seed,
             Path(scratch),
@@ -37,7 +39,8 @@ def main() -> int:
     print(
         f"seed {options.seed}: {figures.executions} executions in {took:.0f} s, "
         f"{figures.edited} with edits, {figures.migrations} of migrations "
-        f"({figures.loaded} of them loaded); the slowest took {figures.slowest:.2f} s; "
+        f"({figures.loaded} of them loaded), {figures.repositories} of repositories "
+        f"({figures.commits} commits); the slowest took {figures.slowest:.2f} s; "
         f"{len(figures.findings)} findings {dict(kinds) or ''}"
     )
     for number, finding in enumerate(figures.findings):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import tarfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,9 +14,12 @@ from random import Random
 import patcher
 from tests.fuzz.inputs import Input, migrations, mutated, mutated_migration, seeds
 from tests.fuzz.properties import Broken, check, check_migration
+from tests.fuzz.repositories import check_repositories
 
 _MIGRATIONS = 20
 """One in so many inputs is a migration."""
+_REPOSITORIES = 25
+"""One in so many is a few repositories."""
 _POOL = 500
 """Mutated inputs that are mutated further."""
 
@@ -38,6 +43,8 @@ class Figures:
     edited: int = 0
     migrations: int = 0
     loaded: int = 0
+    repositories: int = 0
+    commits: int = 0
     slowest: float = 0.0
     findings: list[Finding] = field(default_factory=list)
 
@@ -62,6 +69,8 @@ def fuzz(
         started = time.process_time()
         if figures.executions % _MIGRATIONS == 0:
             problem = _migration(mutated_migration(random, documents), scratch, figures)
+        elif figures.executions % _REPOSITORIES == 0:
+            problem = _repositories(random, corpus[:originals], scratch, figures)
         else:
             given = mutated(random, corpus)
             problem = _file(given, random.randrange(16), figures)
@@ -102,6 +111,22 @@ def _migration(content: bytes, scratch: Path, figures: Figures) -> Finding | Non
     return None
 
 
+def _repositories(
+    random: Random, corpus: list[Input], scratch: Path, figures: Figures
+) -> Finding | None:
+    figures.repositories += 1
+    try:
+        figures.commits += check_repositories(random, corpus, scratch)
+    except Broken as broken:
+        place = scratch / "repositories"
+        kept = io.BytesIO()
+        with tarfile.open(fileobj=kept, mode="w:gz") as archive:
+            archive.add(place, arcname=".")
+        kind = _kind(broken, "repositories")
+        return Finding(kind, "repositories.tar.gz", kept.getvalue(), 0, str(broken))
+    return None
+
+
 def _kind(broken: Broken, path: str) -> str:
     """What makes two findings the same: the problem without its figures, where it was raised, and
     the kind of file."""
@@ -118,7 +143,7 @@ def _kind(broken: Broken, path: str) -> str:
 
 def _smaller(finding: Finding, scratch: Path) -> Finding:
     """The same problem with less around it: ever smaller stretches left out, within 20 seconds."""
-    if "processor time" in finding.problem:
+    if "processor time" in finding.problem or finding.path == "repositories.tar.gz":
         return finding
     end = time.monotonic() + 20
     best = finding

@@ -23,6 +23,7 @@ def test_a_short_run(tmp_path: Path) -> None:
     assert figures.executions == 800
     assert figures.edited > 150, "mutations that leave nothing to edit try nothing"
     assert figures.loaded > 3
+    assert figures.commits > 5
 
 
 def _rewriting(path: str, content: bytes, **options: object) -> patcher.Result:

@@ -22,6 +22,7 @@ _COMMANDS = {
     "check": "Report, or fix, files outside git.",
     "verify": "Tell by compiling whether profiles deny the family.",
     "status": "Show campaigns, and how far they have come.",
+    "cache": "See, verify and clear the mirrors of remote repositories.",
     "migrations": "List what can be inserted.",
     "demo": "Try it all on sample repositories.",
 }

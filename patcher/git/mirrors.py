@@ -36,7 +36,7 @@ from patcher.git.errors import (
 )
 from patcher.git.refs import MAX_BASES, REVIEW_BRANCHES
 from patcher.git.remote import RemoteRefs
-from patcher.git.runner import TIMEOUT, run
+from patcher.git.runner import TIMEOUT, run, time_left
 from patcher.git.values import Repository
 
 MIN_SHARED = 1 << 20
@@ -140,7 +140,7 @@ class Mirrors:
         Raises `RemoteError` after the retries, and other kinds of `GitError`.
         """
         name = folder_name(address)
-        end = time.monotonic() + self._timeout
+        end = time.monotonic() + time_left(self._timeout)
         path = self.folder / name
 
         def attempt(left: float) -> Repository:
@@ -183,7 +183,7 @@ class Mirrors:
             raise GitError(f"{printable(repository.place)} is no mirror in {self.folder}")
         if not oids:
             return
-        end = time.monotonic() + self._timeout
+        end = time.monotonic() + time_left(self._timeout)
         path = repository.git_dir
 
         def attempt(left: float) -> None:
@@ -220,7 +220,7 @@ class Mirrors:
         """Why a mirror is not whole, on one line; None when it is. One that is not is made anew by
         its next update."""
         path = mirror.repository.git_dir
-        end = time.monotonic() + self._timeout
+        end = time.monotonic() + time_left(self._timeout)
         with self._locked(path.name, end):
             note = _read_note(path)
             if note is None:
@@ -243,7 +243,7 @@ class Mirrors:
             for mirror in self.list()
             if mirror.family is not None and mirror.family.name in gone
         }
-        end = time.monotonic() + self._timeout
+        end = time.monotonic() + time_left(self._timeout)
         # Those that lean on others first, so that no kill leaves one without what it leans on.
         for name in sorted(gone, key=lambda name: _base_of(self.folder / name) is None):
             with self._locked(name, end) as lock:

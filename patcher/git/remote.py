@@ -42,7 +42,7 @@ from patcher.git.errors import (
 )
 from patcher.git.identity import user_settings
 from patcher.git.refs import check_branch_name
-from patcher.git.runner import MEMORY_LIMIT, TIMEOUT, environment, run, scratch
+from patcher.git.runner import MEMORY_LIMIT, TIMEOUT, environment, run, scratch, time_left
 from patcher.git.values import Repository
 
 MAX_ADVERTISED = 64 << 20
@@ -262,6 +262,7 @@ _T = TypeVar("_T")
 def retried(attempt: Callable[[float], _T], timeout: float) -> _T:
     """Call ``attempt`` with the seconds that are left until it succeeds, fails for good, or time is
     up. What is raised is the last failure."""
+    timeout = time_left(timeout)
     end = time.monotonic() + timeout
     try:
         return attempt(timeout)
@@ -340,6 +341,7 @@ def call(
                 session=True,
             )
         except GitTimeout:
+            time_left()  # where it is the repository's whole time that is up, it says so
             raise RemoteError(
                 f"the remote did not answer within {timeout:.3g} s", "timeout", transient=True
             ) from None

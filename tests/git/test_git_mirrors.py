@@ -26,6 +26,7 @@ from patcher.git import (
     bases,
     branch_tip,
     entries,
+    limited,
     mirrors,
     move_branch,
     remote,
@@ -550,6 +551,19 @@ def test_a_mirror_survives_a_server_that_fails(
             cache.update(address)
     assert heads(mirror) == before
     whole(work, mirror)
+
+
+def test_a_repositorys_own_time_limit_ends_waiting_and_retries(
+    cache: Mirrors, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "RETRIES", remote.Retries(100, 0.01, 0.01, 0.01))
+    monkeypatch.setattr(remote, "STALL", 60)
+    for fault in ("hang", "500"):
+        server.requests.clear()
+        with pytest.raises(GitError) as caught, limited(1):
+            cache.update(Address.parse(f"{server.url}/{fault}/repo.git"))
+        assert "limit of 1 s" in str(caught.value) or "error: 500" in str(caught.value)
+        assert len(server.requests) < 100
 
 
 def test_no_secret_is_left_in_the_cache(work: Work, cache: Mirrors, server: Server) -> None:

@@ -57,6 +57,7 @@ _DETACHED = "refs/patcher/HEAD"
 _UNBORN = "ref: refs/heads/HEAD"  # has no commit: `patcher.git.bases` says so
 _OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _ID_PREFIX = re.compile(r"[0-9a-f]{4,64}\Z")
+_LONGEST_TURN = 3600.0
 _MOST_OBJECTS = 512 << 20  # bytes of the list of a commit's objects, 41 for each
 
 
@@ -101,7 +102,9 @@ class Mirrors:
     """The mirrors in one folder. Threads and processes may use it at once: one at a time updates a
     mirror, and at most ``per_host`` at a time of this process speak to one host.
 
-    ``timeout`` is the seconds that one call may take in all, retries and waiting included.
+    ``timeout`` is the seconds that one call may take, retries included. Between `update` and what
+    is done with a mirror then it is not locked: whoever updates it too lets its branches be the
+    remote's again.
     """
 
     def __init__(
@@ -140,10 +143,10 @@ class Mirrors:
         Raises `RemoteError` after the retries, and other kinds of `GitError`.
         """
         name = folder_name(address)
-        end = time.monotonic() + time_left(self._timeout)
         path = self.folder / name
 
         def attempt(left: float) -> Repository:
+            end = time.monotonic() + left
             # Without bases nothing but branches is of use, and there may be many other refs.
             patterns = () if bases else ("HEAD", _HEADS + "*")
             refs = remote.list_refs(address, patterns, timeout=left)
@@ -169,12 +172,10 @@ class Mirrors:
             return Repository(path, path, None, address)
 
         try:
-            with self._locked(name, end), self._host(address, end):
-                return remote.retried(attempt, max(0.001, end - time.monotonic()))
+            with self._host(address), self._locked(name) as lock:
+                return remote.retried(attempt, lock.left())
         except OSError as error:
-            raise GitError(
-                f"the mirror in {printable(path)} cannot be written: {error.strerror or error}"
-            ) from error
+            raise _unwritable(path, error) from error
 
     def complete(self, repository: Repository, oids: Sequence[str]) -> None:
         """Fetch blobs that a mirror lacks, by their ids, in one call. Raises as `update`."""
@@ -183,14 +184,13 @@ class Mirrors:
             raise GitError(f"{printable(repository.place)} is no mirror in {self.folder}")
         if not oids:
             return
-        end = time.monotonic() + time_left(self._timeout)
         path = repository.git_dir
 
         def attempt(left: float) -> None:
             remote.fetch(address, path, oids, depth=False, partial=True, filter=True, timeout=left)
 
-        with self._locked(path.name, end), self._host(address, end):
-            remote.retried(attempt, max(0.001, end - time.monotonic()))
+        with self._host(address), self._locked(path.name) as lock:
+            remote.retried(attempt, lock.left())
             note = _read_note(path)
             if note is not None:
                 note.packs = _packs(path)
@@ -220,15 +220,14 @@ class Mirrors:
         """Why a mirror is not whole, on one line; None when it is. One that is not is made anew by
         its next update."""
         path = mirror.repository.git_dir
-        end = time.monotonic() + time_left(self._timeout)
-        with self._locked(path.name, end):
+        with self._locked(path.name) as lock:
             note = _read_note(path)
             if note is None:
                 return "it was removed meanwhile"
             why = _fault(path, note)
             if why is None:
                 try:
-                    _check_objects(path, note, max(1.0, end - time.monotonic()))
+                    _check_objects(path, note, lock.left())
                 except GitError as error:
                     why = str(error)
             if why is not None:
@@ -243,12 +242,11 @@ class Mirrors:
             for mirror in self.list()
             if mirror.family is not None and mirror.family.name in gone
         }
-        end = time.monotonic() + time_left(self._timeout)
         # Those that lean on others first, so that no kill leaves one without what it leans on.
         for name in sorted(gone, key=lambda name: _base_of(self.folder / name) is None):
-            with self._locked(name, end) as lock:
+            with self._locked(name) as lock:
                 self._remove(self.folder / name)
-                os.unlink(lock)  # noqa: PTH108
+                lock.remove()
         return len(gone)
 
     def sweep(self) -> None:
@@ -260,7 +258,7 @@ class Mirrors:
                 continue
             if name == whole and _read_note(self.folder / name) is not None:
                 continue
-            with contextlib.suppress(GitError), self._locked(whole, time.monotonic()):
+            with contextlib.suppress(GitError), self._locked(whole, 0):
                 if name != whole or _read_note(self.folder / name) is None:
                     shutil.rmtree(self.folder / name, ignore_errors=True)
 
@@ -274,36 +272,32 @@ class Mirrors:
         return [name for name in self._entries() if _MIRROR.match(name)]
 
     @contextlib.contextmanager
-    def _host(self, address: Address, end: float) -> Iterator[None]:
+    def _host(self, address: Address) -> Iterator[None]:
+        """One of the turns at a host. Waiting for it is no time of the call's own, for how long it
+        takes depends on others."""
         if not address.host:
             yield
             return
         with self._guard:
             turn = self._hosts.setdefault(address.host, threading.BoundedSemaphore(self._per_host))
-        if not turn.acquire(timeout=max(0.001, end - time.monotonic())):
-            raise RemoteError(
-                f"its turn did not come within {self._timeout:g} s: more than --per-host others "
-                f"wait for {address.host}",
-                "timeout",
-                transient=True,
-            )
+        while not turn.acquire(timeout=time_left(_LONGEST_TURN)):
+            pass
         try:
             yield
         finally:
             turn.release()
 
     @contextlib.contextmanager
-    def _locked(self, name: str, end: float) -> Iterator[str]:
-        """Alone with what has this name, among all threads and processes; the lock file's path,
-        which may be removed at the end."""
-        path = f"{self.folder}/.{name}{_LOCK}"
-        descriptor = _lock(path, end)
-        if descriptor is None:
-            raise GitError(f"another patcher is at work on the mirror {name}: wait for it")
+    def _locked(self, name: str, timeout: float | None = None) -> Iterator[_Lock]:
+        """Alone with what has this name, among all threads and processes."""
+        end = time.monotonic() + time_left(self._timeout if timeout is None else timeout)
+        lock = _Lock(f"{self.folder}/.{name}{_LOCK}", end)
         try:
-            yield path
+            if not lock.take():
+                raise GitError(f"another patcher is at work on the mirror {name}: wait for it")
+            yield lock
         finally:
-            os.close(descriptor)
+            lock.release()
 
     def _make(
         self,
@@ -354,12 +348,11 @@ class Mirrors:
         if family is None or first is not None:
             yield first
             return
-        with self._locked(family, end) as lock:
+        with self._locked(family, max(0.0, end - time.monotonic())) as lock:
             try:
                 yield known()
             finally:
-                with contextlib.suppress(OSError):
-                    os.unlink(lock)  # noqa: PTH108
+                lock.remove()
 
     def _bring_up(
         self,
@@ -420,20 +413,53 @@ class Mirrors:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _lock(path: str, end: float) -> int | None:
-    """A descriptor that holds the lock file; None when time is up."""
-    wait = 0.005
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with contextlib.suppress(BlockingIOError, FileNotFoundError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.stat(path).st_ino == os.fstat(descriptor).st_ino:  # noqa: PTH116
-                return descriptor
-        os.close(descriptor)
-        if time.monotonic() + wait > end:
-            return None
-        time.sleep(wait)
-        wait = min(2 * wait, 0.1)
+class _Lock:
+    """A lock file, held with flock(2) until ``release`` or the end of the process."""
+
+    def __init__(self, path: str, end: float) -> None:
+        self._path = path
+        self._end = end
+        self._descriptor = -1
+
+    def take(self) -> bool:
+        """Wait for it; False when time is up."""
+        wait = 0.005
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        while True:
+            try:
+                self._descriptor = os.open(self._path, flags, 0o600)
+            except OSError as error:
+                raise _unwritable(Path(self._path), error) from error
+            with contextlib.suppress(BlockingIOError, FileNotFoundError):
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                there, here = os.stat(self._path), os.fstat(self._descriptor)  # noqa: PTH116
+                if there.st_ino == here.st_ino:  # else whoever had it removed it
+                    return True
+            self.release()
+            if time.monotonic() + wait > self._end:
+                return False
+            time.sleep(wait)
+            wait = min(2 * wait, 0.1)
+
+    def left(self) -> float:
+        """Seconds that are left for what it was taken for."""
+        return max(0.001, self._end - time.monotonic())
+
+    def remove(self) -> None:
+        """Remove the file; whoever waits for it makes a new one."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)  # noqa: PTH108
+
+    def release(self) -> None:
+        """Let others have it."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _unwritable(path: Path, error: OSError) -> GitError:
+    why = error.strerror or error
+    return GitError(f"the mirror in {printable(path)} cannot be written: {why}")
 
 
 def folder_name(address: Address) -> str:
@@ -587,12 +613,12 @@ def _usable(path: Path, address: Address, refs: RemoteRefs) -> _Note | None:
         return None
     if sum(name.endswith(".pack") for name in note.packs) > MAX_PACKS:
         return None
+    _tidy(path)
     return note
 
 
 def _fault(path: Path, note: _Note) -> str | None:
-    """What is wrong with a mirror, as far as it shows without reading objects; None: nothing. What
-    a killed git left behind is removed."""
+    """What is wrong with a mirror, as far as it shows without reading objects; None: nothing."""
     packs = _packs(path)
     if any(packs.get(name) != size for name, size in note.packs.items()):
         return "a pack is missing or has another size"
@@ -603,12 +629,16 @@ def _fault(path: Path, note: _Note) -> str | None:
         other = _read_note(base)
         if other is None or other.born != note.shares or _fault(base, other) is not None:
             return f"the mirror that it shares objects with, {base.name}, is not whole"
+    return None
+
+
+def _tidy(path: Path) -> None:
+    """Remove what a killed git left behind, in a mirror that is locked."""
     for name in ("shallow.lock", "packed-refs.lock", "packed-refs.new", "HEAD.lock"):
         (path / name).unlink(missing_ok=True)
     for name in os.listdir(path / "objects/pack"):  # noqa: PTH208
         if name.startswith(("tmp_", ".tmp-")) or name.endswith(".keep"):
             (path / "objects/pack" / name).unlink(missing_ok=True)
-    return None
 
 
 def _packs(path: Path) -> dict[str, int]:

@@ -451,7 +451,7 @@ def test_threads_and_processes_take_turns(work: Work, origin: Origin, cache: Mir
 def test_one_who_waits_too_long_is_told_for_whom(work: Work, origin: Origin) -> None:
     cache = Mirrors(work.root / "cache", timeout=0.3)
     with (
-        cache._locked(folder_name(origin.address), time.monotonic()),
+        cache._locked(folder_name(origin.address)),
         pytest.raises(GitError, match="another patcher is at work"),
     ):
         cache.update(origin.address)

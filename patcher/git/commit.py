@@ -28,6 +28,7 @@ _COMMIT, _TREE, _BLOB = 1, 2, 3
 _KINDS = {_COMMIT: b"commit", _TREE: b"tree", _BLOB: b"blob"}
 _NAMES = frozenset(("commit", "tree", "blob"))
 _MOST_COMMIT = 1 << 24
+_MOST_KEPT = 1 << 20
 
 _DEFAULT_PROGRAM = {"openpgp": "gpg", "ssh": "ssh-keygen", "x509": "gpgsm"}
 
@@ -153,6 +154,7 @@ def _new_tree(objects: Objects, parent: str, changes: Sequence[Change], new: Pac
         header = objects.one(name, MAX_TREE)
         trees[folder] = bytes.fromhex(header.oid)
         listings[folder] = tree_entries(tree_content(header), objects.hexsize)
+    _check_own(objects, [_entry(listings, path)[1] for path in contents])
     before = trees[b""]
     replaced: dict[bytes, dict[bytes, bytes]] = {folder: {} for folder in folders}
     for path, content in contents.items():
@@ -174,6 +176,14 @@ def _new_tree(objects: Objects, parent: str, changes: Sequence[Change], new: Pac
     if trees[b""] == before:
         raise GitError("the commit would change nothing")
     return trees[b""].hex()
+
+
+def _check_own(objects: Objects, oids: Sequence[bytes]) -> None:
+    """What is to change has to be in the repository itself: a tree may name what only another
+    repository of the user's has, and its content was read from there."""
+    for header in objects.read((oid.hex().encode() for oid in oids), _MOST_KEPT):
+        if header.kind in ("missing", "unreadable"):
+            raise GitError(f"object {header.oid} is not in the repository: run git fsck")
 
 
 def _entry(

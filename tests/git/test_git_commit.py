@@ -343,3 +343,17 @@ def test_openpgp_signatures(work: Work, home: Path, monkeypatch: pytest.MonkeyPa
     finally:
         subprocess.run(["gpgconf", "--kill", "all"], check=False, capture_output=True)
         shutil.rmtree(gnupg)
+
+
+def test_what_another_repository_has_is_not_committed(work: Work) -> None:
+    """A tree may name a file that is only in another repository of the user's."""
+    private = work.repository("private", {"profile": b"network,\n"})
+    path = work.repository("repo", {"profile": b"network, # mine\n"})
+    theirs = work.git(private, "rev-parse", "HEAD:profile")
+    tree = work.git(path, "mktree", "--missing", stdin=f"100644 blob {theirs}\tprofile\n".encode())
+    work.git(path, "reset", "-q", "--soft", work.git(path, "commit-tree", "-m", "x", tree))
+    with pytest.raises(GitError, match=f"{theirs} is not in the repository"):
+        apply(opened(path), Change(b"profile", b"network,\ndeny network alg,\n"))
+    objects = path / ".git/objects"
+    (objects / "info/alternates").write_text(f"{private}/.git/objects\n")
+    apply(opened(path), Change(b"profile", b"network,\ndeny network alg,\n"))

@@ -510,8 +510,8 @@ FAILURES = (
     _row(
         r"could not read (?:Username|Password) for|requested URL returned error: 401",
         "authentication",
-        says="the server wants a user name and password, or token: configure a credential helper, "
-        "or see --help for the variables that hold tokens",
+        says="the server wants a user name and password, or token: set up a git credential helper "
+        "for it",
     ),
     _row(r"Authentication failed for", "authentication", says="the user or token is not accepted"),
     _row(r"requested URL returned error: 403", "authentication"),

@@ -52,12 +52,14 @@ class Server:
     well-formed answer; ``junk``  its bytes are wrong; ``trickle``  a byte each 50 ms;
     ``elsewhere``  a redirect to another host (`other`); ``moved``  one to ``/ok/`` here;
     ``circle``  one to itself; ``lost``  the push is done, the answer is not sent;
-    ``flood``  refs without end; ``v0``  git's oldest protocol.
+    ``flood``  refs without end; ``v0``  git's oldest protocol; ``names``  the refs of `names`.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.other = "http://localhost.invalid"
+        self.names: list[tuple[bytes, str]] = []
+        """Names and ids of refs, as a server that lies has them."""
         self.requests: list[Request] = []
         self.pushes: Counter[tuple[str, str]] = Counter()
         """How often each ref of each repository was pushed with success."""
@@ -159,8 +161,26 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault.isdigit():
             headers = [("WWW-Authenticate", 'Basic realm="git"')] if fault == "401" else []
             self._answer(int(fault), headers)
+        elif fault == "names" and self.command == "GET":
+            self._lie()
         else:
-            self._git("/" + rest, parts.query, body, fault)
+            self._git("/" + rest, parts.query, body, "v0" if fault == "names" else fault)
+
+    def _lie(self) -> None:
+        """git's oldest advertisement (gitprotocol-http(5)) with any names."""
+        what = b"multi_ack_detailed side-band-64k thin-pack ofs-delta shallow no-done"
+        what += b" allow-tip-sha1-in-want symref=HEAD:refs/heads/main"
+        lines = [b"# service=git-upload-pack\n", b""]
+        for number, (name, oid) in enumerate(self.site.names):
+            caps = b"\0" + what if number == 0 else b""
+            lines.append(b"%s %s%s\n" % (oid.encode(), name, caps))
+        lines.append(b"")
+        body = b"".join(b"%04x%s" % (len(line) + 4, line) if line else b"0000" for line in lines)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-git-upload-pack-advertisement")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     @staticmethod
     def _is_let_in(authorization: str | None) -> bool:

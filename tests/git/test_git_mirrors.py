@@ -553,6 +553,48 @@ def test_a_mirror_survives_a_server_that_fails(
     whole(work, mirror)
 
 
+def test_names_of_a_server_that_lies_lead_nowhere(
+    work: Work, origin: Origin, cache: Mirrors, server: Server
+) -> None:
+    tip = origin.git("rev-parse", "main")
+    good = [b"refs/heads/main", b"refs/heads/a", b"refs/heads/a/b", b"refs/heads/-x"]
+    good += [b"refs/heads/\xff\xfe", "refs/heads/\u202ex".encode(), b"refs/heads/patcher/x"]
+    bad = [b"refs/heads/../../../../outside", b"refs/heads/\x1b[31m", b"refs/heads/x.lock"]
+    bad += [
+        b"refs/heads/..",
+        b"refs/heads/.hidden",
+        b"refs/heads/x\ty",
+        b"refs/heads//x",
+        b"objects",
+    ]
+    bad += [b"../../outside", b"refs/heads/" + b"x" * 3000, b"refs/heads/patcher/../../y"]
+    server.names = [(name, tip) for name in (b"HEAD", *good, *bad)]
+    before = sorted(path for path in work.root.rglob("*") if cache.folder not in path.parents)
+    mirror = cache.update(Address.parse(f"{server.url}/names/repo.git"), ("**",))
+    found = bases(mirror, ("**",))
+    assert {os.fsencode(base.name) for base in found} == {
+        name.removeprefix(b"refs/heads/") for name in good if b"patcher" not in name
+    }
+    assert {base.commit for base in found} == {tip}
+    assert heads(mirror, "a", "a/b") == {"a": tip, "a/b": tip}
+    assert branch_tip(mirror, "patcher/x") == tip
+    after = sorted(path for path in work.root.rglob("*") if cache.folder not in path.parents)
+    assert after == before
+    assert "outside" not in (mirror.git_dir / "packed-refs").read_text(errors="replace")
+
+
+def test_a_server_that_lies_about_ids_is_told(
+    work: Work, origin: Origin, cache: Mirrors, server: Server
+) -> None:
+    blob = origin.git("rev-parse", "main:profile")
+    for oid in ("1" * 40, blob):
+        server.names = [(b"HEAD", oid), (b"refs/heads/main", oid)]
+        with pytest.raises(GitError) as caught:
+            bases(cache.update(Address.parse(f"{server.url}/names/repo.git")), ("main",))
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 300
+
+
 def test_a_repositorys_own_time_limit_ends_waiting_and_retries(
     cache: Mirrors, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,7 +144,7 @@ def test_every_protocol_gives_the_same(
         ("429", "rate limit", True, "returned error: 429"),
         ("408", "timeout", True, "returned error: 408"),
         ("403", "authentication", False, "returned error: 403"),
-        ("401", "authentication", False, "configure a credential helper"),
+        ("401", "authentication", False, "set up a git credential helper"),
         ("404", "not found", False, "not found"),
         ("410", "not found", False, "returned error: 410"),
         ("hang", "timeout", True, "Operation too slow"),

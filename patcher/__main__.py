@@ -1,5 +1,17 @@
-"""``python -m patcher``."""
+"""``patcher`` and ``python -m patcher``."""
 
-from patcher.cli import main
+from typing import NoReturn
 
-main()
+from patcher import interrupts
+
+
+def main() -> NoReturn:
+    """Run the command line. Signals are handled before it is imported, which takes a while."""
+    interrupts.install()
+    from patcher.cli import main
+
+    main()
+
+
+if __name__ == "__main__":
+    main()

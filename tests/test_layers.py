@@ -18,18 +18,37 @@ VALUES = ("campaign.stages", "campaign.target")
 """Modules of values alone."""
 
 BELOW = {
+    "interrupts": (),
     "policy": (),
     "migrations": ("policy",),
     "hosts": ("policy",),
     "findings": ("policy",),
     "engine": ("findings", "hosts", "migrations", "policy"),
-    "proof": ("engine", "findings", "hosts", "migrations", "policy"),
-    "git": (),
+    "proof": ("interrupts", "engine", "findings", "hosts", "migrations", "policy"),
+    "git": ("interrupts",),
     "sources": ("git",),
-    "campaign": ("sources", "git", "proof", "findings", "migrations", "policy.search"),
+    "campaign": (
+        "interrupts",
+        "sources",
+        "git",
+        "proof",
+        "findings",
+        "migrations",
+        "policy.search",
+    ),
     "reports": ("findings", *VALUES),
     "reviews": ("campaign", "git"),
-    "cli": ("reviews", "campaign", "sources", "reports", "git", "proof", "findings", "migrations"),
+    "cli": (
+        "interrupts",
+        "reviews",
+        "campaign",
+        "sources",
+        "reports",
+        "git",
+        "proof",
+        "findings",
+        "migrations",
+    ),
 }
 """What a package may import, besides itself and ``patcher`` (its version)."""
 

@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from patcher import interrupts
 from patcher.git import leftovers
 
 _SUFFIX = ".patcher-new"
@@ -56,6 +57,11 @@ def write(opened: Opened, content: bytes) -> None:
 
     Other hard links keep the old content. Raises OSError, then with nothing changed.
     """
+    with interrupts.shielded():
+        _write(opened, content)
+
+
+def _write(opened: Opened, content: bytes) -> None:
     path, old = opened.path, opened.status
     _remove_abandoned(path)
     descriptor, name = tempfile.mkstemp(

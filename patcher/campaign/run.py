@@ -15,7 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from patcher import git
+from patcher import git, interrupts
 from patcher.campaign.look import Looker, Selection, without_contents
 from patcher.campaign.memory import Memory, opened
 from patcher.campaign.target import Outcome, Target
@@ -250,6 +250,7 @@ def _together(begun: Sequence[_Begun]) -> Iterator[tuple[int, git.Objects]]:
 
 
 def _failed(target: Target, error: Exception) -> Target:
+    interrupts.check(error)
     if isinstance(error, git.GitError):
         return replace(target, outcome=Outcome.FAILED, error=str(error), cause=error.cause)
     if os.environ.get("PATCHER_DEBUG"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -12,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from patcher import __version__
+from patcher import __version__, interrupts
 
 _COMMANDS = {
     "scan": "Report the AppArmor profiles in git repositories.",
@@ -26,7 +25,7 @@ _COMMANDS = {
     "migrations": "List what can be inserted.",
     "demo": "Try it all on sample repositories.",
 }
-FOUND, USAGE, FAILED, INTERRUPTED = 1, 2, 3, 130
+FOUND, USAGE, FAILED = 1, 2, 3
 
 
 class _Commands(click.Group):
@@ -84,10 +83,13 @@ def _guarded(run: Callable[[], Any]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("patcher: interrupted", err=True)
-        return INTERRUPTED
+        return interrupts.exit_code()
     except BrokenPipeError:
         return _unread()
     except Exception as error:
+        if interrupts.received():
+            click.echo("patcher: interrupted", err=True)
+            return interrupts.exit_code()
         from patcher.reports.text import clean
 
         hint = "PATCHER_DEBUG=1 shows where"
@@ -138,11 +140,16 @@ def main() -> NoReturn:
     """What the ``patcher`` command runs."""
     # Next to no garbage has cycles here; the collector's default pace costs a tenth of a scan.
     gc.set_threshold(50_000, 20, 100)
-    signal.signal(signal.SIGTERM, _terminate)
-    group.main(prog_name="patcher")
-    raise AssertionError("group.main ends the program")
-
-
-def _terminate(number: int, frame: object) -> None:
-    """End as Ctrl-C does, so that nothing is left behind in the folder for temporary files."""
-    raise SystemExit(128 + number)
+    interrupts.install()
+    code = 0
+    try:
+        try:
+            interrupts.begin()
+            group.main(prog_name="patcher")
+        except SystemExit as leave:
+            code = leave.code if isinstance(leave.code, int) else 0
+        finally:
+            interrupts.finish()
+    except KeyboardInterrupt:  # on the way out of what handles it
+        code = interrupts.exit_code()
+    sys.exit(code)

@@ -287,6 +287,7 @@ def _signed(
             stdin=_body(message),
             config=config,
             extra=extra,
+            signals=True,
         )
     except GitError as error:
         raise GitError(f"the commit was not signed: {error}") from None

@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _NAME = re.compile(r"patcher-([0-9]+)-[0-9a-f]{16}(\.new)?\Z")
 _NOTE = "moving-"
@@ -66,8 +66,13 @@ def is_running(pid: int) -> bool:
 def clean(folder: str) -> None:
     """Remove scratch folders of our own user's processes that are no more."""
     for path in _abandoned(folder):
-        if all(_is_settled(note) for note in _notes(path)):
+        if is_done_with(path):
             remove(path)
+
+
+def is_done_with(path: str) -> bool:
+    """Whether no note in a scratch folder tells of a lock file that is still there."""
+    return all(_is_settled(note) for note in _notes(path))
 
 
 def remove(path: str) -> None:
@@ -85,18 +90,27 @@ def remove(path: str) -> None:
 
 
 @contextlib.contextmanager
-def moving(scratch: str, lock: str) -> Iterator[int]:
-    """Note that the git that is given the descriptor will make this lock file."""
+def moving(scratch: str, lock: str, ended: Callable[[BaseException], bool]) -> Iterator[int]:
+    """Note that the git that is given the descriptor will make this lock file.
+
+    ``ended`` tells of an error whether git ended by itself, and so without leaving its lock. After
+    any other the lock is taken back, or the note stays for the next patcher.
+    """
     path = f"{scratch}/{_NOTE}{os.urandom(8).hex()}"
     with open(path, "x", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
         file.write(lock)
     descriptor = hold(path)
+    killed = False
     try:
         yield descriptor
+    except BaseException as error:
+        killed = not ended(error)
+        raise
     finally:
         os.close(descriptor)
         with contextlib.suppress(OSError):
-            os.unlink(path)  # noqa: PTH108
+            if not killed or _reclaimed(path, lock) or _is_settled(path):
+                os.unlink(path)  # noqa: PTH108
 
 
 def take_back(folder: str, lock: str) -> bool:
@@ -107,26 +121,34 @@ def take_back(folder: str, lock: str) -> bool:
     """
     for path in _abandoned(folder):
         for note in _notes(path):
-            if _read(note) != lock or not is_abandoned(note):
+            if _read(note) != lock or not _reclaimed(note, lock):
                 continue
-            try:
-                was, noted = os.lstat(lock), os.lstat(note)
-                if not stat.S_ISREG(was.st_mode) or was.st_uid != os.geteuid():
-                    continue
-                if was.st_mtime_ns < noted.st_mtime_ns:
-                    continue
-                time.sleep(min(max(0.0, was.st_mtime + SETTLED - time.time()), SETTLED))
-                now = os.lstat(lock)
-                if (now.st_ino, now.st_mtime_ns) != (was.st_ino, was.st_mtime_ns):
-                    continue
-                os.unlink(lock)  # noqa: PTH108
+            with contextlib.suppress(OSError):
                 os.unlink(note)  # noqa: PTH108
-            except OSError:
-                continue
-            if all(_is_settled(other) for other in _notes(path)):
+            if is_done_with(path):
                 remove(path)
             return True
     return False
+
+
+def _reclaimed(note: str, lock: str) -> bool:
+    """Remove the lock file of a note, if it can only be that of the git that the note is about."""
+    if not is_abandoned(note):
+        return False
+    try:
+        was, noted = os.lstat(lock), os.lstat(note)
+        if not stat.S_ISREG(was.st_mode) or was.st_uid != os.geteuid():
+            return False
+        if was.st_mtime_ns < noted.st_mtime_ns:
+            return False
+        time.sleep(min(max(0.0, was.st_mtime + SETTLED - time.time()), SETTLED))
+        now = os.lstat(lock)
+        if (now.st_ino, now.st_mtime_ns) != (was.st_ino, was.st_mtime_ns):
+            return False
+        os.unlink(lock)  # noqa: PTH108
+    except OSError:
+        return False
+    return True
 
 
 def _abandoned(folder: str) -> Iterator[str]:

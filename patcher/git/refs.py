@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from patcher import interrupts
 from patcher.git import leftovers
 from patcher.git.discovery import read_small
 from patcher.git.errors import (
@@ -310,7 +311,10 @@ def move_branch(
     lock = f"{repository.common_dir}/{ref}.lock"
 
     def update() -> None:
-        with leftovers.moving(scratch(), lock) as held:
+        with (
+            interrupts.shielded(),
+            leftovers.moving(scratch(), lock, _ended_by_itself) as held,
+        ):
             run(
                 ["update-ref", "-m", f"patcher: {was} {branch}", "--no-deref", "--stdin", "-z"],
                 git_dir=repository.git_dir,
@@ -347,6 +351,10 @@ def move_branch(
                 f"remove that file, then run again"
             ) from None
         raise GitError(f"branch {branch} was not written: {error}") from None
+
+
+def _ended_by_itself(error: BaseException) -> bool:
+    return isinstance(error, GitFailed) and error.status >= 0
 
 
 _LOCKED = re.compile(rb"Unable to create '([^\n]+\.lock)': File exists")

@@ -20,8 +20,8 @@ started with `subprocess` here. GitPython also takes 70 ms to import, a sixth of
 
 from __future__ import annotations
 
-import atexit
 import contextlib
+import functools
 import os
 import re
 import signal
@@ -33,6 +33,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, cast
 
+from patcher import interrupts
 from patcher.git import leftovers
 from patcher.git.errors import GitError, GitFailed, GitTimeout, printable
 
@@ -183,13 +184,6 @@ class Watchdog:
         with self._changed:
             self._deadlines.pop(process, None)
 
-    def end_sessions(self) -> None:
-        """End what a signal from the terminal does not reach."""
-        if self._pid == os.getpid():
-            for process in list(self._deadlines):
-                if process.session:
-                    process.kill()
-
     def _guard(self) -> None:
         with self._changed:
             while True:
@@ -202,9 +196,26 @@ class Watchdog:
                 soonest = min(self._deadlines.values(), default=None)
                 self._changed.wait(None if soonest is None else max(0.0, soonest - now))
 
+    def end_readers(self) -> None:
+        """End what still searches, fetches or pushes when patcher ends."""
+        if self._pid == os.getpid():
+            for process in list(self._deadlines):
+                if process.reads or process.session:
+                    process.kill()
+
 
 _watchdog = Watchdog()
-atexit.register(_watchdog.end_sessions)
+interrupts.at_end(_watchdog.end_readers)
+
+
+@contextlib.contextmanager
+def _blocked() -> Iterator[None]:
+    """What is started within never gets the signals that end patcher."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, interrupts.SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Limits(threading.local):
@@ -250,6 +261,10 @@ class Process:
     With ``session`` it has no terminal, so nothing that it starts (ssh) can ask there, and all that
     it started ends with it. ``memory`` and ``file_size`` are bytes that it and what it starts may
     take of memory and write to one file.
+
+    Ctrl-C goes to every process there, and would make a failure of what is about to be broken off,
+    and leave git's lock file if it comes in the moment after that was made. So it does not reach
+    git, which ends by its task, by `close`, or by the end of its pipes, unless ``signals`` says so.
     """
 
     def __init__(
@@ -263,6 +278,7 @@ class Process:
         file_size: int | None = None,
         pass_fds: Sequence[int] = (),
         session: bool = False,
+        signals: bool = False,
     ) -> None:
         self.arguments = arguments
         self.timeout = time_left(timeout)
@@ -271,20 +287,22 @@ class Process:
         # A file, not a pipe: a repository with a million errors must not block git on a full pipe.
         self._errors = spool()
         try:
-            self.child = subprocess.Popen(
-                [program(), *arguments],
-                env=env,
-                cwd="/",
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                bufsize=0,
-                pass_fds=pass_fds,
-                start_new_session=session,
-            )
+            with contextlib.nullcontext() if signals or session else _blocked():
+                self.child = subprocess.Popen(
+                    [program(), *arguments],
+                    env=env,
+                    cwd="/",
+                    stdin=stdin,
+                    stdout=subprocess.PIPE,
+                    stderr=self._errors,
+                    bufsize=0,
+                    pass_fds=pass_fds,
+                    start_new_session=session,
+                )
         except OSError as error:
             os.close(self._errors)
             raise GitError(f"git could not be started: {error.strerror or error}") from error
+        self.reads = memory is not None
         if memory is not None:
             limit_memory(self.child.pid, memory)
         if file_size is not None:
@@ -379,13 +397,15 @@ def run(
     memory: int | None = None,
     file_size: int | None = None,
     session: bool = False,
+    signals: bool = False,
 ) -> bytes:
     """Run git and return its standard output, at most ``limit`` bytes.
 
     ``git_dir`` is the repository; without one, git runs outside of any. ``env`` replaces the
     cleaned environment (see `environment`) and is for reading the user's own configuration and for
     speaking to a remote only. An exit status that is not ``allowed`` raises `GitFailed`. Of
-    ``memory``, ``file_size`` and ``session`` see `Process`.
+    ``memory``, ``file_size`` and ``session`` see `Process`; ``signals`` is for a git that starts a
+    program of the user's, which Ctrl-C is to reach.
     """
     command = [f"--git-dir={scratch() if git_dir is None else git_dir}", *arguments]
     if env is None:
@@ -401,6 +421,7 @@ def run(
             file_size=file_size,
             pass_fds=pass_fds,
             session=session,
+            signals=signals,
         ) as process:
             output = _read(process, limit)
             status = process.wait()
@@ -490,7 +511,9 @@ def scratch(hexsize: int = 40) -> str:
     It goes when the process ends; those of killed processes go when the next one makes its own.
     """
     key = (os.getpid(), hexsize)
-    with _scratch_lock:
+    if key in _scratch:
+        return _scratch[key]
+    with interrupts.shielded(), _scratch_lock:
         if key not in _scratch:
             folder = temporary_folder()
             if not _scratch:
@@ -502,8 +525,8 @@ def scratch(hexsize: int = 40) -> str:
                 raise GitError(
                     f"no room for a scratch folder in {folder} ({error.strerror}): set TMPDIR"
                 ) from error
-            atexit.register(_remove_scratch, path, os.getpid())
             _scratch[key] = path
+            interrupts.at_end(functools.partial(_remove_scratch, path, os.getpid()))
         return _scratch[key]
 
 
@@ -534,7 +557,7 @@ def _make_scratch(path: str, hexsize: int) -> None:
 
 
 def _remove_scratch(path: str, pid: int) -> None:
-    if os.getpid() == pid:
+    if os.getpid() == pid and leftovers.is_done_with(path):
         leftovers.remove(path)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from patcher import hosts
+from patcher import hosts, interrupts
 from patcher.findings import Edit, Finding, Result, Status, edited
 from patcher.hosts import Embedding
 from patcher.migrations import Migration, builtin
@@ -111,6 +111,7 @@ class _Proof:
         try:
             return self._why_not(findings)
         except Exception as error:
+            interrupts.check(error)
             # Whatever a parser stumbles over is no proof.
             return f"reading the file again failed with {type(error).__name__}"
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from patcher import interrupts
 from patcher.proof import compiled
 from patcher.proof.compiled import Compiled, Socket
 
@@ -149,7 +150,7 @@ def _message(errors: str) -> str:
 def run(command: list[str], stdin: bytes, *, own_includes: bool = True) -> tuple[int, bytes, bytes]:
     """Status, output and errors of a command with a clean environment, in a folder of its own, with
     bounds on time, memory and output. Raises Unusable."""
-    with tempfile.TemporaryDirectory(prefix="patcher-proof-") as folder:
+    with interrupts.shielded(), tempfile.TemporaryDirectory(prefix="patcher-proof-") as folder:
         place = Path(folder)
         files = [place / name for name in ("policy", "out", "err")]
         files[0].write_bytes(stdin)

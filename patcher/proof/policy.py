@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from patcher import interrupts
 from patcher.findings import Finding
 from patcher.migrations import Migration
 from patcher.policy import reader
@@ -60,6 +61,7 @@ def prove(
         file = _File(PurePosixPath(path), old, new, edited, tuple(migrations), parser)
         return [file.proof(f) if f.edit is not None else None for f in findings]
     except Exception as error:
+        interrupts.check(error)
         # Whatever a hostile text makes of this is no proof, and must stop nothing else.
         proof = Proof(
             Verdict.NOT_PROVABLE, parser.name, f"proving failed with {type(error).__name__}"

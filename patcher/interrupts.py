@@ -116,6 +116,9 @@ def finish() -> None:
     for number in (*SIGNALS, signal.SIGALRM):
         if signal.getsignal(number) in (_handle, _raise):
             signal.signal(number, signal.SIG_IGN)
+    # After KeyboardInterrupt within the exec of a string, as dataclasses do it, `python -m` ends by
+    # SIGINT whatever the exit status is, unless another exec went well (CPython's Py_RunMain).
+    exec("")  # noqa: S102
     _end()  # before other modules' atexit takes away what threads still use
 
 

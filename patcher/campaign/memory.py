@@ -102,6 +102,8 @@ MOST = 512 << 20
 """Bytes that the memory may take on disk; 10,000 small repositories take 3 MB, a family of large
 ones 10."""
 
+NOT_USED = "what earlier runs found is not used"
+
 _opened: dict[tuple[str, bytes], Memory] = {}
 _opening = threading.Lock()
 
@@ -115,7 +117,7 @@ def opened(selection: Selection, warn: Callable[[str], object]) -> Memory:
         if key not in _opened:
             from patcher.campaign.database import open_or_none
 
-            database = open_or_none(warn)
+            database = open_or_none(lambda why: warn(f"{NOT_USED}: {why}"))
             _opened[key] = Memory(None if database is None else Rows(database, key[1]))
         return _opened[key]
 

@@ -253,6 +253,10 @@ def _failed(target: Target, error: Exception) -> Target:
     interrupts.check(error)
     if isinstance(error, git.GitError):
         return replace(target, outcome=Outcome.FAILED, error=str(error), cause=error.cause)
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if isinstance(error.filename, str) else ""
+        reason = git.printable(f"{error.strerror}{where}")
+        return replace(target, outcome=Outcome.FAILED, error=reason, cause="system")
     if os.environ.get("PATCHER_DEBUG"):
         import traceback
 

@@ -33,7 +33,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@command.command("list", short_help="List the mirrors.")
 @options.format_option("table", "json")
 def list_command(format: str) -> int:
     """List the mirrors: branches that were fetched, size on disk, and when each was last used.
@@ -55,7 +55,7 @@ def list_command(format: str) -> int:
     return 0
 
 
-@command.command("verify")
+@command.command("verify", short_help="Read every object of the mirrors.")
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @click.option("-q", "--quiet", is_flag=True, help="Print faults only.")
 def verify_command(urls: tuple[str, ...], quiet: bool) -> int:
@@ -89,7 +89,7 @@ def verify_command(urls: tuple[str, ...], quiet: bool) -> int:
     return FAILED if faults else 0
 
 
-@command.command("clear")
+@command.command("clear", short_help="Remove mirrors.")
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @click.option(
     "--older-than",

@@ -66,8 +66,8 @@ REDIRECTS = 3
 class Retries:
     """How often and when a transient failure is tried again."""
 
-    attempts: int = 4
-    first_wait: float = 0.5
+    attempts: int = 5
+    first_wait: float = 1.0
     """Seconds; doubled each time."""
     longest_wait: float = 30.0
     jitter: float = 1.0

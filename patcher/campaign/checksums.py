@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from patcher import git
+from patcher.campaign.memory import Memory
 from patcher.campaign.target import ChangedFile, Located
 
 _HEX = ("md5", "sha1", "sha256", "sha512")
@@ -21,20 +22,36 @@ def noted(
     commit: str,
     files: Sequence[ChangedFile],
     findings: Iterable[Located],
+    memory: Memory,
+    *,
+    own: bool,
 ) -> list[Located]:
     """The findings; one whose file is to change says where in ``commit`` a checksum of the file's
-    present content stands."""
+    present content stands. ``own``: the repository's objects are known to fit their ids."""
     needles: dict[bytes, list[tuple[bytes, str]]] = {}
     for file in files:
         for name, digest in _digests(file.old):
             needles.setdefault(digest, []).append((file.path, name))
     notes: dict[bytes, list[str]] = {}
     for some in _batches(needles):
-        for place, line, digest in git.mentions(repository, commit, some):
+        for place, line, digest in git.mentions(
+            repository,
+            commit,
+            some,
+            memory=memory.search(_name(some)),
+            own=own,
+        ):
             for path, name in needles[digest]:
                 where = f"{git.printable(place)}:{line}"
                 notes.setdefault(path, []).append(f"its {name} stands in {where}")
     return [_with(located, notes.get(located.path, [])) for located in findings]
+
+
+def _name(needles: Iterable[bytes]) -> bytes:
+    """Stands for what is searched for."""
+    import hashlib
+
+    return hashlib.sha256(b"\n".join(sorted(needles))).digest()[:16]
 
 
 def _batches(needles: Iterable[bytes]) -> Iterable[list[bytes]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from patcher import git
-from patcher.campaign.memory import Memory, Search
+from patcher.campaign.memory import Memory
 from patcher.campaign.target import ChangedFile, Located, Outcome, Target, blob_id
 from patcher.findings import MAX_BYTES, Profiles, Result, unread
 from patcher.migrations import Migration, builtin
@@ -100,7 +100,7 @@ class Looker:
         files: list[ChangedFile] = []
         missing: list[str] = []
         size = 0
-        search = Search(self._memory)
+        search = self._memory.search()
         for blob in matching(
             self.repository,
             base,
@@ -140,7 +140,10 @@ class Looker:
         if files:
             from patcher.campaign import checksums
 
-            found = checksums.noted(self.repository, base.commit, files, found)
+            own = search.read or self.repository.address is not None
+            found = checksums.noted(
+                self.repository, base.commit, files, found, self._memory, own=own
+            )
         target = Target(
             repository=self.repository.place,
             base=base.ref,

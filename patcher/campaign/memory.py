@@ -58,6 +58,9 @@ _AT_ONCE = 400
 
 _DAY = 86400
 
+_MOST_RECENT = 10_000
+"""Rows that are kept in memory, too."""
+
 
 class Rows:
     """A store in the database. ``rules`` stands for a version of the rules and a set of options."""
@@ -65,12 +68,15 @@ class Rows:
     def __init__(self, database: Database, rules: bytes) -> None:
         self._database, self._rules = database, rules
         self._today = int(time.time()) // _DAY
+        self._recent: dict[bytes, bytes] = {}  # the database does not show what it has queued
 
     def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """As `Store` says."""
-        found: dict[bytes, bytes] = {}
-        for start in range(0, len(keys), _AT_ONCE):
-            some = keys[start : start + _AT_ONCE]
+        recent = self._recent
+        found = {key: recent[key] for key in keys if key in recent}
+        left = [key for key in keys if key not in found]
+        for start in range(0, len(left), _AT_ONCE):
+            some = left[start : start + _AT_ONCE]
             marks = ",".join("?" * len(some))
             for key, value, used in self._database.read(
                 f"SELECT key, value, used FROM memory WHERE rules = ? AND key IN ({marks})",  # noqa: S608
@@ -87,6 +93,9 @@ class Rows:
     def remember(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
         """As `Store` says."""
         for key, value in rows:
+            if len(self._recent) >= _MOST_RECENT:
+                self._recent = {}
+            self._recent[key] = value
             self._database.later(
                 "INSERT OR REPLACE INTO memory (rules, key, value, used) VALUES (?, ?, ?, ?)",
                 (self._rules, key, value, self._today),
@@ -142,6 +151,10 @@ class Memory:
         """Write what is not yet written."""
         if self._store is not None:
             self._store.close()
+
+    def search(self, name: bytes = b"") -> Search:
+        """What is known of trees, in one search for what ``name`` stands for."""
+        return Search(self, name)
 
     # -- files
 
@@ -206,23 +219,28 @@ def close() -> None:
 
 
 class Search:
-    """The memory of one search: `git.Memory`, which notes whom the answer counts for."""
+    """The memory of one search: `git.Memory`, which notes whom the answer counts for. ``name``
+    tells searches for different things apart."""
 
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
+    def __init__(self, memory: Memory, name: bytes) -> None:
+        self._memory, self._name = memory, name
         self.scope: bytes | None = None
+        self.read = False
+        """Whether all was read, and fits its ids."""
 
     def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """As `git.Memory` says."""
-        return self._memory.recall(keys)
+        found = self._memory.recall([self._name + key for key in keys])
+        start = len(self._name)
+        return {key[start:]: value for key, value in found.items()}
 
     def remember(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
         """As `git.Memory` says."""
-        self._memory.remember(rows)
+        self._memory.remember((self._name + key, value) for key, value in rows)
 
-    def settled(self, scope: bytes) -> None:
+    def settled(self, scope: bytes, *, read: bool) -> None:
         """As `git.Memory` says."""
-        self.scope = scope
+        self.scope, self.read = scope, read
 
 
 def rules(selection: Selection) -> bytes:

@@ -70,9 +70,9 @@ class Memory(Protocol):
         """Keep keys and values, in place of what is there."""
         ...
 
-    def settled(self, scope: bytes) -> None:
+    def settled(self, scope: bytes, *, read: bool) -> None:
         """Is told at the end of a search for whom it counts: `EVERYWHERE`, or what `scope_of` gives
-        for the repository."""
+        for the repository; and whether all was ``read`` just now, and fits its ids."""
         ...
 
 
@@ -103,8 +103,8 @@ def search(
     ``shared`` reads several repositories, this one among them; then `GitError` is raised for what
     cannot be read, since whose it is shows only when each is read alone. ``memory`` says what is
     known of trees, and is told what is new once the search is at its end. ``complete`` fetches
-    blobs that are missing, by their object ids. ``own``: it is a mirror of ours, in which our own
-    git gave the objects their ids.
+    blobs that are missing, by their object ids. ``own``: its objects are known to fit their ids,
+    as in a mirror of ours, where our own git gave them these.
     """
     if any(b"\n" in pattern for pattern in patterns):
         raise ValueError("a pattern is one line")
@@ -116,7 +116,8 @@ def search(
         grep = _Grep(alone, commit, patterns, jobs, timeout)
 
         def progress(entries: int) -> None:
-            if entries > GREP_FROM and not tree.known.any and complete is None:
+            known = tree.known.usable if own else tree.known.any
+            if entries > GREP_FROM and not known and complete is None:
                 grep.start()
 
         try:
@@ -300,6 +301,8 @@ class _Known:
         self.any = False
         """Whether trees are known, or were seen elsewhere: reading what is left is faster than
         searching all, and makes it known everywhere."""
+        self.usable = False
+        """Whether there are trees that need not be read."""
         self.own = False
         """Whether something was recalled that counts for this repository alone."""
         self._looking = memory is not None
@@ -322,6 +325,7 @@ class _Known:
                 self.own = self.own or recalled.scope != EVERYWHERE
                 found[key[1:]] = recalled
         self.any = self.any or bool(seen)
+        self.usable = self.usable or bool(found)
         return found
 
     def end(self) -> None:
@@ -463,7 +467,7 @@ class _Tree:
         if memory is None:
             return
         scope = EVERYWHERE if sure and not self.known.own else self.known.scope
-        memory.settled(scope)
+        memory.settled(scope, read=sure and whole and not self._recalled)
         if not whole or self._root in self._recalled:
             return
         large = self._totals[self._root][0] > GREP_FROM
@@ -700,14 +704,29 @@ def _past(pattern: bytes, at: int) -> int:
 
 
 def mentions(
-    repository: Repository, commit: str, needles: Sequence[bytes], *, max_bytes: int = 8 << 20
+    repository: Repository,
+    commit: str,
+    needles: Sequence[bytes],
+    *,
+    max_bytes: int = 8 << 20,
+    memory: Memory | None = None,
+    own: bool = False,
 ) -> list[tuple[bytes, int, bytes]]:
-    """Where fixed strings stand in the text files of ``commit``: path, line (1-based), string."""
+    """Where fixed strings stand in the text files of ``commit``: path, line (1-based), string.
+
+    ``memory`` is for these strings alone; of it and ``own`` see `search`.
+    """
     if not needles:
         return []
-    pattern = b"|".join(map(re.escape, needles))
     found = []
-    for blob in search(repository, commit, patterns=[pattern], max_bytes=max_bytes):
+    for blob in search(
+        repository,
+        commit,
+        patterns=[re.escape(needle) for needle in needles],
+        max_bytes=max_bytes,
+        memory=memory,
+        own=own,
+    ):
         for number, line in enumerate((blob.content or b"").split(b"\n"), 1):
             found += [(blob.path, number, needle) for needle in needles if needle in line]
     return found

@@ -505,7 +505,7 @@ def test_an_unforeseen_error_is_one_line(sandbox: Sandbox, monkeypatch: pytest.M
 
 def test_interrupting_ends_at_once_and_reports_what_was_done(sandbox: Sandbox) -> None:
     for number in range(60):
-        sandbox.repository(f"r{number:02}")
+        sandbox.git(sandbox.repository(f"r{number:02}"), "repack", "-adq")  # read by a git
     slow = sandbox.root / "bin"
     slow.mkdir()
     (slow / "git").write_text(f'#!/bin/sh\nsleep 0.2\nexec {shutil.which("git")} "$@"\n')

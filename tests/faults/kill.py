@@ -58,6 +58,40 @@ STEPS = [
 ]  # fmt: skip
 
 
+# Python imports this before it starts patcher: `check --fix` has no git that could kill it, and
+# writing a file takes a millisecond, which no clock hits. It kills at the so many-th call of one of
+# the functions that write a file takes; "half": when half of a new file is written.
+_SITE = """\
+import os, signal, tempfile
+
+def die():
+    os.kill(0, signal.SIGKILL)
+
+name, moment = os.environ["FAULT_CALL"].split()
+left = [int(os.environ["FAULT_NUMBER"])]
+owner = tempfile if name == "mkstemp" else os
+real = getattr(owner, name)
+
+def call(*arguments, **named):
+    left[0] -= 1
+    if left[0] == 0 and moment == "before":
+        die()
+    result = real(*arguments, **named)
+    if left[0] == 0:
+        if moment == "half":
+            os.write(result[0], b"profile half {\\n  net")
+        die()
+    return result
+
+setattr(owner, name, call)
+"""
+CALLS = [
+    ("mkstemp", "before"), ("mkstemp", "after"), ("mkstemp", "half"),
+    ("fchmod", "before"), ("fsync", "before"), ("fsync", "after"),
+    ("rename", "before"), ("rename", "after"),
+]  # fmt: skip
+
+
 @dataclass(slots=True)
 class Figures:
     """What was seen."""
@@ -87,15 +121,18 @@ class Harness:
         self.contents = {
             file.name: file.read_bytes() for file in sorted(self.original.files.iterdir())
         }
-        self.expected, self.apply_seconds, self.fix_seconds = self._measured()
+        self.expected, self.apply_seconds = self._measured()
+        self.fixing_seconds = self._fixing()
         real = shutil.which("git")
         assert real is not None
         wrapper = root / "bin/git"
         wrapper.parent.mkdir()
         wrapper.write_text(_GIT.format(git=real, branch=BRANCH))
         wrapper.chmod(0o755)
+        (root / "site").mkdir()
+        (root / "site/sitecustomize.py").write_text(_SITE)
 
-    def _measured(self) -> tuple[dict[str, str], float, float]:
+    def _measured(self) -> tuple[dict[str, str], float]:
         """The trees of an undisturbed run, and how long it takes."""
         world = copied(self.original, self.root / "measured")
         started = time.monotonic()
@@ -104,23 +141,41 @@ class Harness:
         assert done.returncode == 0, done.stderr
         trees = {place.name: world.tree(place) for place in world.repositories}
         assert all(trees.values())
-        started = time.monotonic()
-        done = patcher(world.env, *FIX, world.files)
-        taken = time.monotonic() - started
-        assert done.returncode == 0, done.stderr
-        assert self._files(world) == ["new"] * len(self.contents)
         assert leftovers(world.env) == []
         shutil.rmtree(world.root)
-        return trees, applied, taken
+        return trees, applied
+
+    def _fixing(self) -> float:
+        """For how long an undisturbed `check --fix` writes files."""
+        world = copied(self.original, self.root / "measured")
+        process = self._start([*FIX, str(world.files)], world.env)
+        assert self._has_begun(world, process)
+        began = time.monotonic()
+        assert process.wait(60) == 0
+        taken = time.monotonic() - began
+        assert self._files(world) == ["new"] * len(self.contents)
+        shutil.rmtree(world.root)
+        return taken
+
+    def _has_begun(self, world: World, process: subprocess.Popen[bytes]) -> bool:
+        """Wait until a file is being written; False when the process ended first."""
+        before = {file.name: file.stat().st_ino for file in world.files.iterdir()}
+        while process.poll() is None:
+            with os.scandir(world.files) as entries:
+                if any(before.get(entry.name) != entry.inode() for entry in entries):
+                    return True
+        return False
 
     def run(self, kills: int, told: Callable[[str], None] = lambda line: None) -> Figures:
-        """Kill so often, in turns: apply by the clock, apply at a step, and check --fix."""
-        turns = [self._apply_by_clock, self._apply_at_step, self._fix]
+        """Kill so often, in turns: apply by the clock and at a step, and check --fix by the clock
+        and at a step: a quarter of the kills are of check --fix."""
+        apply = [self._apply_by_clock, self._apply_at_step, self._apply_at_step]
+        turns = [*apply, self._fix_at_step, *apply, self._fix_by_clock]
         attempt = 0
         while self.figures.kills < kills and attempt < 3 * kills + 10:
             before = len(self.figures.problems)
             world = copied(self.original, self.root / f"world-{attempt}")
-            turns[attempt % 3](world)
+            turns[attempt % len(turns)](world)
             attempt += 1
             for problem in self.figures.problems[before:]:
                 told(problem)
@@ -128,7 +183,7 @@ class Harness:
                 shutil.rmtree(world.root)
         return self.figures
 
-    # -- three ways to be killed
+    # -- four ways to be killed
 
     def _apply_by_clock(self, world: World) -> None:
         delay = self.random.uniform(0, self.apply_seconds * 1.05)
@@ -190,12 +245,28 @@ class Harness:
             whole += tree == self.expected[place.name]
         return whole
 
-    def _fix(self, world: World) -> None:
-        # Half of the time goes by before the first file is read.
-        delay = self.random.uniform(self.fix_seconds * 0.3, self.fix_seconds * 1.02)
-        how = f"check --fix after {delay:.3f} s"
-        if not self._killed([*FIX, str(world.files)], world.env, delay, how):
-            self.fix_seconds *= 0.95  # it was measured when the machine was busier
+    def _fix_at_step(self, world: World) -> None:
+        name, moment = self.random.choice(CALLS)
+        calls = len(self.contents) * (2 if name == "fsync" else 1)  # the file's, and its folder's
+        number = self.random.randint(1, calls)
+        extra = {
+            "PYTHONPATH": f"{self.root / 'site'}:{world.env['PYTHONPATH']}",
+            "FAULT_CALL": f"{name} {moment}",
+            "FAULT_NUMBER": str(number),
+        }
+        self._fix(world, f"check --fix {moment} {name}", None, extra)
+
+    def _fix_by_clock(self, world: World) -> None:
+        # Starting takes far longer than writing does, so the clock starts at the first file.
+        delay = self.random.uniform(0, self.fixing_seconds * 0.9)
+        missed = self.figures.missed
+        self._fix(world, f"check --fix after {delay:.4f} s", delay, {})
+        if self.figures.missed > missed:
+            self.fixing_seconds *= 0.8  # it was measured when the machine was busier
+
+    def _fix(self, world: World, how: str, delay: float | None, extra: dict[str, str]) -> None:
+        arguments = [*FIX, str(world.files)]
+        if not self._killed(arguments, world.env | extra, delay, how, world):
             return
         states = self._files(world)
         self.figures.left["old files"] += states.count("old")
@@ -228,12 +299,8 @@ class Harness:
 
     # -- the kill
 
-    def _killed(
-        self, arguments: list[str], env: dict[str, str], delay: float | None, how: str
-    ) -> bool:
-        """Start patcher, kill its process group after a time, or let its git do so; whether it was
-        killed before it ended."""
-        process = subprocess.Popen(
+    def _start(self, arguments: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             command(*arguments),
             env=env,
             stdin=subprocess.DEVNULL,
@@ -241,7 +308,21 @@ class Harness:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+    def _killed(
+        self,
+        arguments: list[str],
+        env: dict[str, str],
+        delay: float | None,
+        how: str,
+        begins: World | None = None,
+    ) -> bool:
+        """Start patcher, kill its process group after a time, or let it be done at a step; whether
+        it was killed before it ended. ``begins``: the time counts from the first file there."""
+        process = self._start(arguments, env)
         if delay is not None:
+            if begins is not None:
+                self._has_begun(begins, process)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(delay)
             with contextlib.suppress(ProcessLookupError):

@@ -16,3 +16,5 @@ def test_killed_at_any_moment() -> None:
     assert figures.kills == 18
     assert figures.finished == 18
     assert len(figures.how) >= 4
+    fixes = sum(count for how, count in figures.how.items() if how.startswith("check --fix"))
+    assert fixes >= 3

@@ -9,13 +9,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from patcher import git, interrupts
+from patcher.campaign.alternates import told
 from patcher.campaign.look import Looker, Selection, without_contents
 from patcher.campaign.memory import Memory, opened
 from patcher.campaign.target import Outcome, Target
@@ -106,6 +107,7 @@ class Campaign:
         nothing = Target(place(found), None, None, Outcome.NOTHING_TO_DO)
         patterns = found.bases or self.selection.bases
         started = time.monotonic()
+        borrowed = git.Alternates()
         try:
             with git.limited(self.timeout):
                 if isinstance(found.place, git.Address):
@@ -114,11 +116,12 @@ class Campaign:
                     repository = self._mirrored(found, found.place, patterns)
                 else:
                     repository = self._local(found.place)
+                    borrowed = git.alternates(repository)
                 bases, missing = chosen_bases(repository, patterns)
         except git.UnbornHead as unborn:
             return _Begun(found, ended=(replace(nothing, note=str(unborn)),))
         except Exception as error:
-            return _Begun(found, ended=(_failed(nothing, error),))
+            return _Begun(found, ended=(told(_failed(nothing, error), borrowed),))
         ended = [
             replace(nothing, outcome=Outcome.FAILED, error=reason, cause=git.NoSuchBase.cause)
             for reason in missing
@@ -126,7 +129,7 @@ class Campaign:
         if not bases and not missing:
             ended.append(replace(nothing, note=f"no branch matches {' '.join(patterns)}"))
         spent = time.monotonic() - started
-        return _Begun(found, repository, tuple(bases), tuple(ended), spent)
+        return _Begun(found, repository, tuple(bases), tuple(ended), spent, borrowed)
 
     def _local(self, repository: git.Repository) -> git.Repository:
         if self.commits is not None and self.commits.push:
@@ -164,6 +167,7 @@ class Campaign:
                 looker = self._looker(begun.repository, memory, jobs)
                 looker.shared = shared.get(len(base.commit))
                 target = self._target(begun, base, looker, known.get(base.commit))
+                target = told(target, begun.borrowed)
             if left is not None:
                 left -= time.monotonic() - started
             yield target if self.contents else without_contents(target)
@@ -234,6 +238,7 @@ class _Begun:
     """What there is to say beside what is found at the bases."""
     spent: float = 0
     """Seconds."""
+    borrowed: git.Alternates = field(default_factory=git.Alternates)
 
 
 def _together(begun: Sequence[_Begun]) -> Iterator[tuple[int, git.Objects]]:

@@ -93,6 +93,8 @@ class Target:
     """The kind of failure, in a word or two: failures of a kind are told together."""
     note: str | None = None
     """One line that is worth knowing and no failure."""
+    alternates: tuple[str, ...] = ()
+    """The folders of objects of other repositories that are read as if they were of this one."""
     findings: tuple[Located, ...] = ()
     """By path, then by line."""
     files: tuple[ChangedFile, ...] = ()

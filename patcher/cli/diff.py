@@ -46,7 +46,7 @@ def command(
         from patcher.reports.diff import Report
 
         terminal = sys.stdout.isatty()
-        report = Report(terminal=terminal, color=options.colored(color))
+        report = Report(terminal=terminal, color=options.colored(color), verbose=verbose > 0)
     campaign = options.campaign(work, selection, contents=True)
     totals = conduct(campaign, sources, work, report, quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if totals.to_fix else 0)

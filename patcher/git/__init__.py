@@ -5,6 +5,7 @@ Nothing here reads or writes a work tree or an index.
 """
 
 from patcher.git.address import Address, Secret, is_address
+from patcher.git.alternates import alternates
 from patcher.git.commit import Pack, restore, write_commit
 from patcher.git.discovery import discover
 from patcher.git.errors import (
@@ -25,11 +26,21 @@ from patcher.git.identity import identities, signing, user_configuration
 from patcher.git.objects import Objects
 from patcher.git.refs import bases, branch_tip, check_branch_name, move_branch
 from patcher.git.runner import limited, time_left
-from patcher.git.values import Base, Blob, Change, Failure, Identity, Repository, Signing
+from patcher.git.values import (
+    Alternates,
+    Base,
+    Blob,
+    Change,
+    Failure,
+    Identity,
+    Repository,
+    Signing,
+)
 
 __all__ = [
     "EVERYWHERE",
     "Address",
+    "Alternates",
     "Base",
     "Blob",
     "BoundExceeded",
@@ -51,6 +62,7 @@ __all__ = [
     "Secret",
     "Signing",
     "UnbornHead",
+    "alternates",
     "bases",
     "branch_tip",
     "check_branch_name",

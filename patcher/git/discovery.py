@@ -240,7 +240,12 @@ def _check_git_dir(git_dir: Path, root: Path) -> None:
             )
     if not is_git_dir(common):
         raise _Unusable("is not a git repository: HEAD, objects or refs is missing")
-    for folder, name in ((common, "config"), (common, "packed-refs"), (git_dir, "config.worktree")):
+    for folder, name in (
+        (common, "config"),
+        (common, "packed-refs"),
+        (common, "objects/info/alternates"),
+        (git_dir, "config.worktree"),
+    ):
         if not _is_file_or_absent(folder / name):
             raise _Unusable(f"{name} is no regular file")
     for name in ("objects", "refs", "refs/heads", "packed-refs", "logs", "worktrees", "reftable"):

@@ -45,6 +45,15 @@ class Repository:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternates:
+    """Folders of objects that a repository names besides its own, absolute, with links resolved."""
+
+    read: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    """Those that are not there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A path that is no usable repository; ``error`` says why, on one printable line.
 

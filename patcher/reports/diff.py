@@ -33,8 +33,10 @@ class Report:
     apply`` skips it.
     """
 
-    def __init__(self, *, terminal: bool = False, color: bool = False) -> None:
-        self._terminal, self._color = terminal, color
+    def __init__(
+        self, *, terminal: bool = False, color: bool = False, verbose: bool = False
+    ) -> None:
+        self._terminal, self._color, self._verbose = terminal, color, verbose
         self._first: Target | None = None
         self._named = False
 
@@ -62,6 +64,10 @@ class Report:
         if self._named:
             title = clean(f"{target.repository} {target.base or ''}".strip())
             parts.append(f"# {title}\n".encode("utf-8", "replace"))
+        if self._verbose:
+            from patcher.reports.table import borrowed
+
+            parts += [f"# {line}\n".encode("utf-8", "replace") for line in borrowed(target)]
         parts += [unified(file) for file in target.files]
         return self._dressed(b"".join(parts))
 

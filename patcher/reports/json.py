@@ -45,6 +45,7 @@ def _target(target: Target) -> dict[str, Any]:
         "error": target.error and valid(target.error),
         "cause": target.cause,
         "note": target.note and valid(target.note),
+        "alternates": [valid(folder) for folder in target.alternates],
         "findings": [_finding(located) for located in target.findings],
         "files": [_file(file) for file in target.files],
     }

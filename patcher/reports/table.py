@@ -81,7 +81,8 @@ class Report:
         rows = self.rows(target)
         if not rows and not self._worth_a_line(target):
             return b""
-        return _encoded(self._head(target) + "\n" + self.body(rows))
+        more = [f"  {line}\n" for line in borrowed(target)] if self._style.verbose else []
+        return _encoded(self._head(target) + "\n" + "".join(more) + self.body(rows))
 
     def finish(self, totals: Totals) -> bytes:
         if self._style.quiet:
@@ -236,6 +237,12 @@ def _wrapped(rows: Iterable[Row], width: int, color: bool) -> str:
     )
     console.print(Padding(grid, (0, 0, 0, 2)))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def borrowed(target: Target) -> list[str]:
+    """Lines that say whose objects are read, too."""
+    owners = [clean(folder.removesuffix("/objects")) for folder in target.alternates]
+    return [f"reads objects of {owner}, too (alternates)" for owner in owners]
 
 
 def short(ref: str) -> str:

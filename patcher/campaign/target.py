@@ -35,6 +35,9 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+_WRITTEN = (Outcome.COMMITTED, Outcome.PUSHED, Outcome.UP_TO_DATE)
+
+
 @dataclass(frozen=True, slots=True)
 class Located:
     """A finding, and the file in the repository that it was found in."""
@@ -137,6 +140,8 @@ class Totals:
     """Files with an edit."""
     to_fix: int = 0
     """Affected profiles with an edit."""
+    unwritten: int = 0
+    """Those of them whose edit is on no review branch."""
     left_alone: int = 0
     """Affected profiles without one: not moby-style or documentation, and not asked for."""
     profiles: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
@@ -172,6 +177,7 @@ class Totals:
                     self.left_alone += 1
                 else:
                     self.to_fix += 1
+                    self.unwritten += target.outcome not in _WRITTEN
 
 
 def total(targets: Iterable[Target]) -> Totals:

@@ -172,7 +172,7 @@ def command(
     report = shown.report(selection, applied=not dry_run)
     campaign = options.campaign(work, selection, commits)
     totals = conduct(campaign, sources, work, report, quiet=quiet, verbose=verbose)
-    return exit_code(totals, FOUND if dry_run and totals.to_fix else 0)
+    return exit_code(totals, FOUND if dry_run and totals.unwritten else 0)
 
 
 @dataclass(frozen=True, slots=True)

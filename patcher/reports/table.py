@@ -93,6 +93,8 @@ class Report:
         lines = [f"{where}: {summary(totals)}."]
         if totals.failed and not self._applied:
             lines.append(f"{totals.failed} with failures, which standard error tells.")
+        if totals.up_to_date and not self._applied:
+            lines.append(f"{totals.up_to_date} up to date: the branch holds the change already.")
         if self._applied:
             done = f"{totals.committed} committed"
             if totals.pushed:

@@ -289,7 +289,24 @@ def test_dry_run_writes_nothing(
     assert "`patcher apply` commits it" in result.stdout
     assert snapshot(place) == before
     patcher("apply", place)
-    assert "commits it" not in patcher("apply", "--dry-run", place).stdout
+    again = patcher("apply", "--dry-run", place)
+    assert again.exit_code == 0
+    assert "commits it" not in again.stdout
+    assert f"main  -> {BRANCH}  (up to date)" in again.stdout
+    assert "1 up to date: the branch holds the change already." in again.stdout
+
+
+def test_a_dry_run_finds_what_another_base_still_lacks(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    sandbox.git(place, "branch", "release/1")
+    bases = ["--base", "main", "--base", "release/1"]
+    patcher("apply", place)
+    result = patcher("apply", "--dry-run", *bases, place)
+    assert result.exit_code == 1
+    assert "1 up to date: the branch holds" in result.stdout
+    assert f"-> {BRANCH}-release/1  (not written: a dry run)" in result.stdout
+    patcher("apply", *bases, place)
+    assert patcher("apply", "--dry-run", *bases, place).exit_code == 0
 
 
 def test_what_diff_prints_git_applies_to_what_apply_commits(sandbox: Sandbox) -> None:

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from patcher.git.discovery import read_small
-from patcher.git.errors import GitError, printable
+from patcher.git.errors import GitError, GitFailed, printable
 from patcher.git.objects import FOLDER, MAX_TREE, Objects, is_file, tree_content, tree_entries
-from patcher.git.runner import require_version, run, scratch
+from patcher.git.runner import require_version, run, scratch, spool
 from patcher.git.values import Change, Identity, Repository, Signing
 
 # A commit must outlive a power cut before a ref names it; by default git leaves loose objects to
@@ -263,10 +263,10 @@ def _signed(
     """`git commit-tree -S`, with the user's program and key, and no configuration of the
     repository in sight."""
     _person(author), _person(committer)
+    from patcher.git import signer
+
     program = sign.program or _DEFAULT_PROGRAM[sign.format]
-    config = _DURABLE | {"gpg.format": sign.format, f"gpg.{sign.format}.program": program}
-    if sign.format == "openpgp":
-        config["gpg.program"] = program
+    config = _DURABLE | {"gpg.format": sign.format}
     if sign.key_command is not None:
         config["gpg.ssh.defaultKeyCommand"] = sign.key_command
     if sign.key is not None:
@@ -280,17 +280,32 @@ def _signed(
         extra[f"GIT_{role}_NAME"] = person.name
         extra[f"GIT_{role}_EMAIL"] = person.email
         extra[f"GIT_{role}_DATE"] = "@" + _raw_date(person.date)
+    folder = scratch(len(parent))
+    said = spool()
     try:
+        through = program
+        if sign.format != "ssh":
+            through, more = signer.heard(program, folder, said)
+            extra |= more
+        config[f"gpg.{sign.format}.program"] = through
+        if sign.format == "openpgp":
+            config["gpg.program"] = through
         output = run(
             ["commit-tree", "-S", "-p", parent, "-F", "-", tree],
-            git_dir=scratch(len(parent)),
+            git_dir=folder,
             stdin=_body(message),
             config=config,
             extra=extra,
+            pass_fds=(said,),
             signals=True,
         )
+    except GitFailed as error:
+        reason = signer.why(program, os.pread(said, 1 << 16, 0), error.stderr)
+        raise GitError(f"the commit was not signed: {reason}") from None
     except GitError as error:
         raise GitError(f"the commit was not signed: {error}") from None
+    finally:
+        os.close(said)
     return output.decode("ascii").strip()
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 
 _NAME = re.compile(r"patcher-([0-9]+)-[0-9a-f]{16}(\.new)?\Z")
 _NOTE = "moving-"
-_FILES = ("config", "HEAD")
+_FILES = ("config", "sign", "HEAD")
 _FOLDERS = ("objects", "refs")
 
 UNFINISHED = 3600.0

@@ -338,11 +338,64 @@ def test_openpgp_signatures(work: Work, home: Path, monkeypatch: pytest.MonkeyPa
         )
         work.git(path, "-c", "gpg.program=gpg", "verify-commit", commit)
         missing = signing("nobody@example.org")
-        with pytest.raises(GitError, match="not signed"):
+        with pytest.raises(GitError) as failed:
             write_commit(opened(path), parent, [Change(b"f", b"3")], "m", ADA, BEA, missing)
+        assert str(failed.value).startswith("the commit was not signed: gpg: ")
+        assert str(failed.value).endswith("No secret key")
     finally:
         subprocess.run(["gpgconf", "--kill", "all"], check=False, capture_output=True)
         shutil.rmtree(gnupg)
+
+
+def not_signed(path: Path, sign: Signing) -> str:
+    """Why a commit was not signed."""
+    parent = subprocess.check_output(["git", "-C", path, "rev-parse", "HEAD"], text=True).strip()
+    with pytest.raises(GitError) as failed:
+        write_commit(opened(path), parent, [Change(b"f", b"3")], "m", ADA, BEA, sign)
+    reason = str(failed.value)
+    assert reason.startswith("the commit was not signed: ")
+    return reason.removeprefix("the commit was not signed: ")
+
+
+@needs_ssh
+def test_why_ssh_did_not_sign(work: Work) -> None:
+    path = work.repository("repo", {"f": b"1"})
+    nowhere = Signing("ssh", f"{work.root}/nowhere", None)
+    assert not_signed(path, nowhere).endswith("/nowhere: No such file or directory")
+    key = ssh_key(work)
+    key.unlink()
+    assert "No private key found" in not_signed(path, Signing("ssh", f"{key}.pub", None))
+    missing = Signing("ssh", f"{key}.pub", "/nowhere/ssh-keygen")
+    assert not_signed(path, missing) == "cannot run /nowhere/ssh-keygen: No such file or directory"
+
+
+@pytest.mark.parametrize("executable", [True, False])
+def test_why_a_program_of_the_users_did_not_sign(
+    work: Work, monkeypatch: pytest.MonkeyPatch, executable: bool
+) -> None:
+    path = work.repository("repo", {"f": b"1"})
+    program = work.root / "sign er"
+
+    def why(script: str) -> str:
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        return not_signed(path, Signing("openpgp", "key", str(program)))
+
+    if not executable:  # as on a file system that is mounted noexec
+        monkeypatch.setattr(os, "access", lambda name, mode: not str(name).endswith("/sign"))
+        assert why("echo no card >&2; exit 2") in (
+            f"{program} failed and said nothing",  # before git 2.41
+            "no card",
+        )
+        return
+    assert why("echo hello >&2; printf 'no card\\033[31m\\n' >&2; exit 2") == "no card\\x1b[31m"
+    assert why("echo https://me:secret@card/ is away >&2; exit 2") == "https://card/ is away"
+    assert (
+        why("echo '[GNUPG:] FAILURE sign 17' >&2; exit 2") == f"{program} failed and said nothing"
+    )
+    assert why("exit 0") == f"{program} failed and said nothing"
+    missing = not_signed(path, Signing("openpgp", "key", "/nowhere/gpg"))
+    assert missing == "/nowhere/gpg: not found"
 
 
 def test_what_another_repository_has_is_not_committed(work: Work) -> None:

@@ -486,10 +486,15 @@ def _limit(pid: int, name: str, size: int) -> None:
 _PASSWORD = re.compile(r"://[^/@\s]*@")
 
 
+# What git says last when it cannot write; why comes before it.
+_SUMMARY = frozenset((b"fatal: failed to write object", b"fatal: failed to write commit object"))
+
+
 def last_words(stderr: bytes) -> str:
     """The line of git's error output that says why, printable, without passwords."""
     lines = [line for line in stderr.split(b"\n") if line.strip()]
     telling = [line for line in lines if line.startswith((b"fatal:", b"error:"))]
+    telling = [line for line in telling if line not in _SUMMARY] or telling
     if not lines:
         return ""
     line = (telling or lines)[-1]

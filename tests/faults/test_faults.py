@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ import pytest
 from patcher.campaign.memory import NOT_USED
 from patcher.git import Change, Identity, Pack, Repository, discover, restore, write_commit
 from patcher.git import leftovers as made_by_the_dead
+from tests.faults.disk import WAYS, full_disk, readonly_disk
 from tests.faults.world import (
     BRANCH,
     command,
@@ -176,51 +175,31 @@ def test_locks_of_what_patcher_does_not_write_are_no_matter(
 # -- room
 
 
-@contextlib.contextmanager
-def small_disk(place: Path, size: str) -> Iterator[Path]:
-    """A file system of its own. Without the right to mount one, the test has nothing to fill."""
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("cannot mount a small disk here; files of limited size stand in for it")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def fill(place: Path) -> Path:
-    """Take all the room that is left."""
-    file = place / "filling"
-    with file.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
-        while True:
-            stream.write(bytes(4096))
-    return file
-
-
-def test_a_full_disk(env: Env, places: tuple[Path, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_full_disk(way: str, env: Env, places: tuple[Path, Path], tmp_path: Path) -> None:
     small = tmp_path / "src/small"
-    with small_disk(small, "2m"):
+    with full_disk(way, small, tmp_path) as broken:
+        theirs = env | broken.env
         place = repository(env, small / "fork")
         file = small / "docker-default"
         file.write_text(profile(filling=500))
         old = file.read_bytes()
-        filling = fill(small)
+        broken.break_down()
+        names = sorted(path.name for path in small.iterdir())
         before = snapshot(place)
-        one_line(applied(env, tmp_path / "src"), str(place), "No space left")
+        one_line(applied(theirs, tmp_path / "src"), str(place), "No space left")
         assert [bool(tip(env, other)) for other in places] == [True, True]
-        one_line(patcher(env, "check", "--fix", file), str(file), "No space left")
+        one_line(patcher(theirs, "check", "--fix", file), str(file), "No space left")
         assert file.read_bytes() == old
-        one_line(applied(env | {"TMPDIR": str(small)}, places[0]), "TMPDIR")
-        assert sorted(path.name for path in small.iterdir()) == [
-            "docker-default", "filling", "fork",
-        ]  # fmt: skip
-        filling.unlink()
+        crammed = theirs | {"TMPDIR": str(small)}
+        one_line(applied(crammed, repository(env, tmp_path / "third")), "TMPDIR")
+        assert sorted(path.name for path in small.iterdir()) == names
+        broken.mend()
         assert fsck(env, place) == ""
         assert snapshot(place) == before
-        assert applied(env, place).returncode == 0
+        assert applied(theirs, place).returncode == 0
         assert tip(env, place)
-        assert patcher(env, "check", "--fix", file).returncode == 0
+        assert patcher(theirs, "check", "--fix", file).returncode == 0
         assert file.read_bytes() != old
     assert leftovers(env) == []
 
@@ -285,31 +264,20 @@ def test_little_memory(size: int, env: Env, places: tuple[Path, Path]) -> None:
     assert applied(env, place).returncode == 0
 
 
+@pytest.mark.parametrize("way", WAYS)
 def test_a_repository_that_nobody_may_write(
-    env: Env, places: tuple[Path, Path], tmp_path: Path
+    way: str, env: Env, places: tuple[Path, Path], tmp_path: Path
 ) -> None:
     place, other = places
-    if os.geteuid() == 0:  # who may write everything; a mount may forbid it
-        bind = ["mount", "--bind", str(place), str(place)]
-        if subprocess.run(bind, capture_output=True, check=False).returncode:
-            pytest.skip("root writes where it likes, and may not mount here")
-        subprocess.run(["mount", "-o", "remount,ro,bind", str(place)], check=True)
-    else:
-        for folder in [place, *(path for path in place.rglob("*") if path.is_dir())]:
-            folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    try:
+    with readonly_disk(way, place, tmp_path) as broken:
+        broken.break_down()
         before = snapshot(place)
-        one_line(applied(env, tmp_path / "src"), str(place))
+        one_line(applied(env | broken.env, tmp_path / "src"), str(place), "Read-only file system")
         assert snapshot(place) == before
         assert tip(env, other)
         assert not tip(env, place)
-    finally:
-        if os.geteuid() == 0:
-            subprocess.run(["umount", "-l", str(place)], check=True)
-        else:
-            for folder in [place, *(path for path in place.rglob("*") if path.is_dir())]:
-                folder.chmod(0o700)
-    assert applied(env, place).returncode == 0
+        broken.mend()
+        assert applied(env | broken.env, place).returncode == 0
     assert leftovers(env) == []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,6 +13,8 @@ from patcher.campaign.target import Outcome, Target
 from patcher.migrations import Migration
 
 OnExisting = Literal["fail", "replace", "append"]
+Push = Callable[[git.Repository, str, str, str | None], None]
+"""As `patcher.git.remote.push`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,10 @@ def apply(
     commits: Commits,
     *,
     alone: bool = True,
+    push: Push | None = None,
 ) -> Target:
-    """Commit the target's changed files; the target with what came of it. Raises GitError."""
+    """Commit the target's changed files; the target with what came of it. ``push`` takes what is
+    committed in a mirror to its remote. Raises GitError."""
     branch = branch_name(selection.migrations, base, given=commits.branch, alone=alone)
     if not target.files:
         return replace(target, outcome=Outcome.NOTHING_TO_DO)
@@ -74,7 +78,7 @@ def apply(
         if _holds(repository, tip, target):
             return _up_to_date(target, tip, repository)
         if commits.on_existing == "fail":
-            raise git.GitError(
+            raise git.BranchTaken(
                 f"branch {branch} exists and does not hold this change: use --on-existing replace "
                 "or append, or another --branch"
             )
@@ -88,10 +92,8 @@ def apply(
         return target
     packs: list[git.Pack] = []
     new, committer = _write(repository, base, branch, parent, target, selection, commits, packs)
-    if repository.address is not None:
+    if push is not None:
         # The mirror's branches are the remote's, so that is all that has to move.
-        from patcher.git.remote import push
-
         push(repository, branch, new, tip)
         return replace(target, outcome=Outcome.PUSHED, new_commit=new, at_remote=True)
     git.move_branch(repository, branch, new, tip, committer)

@@ -38,6 +38,9 @@ _AHEAD = 64
 _BATCH = 32
 """Repositories that one job takes at once."""
 
+_MOST_AHEAD = 1024
+"""Batches that may be done, or under way, behind one that takes long."""
+
 _SHARES = 4
 """Batches that there should be for each job, so that all end at about the same time."""
 
@@ -133,7 +136,7 @@ class Campaign:
 
     def _local(self, repository: git.Repository) -> git.Repository:
         if self.commits is not None and self.commits.push:
-            raise git.GitError(
+            raise git.Misused(
                 "--push is for repositories that are named by a clone URL: name that, or leave out "
                 "--push"
             )
@@ -144,7 +147,7 @@ class Campaign:
     ) -> git.Repository:
         commits = self.commits
         if commits is not None and not (commits.push or commits.dry_run):
-            raise git.GitError(
+            raise git.Misused(
                 "what is committed in a mirror goes no further: use --push, or name a clone"
             )
         stem = commits.branch if commits and commits.branch else "patcher/"
@@ -194,16 +197,43 @@ class Campaign:
             recalled = None if known is None else looker.recall(base, known)
             target = recalled or looker.look(base)
             if self.commits is not None:
-                from patcher.campaign.apply import apply
-
-                alone = len(begun.bases) == 1
-                target = apply(
-                    looker.repository, base, target, self.selection, self.commits, alone=alone
-                )
+                target = self._applied(begun, base, target, looker, self.commits)
         except Exception as error:
             # One repository that nobody foresaw must not stop the thousand others.
-            return _failed(target, error)
+            target = _failed(target, error)
+        if looker.repository.address is not None:
+            target = replace(target, base=_at_remote(base.ref))
         return target
+
+    def _applied(
+        self, begun: _Begun, base: git.Base, target: Target, looker: Looker, commits: Commits
+    ) -> Target:
+        from patcher.campaign.apply import apply
+
+        address = looker.repository.address
+        ours = partial(
+            apply,
+            looker.repository,
+            base,
+            target,
+            self.selection,
+            commits,
+            alone=len(begun.bases) == 1,
+            push=None if address is None else mirrors(self.per_host).push,
+        )
+        try:
+            return ours()
+        except git.RemoteMoved:
+            # Perhaps by another patcher, or by the git of one that was killed: then it is done.
+            assert address is not None
+            self._mirrored(begun.found, address, begun.found.bases or self.selection.bases)
+            return ours()
+
+
+def _at_remote(ref: str) -> str:
+    """What a ref of a mirror is called at its remote."""
+    name = ref.removeprefix("refs/remotes/origin/")
+    return ref if name == ref else f"refs/heads/{name}"
 
 
 def place(found: Found) -> str:
@@ -408,6 +438,7 @@ class _Ordered:
             self._submit(batches)
             while self._pending:
                 batch, future = self._pending[0]
+                self._wait(future, batches)
                 try:
                     done = future.result()
                 except Exception as error:
@@ -423,8 +454,21 @@ class _Ordered:
             yield from self._finished()
             raise KeyboardInterrupt
 
+    def _wait(self, first: Future[list[tuple[Target, ...]]], batches: Iterator[list[Item]]) -> None:
+        """Wait for the first one; those behind it do not: a remote may hang for minutes."""
+        from concurrent.futures import FIRST_COMPLETED, wait
+
+        while not first.done():
+            if len(self._pending) >= max(self._most, _MOST_AHEAD):
+                wait([first])
+                return
+            under_way = [future for _, future in self._pending if not future.done()]
+            wait(under_way, return_when=FIRST_COMPLETED)
+            self._submit(batches)
+
     def _submit(self, batches: Iterator[list[Item]]) -> None:
-        for batch in islice(batches, self._most - len(self._pending)):
+        under_way = sum(not future.done() for _, future in self._pending)
+        for batch in islice(batches, max(0, self._most - under_way)):
             found = [item for item in batch if not isinstance(item, git.Failure)]
             if self._elsewhere:
                 future = self._executor.submit(self._campaign, found)

@@ -66,6 +66,18 @@ class BranchCheckedOut(GitError):
     cause = "branch in the way"
 
 
+class BranchTaken(GitError):
+    """The review branch is there, and does not hold the change."""
+
+    cause = "branch in the way"
+
+
+class Misused(GitError):
+    """What was asked for cannot be done with this repository."""
+
+    cause = "wrong use"
+
+
 class IdentityMissing(GitError):
     """No author or committer is configured."""
 
@@ -96,6 +108,10 @@ class RemoteError(GitError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _remote_error, (str(self), self.cause, self.transient)
+
+
+class RemoteMoved(RemoteError):
+    """The branch is elsewhere at the remote than where it was seen; nothing was changed."""
 
 
 def _remote_error(message: str, cause: Cause, transient: bool) -> RemoteError:

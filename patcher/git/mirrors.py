@@ -145,35 +145,34 @@ class Mirrors:
         name = folder_name(address)
         path = self.folder / name
 
-        def attempt(left: float) -> Repository:
-            end = time.monotonic() + left
+        def attempt(lock: _Lock) -> Repository:
             # Without bases nothing but branches is of use, and there may be many other refs.
             patterns = () if bases else ("HEAD", _HEADS + "*")
-            refs = remote.list_refs(address, patterns, timeout=left)
+            refs = remote.list_refs(address, patterns, timeout=lock.left())
             wanted = _wanted(refs, bases, review)
             group = _family(address, family)
             note = None if fresh else _usable(path, address, refs)
             try:
                 if note is None:
-                    self._make(path, address, refs, wanted, group, blobs, end)
+                    self._make(path, address, refs, wanted, group, blobs, lock)
                 else:
-                    self._bring_up(path, address, note, refs, wanted, blobs, end)
+                    self._bring_up(path, address, note, refs, wanted, blobs, lock)
             except (RemoteError, BoundExceeded, GitTimeout):
                 raise
             except _NoPartial:
-                self._make(path, address, refs, wanted, None, blobs, end)
+                self._make(path, address, refs, wanted, None, blobs, lock)
             except (GitError, OSError):
                 if note is None:
                     raise
                 # Not the remote's doing: the mirror is broken.
-                self._make(path, address, refs, wanted, group, blobs, end)
+                self._make(path, address, refs, wanted, group, blobs, lock)
             with contextlib.suppress(OSError):
                 os.utime(path / _NOTE)
             return Repository(path, path, None, address)
 
         try:
             with self._host(address), self._locked(name) as lock:
-                return remote.retried(attempt, lock.left())
+                return remote.retried(lambda left: attempt(lock), lock.left())
         except OSError as error:
             raise _unwritable(path, error) from error
 
@@ -186,15 +185,18 @@ class Mirrors:
             return
         path = repository.git_dir
 
-        def attempt(left: float) -> None:
-            remote.fetch(address, path, oids, depth=False, partial=True, filter=True, timeout=left)
-
         with self._host(address), self._locked(path.name) as lock:
-            remote.retried(attempt, lock.left())
+            remote.retried(lambda left: _fetch_blobs(address, path, oids, lock), lock.left())
             note = _read_note(path)
             if note is not None:
                 note.packs = _packs(path)
                 _write_note(path, note)
+
+    def push(self, repository: Repository, branch: str, commit: str, expected: str | None) -> None:
+        """As `patcher.git.remote.push`, when it is its turn at the host."""
+        assert repository.address is not None
+        with self._host(repository.address):
+            remote.push(repository, branch, commit, expected, timeout=self._timeout)
 
     def list(self) -> Sequence[Mirror]:
         """The mirrors that are there, by address."""
@@ -307,12 +309,12 @@ class Mirrors:
         wanted: dict[str, str],
         family: str | None,
         blobs: bool,
-        end: float,
+        lock: _Lock,
     ) -> None:
         """Make a mirror beside, and put it in its place. Without a ``family`` it shares nothing."""
         new = self.folder / f"{_NEW}{path.name}"
         shutil.rmtree(new, ignore_errors=True)
-        with self._first_of(family, path.name, end) as base:
+        with self._first_of(family, path.name, lock) as base:
             first = None if base is None else self.folder / base
             shared = None if first is None else _worth_sharing(first, refs.object_format)
             _lay_out(new, refs.object_format, None if shared is None else first)
@@ -323,7 +325,7 @@ class Mirrors:
                 shares="" if shared is None else shared.born,
             )
             try:
-                self._bring_up(new, address, note, refs, wanted, blobs, end)
+                self._bring_up(new, address, note, refs, wanted, blobs, lock)
                 self._remove(path)
                 os.rename(new, path)  # noqa: PTH104
             except BaseException:
@@ -333,7 +335,7 @@ class Mirrors:
                 _replace(self.folder / f".{family}", path.name)
 
     @contextlib.contextmanager
-    def _first_of(self, family: str | None, name: str, end: float) -> Iterator[str | None]:
+    def _first_of(self, family: str | None, name: str, own: _Lock) -> Iterator[str | None]:
         """The folder name of a family's first mirror; None: this one may become it, and others of
         the family wait until it is there."""
 
@@ -348,7 +350,7 @@ class Mirrors:
         if family is None or first is not None:
             yield first
             return
-        with self._locked(family, max(0.0, end - time.monotonic())) as lock:
+        with self._locked(family, own.left()) as lock:
             try:
                 yield known()
             finally:
@@ -362,27 +364,31 @@ class Mirrors:
         refs: RemoteRefs,
         wanted: dict[str, str],
         blobs: bool,
-        end: float,
+        lock: _Lock,
     ) -> None:
         """Fetch what the mirror lacks, then let its refs be the remote's."""
-
-        def left() -> float:
-            return max(0.001, end - time.monotonic())
-
         tips = dict.fromkeys(wanted.values())
         there = set(note.refs.values())
         lacking = [oid for oid in tips if oid not in there and not _is_loose(path, oid)]
         partial = bool(note.partial) or any(name.endswith(".promisor") for name in note.packs)
         if lacking:
             filtered = _base_of(path) is not None
-            remote.fetch(address, path, lacking, partial=partial, filter=filtered, timeout=left())
+            remote.fetch(
+                address,
+                path,
+                lacking,
+                partial=partial,
+                filter=filtered,
+                timeout=lock.left(),
+                pass_fds=lock.shared(),
+            )
             if filtered:
                 note.partial += lacking
         unfilled = [oid for oid in tips if oid in note.partial]
         if blobs and unfilled:
-            missing = missing_blobs(path, unfilled, timeout=left())
+            missing = missing_blobs(path, unfilled, timeout=lock.left())
             if missing:
-                self._fill(address, path, missing, left())
+                self._fill(address, path, missing, lock)
         note.partial = [] if blobs else unfilled
         head = _head(refs, wanted)
         if lacking or wanted != note.refs or head != note.head:
@@ -393,11 +399,9 @@ class Mirrors:
             _drop_loose(path)
 
     @staticmethod
-    def _fill(address: Address, path: Path, missing: Sequence[str], timeout: float) -> None:
+    def _fill(address: Address, path: Path, missing: Sequence[str], lock: _Lock) -> None:
         try:
-            remote.fetch(
-                address, path, missing, depth=False, partial=True, filter=True, timeout=timeout
-            )
+            _fetch_blobs(address, path, missing, lock)
         except RemoteError as error:
             if error.cause == "protocol":
                 raise _NoPartial(str(error)) from None
@@ -413,8 +417,22 @@ class Mirrors:
             shutil.rmtree(old, ignore_errors=True)
 
 
+def _fetch_blobs(address: Address, path: Path, oids: Sequence[str], lock: _Lock) -> None:
+    remote.fetch(
+        address,
+        path,
+        oids,
+        depth=False,
+        partial=True,
+        filter=True,
+        timeout=lock.left(),
+        pass_fds=lock.shared(),
+    )
+
+
 class _Lock:
-    """A lock file, held with flock(2) until ``release`` or the end of the process."""
+    """A lock file, held with flock(2) until ``release`` or the end of the process, and of those
+    that it was `shared` with."""
 
     def __init__(self, path: str, end: float) -> None:
         self._path = path
@@ -444,6 +462,11 @@ class _Lock:
     def left(self) -> float:
         """Seconds that are left for what it was taken for."""
         return max(0.001, self._end - time.monotonic())
+
+    def shared(self) -> Sequence[int]:
+        """The descriptor, for a git that writes to what is locked: where patcher is killed and that
+        git is not, whoever comes next waits for its end."""
+        return [self._descriptor]
 
     def remove(self) -> None:
         """Remove the file; whoever waits for it makes a new one."""

@@ -38,6 +38,7 @@ from patcher.git.errors import (
     GitFailed,
     GitTimeout,
     RemoteError,
+    RemoteMoved,
     printable,
 )
 from patcher.git.identity import user_settings
@@ -138,6 +139,7 @@ def fetch(
     partial: bool = False,
     filter: bool = False,
     timeout: float = TIMEOUT,
+    pass_fds: Sequence[int] = (),
 ) -> None:
     """Fetch objects by id, into a repository of our own; refs are left to the caller.
 
@@ -168,6 +170,7 @@ def fetch(
             timeout=timeout,
             memory=FETCH_MEMORY,
             file_size=MAX_FETCHED,
+            pass_fds=pass_fds,
         )
     except GitError:
         if _drop_unfinished(git_dir) >= MAX_FETCHED:
@@ -249,7 +252,10 @@ def push(
             why = line.rpartition("\t")[2]
             inner = why[why.find("(") + 1 : why.rfind(")")] or why
             if inner in ("stale info", "fetch first", "non-fast-forward", "already exists"):
-                inner = "it was moved there in between: run again"
+                raise RemoteMoved(
+                    f"branch {branch} was not pushed: it was moved there in between: run again",
+                    "rejected",
+                )
             raise RemoteError(
                 f"branch {branch} was not pushed: {_hidden(inner, address)}", "rejected"
             )
@@ -320,6 +326,7 @@ def call(
     limit: int = MAX_ADVERTISED,
     memory: int | None = None,
     file_size: int | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> bytes:
     """Run a git that speaks to ``address``, which it knows as `REMOTE`. Raises `RemoteError`."""
     settings = user_settings()
@@ -338,6 +345,7 @@ def call(
                 limit=limit,
                 memory=memory,
                 file_size=file_size,
+                pass_fds=pass_fds,
                 session=True,
             )
         except GitTimeout:

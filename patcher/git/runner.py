@@ -165,9 +165,12 @@ class Watchdog:
         self._deadlines: dict[Process, float] = {}
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
+        self._over = False
 
     def watch(self, process: Process, seconds: float) -> None:
         with self._changed:
+            if self._over and self._pid == os.getpid():
+                self._end(process)
             deadline = time.monotonic() + seconds
             soonest = min(self._deadlines.values(), default=None)
             self._deadlines[process] = deadline
@@ -197,11 +200,18 @@ class Watchdog:
                 self._changed.wait(None if soonest is None else max(0.0, soonest - now))
 
     def end_readers(self) -> None:
-        """End what still searches, fetches or pushes when patcher ends."""
+        """End what still searches, fetches or pushes when patcher ends, and what threads that are
+        cut off would still begin."""
         if self._pid == os.getpid():
-            for process in list(self._deadlines):
-                if process.reads or process.session:
-                    process.kill()
+            with self._changed:
+                self._over = True
+                left = list(self._deadlines)
+            for process in left:
+                self._end(process)
+
+    def _end(self, process: Process) -> None:
+        if process.reads or process.session:
+            process.kill()
 
 
 _watchdog = Watchdog()

@@ -60,6 +60,15 @@ class NoSuchCampaign(LedgerError):
     """There is no campaign of that name."""
 
 
+class OtherSettings(LedgerError):
+    """A campaign was made with other settings; ``differences`` are their names, what they are
+    there, and what they were to be."""
+
+    def __init__(self, message: str, differences: list[tuple[str, Any, Any]]) -> None:
+        super().__init__(message)
+        self.differences = differences
+
+
 class Ledger:
     """The campaigns of a database. Every method raises LedgerError."""
 
@@ -94,16 +103,20 @@ class Ledger:
         """A campaign that is there. ``settings``: what some of them should be."""
         found = self._database.read("SELECT id, settings FROM campaigns WHERE name = ?", (name,))
         if not found:
-            import difflib
-
-            near = difflib.get_close_matches(name, self.names(), 1)
-            hint = f"did you mean {near[0]}?" if near else "`patcher status` lists them"
+            near = self.near(name)
+            hint = f"did you mean {near}?" if near else "`patcher status` lists them"
             raise NoSuchCampaign(f"there is no campaign {name!r}: {hint}")
         number, text = found[0]
         made_with = json.loads(text)
         if settings is not None:
             _compare(name, made_with, json.loads(_canonical(settings)))
         return Account(self._database, number, name, made_with)
+
+    def near(self, name: str) -> str | None:
+        """The campaign that someone meant who wrote this name; None: there is none like it."""
+        import difflib
+
+        return next(iter(difflib.get_close_matches(name, self.names(), 1)), None)
 
     def summaries(self) -> Iterator[Summary]:
         """The campaigns, the oldest first."""
@@ -139,14 +152,15 @@ class Account:
     def plan(self, items: Iterable[Planned]) -> int:
         """Add repositories, in this order; how many are new. One that is there already keeps its
         place in the order, and is to be done again only where its bases are others now."""
-        rest = iter(items)
+        now = _now()
         new = 0
-        while batch := list(islice(rest, _PLANNING)):
-            now = _now()
-            with self._database.transaction() as writer:
-                self._touch(writer, now)
+        # All or nothing: a campaign that was killed here must not go on with a part of it.
+        common = {"campaign": self.number, "now": now}
+        everything = iter([{**_columns(item), **common} for item in items])
+        with self._database.transaction() as writer:
+            self._touch(writer, now)
+            while rows := list(islice(everything, _PLANNING)):
                 before = writer.total_changes
-                rows = [{**_columns(item), "campaign": self.number, "now": now} for item in batch]
                 writer.executemany(
                     "INSERT OR IGNORE INTO places (campaign, place, bases, family, state, begun,"
                     " attempts, kills, ended, changed)"
@@ -437,15 +451,17 @@ def _canonical(settings: Mapping[str, Any]) -> str:
 
 
 def _compare(name: str, made_with: dict[str, Any], given: dict[str, Any]) -> None:
-    other = [
-        f"{key} is {_shown(made_with, key)} there and {_shown(given, key)} here"
-        for key in sorted(given)
-        if (key in made_with, made_with.get(key)) != (True, given[key])
+    keys = [
+        key for key in sorted(given) if (key in made_with, made_with.get(key)) != (True, given[key])
     ]
-    if other:
-        raise LedgerError(
+    if keys:
+        other = [
+            f"{key} is {_shown(made_with, key)} there and {_shown(given, key)} here" for key in keys
+        ]
+        raise OtherSettings(
             f"campaign {name} was made with other options ({'; '.join(other)}): leave them out to "
-            "go on with it, or give another name"
+            "go on with it, or give another name",
+            [(key, made_with.get(key), given[key]) for key in keys],
         )
 
 

@@ -36,5 +36,26 @@ def read(settings: Mapping[str, Any]) -> tuple[Selection, Commits]:
     )
 
 
+_CALLED = {"bases": "base", "max_bytes": "max-size", "key": "sign", "migrations": "migration"}
+
+
+def option(name: str, value: Any) -> str:
+    """A setting as it is written on the command line."""
+    import shlex
+
+    if name == "per_file":
+        return f"--commit-per {'file' if value else 'repository'}"
+    called = f"--{_CALLED.get(name, name.replace('_', '-'))}"
+    if value in (None, False, []):
+        return f"no {called}"
+    if value is True:
+        return called
+    if name == "migrations":
+        value = [migration["id"] for migration in value]
+    words = [str(each) for each in (value if isinstance(value, list) else [value])]
+    shown = [word if len(word) <= 60 else f"{word[:57]}..." for word in words]
+    return " ".join(f"{called} {shlex.quote(word)}" for word in shown)
+
+
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value

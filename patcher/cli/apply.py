@@ -160,6 +160,10 @@ def command(
             "what is committed in the mirror of a clone URL goes no further: use --push, or name a "
             "clone on this machine"
         )
+    if push and not sources.remote and (sources.given or not name):
+        raise click.UsageError(
+            "--push is for what is named by a clone URL, and here are paths alone: leave it out"
+        )
     if name is None and retry is not None:
         raise click.UsageError("--retry goes with --campaign")
     if name is not None and dry_run:
@@ -212,8 +216,9 @@ def _campaign(
     from patcher.campaign import settings
     from patcher.campaign.booking import Booking, planned
     from patcher.campaign.database import LedgerError, open_database
-    from patcher.campaign.ledger import Ledger, NoSuchCampaign
+    from patcher.campaign.ledger import Ledger, NoSuchCampaign, OtherSettings
     from patcher.campaign.stages import Planned
+    from patcher.campaign.target import Totals
     from patcher.cli.session import carry_out, exit_code, found, tell
     from patcher.reports.text import clean
     from patcher.sources import Found, with_token
@@ -236,8 +241,11 @@ def _campaign(
                     name, {key: written[key] for key in _decided() & set(written)}
                 )
             elif not sources.given:
+                near = ledger.near(name)
+                meant = f"did you mean {near}? Or else " if near else ""
                 raise click.UsageError(
-                    f"there is no campaign {name} to go on with: name the SOURCEs of a new one"
+                    f"there is no campaign {name} to go on with: {meant}name the SOURCEs of a new "
+                    "one"
                 )
             else:
                 account = ledger.create(name, written)
@@ -246,28 +254,57 @@ def _campaign(
                 items, _ = found(sources, quiet=shown.quiet)
                 account.plan(plans(items))
             before = account.counts()
-            with account.owner() as owner:
-                booking = Booking(account, owner, retry or "no", with_token)
-                totals = carry_out(
-                    options.campaign(work, selection, commits),
-                    booking.items(),
-                    before.left if retry is None else before.repositories,
-                    work,
-                    shown.report(selection, applied=True),
-                    remote=True,
-                    quiet=shown.quiet,
-                    verbose=shown.verbose,
-                    watch=booking,
-                    ahead=2,
+            if not before.repositories and not sources.given:
+                raise click.UsageError(
+                    f"campaign {name} was broken off before it had repositories: name its SOURCEs"
                 )
-            after = account.counts()
-            if not shown.quiet:
-                tell(_told(name, after))
+            if not before.repositories:
+                ledger.forget(name)
+                tell(f"campaign {name} is not begun: there is no repository in it")
+                return FAILED if failures else 0
+            totals, todo = Totals(), _todo(before, retry)
+            try:
+                if todo:
+                    with account.owner() as owner:
+                        booking = Booking(account, owner, retry or "no", with_token)
+                        totals = carry_out(
+                            options.campaign(work, selection, commits),
+                            booking.items(),
+                            todo,
+                            work,
+                            shown.report(selection, applied=True),
+                            remote=True,
+                            quiet=shown.quiet,
+                            verbose=shown.verbose,
+                            watch=booking,
+                            ahead=2,
+                        )
+            finally:
+                # Also when the user breaks off: that is when it matters how to go on.
+                after = account.counts()
+                if not shown.quiet:
+                    tell(_told(name, after))
             return exit_code(totals, FAILED if failures or after.failed or after.left else 0)
     except NoSuchCampaign as error:
         raise click.UsageError(str(error)) from None
+    except OtherSettings as error:
+        there, here = (
+            " ".join(settings.option(name, values[at]) for name, *values in error.differences)
+            for at in (0, 1)
+        )
+        raise click.UsageError(
+            f"campaign {name} was made with {there}, not with {here}: leave that out to go on with "
+            "it, or give another name"
+        ) from None
     except LedgerError as error:
         raise options.Failed(str(error)) from None
+
+
+def _todo(counts: Counts, retry: Literal["failed", "all"] | None) -> int:
+    """Repositories that a run takes up."""
+    if retry is None:
+        return counts.left
+    return counts.repositories if retry == "all" else counts.planned + counts.failed
 
 
 _CALLED = {

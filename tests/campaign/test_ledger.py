@@ -225,16 +225,15 @@ def test_planning_twice_changes_nothing(account: Account) -> None:
     assert work(account) == []
 
 
-def test_planning_goes_by_batches(account: Account) -> None:
-    seen = []
+def test_planning_is_done_whole_or_not_at_all(account: Account) -> None:
+    def broken_off() -> Iterator[Planned]:
+        yield from places(5000)
+        raise KeyboardInterrupt
 
-    def slowly() -> Iterator[Planned]:
-        for each in places(5000):
-            seen.append(account.counts().repositories) if each.place.endswith("00.git") else None
-            yield each
-
-    assert account.plan(slowly()) == 5000
-    assert seen[-1] >= 3000
+    with pytest.raises(KeyboardInterrupt):
+        account.plan(broken_off())
+    assert account.counts().repositories == 0
+    assert account.plan(places(5000)) == 5000
 
 
 def test_other_bases_are_to_be_done(account: Account) -> None:

@@ -62,6 +62,8 @@ class _Commands(click.Group):
         except BrokenPipeError:
             # click would exit with 1, which says that affected profiles were found.
             return _unread()
+        except KeyboardInterrupt:
+            raise click.Abort from None  # or else click writes an empty line
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         plain: Callable[..., Any] = super().main

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -29,8 +30,17 @@ _RECENT = 20.0
 
 
 def wanted(*, quiet: bool) -> bool:
-    """Whether there is a terminal to draw on."""
-    return not quiet and sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
+    """Whether there is a terminal to draw on, and nobody else (a pager that reads our output)
+    draws on it."""
+    terminal = sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
+    return terminal and not quiet and not _is_pipe(sys.stdout)
+
+
+def _is_pipe(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 class Progress:
@@ -97,19 +107,27 @@ class Progress:
         self._drawn = now
         self._shown = True
         width = shutil.get_terminal_size().columns
-        click.echo("\r\x1b[K" + self._line(now)[: width - 1], nl=False, err=True)
+        click.echo("\r\x1b[K" + self._line(now, width - 1), nl=False, err=True)
 
-    def _line(self, now: float) -> str:
+    def _line(self, now: float, width: int) -> str:
+        """The widest one that fits."""
         total = max(self._total, self._done)
         full = _BAR * self._done // max(1, total)
         rate = self._rate(now)
-        parts = [f"[{'#' * full}{'.' * (_BAR - full)}] {self._done}/{total} repositories"]
+        parts = [f"{self._done}/{total} repositories"]
         parts += [f"{self._affected} affected"] if self._affected else []
         parts += [f"{self._failed} failed"] if self._failed else []
         if rate > 0:
             parts.append(f"{rate:.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
             parts.append(f"{_time((total - self._done) / rate)} left")
-        return ", ".join(parts)
+        line = f"[{'#' * full}{'.' * (_BAR - full)}] " + ", ".join(parts)
+        if len(line) > width:
+            parts[0] = f"{self._done}/{total}"
+            line = ", ".join(parts)
+        while len(line) > width and len(parts) > 1:
+            del parts[-1]
+            line = ", ".join(parts)
+        return line[: max(0, width)]
 
     def _rate(self, now: float) -> float:
         """Repositories a second, lately."""

@@ -87,6 +87,8 @@ class Report:
     def finish(self, totals: Totals) -> bytes:
         if self._style.quiet:
             return b""
+        if not totals.targets:
+            return b"No repository was looked at.\n"
         where = count(totals.repositories, "repository", "repositories")
         if totals.targets > totals.repositories:
             where += f", {totals.targets} branches"

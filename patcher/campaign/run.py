@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
@@ -90,7 +90,7 @@ class Campaign:
         return done
 
     def each(
-        self, batch: Sequence[Found], jobs: int = 1, watch: Watch | None = None
+        self, batch: Sequence[Found], jobs: int | Callable[[], int] = 1, watch: Watch | None = None
     ) -> Iterator[Iterator[Target]]:
         """For each repository its targets, as they are done; ``jobs`` threads may be used for
         one."""
@@ -161,7 +161,7 @@ class Campaign:
         memory: Memory,
         known: Mapping[str, bytes],
         shared: Mapping[int, git.Objects],
-        jobs: int,
+        jobs: int | Callable[[], int],
     ) -> Iterator[Target]:
         left = None if self.timeout is None else self.timeout - begun.spent
         for base in begun.bases:
@@ -176,7 +176,9 @@ class Campaign:
             yield target if self.contents else without_contents(target)
         yield from begun.ended
 
-    def _looker(self, repository: git.Repository | None, memory: Memory, jobs: int) -> Looker:
+    def _looker(
+        self, repository: git.Repository | None, memory: Memory, jobs: int | Callable[[], int]
+    ) -> Looker:
         assert repository is not None
         complete = None
         if repository.address is not None:
@@ -348,12 +350,13 @@ def run(
         yield from _Ordered(campaign, executor, jobs, watch, ahead, elsewhere=True).targets(rest)
         return
     # The first one has all threads for its search, for often it is the only one; meanwhile a thread
-    # looks for the next.
+    # looks for the next. Where there is one, the first is read in the way that makes the most of it
+    # known for those that follow.
     first = next(rest, None)
     if first is None:
         return
     following = _Following(rest)
-    yield from _done(campaign, first, jobs, watch)
+    yield from _done(campaign, first, lambda: 1 if following.is_known() else jobs, watch)
     second = following.item()
     if second is None:
         return
@@ -382,6 +385,10 @@ class _Following:
         except BaseException as error:
             self._found = error
 
+    def is_known(self) -> bool:
+        """Whether there is one, as far as is known by now."""
+        return self._found is not None
+
     def item(self) -> Item | None:
         """The item, or None when there is no more; raises what the iterator raised."""
         self._thread.join()
@@ -390,7 +397,9 @@ class _Following:
         return self._found
 
 
-def _done(campaign: Campaign, item: Item, jobs: int, watch: Watch | None) -> Iterator[Target]:
+def _done(
+    campaign: Campaign, item: Item, jobs: Callable[[], int], watch: Watch | None
+) -> Iterator[Target]:
     if isinstance(item, git.Failure):
         yield _unusable(item)
         return

@@ -83,7 +83,7 @@ def search(
     patterns: Sequence[bytes],
     wanted: Callable[[bytes], bool] | None = None,
     max_bytes: int,
-    jobs: int = 1,
+    jobs: int | Callable[[], int] = 1,
     timeout: float = TIMEOUT,
     meanwhile: Callable[[], object] | None = None,
     shared: Objects | None = None,
@@ -97,8 +97,8 @@ def search(
     a line; several are faster than one that joins them. Files for which ``wanted(path)`` is false
     are passed over, as are binary ones (with a NUL byte). A file that matches but is larger than
     ``max_bytes``, or that cannot be read (missing from a partial clone, corrupt), comes with a
-    `Blob.problem`. ``jobs`` is the number of threads, ``timeout`` the seconds that each git process
-    may take.
+    `Blob.problem`. ``jobs`` is the number of threads, asked for when it matters, ``timeout`` the
+    seconds that each git process may take.
 
     ``shared`` reads several repositories, this one among them; then `GitError` is raised for what
     cannot be read, since whose it is shows only when each is read alone. ``memory`` says what is
@@ -113,12 +113,17 @@ def search(
     objects = shared if shared is not None and shared.hexsize == len(commit) else alone
     with alone:
         tree = _Tree(objects, _Known(memory, repository))
-        grep = _Grep(alone, commit, patterns, jobs, timeout)
+        grep = _Grep(alone, commit, patterns, timeout)
 
         def progress(entries: int) -> None:
-            known = tree.known.usable if own else tree.known.any
-            if entries > GREP_FROM and not known and complete is None:
-                grep.start()
+            if entries <= GREP_FROM or grep.process is not None or complete is not None:
+                return
+            if tree.known.usable or (tree.known.any and not own):
+                return
+            threads = jobs if isinstance(jobs, int) else jobs()
+            # On one thread it is no faster, and what Python read is known everywhere.
+            if memory is None or own or threads > 1:
+                grep.start(threads)
 
         try:
             tree.read(commit, progress)
@@ -555,18 +560,17 @@ class _Grep:
     """`git grep`, which runs while the trees are read."""
 
     def __init__(
-        self, objects: Objects, commit: str, patterns: Sequence[bytes], jobs: int, timeout: float
+        self, objects: Objects, commit: str, patterns: Sequence[bytes], timeout: float
     ) -> None:
         self._objects = objects
         self._commit = commit
         self._patterns = patterns
-        self._jobs = jobs
         self._timeout = timeout
         self.process: Process | None = None
 
-    def start(self) -> None:
+    def start(self, threads: int) -> None:
         if self.process is None:
-            command = ["grep", f"--threads={max(1, self._jobs)}", "-l", "-z", "-a", "--full-name"]
+            command = ["grep", f"--threads={max(1, threads)}", "-l", "-z", "-a", "--full-name"]
             command += ["--no-color", "-P", "-f", "-", self._commit, "--"]
             self.process = Process(
                 command,

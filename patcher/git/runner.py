@@ -63,7 +63,7 @@ _CONFIG = {
     "core.excludesFile": "/dev/null",
     "core.commitGraph": "false",  # saves opening files that no call here needs
     "core.bigFileThreshold": "8m",  # larger blobs are streamed, not held
-    "core.deltaBaseCacheLimit": "16m",  # 129 -> 75 MB on moby/moby, at the same speed
+    "core.deltaBaseCacheLimit": "48m",  # 16m: half as fast on long chains; 96m: 25 MB more
     "credential.helper": "",
     "gpg.program": "/bin/false",
     "gpg.openpgp.program": "/bin/false",

@@ -196,7 +196,8 @@ class Database:
             raise error
         if not self._off:
             self._off = True
-            self._trouble(error)
+            if not self._closed:  # a run that was broken off has threads that still come here
+                self._trouble(error)
 
     def read(self, sql: str, parameters: Row = ()) -> list[Row]:
         """All rows of a query; not those that are still queued."""

@@ -531,3 +531,16 @@ def test_the_memory_forgets_what_was_not_used_for_longest(path: Path) -> None:
         pass
     assert path.stat().st_size <= opened.path.stat().st_size + 4 * 4096
     assert is_whole(path)
+
+
+def test_threads_that_come_after_the_end_are_no_trouble(path: Path) -> None:
+    told: list[str] = []
+    opened = Database(path, trouble=lambda error: told.append(str(error)))
+    opened.later(PUT, (b"rules", b"key", b"value", 1))
+    opened.close()
+    assert opened.read("SELECT key FROM memory") == []
+    opened.later(PUT, (b"rules", b"late", b"value", 1))
+    opened.flush()
+    assert told == []
+    with Database(path) as again:
+        assert rows(again) == {b"key"}

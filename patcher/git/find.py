@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from patcher.git.errors import BoundExceeded, GitError
 from patcher.git.objects import (
+    ANOTHER,
     FOLDER,
     MAX_TREE,
     Header,
@@ -198,8 +199,11 @@ class _Look:
             if self._matches(content) and (b"\0" not in content or content.startswith(_UTF16)):
                 return Blob(file.path, file.mode, header.oid, header.size, content, None)
             return None
-        if objects.shared and (header.content is not None or header.kind in _NO_CONTENT):
-            raise GitError(f"object {header.oid} cannot be read along with other repositories")
+        # From here on it is not known what the id stands for, unless it is seen below.
+        fits = header.content is not None
+        streamed = header.kind == "blob" and header.size <= _STREAM
+        if objects.shared and not streamed:
+            raise _unshared(header)
         size: int | None = header.size
         limit = f"{_mib(header.size)} is over the size limit of {_mib(self._max_bytes)}"
         if header.kind == "missing":
@@ -209,22 +213,31 @@ class _Look:
             size = None
             problem = f"its content cannot be read: {header.error}"
         elif header.kind != "blob":
+            size = None
             problem = f"its content is a {header.kind}, not a file: run git fsck"
-        elif header.size > _STREAM:
+        elif not streamed:
             if b"\0" in next(objects.chunks(), b""):
                 self.unsure = True
                 return None
             problem = f"{limit}; not searched"
         else:
             hashed = header.hash()
-            if not _streamed_match(objects.chunks(), self._matches, hashed):
-                self.unsure |= hashed.hexdigest() != header.oid
+            found = _streamed_match(objects.chunks(), self._matches, hashed)
+            fits = hashed.hexdigest() == header.oid
+            if objects.shared and not fits:
+                raise _unshared(header)
+            if fits and not found:
                 return None
             problem = limit
+            if not fits:
+                size = None
+                problem = f"its content cannot be read: {ANOTHER}"
+        self.unsure |= not fits
         return Blob(file.path, file.mode, header.oid, size, None, problem)
 
 
-_NO_CONTENT = ("missing", "unreadable")
+def _unshared(header: Header) -> GitError:
+    return GitError(f"object {header.oid} cannot be read along with other repositories")
 
 
 def _mib(size: int) -> str:
@@ -377,6 +390,8 @@ class _Tree:
             if self._recalled:
                 return
             root = self._objects.one(named[1], MAX_TREE)
+        elif self._objects.shared:
+            raise _unshared(header)
         else:
             self.known.memory = None
             root = self._objects.one(f"{commit}^{{tree}}".encode(), MAX_TREE)

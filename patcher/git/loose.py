@@ -64,12 +64,12 @@ def _inflated(data: bytes, keep: int) -> tuple[str, bytes] | None:
         if not nul or name not in _KINDS or not digits.isdigit() or len(digits) > 12:
             return None
         size = int(digits)
-        if size > keep:
+        if size > keep or digits != b"%d" % size:
             return None
         if not unpacker.eof:
             content += unpacker.decompress(unpacker.unconsumed_tail, size - len(content) + 1)
     except zlib.error:
         return None
-    if len(content) != size or not unpacker.eof:
+    if len(content) != size or not unpacker.eof or unpacker.unused_data:
         return None
     return _KINDS[name], content

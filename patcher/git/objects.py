@@ -214,7 +214,7 @@ class Objects:
         if len(content) != answer.size + 1:
             return None
         whole = replace(answer, content=content[:-1])
-        return whole if whole.fits() else replace(answer, kind="unreadable", error=_ANOTHER)
+        return whole if whole.fits() else replace(answer, kind="unreadable", error=ANOTHER)
 
     def _death(self, name: bytes) -> Header:
         process = self._process
@@ -256,7 +256,7 @@ class Objects:
         return header
 
 
-_ANOTHER = "what is stored there is another object: run git fsck"
+ANOTHER = "what is stored there is another object: run git fsck"
 
 
 def _quoted(folder: str) -> str:

@@ -1,0 +1,206 @@
+"""What is remembered of one repository is never believed of another where it may be a lie.
+
+git does not look whether what a pack says an object holds fits its id. Here a repository gives the
+ids of another one's profile, tree or commit to something else, in every order and way of reading.
+"""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from patcher import git
+from patcher.campaign import memory
+from patcher.campaign.look import Selection
+from patcher.campaign.run import Campaign
+from patcher.campaign.target import Target
+from patcher.git import find
+from patcher.sources.found import Found
+from tests import stores
+from tests.hostile.bench import FIXED, PROFILE
+from tests.stores import Object
+
+AFFECTED = PROFILE.encode()
+CLEAN = FIXED.encode()
+LIMIT = 1 << 16
+"""The size limit of these scans."""
+
+GIANT = 4 * LIMIT
+"""From here on nothing is streamed."""
+
+LINE = b"x" * 99 + b"\n"
+
+
+class World:
+    """An honest repository, and one that lies about an object of its."""
+
+    def __init__(self, root: Path, text: bytes) -> None:
+        self.root = root
+        self.blob = stores.make("blob", text)
+        self.other = stores.make("blob", b"nothing\n")
+        self.below = stores.tree(("100644", b"docker-default", self.blob))
+        self.top = stores.tree(("100644", b"README", self.other), ("40000", b"sub", self.below))
+        self.tip = stores.commit(self.top)
+        self.objects = [self.blob, self.other, self.below, self.top, self.tip]
+
+    def honest(self, store: Callable[[Path, Sequence[Object]], None]) -> git.Repository:
+        path = stores.bare(self.root / "honest.git", self.tip)
+        store(path, self.objects)
+        return opened(path)
+
+    def liar(
+        self,
+        name: str,
+        lie: Object,
+        more: Sequence[Object],
+        store: Callable[[Path, Sequence[Object]], None],
+        way: str,
+    ) -> git.Repository:
+        """``way``: what names the lie is the honest repository's commit, a commit of the liar's own
+        with the same tree, or one with that tree in a folder."""
+        tip, wrapped = self.tip, []
+        if way == "tree":
+            tip = stores.commit(self.top, "mine")
+        elif way == "folder":
+            around = stores.tree(("40000", b"copy", self.top), ("100644", b"z", self.other))
+            tip, wrapped = stores.commit(around), [around]
+        path = stores.bare(self.root / f"{name}.git", tip)
+        honest = [*self.objects, *wrapped, *more, tip]
+        stored = {held.oid: held for held in [*honest, lie]}
+        store(path, list(stored.values()))
+        return opened(path)
+
+
+def opened(path: Path) -> git.Repository:
+    (item,) = git.discover([path])
+    assert isinstance(item, git.Repository), item
+    return item
+
+
+def lies(world: World, text: bytes) -> dict[str, tuple[Object, list[Object]]]:
+    """Each lie, and what it needs beside it; ``text`` is what the liar would like to be seen."""
+    blob = world.blob
+    mine = stores.make("blob", text)
+    below = stores.tree(("100644", b"docker-default", mine))
+    top = stores.tree(("100644", b"README", world.other), ("40000", b"sub", below))
+    tag = f"object {world.other.oid}\ntype blob\ntag x\ntagger A <a@b> 1 +0000\n\n".encode()
+    return {
+        "small": (blob.lying("blob", text), []),
+        "empty": (blob.lying("blob", b""), []),
+        "large": (blob.lying("blob", LINE * 1000), []),
+        "large match": (blob.lying("blob", LINE * 1000 + AFFECTED), []),
+        "large binary": (blob.lying("blob", AFFECTED + b"\0" * LIMIT), []),
+        "giant": (blob.lying("blob", LINE * 5000), []),
+        "giant match": (blob.lying("blob", AFFECTED + LINE * 5000), []),
+        "giant binary": (blob.lying("blob", AFFECTED + b"\0" * 5 * LIMIT), []),
+        "blob as tree": (blob.lying("tree", world.below.content), []),
+        "blob as tag": (blob.lying("tag", tag), []),
+        "blob as large tag": (blob.lying("tag", tag + LINE * 1000), []),
+        "folder": (world.below.lying("tree", below.content), [mine]),
+        "empty folder": (world.below.lying("tree", b""), []),
+        "folder as blob": (world.below.lying("blob", text), []),
+        "root": (world.top.lying("tree", top.content), [mine, below]),
+        "root as commit": (  # which git follows
+            world.top.lying("commit", stores.commit(top).content),
+            [mine, below, top],
+        ),
+        "commit": (world.tip.lying("commit", stores.commit(top).content), [mine, below, top]),
+        "large commit": (
+            world.tip.lying("commit", stores.commit(top).content + LINE * 11_000),
+            [mine, below, top],
+        ),
+        "commit as tag": (
+            world.tip.lying("tag", tag.replace(world.other.oid.encode(), top.oid.encode())),
+            [mine, below, top],
+        ),
+    }
+
+
+NAMES = (
+    "small;empty;large;large match;large binary;giant;giant match;giant binary;blob as tree;"
+    "blob as tag;blob as large tag;folder;empty folder;folder as blob;root;root as commit;commit;"
+    "large commit;commit as tag"
+).split(";")
+STORES = {"packed": stores.packed, "loose": stores.loose}
+
+
+class Scan:
+    """Scans that share a memory, each as in a process of its own."""
+
+    def __init__(self, selection: Selection, together: bool) -> None:
+        self._campaign, self._together = Campaign(selection), together
+
+    def __call__(self, *repositories: git.Repository) -> dict[str, Target]:
+        if self._together:
+            found = self._campaign([*map(Found, repositories)])
+        else:
+            found = [self._campaign([Found(repository)])[0] for repository in repositories]
+        memory.close()
+        return {Path(target.repository).stem: target for (target,) in found}
+
+
+@pytest.fixture(autouse=True)
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find, "_STREAM", GIANT)
+
+
+PLACES = (
+    ("packed", "packed", "commit"),
+    ("packed", "packed", "tree"),
+    ("loose", "packed", "folder"),
+    ("packed", "loose", "commit"),
+)
+
+
+@pytest.mark.parametrize("searched", ["read", "grep"])
+@pytest.mark.parametrize(("truth", "wish"), [(AFFECTED, CLEAN), (CLEAN, AFFECTED)])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lie_about_an_id_is_believed_of_nobody_else(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    truth: bytes,
+    wish: bytes,
+    searched: str,
+) -> None:
+    monkeypatch.setattr(find, "GREP_FROM", 10**9 if searched == "read" else -1)
+    selection = Selection(max_bytes=LIMIT)
+    places = PLACES if truth is AFFECTED else PLACES[:1]
+    for number, (of_honest, of_liar, way) in enumerate(places):
+        world = World(tmp_path / str(number), truth)
+        lie, more = lies(world, wish)[name]
+        honest = world.honest(STORES[of_honest])
+        expected = _fresh(honest, selection)
+        liar = world.liar("liar", lie, more, STORES[of_liar], way)
+        if not number:  # git believes it
+            assert _plainly(liar, lie.oid) == f"{lie.kind} {len(lie.content)}"
+        orders = itertools.product((True, False), repeat=2) if not number else [(True, True)]
+        for together, liar_first in orders:
+            state = tmp_path / f"{number}-{together}-{liar_first}"
+            monkeypatch.setenv("PATCHER_STATE_DIR", str(state))
+            scan = Scan(selection, together)
+            order = [liar, honest] if liar_first else [honest, liar]
+            for repositories in (order, [honest, liar]) if liar_first else (order,):
+                found = scan(*repositories)["honest"]
+                assert found == expected, (of_honest, of_liar, way, together, repositories)
+
+
+def _fresh(repository: git.Repository, selection: Selection) -> Target:
+    ((target,),) = Campaign(selection, fresh=True)([Found(repository)])
+    assert target.error is None and len(target.findings) == 1
+    return target
+
+
+def _plainly(repository: git.Repository, oid: str) -> str:
+    """What plain git says that an id is."""
+    done = subprocess.run(
+        ["git", "--git-dir", repository.git_dir, "cat-file", "--batch-check"],
+        input=oid.encode(),
+        capture_output=True,
+        check=True,
+    )
+    return done.stdout.decode().strip().partition(" ")[2]

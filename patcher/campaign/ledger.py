@@ -30,6 +30,7 @@ from patcher.campaign.database import Database, LedgerError, no_locks, unusable
 from patcher.campaign.stages import (
     ATTEMPTS,
     KILLED,
+    KILLS,
     WRITTEN,
     Cause,
     Counts,
@@ -269,9 +270,9 @@ class Account:
         states = {"planned": 0, "done": 0, "failed": 0}
         exhausted = 0
         for state, number, tired in self._database.read(
-            "SELECT state, count(*), sum(attempts >= ?) FROM places WHERE campaign = ?"
+            f"SELECT state, count(*), sum({_EXHAUSTED}) FROM places WHERE campaign = ?"  # noqa: S608
             " GROUP BY state",
-            (ATTEMPTS, self.number),
+            (self.number,),
         ):
             states[state] = number
             exhausted = tired if state == "failed" else exhausted
@@ -359,8 +360,8 @@ class Account:
                 continue
             now = _now()
             killers = writer.execute(
-                "SELECT id, kills + 1 FROM places WHERE owner = ? AND begun AND attempts >= ?",
-                (number, ATTEMPTS),
+                "SELECT id, kills + 1 FROM places WHERE owner = ? AND begun AND kills + 1 >= ?",
+                (number, KILLS),
             ).fetchall()
             for place, kills in killers:
                 times = "once" if kills == 1 else f"{kills} times"
@@ -429,9 +430,10 @@ class Owner:
         self._descriptor = -1
 
 
+_EXHAUSTED = f"(attempts - kills >= {ATTEMPTS} OR kills >= {KILLS})"
 _PLAN, _AGAIN = "state = 'planned'", "ended < ?"
 _CLAIMED: dict[Retry, tuple[str, ...]] = {
-    "no": (_PLAN, f"state = 'failed' AND attempts < {ATTEMPTS} AND {_AGAIN}"),
+    "no": (_PLAN, f"state = 'failed' AND NOT {_EXHAUSTED} AND {_AGAIN}"),
     "failed": (_PLAN, f"state = 'failed' AND {_AGAIN}"),
     "all": (_PLAN, f"state = 'failed' AND {_AGAIN}", f"state = 'done' AND {_AGAIN}"),
 }

@@ -27,6 +27,10 @@ from patcher.campaign.target import Target
 ATTEMPTS = 3
 """How often a repository is tried before it takes ``--retry`` to try it again."""
 
+KILLS = 10
+"""How often patcher may end while it is at work on a repository before that one is taken for the
+reason. Others were at work on at the same time, and most kills come from outside."""
+
 KILLED = "killed"
 """The cause where patcher itself ended while it was at work on a repository."""
 

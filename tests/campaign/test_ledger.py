@@ -22,7 +22,7 @@ import pytest
 
 from patcher.campaign.database import MIGRATIONS, Database, LedgerError
 from patcher.campaign.ledger import Account, Ledger, Retry
-from patcher.campaign.stages import KILLED, Planned, Stage, stage
+from patcher.campaign.stages import KILLED, KILLS, Planned, Stage, stage
 from patcher.campaign.target import Located, Outcome, Target
 from patcher.findings import Edit, Finding, Status
 from patcher.proof.verdict import Proof, Verdict
@@ -608,18 +608,21 @@ def test_a_repository_that_kills_patcher_is_given_up(path: Path, account: Accoun
 
             work(mine, does, retry, limit=8)
 
-    ends = [os.waitpid(fork(run), 0)[1] for _ in range(4)]
-    assert ends == [signal.SIGKILL] * 3 + [0]
+    ends = [os.waitpid(fork(run), 0)[1] for _ in range(KILLS + 1)]
+    assert ends == [signal.SIGKILL] * KILLS + [0]
     (bad,) = account.rows(failed=True)
-    assert (bad.place, bad.cause, bad.attempts) == (killer, KILLED, 3)
-    assert bad.error == "patcher ended while it was at work on it, 3 times"
+    assert (bad.place, bad.cause, bad.attempts) == (killer, KILLED, KILLS)
+    assert bad.error == f"patcher ended while it was at work on it, {KILLS} times"
     # Those that were claimed with it were not at work, and were not counted.
     assert {row.attempts for row in account.rows() if row != bad} == {1}
     assert os.waitpid(fork(run), 0)[1] == 0
     assert os.waitpid(fork(lambda: run("failed")), 0)[1] == signal.SIGKILL
     assert os.waitpid(fork(run), 0)[1] == 0
     (bad,) = account.rows(failed=True)
-    assert (bad.attempts, bad.error) == (4, "patcher ended while it was at work on it, 4 times")
+    assert (bad.attempts, bad.error) == (
+        KILLS + 1,
+        f"patcher ended while it was at work on it, {KILLS + 1} times",
+    )
     assert work(account, retry="failed") == [killer]
     assert account.counts().done == 20
 

@@ -1,0 +1,1 @@
+"""Whole campaigns, as a user runs them: real servers, real kills, real workers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
@@ -21,6 +22,11 @@ RULES = """\
   deny mount,
   deny /sys/[^f]*/** wklx,
 """
+
+
+# A shell has what it runs in the background ignore Ctrl-C, and so would every patcher under test.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Sandbox:

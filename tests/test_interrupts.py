@@ -48,7 +48,6 @@ class Program:
         (self.folder / "sample.py").write_text(HEAD + code)
 
         def ignore() -> None:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where tests run in background
             if ignored is not None:
                 signal.signal(ignored, signal.SIG_IGN)
 

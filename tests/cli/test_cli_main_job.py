@@ -534,8 +534,6 @@ def test_interrupting_ends_at_once_and_reports_what_was_done(sandbox: Sandbox) -
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PATH": f"{slow}:{os.environ['PATH']}"},
-        # Ignored where the tests run in the background.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     lines = [process.stdout.readline(), process.stdout.readline()]

@@ -397,8 +397,7 @@ def test_a_signal_leaves_nothing_behind(number: int, env: Env, tmp_path: Path) -
 
 
 def begun(env: Env, *arguments: str | Path) -> subprocess.Popen[str]:
-    """patcher in a process group of its own, which heeds SIGINT also where the tests run in the
-    background."""
+    """patcher in a process group of its own."""
     return subprocess.Popen(
         command(*map(str, arguments)),
         env=env,
@@ -406,7 +405,6 @@ def begun(env: Env, *arguments: str | Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 

@@ -25,26 +25,30 @@ def noted(
     memory: Memory,
     *,
     own: bool,
-) -> list[Located]:
+) -> tuple[list[Located], bool]:
     """The findings; one whose file is to change says where in ``commit`` a checksum of the file's
-    present content stands. ``own``: the repository's objects are known to fit their ids."""
+    present content stands. And whether that counts wherever the commit is; ``own`` is as
+    `git.search` says."""
     needles: dict[bytes, list[tuple[bytes, str]]] = {}
     for file in files:
         for name, digest in _digests(file.old):
             needles.setdefault(digest, []).append((file.path, name))
     notes: dict[bytes, list[str]] = {}
+    everywhere = True
     for some in _batches(needles):
+        search = memory.search(_name(some))
         for place, line, digest in git.mentions(
             repository,
             commit,
             some,
-            memory=memory.search(_name(some)),
+            memory=search,
             own=own,
         ):
             for path, name in needles[digest]:
                 where = f"{git.printable(place)}:{line}"
                 notes.setdefault(path, []).append(f"its {name} stands in {where}")
-    return [_with(located, notes.get(located.path, [])) for located in findings]
+        everywhere = everywhere and search.scope == git.EVERYWHERE
+    return [_with(located, notes.get(located.path, [])) for located in findings], everywhere
 
 
 def _name(needles: Iterable[bytes]) -> bytes:

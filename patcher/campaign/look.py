@@ -140,10 +140,12 @@ class Looker:
         if files:
             from patcher.campaign import checksums
 
-            own = search.read or self.repository.address is not None
-            found = checksums.noted(
+            own = self.repository.address is not None
+            found, everywhere = checksums.noted(
                 self.repository, base.commit, files, found, self._memory, own=own
             )
+            if search.scope is not None and not everywhere:
+                search.scope = git.scope_of(self.repository)
         target = Target(
             repository=self.repository.place,
             base=base.ref,

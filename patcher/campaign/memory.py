@@ -225,8 +225,6 @@ class Search:
     def __init__(self, memory: Memory, name: bytes) -> None:
         self._memory, self._name = memory, name
         self.scope: bytes | None = None
-        self.read = False
-        """Whether all was read, and fits its ids."""
 
     def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """As `git.Memory` says."""
@@ -238,9 +236,9 @@ class Search:
         """As `git.Memory` says."""
         self._memory.remember((self._name + key, value) for key, value in rows)
 
-    def settled(self, scope: bytes, *, read: bool) -> None:
+    def settled(self, scope: bytes) -> None:
         """As `git.Memory` says."""
-        self.scope, self.read = scope, read
+        self.scope = scope
 
 
 def rules(selection: Selection) -> bytes:

@@ -71,9 +71,9 @@ class Memory(Protocol):
         """Keep keys and values, in place of what is there."""
         ...
 
-    def settled(self, scope: bytes, *, read: bool) -> None:
+    def settled(self, scope: bytes) -> None:
         """Is told at the end of a search for whom it counts: `EVERYWHERE`, or what `scope_of` gives
-        for the repository; and whether all was ``read`` just now, and fits its ids."""
+        for the repository."""
         ...
 
 
@@ -104,8 +104,9 @@ def search(
     ``shared`` reads several repositories, this one among them; then `GitError` is raised for what
     cannot be read, since whose it is shows only when each is read alone. ``memory`` says what is
     known of trees, and is told what is new once the search is at its end. ``complete`` fetches
-    blobs that are missing, by their object ids. ``own``: its objects are known to fit their ids,
-    as in a mirror of ours, where our own git gave them these.
+    blobs that are missing, by their object ids. ``own``: it is a mirror of ours, in which our own
+    git gave the objects their ids. (That those read here fit theirs says nothing of what `git grep`
+    would read: an object may lie in a repository several times.)
     """
     if any(b"\n" in pattern for pattern in patterns):
         raise ValueError("a pattern is one line")
@@ -487,7 +488,7 @@ class _Tree:
         if memory is None:
             return
         scope = EVERYWHERE if sure and not self.known.own else self.known.scope
-        memory.settled(scope, read=sure and whole and not self._recalled)
+        memory.settled(scope)
         if not whole or self._root in self._recalled:
             return
         large = self._totals[self._root][0] > GREP_FROM

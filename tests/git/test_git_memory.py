@@ -6,6 +6,7 @@ ids of another one's profile, tree or commit to something else, in every order a
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import subprocess
 from collections.abc import Callable, Sequence
@@ -43,9 +44,17 @@ class World:
         self.blob = stores.make("blob", text)
         self.other = stores.make("blob", b"nothing\n")
         self.below = stores.tree(("100644", b"docker-default", self.blob))
-        self.top = stores.tree(("100644", b"README", self.other), ("40000", b"sub", self.below))
+        self.sums = stores.make("blob", hashlib.sha256(text).hexdigest().encode() + b"\n")
+        self.top = self.around(self.below)
         self.tip = stores.commit(self.top)
-        self.objects = [self.blob, self.other, self.below, self.top, self.tip]
+        self.objects = [self.blob, self.other, self.below, self.sums, self.top, self.tip]
+
+    def around(self, below: Object) -> Object:
+        return stores.tree(
+            ("100644", b"README", self.other),
+            ("100644", b"SUMS", self.sums),
+            ("40000", b"sub", below),
+        )
 
     def honest(self, store: Callable[[Path, Sequence[Object]], None]) -> git.Repository:
         path = stores.bare(self.root / "honest.git", self.tip)
@@ -70,9 +79,19 @@ class World:
             tip, wrapped = stores.commit(around), [around]
         path = stores.bare(self.root / f"{name}.git", tip)
         honest = [*self.objects, *wrapped, *more, tip]
-        stored = {held.oid: held for held in [*honest, lie]}
-        store(path, list(stored.values()))
+        if store is both:
+            both(path, honest, [lie])
+        else:
+            stored = {held.oid: held for held in [*honest, lie]}
+            store(path, list(stored.values()))
         return opened(path)
+
+
+def both(path: Path, objects: Sequence[Object], lies: Sequence[Object] = ()) -> None:
+    """Honest in files of their own, where Python finds them first, and lies in a pack, where git
+    does."""
+    stores.loose(path, objects)
+    stores.packed(path, lies or objects)
 
 
 def opened(path: Path) -> git.Repository:
@@ -86,7 +105,7 @@ def lies(world: World, text: bytes) -> dict[str, tuple[Object, list[Object]]]:
     blob = world.blob
     mine = stores.make("blob", text)
     below = stores.tree(("100644", b"docker-default", mine))
-    top = stores.tree(("100644", b"README", world.other), ("40000", b"sub", below))
+    top = world.around(below)
     tag = f"object {world.other.oid}\ntype blob\ntag x\ntagger A <a@b> 1 +0000\n\n".encode()
     return {
         "small": (blob.lying("blob", text), []),
@@ -100,6 +119,8 @@ def lies(world: World, text: bytes) -> dict[str, tuple[Object, list[Object]]]:
         "blob as tree": (blob.lying("tree", world.below.content), []),
         "blob as tag": (blob.lying("tag", tag), []),
         "blob as large tag": (blob.lying("tag", tag + LINE * 1000), []),
+        "sums": (world.sums.lying("blob", b"nothing\n"), []),
+        "large sums": (world.sums.lying("blob", LINE * 1000), []),
         "folder": (world.below.lying("tree", below.content), [mine]),
         "empty folder": (world.below.lying("tree", b""), []),
         "folder as blob": (world.below.lying("blob", text), []),
@@ -122,10 +143,10 @@ def lies(world: World, text: bytes) -> dict[str, tuple[Object, list[Object]]]:
 
 NAMES = (
     "small;empty;large;large match;large binary;giant;giant match;giant binary;blob as tree;"
-    "blob as tag;blob as large tag;folder;empty folder;folder as blob;root;root as commit;commit;"
-    "large commit;commit as tag"
+    "blob as tag;blob as large tag;sums;large sums;folder;empty folder;folder as blob;root;"
+    "root as commit;commit;large commit;commit as tag"
 ).split(";")
-STORES = {"packed": stores.packed, "loose": stores.loose}
+STORES = {"packed": stores.packed, "loose": stores.loose, "both": both}
 
 
 class Scan:
@@ -153,6 +174,7 @@ PLACES = (
     ("packed", "packed", "tree"),
     ("loose", "packed", "folder"),
     ("packed", "loose", "commit"),
+    ("packed", "both", "commit"),
 )
 
 
@@ -184,7 +206,7 @@ def test_a_lie_about_an_id_is_believed_of_nobody_else(
             monkeypatch.setenv("PATCHER_STATE_DIR", str(state))
             scan = Scan(selection, together)
             order = [liar, honest] if liar_first else [honest, liar]
-            for repositories in (order, [honest, liar]) if liar_first else (order,):
+            for repositories in (order, [honest, liar]):
                 found = scan(*repositories)["honest"]
                 assert found == expected, (of_honest, of_liar, way, together, repositories)
 

@@ -421,6 +421,11 @@ def _unusable(failure: git.Failure) -> Target:
 _Pending = tuple[list[Item], "Future[list[tuple[Target, ...]]]"]
 
 
+def do(campaign: Campaign, batch: Sequence[Found]) -> list[tuple[Target, ...]]:
+    """What another process runs; by its name, which is what schedulers and their logs tell."""
+    return campaign(batch)
+
+
 class _Ordered:
     """Runs batches of repositories on an executor, and gives the targets in order."""
 
@@ -441,6 +446,8 @@ class _Ordered:
 
     def targets(self, items: Iterator[Item]) -> Iterator[Target]:
         """All of them."""
+        from concurrent.futures import CancelledError
+
         batches = _batches(items, self._jobs, together=self._elsewhere)
         interrupted = False
         try:
@@ -450,6 +457,9 @@ class _Ordered:
                 self._wait(future, batches)
                 try:
                     done = future.result()
+                except CancelledError:  # by whoever runs it, who is no more
+                    yield from self._ended(self._pending)
+                    raise
                 except Exception as error:
                     if not self._elsewhere:
                         raise
@@ -480,7 +490,7 @@ class _Ordered:
         for batch in islice(batches, max(0, self._most - under_way)):
             found = [item for item in batch if not isinstance(item, git.Failure)]
             if self._elsewhere:
-                future = self._executor.submit(self._campaign, found)
+                future = self._executor.submit(do, self._campaign, found)
             else:
                 future = self._executor.submit(self._campaign, found, self._watch)
             self._pending.append((batch, future))
@@ -502,9 +512,13 @@ class _Ordered:
         from concurrent.futures import wait
 
         running = [(batch, future) for batch, future in self._pending if not future.cancel()]
-        done = wait([future for _, future in running], timeout=_GRACE).done
-        for batch, future in running:
-            if future in done and future.exception() is None:
+        wait([future for _, future in running], timeout=_GRACE)
+        yield from self._ended(running)
+
+    def _ended(self, pending: Iterable[_Pending]) -> Iterator[Target]:
+        """What has ended well."""
+        for batch, future in pending:
+            if future.done() and not future.cancelled() and future.exception() is None:
                 yield from self._told(batch, future.result())
 
 

@@ -7,17 +7,27 @@ the ledger is the client's. What a worker that is lost was at is done again by a
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
+from patcher import __version__, git
 from patcher.campaign.run import Campaign
+from patcher.git.runner import require_version
 
 _ADDRESS = re.compile(r"(?:tcp|tls|ws|wss)://\S+\Z")
-_PATIENCE = 30
-"""Seconds that the scheduler gets to answer, and to have a worker."""
+_PATIENCE = 10
+"""Seconds that the scheduler gets to answer."""
+
+_PATIENCE_WORKERS = 30
+"""Seconds that it gets to have a worker."""
+
+
+_SCHEDULER = "the scheduler's machine"
 
 
 class Unreachable(Exception):
@@ -35,22 +45,59 @@ def connected(address: str, campaign: Campaign) -> Iterator[tuple[Executor, int,
         from distributed import Client
     except ImportError:
         raise Unreachable("--scheduler needs dask: pip install 'patcher[distributed]'") from None
+    if not os.environ.get("PATCHER_DEBUG"):
+        for name in ("distributed", "distributed.client"):  # what matters is told by us, in a line
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client: Any = Client(address, timeout=_PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
-        raise Unreachable(f"no scheduler answers at {address}: {_reason(error)}") from None
+        why = _reason(error)
+        told = "" if address in why else f": {why}"
+        raise Unreachable(f"no scheduler answers at {address}{told}") from None
     try:
         try:
-            client.wait_for_workers(1, timeout=_PATIENCE)
+            client.wait_for_workers(1, timeout=_PATIENCE_WORKERS)
         except TimeoutError:
             raise Unreachable(f"the scheduler at {address} has no workers") from None
+        _compare(client)
         workers = client.scheduler_info(n_workers=-1)["workers"]
         jobs = sum(worker["nthreads"] for worker in workers.values())
         share = max(1, campaign.per_host // len(workers))
         executor = client.get_executor(pure=False, retries=2)
-        yield executor, jobs, replace(campaign, per_host=share)
+        try:
+            yield executor, jobs, replace(campaign, per_host=share)
+        except Exception:
+            if client.status == "running":
+                raise
+            raise Unreachable(f"the scheduler at {address} went away") from None
     finally:
         client.close()
+
+
+def _compare(client: Any) -> None:
+    """Raise Unreachable where scheduler or workers are not as this patcher is."""
+    try:
+        told: dict[str, Any] = client.run(_there, on_error="return")
+        told[_SCHEDULER] = client.run_on_scheduler(_there)
+    except Exception as error:
+        told = {_SCHEDULER: error}
+    for who, answer in told.items():
+        where = who if who == _SCHEDULER else f"worker {who}"
+        if isinstance(answer, git.GitError):
+            raise Unreachable(f"{where}: {answer}")
+        if isinstance(answer, Exception):
+            why = _reason(answer)
+            raise Unreachable(
+                f"{where} needs patcher {__version__}, which does not run there: {why}"
+            )
+        if answer != __version__:
+            raise Unreachable(f"{where} has patcher {answer}: install {__version__} there, as here")
+
+
+def _there() -> str:
+    """patcher's version on another machine. Raises GitError where git cannot be used."""
+    require_version()
+    return __version__
 
 
 def _reason(error: Exception) -> str:

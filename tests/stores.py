@@ -75,6 +75,15 @@ def loose(path: Path, objects: Iterable[Object]) -> None:
         file.write_bytes(zlib.compress(whole(held.kind, held.content), 1))
 
 
+def spilling(path: Path, held: Object, more: bytes) -> None:
+    """Store it in a file of its own, with more behind it than its size says, which git writes on
+    its pipe for whoever asks for the object."""
+    file = path / "objects" / held.oid[:2] / held.oid[2:]
+    file.parent.mkdir(exist_ok=True)
+    file.unlink(missing_ok=True)
+    file.write_bytes(zlib.compress(whole(held.kind, held.content) + more, 1))
+
+
 def packed(path: Path, objects: Sequence[Object]) -> None:
     """Store all in one pack, with an index that says what each of them claims to be."""
     entries = [

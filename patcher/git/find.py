@@ -225,6 +225,8 @@ class _Look:
             hashed = header.hash()
             found = _streamed_match(objects.chunks(), self._matches, hashed)
             fits = hashed.hexdigest() == header.oid
+            if not fits:
+                objects.distrust()
             if objects.shared and not fits:
                 raise _unshared(header)
             if fits and not found:
@@ -353,13 +355,17 @@ class _Known:
 
 
 def scope_of(repository: Repository) -> bytes:
-    """The scope of what counts for one repository on this machine: its place, and what lies
-    there."""
+    """The scope of what counts for one repository on this machine: its place, and what lies there.
+    Another one that is put in its place often gets its very inodes, but its configuration was
+    written at another time."""
     import hashlib
 
     place = os.fsencode(repository.common_dir)
     status = os.stat(place)  # noqa: PTH116
     text = b"%d %d %b" % (status.st_dev, status.st_ino, place)
+    with contextlib.suppress(OSError):
+        status = os.stat(place + b"/config")  # noqa: PTH116
+        text += b" %d %d" % (status.st_ino, status.st_ctime_ns)
     return hashlib.sha256(text).digest()[:_SCOPE]
 
 

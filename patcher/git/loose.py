@@ -64,7 +64,7 @@ def _inflated(data: bytes, keep: int) -> tuple[str, bytes] | None:
         if not nul or name not in _KINDS or not digits.isdigit() or len(digits) > 12:
             return None
         size = int(digits)
-        if size > keep or digits != b"%d" % size:
+        if size > keep or digits != b"%d" % size or len(content) > size:
             return None
         if not unpacker.eof:
             content += unpacker.decompress(unpacker.unconsumed_tail, size - len(content) + 1)

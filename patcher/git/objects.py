@@ -14,10 +14,9 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from patcher.git.errors import BoundExceeded, GitError
 from patcher.git.loose import Loose
@@ -37,6 +36,9 @@ if TYPE_CHECKING:
 # that writing never blocks while git itself is blocked on writing an answer.
 _WINDOW = 4096
 
+# Bytes of loose objects that are held while those asked for before them are awaited.
+_HELD = 1 << 20
+
 # Rather than reading what is left of an object to get past it, start a new process.
 _SKIP = 64 << 20
 
@@ -48,8 +50,7 @@ MAX_TREE = 64 << 20
 """Bytes of one tree object; git's own largest real ones are a hundredth of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What `Objects.read` yields: ``kind`` is git's object type, or "missing" or "unreadable".
 
     ``content`` is None for an object that is larger than the caller keeps, missing or unreadable.
@@ -88,6 +89,8 @@ class Objects:
         self._process: Process | None = None
         self._output: io.BufferedReader | None = None
         self._left = 0
+        self._sound = True
+        """Whether what comes next is the answer to what was asked next."""
         self._deaths = 0
 
     @property
@@ -110,7 +113,21 @@ class Objects:
         if self._process is not None:
             self._process.limit(self._timeout)
 
+    def distrust(self) -> None:
+        """The object whose header came last does not fit its id: start anew. Of a damaged loose
+        blob git writes more, or less, than the size it tells, so that what follows may be no answer
+        of git's but what the blob's author wrote."""
+        self._sound = False
+        self._count_death(ANOTHER)
+
+    def give_up(self) -> None:
+        """Read nothing more: one of several repositories holds up all."""
+        self._deaths = _DEATHS + 1
+        self.close()
+
     def _start(self) -> tuple[Process, io.BufferedReader]:
+        if self._deaths > _DEATHS:
+            raise GitError("the repositories cannot be read together")
         process = Process(
             ["cat-file", "--batch"],
             self.environment(),
@@ -120,6 +137,7 @@ class Objects:
         self._process = process
         self._output = io.BufferedReader(process.child.stdout, 1 << 17)  # type: ignore[arg-type]
         self._left = 0
+        self._sound = True
         return process, self._output
 
     def close(self) -> None:
@@ -150,11 +168,13 @@ class Objects:
         source = iter(names)
         pending: deque[bytes | Header] = deque()
         waiting = 0
+        held = 0
         exhausted = False
         complete = False
         try:
             while True:
-                if waiting < _WINDOW // 2 and len(pending) < _WINDOW // 64 and not exhausted:
+                ready = waiting < _WINDOW // 2 and len(pending) < _WINDOW // 64
+                if ready and held < _HELD and not exhausted:
                     batch = []
                     for name in source:
                         header = self._lying(name, keep)
@@ -162,7 +182,9 @@ class Objects:
                         if header is None:
                             batch.append(name)
                             waiting += len(name) + 1
-                        if waiting > _WINDOW - 192 or len(pending) > _WINDOW // 32:
+                        else:
+                            held += header.size
+                        if waiting > _WINDOW - 192 or len(pending) > _WINDOW // 32 or held >= _HELD:
                             break
                     else:
                         exhausted = True
@@ -173,6 +195,7 @@ class Objects:
                     return
                 name_or_header = pending.popleft()
                 if isinstance(name_or_header, Header):
+                    held -= name_or_header.size
                     yield name_or_header
                     continue
                 waiting -= len(name_or_header) + 1
@@ -194,7 +217,8 @@ class Objects:
         found = self._loose.read(oid, keep)
         if found is None:
             return None
-        header = Header(name, found[0], oid, len(found[1]), found[1])
+        kind, content = found
+        header = Header(name, kind, oid, len(content), content)
         return header if header.fits() else None
 
     def _running(self) -> tuple[Process, io.BufferedReader]:
@@ -204,28 +228,44 @@ class Objects:
 
     def _answer(self, output: io.BufferedReader, name: bytes, keep: int) -> Header | None:
         line = output.readline(4096)
-        answer = _parse(name, line) if line.endswith(b"\n") else None
-        if answer is None or answer.kind == "missing":
-            return answer
-        if answer.size > keep:
-            self._left = answer.size + 1
-            return answer
-        content = output.read(answer.size + 1)
-        if len(content) != answer.size + 1:
+        fields = line.split(b" ")
+        if fields[-1] in _ABSENT:
+            return Header(name, "missing", name.decode("ascii", "replace"), 0, None)
+        if (
+            len(fields) != 3
+            or not fields[2][:-1].isdigit()
+            or (fields[0] != name and len(name) == self.hexsize)
+        ):
+            self._sound = line[-1:] != b"\n"
             return None
-        whole = replace(answer, content=content[:-1])
-        return whole if whole.fits() else replace(answer, kind="unreadable", error=ANOTHER)
+        oid, kind, size = fields[0].decode(), fields[1].decode(), int(fields[2])
+        if size > keep:
+            self._left = size + 1
+            return Header(name, kind, oid, size, None)
+        content = output.read(size + 1)
+        if len(content) != size + 1:
+            return None
+        whole = Header(name, kind, oid, size, content[:-1])
+        if content[-1:] == b"\n" and whole.fits():
+            return whole
+        self.distrust()
+        return Header(name, "unreadable", oid, size, None, ANOTHER)
 
     def _death(self, name: bytes) -> Header:
         process = self._process
         assert process is not None
         process.stdout.close()
-        status = process.wait()  # raises when it was the time limit
-        why = last_words(process.errors()) or f"git cat-file ended with status {status}"
+        why = ANOTHER
+        if self._sound:
+            status = process.wait()  # raises when it was the time limit
+            why = last_words(process.errors()) or f"git cat-file ended with status {status}"
+        self._count_death(why)
+        return Header(name, "unreadable", name.decode("ascii", "replace"), 0, None, why)
+
+    def _count_death(self, why: str) -> None:
         self._deaths += 1
         if self._deaths > _DEATHS:
             raise GitError(f"more than {_DEATHS} objects cannot be read ({why}): run git fsck")
-        return Header(name, "unreadable", name.decode("ascii", "replace"), 0, None, why)
 
     def chunks(self, size: int = 1 << 20) -> Iterator[bytes]:
         """The content of the object whose header came last, in pieces, if it was larger than
@@ -239,10 +279,10 @@ class Objects:
             yield piece
 
     def _drain(self) -> bool:
+        if self._left > _SKIP or not self._sound:
+            return False
         if not self._left:
             return True
-        if self._left > _SKIP:
-            return False
         for _ in self.chunks():
             pass
         assert self._output is not None
@@ -255,6 +295,8 @@ class Objects:
         [header] = self.read([name], keep)
         return header
 
+
+_ABSENT = (b"missing\n", b"ambiguous\n")
 
 ANOTHER = "what is stored there is another object: run git fsck"
 
@@ -270,15 +312,6 @@ def _write(process: Process, names: Iterable[bytes]) -> None:
     # A git that is gone shows as the end of its output, where it is dealt with.
     with contextlib.suppress(BrokenPipeError):
         process.stdin.write(b"".join(name + b"\n" for name in names))
-
-
-def _parse(name: bytes, line: bytes) -> Header | None:
-    fields = line[:-1].split(b" ")
-    if len(fields) == 3 and fields[2].isdigit():
-        return Header(name, fields[1].decode(), fields[0].decode(), int(fields[2]), None)
-    if len(fields) >= 2 and fields[-1] in (b"missing", b"ambiguous"):
-        return Header(name, "missing", name.decode("ascii", "replace"), 0, None)
-    return None
 
 
 FOLDER = frozenset({b"40000", b"040000", b"0040000"})

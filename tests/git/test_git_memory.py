@@ -42,7 +42,7 @@ class World:
     def __init__(self, root: Path, text: bytes) -> None:
         self.root = root
         self.blob = stores.make("blob", text)
-        self.other = stores.make("blob", b"nothing\n")
+        self.other = stores.make("blob", b"nothing to see here\n" * 9)
         self.below = stores.tree(("100644", b"docker-default", self.blob))
         self.sums = stores.make("blob", hashlib.sha256(text).hexdigest().encode() + b"\n")
         self.top = self.around(self.below)
@@ -209,6 +209,55 @@ def test_a_lie_about_an_id_is_believed_of_nobody_else(
             for repositories in (order, [honest, liar]):
                 found = scan(*repositories)["honest"]
                 assert found == expected, (of_honest, of_liar, way, together, repositories)
+
+
+def answer(held: Object, oid: str | None = None) -> bytes:
+    """What `git cat-file --batch` says of an object."""
+    return f"{oid or held.oid} {held.kind} {len(held.content)}\n".encode() + held.content + b"\n"
+
+
+@pytest.mark.parametrize("searched", ["read", "grep"])
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("spilled", ["another", "none", "itself", "large", "for ever"])
+def test_answers_that_a_blob_makes_up_are_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spilled: str, together: bool, searched: str
+) -> None:
+    """Of a loose blob git writes all there is, whatever its size is said to be: here what git would
+    say to whatever is asked next, be it the profile, the tree below, or the next repository's
+    commit."""
+    monkeypatch.setattr(find, "GREP_FROM", 10**9 if searched == "read" else -1)
+    world = World(tmp_path, AFFECTED)
+    clean = stores.make("blob", CLEAN)
+    below = stores.tree(("100644", b"docker-default", clean))
+    top = world.around(below)
+    large = Object("blob", LINE * 1000, clean.oid)
+    asked = [world.sums, world.blob, world.below, world.tip, world.top]
+    made_up = {
+        "another": [clean, clean, below, stores.commit(top), top],
+        "none": [],
+        "itself": [clean, clean, below, stores.commit(top), top],
+        "large": [large] * 5,
+        "for ever": [],
+    }[spilled]
+    honest = world.honest(stores.packed)
+    expected = _fresh(honest, Selection(max_bytes=LIMIT))
+    for number, start in enumerate(range(len(asked))):
+        text = b"".join(
+            answer(held, one.oid if spilled in ("itself", "large") else None)
+            for one, held in zip(asked[start:], made_up[start:], strict=False)
+        )
+        if spilled == "none":
+            text = b"".join(f"{one.oid} missing\n".encode() for one in asked[start:])
+        path = stores.bare(tmp_path / f"liar{number}.git", world.tip)
+        more = [clean, below, top, stores.commit(top)]
+        stores.packed(path, [held for held in [*world.objects, *more] if held != world.other])
+        stores.spilling(path, world.other, b"\n" + text[:-1] if text else LINE * 10_000)
+        liar = opened(path)
+        monkeypatch.setenv("PATCHER_STATE_DIR", str(tmp_path / f"state{number}"))
+        scan = Scan(Selection(max_bytes=LIMIT), together)
+        for repositories in ([liar, honest], [honest, liar]):
+            found = scan(*repositories)
+            assert found["honest"] == expected, (start, repositories)
 
 
 def _fresh(repository: git.Repository, selection: Selection) -> Target:

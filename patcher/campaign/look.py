@@ -21,6 +21,10 @@ MAX_MATCHES = 10_000
 """Files with a network rule that a commit may have; apparmor.d, with a profile for nearly every
 program there is, has a fifth."""
 
+_TOGETHER = 30.0
+"""Seconds, and at most half of the time limit, that reading a repository along with others may
+take: which of them holds it up is not known."""
+
 MAX_CHANGED = 64 << 20
 """Bytes that all files to change of a commit may have. They are held in memory, twice."""
 
@@ -89,8 +93,12 @@ class Looker:
         """The findings at ``base``, and the files that their edits change. Raises GitError."""
         if self.shared is not None:
             try:
-                self.shared.turn_to(self.repository.common_dir / "objects")
-                return self._look(base, self.shared)
+                with git.limited(min(_TOGETHER, git.time_left() / 2)):
+                    self.shared.turn_to(self.repository.common_dir / "objects")
+                    return self._look(base, self.shared)
+            except git.GitTimeout:
+                git.time_left()
+                self.shared.give_up()
             except git.GitError:
                 git.time_left()  # what is wrong, and with which of them, is told by it alone
         return self._look(base, None)

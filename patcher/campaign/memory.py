@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -78,10 +79,13 @@ class Rows:
         for start in range(0, len(left), _AT_ONCE):
             some = left[start : start + _AT_ONCE]
             marks = ",".join("?" * len(some))
-            for key, value, used in self._database.read(
+            for key, stored, used in self._database.read(
                 f"SELECT key, value, used FROM memory WHERE rules = ? AND key IN ({marks})",  # noqa: S608
                 (self._rules, *some),
             ):
+                value = stored[_CHECK:]
+                if stored[:_CHECK] != _check(key, value):  # damage
+                    continue
                 found[key] = value
                 if used != self._today:
                     self._database.later(
@@ -98,13 +102,21 @@ class Rows:
             self._recent[key] = value
             self._database.later(
                 "INSERT OR REPLACE INTO memory (rules, key, value, used) VALUES (?, ?, ?, ?)",
-                (self._rules, key, value, self._today),
+                (self._rules, key, _check(key, value) + value, self._today),
             )
 
     def close(self) -> None:
         """As `Store` says."""
         self._database.trim_memory(MOST)
         self._database.close()
+
+
+_CHECK = 4
+
+
+def _check(key: bytes, value: bytes) -> bytes:
+    """What shows a damaged row: SQLite does not look at the bytes of a value."""
+    return zlib.crc32(key, zlib.crc32(value)).to_bytes(_CHECK, "big")
 
 
 MOST = 512 << 20
@@ -189,7 +201,7 @@ class Memory:
             return None
         try:
             found, files = _read(text) if text else ((), ())
-        except (ValueError, TypeError):  # damage
+        except (ValueError, TypeError):  # written otherwise
             return None
         return Target(
             repository=repository.place,
@@ -259,8 +271,9 @@ def rules(selection: Selection) -> bytes:
 
 
 _DECIDING = (
-    *("campaign/checksums.py", "campaign/look.py", "campaign/memory.py", "engine.py"),
-    *("findings.py", "git/find.py", "hosts", "migrations", "policy", "proof"),
+    *("campaign/checksums.py", "campaign/globs.py", "campaign/look.py", "campaign/memory.py"),
+    *("campaign/target.py", "engine.py", "findings.py", "git/errors.py", "git/find.py"),
+    *("git/objects.py", "hosts", "migrations", "policy", "proof"),
 )
 _code_lock = threading.Lock()
 _code_seen: tuple[object, ...] = ()

@@ -163,16 +163,15 @@ class Campaign:
         shared: Mapping[int, git.Objects],
         jobs: int | Callable[[], int],
     ) -> Iterator[Target]:
-        left = None if self.timeout is None else self.timeout - begun.spent
+        spent = begun.spent
         for base in begun.bases:
             started = time.monotonic()
-            with git.limited(left):
+            with git.limited(self.timeout, spent):
                 looker = self._looker(begun.repository, memory, jobs)
                 looker.shared = shared.get(len(base.commit))
                 target = self._target(begun, base, looker, known.get(base.commit))
                 target = told(target, begun.borrowed)
-            if left is not None:
-                left -= time.monotonic() - started
+            spent += time.monotonic() - started
             yield target if self.contents else without_contents(target)
         yield from begun.ended
 

@@ -239,12 +239,15 @@ _limits = _Limits()
 
 
 @contextlib.contextmanager
-def limited(seconds: float | None) -> Iterator[None]:
+def limited(seconds: float | None, spent: float = 0) -> Iterator[None]:
     """Limit the time of all that this thread does within: each git that it starts is ended then,
-    and `time_left` raises `GitTimeout`. None: no limit."""
+    and `time_left` raises `GitTimeout`. None: no limit but that of what this is within, which none
+    extends. ``spent`` is how much of it is gone already."""
     before = _limits.seconds, _limits.until
     if seconds is not None:
-        _limits.seconds, _limits.until = seconds, time.monotonic() + seconds
+        until = time.monotonic() + seconds - spent
+        if _limits.until is None or until < _limits.until:
+            _limits.seconds, _limits.until = seconds, until
     try:
         yield
     finally:

@@ -125,6 +125,9 @@ class Campaign:
             return _Begun(found, ended=(replace(nothing, note=str(unborn)),))
         except Exception as error:
             return _Begun(found, ended=(told(_failed(nothing, error), borrowed),))
+        if missing and not bases and repository.address is None and not _has_branches(repository):
+            note = "it has no branch yet: nothing to do"
+            return _Begun(found, ended=(replace(nothing, note=note),))
         ended = [
             replace(nothing, outcome=Outcome.FAILED, error=reason, cause=git.NoSuchBase.cause)
             for reason in missing
@@ -324,6 +327,13 @@ def chosen_bases(
             if not _GLOB.intersection(pattern):
                 missing.append(str(error))
     return list(found.values()), missing
+
+
+def _has_branches(repository: git.Repository) -> bool:
+    try:
+        return bool(git.bases(repository, ("**",)))
+    except git.NoSuchBase:
+        return False
 
 
 def run(

@@ -34,13 +34,16 @@ class Unreachable(Exception):
     """There is no scheduler to work with: one line."""
 
 
+def is_address(text: str) -> bool:
+    """Whether it is written as a scheduler's address is."""
+    return bool(_ADDRESS.match(text))
+
+
 @contextlib.contextmanager
 def connected(address: str, campaign: Campaign) -> Iterator[tuple[Executor, int, Campaign]]:
     """The scheduler as an executor, how many jobs its workers do at once, and the campaign as they
     get it: together they make no more calls to one host than was said, but one each. Raises
     Unreachable."""
-    if not _ADDRESS.match(address):
-        raise Unreachable(f"{address!r} is no scheduler: write tcp://HOST:PORT")
     try:
         from distributed import Client
     except ImportError:

@@ -229,9 +229,17 @@ def _campaign(
                 failures.append(item)
                 tell(clean(f"{item.place}: {item.error}"))
             else:
+                if isinstance(item.place, git.Address):
+                    secrets[item.place.url] = item.place.secret
                 yield planned(item)
 
+    def with_secret(address: git.Address) -> git.Address:
+        """The ledger keeps no secrets: one that was named with the sources is known for this run
+        alone."""
+        return with_token(address.with_secret(secrets.get(address.url)))
+
     failures: list[git.Failure] = []
+    secrets: dict[str, git.Secret | None] = {}
     try:
         with open_database() as database:
             ledger = Ledger(database)
@@ -266,7 +274,7 @@ def _campaign(
             try:
                 if todo:
                     with account.owner() as owner:
-                        booking = Booking(account, owner, retry or "no", with_token)
+                        booking = Booking(account, owner, retry or "no", with_secret)
                         totals = carry_out(
                             options.campaign(work, selection, commits),
                             booking.items(),

@@ -46,6 +46,15 @@ def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> Any
         raise click.BadParameter(str(error)) from None
 
 
+def _scheduler(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        from patcher.campaign.scheduler import is_address
+
+        if not is_address(value):
+            raise click.BadParameter(f"{value!r} is no scheduler: write tcp://HOST:PORT")
+    return value
+
+
 class Failed(click.ClickException):
     """What was asked for cannot be done here: one line."""
 
@@ -198,6 +207,7 @@ working = chain(
     click.option(
         "--scheduler",
         metavar="tcp://HOST:PORT",
+        callback=_scheduler,
         help="Work on the workers of a dask.distributed scheduler.",
     ),
 )

@@ -32,6 +32,7 @@ from patcher.git.errors import (
     GitError,
     GitTimeout,
     RemoteError,
+    UnbornHead,
     printable,
 )
 from patcher.git.refs import MAX_BASES, REVIEW_BRANCHES
@@ -140,7 +141,8 @@ class Mirrors:
         ``blobs`` False leaves the blobs to `complete`. ``fresh`` makes the mirror anew, which is
         what to do when objects of it cannot be read.
 
-        Raises `RemoteError` after the retries, and other kinds of `GitError`.
+        Raises `RemoteError` after the retries, `UnbornHead` where there are ``bases`` and the
+        remote has no branch or tag at all, and other kinds of `GitError`.
         """
         name = folder_name(address)
         path = self.folder / name
@@ -168,6 +170,8 @@ class Mirrors:
                 self._make(path, address, refs, wanted, group, blobs, lock)
             with contextlib.suppress(OSError):
                 os.utime(path / _NOTE)
+            if bases and not refs.refs:
+                raise UnbornHead("it has no branch yet: nothing to do")
             return Repository(path, path, None, address)
 
         try:

@@ -241,7 +241,8 @@ def push(
 
     end = time.monotonic() + timeout
     output = retried(attempt, timeout)
-    for line in output.decode("utf-8", "replace").splitlines():
+    lines = output.decode("utf-8", "replace").splitlines()
+    for line in lines:
         if line[:1] in "=*+ " and f":{ref}\t" in line:
             return
         if line.startswith("!"):
@@ -256,6 +257,9 @@ def push(
                     f"branch {branch} was not pushed: it was moved there in between: run again",
                     "rejected",
                 )
+            # A hook's own words, or a forge's.
+            words = [each[8:].strip() for each in lines if each.startswith("remote: ")]
+            inner = ": ".join([inner, *filter(None, [" ".join(words)[:300].strip()])])
             raise RemoteError(
                 f"branch {branch} was not pushed: {_hidden(inner, address)}", "rejected"
             )
@@ -354,10 +358,8 @@ def call(
                 f"the remote did not answer within {timeout:.3g} s", "timeout", transient=True
             ) from None
         except GitFailed as failed:
-            if service == "push" and b"\t[rejected]" in failed.output:
-                return failed.output
-            if service == "push" and b"\t[remote rejected]" in failed.output:
-                return failed.output
+            if service == "push" and re.search(rb"\t\[(?:remote )?rejected\]", failed.output):
+                return failed.output + b"\n" + failed.stderr
             if _REDIRECT.search(failed.stderr) is None:
                 raise explained(failed, target) from None
             if traced:
@@ -574,11 +576,13 @@ def explained(failed: GitFailed, address: Address) -> GitError:
                     shown = _hidden(line.decode("utf-8", "replace").strip(), address)[:500]
                     for word in ("fatal: ", "error: ", "remote: "):
                         shown = shown.removeprefix(word)
+                    shown = _ACCESS.sub("", shown)  # the URL is told in any case
                 return RemoteError(f"{row.cause}: {shown}", row.cause, transient=row.transient)
     return GitFailed(_hidden(str(failed), address), failed.status, stderr)
 
 
 _TRACE = re.compile(rb"[0-9:.]{8,} ")
+_ACCESS = re.compile(r"unable to access '[^']*': ")
 # A repository may be called `certificate`.
 _QUOTED = re.compile(rb"'[^']*'")
 _URL_SECRET = re.compile(r"://[^/@\s']*@")

@@ -13,6 +13,12 @@ from patcher.reports.text import clean, exact, valid
 
 SCHEMA = 1
 
+_BRANCHES = ("branch", "branches")
+_NOUNS = {
+    Stage.PLANNED: ("repository", "repositories"),
+    Stage.FAILED: ("repository or branch", "repositories or branches"),
+}
+
 _HEAD = ("campaign", "made", "repositories", "done", "failed", "last activity", "")
 
 
@@ -57,15 +63,14 @@ def campaign_table(summary: Summary, causes: Sequence[Cause]) -> bytes:
     ]
     wide = max((len(stage) for stage in counts.stages), default=0)
     for stage, number in counts.stages.items():
-        noun = ("repository", "repositories") if stage is Stage.PLANNED else ("branch", "branches")
-        lines.append(f"  {stage.ljust(wide)}  {count(number, *noun)}")
+        lines.append(f"  {stage.ljust(wide)}  {count(number, *_NOUNS.get(stage, _BRANCHES))}")
     if causes:
         lines += ["", "Failures:"]
         wide = max(len(clean(cause.cause)) for cause in causes)
     for cause in causes:
         tried = "once" if cause.attempts == 1 else f"up to {cause.attempts} times"
         lines.append(f"  {clean(cause.cause).ljust(wide)}  {cause.targets}, tried {tried}, such as")
-        lines.append(f"  {' ' * wide}  {_failure(cause.example)}")
+        lines.append(f"  {' ' * wide}  {_failure(cause.example, cause.cause)}")
     lines += ["", *_next(summary)]
     return _encoded(lines)
 
@@ -154,9 +159,10 @@ def _next(summary: Summary) -> list[str]:
     return lines or [f"Next: `{again}`." if not counts.repositories else "Nothing is left to do."]
 
 
-def _failure(row: Progress) -> str:
+def _failure(row: Progress, cause: str = "") -> str:
+    """``cause`` is told already."""
     where = clean(row.place) + (f" {clean(short(row.base))}" if row.base else "")
-    return f"{where}: {clean(row.error or 'failed')}"
+    return f"{where}: {clean(row.error or 'failed').removeprefix(f'{cause}: ')}"
 
 
 def _time(at: str) -> str:

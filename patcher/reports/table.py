@@ -121,7 +121,8 @@ class Report:
         number = len(str(causes[0][1].targets))
         lines = []
         for name, cause in causes:
-            example = clean(f"{cause.example.repository}: {cause.example.error}")
+            why = (cause.example.error or "").removeprefix(f"{name}: ")
+            example = clean(f"{cause.example.repository}: {why}")
             which = "" if cause.targets == 1 else "such as "
             lines.append(f"  {cause.targets:{number}} {name:{wide}}  {which}{example}")
         return lines

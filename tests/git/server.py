@@ -19,12 +19,12 @@ import threading
 import time
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 USER, PASSWORD = "reader", "s3cret-t0ken"  # what /401/ lets in
 _TURN = re.compile(r"([a-z0-9-]+?)(?:x([0-9]+))?\Z")
@@ -63,6 +63,12 @@ class Server:
         self.requests: list[Request] = []
         self.pushes: Counter[tuple[str, str]] = Counter()
         """How often each ref of each repository was pushed with success."""
+        self.busy = self.busiest = 0
+        """Requests that are being answered, and the most that ever were at one time."""
+        self.before: Callable[[Request], object] = lambda request: None
+        """Is called with each request before it is answered."""
+        self.mended = False
+        """Whether no fault is one any more."""
         self.lock = threading.Lock()
         self.faults: Counter[str] = Counter()
         self.over = threading.Event()
@@ -106,6 +112,7 @@ class _HTTP(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     site: Server
+    counted = False
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing on standard error."""
@@ -129,12 +136,29 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self, body: bytes) -> None:
         parts = urlsplit(self.path)
         authorization = self.headers.get("Authorization")
+        request = Request(self.command, parts.path, parts.query, authorization)
         with self.site.lock:
-            self.site.requests.append(Request(self.command, parts.path, parts.query, authorization))
+            self.site.requests.append(request)
+            self.site.busy += 1
+            self.site.busiest = max(self.site.busiest, self.site.busy)
+        self.counted = True
+        self.site.before(request)
+        try:
+            self._respond(parts, body, authorization)
+        finally:
+            self._answered()
+
+    def _answered(self) -> None:
+        """Before the last byte is sent, after which the client may be at its next request."""
+        with self.site.lock:
+            self.site.busy -= self.counted
+            self.counted = False
+
+    def _respond(self, parts: SplitResult, body: bytes, authorization: str | None) -> None:
         first, _, rest = unquote(parts.path).lstrip("/").partition("/")
         match = _TURN.match(first)
         assert match is not None, self.path
-        fault = match[1]
+        fault = "ok" if self.site.mended else match[1]
         if fault == "lost" and not rest.endswith("/git-receive-pack"):
             fault = "ok"
         elif match[2]:
@@ -188,6 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
         return kind == "Basic" and b64decode(value) == f"{USER}:{PASSWORD}".encode()
 
     def _answer(self, status: int, headers: list[tuple[str, str]]) -> None:
+        self._answered()
         self.send_response(status)
         for name, value in [*headers, ("Content-Length", "0")]:
             self.send_header(name, value)
@@ -278,6 +303,7 @@ class _Handler(BaseHTTPRequestHandler):
             for number in range(100_000_000):
                 text = line + b"x%d\n" % number
                 self._chunk(b"%04x%s" % (len(text) + 4, text) * 1000)
+        self._answered()
         self.wfile.write(b"0\r\n\r\n")
 
     def _chunk(self, piece: bytes) -> None:

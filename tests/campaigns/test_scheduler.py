@@ -77,12 +77,10 @@ def test_a_worker_is_killed_and_the_ledger_is_as_the_local_one(
     with cluster(tmp_path / "workers", world.env) as workers:
         client = started(world, *begin, "--scheduler", workers.address)
         wait_for(server, 6)
-        killed = workers.kill(for_good=for_good)
+        workers.kill(for_good=for_good)
         _, errors = client.communicate(timeout=120)
         assert client.returncode == 0, errors
         assert ("Restarting worker" in workers.log) is not for_good
-        with pytest.raises(ProcessLookupError):
-            os.kill(killed, 0)
     assert ledger(world) == local
     assert world.tips() == tips
     assert len(tips) == world.branches

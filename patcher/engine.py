@@ -14,6 +14,7 @@ from patcher.findings import MAX_BYTES, Edit, Finding, Profiles, Result, edited,
 from patcher.hosts import Embedding
 from patcher.migrations import Migration, builtin
 from patcher.policy import reader
+from patcher.policy.bounds import MAX_FINDINGS, Budget, TooMuch
 from patcher.policy.candidates import candidates, matters, united, within
 from patcher.policy.evidence import Evidence, policy_like, weigh
 from patcher.policy.judgement import Judgement, judge
@@ -46,7 +47,8 @@ def patch(
     ``path`` says what kind of file it is; nothing is read from it. ``migrations``: ``deny-af-alg``
     alone when None. ``profiles``: edit moby-style profiles, or all. ``docs``: edit documentation
     too. ``comment``: put each migration's comment above its rule. ``max_bytes``: a larger file is
-    reported, not read. Never raises for what stands in the file.
+    reported, not read; so is one over a bound of ``patcher.policy.bounds``. Never raises for what
+    stands in the file.
     """
     name = PurePosixPath(path)
     chosen = sorted(builtin()[:1] if migrations is None else migrations, key=Migration.sorting_key)
@@ -59,12 +61,18 @@ def patch(
         return whole(f"larger than the limit of {max_bytes} bytes, so not read")
     if content.startswith(_UTF16):
         text = content.decode("utf-16", "replace").encode("utf-8", "replace")
-        if matters(text) and any(f.moby_style for f in _find(name, text, chosen)):
-            return whole("UTF-16 text: convert it to UTF-8 first")
+        try:
+            if matters(text) and any(f.moby_style for f in _find(name, text, chosen)):
+                return whole("UTF-16 text: convert it to UTF-8 first")
+        except TooMuch as error:
+            return whole(f"UTF-16 text, of {error}")
         return Result(str(path), content, (), ())
     if b"\0" in content or not matters(content):
         return Result(str(path), content, (), ())
-    findings = _find(name, content, chosen, profiles=profiles, docs=docs, comment=comment)
+    try:
+        findings = _find(name, content, chosen, profiles=profiles, docs=docs, comment=comment)
+    except TooMuch as error:
+        return whole(f"{error}, so not read")
     edits = tuple(
         sorted((f.edit for f in findings if f.edit is not None), key=lambda edit: edit.offset)
     )
@@ -77,13 +85,13 @@ def patch(
 class _Text:
     """The policy text of an embedding, with the way back to the file."""
 
-    def __init__(self, embedding: Embedding) -> None:
+    def __init__(self, embedding: Embedding, budget: Budget) -> None:
         self.embedding = embedding
         self.text = b"\n".join(line.text for line in embedding.lines)
         self.starts = [0]
         for line in embedding.lines:
             self.starts.append(self.starts[-1] + len(line.text) + 1)
-        self.profiles = reader.read(self.text)
+        self.profiles = reader.read(self.text, budget)
 
     @cached_property
     def separate(self) -> bool:
@@ -138,12 +146,13 @@ def _find(
     docs: bool = False,
     comment: bool = False,
 ) -> list[Finding]:
-    texts = [_Text(embedding) for embedding in hosts.read(path, content) if embedding.lines]
+    budget = Budget()
+    texts = [_Text(e, budget) for e in hosts.read(path, content) if e.lines]
     found = _Search(path, content, migrations, profiles, docs, comment)
     found.take(texts)
     spans = united(text.span() for text in texts)
     if any(True for _ in candidates(content, spans)):
-        rest = [_Text(e) for e in hosts.fallback(path, content) if e.lines]
+        rest = [_Text(e, budget) for e in hosts.fallback(path, content) if e.lines]
         found.take(rest, outside=spans)
     return found.findings()
 
@@ -294,7 +303,8 @@ class _Search:
         migration: Migration,
     ) -> list[Judgement]:
         """A fragment's judgements, seen with the other fragments of the file."""
-        if not pool.denying.get(migration.family, set()) - {id(profile)}:
+        denying = pool.denying.get(migration.family, set())
+        if len(denying) <= (id(profile) in denying):
             return judgements
         return [
             replace(
@@ -320,6 +330,8 @@ class _Search:
         offset = text.offset(profile.start if anchor is None else anchor.start)
         if (migration.id, offset) in self.seen:
             return
+        if len(self.seen) >= MAX_FINDINGS:
+            raise TooMuch(f"more than {MAX_FINDINGS} findings")
         self.seen.add((migration.id, offset))
         status, reason, edit = judgement.status, judgement.reason, None
         embedding = text.embedding

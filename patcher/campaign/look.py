@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -25,8 +27,11 @@ _TOGETHER = 30.0
 """Seconds, and at most half of the time limit, that reading a repository along with others may
 take: which of them holds it up is not known."""
 
-MAX_CHANGED = 64 << 20
+MAX_CHANGED = 32 << 20
 """Bytes that all files to change of a commit may have. They are held in memory, twice."""
+
+MAX_FOUND = 20_000
+"""Findings that a commit may have: a kilobyte each, and two more in a report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,7 @@ class Looker:
             complete=self._complete,
         ):
             git.time_left()
+            check_found(len(found))
             if blob.content is None:
                 if blob.size is not None and blob.size > self._selection.max_bytes:
                     found += self._unjudged(blob)
@@ -135,6 +141,7 @@ class Looker:
                         f"all: use --include or --exclude"
                     )
                 files.append(_changed(blob, blob.content, result, len(base.commit)))
+        check_found(len(found))
         files.sort(key=lambda file: file.path)
         found.sort(key=lambda located: (located.path, located.finding.line))
         unproved = None
@@ -188,19 +195,32 @@ def without_contents(target: Target) -> Target:
     return replace(target, files=tuple(replace(f, old=b"", new=b"") for f in target.files))
 
 
+def check_found(number: int) -> None:
+    """Raise BoundExceeded for more findings than one commit may have."""
+    if number > MAX_FOUND:
+        raise git.BoundExceeded(f"more than {MAX_FOUND} findings: use --include or --exclude")
+
+
 def judge(name: str, content: bytes, selection: Selection) -> Result:
     """What the engine says of one file, each edit proved in it."""
     from patcher import proof
 
-    return proof.patch(
-        name,
-        content,
-        migrations=selection.migrations,
-        profiles=selection.profiles,
-        docs=selection.docs,
-        comment=selection.comment,
-        max_bytes=selection.max_bytes,
-    )
+    with _ONE_LARGE if len(content) > _LARGE else nullcontext():
+        return proof.patch(
+            name,
+            content,
+            migrations=selection.migrations,
+            profiles=selection.profiles,
+            docs=selection.docs,
+            comment=selection.comment,
+            max_bytes=selection.max_bytes,
+        )
+
+
+_LARGE = 1 << 18
+_ONE_LARGE = threading.Lock()
+"""Of files that may take much memory one is judged after the other, however many repositories are
+looked at: the interpreter runs one thread at a time anyway."""
 
 
 def matching(

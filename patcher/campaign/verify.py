@@ -8,12 +8,12 @@ from pathlib import Path
 
 from patcher import git, proof
 from patcher.campaign import files, replace
-from patcher.campaign.look import Selection, matching
+from patcher.campaign.look import Selection, check_found, matching
 from patcher.campaign.run import chosen_bases
 from patcher.campaign.target import Verified
 from patcher.proof.parser import Parser
 from patcher.proof.verdict import Standing
-from patcher.proof.verify import verify
+from patcher.proof.verify import TooMuch, verify
 
 
 def run(names: Iterable[str], selection: Selection, parser: Parser) -> Iterator[Verified]:
@@ -41,9 +41,9 @@ def run(names: Iterable[str], selection: Selection, parser: Parser) -> Iterator[
                     limit = f"is over the limit of {selection.max_bytes} bytes (--max-size)"
                     yield Verified(None, None, place, error=limit)
                 continue
-            standings = _standings(str(file), content, selection, parser)
-            if standings:
-                yield Verified(None, None, place, standings)
+            standings, unread = _standings(str(file), content, selection, parser)
+            if standings or unread:
+                yield Verified(None, None, place, standings, unread)
 
 
 def _inside(item: git.Repository | git.Failure, path: Path) -> bool:
@@ -56,9 +56,10 @@ def _inside(item: git.Repository | git.Failure, path: Path) -> bool:
 
 def _standings(
     name: str, content: bytes, selection: Selection, parser: Parser
-) -> tuple[Standing, ...]:
+) -> tuple[tuple[Standing, ...], str | None]:
+    """The standings, or why the file is not read."""
     if b"\0" in content:
-        return ()  # no text: neither a profile, nor what carries one
+        return (), None  # no text: neither a profile, nor what carries one
     result = proof.patch(
         name,
         content,
@@ -67,9 +68,13 @@ def _standings(
         docs=selection.docs,
         max_bytes=selection.max_bytes,
     )
-    return tuple(
-        verify(name, content, result.findings, selection.migrations, parser, docs=selection.docs)
-    )
+    try:
+        standings = verify(
+            name, content, result.findings, selection.migrations, parser, docs=selection.docs
+        )
+    except TooMuch as error:
+        return (), f"{error}, so not read"
+    return tuple(standings), None
 
 
 def _repository(
@@ -84,14 +89,17 @@ def _repository(
         for reason in missing:
             yield Verified(place, None, b"", error=reason)
         for base in bases:
+            number = 0
             for blob in matching(item, base, selection):
                 if blob.content is None:
                     yield Verified(place, base.ref, blob.path, error=blob.problem)
                     continue
                 name = blob.path.decode("utf-8", "surrogateescape")
-                standings = _standings(name, blob.content, selection, parser)
-                if standings:
-                    yield Verified(place, base.ref, blob.path, standings)
+                standings, unread = _standings(name, blob.content, selection, parser)
+                number += len(standings)
+                check_found(number)
+                if standings or unread:
+                    yield Verified(place, base.ref, blob.path, standings, unread)
     except git.UnbornHead:
         return
     except git.GitError as error:

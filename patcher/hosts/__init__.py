@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Protocol, cast
 
 from patcher.hosts.embedding import Embedding, Line
+from patcher.policy.bounds import MAX_LINES, check_lines, check_number
 
 __all__ = ["HOSTS", "Embedding", "Line", "fallback", "read"]
 
@@ -43,7 +44,7 @@ class Host(Protocol):
         ...
 
     def embeddings(self, path: PurePosixPath, content: bytes) -> Iterable[Embedding]:
-        """The stretches of policy text in the file."""
+        """The stretches of policy text in the file. Raises TooMuch."""
         ...
 
 
@@ -53,17 +54,32 @@ def _hosts() -> Iterator[Host]:
 
 
 def read(path: PurePosixPath, content: bytes) -> list[Embedding]:
-    """The embeddings that the file's own host finds in it; empty when no host claims it."""
+    """The embeddings that the file's own host finds in it; empty when no host claims it. Raises
+    TooMuch."""
+    check_lines(content)
     for host in _hosts():
         if host.claims(path, content):
-            return list(host.embeddings(path, content))
+            return _bounded(host.embeddings(path, content))
     return []
 
 
 def fallback(path: PurePosixPath, content: bytes) -> list[Embedding]:
     """The embeddings that the general line host finds: for a file that no host claims, and for what
-    its own host did not take for policy."""
-    return list(cast(Host, import_module("patcher.hosts.lines")).embeddings(path, content))
+    its own host did not take for policy. Raises TooMuch."""
+    check_lines(content)
+    lines = cast(Host, import_module("patcher.hosts.lines"))
+    return _bounded(lines.embeddings(path, content))
+
+
+def _bounded(embeddings: Iterable[Embedding]) -> list[Embedding]:
+    """The embeddings, which together have no more lines than a file may have."""
+    found: list[Embedding] = []
+    number = 0
+    for embedding in embeddings:
+        number += len(embedding.lines)
+        check_number(number, MAX_LINES, "lines of policy text")
+        found.append(embedding)
+    return found
 
 
 def prepare() -> None:

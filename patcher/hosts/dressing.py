@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from patcher.hosts.embedding import Embedding, Line, verbatim
+from patcher.hosts.embedding import Embedding, Line, taken, verbatim
+from patcher.policy.bounds import MAX_LINES, MAX_STRINGS, check_number
 
 MATTERS = re.compile(rb"(?:\b|\\[nrt])network\b|mediate_deleted")
 """What a stretch must hold for a finding to come of it. ``\\nnetwork`` is the letter of an escape
@@ -16,6 +18,9 @@ before the word, so no word boundary stands there."""
 BOM = b"\xef\xbb\xbf"
 
 _LONGEST_ESCAPED_LINE = 1 << 16
+_KNOWN_TOKENS = 1024
+OFFSET = "I"
+"""How an array holds file offsets, in four bytes each: no file of more than 4 GiB is read."""
 _TEMPLATE_SUFFIXES = frozenset(
     (
         ".tmpl", ".tpl", ".gotmpl", ".gotpl", ".tmplt", ".template", ".tftpl", ".j2", ".jinja",
@@ -70,18 +75,28 @@ class Decoded:
     """File offset behind the last byte of ``text``."""
     stop: int
     """File offset behind the line break; ``end`` where the string ends without one."""
-    offsets: tuple[int, ...] | None
+    offsets: Sequence[int] | None
 
 
 def decoded(content: bytes, start: int, end: int, escapes: Escapes) -> Iterator[Decoded]:
-    """The lines of a string literal whose inside is ``content[start:end]``."""
+    """The lines of a string literal whose inside is ``content[start:end]``. Raises TooMuch."""
     pieces: list[tuple[int, int, bytes]] = []  # (begin, end, value) of the tokens of this line
     begin = start
+    number = 0
+    known: dict[bytes, bytes] = {}  # most strings have few different tokens
     for token in escapes.token.finditer(content, start, end):
-        value = escapes.decode(token[0])
+        text = token[0]
+        value = known.get(text)
+        if value is None:
+            value = escapes.decode(text)
+            if len(known) < _KNOWN_TOKENS:
+                known[text] = value
         if not value.endswith(b"\n"):
-            pieces.append((token.start(), token.end(), value))
+            if token.end() - begin <= _LONGEST_ESCAPED_LINE:
+                pieces.append((token.start(), token.end(), value))
             continue
+        number += len(value)
+        check_number(number, MAX_LINES, "lines in one string")
         yield _decoded(content, begin, token.start(), token.end(), pieces)
         begin = token.end()
         pieces = []
@@ -94,22 +109,23 @@ def decoded(content: bytes, start: int, end: int, escapes: Escapes) -> Iterator[
 def _decoded(
     content: bytes, begin: int, end: int, stop: int, pieces: list[tuple[int, int, bytes]]
 ) -> Decoded:
-    # An offset for each byte of a line of megabytes would take a hundred times its size, and no
-    # rule is that long.
+    # The offset of each byte of a line of megabytes would take many times its size, and no rule is
+    # that long.
     if not pieces or end - begin > _LONGEST_ESCAPED_LINE:
         return Decoded(content[begin:end], begin, end, stop, None)
     text = bytearray()
-    offsets: list[int] = []
+    offsets = array(OFFSET)
     position = begin
     for piece_start, piece_end, value in pieces:
-        text += content[position:piece_start]
-        offsets += range(position, piece_start)
+        if position < piece_start:
+            text += content[position:piece_start]
+            offsets.extend(range(position, piece_start))
         text += value
-        offsets += [piece_start] * len(value)
+        offsets.extend((piece_start,) * len(value))
         position = piece_end
     text += content[position:end]
-    offsets += range(position, end + 1)
-    return Decoded(bytes(text), offsets[0], end, stop, tuple(offsets))
+    offsets.extend(range(position, end + 1))
+    return Decoded(bytes(text), offsets[0], end, stop, offsets)
 
 
 def inner_line(content: bytes, piece: Decoded) -> Line:
@@ -193,7 +209,10 @@ def element_lines(
     """The lines of a list of strings, a rule an element: a new line is one more element, written
     right behind the closing quote of the one above it with that one's glue, so that the last
     element needs no special treatment."""
+    number = 0
     for element in elements:
+        number += 1
+        check_number(number, MAX_STRINGS, "strings in one list")
         pieces = (
             list(decoded(content, element.start, element.end, escapes))
             if escapes
@@ -225,6 +244,6 @@ def embedding(
     comments: bool = True,
 ) -> Iterator[Embedding]:
     """One embedding of these lines, or none where there is no line."""
-    found = tuple(lines)
+    found = taken(lines)
     if found:
         yield Embedding(host, found, escape=escape, documentation=documentation, comments=comments)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+
+from patcher.policy.bounds import MAX_LINES, check_number
 
 _BLANK_LINES = 100
 """Of more blank lines in a row the rest is left out: a million of them would fill the memory."""
@@ -36,7 +39,7 @@ class Line:
     quote with its margin; the line ending first where the file's last line has none."""
     after: bytes
     """Bytes that stand after the text of the new line: closing quote, glue, line ending."""
-    offsets: tuple[int, ...] | None = None
+    offsets: Sequence[int] | None = None
     """Where escapes make ``text`` differ from the file: the file offset of each byte of ``text``
     and of its end (so ``len(text) + 1`` of them). None: ``start + column``."""
 
@@ -63,6 +66,13 @@ class Embedding:
     comments: bool = True
     """False where a line break is folded into a blank, so that a comment would swallow the rules
     that follow it."""
+
+
+def taken(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """The lines of one embedding. Raises TooMuch where there are more than a file may have."""
+    found = tuple(islice(lines, MAX_LINES + 1))
+    check_number(len(found), MAX_LINES, "lines of policy text")
+    return found
 
 
 def physical_lines(content: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:

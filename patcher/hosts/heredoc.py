@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from patcher.hosts.dressing import C, Escapes, matters, rendered, string_lines, text_start
 from patcher.hosts.embedding import Embedding, region
 from patcher.hosts.lines import dressed
+from patcher.policy.bounds import MAX_STRINGS, check_number
 
 _BY_SUFFIX = {
     ".sh": "shell", ".bash": "shell", ".zsh": "shell", ".ksh": "shell", ".ash": "shell",
@@ -136,7 +137,10 @@ def _documents(content: bytes, host: str) -> Iterator[_Document]:
     """The here documents that end, outermost ones only. A mark without its end is none: shift
     operators, and prose, look the same."""
     pattern = _PHP_MARKER if host == "php" else _MARKER
-    words = {marker[3] or marker[5] for marker in pattern.finditer(content)}
+    words: set[bytes] = set()
+    for marker in pattern.finditer(content):
+        words.add(marker[3] or marker[5])
+        check_number(len(words), MAX_STRINGS, "here documents")
     if not words:
         return
     ends = _ends(content, words, host)

@@ -21,7 +21,8 @@ from patcher.hosts.dressing import (
     string_lines,
     text_start,
 )
-from patcher.hosts.embedding import Embedding
+from patcher.hosts.embedding import Embedding, taken
+from patcher.policy.bounds import MAX_STRINGS, check_number
 
 HOST = "json"
 
@@ -63,16 +64,19 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
 def _hand_over(content: bytes, start: int, end: int) -> Iterator[Embedding]:
     """The strings from ``start`` to ``end``, with only commas between them: an array's, or the
     value of one key and the next key."""
-    strings = [string.span(1) for string in _STRING.finditer(content, start, end)]
+    strings: list[tuple[int, int]] = []
+    for string in _STRING.finditer(content, start, end):
+        strings.append(string.span(1))
+        check_number(len(strings), MAX_STRINGS, "strings in one list")
     before = content[max(start - 256, 0) : start].rstrip(b" \t\r\n")
     if before.endswith(b":") or (len(strings) == 1 and not before.endswith(b"[")):
-        for string in strings:
-            if matters(content, *string):
-                lines = tuple(string_lines(content, *string, C))
+        for span in strings:
+            if matters(content, *span):
+                lines = tuple(string_lines(content, *span, C))
                 yield Embedding(HOST, lines, escape=quote_c)
         return
     yield Embedding(
-        HOST, tuple(element_lines(content, _elements(content, strings), C)), escape=quote_c
+        HOST, taken(element_lines(content, _elements(content, strings), C)), escape=quote_c
     )
 
 

@@ -22,7 +22,16 @@ from patcher.hosts.dressing import (
     string_lines,
     text_start,
 )
-from patcher.hosts.embedding import Embedding, Line, line_ending, physical_lines, region, verbatim
+from patcher.hosts.embedding import (
+    Embedding,
+    Line,
+    line_ending,
+    physical_lines,
+    region,
+    taken,
+    verbatim,
+)
+from patcher.policy.bounds import MAX_STRINGS, check_number
 
 HOST = "text"
 
@@ -186,6 +195,7 @@ def _block(
     for ordinal, literal in enumerate(_literals(content, begin, text_end)):
         if _IN_LITERAL.search(content, literal.start, literal.end):
             hits.append((ordinal, literal))
+            check_number(len(hits), MAX_STRINGS, "strings on one line")
     if hits:
         return _quoted_block(content, line, hits, start, end, host, documentation)
     prefix = _PREFIX.match(content, begin, text_end)
@@ -266,7 +276,7 @@ def _quoted_block(
             break
     if len(members) == 1:
         return _long_strings(content, line, hits, host, documentation)
-    lines = tuple(_member_lines(content, members, key))
+    lines = taken(_member_lines(content, members, key))
     tabs = any(b"\\t" in content[m.literal.start : m.literal.end] for m in members)
     found = Embedding(host, lines, escape=_escape(literal.quote, tabs), documentation=documentation)
     return members[0].begin, members[-1].stop, [found]

@@ -12,15 +12,26 @@ begin a new line.
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
 from patcher.hosts.comments import comment_embeddings
-from patcher.hosts.dressing import MATTERS, C, Decoded, Escapes, decoded, matters, text_start
+from patcher.hosts.dressing import (
+    MATTERS,
+    OFFSET,
+    C,
+    Decoded,
+    Escapes,
+    decoded,
+    matters,
+    text_start,
+)
 from patcher.hosts.embedding import Embedding, Line, line_ending
+from patcher.policy.bounds import MAX_LINES, MAX_NESTING, MAX_STRINGS, check_number
 
 HOLE = b"${}"
 """Stands in the text for what an expression puts there: the policy reader takes it for a template
@@ -237,7 +248,9 @@ class Comment(NamedTuple):
 
 
 def scan(content: bytes, language: Language) -> Iterator[Literal | Comment]:
-    """The literals and comments within reach of a mention of the network, in order."""
+    """The literals and comments within reach of a mention of the network, in order. Raises
+    TooMuch."""
+    number = 0
     windows = _windows(content)
     if not windows:
         return
@@ -273,6 +286,8 @@ def scan(content: bytes, language: Language) -> Iterator[Literal | Comment]:
                 window += 1
                 near, far = windows[window]
             if near <= position and opened <= far:
+                number += 1
+                check_number(number, MAX_STRINGS, "strings and comments near network rules")
                 if token.comment:
                     yield Comment(opened, position)
                 elif token.kind is not None:
@@ -449,6 +464,7 @@ class _Flow:
         blocks = self.blocks
         for match in _BRACES.finditer(gap):
             arm = blocks[-1].arm if blocks else None
+            check_number(len(blocks), MAX_NESTING, "nested blocks")
             if match["plain"]:
                 blocks.append(_Block(None))
             elif match["close"]:
@@ -769,6 +785,8 @@ _TAKES_MANY = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_ROW = 8
+_LONGEST_LINE = 1 << 16
+"""Of a longer line, which may hold thousands of literals, none is told by what is around it."""
 _FEW = 3
 _TRAILING = re.compile(rb"[ \t]+(?=\r?\n)")
 _BLANK_LINES = re.compile(rb"(\r?\n)(?:[ \t]*\r?\n)+")
@@ -923,7 +941,11 @@ class _Reading:
         start = node.literal.start
         for word in words:
             text = b"{{" + word + b"}}"
-            self.lines.append(Line(text, start, start, b"", b"", (start,) * (len(text) + 1)))
+            self.add(Line(text, start, start, b"", b"", array(OFFSET, [start]) * (len(text) + 1)))
+
+    def add(self, line: Line) -> None:
+        self.lines.append(line)
+        check_number(len(self.lines), MAX_LINES, "lines of policy text")
 
     def followed_otherwise(self, index: int) -> bool:
         return index + 1 == len(self.nodes) or self.nodes[index + 1].link is not Link.JOINED
@@ -941,13 +963,14 @@ class _Reading:
             insert_at, before, after = newline.stop, b"", ending
         else:
             insert_at, before, after = self.dressing(pending, newline)
+        offsets: Sequence[int] | None
         if len(pending) == 1:
             piece = pending[0].piece
             text, start, offsets = piece.text, piece.start, piece.offsets
         else:
             text, offsets = _put_together(pending)
             start = offsets[0]
-        self.lines.append(Line(text, start, insert_at, before, after, offsets))
+        self.add(Line(text, start, insert_at, before, after, offsets))
         pending.clear()
 
     # -- how a line is added behind the last one of a literal
@@ -1114,7 +1137,7 @@ class _Reading:
         if b"\n" in self.content[nodes[first].literal.open : stop] or source.is_broken(line):
             return None
         text_end, _ = source.line_end(stop)
-        if source.is_broken(text_end):
+        if source.is_broken(text_end) or text_end - line > _LONGEST_LINE:
             return None
         shared = (first > 0 and nodes[first - 1].literal.stop > line) or (
             last + 1 < len(nodes) and nodes[last + 1].literal.open < text_end
@@ -1130,8 +1153,11 @@ class _Reading:
         """The code before and behind literals on their physical line, without blanks around."""
         source = self.source
         stop = self.nodes[last].literal.stop
-        head = source.code(self.nodes[first].line, self.nodes[first].literal.open)
-        return head.strip(), source.code(stop, source.line_end(stop)[0]).strip()
+        line, text_end = self.nodes[first].line, source.line_end(stop)[0]
+        if text_end - line > _LONGEST_LINE:
+            return b"", b""
+        head = source.code(line, self.nodes[first].literal.open)
+        return head.strip(), source.code(stop, text_end).strip()
 
     def again(self, first: int, last: int, text_end: int) -> tuple[int, bytes, bytes]:
         content, source = self.content, self.source
@@ -1148,22 +1174,24 @@ class _Reading:
 
 
 def _hole(offset: int) -> _Segment:
-    return _Segment(-1, Decoded(HOLE, offset, offset, offset, (offset,) * (len(HOLE) + 1)))
+    return _Segment(
+        -1, Decoded(HOLE, offset, offset, offset, array(OFFSET, [offset]) * (len(HOLE) + 1))
+    )
 
 
-def _put_together(segments: list[_Segment]) -> tuple[bytes, tuple[int, ...]]:
+def _put_together(segments: list[_Segment]) -> tuple[bytes, Sequence[int]]:
     text = bytearray()
-    offsets: list[int] = []
+    offsets = array(OFFSET)
     end = 0
     for _, piece in segments:
         text += piece.text
         if piece.offsets is not None:
-            offsets += piece.offsets[:-1]
+            offsets.extend(piece.offsets[: len(piece.text)])
         else:
-            offsets += range(piece.start, piece.start + len(piece.text))
+            offsets.extend(range(piece.start, piece.start + len(piece.text)))
         end = piece.end
     offsets.append(end)
-    return bytes(text), tuple(offsets)
+    return bytes(text), offsets
 
 
 def _tidy(gap: bytes) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from patcher.hosts.dressing import C, Escapes, matters, quote_c, rendered, string_lines, text_start
 from patcher.hosts.embedding import Embedding
+from patcher.policy.bounds import MAX_NESTING, check_number
 
 HOST = "nix"
 
@@ -44,6 +45,7 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
     start = 0  # inside of the outermost string
     position = text_start(content)
     while (token := kind.search(content, position)) is not None:
+        check_number(len(outer), MAX_NESTING, "nested strings")
         position = token.end()
         text = token[0]
         if kind is _CODE:

@@ -36,6 +36,7 @@ from patcher.hosts.embedding import (
     line_ending,
     physical_lines,
     prefixed,
+    taken,
     verbatim,
 )
 
@@ -424,13 +425,11 @@ def _list_of_rules(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
     if items[0].flow:
         yield from _array(content, items)
         return
-    lines: list[Line] = []
-    for item in items:
-        lines += _item_lines(content, item)
+    lines = taken(line for item in items for line in _item_lines(content, item))
     plain = any(not item.style for item in items)
     double = any(item.style == '"' for item in items)
     escape = _escape_double if double else verbatim
-    yield Embedding(HOST, tuple(lines), escape=escape, comments=not plain)
+    yield Embedding(HOST, lines, escape=escape, comments=not plain)
 
 
 def _array(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
@@ -447,7 +446,7 @@ def _array(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
         for item, glue in zip(items, [*glues[:1], *glues] or [b", "], strict=True)
     ]
     escapes, escape = (_DOUBLE, _escape_double) if style == '"' else (_SINGLE, _escape_single)
-    yield Embedding(HOST, tuple(element_lines(content, elements, escapes)), escape=escape)
+    yield Embedding(HOST, taken(element_lines(content, elements, escapes)), escape=escape)
 
 
 def _item_lines(content: bytes, item: _Scalar) -> Iterator[Line]:

@@ -128,8 +128,13 @@ def _chosen(net: NetworkRule, denies: _Rules) -> bool:
     )
 
 
+_LONGEST_TEXT = 1000
+
+
 def _text(rule: Rule) -> str:
-    return b" ".join(rule.words).decode("utf-8", "replace")
+    """The rule as reasons show it; thousands of profiles may share one rule of a megabyte."""
+    text = b" ".join(rule.words).decode("utf-8", "replace")
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + " ..."
 
 
 def _uncertain(net: NetworkRule) -> bool:

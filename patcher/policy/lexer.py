@@ -1,7 +1,7 @@
 """Policy text cut into tokens, tolerant of the template actions of every kind that stand in it.
 
 Linear in the length of the text, whatever it holds: a search for a closing mark that failed is
-remembered, and every other look ahead has a bound.
+remembered, and every other look ahead has a bound. How many tokens there may be has one too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from patcher.policy.actions import control
+from patcher.policy.bounds import MAX_TOKENS, Budget, TooMuch
 
 
 class Kind(Enum):
@@ -60,13 +61,17 @@ _HOLE_MARK = re.compile(rb"\{\{|\$\{|\{\w*\}|%s|@\w+@")
 _BRACE_OR_BLANK = re.compile(rb"[{}\s]")
 _CLOSING = {b"{{": b"}}", b"{%": b"%}", b"{#": b"#}", b"<%": b"%>"}
 _MAX_ACTION, _MAX_ACTION_LINES = 600, 8
+_MAX_BRACES = 100_000
+"""Braces without a blank between them."""
 
 
 class Lexer:
     """Cuts one policy text into tokens."""
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, budget: Budget | None = None) -> None:
+        """``budget``: of the file that the text is from; None: one for this text."""
         self.text = text
+        self._budget = budget or Budget()
         self._next: dict[bytes, tuple[int, int]] = {}
         self._pairs: dict[int, int] = {}
         self._paired_until = 0
@@ -130,13 +135,17 @@ class Lexer:
         return end
 
     def tokens(self) -> Iterator[Token]:
-        """The tokens in order; blanks and comments are left out."""
+        """The tokens in order; blanks and comments are left out. Raises TooMuch."""
         text, size, position = self.text, len(self.text), 0
+        budget = self._budget
         while position < size:
             blank = _BLANK.match(text, position)
             if blank is not None:
                 position = blank.end()
                 continue
+            budget.tokens -= 1
+            if budget.tokens < 0:
+                raise _too_many()
             byte = text[position : position + 1]
             if byte == b"\n" or text[position : position + 2] == b"\\n":
                 end = position + (1 if byte == b"\n" else 2)
@@ -183,11 +192,14 @@ class Lexer:
         """The end of the alternation ``{a,b}`` that begins here, or 0: it holds no blank."""
         if position >= self._paired_until:
             opened: list[int] = []
+            self._pairs.clear()
             until = len(self.text)
             for match in _BRACE_OR_BLANK.finditer(self.text, position):
                 mark = match[0]
                 if mark == b"{":
                     opened.append(match.start())
+                    if len(opened) + len(self._pairs) > _MAX_BRACES:
+                        raise TooMuch(f"more than {_MAX_BRACES} braces in one word")
                 elif mark != b"}":
                     until = match.start()
                     break
@@ -205,6 +217,9 @@ class Lexer:
             if plain is not None:
                 position = plain.end()
                 continue
+            self._budget.tokens -= 1
+            if self._budget.tokens < 0:
+                raise _too_many()
             byte = text[position : position + 1]
             piece: re.Match[bytes] | None
             if byte.isspace():
@@ -252,6 +267,10 @@ class Lexer:
                 position += 1
         position = min(max(position, start + 1), size)
         return Token(Kind.WORD, start, position, text[start:position], hole)
+
+
+def _too_many() -> TooMuch:
+    return TooMuch(f"more than {MAX_TOKENS} words and marks of policy text")
 
 
 _ENCLOSED = {b"(": _GROUP, b'"': _QUOTED}

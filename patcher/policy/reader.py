@@ -1,7 +1,8 @@
 """Policy text read into profiles and their rules, each with its place in the text.
 
 Grammar as in apparmor.d(5). It reads what stands between and around template actions, shell lines
-and prose, and never fails: what is no rule is counted as ``junk`` and left out.
+and prose: what is no rule is counted as ``junk`` and left out. It fails for nothing but text that
+holds more of something than a bound allows.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from patcher.policy import network
 from patcher.policy.actions import Control, condition, control, section
+from patcher.policy.bounds import MAX_NAME, MAX_NESTING, Budget, TooMuch
 from patcher.policy.lexer import Kind, Lexer, Token
 from patcher.policy.network import NetworkRule
 
@@ -146,6 +148,8 @@ class _Scope:
     arm: Arm | None = None
     """An AppArmor ``if`` or ``else`` block: the arm that it is."""
     doubled: bool = False
+    depth: int = 1
+    """How many braces are open, this one included."""
 
 
 @dataclass(slots=True)
@@ -185,14 +189,18 @@ def _nested(arms: tuple[Arm, ...], arm: Arm) -> tuple[Arm, ...]:
     return (*arms[: _DEPTH - 1], (arm[0], arm[1], b""))
 
 
-def read(text: bytes) -> list[Profile]:
-    """The profiles and fragments in a text, in the order in which they begin."""
-    return _Reader(text).read()
+def read(text: bytes, budget: Budget | None = None) -> list[Profile]:
+    """The profiles and fragments in a text, in the order in which they begin.
+
+    ``budget``: of the file that the text is from; None: one for this text. Raises TooMuch.
+    """
+    return _Reader(text, budget or Budget()).read()
 
 
 class _Reader:
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, budget: Budget) -> None:
         self.text = text
+        self.budget = budget
         self.profiles: list[Profile] = []
         self.fragment: Profile | None = None
         self.scope: _Scope | None = None
@@ -208,7 +216,7 @@ class _Reader:
         """Index in ``pending`` of the first word of the current line."""
 
     def read(self) -> list[Profile]:
-        for token in Lexer(self.text).tokens():
+        for token in Lexer(self.text, self.budget).tokens():
             kind = token.kind
             if kind is Kind.WORD:
                 self.word(token)
@@ -281,6 +289,7 @@ class _Reader:
             self.add(keyword, pending, end)
 
     def add(self, keyword: bytes, tokens: list[Token], end: int) -> None:
+        self.budget.rule()
         profile, qualifiers = self.owner(tokens[0].start)
         words = tuple(token.text for token in tokens)
         words = self.known.setdefault(words, words)
@@ -317,11 +326,17 @@ class _Reader:
             profile = self.scope.profile
             if profile.start < 0:
                 profile.start = start
+                self.begun(profile)
             return profile, b" ".join(self.scope.qualifiers)
         if self.fragment is None:
             self.fragment = Profile(name="", start=start, header=False)
-            self.profiles.append(self.fragment)
+            self.begun(self.fragment)
         return self.fragment, b""
+
+    def begun(self, profile: Profile) -> None:
+        """Take a profile that has a header, or a fragment that has a rule."""
+        self.budget.profile()
+        self.profiles.append(profile)
 
     def arms(self) -> tuple[Arm, ...]:
         """The arms of the template's choices and of the policy's own, each outermost first."""
@@ -349,6 +364,9 @@ class _Reader:
     def opened(self, header: list[Token], outer: _Scope | None, doubled: bool) -> _Scope:
         """The scope that these words before a brace begin."""
         words = [word.text for word in header]
+        depth = 1 if outer is None else outer.depth + 1
+        if depth > MAX_NESTING:
+            raise TooMuch(f"more than {MAX_NESTING} nested blocks")
         parent: Profile | None = None
         qualifiers: tuple[bytes, ...] = ()
         arms: tuple[Arm, ...] = ()
@@ -358,15 +376,16 @@ class _Reader:
         if outer is not None and parent is not None and words:
             if all(word in QUALIFIERS for word in words):
                 qualifiers = tuple(dict.fromkeys((*qualifiers, *words)))
-                return _Scope(parent, outer, qualifiers, arms, doubled=doubled)
+                return _Scope(parent, outer, qualifiers, arms, doubled=doubled, depth=depth)
             if words[0] in (b"if", b"else"):
                 arm = self.block_arm(words)
-                return _Scope(parent, outer, qualifiers, _nested(arms, arm), arm, doubled)
+                return _Scope(parent, outer, qualifiers, _nested(arms, arm), arm, doubled, depth)
         profile = _header(header, parent)
         if profile is None:
             profile = Profile(name="", start=-1, header=False)
-        self.profiles.append(profile)
-        return _Scope(profile, outer, qualifiers, arms, doubled=doubled)
+        else:
+            self.begun(profile)
+        return _Scope(profile, outer, qualifiers, arms, doubled=doubled, depth=depth)
 
     def block_arm(self, words: list[bytes]) -> Arm:
         """The arm that an ``if``, ``else if`` or ``else`` block is."""
@@ -394,6 +413,8 @@ class _Reader:
 
     def control(self, token: Token) -> None:
         action = control(token.text)
+        if action in (Control.OPEN, Control.SECTION) and len(self.choices) >= MAX_NESTING:
+            raise TooMuch(f"more than {MAX_NESTING} nested choices of a template")
         if action is Control.OPEN:
             self.choice_count += 1
             arm = (self.choice_count, 0, condition(token.text))
@@ -401,7 +422,6 @@ class _Reader:
             self.choices.append(_Choice(arm, outer, self.scope))
         elif action is Control.SECTION:
             part = Profile(name="", start=-1, header=False, section=section(token.text))
-            self.profiles.append(part)
             self.choices.append(_Choice((0, 0, b""), (), self.scope, is_section=True))
             self.scope = _Scope(part, None)
         elif action is Control.ARM and self.choices:
@@ -418,11 +438,13 @@ class _Reader:
 
 _MOST_RULES = 20_000
 """Rules that sections may add to the profiles of one text."""
+_MOST_SECTIONS = 8
+"""Sections that may be put into each other."""
 
 
 def _put_together(profiles: list[Profile]) -> list[Profile]:
     """Put the rules of sections where the profiles' templates put them; the sections that no
-    profile uses stay as they are."""
+    profile uses stay as they are. Raises TooMuch."""
     sections = {profile.section: profile for profile in profiles if profile.section}
     if not sections:
         return profiles
@@ -435,11 +457,15 @@ def _put_together(profiles: list[Profile]) -> list[Profile]:
         for rule in rules:
             name = section(rule.words[0]) if rule.keyword == b"action" else b""
             part = sections.get(name)
-            if part is None or name in within or len(within) > 8 or left <= 0:
+            if part is None or name in within:
                 found.append(replace(rule, arms=arms + rule.arms) if arms else rule)
                 continue
+            if len(within) > _MOST_SECTIONS:
+                raise TooMuch(f"more than {_MOST_SECTIONS} sections put into each other")
             used.add(name)
             left -= len(part.rules) + 1
+            if left < 0:
+                raise TooMuch(f"more than {_MOST_RULES} rules that sections put into profiles")
             found += expanded(part.rules, arms + rule.arms, within | {name})
         return found
 
@@ -539,6 +565,13 @@ def _header(tokens: list[Token], parent: Profile | None) -> Profile | None:
         elif not _PATH.match(first.text):
             return None
     name = names[0]
+    length = len(name.text)
+    outer = parent
+    while outer is not None:
+        length += len(outer.name)
+        outer = outer.parent
+    if length > MAX_NAME:
+        raise TooMuch(f"the name of a profile is longer than {MAX_NAME} bytes")
     return Profile(
         name=name.text.strip(b"\"'").decode("utf-8", "replace"),
         start=first.start,

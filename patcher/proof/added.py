@@ -53,6 +53,34 @@ class Added:
             return -1
         return number
 
+    def count_in_text(self, before: bytes, after: bytes) -> int:
+        """``count`` of policy texts, of which only the lines that differ are looked at: a text of
+        megabytes as strings of lines would take many times its size."""
+        number = at = position = 0
+        while position < len(after):
+            same = _common_bytes(before, at, after, position)
+            if position + same < len(after) or at + same < len(before):
+                same = after.rfind(b"\n", position, position + same) + 1 - position
+            at, position = at + max(same, 0), position + max(same, 0)
+            if position >= len(after):
+                break
+            (line, stop), (old, end) = _line(after, position), _line(before, at)
+            text = line.strip()
+            if at < len(before) and line == old:
+                at = end
+            elif text in self.rules:
+                number += 1
+            elif text not in self.comments:
+                inline = self._inline(old, line) if at < len(before) else -1
+                if inline < 0:
+                    return -1
+                number += inline
+                at = end
+            position = stop
+        if at < len(before) or before.endswith(b"\n") != after.endswith(b"\n"):
+            return -1
+        return number
+
     def _inline(self, before: str, after: str) -> int:
         """The same within a line, in which a blank stands before each rule."""
         number = 0
@@ -70,6 +98,28 @@ class Added:
             if len(after) < len(before):
                 return -1
         return number
+
+
+def _line(text: bytes, start: int) -> tuple[str, int]:
+    """The line that begins there, and where the next one does."""
+    end = text.find(b"\n", start)
+    stop = len(text) if end < 0 else end + 1
+    return text[start : stop - (end >= 0)].decode("utf-8", "surrogateescape"), stop
+
+
+def _common_bytes(one: bytes, at: int, other: bytes, position: int) -> int:
+    """How many bytes both have in common from there."""
+    most = min(len(one) - at, len(other) - position)
+    same, size = 0, 64
+    while same < most:
+        size = min(size, most - same)
+        if one.startswith(memoryview(other)[position + same : position + same + size], at + same):
+            same, size = same + size, 2 * size
+        elif size == 1:
+            break
+        else:
+            size = (size + 1) // 2 if size < 4 else size // 4
+    return same
 
 
 def _with_priority(text: bytes, start: int) -> str:

@@ -31,6 +31,11 @@ _NAME, _STRING, _BLOB, _STRUCT, _STRUCT_END, _LIST, _LIST_END, _ARRAY, _ARRAY_EN
 Socket = tuple[int, int]
 """Address family and socket type, by number."""
 
+_EVERY = frozenset((family, kind) for family in FAMILIES for kind in TYPES.values())
+_ALIKE: dict[frozenset[Socket], frozenset[Socket]] = {_EVERY: _EVERY}
+"""Sets of sockets: thousands of profiles have the same few, of 30 kB each."""
+_MOST_ALIKE = 64
+
 
 class Unreadable(Exception):
     """It is not what the kernel would load, or newer than this module."""
@@ -130,15 +135,17 @@ def _compiled(name: str, rest: list[tuple[str, int, object]], machine: bytes) ->
     states = _Machine(machine) if machine else None
     start = states.walk(1, bytes((_CLASS,))) if states is not None else 0
     if states is None or not start:
-        every = frozenset((family, kind) for family in FAMILIES for kind in TYPES.values())
-        return Compiled(name, kept, False, every)
-    allowed = set()
+        return Compiled(name, kept, False, _EVERY)
+    closed = set()
     for family in FAMILIES:
         state = states.walk(start, struct.pack(">H", family))
         for kind in TYPES.values():
-            if states.allows(states.walk(state, struct.pack(">H", kind))):
-                allowed.add((family, kind))
-    return Compiled(name, kept, True, frozenset(allowed))
+            if not states.allows(states.walk(state, struct.pack(">H", kind))):
+                closed.add((family, kind))
+    allowed = _EVERY - closed
+    if len(_ALIKE) < _MOST_ALIKE:
+        _ALIKE.setdefault(allowed, allowed)
+    return Compiled(name, kept, True, _ALIKE.get(allowed, allowed))
 
 
 class _Machine:

@@ -16,6 +16,7 @@ from patcher.findings import Edit, Finding, Result, Status, edited
 from patcher.hosts import Embedding
 from patcher.migrations import Migration, builtin
 from patcher.policy import reader
+from patcher.policy.bounds import TooMuch
 from patcher.policy.reader import Profile, Rule
 from patcher.proof.added import Added, Item, compare
 from patcher.proof.structure import structure
@@ -73,16 +74,36 @@ def _dropped(finding: Finding, why: str) -> Finding:
 class _Reading:
     """What a host makes of a file."""
 
-    embeddings: tuple[tuple[Embedding, bytes], ...]
-    """With the policy text of each."""
+    texts: tuple[tuple[str, bytes], ...]
+    """The policy text of each embedding, with what else is told of it. Its lines are not kept:
+    they are many times the text."""
+
+    @classmethod
+    def of(cls, path: PurePosixPath, content: bytes, edits: Sequence[Edit]) -> _Reading:
+        """The reading of a file."""
+        return cls(
+            tuple(
+                (f"{e.host} {e.documentation} {e.reason}", text)
+                for e, text in texts(path, content, edits)
+            )
+        )
 
     @property
     def items(self) -> list[Item]:
         """As a structure."""
-        return [
-            (f"{e.host} {e.documentation} {e.reason}", text.decode("utf-8", "surrogateescape"))
-            for e, text in self.embeddings
-        ]
+        return [(kind, text.decode("utf-8", "surrogateescape")) for kind, text in self.texts]
+
+    def added(self, added: Added, after: _Reading) -> int:
+        """How many rules ``after`` has more; -1 where anything else differs."""
+        if len(self.texts) != len(after.texts):
+            return compare(added, self.items, after.items)
+        number = 0
+        for (kind, old), (other, new) in zip(self.texts, after.texts, strict=True):
+            more = added.count_in_text(old, new)
+            if kind != other or more < 0 or (more == 0 and old != new):
+                return -1
+            number += more
+        return number
 
 
 def texts(
@@ -110,6 +131,8 @@ class _Proof:
         """Why these edits are not proved; empty where they are."""
         try:
             return self._why_not(findings)
+        except TooMuch as error:
+            return f"as edited, the file would have {error}"
         except Exception as error:
             interrupts.check(error)
             # Whatever a parser stumbles over is no proof.
@@ -123,10 +146,9 @@ class _Proof:
         new = edited(self.content, edits)
         added = Added.by(self.migrations, [edit.insert for edit in edits])
         if self._before is None:
-            self._before = _Reading(tuple(texts(self.path, self.content, edits)))
-        before, after = self._before, _Reading(tuple(texts(self.path, new, moved(edits))))
-        number = compare(added, before.items, after.items)
-        if number != len(edits):
+            self._before = _Reading.of(self.path, self.content, edits)
+        before, after = self._before, _Reading.of(self.path, new, moved(edits))
+        if before.added(added, after) != len(edits):
             return "the file does not carry the same policy with just the rule added"
         why = self._policies(before, after, added, findings)
         return why or self._structure(findings, edits, new, added)
@@ -137,9 +159,7 @@ class _Proof:
         """The universal check: the same profiles, with just these rules more, in scope."""
         rules = {rule.rstrip(",").encode() for rule in added.rules}
         names: dict[tuple[int, int], set[str]] = {}
-        for index, ((_, old), (_, new)) in enumerate(
-            zip(before.embeddings, after.embeddings, strict=True)
-        ):
+        for index, ((_, old), (_, new)) in enumerate(zip(before.texts, after.texts, strict=True)):
             if old == new:
                 continue
             profiles = reader.read(old), reader.read(new)

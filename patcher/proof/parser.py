@@ -8,6 +8,7 @@ So a parser is used only with a features file with which it compiled a known dif
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -33,9 +35,18 @@ _ABI = Path("/etc/apparmor.d/abi")
 _OWN = Path(__file__).with_name("features")
 _FEATURES = (("3.0", _ABI / "3.0"), ("4.0", _ABI / "4.0"), ("patcher", _OWN))
 _SECONDS = 10.0
-_MEMORY = 1 << 30
-_OUTPUT = 32 << 20
+_PROCESSOR_SECONDS = 6
+_MEMORY = 32 << 20
+"""Address space of a parser: five times what docker-default takes to compile."""
+_MOST_MEMORY = 96 << 20
+"""The same for one whose policy takes more. What takes more than that takes more than ten seconds
+too."""
+_AT_ONCE = 2
+"""Parsers that run at the same time; of those that take more memory, one alone."""
+_OUTPUT = 4 << 20
 _CACHED = 2048
+_KEPT = 100_000
+"""Lines of listings, and elements of compiled profiles, that the cache holds: about 20 MiB."""
 _VERSION = re.compile(r"AppArmor parser version (\d[\w.~+-]*)")
 _LINE = re.compile(r"line (\d+)")
 
@@ -57,6 +68,11 @@ class Outcome:
     """It did not refuse the policy, but failed: it crashed, hung or wrote what nobody can read."""
 
     @property
+    def size(self) -> int:
+        """How much it holds: lines and elements."""
+        return len(self.lines) + sum(20 + len(profile.rest) for profile in self.profiles)
+
+    @property
     def line(self) -> int:
         """The line that its message names; 0 for none."""
         found = _LINE.search(self.refusal)
@@ -73,6 +89,9 @@ class Parser:
     """The features file's name, as verdicts show it."""
     features_file: Path
     _known: dict[tuple[bytes, bool], Future[Outcome]] = field(default_factory=dict)
+    """By a digest of the policy."""
+    _kept: int = 0
+    """What the outcomes hold together."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     learnt: dict[tuple[str, bytes], Effect | str] = field(default_factory=dict)
     """Of each rule and priority what it does, or why that is not known."""
@@ -89,17 +108,21 @@ class Parser:
 
         ``as_it_stands``: with the includes that the system has.
         """
-        key = (policy, as_it_stands)
+        key = (hashlib.sha256(policy).digest(), as_it_stands)
         with self._lock:
             future = self._known.get(key)
             mine = future is None
             if future is None:
-                if len(self._known) >= _CACHED:
+                if len(self._known) >= _CACHED or self._kept > _KEPT:
                     self._known.clear()
+                    self._kept = 0
                 future = self._known[key] = Future()
         if mine:
             try:
-                future.set_result(self._run(policy, as_it_stands))
+                outcome = self._run(policy, as_it_stands)
+                with self._lock:
+                    self._kept += outcome.size
+                future.set_result(outcome)
             except BaseException as error:
                 future.set_exception(error)
                 raise
@@ -109,12 +132,21 @@ class Parser:
         self.runs += 1
         command = [
             self.path, "--config-file", "/dev/null", "-Q", "-K", "-S", "-D", "rule-exprs",
-            "--features-file", str(self.features_file),
+            "--features-file", str(self.features_file), "-j1",
         ]  # fmt: skip
         try:
-            code, output, errors = run(command, policy, own_includes=not as_it_stands)
+            with _slots(1):
+                code, output, errors = run(command, policy, own_includes=not as_it_stands)
+            if _short_of_memory(code, errors):
+                with _slots(_AT_ONCE):
+                    code, output, errors = run(
+                        command, policy, own_includes=not as_it_stands, memory=_MOST_MEMORY
+                    )
         except Unusable as error:
             return Outcome(refusal=str(error), broken=True)
+        if b"bad_alloc" in errors[-4096:] and code:
+            reason = f"it takes more than {_MOST_MEMORY >> 20} MiB of memory"
+            return Outcome(refusal=reason, broken=True)
         text = errors.decode("utf-8", "replace")
         if code < 0:
             return Outcome(refusal=f"it was ended by {_signal(-code)}", broken=True)
@@ -126,6 +158,27 @@ class Parser:
             return Outcome(refusal=f"it wrote what cannot be read: {error}", broken=True)
         lines = tuple(sys.intern(line) for line in text.splitlines() if line.startswith("rule:"))
         return Outcome(lines, profiles)
+
+
+_FREE = threading.Semaphore(_AT_ONCE)
+_TAKING = threading.Lock()
+
+
+@contextlib.contextmanager
+def _slots(number: int) -> Iterator[None]:
+    """Wait until so many more parsers may run, and take their places."""
+    with _TAKING:  # whoever takes several must not wait for another who does
+        for _ in range(number):
+            _FREE.acquire()
+    try:
+        yield
+    finally:
+        _FREE.release(number)
+
+
+def _short_of_memory(code: int, errors: bytes) -> bool:
+    """Whether a parser, or the loader of its libraries, may have needed more."""
+    return code not in (0, 1) or (code == 1 and b"memory" in errors[-4096:].lower())
 
 
 def _signal(number: int) -> str:
@@ -147,7 +200,9 @@ def _message(errors: str) -> str:
     return telling[0][:300] if telling else ""
 
 
-def run(command: list[str], stdin: bytes, *, own_includes: bool = True) -> tuple[int, bytes, bytes]:
+def run(
+    command: list[str], stdin: bytes, *, own_includes: bool = True, memory: int = _MEMORY
+) -> tuple[int, bytes, bytes]:
     """Status, output and errors of a command with a clean environment, in a folder of its own, with
     bounds on time, memory and output. Raises Unusable."""
     with interrupts.shielded(), tempfile.TemporaryDirectory(prefix="patcher-proof-") as folder:
@@ -174,7 +229,7 @@ def run(command: list[str], stdin: bytes, *, own_includes: bool = True) -> tuple
                     env=environment,
                     start_new_session=True,
                 )
-                _limit(process.pid)
+                _limit(process.pid, memory)
                 try:
                     code = process.wait(_SECONDS)
                 except subprocess.TimeoutExpired:
@@ -188,15 +243,15 @@ def run(command: list[str], stdin: bytes, *, own_includes: bool = True) -> tuple
         return code, files[1].read_bytes(), files[2].read_bytes()
 
 
-def _limit(pid: int) -> None:
+def _limit(pid: int, memory: int) -> None:
     import resource
 
     if not hasattr(resource, "prlimit"):
         return
     for what, most in (
-        (resource.RLIMIT_AS, _MEMORY),
+        (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_FSIZE, _OUTPUT),
-        (resource.RLIMIT_CPU, int(_SECONDS) + 1),
+        (resource.RLIMIT_CPU, _PROCESSOR_SECONDS),
         (resource.RLIMIT_CORE, 0),
     ):
         try:
@@ -250,7 +305,7 @@ def usable() -> Parser:
 @lru_cache(maxsize=8)
 def _usable(path: str) -> Parser | str:
     try:
-        code, output, errors = run([path, "--version"], b"")
+        code, output, errors = run([path, "--version"], b"", memory=_MOST_MEMORY)
     except Unusable as error:
         return f"{path}: {error}"
     version = _VERSION.search((output + errors).decode("utf-8", "replace"))

@@ -13,13 +13,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from patcher import interrupts
 from patcher.findings import Finding
 from patcher.migrations import Migration
 from patcher.policy import reader
+from patcher.policy.bounds import Budget
 from patcher.policy.reader import Profile
 from patcher.proof.compiled import Compiled, Socket
 from patcher.proof.host import moved, texts
@@ -37,9 +38,11 @@ from patcher.proof.verdict import Proof, Verdict
 _MOST_LINES = 40
 """Lines of a listing that are kept to show a refuted edit."""
 _ATTEMPTS = 8
-_SECONDS = 30.0
+SECONDS = 20.0
 """For all the profiles of one file."""
-_TOO_LONG = f"proving the profiles of one file takes more than {_SECONDS:g} seconds"
+_MOST_RENDERED = 1 << 23
+"""Bytes of all the renderings of one file."""
+_TOO_LONG = f"proving the profiles of one file takes more than {SECONDS:g} seconds"
 _PRIORITY = re.compile(rb"(priority=[-+]?\d+)[ \t]+(?:audit[ \t]+)?deny[ \t]+network")
 _AT_LINE = re.compile(r"(line )(\d+)")
 
@@ -79,6 +82,12 @@ class _Root:
     new: tuple[Rendering, ...]
     why: str = ""
     """Why there are no renderings."""
+    names: dict[str, set[str]] = field(default_factory=dict)
+    """Under which names each of the profiles may be compiled, by its name."""
+
+    def __post_init__(self) -> None:
+        for profile in self.profiles:
+            self.names.setdefault(profile.name, set()).update(compiled_names(profile))
 
     @property
     def changed(self) -> bool:
@@ -98,16 +107,27 @@ class _File:
         migrations: Sequence[Migration],
         parser: Parser,
     ) -> None:
-        self.parser, self.findings = parser, findings
+        self.parser = parser
+        self.wanted: dict[str, set[str]] = {}
+        """The migrations of the findings, by profile."""
+        for finding in findings:
+            self.wanted.setdefault(finding.profile, set()).add(finding.migration)
         self.rules = {migration.id: migration.rule for migration in migrations}
         edits = sorted((f.edit for f in findings if f.edit is not None), key=lambda e: e.offset)
         before = [text for _, text in texts(path, old, edits)]
         after = [text for _, text in texts(path, new, moved(edits))]
-        self.deadline = time.monotonic() + _SECONDS
+        self.deadline = time.monotonic() + SECONDS
+        self.left = _MOST_RENDERED
         self.roots: list[_Root] = []
+        self.known: dict[tuple[str, str], Proof] = {}
+        """By profile and migration."""
         self.same = len(before) == len(after)
         for one, other in zip(before, after, strict=False):
             self.roots += self.read(one, other)
+        self.named: dict[str, list[_Root]] = {}
+        for root in self.roots:
+            for name in root.names:
+                self.named.setdefault(name, []).append(root)
 
     def read(self, old: bytes, new: bytes) -> list[_Root]:
         """The outermost profiles in a text before and after."""
@@ -115,26 +135,35 @@ class _File:
         if len(before) != len(after):
             self.same = False
             return []
-        wanted = {finding.profile for finding in self.findings}
         found = []
         for (root, inside), (other, _) in zip(before, after, strict=True):
             changed = old[root.start : root.end] != new[other.start : other.end]
-            if not changed and not wanted & {profile.name for profile in inside}:
+            if not changed and not any(profile.name in self.wanted for profile in inside):
                 continue
             if time.monotonic() > self.deadline:
                 found.append(_Root(inside, (), (), _TOO_LONG))
                 continue
             try:
-                found.append(_Root(inside, tuple(render(old, root)), tuple(render(new, other))))
+                ways = tuple(render(old, root)), tuple(render(new, other))
+                self.left -= sum(len(rendering.text) for each in ways for rendering in each)
+                if self.left < 0:
+                    raise NotRendered("the file's profiles come out in too many ways")
+                found.append(_Root(inside, *ways))
             except NotRendered as error:
                 found.append(_Root(inside, (), (), str(error)))
         return found
 
     def proof(self, finding: Finding) -> Proof:
-        """The proof of one edit."""
+        """The proof of one edit: the same for all edits of profiles of one name."""
+        key = finding.profile, finding.migration
+        if key not in self.known:
+            self.known[key] = self._proof(finding)
+        return self.known[key]
+
+    def _proof(self, finding: Finding) -> Proof:
         if not self.same:
             return self.verdict(Verdict.REFUTED, "the profiles are not the same with the edit")
-        named = [r for r in self.roots if any(p.name == finding.profile for p in r.profiles)]
+        named = self.named.get(finding.profile, [])
         roots = [root for root in named if root.changed] or named
         if not roots:
             return self.verdict(Verdict.NOT_PROVABLE, "its profile was not found again")
@@ -149,6 +178,8 @@ class _File:
         """The proof for one outermost profile: in every rendering that the edit changes."""
         if root.why:
             return self.verdict(Verdict.NOT_PROVABLE, root.why)
+        if time.monotonic() > self.deadline:
+            return self.verdict(Verdict.NOT_PROVABLE, _TOO_LONG)
         if len(root.old) != len(root.new):
             return self.verdict(Verdict.REFUTED, "the template comes out in other ways")
         try:
@@ -167,15 +198,17 @@ class _File:
             if before.refusal or after.refusal:
                 return self.refusal(before, after, old)
             names: dict[str, set[str]] = {}
-            for each in self.findings:
-                there = self.names(root, each.profile, before.profiles)
-                names.setdefault(each.migration, set()).update(there)
+            for name in root.names.keys() & self.wanted.keys():
+                there = self.names(root, name, before.profiles)
+                for migration in self.wanted[name]:
+                    names.setdefault(migration, set()).update(there)
             proof = self.compared(before, after, effects, names)
             if proof is not None:
                 return proof
             closed = False
+            mine = self.names(root, finding.profile, before.profiles)
             for one, other in zip(before.profiles, after.profiles, strict=True):
-                if one.name not in self.names(root, finding.profile, before.profiles):
+                if one.name not in mine:
                     continue
                 if other.open & effect.closed:
                     return Proof(
@@ -200,7 +233,7 @@ class _File:
         text = b"".join(rendering.text for rendering in root.new)
         priorities = {match[1] for match in _PRIORITY.finditer(text)} or {b""}
         found = {}
-        for migration in {finding.migration for finding in self.findings}:
+        for migration in set().union(*self.wanted.values()):
             rule = self.rules[migration]
             effect = expected(self.parser, rule)
             lines = Counter(effect.lines)
@@ -232,10 +265,7 @@ class _File:
 
     def names(self, root: _Root, name: str, there: Sequence[Compiled]) -> set[str]:
         """The names under which a profile of this name was compiled."""
-        meant: set[str] = set()
-        for profile in root.profiles:
-            if profile.name == name:
-                meant |= compiled_names(profile)
+        meant = root.names.get(name, set())
         found = meant & {profile.name for profile in there}
         # A name that holds a variable or a namespace is not compiled as it is written.
         return found or ({profile.name for profile in there} if meant else set())
@@ -277,10 +307,12 @@ def _only(lines: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
     return tuple((Counter(lines) - Counter(others)).elements())
 
 
-def read_roots(text: bytes) -> list[tuple[Profile, tuple[Profile, ...]]]:
-    """The outermost profiles, each with all that stand in it."""
+def read_roots(
+    text: bytes, budget: Budget | None = None
+) -> list[tuple[Profile, tuple[Profile, ...]]]:
+    """The outermost profiles, each with all that stand in it. Raises TooMuch."""
     found: dict[int, tuple[Profile, list[Profile]]] = {}
-    for profile in reader.read(text):
+    for profile in reader.read(text, budget):
         root = outermost(profile)
         found.setdefault(id(root), (root, []))[1].append(profile)
     return [(root, tuple(inside)) for root, inside in found.values()]

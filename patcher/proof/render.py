@@ -15,15 +15,33 @@ from itertools import islice, product
 from math import prod
 
 from patcher.policy.actions import Control, condition, control, section
+from patcher.policy.bounds import TooMuch
 from patcher.policy.lexer import Kind, Lexer, Token
 from patcher.policy.reader import QUALIFIERS as _QUALIFIERS
 from patcher.policy.reader import Profile
 
 MOST_RENDERINGS = 8
 """All combinations of a template's choices are rendered where they are no more than these."""
-_MOST_TEXT = 1 << 20
+# No profile comes near any of these, and one that is over any is not rendered.
+_MOST_TEXT = 1 << 18
+"""Bytes of one profile; of the definitions that it needs, a quarter of that."""
+_MOST_RENDERED = 1 << 22
+"""Bytes of all the renderings of one profile."""
+_MOST_PIECES = 50_000
+_MOST_CHOICES = 2000
+_MOST_STATEMENTS = 2000
+"""Rules that hold template actions."""
+_MOST_WORDS = 512
+"""Words of one rule."""
+_DEEPEST = 64
+"""Choices in each other."""
+_MOST_BRACES = 1000
+"""Blocks in each other."""
 _DEPTH = 8
+_MOST_EXPANSIONS = 1000
+"""Sections that are put in their place."""
 _MOST_VARIABLES = 1000
+_LONGEST_VALUE = 4096
 STAND_IN = "standin"
 """The name of a profile that is put around a fragment, and how other stand-ins begin."""
 _NAME = STAND_IN.encode()
@@ -136,19 +154,22 @@ def render(text: bytes, profile: Profile) -> list[Rendering]:
     if end - profile.start > _MOST_TEXT:
         raise NotRendered("the profile is too large")
     body = text[profile.start : end]
-    body = _expanded(body, _sections(text))
+    body = _expanded(body, text, _sections(text), [_MOST_EXPANSIONS])
     body = _NESTED.sub(lambda m: m[0] if b"network" in m[0] else b"${nested}", body)
     if not profile.header:
         body = b"profile " + _NAME + b" {\n" + body + b"\n}"
-    return _Renderer(body, _assignments(text, profile.start, end)).renderings()
+    try:
+        return _Renderer(body, _assignments(text, profile.start, end)).renderings()
+    except TooMuch as error:
+        raise NotRendered(str(error)) from None
 
 
-@lru_cache(maxsize=4)
-def _sections(text: bytes) -> dict[bytes, bytes]:
-    """The bodies of a template's named sections."""
+@lru_cache(maxsize=2)
+def _sections(text: bytes) -> dict[bytes, tuple[int, int]]:
+    """Where the bodies of a template's named sections begin and end."""
     if b"define" not in text and b"block" not in text:
         return {}
-    found: dict[bytes, bytes] = {}
+    found: dict[bytes, tuple[int, int]] = {}
     opened: list[tuple[bytes, int]] = []
     for token in Lexer(text).tokens():
         if token.kind is not Kind.CONTROL:
@@ -161,19 +182,31 @@ def _sections(text: bytes) -> dict[bytes, bytes]:
         elif action is Control.CLOSE and opened:
             name, start = opened.pop()
             if name:
-                found[name] = text[start : token.start]
+                found[name] = start, token.start
     return found
 
 
-def _expanded(body: bytes, sections: dict[bytes, bytes], depth: int = 0) -> bytes:
-    """The body with the sections that it names put in their place."""
+def _expanded(
+    body: bytes,
+    text: bytes,
+    sections: dict[bytes, tuple[int, int]],
+    left: list[int],
+    depth: int = 0,
+) -> bytes:
+    """The body with the sections that it names put in their place; ``left`` is how many more may
+    be. Raises NotRendered."""
     if not sections or depth > _DEPTH:
         return body
-    parts, position = [], 0
+    parts, position, size = [], 0, 0
     for token in Lexer(body).tokens():
         name = section(token.text) if token.hole or token.kind is Kind.CONTROL else b""
         if name in sections and control(token.text) is not Control.SECTION:
-            inner = _expanded(sections[name], sections, depth + 1)
+            start, end = sections[name]
+            left[0] -= 1
+            if left[0] < 0 or size + end - start > _MOST_TEXT:
+                raise NotRendered("the profile is too large once its sections are put in place")
+            inner = _expanded(text[start:end], text, sections, left, depth + 1)
+            size += len(inner)
             parts += [body[position : token.start], b"\n", inner, b"\n"]
             position = token.end
     result = b"".join([*parts, body[position:]])
@@ -191,12 +224,14 @@ def _assignments(text: bytes, start: int, end: int) -> dict[bytes, bytes]:
     return found
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _assigned(text: bytes) -> tuple[tuple[int, bytes, bool, bytes], ...]:
     """Each definition in a text: where it stands, of what, whether it adds to one, its value."""
     found = []
     for match in islice(_ASSIGNED.finditer(text), _MOST_VARIABLES):
         value = match[3].strip().rstrip(b",;'\"`")
+        if len(value) > _LONGEST_VALUE:
+            raise NotRendered("a variable's value is too large")
         if value and not _PIECE.search(value.replace(b"@{", b"")):
             found.append((match.start(), match[1][2:-1], match[2] == b"+=", value))
     return tuple(found)
@@ -223,11 +258,17 @@ class _Renderer:
         words: list[Token] = []
         position = second = -1
         position = 0
+        known: Arms | None = ()
 
         def arms() -> Arms:
-            return tuple((number, arm) for number, arm, _ in opened if number >= 0)
+            nonlocal known
+            if known is None:
+                known = tuple((number, arm) for number, arm, _ in opened if number >= 0)
+            return known
 
         def close() -> None:
+            nonlocal known
+            known = None
             if opened:
                 number, arm, otherwise = opened.pop()
                 if number >= 0:
@@ -236,6 +277,8 @@ class _Renderer:
         for token in Lexer(self.body).tokens():
             if token.start < position:
                 continue
+            _check(len(self.pieces), _MOST_PIECES, "words and marks")
+            _check(len(words), _MOST_WORDS, "words in one rule")
             self.gap(position, token.start, arms())
             position = token.end
             kind = token.kind
@@ -263,9 +306,15 @@ class _Renderer:
                         self.choices.append(2)
                         self.parents.append(arms())
                     opened.append((number, 0, False))
+                    _check(len(opened), _DEEPEST, "nested choices")
+                    _check(number, _MOST_CHOICES, "choices")
+                    known = None
                 elif action is Control.SECTION:
                     opened.append((-1, 0, False))
+                    _check(len(opened), _DEEPEST, "nested choices")
+                    known = None
                 elif action is Control.ARM and opened:
+                    known = None
                     number, arm, _ = opened[-1]
                     opened[-1] = number, arm + 1, condition(token.text) == b"else"
                     if number >= 0:
@@ -279,6 +328,7 @@ class _Renderer:
             elif kind is Kind.OPEN:
                 self.header(words, arms())
                 self.doubled.append(token.doubled)
+                _check(len(self.doubled), _MOST_BRACES, "nested blocks")
                 self.pieces.append(_Piece(token.start, token.end, b"{", arms()))
             else:
                 self.flush(words, arms())
@@ -385,6 +435,7 @@ class _Renderer:
             self.pieces.append(_Piece(end - 1, end, b" " if removed else b",", arms))
         if holes and not removed:
             self.statements.append((start, end, arms))
+            _check(len(self.statements), _MOST_STATEMENTS, "rules with template actions")
 
     def hole(self, word: Token, keyword: bytes, words: Sequence[Token], index: int) -> bytes:
         """What stands in for the actions in a word of a rule."""
@@ -425,6 +476,8 @@ class _Renderer:
             chosen = list(islice(self.covering(), 8 * MOST_RENDERINGS + 1))
             if len(chosen) > 8 * MOST_RENDERINGS:
                 raise NotRendered("the template makes too many choices")
+        if len(chosen) * len(self.body) > _MOST_RENDERED:
+            raise NotRendered("the template makes too many choices for the profile's size")
         found: dict[bytes, Rendering] = {}
         for rendering in map(self.rendering, chosen):
             found.setdefault(_words(rendering.text), rendering)
@@ -486,7 +539,7 @@ class _Renderer:
             return b""
         lines = [b"${" + name + b"}=true" for name in sorted(self.booleans)]
         done: set[bytes] = set()
-        pending = [body]
+        pending, size = [body], 0
         while pending:
             text = pending.pop()
             for before, name in _VARIABLE.findall(text):
@@ -498,8 +551,16 @@ class _Renderer:
                     begins = before.strip() in (b"", b'"')
                     value = b"/" + _NAME if begins else _NAME
                 lines.append(b"@{" + name + b"}=" + value)
+                size += len(lines[-1])
+                if size > _MOST_TEXT // 4:
+                    raise NotRendered("the variables that the profile uses are too large")
                 pending.append(value)
         return b"\n".join([*lines, b""])
+
+
+def _check(number: int, most: int, what: str) -> None:
+    if number > most:
+        raise NotRendered(f"the profile has more than {most} {what}")
 
 
 class _Lines:

@@ -10,14 +10,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from patcher.proof.added import Item
 
 _LARGEST = {"yaml": 1 << 16, "json": 1 << 21, "toml": 1 << 19, "python": 1 << 19}
 """Bytes that each parser reads in about a tenth of a second; a typical file takes milliseconds."""
+_MOST_VALUES = 200_000
+"""Values of JSON, at about 300 bytes each, for the file before and after together."""
+_MOST_WORDS = 50_000
+"""Names, numbers and marks of Python, each of which may be two nodes of a kilobyte each."""
 _DEEPEST = 64
+_WORD = re.compile(rb"\w+|[^\w\s]")
+_DOTTED = re.compile(
+    rb"(?<![\w-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}" % _DEEPEST
+)
 _OPENING = re.compile(rb"[\[{(]")
 _DOCUMENT = re.compile(rb"^---(?=[ \t\r\n])", re.MULTILINE)
 
@@ -71,6 +79,8 @@ def _yaml(content: bytes) -> Iterator[Item]:
 
 
 def _json(content: bytes) -> Iterator[Item]:
+    if sum(content.count(mark) for mark in (b",", b"[", b"{", b"\n")) > _MOST_VALUES:
+        raise _Refused
     try:
         text = content.decode("utf-8-sig")
         decoder = json.JSONDecoder(object_pairs_hook=_Pairs)
@@ -92,6 +102,8 @@ class _Pairs(list[tuple[str, Any]]):
 def _toml(content: bytes) -> Iterator[Item]:
     import tomllib
 
+    if _DOTTED.search(content):
+        raise _Refused  # the parser is quadratic in the parts of a key
     try:
         yield from _walk(tomllib.loads(content.decode("utf-8").replace("\r\n", "\n")))
     except (ValueError, RecursionError) as error:
@@ -131,6 +143,8 @@ def _python(content: bytes) -> Iterator[Item]:
     import ast
     import warnings
 
+    if sum(1 for _ in islice(_WORD.finditer(content), _MOST_WORDS + 1)) > _MOST_WORDS:
+        raise _Refused
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

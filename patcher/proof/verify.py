@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import PurePosixPath
 
 from patcher import hosts
 from patcher.findings import Finding, Status
 from patcher.hosts import Embedding
 from patcher.migrations import Migration
+from patcher.policy.bounds import Budget, TooMuch
 from patcher.policy.candidates import Spans, candidates, united, within
 from patcher.policy.reader import Profile, read
 from patcher.proof.compiled import TYPES, Compiled, Socket
 from patcher.proof.host import texts
 from patcher.proof.parser import Outcome, Parser, expected
-from patcher.proof.policy import compiled_names, left_out, read_roots, where
+from patcher.proof.policy import SECONDS, compiled_names, left_out, read_roots, where
 from patcher.proof.render import NotRendered, render
 from patcher.proof.verdict import Answer, Standing
+
+__all__ = ["TooMuch", "verify"]
 
 
 def verify(
@@ -32,36 +38,56 @@ def verify(
 
     A file of policy is compiled as it stands, with the includes that the system has; where that
     fails, and in every other kind of file, its profiles are rendered without their includes.
-    ``docs``: also those that documentation quotes. Raises Unusable.
+    ``docs``: also those that documentation quotes. Profiles that are not reached in ``SECONDS`` are
+    ``unknown``. Raises Unusable, and TooMuch.
     """
+    readings = _Readings(findings)
+    deadline = time.monotonic() + SECONDS
+    budget = Budget()
     sockets = {migration.id: _sockets(parser, migration) for migration in migrations}
     found: list[Standing] = []
     embeddings = list(_texts(PurePosixPath(path), content))
-    if not embeddings and any(_is_policy(profile) for profile in read(content)):
+    if not embeddings and any(_is_policy(profile) for profile in _read_all(path, content)):
         # Hosts hand over only what may hold a network rule.
         whole = parser.compile(content, as_it_stands=True)
         if not whole.refusal:
-            return list(_whole(whole, read(content), findings, sockets))
+            return list(_whole(whole, read(content), readings, sockets))
     for embedding, text, seen in embeddings:
         if embedding.documentation and not docs:
             continue
-        roots = [
-            (root, inside)
-            for root, inside in read_roots(text)
-            if not within(seen, _offset(embedding, text, root.start))
-        ]
+        roots = read_roots(text, budget)
+        if seen:
+            at = _offsets(embedding)
+            roots = [(root, inside) for root, inside in roots if not within(seen, at(root.start))]
         profiles = [profile for _, inside in roots for profile in inside if profile.header]
         if embedding.host == "plain" and profiles:
             whole = parser.compile(text, as_it_stands=True)
             if not whole.refusal:
-                found += _whole(whole, profiles, findings, sockets)
+                found += _whole(whole, profiles, readings, sockets)
                 continue
         for root, inside in roots:
-            meant = [p for p in inside if p.header or _mentioned(p, findings)]
-            if meant:
+            meant = [p for p in inside if p.header or readings.mention(p)]
+            if not meant:
+                continue
+            outcomes: list[Outcome] = []
+            if time.monotonic() > deadline:
+                reason = f"compiling the profiles of one file takes more than {SECONDS:g} seconds"
+            else:
                 outcomes, reason = _rendered(text, root, parser)
-                found += _each(outcomes, reason, meant, findings, sockets)
+            found += _each(outcomes, reason, meant, readings, sockets)
     return found
+
+
+def _read_all(path: str | PurePosixPath, content: bytes) -> list[Profile]:
+    """The profiles in a file that no host hands over. Raises TooMuch, if the file is policy."""
+    try:
+        return read(content)
+    except TooMuch:
+        from patcher.hosts import plain
+
+        if plain.claims(PurePosixPath(path), content):
+            raise
+        return []
 
 
 def _texts(path: PurePosixPath, content: bytes) -> Iterator[tuple[Embedding, bytes, Spans]]:
@@ -77,10 +103,15 @@ def _texts(path: PurePosixPath, content: bytes) -> Iterator[tuple[Embedding, byt
                 yield embedding, b"\n".join(line.text for line in embedding.lines), seen
 
 
-def _offset(embedding: Embedding, text: bytes, position: int) -> int:
-    """The file offset of a position of the text."""
-    line = text.count(b"\n", 0, position)
-    return embedding.lines[line].offset(position - text.rfind(b"\n", 0, position) - 1)
+def _offsets(embedding: Embedding) -> Callable[[int], int]:
+    """What tells the file offset of a position of the text."""
+    starts = list(accumulate((len(line.text) + 1 for line in embedding.lines), initial=0))
+
+    def offset(position: int) -> int:
+        line = bisect_right(starts, position) - 1
+        return embedding.lines[line].offset(position - starts[line])
+
+    return offset
 
 
 def _is_policy(profile: Profile) -> bool:
@@ -94,9 +125,28 @@ def _sockets(parser: Parser, migration: Migration) -> frozenset[Socket]:
     return frozenset(socket for socket in closed if socket[1] in types) or closed
 
 
-def _mentioned(profile: Profile, findings: Iterable[Finding]) -> bool:
-    """Whether reading takes a fragment for a part of a profile."""
-    return bool(list(profile.network_rules)) and any(not f.profile for f in findings)
+class _Readings:
+    """What reading says of a file."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        order = (Status.AFFECTED, Status.UNDER_INVESTIGATION, Status.FIXED, Status.NOT_AFFECTED)
+        self.worst: dict[tuple[str, str], Finding] = {}
+        """The worst finding, by migration and profile."""
+        for finding in findings:
+            key = finding.migration, finding.profile
+            other = self.worst.get(key)
+            if other is None or order.index(finding.status) < order.index(other.status):
+                self.worst[key] = finding
+        self.fragments = any(not profile for _, profile in self.worst)
+
+    def of(self, profile: Profile | None, migration: str) -> tuple[int, Status | None]:
+        """Where, and what, reading says of a profile: the worst of its findings."""
+        worst = None if profile is None else self.worst.get((migration, profile.name))
+        return (0, None) if worst is None else (worst.line, worst.status)
+
+    def mention(self, profile: Profile) -> bool:
+        """Whether reading takes a fragment for a part of a profile."""
+        return self.fragments and any(True for _ in profile.network_rules)
 
 
 def _rendered(text: bytes, root: Profile, parser: Parser) -> tuple[list[Outcome], str]:
@@ -118,7 +168,7 @@ def _rendered(text: bytes, root: Profile, parser: Parser) -> tuple[list[Outcome]
 def _whole(
     outcome: Outcome,
     profiles: Sequence[Profile],
-    findings: Sequence[Finding],
+    readings: _Readings,
     sockets: dict[str, frozenset[Socket]],
 ) -> Iterator[Standing]:
     """Of each profile that was compiled, whatever was read."""
@@ -127,7 +177,7 @@ def _whole(
         profile = names.get(compiled.name)
         for migration, wanted in sockets.items():
             answer, reason = _answer([compiled], wanted)
-            line, reading = _read(profile, migration, findings)
+            line, reading = readings.of(profile, migration)
             yield Standing(line, compiled.name, migration, answer, reading, reason)
 
 
@@ -135,15 +185,18 @@ def _each(
     outcomes: Sequence[Outcome],
     reason: str,
     profiles: Sequence[Profile],
-    findings: Sequence[Finding],
+    readings: _Readings,
     sockets: dict[str, frozenset[Socket]],
 ) -> Iterator[Standing]:
+    compiled: dict[str, list[Compiled]] = {}
+    for outcome in outcomes:
+        for each in outcome.profiles:
+            compiled.setdefault(each.name, []).append(each)
     for profile in profiles:
         name = "//".join(reversed([each.name for each in _nesting(profile)]))
         for migration, wanted in sockets.items():
-            meant = compiled_names(profile)
-            there = [c for outcome in outcomes for c in outcome.profiles if c.name in meant]
-            line, reading = _read(profile, migration, findings)
+            there = [each for meant in compiled_names(profile) for each in compiled.get(meant, ())]
+            line, reading = readings.of(profile, migration)
             if there:
                 answer, why = _answer(there, wanted)
             else:
@@ -169,15 +222,3 @@ def _answer(compiled: Sequence[Compiled], wanted: frozenset[Socket]) -> tuple[An
     if len(opened) < len(compiled):
         return Answer.ALLOWED, "in some of the ways in which its template comes out"
     return Answer.ALLOWED, ""
-
-
-def _read(
-    profile: Profile | None, migration: str, findings: Sequence[Finding]
-) -> tuple[int, Status | None]:
-    """Where, and what, reading says of a profile: the worst of its findings."""
-    if profile is None:
-        return 0, None
-    order = (Status.AFFECTED, Status.UNDER_INVESTIGATION, Status.FIXED, Status.NOT_AFFECTED)
-    meant = [f for f in findings if f.migration == migration and f.profile == profile.name]
-    worst = min(meant, key=lambda finding: order.index(finding.status), default=None)
-    return (0, None) if worst is None else (worst.line, worst.status)

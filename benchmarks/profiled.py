@@ -17,27 +17,36 @@ import threading
 import time
 from pathlib import Path
 
+_PATIENCE = 0.5
+"""Seconds that a thread gets to end."""
+
 
 def main() -> None:
     """Profile, and write the statistics and a summary."""
     told, *words = sys.argv[1:]
-    profiles = [cProfile.Profile(time.thread_time)]
+    profile = cProfile.Profile(time.thread_time)
+    ended: list[cProfile.Profile] = []
     plain = threading.Thread.run
 
     def profiled(thread: threading.Thread) -> None:
-        profiles.append(cProfile.Profile(time.thread_time))
-        profiles[-1].runcall(plain, thread)
+        own = cProfile.Profile(time.thread_time)
+        own.runcall(plain, thread)
+        ended.append(own)
 
     threading.Thread.run = profiled  # type: ignore[method-assign, assignment]
     sys.argv = ["patcher", *words]
     status: object = 0
     started = time.perf_counter()
     try:
-        profiles[0].runcall(_patcher)
+        profile.runcall(_patcher)
     except SystemExit as end:
         status = end.code
     wall = time.perf_counter() - started
-    stats = pstats.Stats(*profiles)
+    # Those that wait for ever have nothing to do, and no clock but their own can tell their time.
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(_PATIENCE)
+    stats = pstats.Stats(profile, *ended)
     stats.dump_stats(told)
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     own, below = (each.ru_utime + each.ru_stime for each in used)

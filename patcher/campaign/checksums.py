@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from patcher import git
@@ -25,6 +25,8 @@ def noted(
     memory: Memory,
     *,
     own: bool,
+    jobs: int | Callable[[], int] = 1,
+    shared: git.Objects | None = None,
 ) -> tuple[list[Located], bool]:
     """The findings; one whose file is to change says where in ``commit`` a checksum of the file's
     present content stands. And whether that counts wherever the commit is; ``own`` is as
@@ -43,6 +45,8 @@ def noted(
             some,
             memory=search,
             own=own,
+            jobs=jobs,
+            shared=shared,
         ):
             for path, name in needles[digest]:
                 where = f"{git.printable(place)}:{line}"

@@ -157,7 +157,14 @@ class Looker:
 
             own = self.repository.address is not None
             found, everywhere = checksums.noted(
-                self.repository, base.commit, files, found, self._memory, own=own
+                self.repository,
+                base.commit,
+                files,
+                found,
+                self._memory,
+                own=own,
+                jobs=self._jobs,
+                shared=shared,
             )
             if search.scope is not None and not everywhere:
                 search.scope = git.scope_of(self.repository)

@@ -32,7 +32,7 @@ Item = Found | git.Failure
 
 _GLOB = frozenset("*?[")
 
-_AHEAD = 64
+_AHEAD = 8
 """Batches handed to the executor before the first of them is waited for, for each job."""
 
 _BATCH = 32

@@ -83,7 +83,7 @@ def restore(repository: Repository, packs: Sequence[Pack]) -> None:
     for pack in packs:
         for _ in range(3):
             with Objects(repository.common_dir / "objects", hexsize=pack.hexsize) as objects:
-                if all(header.kind in _NAMES for header in objects.read(pack.names(), 0)):
+                if all(header.kind in _NAMES for header in objects.read(pack.names(), _MOST_KEPT)):
                     break
             _store(repository, pack)
         else:

@@ -735,12 +735,14 @@ def mentions(
     needles: Sequence[bytes],
     *,
     max_bytes: int = 8 << 20,
+    jobs: int | Callable[[], int] = 1,
+    shared: Objects | None = None,
     memory: Memory | None = None,
     own: bool = False,
 ) -> list[tuple[bytes, int, bytes]]:
     """Where fixed strings stand in the text files of ``commit``: path, line (1-based), string.
 
-    ``memory`` is for these strings alone; of it and ``own`` see `search`.
+    ``memory`` is for these strings alone; of it, ``jobs``, ``shared`` and ``own`` see `search`.
     """
     if not needles:
         return []
@@ -750,6 +752,8 @@ def mentions(
         commit,
         patterns=[re.escape(needle) for needle in needles],
         max_bytes=max_bytes,
+        jobs=jobs,
+        shared=shared,
         memory=memory,
         own=own,
     ):

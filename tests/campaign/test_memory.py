@@ -1,0 +1,346 @@
+"""What earlier runs found: the next one says the same, and does next to nothing for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner, Result
+
+from patcher import git
+from patcher.campaign import memory
+from patcher.campaign.look import Selection
+from patcher.campaign.run import Campaign, run
+from patcher.campaign.target import Target
+from patcher.cli import group
+from patcher.git import find
+from patcher.migrations import builtin
+from patcher.sources.found import Found
+from tests.gits import Gits
+
+if TYPE_CHECKING:
+    from tests.conftest import Sandbox
+
+
+def patcher(*arguments: str | Path) -> Result:
+    result = CliRunner().invoke(group, [os.fspath(argument) for argument in arguments])
+    if not isinstance(result.exception, SystemExit | None):
+        raise result.exception
+    return result
+
+
+def scanned(
+    place: Path, selection: Selection | None = None, *, fresh: bool = False
+) -> list[Target]:
+    """A run as in a process of its own."""
+    campaign = Campaign(selection or Selection(), fresh=fresh)
+    found = [
+        Found(item) if isinstance(item, git.Repository) else item for item in git.discover([place])
+    ]
+    targets = list(run(campaign, found, jobs=1))
+    memory.close()
+    return targets
+
+
+def ledger(state: Path) -> Path:
+    return state / "state/ledger.db"
+
+
+def rows(state: Path, sql: str, *parameters: object) -> list[tuple[bytes, bytes]]:
+    with sqlite3.connect(ledger(state)) as database:
+        found = database.execute(sql, parameters).fetchall()
+    database.close()
+    return found
+
+
+@pytest.fixture
+def variety(sandbox: Sandbox) -> Path:
+    """Repositories with findings of every kind, by the fixtures of the hosts."""
+    root = Path(__file__).parents[2] / "fixtures"
+    for host in sorted(root.iterdir()):
+        files: dict[str, str | bytes] = {}
+        for case in sorted(host.iterdir()) if host.is_dir() else []:
+            for before in case.glob("before*"):
+                files[f"{case.name}/{before.name}"] = before.read_bytes()
+        if files:
+            sandbox.repository(host.name, files)
+    text = sandbox.profile()
+    odd: dict[str, str | bytes] = {
+        os.fsdecode(b"latin-\xe9/\xff"): text,
+        "new\nline": sandbox.profile("x").encode().replace(b"profile x", b"profile \xff\x1b[1m"),
+        "SUMS": hashlib.sha256(text.encode()).hexdigest() + "  profile\n",
+        "large": "network,\n" * 2000 + text,
+        "README.md": f"```\n{text}```\n",
+        "fixed": sandbox.fixed(text),
+        "allowed": text.replace("  network,\n", "  network alg,\n"),
+    }
+    sandbox.repository("odd", odd)
+    sandbox.repository("odd-256", odd, "--object-format=sha256")
+    sandbox.repository("nothing", {"f": "nothing\n"})
+    subprocess.run(["git", "init", "-q", sandbox.root / "unborn"], check=True)
+    broken = sandbox.repository("broken")
+    oid = sandbox.git(broken, "rev-parse", "HEAD:docker-default")
+    (broken / ".git/objects" / oid[:2] / oid[2:]).unlink()
+    sandbox.git(sandbox.root / "odd", "branch", "release/1")
+    return sandbox.root
+
+
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("scan", "--format=json"),
+    ("scan", "--explain", "-v"),
+    ("scan", "--format=json", "--base", "main", "--base", "release/*"),
+    ("scan", "--format=json", "--profiles=all", "--docs", "--comment"),
+    ("scan", "--format=json", "-m", "deny-af-vsock", "-m", "deny-af-alg", "--max-size=9k"),
+    ("scan", "--format=json", "--include", "odd*", "--exclude", "fixed"),
+    ("diff", "--proof=off"),
+    ("diff", "--proof=off", "--format=json"),
+    ("apply", "--dry-run", "--proof=off", "--format=json"),
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_what_is_remembered_is_told_byte_for_byte(
+    variety: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, state: Path
+) -> None:
+    for threshold in (10**9, -1):
+        monkeypatch.setattr(find, "GREP_FROM", threshold)
+        monkeypatch.setenv("PATCHER_STATE_DIR", str(state / f"state{threshold}"))
+        first = patcher(*command, variety)
+        assert first.stdout_bytes
+        again = patcher(*command, variety)
+        assert again.stdout_bytes == first.stdout_bytes
+        assert (again.stderr, again.exit_code) == (first.stderr, first.exit_code)
+
+
+def test_a_second_scan_starts_no_git(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        files: dict[str, str | bytes] = {"f": "x\n", "p": sandbox.profile() if number else "y\n"}
+        place = sandbox.repository(f"r{number}", files)
+        sandbox.git(place, "repack", "-q", "-a", "-d")
+    gits = Gits(sandbox.root.parent / "bin", monkeypatch)
+    first = scanned(sandbox.root)
+    assert gits.calls()
+    assert scanned(sandbox.root) == first
+    assert gits.calls() == []
+    assert scanned(sandbox.root, fresh=True) == first
+    assert gits.calls()
+
+
+def test_after_a_commit_what_changed_is_read(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a large repository the folders that did not change are not read; and where the search was
+    done by `git grep`, neither."""
+    files: dict[str, str | bytes] = {
+        f"d{folder}/s{below}/f{number}": f"{folder} {below} {number}\n"
+        for folder in range(6)
+        for below in range(3)
+        for number in range(8)
+    }
+    files["d3/s1/docker-default"] = sandbox.profile()
+    place = sandbox.repository("large", files)
+    sandbox.git(place, "repack", "-q", "-a", "-d")
+    monkeypatch.setattr(find, "GREP_FROM", 50)
+    scanned(sandbox.root)
+    sandbox.commit(place, {"d0/s0/f0": "changed\n"})
+    sandbox.git(place, "repack", "-q", "-a", "-d")
+    gits = Gits(sandbox.root.parent / "bin", monkeypatch)
+    (target,) = scanned(sandbox.root)
+    assert [located.path for located in target.findings] == [b"d3/s1/docker-default"]
+    asked = gits.asked()
+    changed = [
+        sandbox.git(place, "rev-parse", f"HEAD{name}") for name in ("", "^{tree}", ":d0", ":d0/s0")
+    ]
+    assert set(changed) <= set(asked)
+    # The files of the one folder that changed, and those that match, also for their checksums.
+    unchanged = {sandbox.git(place, "rev-parse", f"HEAD:d{number}") for number in range(1, 6)}
+    assert not unchanged & set(asked)
+    assert len(set(asked)) < 20
+
+
+def test_a_damaged_row_or_one_of_another_version_is_as_none(sandbox: Sandbox, state: Path) -> None:
+    place = sandbox.repository()
+    first = scanned(place)
+    stored = rows(state, "SELECT key, value FROM memory")
+    assert {key[:1] for key, _ in stored} >= {b"c", b"t"}
+    for damage in _damages():
+        for key, value in stored:
+            rows(state, "UPDATE memory SET value = ? WHERE key = ?", damage(value), key)
+        assert scanned(place) == first
+        assert dict(rows(state, "SELECT key, value FROM memory")) == dict(stored)  # mended
+    rows(state, "UPDATE memory SET rules = ?", b"other rules")
+    assert scanned(place) == first
+    assert len(rows(state, "SELECT key, value FROM memory")) == 2 * len(stored)
+
+
+def _damages() -> list[Callable[[bytes], bytes]]:
+    def flipped(value: bytes, at: int) -> bytes:
+        at = min(at, len(value) - 1)
+        return value[:at] + bytes([value[at] ^ 4]) + value[at + 1 :]
+
+    return [
+        lambda value: b"",
+        lambda value: value[:3],
+        lambda value: value[:21],
+        lambda value: value[:-1],
+        lambda value: value + b"x",
+        lambda value: os.urandom(len(value)),
+        lambda value: bytes(len(value)),
+        *(partial(flipped, at=at) for at in range(0, 99, 5)),
+    ]
+
+
+@pytest.mark.parametrize("trouble", ["full", "garbage", "folder", "read-only"])
+def test_without_a_memory_the_scan_is_done(
+    sandbox: Sandbox, state: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    for number in range(3):
+        sandbox.repository(f"r{number}")
+    expected = patcher("scan", "--format=json", sandbox.root)
+    assert expected.stderr == ""
+    if trouble == "full":
+        monkeypatch.setenv("PATCHER_STATE_DIR", "/dev/full/state")
+    elif trouble == "garbage":
+        ledger(state).write_bytes(b"garbage" * 5000)
+    elif trouble == "folder":
+        ledger(state).unlink()
+        ledger(state).mkdir()
+    else:
+        for file in ledger(state).parent.iterdir():
+            file.unlink()
+        monkeypatch.setenv("PATCHER_STATE_DIR", "/proc/1/state")
+    result = patcher("scan", "--format=json", sandbox.root)
+    assert result.stdout == expected.stdout
+    assert result.exit_code == expected.exit_code
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"patcher: {memory.NOT_USED}: ")
+
+
+OTHERWISE: Mapping[str, object] = {
+    "migrations": builtin()[1:],
+    "profiles": "all",
+    "docs": True,
+    "comment": True,
+    "max_bytes": 9999,
+    "include": ("*.go",),
+    "exclude": ("*.go",),
+    "proof": "auto",
+    "bases": ("main",),
+}
+NO_MATTER = ("proof", "bases")
+"""These decide what is looked at, and what is done with it, not what is found there."""
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Selection)])
+def test_what_decides_is_part_of_the_rules(name: str) -> None:
+    plain = Selection()
+    other = replace(plain, **{name: OTHERWISE[name]})  # type: ignore[arg-type]
+    assert (memory.rules(other) == memory.rules(plain)) == (name in NO_MATTER)
+
+
+def test_every_word_of_a_migration_is_part_of_the_rules() -> None:
+    migration = builtin()[0]
+    seen = {memory.rules(Selection())}
+    for field in fields(migration):
+        value = getattr(migration, field.name)
+        changed = (
+            value + 1
+            if isinstance(value, int)
+            else value + value[:1]
+            if value
+            else type(value)("x")
+        )
+        other = replace(migration, **{field.name: changed})  # type: ignore[arg-type]
+        seen.add(memory.rules(replace(Selection(), migrations=(other,))))
+    assert len(seen) == 1 + len(fields(migration))
+
+
+def test_what_was_found_under_other_options_is_not_told(sandbox: Sandbox) -> None:
+    place = sandbox.repository(
+        "r", {"d": sandbox.profile(), "big": "x\n" * 9000 + sandbox.profile()}
+    )
+    plain = scanned(place)
+    small = Selection(max_bytes=9000)
+    assert scanned(place, small) == scanned(place, small, fresh=True) != plain
+    only = Selection(include=("big",))
+    assert scanned(place, only) == scanned(place, only, fresh=True) != plain
+    assert scanned(place) == plain
+
+
+@pytest.mark.parametrize("threshold", [10**9, -1])
+def test_commits_are_the_same_with_a_memory_and_without(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, threshold: int
+) -> None:
+    monkeypatch.setattr(find, "GREP_FROM", threshold)
+    monkeypatch.setenv("GIT_AUTHOR_DATE", "1700000000 +0000")
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "1700000000 +0000")
+    sums = hashlib.md5(sandbox.profile().encode()).hexdigest()
+    for name in ("with", "without"):
+        files: dict[str, str | bytes] = {"a/profile": sandbox.profile(), "SUMS": sums}
+        sandbox.repository(f"{name}/fork", files)
+        sandbox.git(sandbox.root / name / "fork", "branch", "next")
+    told = []
+    for name in ("with", "without"):
+        place = sandbox.root / name / "fork"
+        if name == "with":
+            for _ in range(2):
+                patcher("scan", "--base=main", "--base=next", place)
+            assert "+  deny network alg,\n" in patcher("diff", "--proof=off", place).stdout
+        options = ["--proof=off", "--base=main", "--base=next", "--format=json"]
+        result = patcher("apply", *options, place)
+        assert result.exit_code == 0, result.stderr
+        report = json.loads(result.stdout)
+        for target in report["targets"]:
+            del target["repository"]
+            branch = target["branch"]
+            assert "deny network alg" in sandbox.show(place, f"{branch}:a/profile")
+        told.append(report)
+        again = json.loads(patcher("apply", *options, place).stdout)
+        assert {target["outcome"] for target in again["targets"]} == {"up to date"}
+    assert told[0] == told[1]
+
+
+MEASURE = """
+import resource, sys
+from patcher.cli import group
+sys.argv = ["patcher", "scan", "-q", "--jobs=2", sys.argv[1]]
+try:
+    group.main()
+except SystemExit as leave:
+    assert leave.code == 1, leave.code
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_grow_with_repositories(tmp_path: Path) -> None:
+    from tests import stores
+    from tests.hostile.bench import PROFILE
+
+    for number in range(1000):
+        blob = stores.make("blob", PROFILE.encode() + b"# %d\n" % number)
+        root = stores.tree(("100644", b"docker-default", blob))
+        tip = stores.commit(root)
+        path = stores.bare(tmp_path / ("few" if number < 100 else "many") / f"{number}.git", tip)
+        stores.packed(path, [blob, root, tip])
+    (tmp_path / "all").mkdir()
+    (tmp_path / "few").rename(tmp_path / "all/few")
+
+    def peak(place: Path) -> int:
+        command = [sys.executable, "-c", MEASURE, str(place)]
+        env = {**os.environ, "PATCHER_STATE_DIR": str(tmp_path / f"state {place.name}")}
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
+        return int(done.stdout)
+
+    few = peak(tmp_path / "all/few")
+    (tmp_path / "many").rename(tmp_path / "all/many")
+    assert peak(tmp_path / "all") < 1.2 * few

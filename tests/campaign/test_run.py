@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -11,11 +13,12 @@ import pytest
 
 from patcher import git
 from patcher.campaign.apply import Commits
-from patcher.campaign.look import Selection
+from patcher.campaign.look import Looker, Selection
 from patcher.campaign.run import Campaign, Item, run
 from patcher.campaign.target import Outcome, Target
 from patcher.campaign.threads import DaemonThreads
 from patcher.sources.found import Found
+from tests.gits import Gits
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
@@ -149,3 +152,121 @@ def test_the_branch_is_not_moved_when_someone_else_moves_it(
     assert found.outcome is Outcome.FAILED
     assert found.findings
     assert sandbox.git(place, "rev-parse", "patcher/deny-af-alg") == found.commit
+
+
+SLOW = """
+case "$GIT_OBJECT_DIRECTORY$GIT_ALTERNATE_OBJECT_DIRECTORIES$*" in
+*slow*) echo $$ >> '{pids}'; exec sleep 600 ;;
+esac
+"""
+
+
+def many(sandbox: Sandbox, *names: str) -> list[Found]:
+    found = []
+    for name in names:
+        place = sandbox.repository(name, {"docker-default": sandbox.profile(), "name": name})
+        sandbox.git(place, "repack", "-q", "-a", "-d")
+        (item,) = git.discover([place])
+        assert isinstance(item, git.Repository)
+        found.append(Found(item))
+    return found
+
+
+@pytest.mark.parametrize("place", [0, 3])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_git_that_hangs_takes_the_time_of_its_repository(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, together: bool, place: int
+) -> None:
+    order = ["a", "b", "c"]
+    order.insert(place, "slow")
+    batch = many(sandbox, *order)
+    pids = sandbox.root / "pids"
+    Gits(sandbox.root / "bin", monkeypatch, SLOW.format(pids=pids))
+    campaign = Campaign(Selection(), timeout=3)
+    found = campaign(batch) if together else [campaign([one])[0] for one in batch]
+    told = {Path(target.repository).name: target for (target,) in found}
+    assert [*told] == order
+    slow = told.pop("slow")
+    assert slow.error == "took longer than the limit of 3 s for one repository"
+    assert slow.outcome is Outcome.FAILED
+    assert [target.error for target in told.values()] == [None] * 3
+    assert all(target.findings for target in told.values())
+    started = [int(pid) for pid in pids.read_text().split()]
+    assert len(started) == (2 if together else 1)  # once for all, and once for that one alone
+    assert not any(Path(f"/proc/{pid}").exists() for pid in started)
+
+
+def test_time_that_one_repository_takes_is_not_taken_from_the_next(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes a good part of its limit; all together take far longer than that."""
+    batch = many(sandbox, *"abcdefgh")
+    real = Looker.look
+
+    def look(self: Looker, base: git.Base) -> Target:
+        time.sleep(0.3)
+        return real(self, base)
+
+    monkeypatch.setattr(Looker, "look", look)
+    found = Campaign(Selection(), timeout=2)(batch)
+    assert [target.error for (target,) in found] == [None] * 8
+
+
+def test_the_limit_is_for_all_bases_of_a_repository_together(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = sandbox.repository("r")
+    for name in "abcd":
+        sandbox.git(place, "branch", name)
+    real = Looker.look
+
+    def look(self: Looker, base: git.Base) -> Target:
+        time.sleep(0.8)
+        return real(self, base)
+
+    monkeypatch.setattr(Looker, "look", look)
+    (item,) = git.discover([place])
+    assert isinstance(item, git.Repository)
+    (found,) = Campaign(Selection(bases=("?",)), timeout=1.5, fresh=True)([Found(item)])
+    assert [target.error for target in found][-1] == (
+        "took longer than the limit of 1.5 s for one repository"
+    )
+    assert found[0].error is None and len(found) == 4
+
+
+@pytest.mark.parametrize(("count", "jobs"), [(1, 2), (5, 2), (9, 4), (40, 1), (70, 2)])
+def test_few_repositories_are_spread_over_the_jobs(sandbox: Sandbox, count: int, jobs: int) -> None:
+    """Batches are as even as can be, so that no job has most of the work."""
+    sizes = []
+
+    class Counting(DaemonThreads):
+        def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+            sizes.append(len(args[0]))
+            return super().submit(fn, *args, **kwargs)
+
+    (item,) = many(sandbox, "r")
+    executor = Counting(jobs)
+    found = list(run(Campaign(Selection()), [item] * count, jobs=jobs, executor=executor))
+    assert len(found) == count == sum(sizes)
+    assert max(sizes) <= max(1, count // (4 * jobs)) and len(sizes) >= min(count, 4 * jobs)
+
+
+def test_failures_in_the_middle_of_batches_keep_their_places(sandbox: Sandbox) -> None:
+    batch = many(sandbox, *(f"r{number:02}" for number in range(24)))
+    items: list[Found | git.Failure] = []
+    for number, found in enumerate(batch):
+        items.append(found)
+        if number % 3 == 0:
+            items.append(git.Failure(Path(f"/none/{number:02}"), "is not there"))
+    place = batch[7].place
+    assert isinstance(place, git.Repository)
+    shutil.rmtree(place.git_dir / "objects")
+    targets = list(run(Campaign(Selection()), items, jobs=2))
+    expected = [
+        str(item.path) if isinstance(item, git.Failure) else str(item.place.path) for item in items
+    ]
+    assert [target.repository for target in targets] == expected
+    failed = [target.repository for target in targets if target.failed]
+    assert failed == [
+        name for name in expected if name.startswith("/none/") or name.endswith("r07")
+    ]

@@ -76,6 +76,44 @@ def test_time_is_limited_also_when_another_call_has_longer(work: Work) -> None:
         assert time.monotonic() - started < 30
 
 
+def test_a_limit_within_another_does_not_extend_it() -> None:
+    with runner.limited(5, spent=1):
+        assert 3 < runner.time_left() <= 4
+        with runner.limited(60):
+            assert 3 < runner.time_left() <= 4
+        with runner.limited(None):
+            assert 3 < runner.time_left() <= 4
+        with runner.limited(0.5), pytest.raises(GitTimeout, match=r"limit of 0\.5 s for one"):
+            time.sleep(0.6)
+            runner.time_left()
+        assert 2 < runner.time_left(60) <= 4
+        assert runner.time_left(1) == 1
+    assert runner.time_left(7) == 7
+
+
+def test_the_words_of_a_limit_are_those_that_were_given(work: Work) -> None:
+    path = work.repository()
+    command = ["--git-dir", str(path / ".git"), "cat-file", "--batch"]  # waits for its input
+    with runner.limited(9, spent=8.8), runner.Process(command, runner.environment()) as slow:
+        with pytest.raises(GitTimeout, match="took longer than the limit of 9 s for one"):
+            slow.wait()
+        with pytest.raises(GitTimeout, match="the limit of 9 s"):
+            runner.run(["version"])
+
+
+def test_git_gets_time_anew(work: Work) -> None:
+    """A git that reads several repositories is ended when one of them takes too long."""
+    path = work.repository()
+    command = ["--git-dir", str(path / ".git"), "cat-file", "--batch"]
+    with runner.Process(command, runner.environment(), timeout=0.4) as process:
+        process.limit(60)
+        time.sleep(0.6)
+        assert process.child.poll() is None
+        process.limit(0.1)
+        with pytest.raises(GitTimeout, match=r"longer than 0\.1 s"):
+            process.wait()
+
+
 def test_large_input_and_many_errors_do_not_block(work: Work) -> None:
     path = work.repository()
     names = "".join(f"nothing-{number}\n" for number in range(20_000))

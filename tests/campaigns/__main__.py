@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.campaigns.kill import harness
-from tests.faults.world import quick_folder
+from tests.faults.world import environment, quick_folder
 
 
 @contextlib.contextmanager
@@ -22,7 +22,7 @@ def _workers(wanted: bool, folder: Path) -> Iterator[list[str]]:
         return
     from tests.campaigns.workers import cluster
 
-    with cluster(folder) as workers:
+    with cluster(folder / "workers", environment(folder / "home")) as workers:
         yield ["--scheduler", workers.address]
 
 
@@ -41,7 +41,7 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory(prefix="campaigns-", dir=options.folder) as folder:
         root = Path(folder)
-        with _workers(options.scheduler, root / "workers") as more:
+        with _workers(options.scheduler, root) as more:
             figures = harness(root, options.repositories, options.kills, options.seed, more, told)
     for problem in figures.problems[:50]:
         print(problem)

@@ -81,7 +81,7 @@ def _compare(client: Any) -> None:
     """Raise Unreachable where scheduler or workers are not as this patcher is."""
     try:
         told: dict[str, Any] = client.run(_there, on_error="return")
-        told[_SCHEDULER] = client.run_on_scheduler(_there)
+        told[_SCHEDULER] = client.run_on_scheduler(_version)
     except Exception as error:
         told = {_SCHEDULER: error}
     for who, answer in told.items():
@@ -97,10 +97,15 @@ def _compare(client: Any) -> None:
             raise Unreachable(f"{where} has patcher {answer}: install {__version__} there, as here")
 
 
-def _there() -> str:
-    """patcher's version on another machine. Raises GitError where git cannot be used."""
-    require_version()
+def _version() -> str:
+    """patcher's version on another machine."""
     return __version__
+
+
+def _there() -> str:
+    """The same of one that works. Raises GitError where git cannot be used."""
+    require_version()
+    return _version()
 
 
 def _reason(error: Exception) -> str:

@@ -155,5 +155,7 @@ def _again(world: World, server: Server, figures: Figures, more: Sequence[str]) 
             figures.wrong(f"left behind in the mirrors: {path.name}")
         for left in [*path.rglob("*.lock"), *path.rglob("tmp_*"), *path.rglob("*.new")]:
             figures.wrong(f"left behind in a mirror: {left}")
+    if more:
+        return  # workers are still there
     for left in Path(world.env["TMPDIR"]).iterdir():
         figures.wrong(f"left behind: {left}")

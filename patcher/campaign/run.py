@@ -121,13 +121,12 @@ class Campaign:
                     repository = self._local(found.place)
                     borrowed = git.alternates(repository)
                 bases, missing = chosen_bases(repository, patterns)
+                if missing and not bases and repository.address is None:
+                    _check_born(repository)
         except git.UnbornHead as unborn:
             return _Begun(found, ended=(replace(nothing, note=str(unborn)),))
         except Exception as error:
             return _Begun(found, ended=(told(_failed(nothing, error), borrowed),))
-        if missing and not bases and repository.address is None and not _has_branches(repository):
-            note = "it has no branch yet: nothing to do"
-            return _Begun(found, ended=(replace(nothing, note=note),))
         ended = [
             replace(nothing, outcome=Outcome.FAILED, error=reason, cause=git.NoSuchBase.cause)
             for reason in missing
@@ -329,11 +328,12 @@ def chosen_bases(
     return list(found.values()), missing
 
 
-def _has_branches(repository: git.Repository) -> bool:
+def _check_born(repository: git.Repository) -> None:
+    """Raise UnbornHead for a repository without any branch."""
     try:
-        return bool(git.bases(repository, ("**",)))
+        git.bases(repository, ("**",))
     except git.NoSuchBase:
-        return False
+        raise git.UnbornHead("it has no branch yet: nothing to do") from None
 
 
 def run(

@@ -270,3 +270,15 @@ def test_failures_in_the_middle_of_batches_keep_their_places(sandbox: Sandbox) -
     assert failed == [
         name for name in expected if name.startswith("/none/") or name.endswith("r07")
     ]
+
+
+def test_a_branch_of_nothing_beside_a_base_that_is_not_there(sandbox: Sandbox) -> None:
+    """Found by the fuzzer: looking whether there is any branch failed, and all ended with it."""
+    bad, good = sandbox.repository("bad"), sandbox.repository("good")
+    (bad / ".git/refs/heads/main").write_text(f"{'1' * 40}\n")
+    sandbox.git(good, "branch", "next")
+    targets = list(run(Campaign(Selection(bases=("next",))), discover([sandbox.root])))
+    assert [(names([t])[0], t.outcome) for t in targets] == [
+        ("bad", Outcome.FAILED),
+        ("good", Outcome.SCANNED),
+    ]

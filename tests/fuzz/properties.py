@@ -45,7 +45,7 @@ def check(given: Input, options: int) -> int:
         with _limited(bound(content)):
             return patcher.patch(given.path, content, **chosen)  # type: ignore[arg-type]
 
-    result = _never_raising(lambda: patch(given.content))
+    result = never_raising(lambda: patch(given.content))
     rebuilt, position = [], 0
     for edit in result.edits:
         if not position <= edit.offset <= len(given.content) or not edit.insert:
@@ -63,7 +63,7 @@ def check(given: Input, options: int) -> int:
         if not finding.reason:
             raise Broken("a finding without a reason")
     if result.edits:
-        again = _never_raising(lambda: patch(result.content))
+        again = never_raising(lambda: patch(result.content))
         if again.edits:
             raise Broken(f"patching twice inserts {again.edits[0].insert!r} again")
     return len(result.edits)
@@ -75,7 +75,7 @@ def check_migration(content: bytes, scratch: Path) -> Migration | None:
     file.write_bytes(content)
     try:
         with _limited(bound(content)):
-            migration = _never_raising(lambda: load(str(file)), MigrationError)
+            migration = never_raising(lambda: load(str(file)), MigrationError)
     except MigrationError as error:
         text = str(error)
         if not text.startswith(str(file)) or not text.isprintable():
@@ -87,7 +87,8 @@ def check_migration(content: bytes, scratch: Path) -> Migration | None:
 _T = TypeVar("_T")
 
 
-def _never_raising(run: Callable[[], _T], *but: type[Exception]) -> _T:
+def never_raising(run: Callable[[], _T], *but: type[Exception]) -> _T:
+    """Run it. Raises Broken for every error, save for these kinds."""
     try:
         return run()
     except Exception as error:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from patcher import git
+from patcher.campaign.large import in_turn
 from patcher.campaign.memory import Memory
 from patcher.campaign.target import ChangedFile, Located, Outcome, Target, blob_id
 from patcher.findings import MAX_BYTES, Profiles, Result, unread
@@ -212,7 +211,7 @@ def judge(name: str, content: bytes, selection: Selection) -> Result:
     """What the engine says of one file, each edit proved in it."""
     from patcher import proof
 
-    with _ONE_LARGE if len(content) > _LARGE else nullcontext():
+    with in_turn(len(content)):
         return proof.patch(
             name,
             content,
@@ -222,12 +221,6 @@ def judge(name: str, content: bytes, selection: Selection) -> Result:
             comment=selection.comment,
             max_bytes=selection.max_bytes,
         )
-
-
-_LARGE = 1 << 18
-_ONE_LARGE = threading.Lock()
-"""Of files that may take much memory one is judged after the other, however many repositories are
-looked at: the interpreter runs one thread at a time anyway."""
 
 
 def matching(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from patcher.campaign.large import in_turn
 from patcher.campaign.target import ChangedFile, Located, blob_id
 from patcher.findings import Finding, Status, edited
 from patcher.git import printable
@@ -97,14 +98,15 @@ def _proofs(
     if isinstance(by, str):
         proofs = [Proof(Verdict.NOT_PROVABLE, reason=by)] * len(mine)
     else:
-        proofs = policy.prove(
-            file.path.decode("utf-8", "surrogateescape"),
-            file.old,
-            file.new,
-            [located.finding for located in mine],
-            migrations,
-            by,
-        )
+        with in_turn(len(file.old)):
+            proofs = policy.prove(
+                file.path.decode("utf-8", "surrogateescape"),
+                file.old,
+                file.new,
+                [located.finding for located in mine],
+                migrations,
+                by,
+            )
     order = (Verdict.PROVED, Verdict.NOT_PROVABLE, Verdict.REFUTED)
     worst: dict[_Key, Proof] = {}
     for located, proof in zip(mine, proofs, strict=True):

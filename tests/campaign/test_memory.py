@@ -47,7 +47,7 @@ def scanned(
     found = [
         Found(item) if isinstance(item, git.Repository) else item for item in git.discover([place])
     ]
-    targets = list(run(campaign, found, jobs=1))
+    targets = list(run(campaign, found, jobs=2))
     memory.close()
     return targets
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,11 +159,15 @@ class Scan:
 
     def __call__(self, *repositories: git.Repository) -> dict[str, Target]:
         if self._together:
-            found = self._campaign([*map(Found, repositories)])
+            found = self._all(repositories)
         else:
-            found = [self._campaign([Found(repository)])[0] for repository in repositories]
+            found = [self._all([repository])[0] for repository in repositories]
         memory.close()
-        return {Path(target.repository).stem: target for (target,) in found}
+        return {Path(targets[0].repository).stem: targets[0] for targets in found}
+
+    def _all(self, repositories: Sequence[git.Repository]) -> list[tuple[Target, ...]]:
+        # With two jobs, for on one thread no `git grep` is started.
+        return [tuple(one) for one in self._campaign.each([*map(Found, repositories)], jobs=2)]
 
 
 @pytest.fixture(autouse=True)
@@ -260,8 +266,66 @@ def test_answers_that_a_blob_makes_up_are_not_believed(
             assert found["honest"] == expected, (start, repositories)
 
 
+SELECTIONS = (
+    Selection(max_bytes=LIMIT, include=("sub/",)),
+    Selection(max_bytes=LIMIT, exclude=("SUMS",)),
+    Selection(max_bytes=LIMIT, profiles="all", docs=True, comment=True),
+    Selection(max_bytes=10),
+    Selection(max_bytes=LIMIT, bases=("main", "x*")),
+)
+
+
+@pytest.mark.parametrize("searched", ["read", "grep"])
+@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("name", ["small", "large", "giant", "folder", "root", "commit"])
+def test_whatever_is_asked_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    selection: Selection,
+    searched: str,
+) -> None:
+    """Also after scans with other options, of which nothing counts; and with several branches."""
+    monkeypatch.setattr(find, "GREP_FROM", 10**9 if searched == "read" else -1)
+    world = World(tmp_path, AFFECTED)
+    lie, more = lies(world, CLEAN)[name]
+    honest = world.honest(stores.packed)
+    expected = _fresh(honest, selection)
+    liar = world.liar("liar", lie, more, stores.packed, "tree")
+    (liar.git_dir / "refs/heads/x1").write_text(f"{world.tip.oid}\n")
+    scan = Scan(selection, together=True)
+    for repositories in ([liar, honest], [honest, liar]):
+        Scan(Selection(max_bytes=LIMIT), together=True)(liar)
+        found = scan(*repositories)
+        assert found["honest"] == expected, repositories
+
+
+@pytest.mark.parametrize("searched", ["read", "grep"])
+@pytest.mark.parametrize("name", ["small", "large", "sums", "folder", "root", "commit"])
+def test_another_repository_in_the_place_of_a_liar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, searched: str
+) -> None:
+    """Even the folder's inode is the same."""
+    monkeypatch.setattr(find, "GREP_FROM", 10**9 if searched == "read" else -1)
+    world = World(tmp_path, AFFECTED)
+    lie, more = lies(world, CLEAN)[name]
+    honest = world.honest(stores.packed)
+    expected = _fresh(honest, Selection(max_bytes=LIMIT))
+    liar = world.liar("liar", lie, more, stores.packed, "commit")
+    inode = liar.git_dir.stat().st_ino
+    scan = Scan(Selection(max_bytes=LIMIT), together=False)
+    scan(liar)
+    for entry in list(liar.git_dir.iterdir()):
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    for entry in list(honest.git_dir.iterdir()):
+        entry.rename(liar.git_dir / entry.name)
+    assert liar.git_dir.stat().st_ino == inode
+    found = scan(opened(liar.git_dir))["liar"]
+    assert found == replace(expected, repository=found.repository)
+
+
 def _fresh(repository: git.Repository, selection: Selection) -> Target:
-    ((target,),) = Campaign(selection, fresh=True)([Found(repository)])
+    ((target, *_),) = Campaign(selection, fresh=True)([Found(repository)])
     assert target.error is None and len(target.findings) == 1
     return target
 

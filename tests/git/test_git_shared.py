@@ -36,7 +36,9 @@ def opened(path: Path) -> git.Repository:
 
 def together(paths: Sequence[Path]) -> list[tuple[Target, ...]]:
     found = [Found(opened(path)) for path in paths]
-    return Campaign(Selection(max_bytes=LIMIT), fresh=True)(found)
+    # With two jobs, for on one thread no `git grep` is started.
+    campaign = Campaign(Selection(max_bytes=LIMIT), fresh=True)
+    return [tuple(targets) for targets in campaign.each(found, jobs=2)]
 
 
 def alone(path: Path) -> tuple[Target, ...]:

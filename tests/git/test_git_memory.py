@@ -300,6 +300,29 @@ def test_whatever_is_asked_for(
         assert found["honest"] == expected, repositories
 
 
+@pytest.mark.parametrize("name", ["small", "large", "sums", "folder"])
+def test_what_counts_for_one_alone_is_not_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The liar's tree is remembered of the liar, then it stands in a larger one, then in the honest
+    repository's own commit."""
+    monkeypatch.setattr(find, "GREP_FROM", -1)
+    world = World(tmp_path, AFFECTED)
+    lie, more = lies(world, CLEAN)[name]
+    honest = world.honest(stores.packed)
+    expected = _fresh(honest, Selection(max_bytes=LIMIT))
+    liar = world.liar("liar", lie, more, both, "tree")
+    around = stores.tree(("40000", b"copy", world.top), ("40000", b"sub", world.below))
+    wrapped = stores.commit(around)
+    stores.loose(liar.git_dir, [around, wrapped])
+    scan = Scan(Selection(max_bytes=LIMIT), together=False)
+    for tip in (None, wrapped, world.tip):
+        if tip is not None:
+            (liar.git_dir / "refs/heads/main").write_text(f"{tip.oid}\n")
+        scan(liar)
+    assert scan(honest)["honest"] == expected
+
+
 @pytest.mark.parametrize("searched", ["read", "grep"])
 @pytest.mark.parametrize("name", ["small", "large", "sums", "folder", "root", "commit"])
 def test_another_repository_in_the_place_of_a_liar(

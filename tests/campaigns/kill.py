@@ -54,8 +54,8 @@ def harness(
     told(f"{repositories} repositories, {world.branches} branches to push")
     with Server(world.served) as server:
         begin = ["--push", "--from", os.fspath(world.urls(server)), *OPTIONS]
-        # Where the last ones are left over, so that there is something to be killed at.
-        moments = sorted(random.uniform(0, world.branches * 0.95) for _ in range(kills))
+        # The last ones are left, so that there is always something to be killed at.
+        moments = sorted(random.uniform(0, world.branches * 0.8) for _ in range(kills))
         for pushes in moments:
             _kill(world, server, pushes, random, figures, [*begin, *more])
             told(f"killed after {server.pushes.total()} pushes, {figures.seconds:.0f} s")

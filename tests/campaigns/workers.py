@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,11 +40,27 @@ class Workers:
         return int(self._told("lose" if for_good else "kill"))
 
     def end(self) -> None:
-        """Kill all of it with -9, the scheduler first."""
-        for number in (self.process.pid, -self.process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
+        """Kill the scheduler with -9, and with it the nannies; the workers follow by themselves."""
+        self.process.kill()
         self.process.wait()
+        self._await()
+
+    def close(self) -> None:
+        """Let all of it end."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(15)
+        self.end()
+
+    def _await(self) -> None:
+        """Wait for the end of the other processes, of which one tidies up for those killed."""
+        end = time.monotonic() + 15
+        with contextlib.suppress(ProcessLookupError):
+            while time.monotonic() < end:
+                os.killpg(self.process.pid, 0)
+                time.sleep(0.02)
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def _told(self, word: str) -> str:
         asked, answer = self.process.stdin, self.process.stdout
@@ -78,10 +95,9 @@ def cluster(
         assert started.address, started.log
         yield started
     finally:
-        started.end()
-        for pipe in (process.stdin, process.stdout):
-            assert pipe is not None
-            pipe.close()
+        started.close()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def dask_setup(worker: Any) -> None:

@@ -241,7 +241,7 @@ def test_few_repositories_are_spread_over_the_jobs(sandbox: Sandbox, count: int,
 
     class Counting(DaemonThreads):
         def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
-            sizes.append(len(args[1]))
+            sizes.append(len(args[-1]))
             return super().submit(fn, *args, **kwargs)
 
     (item,) = many(sandbox, "r")

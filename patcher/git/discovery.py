@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from patcher.git.errors import GitError, printable
@@ -48,7 +48,7 @@ def discover(paths: Iterable[Path]) -> Iterator[Repository | Failure]:
 def _is_new(item: Repository | Failure, seen: set[tuple[int, int]]) -> bool:
     if isinstance(item, Failure):
         return True
-    status = item.common_dir.stat()
+    status = os.stat(item.common_dir)  # noqa: PTH116 - on the path of every scan, as all below
     key = (status.st_dev, status.st_ino)
     if key in seen:
         return False
@@ -66,9 +66,11 @@ def _below(root: Path) -> Iterator[Repository | Failure]:
     if not stat.S_ISDIR(mode):
         yield Failure(root, "is a file: name a repository or a folder")
         return
-    if root.name == ".git" and is_git_dir(root):
+    if root.name == ".git" and is_git_dir(os.fspath(root), _kinds(os.fspath(root))):
         root = root.parent
-    stack = [os.fspath(root)]
+    top = os.fspath(root)
+    real_top = os.path.realpath(top)
+    stack = [top]
     while stack:
         folder = stack.pop()
         try:
@@ -79,57 +81,101 @@ def _below(root: Path) -> Iterator[Repository | Failure]:
         except OSError as error:
             yield Failure(Path(folder), f"cannot be read: {_os_error(error)}")
             continue
+        # No link was followed on the way here.
+        plain = "/" not in (top, real_top)
+        real = real_top + folder[len(top) :] if plain else os.path.realpath(folder)
         if ".git" in names:
-            yield _work_tree(Path(folder), root)
-        elif "HEAD" in names and "objects" in names and is_git_dir(Path(folder)):
-            yield _bare(Path(folder), root)
-            continue
+            yield _work_tree(folder, real, real_top)
+        elif "HEAD" in names and "objects" in names:
+            kinds = {entry.name: _kind(entry) for entry in entries}
+            if is_git_dir(folder, kinds):
+                yield _bare(folder, real, real_top, kinds)
+                continue
         folders.sort(reverse=True)
         stack.extend(f"{folder}/{name}" for name in folders if name != ".git")
 
 
 def _around(root: Path) -> Repository | Failure:
     """The repository that ``root`` lies in."""
-    for folder in root.parents:
-        if os.path.lexists(folder / ".git"):
-            return _work_tree(folder, folder)
-        if folder.name != ".git" and is_git_dir(folder):
-            return _bare(folder, folder)
+    for folder in map(os.fspath, root.parents):
+        real = os.path.realpath(folder)
+        if os.path.lexists(f"{folder}/.git"):
+            return _work_tree(folder, real, real)
+        if os.path.basename(folder) != ".git":  # noqa: PTH119
+            kinds = _kinds(folder)
+            if is_git_dir(folder, kinds):
+                return _bare(folder, real, real, kinds)
     return Failure(root, "no git repository here: name a repository or a folder that holds some")
 
 
-def _bare(folder: Path, root: Path) -> Repository | Failure:
+def _bare(folder: str, real: str, root: str, kinds: Mapping[str, str]) -> Repository | Failure:
+    """``folder`` is a git directory; ``real`` is the same, and ``root`` where the walk began, with
+    links resolved."""
     try:
-        git_dir = Path(os.path.realpath(folder))
-        _check_git_dir(git_dir, root)
-        _check_owner([git_dir], git_dir)
+        _check_git_dir(real, root, kinds)
+        _check_owner([real], real)
     except _Unusable as error:
-        return Failure(folder, str(error))
-    return Repository(folder, git_dir, None)
+        return Failure(Path(folder), str(error))
+    path = Path(folder)
+    return Repository(path, path if real == folder else Path(real), None)
 
 
-def _work_tree(folder: Path, root: Path) -> Repository | Failure:
+def _work_tree(folder: str, real: str, root: str) -> Repository | Failure:
+    """``folder`` has a ``.git``; of the others see `_bare`."""
+    path = Path(folder)
     try:
-        real = Path(os.path.realpath(folder))
-        git_dir = _resolve(real, Path(os.path.realpath(root)))
-        _check_git_dir(git_dir, root)
-        _check_owner([real / ".git", real, git_dir], real)
+        git_dir = _resolve(real, root)
+        kinds = _kinds(git_dir)
+        if not _has_head(git_dir, kinds):
+            raise _Unusable("is not a git repository: no valid HEAD")
+        _check_git_dir(git_dir, root, kinds)
+        _check_owner([f"{real}/.git", real, git_dir], real)
     except _Unusable as error:
-        return Failure(folder, str(error))
-    return Repository(folder, git_dir, folder)
+        return Failure(path, str(error))
+    return Repository(path, Path(git_dir), path)
 
 
-def is_git_dir(folder: Path) -> bool:
-    """Whether ``folder`` looks like a repository to git: a HEAD that is a ref or an id, and
-    objects and refs folders."""
-    return _has_head(folder) and (folder / "objects").is_dir() and (folder / "refs").is_dir()
+_LINK, _FOLDER, _FILE, _ELSE = "link", "folder", "file", "else"
 
 
-def _has_head(folder: Path) -> bool:
-    head = folder / "HEAD"
-    if head.is_symlink():
-        return os.fspath(head.readlink()).startswith("refs/")
-    text = read_small(head)
+def _kind(entry: os.DirEntry[str]) -> str:
+    if entry.is_symlink():
+        return _LINK
+    if entry.is_dir(follow_symlinks=False):
+        return _FOLDER
+    return _FILE if entry.is_file(follow_symlinks=False) else _ELSE
+
+
+def _kinds(folder: str) -> dict[str, str]:
+    """What lies in a folder; nothing where it cannot be read."""
+    try:
+        with os.scandir(folder) as scanned:
+            return {entry.name: _kind(entry) for entry in scanned}
+    except OSError:
+        return {}
+
+
+def is_git_dir(folder: str, kinds: Mapping[str, str]) -> bool:
+    """Whether ``folder``, in which these lie, looks like a repository to git: a HEAD that is a ref
+    or an id, and objects and refs folders."""
+    return _has_folders(folder, kinds) and _has_head(folder, kinds)
+
+
+def _has_folders(folder: str, kinds: Mapping[str, str]) -> bool:
+    return _is_folder(f"{folder}/objects", kinds.get("objects")) and _is_folder(
+        f"{folder}/refs", kinds.get("refs")
+    )
+
+
+def _is_folder(path: str, kind: str | None) -> bool:
+    return kind == _FOLDER or (kind == _LINK and os.path.isdir(path))  # noqa: PTH112
+
+
+def _has_head(folder: str, kinds: Mapping[str, str]) -> bool:
+    kind = kinds.get("HEAD")
+    if kind == _LINK:
+        return os.readlink(f"{folder}/HEAD").startswith("refs/")  # noqa: PTH115
+    text = read_small(f"{folder}/HEAD") if kind == _FILE else None
     if text is None:
         return False
     text = text.strip()
@@ -155,17 +201,20 @@ def read_small(path: Path | str, limit: int = 8192) -> bytes | None:
         os.close(descriptor)
 
 
-def _resolve(folder: Path, root: Path) -> Path:
+def _resolve(folder: str, root: str) -> str:
     """The git directory that ``folder``'s ``.git`` stands for. Both arguments are resolved."""
-    dot_git = folder / ".git"
-    mode = os.lstat(dot_git).st_mode
+    dot_git = f"{folder}/.git"
+    try:
+        mode = os.lstat(dot_git).st_mode
+    except OSError as error:
+        raise _Unusable(_os_error(error)) from error
     if stat.S_ISDIR(mode):
         return dot_git
     if stat.S_ISLNK(mode):
         target = Path(os.path.realpath(dot_git))
         if target.is_dir():
-            if _inside(target, root) or _is_submodule(folder, target):
-                return target
+            if _inside(target, root) or _is_submodule(Path(folder), target):
+                return os.fspath(target)
             raise _Unusable(
                 f".git is a symbolic link that leads out of here, to {printable(target)}: "
                 f"name that folder instead"
@@ -173,9 +222,10 @@ def _resolve(folder: Path, root: Path) -> Path:
         raise _Unusable(".git is a symbolic link to no folder")
     if not stat.S_ISREG(mode):
         raise _Unusable(".git is neither a folder nor a file")
-    target = _pointed_at(dot_git)
-    if _is_linked(folder, target) or _is_submodule(folder, target) or _inside(target, root):
-        return target
+    here = Path(folder)
+    target = _pointed_at(here / ".git")
+    if _is_linked(here, target) or _is_submodule(here, target) or _inside(target, root):
+        return os.fspath(target)
     raise _Unusable(
         f".git leads out of here, to {printable(target)}, which does not name this folder as its "
         f"work tree or submodule: name that folder instead"
@@ -189,13 +239,14 @@ def _pointed_at(dot_git: Path) -> Path:
     return Path(os.path.realpath(dot_git.parent / os.fsdecode(text[8:].rstrip(b"\r\n"))))
 
 
-def _inside(path: Path, root: Path) -> bool:
+def _inside(path: Path, root: Path | str) -> bool:
     return path.is_relative_to(root)
 
 
 def _is_linked(folder: Path, git_dir: Path) -> bool:
     """Whether ``git_dir`` is that of a linked work tree, and points back at ``folder``."""
-    if git_dir.parent.name != "worktrees" or not is_git_dir(git_dir.parent.parent):
+    common = os.fspath(git_dir.parent.parent)
+    if git_dir.parent.name != "worktrees" or not is_git_dir(common, _kinds(common)):
         return False
     back = read_small(git_dir / "gitdir")
     if back is None or b"\0" in back:
@@ -224,52 +275,53 @@ def _is_submodule(folder: Path, git_dir: Path) -> bool:
     return False
 
 
-def _check_git_dir(git_dir: Path, root: Path) -> None:
-    if not _has_head(git_dir):
-        raise _Unusable("is not a git repository: no valid HEAD")
-    common = git_dir
-    shared = git_dir / "commondir"
-    if os.path.lexists(shared):
-        text = read_small(shared)
+def _check_git_dir(git_dir: str, root: str, kinds: Mapping[str, str]) -> None:
+    """``git_dir``, in which these lie, has a HEAD."""
+    common, inside = git_dir, kinds
+    if "commondir" in kinds:
+        text = read_small(f"{git_dir}/commondir")
         if text is None or b"\0" in text:
             raise _Unusable("commondir cannot be read")
-        common = Path(os.path.realpath(git_dir / os.fsdecode(text.rstrip(b"\r\n"))))
-        if git_dir.parent.name != "worktrees" or common != git_dir.parent.parent:
+        common = os.path.realpath(os.path.join(git_dir, os.fsdecode(text.rstrip(b"\r\n"))))  # noqa: PTH118
+        above = Path(git_dir).parent
+        if above.name != "worktrees" or common != os.fspath(above.parent):
             raise _Unusable(
                 f"commondir leads to another repository, {printable(common)}: name that instead"
             )
-    if not is_git_dir(common):
+        inside = _kinds(common)
+    if not _has_folders(common, inside) or (common != git_dir and not _has_head(common, inside)):
         raise _Unusable("is not a git repository: HEAD, objects or refs is missing")
-    for folder, name in (
-        (common, "config"),
-        (common, "packed-refs"),
-        (common, "objects/info/alternates"),
-        (git_dir, "config.worktree"),
+    for folder, its, name in (
+        (common, inside, "config"),
+        (common, inside, "packed-refs"),
+        (git_dir, kinds, "config.worktree"),
     ):
-        if not _is_file_or_absent(folder / name):
+        if its.get(name, _FILE) != _FILE and not _is_file_or_absent(f"{folder}/{name}"):
             raise _Unusable(f"{name} is no regular file")
+    if not _is_file_or_absent(f"{common}/objects/info/alternates"):
+        raise _Unusable("objects/info/alternates is no regular file")
     for name in ("objects", "refs", "refs/heads", "packed-refs", "logs", "worktrees", "reftable"):
-        entry = common / name
-        if entry.is_symlink():
+        entry = f"{common}/{name}"
+        if os.path.islink(entry) if "/" in name else inside.get(name) == _LINK:  # noqa: PTH114
             target = Path(os.path.realpath(entry))
-            if not (_inside(target, common) or _inside(target, Path(os.path.realpath(root)))):
+            if not (_inside(target, common) or _inside(target, root)):
                 raise _Unusable(
                     f"{name} is a symbolic link that leads out of the repository, "
                     f"to {printable(target)}"
                 )
 
 
-def _is_file_or_absent(path: Path) -> bool:
+def _is_file_or_absent(path: str) -> bool:
     """Not a FIFO or device, for which git would wait for ever."""
     try:
-        return stat.S_ISREG(path.stat().st_mode)
+        return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
     except FileNotFoundError:
         return True
     except OSError:
         return False
 
 
-def _check_owner(paths: list[Path], named: Path) -> None:
+def _check_owner(paths: Iterable[str], named: str) -> None:
     """git's check for repositories of other users (CVE-2022-24765), which naming the git directory
     outright skips. See safe.directory in git-config(1)."""
     user = os.geteuid()
@@ -289,7 +341,7 @@ def _check_owner(paths: list[Path], named: Path) -> None:
         )
 
 
-def _is_safe(named: Path) -> bool:
+def _is_safe(named: str) -> bool:
     from patcher.git.identity import user_configuration
 
     safe = False
@@ -297,7 +349,6 @@ def _is_safe(named: Path) -> bool:
         values = [value for key, value in user_configuration() if key == "safe.directory"]
     except GitError:
         return False
-    path = os.fspath(named)
     for value in values:
         if value == "":
             safe = False
@@ -306,9 +357,9 @@ def _is_safe(named: Path) -> bool:
         else:
             allowed = os.path.expanduser(value)  # noqa: PTH111 - git's own meaning of ~
             if allowed.endswith("/*"):
-                safe = safe or path.startswith(os.path.realpath(allowed[:-2]) + "/")
+                safe = safe or named.startswith(os.path.realpath(allowed[:-2]) + "/")
             elif allowed.startswith("/"):
-                safe = safe or path == os.path.realpath(allowed)
+                safe = safe or named == os.path.realpath(allowed)
     return safe
 
 

@@ -97,9 +97,10 @@ def _default(repository: Repository) -> tuple[str, str]:
         oid = read_ref(repository, remote)
         if oid is not None:
             return remote, oid
-    if _uses_reftable(repository) or (repository.git_dir / "HEAD").is_symlink():
+    head_file = f"{repository.git_dir}/HEAD"
+    if _uses_reftable(repository) or os.path.islink(head_file):  # noqa: PTH114
         return _head_by_git(repository)
-    text = read_small(repository.git_dir / "HEAD")
+    text = read_small(head_file)
     head = (text or b"").strip().decode("utf-8", "surrogateescape")
     if _OID.match(head):
         return "HEAD", head
@@ -184,7 +185,7 @@ def _list(repository: Repository, glob: str) -> Iterator[tuple[str, str]]:
 
 
 def _uses_reftable(repository: Repository) -> bool:
-    return (repository.common_dir / "reftable").is_dir()
+    return os.path.isdir(f"{repository.common_dir}/reftable")  # noqa: PTH112
 
 
 def _is_sane(ref: str) -> bool:
@@ -223,7 +224,7 @@ def read_ref(repository: Repository, ref: str) -> str | None:
         folder = repository.git_dir if ref == "HEAD" else repository.common_dir
         text = _read_ref_file(folder, ref)
         if text is None:
-            found_oid = _packed(repository.common_dir / "packed-refs", ref)
+            found_oid = _packed(f"{repository.common_dir}/packed-refs", ref)
             # `git pack-refs` writes the packed file and then removes the loose one
             text = found_oid or _read_ref_file(folder, ref)
         if text is None or _OID.match(text):
@@ -245,9 +246,12 @@ def _read_ref_file(folder: Path, ref: str) -> str | None:
     return text.strip().decode("utf-8", "surrogateescape") or None
 
 
-def _packed(path: Path, ref: str) -> str | None:
+def _packed(path: str, ref: str) -> str | None:
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with (
+            open(path, "rb") as file,  # noqa: PTH123
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
             if len(data) > MAX_PACKED_REFS:
                 raise BoundExceeded(f"packed-refs is over the limit of {MAX_PACKED_REFS >> 20} MiB")
             at = data.find(b" " + os.fsencode(ref) + b"\n")

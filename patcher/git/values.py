@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +40,8 @@ class Repository:
     @property
     def common_dir(self) -> Path:
         """The folder of objects and refs, which linked work trees share."""
-        if self.git_dir.parent.name == "worktrees" and (self.git_dir / "commondir").is_file():
+        above, _, _ = os.fspath(self.git_dir).rpartition("/")
+        if above.endswith("/worktrees") and (self.git_dir / "commondir").is_file():
             return self.git_dir.parent.parent
         return self.git_dir
 

@@ -7,6 +7,7 @@ git's own linked work trees and submodules do, and only where the other side agr
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -184,11 +185,17 @@ def _has_head(folder: str, kinds: Mapping[str, str]) -> bool:
     return len(text) in (40, 64) and not text.strip(b"0123456789abcdef")
 
 
-def read_small(path: Path | str, limit: int = 8192) -> bytes | None:
-    """A small regular file of a repository, or None; never blocks on a FIFO or device."""
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+
+def read_small(path: Path | str, limit: int = 8192, *, links: bool = True) -> bytes | None:
+    """A small regular file of a repository, or None; never blocks on a FIFO or device. Unless
+    ``links`` are followed, one raises OSError."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    except OSError:
+        descriptor = os.open(path, _FLAGS if links else _FLAGS | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno == errno.ELOOP and not links:
+            raise
         return None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

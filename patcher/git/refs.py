@@ -92,22 +92,28 @@ def _peeled(repository: Repository, found: dict[str, str], default: str) -> list
 
 def _default(repository: Repository) -> tuple[str, str]:
     """The default base's ref and object id."""
-    remote = _symbolic(repository, _REMOTE + "HEAD")
+    if _uses_reftable(repository):
+        remote = _symbolic(repository, _REMOTE + "HEAD")
+        if remote is not None and remote.startswith(_REMOTE):
+            oid = read_ref(repository, remote)
+            if oid is not None:
+                return remote, oid
+        return _head_by_git(repository)
+    remote = _symbolic_in_file(repository, _REMOTE + "HEAD")
     if remote is not None and remote.startswith(_REMOTE):
-        oid = read_ref(repository, remote)
+        oid = _read_in_files(repository, remote)
         if oid is not None:
             return remote, oid
     head_file = f"{repository.git_dir}/HEAD"
-    if _uses_reftable(repository) or os.path.islink(head_file):  # noqa: PTH114
+    if os.path.islink(head_file):  # noqa: PTH114
         return _head_by_git(repository)
-    text = read_small(head_file)
-    head = (text or b"").strip().decode("utf-8", "surrogateescape")
+    head = (read_small(head_file) or b"").strip().decode("utf-8", "surrogateescape")
     if _OID.match(head):
         return "HEAD", head
     ref = head.removeprefix("ref:").strip()
     if not head.startswith("ref:") or not _is_sane(ref):
         raise GitError("HEAD is neither a branch nor a commit: run git fsck")
-    return _born(ref, read_ref(repository, ref))
+    return _born(ref, _read_in_files(repository, ref))
 
 
 def _head_by_git(repository: Repository) -> tuple[str, str]:
@@ -188,23 +194,25 @@ def _uses_reftable(repository: Repository) -> bool:
     return os.path.isdir(f"{repository.common_dir}/reftable")  # noqa: PTH112
 
 
+# Each part of the name but ``.`` and ``..``.
+_SANE = re.compile(r"refs(?:/(?!\.\.?(?:/|\Z))[^/\0\n]+)+\Z")
+
+
 def _is_sane(ref: str) -> bool:
     """Whether a ref's name may become part of a path."""
-    return (
-        ref.startswith("refs/")
-        and "\0" not in ref
-        and "\n" not in ref
-        and all(part not in ("", ".", "..") for part in ref.split("/"))
-    )
+    return _SANE.match(ref) is not None
 
 
 def _symbolic(repository: Repository, ref: str) -> str | None:
     """The ref that a symbolic ref names."""
-    if _uses_reftable(repository):
-        output = run(["symbolic-ref", "-q", ref], git_dir=repository.git_dir, allowed=(0, 1, 128))
-        return output.decode("utf-8", "surrogateescape").rstrip("\n") or None
-    folder = repository.git_dir if ref == "HEAD" else repository.common_dir
-    text = _read_ref_file(folder, ref)
+    if not _uses_reftable(repository):
+        return _symbolic_in_file(repository, ref)
+    output = run(["symbolic-ref", "-q", ref], git_dir=repository.git_dir, allowed=(0, 1, 128))
+    return output.decode("utf-8", "surrogateescape").rstrip("\n") or None
+
+
+def _symbolic_in_file(repository: Repository, ref: str) -> str | None:
+    text = _read_ref_file(repository.git_dir if ref == "HEAD" else repository.common_dir, ref)
     if text is None or not text.startswith("ref:"):
         return None
     target = text[4:].strip()
@@ -215,16 +223,21 @@ def read_ref(repository: Repository, ref: str) -> str | None:
     """The object id that a full ref name (or HEAD) stands for, None if there is no such ref."""
     if ref != "HEAD" and not _is_sane(ref):
         return None
-    if _uses_reftable(repository):
-        command = ["rev-parse", "--verify", "--quiet", "--end-of-options", ref]
-        found = run(command, git_dir=repository.git_dir, allowed=(0, 1, 128))
-        oid = found.decode("ascii", "replace").strip()
-        return oid if _OID.match(oid) else None
+    if not _uses_reftable(repository):
+        return _read_in_files(repository, ref)
+    command = ["rev-parse", "--verify", "--quiet", "--end-of-options", ref]
+    found = run(command, git_dir=repository.git_dir, allowed=(0, 1, 128))
+    oid = found.decode("ascii", "replace").strip()
+    return oid if _OID.match(oid) else None
+
+
+def _read_in_files(repository: Repository, ref: str) -> str | None:
+    common = repository.common_dir
     for _ in range(6):  # git follows at most five symbolic refs
-        folder = repository.git_dir if ref == "HEAD" else repository.common_dir
+        folder = repository.git_dir if ref == "HEAD" else common
         text = _read_ref_file(folder, ref)
         if text is None:
-            found_oid = _packed(f"{repository.common_dir}/packed-refs", ref)
+            found_oid = _packed(f"{common}/packed-refs", ref)
             # `git pack-refs` writes the packed file and then removes the loose one
             text = found_oid or _read_ref_file(folder, ref)
         if text is None or _OID.match(text):
@@ -237,10 +250,14 @@ def read_ref(repository: Repository, ref: str) -> str | None:
 
 def _read_ref_file(folder: Path, ref: str) -> str | None:
     path = f"{folder}/{ref}"
-    if os.path.islink(path):  # noqa: PTH114 - what git wrote for symbolic refs long ago
-        target = os.readlink(path)  # noqa: PTH115
+    try:
+        text = read_small(path, links=False)
+    except OSError:  # a link: what git wrote for symbolic refs long ago
+        try:
+            target = os.readlink(path)  # noqa: PTH115
+        except OSError:  # or one on the way there that leads in a circle
+            return None
         return f"ref: {target}" if _is_sane(target) else None
-    text = read_small(path)
     if text is None:
         return None
     return text.strip().decode("utf-8", "surrogateescape") or None

@@ -341,3 +341,16 @@ def test_names_that_are_no_branch(name: str) -> None:
 @pytest.mark.parametrize("name", ["main", "patcher/deny-af-alg", "fix-😀", "a-b/c.d"])
 def test_names_that_are_a_branch(name: str) -> None:
     check_branch_name(name)
+
+
+def test_links_among_the_refs_that_lead_in_a_circle(work: Work) -> None:
+    path = work.repository()
+    heads = path / ".git/refs/heads"
+    (heads / "a").symlink_to("b")
+    (heads / "b").symlink_to("a")
+    repository = opened(path)
+    assert branch_tip(repository, "a/c") is None
+    assert branch_tip(repository, "a") is None
+    (path / ".git/HEAD").write_text("ref: refs/heads/a/c\n")
+    with pytest.raises(UnbornHead):
+        bases(opened(path))

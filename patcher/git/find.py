@@ -16,9 +16,9 @@ import contextlib
 import functools
 import os
 import re
+from binascii import hexlify
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from patcher.git.errors import BoundExceeded, GitError
 from patcher.git.objects import (
@@ -175,7 +175,7 @@ class _Look:
             for file in files:
                 if file.oid not in passed:
                     asked.append(file)
-                    yield file.oid.hex().encode()
+                    yield hexlify(file.oid)
 
         answered = 0
         for header in objects.read(names(), self._max_bytes):
@@ -268,8 +268,7 @@ def _streamed_match(
     return found and not binary
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(NamedTuple):
     path: bytes
     mode: str
     oid: bytes
@@ -571,6 +570,7 @@ class _Tree:
         return _File(path, _mode(mode), oid) if is_file(mode) else None
 
 
+@functools.lru_cache(64)
 def _mode(mode: bytes) -> str:
     return "100755" if int(mode, 8) & 0o100 else "100644"
 

@@ -9,11 +9,12 @@ known of an id is remembered, and counts for every repository that has it.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
@@ -66,16 +67,16 @@ class Header(NamedTuple):
 
     def hash(self) -> hashlib._Hash:
         """What, updated with the content, gives the id (see gitformat-loose(5))."""
-        import hashlib
-
-        make = hashlib.sha1 if len(self.oid) == 40 else hashlib.sha256
+        make = _hashes()[len(self.oid)]
         return make(f"{self.kind} {self.size}\0".encode(), usedforsecurity=False)
 
-    def fits(self) -> bool:
-        """Whether the content fits the id."""
-        hashed = self.hash()
-        hashed.update(self.content or b"")
-        return hashed.hexdigest() == self.oid
+
+@functools.cache
+def _hashes() -> dict[int, Callable[..., hashlib._Hash]]:
+    """By the length of the ids that they make."""
+    import hashlib
+
+    return {40: hashlib.sha1, 64: hashlib.sha256}
 
 
 class Objects:
@@ -219,7 +220,7 @@ class Objects:
             return None
         kind, content = found
         header = Header(name, kind, oid, len(content), content)
-        return header if header.fits() else None
+        return header if _fits(kind.encode(), content, oid) else None
 
     def _running(self) -> tuple[Process, io.BufferedReader]:
         if self._process is None or self._output is None:
@@ -245,9 +246,9 @@ class Objects:
         content = output.read(size + 1)
         if len(content) != size + 1:
             return None
-        whole = Header(name, kind, oid, size, content[:-1])
-        if content[-1:] == b"\n" and whole.fits():
-            return whole
+        whole = content[:-1]
+        if content[-1:] == b"\n" and _fits(fields[1], whole, oid):
+            return Header(name, kind, oid, size, whole)
         self.distrust()
         return Header(name, "unreadable", oid, size, None, ANOTHER)
 
@@ -298,6 +299,13 @@ class Objects:
 
 _ABSENT = (b"missing\n", b"ambiguous\n")
 
+
+def _fits(kind: bytes, content: bytes, oid: str) -> bool:
+    hashed = _hashes()[len(oid)](b"%b %d\0" % (kind, len(content)), usedforsecurity=False)
+    hashed.update(content)
+    return hashed.hexdigest() == oid
+
+
 ANOTHER = "what is stored there is another object: run git fsck"
 
 
@@ -318,6 +326,7 @@ FOLDER = frozenset({b"40000", b"040000", b"0040000"})
 """The modes of folders; old trees have leading zeros."""
 
 
+@functools.lru_cache(64)
 def is_file(mode: bytes) -> bool:
     """Whether an entry of this mode is a regular file (644, 755, and 664 in old trees)."""
     return mode.lstrip(b"0").startswith(b"100")

@@ -396,8 +396,11 @@ class Mirrors:
         note.partial = [] if blobs else unfilled
         head = _head(refs, wanted)
         if lacking or wanted != note.refs or head != note.head:
-            note.refs, note.head, note.packs = wanted, head, _packs(path)
+            # Killed in between, the refs are not those of the last note: it must not say so.
+            note.refs, note.head, note.packs = {}, "", _packs(path)
+            _write_note(path, note)
             _write_refs(path, wanted, head)
+            note.refs, note.head = wanted, head
             _write_note(path, note)
         else:
             _drop_loose(path)

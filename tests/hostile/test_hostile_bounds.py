@@ -261,7 +261,7 @@ def test_large_files_that_all_change(bench: Bench) -> None:
     for command in (["scan"], ["apply", "--proof", "off"]):
         ran = measured(bench, *command, str(bench.place))
         assert ran.status == 3
-        assert "over the limit of 64 MiB in all" in ran.stderr, ran.stderr
+        assert "over the limit of 32 MiB in all" in ran.stderr, ran.stderr
 
 
 def test_a_hundred_thousand_files(bench: Bench) -> None:

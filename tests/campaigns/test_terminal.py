@@ -205,7 +205,15 @@ def ledgered(world: World) -> bool:
 
 
 def left(world: World) -> list[str]:
-    """Processes of patcher's that are still there: they have its environment."""
+    """Processes of patcher's that stay: they have its environment. What was killed may take a
+    moment to go."""
+    end = time.monotonic() + 5
+    while (found := _there(world)) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
+
+
+def _there(world: World) -> list[str]:
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

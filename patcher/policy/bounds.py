@@ -36,6 +36,9 @@ ten deep."""
 MAX_NAME = 2_048
 """Bytes of a profile's name, with the names of those that it stands in."""
 
+MAX_FLAGS = 50
+"""Flags of a profile; apparmor.d(5) knows twenty."""
+
 
 class TooMuch(Exception):
     """A file holds more of something than a bound allows: one line that names the bound."""

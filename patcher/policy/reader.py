@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from patcher.policy import network
 from patcher.policy.actions import Control, condition, control, section
-from patcher.policy.bounds import MAX_NAME, MAX_NESTING, Budget, TooMuch
+from patcher.policy.bounds import MAX_FLAGS, MAX_NAME, MAX_NESTING, Budget, TooMuch
 from patcher.policy.lexer import Kind, Lexer, Token
 from patcher.policy.network import NetworkRule
 
@@ -538,6 +538,8 @@ def _header(tokens: list[Token], parent: Profile | None) -> Profile | None:
         found = {part for part in _FLAG_SEPARATOR.split(match[1]) if part}
         if token.text.startswith(b"(") and not any(_FLAG.match(part) for part in found):
             continue
+        if len(found) > MAX_FLAGS:
+            raise TooMuch(f"a profile with more than {MAX_FLAGS} flags")
         flags |= found
         names = tokens[:index]
         if names and names[-1].text in (b"flags", b"flags=", b"="):

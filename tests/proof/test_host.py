@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import patcher
 from patcher import Edit, Result, Status, engine
 from patcher.migrations import builtin
 from patcher.proof import host
+from patcher.proof.added import Added
 
 RULES = b"""\
   network,
@@ -185,3 +188,29 @@ def test_files_that_no_parser_takes_have_the_universal_proof(path: str, content:
     result = patcher.patch(path, content)
     assert result == engine.patch(path, content)
     assert b"deny network alg," in result.content
+
+
+RULE = "deny network alg,"
+LINES = ("network,", RULE, f" {RULE}", "# c", "file, network,", "", "# \xe9")
+ADDED = Added(frozenset((RULE, f"priority=1 {RULE}")), frozenset(("# c",)))
+KINDS = ("line", "behind", "other")
+
+
+@given(
+    st.lists(st.sampled_from(LINES), max_size=6),
+    st.lists(st.tuples(st.integers(0, 8), st.sampled_from(KINDS)), max_size=4),
+    st.sampled_from(("", "\n")),
+    st.sampled_from(("", "\n")),
+)
+def test_texts_are_compared_as_strings_are(
+    lines: list[str], changes: list[tuple[int, str]], end: str, new_end: str
+) -> None:
+    after = list(lines)
+    for index, kind in changes:
+        if kind == "line":
+            after.insert(index, LINES[index % 4])
+        elif after:
+            at = index % len(after)
+            after[at] = f"{after[at]} {RULE}" if kind == "behind" else LINES[index % 7]
+    old, new = "\n".join(lines) + end, "\n".join(after) + new_end
+    assert ADDED.count_in_text(old.encode(), new.encode()) == ADDED.count(old, new)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,66 @@ class TestReal:
         outcome = mine.compile(f"profile x {{\n  /**a{'?' * 30} rw,\n}}\n".encode())
         assert time.monotonic() - started < 10
         assert outcome.broken or "emory" in outcome.refusal
+
+
+def policy(number: int) -> bytes:
+    rules = b"".join(b" /usr/lib/x%d/y%d rw,\n" % (n * 7919 % 1_000_003, n) for n in range(number))
+    return b"profile x {\n network,\n" + rules + b"}\n"
+
+
+@there
+def test_a_policy_gets_more_memory_where_it_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    by = replace(parser.usable(), _known={})
+    given: list[int] = []
+    limit = parser._limit
+
+    def limited(pid: int, memory: int) -> None:
+        given.append(memory)
+        limit(pid, memory)
+
+    monkeypatch.setattr(parser, "_limit", limited)
+    assert not by.compile(policy(10)).refusal
+    assert given == [parser._MEMORY]
+    large = by.compile(policy(4000))
+    assert [profile.name for profile in large.profiles] == ["x"]
+    assert given == [parser._MEMORY, parser._MEMORY, parser._MOST_MEMORY]
+
+
+@there
+def test_a_policy_that_takes_too_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    by = replace(parser.usable(), _known={})
+    monkeypatch.setattr(parser, "_MOST_MEMORY", parser._MEMORY)
+    outcome = by.compile(policy(4000))
+    assert outcome.broken
+    assert outcome.refusal == "it takes more than 32 MiB of memory"
+
+
+@there
+def test_what_is_cached_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parser, "_KEPT", 50)
+    by = replace(parser.usable(), _known={}, _kept=0)
+    for number in range(4):
+        assert not by.compile(policy(number)).refusal
+        assert len(by._known) <= 2
+
+
+def test_large_policies_are_compiled_one_at_a_time() -> None:
+    at_work = most = 0
+    lock = threading.Lock()
+
+    def work(places: int) -> None:
+        nonlocal at_work, most
+        with parser._slots(places):
+            with lock:
+                at_work += places
+                most = max(most, at_work)
+            time.sleep(0.002)
+            with lock:
+                at_work -= places
+
+    threads = [threading.Thread(target=work, args=(1 + n % 2,)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (at_work, most) == (0, parser._AT_ONCE)

@@ -6,6 +6,7 @@ Go's text/template, Helm, Jinja and Ansible, Handlebars and Mustache, Liquid, ER
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import Enum
 
 
@@ -74,6 +75,19 @@ def section(action: bytes) -> bytes:
     """The name of the section that an action defines or puts in its place; empty for none."""
     match = _SECTION_NAME.match(action)
     return match[1] if match else b""
+
+
+def sections(words: Iterable[bytes]) -> tuple[list[bytes], bool]:
+    """The names of the sections that actions among these words put in their place, and whether
+    there is nothing besides."""
+    names: list[bytes] = []
+    alone = True
+    for word in words:
+        found = [match[1] for match in _SECTION_NAME.finditer(word)]
+        names += found
+        framed = word.startswith(b"{{") and word.endswith(b"}}")
+        alone = alone and framed and word.count(b"{{") == len(found)
+    return names, alone
 
 
 def condition(action: bytes) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from patcher.policy import network
-from patcher.policy.actions import Control, condition, control, section
+from patcher.policy.actions import Control, condition, control, section, sections
 from patcher.policy.bounds import MAX_FLAGS, MAX_NAME, MAX_NESTING, Budget, TooMuch
 from patcher.policy.lexer import Kind, Lexer, Token
 from patcher.policy.network import NetworkRule
@@ -445,8 +445,8 @@ _MOST_SECTIONS = 8
 def _put_together(profiles: list[Profile]) -> list[Profile]:
     """Put the rules of sections where the profiles' templates put them; the sections that no
     profile uses stay as they are. Raises TooMuch."""
-    sections = {profile.section: profile for profile in profiles if profile.section}
-    if not sections:
+    parts = {profile.section: profile for profile in profiles if profile.section}
+    if not parts:
         return profiles
     used: set[bytes] = set()
     left = _MOST_RULES
@@ -455,18 +455,19 @@ def _put_together(profiles: list[Profile]) -> list[Profile]:
         nonlocal left
         found = []
         for rule in rules:
-            name = section(rule.words[0]) if rule.keyword == b"action" else b""
-            part = sections.get(name)
-            if part is None or name in within:
+            names, alone = sections(rule.words) if rule.keyword == b"action" else ([], False)
+            here = [name for name in names if name in parts and name not in within]
+            if not alone or len(here) < len(names):
+                # What else the line holds may carry rules as well.
                 found.append(replace(rule, arms=arms + rule.arms) if arms else rule)
-                continue
-            if len(within) > _MOST_SECTIONS:
-                raise TooMuch(f"more than {_MOST_SECTIONS} sections put into each other")
-            used.add(name)
-            left -= len(part.rules) + 1
-            if left < 0:
-                raise TooMuch(f"more than {_MOST_RULES} rules that sections put into profiles")
-            found += expanded(part.rules, arms + rule.arms, within | {name})
+            for name in here:
+                if len(within) > _MOST_SECTIONS:
+                    raise TooMuch(f"more than {_MOST_SECTIONS} sections put into each other")
+                used.add(name)
+                left -= len(parts[name].rules) + 1
+                if left < 0:
+                    raise TooMuch(f"more than {_MOST_RULES} rules that sections put into profiles")
+                found += expanded(parts[name].rules, arms + rule.arms, within | {name})
         return found
 
     for profile in profiles:

@@ -185,6 +185,23 @@ def test_template_actions_are_no_scopes(name: str, body: str) -> None:
     assert words(profile(text, "y")) == ["file"]
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('{{template "a"}} {{template "b"}}', ["capability", "network"]),
+        ('{{template "b" .}}{{- include "a" . | indent 2 -}}', ["network", "capability"]),
+        ('{{template "a"}} {{.Rules}}', ['{{template "a"}} {{.Rules}}', "capability"]),
+        ('{{template "a"}}{{template "c"}}', ['{{template "a"}}{{template "c"}}', "capability"]),
+        ('{{template "a"}} umount,', ['{{template "a"}} umount', "capability"]),
+        ('{{template "c"}}', ['{{template "c"}}']),
+    ],
+)
+def test_every_section_on_a_line_is_put_in_its_place(line: str, expected: list[str]) -> None:
+    sections = '{{define "a"}}capability,\n{{end}}\n{{define "b"}}\nnetwork,\n{{end}}\n'
+    text = f"{sections}profile x {{\n  {line}\n  file,\n}}\n"
+    assert words(profile(text)) == [*expected, "file"]
+
+
 def test_doubled_braces_of_format_strings() -> None:
     text = """
 profile {name} flags=(attach_disconnected,mediate_deleted) {{

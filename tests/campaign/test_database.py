@@ -294,7 +294,7 @@ def test_what_can_do_without_it_is_told_once(
 @pytest.fixture
 def elsewhere() -> Iterator[Path]:
     """A folder that leads nowhere through those that only the superuser may enter."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # TMPDIR may be one of those
         yield Path(folder)
 
 

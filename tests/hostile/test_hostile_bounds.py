@@ -3,7 +3,8 @@
 The same for files of policy that are made to be hard (``bombs.py``).
 
 Memory is that of all of patcher's processes together, looked at every few milliseconds, and at
-least the highest that the kernel saw for any single one.
+least the highest that the kernel saw for any single one. The kernel counts from the fork on, when
+a process has its parent's memory still, so something small starts patcher, and not the tests.
 """
 
 from __future__ import annotations
@@ -42,6 +43,15 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 MIB = 1 << 20
 
 
+STARTER = """
+import os, sys
+child = os.posix_spawn(sys.executable, [sys.executable, "-m", "patcher", *sys.argv[2:]], os.environ)
+_, status, usage = os.wait4(child, 0)
+with open(int(sys.argv[1]), "w") as figures:
+    print(os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024, file=figures)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Ran:
     status: int
@@ -57,13 +67,15 @@ def measured(bench: Bench, *arguments: str, most: float = SECONDS) -> Ran:
     with (
         (bench.root / "stdout").open("w+b") as out,
         (bench.root / "stderr").open("w+b") as errors,
+        (bench.root / "figures").open("w+b") as figures,
         subprocess.Popen(
-            [sys.executable, "-m", "patcher", *arguments],
+            [sys.executable, "-I", "-S", "-c", STARTER, str(figures.fileno()), *arguments],
             cwd=HERE,
             stdout=out,
             stderr=errors,
             start_new_session=True,
-        ) as child,
+            pass_fds=[figures.fileno()],
+        ) as starter,
     ):
         peak = 0
         ended = threading.Event()
@@ -72,24 +84,27 @@ def measured(bench: Bench, *arguments: str, most: float = SECONDS) -> Ran:
         def watch() -> None:
             nonlocal peak
             while not ended.wait(0.01):
-                peak = max(peak, resident(child.pid))
+                peak = max(peak, resident(starter.pid))
                 if peak > 4 * MEMORY * MIB or time.monotonic() - start > most:
-                    os.killpg(child.pid, signal.SIGKILL)  # the figures below say why
+                    os.killpg(starter.pid, signal.SIGKILL)  # the figures below say why
 
         watcher = threading.Thread(target=watch)
         watcher.start()
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
+        _, status, usage = os.wait4(starter.pid, 0)
+        starter.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - start
         ended.set()
         watcher.join()
-        out.seek(0)
-        errors.seek(0)
+        for file in (out, errors, figures):
+            file.seek(0)
+        ended_with, single = (
+            int(each) for each in figures.read().split() or (starter.returncode, 0)
+        )
         ran = Ran(
-            child.returncode,
+            ended_with,
             out.read().decode(errors="replace"),
             errors.read().decode(errors="replace"),
-            max(peak, usage.ru_maxrss * 1024) / MIB,
+            max(peak, single) / MIB,
             usage.ru_utime + usage.ru_stime,
         )
     told = f"{ran.peak:.0f} MiB, {seconds:.1f} s, {ran.status}: {ran.stderr[:500]}"

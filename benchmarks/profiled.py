@@ -24,6 +24,7 @@ _PATIENCE = 0.5
 def main() -> None:
     """Profile, and write the statistics and a summary."""
     told, *words = sys.argv[1:]
+    sys.path[0] = str(Path.cwd())  # the patcher that `python -m patcher` runs, and no other
     profile = cProfile.Profile(time.thread_time)
     ended: list[cProfile.Profile] = []
     plain = threading.Thread.run

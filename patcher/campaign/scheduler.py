@@ -49,7 +49,8 @@ def connected(address: str, campaign: Campaign) -> Iterator[tuple[Executor, int,
     except ImportError:
         raise Unreachable("--scheduler needs dask: pip install 'patcher[distributed]'") from None
     if not os.environ.get("PATCHER_DEBUG"):
-        for name in ("distributed", "distributed.client"):  # what matters is told by us, in a line
+        # What matters is told by us, in a line.
+        for name in ("asyncio", "distributed", "distributed.client", "tornado.application"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client: Any = Client(address, timeout=_PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]

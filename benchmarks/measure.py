@@ -86,29 +86,30 @@ class _Sampler:
 
     def _look(self) -> None:
         while not self._ended.wait(_SAMPLE):
-            self._peak = max(self._peak, sum(map(_resident, _tree(self._pid))))
+            self._peak = max(self._peak, _held(self._pid))
 
 
-def _tree(pid: int) -> Iterable[int]:
-    """A process and all below it (see proc(5))."""
-    found = [pid]
-    for parent in found:
+def _held(root: int) -> int:
+    """The bytes that a process and all below it have resident (see proc(5)). One that is about to
+    run another program has its parent's memory and none of its own, so it counts for nothing
+    (vfork(2))."""
+    total = 0
+    stack = [(root, (0, 0))]
+    while stack:
+        pid, above = stack.pop()
         try:
-            for thread in Path(f"/proc/{parent}/task").iterdir():
-                found += map(int, (thread / "children").read_bytes().split())
-        except OSError:  # it ended
+            size, resident = map(int, Path(f"/proc/{pid}/statm").read_bytes().split()[:2])
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                children = (thread / "children").read_bytes().split()
+                stack += [(int(child), (size, resident)) for child in children]
+        except (OSError, ValueError):  # it ended
             continue
-    return found
+        if (size, resident) != above:
+            total += resident
+    return total * _PAGE
 
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-def _resident(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
-    except (OSError, IndexError):
-        return 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,9 @@ DELAY = 1.0
 
 _ELSEWHERE = "PATCHER_STATE_DIR"
 
+_CACHE = 400
+"""KiB of pages that a connection keeps; the system keeps them, too, and they are used once."""
+
 _BACKLOG = 20 * BATCH
 """Queued rows above which whoever queues another one waits."""
 
@@ -441,6 +444,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE}")
     except BaseException:
         connection.close()
         raise

@@ -59,8 +59,9 @@ _AT_ONCE = 400
 
 _DAY = 86400
 
-_MOST_RECENT = 10_000
-"""Rows that are kept in memory, too."""
+_MOST_RECENT = 1_000
+"""Rows that are kept in memory, too, and as many that came before them: what is written later than
+that is found out again."""
 
 
 class Rows:
@@ -69,12 +70,15 @@ class Rows:
     def __init__(self, database: Database, rules: bytes) -> None:
         self._database, self._rules = database, rules
         self._today = int(time.time()) // _DAY
-        self._recent: dict[bytes, bytes] = {}  # the database does not show what it has queued
+        # The database does not show what it has queued.
+        self._recent: dict[bytes, bytes] = {}
+        self._before: dict[bytes, bytes] = {}
 
     def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """As `Store` says."""
-        recent = self._recent
-        found = {key: recent[key] for key in keys if key in recent}
+        before, recent = self._before, self._recent
+        found = {key: before[key] for key in keys if key in before}
+        found |= {key: recent[key] for key in keys if key in recent}
         left = [key for key in keys if key not in found]
         for start in range(0, len(left), _AT_ONCE):
             some = left[start : start + _AT_ONCE]
@@ -98,7 +102,7 @@ class Rows:
         """As `Store` says."""
         for key, value in rows:
             if len(self._recent) >= _MOST_RECENT:
-                self._recent = {}
+                self._before, self._recent = self._recent, {}
             self._recent[key] = value
             self._database.later(
                 "INSERT OR REPLACE INTO memory (rules, key, value, used) VALUES (?, ?, ?, ?)",

@@ -35,7 +35,7 @@ _GLOB = frozenset("*?[")
 _AHEAD = 8
 """Batches handed to the executor before the first of them is waited for, for each job."""
 
-_BATCH = 32
+_BATCH = 24
 """Repositories that one job takes at once."""
 
 _MOST_AHEAD = 1024
@@ -495,8 +495,11 @@ class _Ordered:
             self._submit(batches)
 
     def _submit(self, batches: Iterator[list[Item]]) -> None:
-        under_way = sum(not future.done() for _, future in self._pending)
-        for batch in islice(batches, max(0, self._most - under_way)):
+        """Hand over as many as keep the executor busy. Where whoever takes the targets is slower,
+        no more than that lie ready."""
+        ready = bool(self._pending) and self._pending[0][1].done()
+        behind = sum(ready or not future.done() for _, future in self._pending)
+        for batch in islice(batches, max(0, self._most - behind)):
             found = [item for item in batch if not isinstance(item, git.Failure)]
             if self._elsewhere:
                 future = self._executor.submit(do, self._campaign, found)

@@ -128,6 +128,8 @@ class Cause:
 class Totals:
     """Sums over targets; targets are added as they come."""
 
+    repositories: int = 0
+    """Targets of one repository are added one after the other."""
     targets: int = 0
     failed: int = 0
     committed: int = 0
@@ -148,16 +150,12 @@ class Totals:
     """Findings by status."""
     causes: dict[str, Cause] = field(default_factory=dict)
     """The kinds of failure."""
-    _repositories: set[int] = field(default_factory=set)
-
-    @property
-    def repositories(self) -> int:
-        """How many different repositories there were."""
-        return len(self._repositories)
+    _last: str | None = None
 
     def add(self, target: Target) -> None:
         """Count one more target."""
-        self._repositories.add(hash(target.repository))
+        self.repositories += target.repository != self._last
+        self._last = target.repository
         self.targets += 1
         if target.error is not None:
             cause = self.causes.setdefault(target.cause or "git", Cause(target))

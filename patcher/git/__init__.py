@@ -7,7 +7,7 @@ Nothing here reads or writes a work tree or an index.
 from patcher.git.address import Address, Secret, is_address
 from patcher.git.alternates import alternates
 from patcher.git.commit import Pack, restore, write_commit
-from patcher.git.discovery import discover
+from patcher.git.discovery import discover, place_key
 from patcher.git.errors import (
     BoundExceeded,
     BranchCheckedOut,
@@ -79,6 +79,7 @@ __all__ = [
     "limited",
     "mentions",
     "move_branch",
+    "place_key",
     "printable",
     "restore",
     "scope_of",

@@ -22,18 +22,19 @@ def label(word: str) -> str:
     return "paths"
 
 
-def find(words: Sequence[str]) -> Iterator[Found | git.Failure]:
+def find(words: Sequence[str], seen: set[int] | None = None) -> Iterator[Found | git.Failure]:
     """The repositories at and below these paths; see `patcher.git.discover`."""
+    seen = set() if seen is None else seen
     missing = {word for word in words if not os.path.lexists(word)}
     if missing:
         for word in words:
-            yield from [_missing(word)] if word in missing else _found([Path(word)])
+            yield from [_missing(word)] if word in missing else _found([Path(word)], seen)
         return
-    yield from _found([Path(word) for word in words])
+    yield from _found([Path(word) for word in words], seen)
 
 
-def _found(paths: Sequence[Path]) -> Iterator[Found | git.Failure]:
-    for item in git.discover(paths):
+def _found(paths: Sequence[Path], seen: set[int]) -> Iterator[Found | git.Failure]:
+    for item in git.discover(paths, seen):
         yield item if isinstance(item, git.Failure) else Found(item)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from patcher import git
 from patcher.sources import paths, urls
@@ -14,17 +14,17 @@ from patcher.sources.found import Found
 from patcher.sources.gathered import Gathered, Tally
 
 Item = Found | git.Failure
+_Key = TypeVar("_Key")
 
 
-class _Local(Protocol):
-    """A kind that needs nobody's answer."""
+class _Kind(Protocol):
+    """What a word may be, but a forge's."""
 
     def claims(self, word: str) -> bool: ...
     def label(self, word: str) -> str: ...
-    def find(self, words: Sequence[str]) -> Iterator[Item]: ...
 
 
-_LOCAL: tuple[_Local, ...] = (urls, paths)
+_KINDS: tuple[_Kind, ...] = (urls, paths)
 """In the order in which they are asked whether a word is theirs."""
 
 
@@ -49,13 +49,13 @@ def find(
     """
     sieve = Sieve(filters, tell)
     seen = _Seen()
-    for label, items in _sources(words, lists, tell):
+    for label, once, items in _sources(words, lists, seen.places, tell):
         if tally is not None:
             tally.begin(label)
         for item in items:
             if isinstance(item, git.Failure):
                 yield item
-            elif seen.is_new(item):
+            elif once or seen.is_new(item):
                 reason = sieve.passed_over(item)
                 if tally is not None:
                     tally.count(label, reason)
@@ -82,15 +82,19 @@ def remote(words: Sequence[str], lists: Sequence[str]) -> bool:
     return bool(lists) or any(_kind(word) is not paths for word in words)
 
 
-def _kind(word: str) -> Forge | _Local:
-    kinds: tuple[Forge | _Local, ...] = (*FORGES, *_LOCAL)
+def _kind(word: str) -> Forge | _Kind:
+    kinds: tuple[Forge | _Kind, ...] = (*FORGES, *_KINDS)
     return next(kind for kind in kinds if kind.claims(word))
 
 
 def _sources(
-    words: Sequence[str], names: Sequence[str], tell: Callable[[str], None]
-) -> Iterator[tuple[str, Iterator[Item]]]:
-    """What each source is counted as, and what it holds. Paths that stand together are one."""
+    words: Sequence[str],
+    names: Sequence[str],
+    places: set[int],
+    tell: Callable[[str], None],
+) -> Iterator[tuple[str, bool, Iterator[Item]]]:
+    """What each source is counted as, whether what it holds has not come before (``places``), and
+    what it holds. Paths that stand together are one."""
     if names:
         from patcher.sources import lists
     kinds = {word: _kind(word) for word in words}
@@ -98,39 +102,42 @@ def _sources(
         together = list(group)
         kind = kinds[together[0]]
         if isinstance(kind, Forge):
-            yield label, kind.find(together[0], words, tell)
+            yield label, False, kind.find(together[0], words, tell)
+        elif kind is paths:
+            yield label, True, paths.find(together, places)
         else:
-            yield label, kind.find(together)
+            yield label, False, urls.find(together)
     for at, name in enumerate(names):
         if name == "-" and "-" in names[:at]:
             continue  # it was read to its end
-        yield lists.label(name), lists.find(name)
+        yield lists.label(name), False, lists.find(name)
 
 
 class _Seen:
     """Which repositories there were already."""
 
     def __init__(self) -> None:
-        self._keys: set[str | tuple[int, int]] = set()
+        self.places: set[int] = set()
+        """Of those on this machine the `git.place_key`."""
+        self._names: set[str] = set()
 
     def is_new(self, found: Found) -> bool:
-        key = _key(found.place)
-        if key in self._keys:
-            return False
-        self._keys.add(key)
-        return True
+        if isinstance(found.place, git.Address):
+            url = found.place.url.rstrip("/").removesuffix(".git").rstrip("/")
+            return self._is_new(url, self._names)
+        try:
+            key = git.place_key(found.place)
+        except OSError:  # gone since it was found: whoever opens it says so
+            return self._is_new(str(found.place.common_dir), self._names)
+        return self._is_new(key, self.places)
+
+    @staticmethod
+    def _is_new(key: _Key, among: set[_Key]) -> bool:
+        before = len(among)
+        among.add(key)
+        return len(among) > before
 
 
 def _shown(found: Found) -> str:
     place = found.place
     return git.printable(place.url if isinstance(place, git.Address) else place.path)
-
-
-def _key(place: git.Repository | git.Address) -> str | tuple[int, int]:
-    if isinstance(place, git.Address):
-        return place.url.rstrip("/").removesuffix(".git").rstrip("/")
-    try:
-        status = place.common_dir.stat()
-    except OSError:  # gone since it was found: whoever opens it says so
-        return str(place.common_dir)
-    return (status.st_dev, status.st_ino)

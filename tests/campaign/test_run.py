@@ -62,6 +62,27 @@ def test_targets_come_while_others_are_still_to_be_done(sources: Path) -> None:
     assert len(asked) < 9
 
 
+def test_no_more_lies_ready_than_keeps_the_executor_busy(tmp_path: Path) -> None:
+    """However slow whoever takes the targets is."""
+    asked = 0
+
+    def repositories() -> Iterator[Item]:
+        nonlocal asked
+        for number in range(2000):
+            asked += 1
+            yield git.Failure(tmp_path / str(number), "gone")
+
+    most = 0
+    with DaemonThreads(2) as executor:
+        targets = run(Campaign(Selection()), repositories(), executor=executor, jobs=2, ahead=2)
+        for number, _ in enumerate(targets):
+            if number % 50 == 0:
+                time.sleep(0.01)  # all that was handed over is done
+            most = max(most, asked - number)
+    assert number == asked - 1 == 1999
+    assert most < 400
+
+
 def test_an_interrupt_still_gives_what_is_done(
     sources: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

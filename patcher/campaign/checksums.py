@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from patcher import git
-from patcher.campaign.memory import Memory
+from patcher.campaign.memory import DIGESTS, Memory
 from patcher.campaign.target import ChangedFile, Located
 
 _HEX = ("md5", "sha1", "sha256", "sha512")
@@ -14,7 +14,10 @@ _BASE64 = ("sha256", "sha384", "sha512")
 """Of Subresource Integrity (https://www.w3.org/TR/SRI/), in which npm and Nix write them too."""
 
 _MOST = 3
-_BATCH = 100_000
+"""Places that a finding's reason names."""
+
+_MOST_KEPT = 100
+"""Places that are evidence; a file may be one checksum over and over."""
 
 
 def noted(
@@ -31,49 +34,33 @@ def noted(
     """The findings; one whose file is to change says where in ``commit`` a checksum of the file's
     present content stands. And whether that counts wherever the commit is; ``own`` is as
     `git.search` says."""
-    needles: dict[bytes, list[tuple[bytes, str]]] = {}
+    digests: dict[bytes, list[tuple[bytes, str]]] = {}
     for file in files:
         for name, digest in _digests(file.old):
-            needles.setdefault(digest, []).append((file.path, name))
-    notes: dict[bytes, list[str]] = {}
-    everywhere = True
-    for some in _batches(needles):
-        search = memory.search(_name(some))
-        for place, line, digest in git.mentions(
-            repository,
-            commit,
-            some,
-            memory=search,
-            own=own,
-            jobs=jobs,
-            shared=shared,
-        ):
-            for path, name in needles[digest]:
-                where = f"{git.printable(place)}:{line}"
-                notes.setdefault(path, []).append(f"its {name} stands in {where}")
-        everywhere = everywhere and search.scope == git.EVERYWHERE
-    return [_with(located, notes.get(located.path, [])) for located in findings], everywhere
+            digests.setdefault(digest, []).append((file.path, name))
+    search = memory.search(DIGESTS)
+    notes: dict[bytes, _Notes] = {}
+    for place, line, digest in git.mentions(
+        repository, commit, digests, memory=search, own=own, jobs=jobs, shared=shared
+    ):
+        for path, name in digests[digest]:
+            notes.setdefault(path, _Notes()).add(f"its {name} stands in ", place, line)
+    told = [_with(located, notes.get(located.path)) for located in findings]
+    return told, search.scope == git.EVERYWHERE
 
 
-def _name(needles: Iterable[bytes]) -> bytes:
-    """Stands for what is searched for."""
-    import hashlib
+@dataclass(slots=True)
+class _Notes:
+    """Where the checksums of one file stand."""
 
-    return hashlib.sha256(b"\n".join(sorted(needles))).digest()[:16]
+    kept: list[str] = field(default_factory=list)
+    more: int = 0
 
-
-def _batches(needles: Iterable[bytes]) -> Iterable[list[bytes]]:
-    """A single argument to git may be 128 KiB long (MAX_ARG_STRLEN, execve(2))."""
-    batch: list[bytes] = []
-    size = 0
-    for needle in needles:
-        if size + len(needle) > _BATCH:
-            yield batch
-            batch, size = [], 0
-        batch.append(needle)
-        size += len(needle) + 8  # for what escaping adds
-    if batch:
-        yield batch
+    def add(self, what: str, place: bytes, line: int) -> None:
+        if len(self.kept) < _MOST_KEPT:
+            self.kept.append(f"{what}{git.printable(place)}:{line}")
+        else:
+            self.more += 1
 
 
 def _digests(content: bytes) -> Iterable[tuple[str, bytes]]:
@@ -87,12 +74,13 @@ def _digests(content: bytes) -> Iterable[tuple[str, bytes]]:
         yield name, base64.b64encode(digest)
 
 
-def _with(located: Located, notes: Sequence[str]) -> Located:
+def _with(located: Located, notes: _Notes | None) -> Located:
     finding = located.finding
-    if not notes or finding.edit is None:
+    if notes is None or finding.edit is None:
         return located
-    more = f" (and {len(notes) - _MOST} more)" if len(notes) > _MOST else ""
-    reason = f"{finding.reason}; {'; '.join(notes[:_MOST])}{more}, which is not changed"
+    left = len(notes.kept) + notes.more - _MOST
+    more = f" (and {left} more)" if left > 0 else ""
+    reason = f"{finding.reason}; {'; '.join(notes.kept[:_MOST])}{more}, which is not changed"
     return replace(
-        located, finding=replace(finding, reason=reason, evidence=(*finding.evidence, *notes))
+        located, finding=replace(finding, reason=reason, evidence=(*finding.evidence, *notes.kept))
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from patcher import git
 from patcher.campaign.large import in_turn
-from patcher.campaign.memory import Memory
+from patcher.campaign.memory import DIGESTS, Memory
 from patcher.campaign.target import ChangedFile, Located, Outcome, Target, blob_id
 from patcher.findings import MAX_BYTES, Profiles, Result, unread
 from patcher.migrations import Migration, builtin
@@ -121,6 +121,7 @@ class Looker:
             shared=shared,
             memory=search,
             complete=self._complete,
+            digests=self._memory.search(DIGESTS),
         ):
             git.time_left()
             check_found(len(found))
@@ -232,6 +233,7 @@ def matching(
     shared: git.Objects | None = None,
     memory: git.Memory | None = None,
     complete: Callable[[Sequence[str]], object] | None = None,
+    digests: git.Memory | None = None,
 ) -> Iterator[git.Blob]:
     """The files at ``base`` that may hold a profile. Raises GitError, also for too many."""
     found = git.search(
@@ -246,6 +248,7 @@ def matching(
         memory=memory,
         complete=complete,
         own=repository.address is not None,
+        digests=digests,
     )
     for number, blob in enumerate(found):
         if number >= MAX_MATCHES:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from patcher.campaign.database import Database
     from patcher.campaign.look import Selection
 
+DIGESTS = b"digests"
+"""The name of the search for files in which digests stand: the same for all digests."""
+
 _COMMIT = b"c"
 _SCOPE = len(git.EVERYWHERE)
 

@@ -91,6 +91,7 @@ def search(
     memory: Memory | None = None,
     complete: Callable[[Sequence[str]], object] | None = None,
     own: bool = False,
+    digests: Memory | None = None,
 ) -> Iterator[Blob]:
     """Yield, in tree order, the regular files of ``commit`` that have a line matching a pattern.
 
@@ -106,16 +107,60 @@ def search(
     known of trees, and is told what is new once the search is at its end. ``complete`` fetches
     blobs that are missing, by their object ids. ``own``: it is a mirror of ours, in which our own
     git gave the objects their ids. (That those read here fit theirs says nothing of what `git grep`
-    would read: an object may lie in a repository several times.)
+    would read: an object may lie in a repository several times.) ``digests`` is told, of files that
+    are read anyway, what `mentions` would have to find out.
     """
     if any(b"\n" in pattern for pattern in patterns):
         raise ValueError("a pattern is one line")
-    look = _Look(_matcher(tuple(patterns)), max_bytes)
+    yield from _search(
+        repository,
+        commit,
+        _Sought(tuple(patterns), _matcher(tuple(patterns))),
+        wanted=wanted,
+        max_bytes=max_bytes,
+        jobs=jobs,
+        timeout=timeout,
+        meanwhile=meanwhile,
+        shared=shared,
+        memory=memory,
+        complete=complete,
+        own=own,
+        digests=digests,
+    )
+
+
+class _Sought(NamedTuple):
+    """What makes a file matter."""
+
+    patterns: tuple[bytes, ...]
+    """To git."""
+    matches: Callable[[bytes], bool]
+    """The same, to Python."""
+
+
+def _search(
+    repository: Repository,
+    commit: str,
+    sought: _Sought,
+    *,
+    wanted: Callable[[bytes], bool] | None,
+    max_bytes: int,
+    jobs: int | Callable[[], int],
+    timeout: float,
+    meanwhile: Callable[[], object] | None,
+    shared: Objects | None,
+    memory: Memory | None,
+    complete: Callable[[Sequence[str]], object] | None,
+    own: bool,
+    digests: Memory | None,
+) -> Iterator[Blob]:
+    """As `search` says."""
+    look = _Look(sought.matches, max_bytes)
     alone = Objects(repository.common_dir / "objects", hexsize=len(commit), timeout=timeout)
     objects = shared if shared is not None and shared.hexsize == len(commit) else alone
     with alone:
         tree = _Tree(objects, _Known(memory, repository))
-        grep = _Grep(alone, commit, patterns, timeout)
+        grep = _Grep(alone, commit, sought.patterns, timeout)
 
         def progress(entries: int) -> None:
             if entries <= GREP_FROM or grep.process is not None or complete is not None:
@@ -130,6 +175,9 @@ def search(
         try:
             tree.read(commit, progress)
             total = tree.check()
+            if wanted is not None or total <= GREP_FROM:  # it costs more than to read them again
+                digests = None
+            look.for_digests = digests is not None
             answer = None
             if grep.process is not None and meanwhile is not None:
                 meanwhile()
@@ -150,6 +198,9 @@ def search(
             yield from look.at(alone, files)
         sure = own or (answer is None and not look.unsure)
         tree.settle(look.matched, look.doubtful, sure=sure, whole=wanted is None)
+        # Only where something matches is there something to change that has checksums.
+        if digests is not None and answer is None and look.matched:
+            tree.settle_digests(digests, look.digests, look.unread, sure=sure)
 
 
 class _Look:
@@ -157,6 +208,8 @@ class _Look:
 
     def __init__(self, matches: Callable[[bytes], bool], max_bytes: int) -> None:
         self._matches, self._max_bytes = matches, max_bytes
+        self.for_digests = False
+        """Whether it is to be noted where a digest may stand."""
         self.matched: set[bytes] = set()
         """The ids of the blobs that match."""
         self.doubtful: set[bytes] = set()
@@ -164,6 +217,10 @@ class _Look:
         self.unsure = False
         """Whether something was passed over that may not fit its id."""
         self.missing: list[_File] = []
+        self.digests: set[bytes] = set()
+        """The ids of those in which a digest may stand."""
+        self.unread: set[bytes] = set()
+        """Those of which it is not known."""
 
     def at(self, objects: Objects, files: Iterable[_File], *, wait: bool = False) -> Iterator[Blob]:
         """Read the files, and yield the text ones that match or cannot be read; ``wait``: but those
@@ -197,9 +254,15 @@ class _Look:
     def _blob(self, objects: Objects, header: Header, file: _File) -> Blob | None:
         content = header.content
         if content is not None and header.kind == "blob":
-            if self._matches(content) and (b"\0" not in content or content.startswith(_UTF16)):
+            if b"\0" in content and not content.startswith(_UTF16):
+                return None
+            if self.for_digests and _has_digest(content):
+                self.digests.add(file.oid)
+            if self._matches(content):
                 return Blob(file.path, file.mode, header.oid, header.size, content, None)
             return None
+        if header.kind != "blob" or header.size <= _MAX_DIGESTS:
+            self.unread.add(file.oid)
         # From here on it is not known what the id stands for, unless it is seen below.
         fits = header.content is not None
         streamed = header.kind == "blob" and header.size <= _STREAM
@@ -317,7 +380,7 @@ class _Known:
 
     def __init__(self, memory: Memory | None, repository: Repository) -> None:
         self.memory = memory
-        self._repository = repository
+        self.repository = repository
         self.any = False
         """Whether trees are known, or were seen elsewhere: reading what is left is faster than
         searching all, and makes it known everywhere."""
@@ -330,7 +393,7 @@ class _Known:
     @functools.cached_property
     def scope(self) -> bytes:
         """Stands for this repository alone."""
-        return scope_of(self._repository)
+        return scope_of(self.repository)
 
     def recall(self, oids: Iterable[bytes], hexsize: int) -> dict[bytes, _Recalled]:
         """What is known of trees, level by level; after one of which nothing is known, no more."""
@@ -494,14 +557,40 @@ class _Tree:
             return
         scope = EVERYWHERE if sure and not self.known.own else self.known.scope
         memory.settled(scope)
-        if not whole or self._root in self._recalled:
+        if whole:
+            below = {oid: recalled.hits for oid, recalled in self._recalled.items()}
+            self._remember(memory, scope, below, matched, doubtful)
+
+    def settle_digests(
+        self, memory: Memory, matched: set[bytes], doubtful: set[bytes], *, sure: bool
+    ) -> None:
+        """Tell another memory of the same trees, of other files; see `settle`."""
+        if self.known.memory is None:
+            return
+        known = _Known(memory, self.known.repository)
+        recalled = known.recall(self._recalled, self._hexsize)
+        own = self.known.own or known.own
+        below = {oid: recalled[oid].hits if oid in recalled else None for oid in self._recalled}
+        scope = EVERYWHERE if sure and not own else known.scope
+        self._remember(memory, scope, below, matched, doubtful)
+
+    def _remember(
+        self,
+        memory: Memory,
+        scope: bytes,
+        recalled: Mapping[bytes, list[_File] | None],
+        matched: set[bytes],
+        doubtful: set[bytes],
+    ) -> None:
+        """Keep which files below the trees that were read match; ``recalled`` has those below the
+        others, None where that is not known."""
+        if self._root in recalled:
             return
         large = self._totals[self._root][0] > GREP_FROM
-        below: dict[bytes, list[_File] | None] = {}
+        below = dict(recalled)
         rows = []
         for oid, (total, depth) in self._totals.items():
-            if oid in self._recalled:
-                below[oid] = self._recalled[oid].hits
+            if oid in recalled:
                 continue
             hits = below[oid] = self._hits(oid, below, matched, doubtful)
             if hits is not None and (large or oid == self._root):
@@ -729,37 +818,122 @@ def _past(pattern: bytes, at: int) -> int:
     return -1
 
 
+_MAX_DIGESTS = 8 << 20
+"""Bytes of the largest file that is searched for digests."""
+
+_HEX_DIGITS = b"0123456789abcdef"
+_BASE64_DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_SHORTEST_HEX = 32
+_SHORTEST_BASE64 = 43
+"""Without what fills up the last four."""
+
+_DIGEST_PATTERNS = (
+    b"[0-9a-f]{%d}" % _SHORTEST_HEX,
+    b"[0-9A-Za-z+/]{%d}" % _SHORTEST_BASE64,
+)
+
+
+def _only(digits: bytes) -> bytes:
+    """A table that turns these into ``x`` and all else into ``.``, for `bytes.translate`."""
+    return bytes(0x78 if byte in digits else 0x2E for byte in range(256))
+
+
+_HEX, _BASE64 = _only(_HEX_DIGITS), _only(_BASE64_DIGITS)
+_HEX_RUN, _BASE64_RUN = b"x" * _SHORTEST_HEX, b"x" * _SHORTEST_BASE64
+
+
+def _has_digest(content: bytes) -> bool:
+    """The same as `_DIGEST_PATTERNS`, ten times as fast as Python's engine."""
+    return _HEX_RUN in content.translate(_HEX) or _BASE64_RUN in content.translate(_BASE64)
+
+
 def mentions(
     repository: Repository,
     commit: str,
-    needles: Sequence[bytes],
+    digests: Iterable[bytes],
     *,
-    max_bytes: int = 8 << 20,
     jobs: int | Callable[[], int] = 1,
     shared: Objects | None = None,
     memory: Memory | None = None,
     own: bool = False,
-) -> list[tuple[bytes, int, bytes]]:
-    """Where fixed strings stand in the text files of ``commit``: path, line (1-based), string.
+) -> Iterator[tuple[bytes, int, bytes]]:
+    """Where digests stand in the text files of ``commit``, up to 8 MiB each: path, line (1-based),
+    digest; in tree order, and by line.
 
-    ``memory`` is for these strings alone; of it, ``jobs``, ``shared`` and ``own`` see `search`.
+    A digest is at least 32 digits of lower-case hexadecimal or 43 of Base64 (RFC 4648, section 4);
+    ValueError is raised for others. ``memory`` is of files in which any digest may stand (see
+    ``digests`` of `search`); of it, ``jobs``, ``shared`` and ``own`` see there.
     """
-    if not needles:
-        return []
-    found = []
-    for blob in search(
+    wanted = tuple(dict.fromkeys(digests))
+    if not all(map(_has_digest, wanted)):
+        raise ValueError("what is looked for is no digest")
+    if not wanted:
+        return
+    standing = _few(wanted) if len(wanted) <= _FEW else _many(wanted)
+    for blob in _search(
         repository,
         commit,
-        patterns=[re.escape(needle) for needle in needles],
-        max_bytes=max_bytes,
+        _Sought(_DIGEST_PATTERNS, _has_digest),
+        wanted=None,
+        max_bytes=_MAX_DIGESTS,
         jobs=jobs,
+        timeout=TIMEOUT,
+        meanwhile=None,
         shared=shared,
         memory=memory,
+        complete=None,
         own=own,
+        digests=None,
     ):
-        for number, line in enumerate((blob.content or b"").split(b"\n"), 1):
-            found += [(blob.path, number, needle) for needle in needles if needle in line]
-    return found
+        content = blob.content or b""
+        line, counted = 1, 0
+        told: set[bytes] = set()
+        for at, digest in standing(content):
+            lines = content.count(b"\n", counted, at)
+            counted = at
+            if lines:
+                line += lines
+                told.clear()
+            if digest not in told:
+                told.add(digest)
+                yield blob.path, line, digest
+
+
+_FEW = 100
+"""Digests for which a file is searched one by one."""
+
+_Standing = Callable[[bytes], Iterator[tuple[int, bytes]]]
+"""Gives the offsets at which digests stand in a content, in order."""
+
+
+def _few(digests: Sequence[bytes]) -> _Standing:
+    import heapq
+
+    def of(content: bytes, digest: bytes) -> Iterator[tuple[int, bytes]]:
+        at = content.find(digest)
+        while at >= 0:
+            yield at, digest
+            at = content.find(digest, at + 1)
+
+    return lambda content: heapq.merge(*(of(content, digest) for digest in digests))
+
+
+_RUN = re.compile(rb"[0-9A-Za-z+/]{%d,}={0,2}" % _SHORTEST_HEX)
+
+
+def _many(digests: Iterable[bytes]) -> _Standing:
+    known = frozenset(digests)
+    lengths = sorted({len(digest) for digest in known})
+
+    def standing(content: bytes) -> Iterator[tuple[int, bytes]]:
+        for run in _RUN.finditer(content):
+            text = run[0]
+            for at in range(len(text) - lengths[0] + 1):
+                for length in lengths:
+                    if text[at : at + length] in known:
+                        yield run.start() + at, text[at : at + length]
+
+    return standing
 
 
 def entries(

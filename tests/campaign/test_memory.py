@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from functools import partial
@@ -168,6 +169,55 @@ def test_after_a_commit_what_changed_is_read(
     assert len(set(asked)) < 20
 
 
+def test_what_a_first_look_saw_is_not_read_again_for_checksums(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = sandbox.profile()
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    files: dict[str, str | bytes] = {
+        f"d{folder}/f{number}": f"{folder} {number}\n" for folder in range(6) for number in range(4)
+    }
+    files |= {"d1/SUMS": f"{digest}  profile\n", "d2/other": f"{'0' * 64}\n", "profile": text}
+    monkeypatch.setattr(find, "GREP_FROM", 10)
+    first = sandbox.repository("first", files)
+    fork = sandbox.repository("fork", files | {"d1/f1": "changed\n"})
+    for place in (first, fork):
+        sandbox.git(place, "repack", "-q", "-a", "-d")
+    gits = Gits(sandbox.root.parent / "bin", monkeypatch)
+    campaign = Campaign(Selection())
+    alone = [Found(item) for item in git.discover([first]) if isinstance(item, git.Repository)]
+    targets = list(run(campaign, alone, jobs=1))  # on one thread Python reads
+    memory.close()
+    asked = Counter(gits.asked())
+    read_again = {"d1/SUMS", "d2/other", "profile"}
+    for name in files:
+        times = asked[sandbox.git(first, "rev-parse", f"HEAD:{name}")]
+        assert times == (2 if name in read_again - {"profile"} else 1), name
+    # Of a fork, what differs is read.
+    targets += scanned(fork)
+    asked = Counter(gits.asked())
+    unchanged = {sandbox.git(first, "rev-parse", f"HEAD:{name}") for name in files}
+    known = {sandbox.git(first, "rev-parse", f"HEAD:{name}") for name in read_again}
+    assert set(asked) & unchanged - known <= {
+        sandbox.git(first, "rev-parse", f"HEAD:d1/{name}") for name in ("f0", "f1", "f2", "f3")
+    }
+    for target in targets:
+        (located,) = target.findings
+        assert "its sha256 stands in d1/SUMS:1, which" in located.finding.reason
+
+
+def test_a_checksum_over_and_over_is_told_once_and_counted(sandbox: Sandbox) -> None:
+    text = sandbox.profile()
+    digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    place = sandbox.repository("fork", {"profile": text, "SUMS": f"{digest}\n" * 5000})
+    (target,) = scanned(place)
+    (located,) = target.findings
+    assert "SUMS:1; its md5 stands in SUMS:2; its md5 stands in SUMS:3 (and 4997 more)" in (
+        located.finding.reason
+    )
+    assert len(located.finding.evidence) < 120
+
+
 def test_a_damaged_row_or_one_of_another_version_is_as_none(sandbox: Sandbox, state: Path) -> None:
     place = sandbox.repository()
     first = scanned(place)
@@ -311,14 +361,17 @@ def test_commits_are_the_same_with_a_memory_and_without(
 
 
 MEASURE = """
-import resource, sys
+import sys
+from pathlib import Path
 from patcher.cli import group
 sys.argv = ["patcher", "scan", "-q", "--jobs=2", sys.argv[1]]
 try:
     group.main()
 except SystemExit as leave:
     assert leave.code == 1, leave.code
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not what rusage says: that counts from the fork on, when it was as large as its parent.
+_, _, peak = Path("/proc/self/status").read_text().partition("VmHWM:")
+print(peak.split()[0])
 """
 
 

@@ -8,7 +8,9 @@ import random
 import re
 import subprocess
 import sys
+import tracemalloc
 import zlib
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -276,8 +278,9 @@ find.GREP_FROM = int(sys.argv[3])
 [repository] = discover([Path(sys.argv[1])])
 for blob in search(repository, sys.argv[2], patterns=[b"network"], max_bytes=1 << 20):
     print(blob.path.decode(), blob.size, blob.content is None)
-who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-print(max(resource.getrusage(each).ru_maxrss for each in who))
+# What rusage says of this process counts from the fork on, when it was as large as its parent.
+_, _, own = Path("/proc/self/status").read_text().partition("VmHWM:")
+print(max(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, int(own.split()[0])))
 """
 
 
@@ -393,22 +396,78 @@ def test_a_search_that_is_left_early_ends_git(work: Work) -> None:
     assert not any(b"git" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in running)
 
 
-def test_mentions_and_entries(work: Work) -> None:
+DIGESTS = [
+    *(hashlib.new(name, b"a").hexdigest().encode() for name in ("md5", "sha1", "sha256", "sha512")),
+    *(b64encode(hashlib.new(name, b"a").digest()) for name in ("sha256", "sha384", "sha512")),
+    b"0" * 32,  # one that overlaps with itself
+]
+AMONG = [*DIGESTS, *DIGESTS, *(b"\n \n0 sha256- = x +/ \xff A".split(b" ")), b" "]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from(AMONG), max_size=24).map(b"".join),
+    st.sets(st.sampled_from(DIGESTS)),
+)
+def test_every_line_with_a_digest_is_told(content: bytes, digests: set[bytes]) -> None:
+    expected = {
+        (number, digest)
+        for number, line in enumerate(content.split(b"\n"), 1)
+        for digest in digests
+        if digest in line
+    }
+    assert not expected or find._has_digest(content)
+    patterns = [re.compile(pattern) for pattern in find._DIGEST_PATTERNS]
+    assert find._has_digest(content) == any(pattern.search(content) for pattern in patterns)
+    for standing in (find._few(sorted(digests)), find._many(digests)) if digests else ():
+        found = list(standing(content))
+        assert found == sorted(found, key=lambda one: one[0])
+        assert {(content.count(b"\n", 0, at) + 1, digest) for at, digest in found} == expected
+
+
+def test_a_digest_over_and_over_costs_no_memory(work: Work) -> None:
     digest = b"0123abcd" * 8
+    path = work.repository("repo", {"SUMS": (digest + b"\n") * 100_000, "line": digest * 1000})
+    found = mentions(opened(path), head(work, path), [digest])
+    tracemalloc.start()
+    assert sum(1 for _ in found) == 100_001
+    assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    tracemalloc.stop()
+
+
+def test_thousands_of_digests_at_once(work: Work) -> None:
+    digests = [hashlib.sha256(b"%d" % number).hexdigest().encode() for number in range(5000)]
+    files: dict[str | bytes, bytes] = {
+        f"d{folder}/SUMS": b"".join(b"%b  f\n" % one for one in digests[folder::4])
+        for folder in range(4)
+    }
+    path = work.repository("repo", files)
+    found = list(mentions(opened(path), head(work, path), digests))
+    assert found == [
+        (b"d%d/SUMS" % folder, number, digest)
+        for folder in range(4)
+        for number, digest in enumerate(digests[folder::4], 1)
+    ]
+
+
+def test_mentions_and_entries(work: Work) -> None:
+    digest, md5 = b"0123abcd" * 8, b"beef" * 8
     files: dict[str | bytes, bytes] = {
         "SHA256SUMS": b"x  y\n" + digest + b"  profile\n" + digest + b"\n",
-        "d/lock.json": b'{"sum": "' + digest + b'", "also": "beef"}',
+        "d/lock.json": b'{"sum": "' + digest + b'", "also": "%b"}' % md5,
         "profile": b"x",
     }
     path = work.repository("repo", files)
     commit = head(work, path)
-    assert mentions(opened(path), commit, [digest, b"beef"]) == [
+    assert list(mentions(opened(path), commit, [digest, md5])) == [
         (b"SHA256SUMS", 2, digest),
         (b"SHA256SUMS", 3, digest),
         (b"d/lock.json", 1, digest),
-        (b"d/lock.json", 1, b"beef"),
+        (b"d/lock.json", 1, md5),
     ]
-    assert mentions(opened(path), commit, []) == []
+    assert list(mentions(opened(path), commit, [])) == []
+    with pytest.raises(ValueError, match="no digest"):
+        list(mentions(opened(path), commit, [digest, b"beef"]))
     asked = [b"d/lock.json", b"d", b"profile", b"none", b"profile/below", b""]
     assert entries(opened(path), commit, asked) == {
         name: (mode, work.git(path, "rev-parse", b"HEAD:" + name))

@@ -827,10 +827,11 @@ _SHORTEST_HEX = 32
 _SHORTEST_BASE64 = 43
 """Without what fills up the last four."""
 
-_DIGEST_PATTERNS = (
-    b"[0-9a-f]{%d}" % _SHORTEST_HEX,
-    b"[0-9A-Za-z+/]{%d}" % _SHORTEST_BASE64,
+_DIGEST_PATTERN = (
+    b"(?=[0-9A-Za-z+/]{32})(?:[0-9A-Za-z+/]{43}|[0-9A-Za-z+/]{0,10}[0-9a-f]{32})"
+    b"|[0-9A-Za-z+/]++(*SKIP)(*FAIL)"  # what is too short is passed over at once
 )
+"""For PCRE. Looked for one after the other, from every place, the two take twice as long."""
 
 
 def _only(digits: bytes) -> bytes:
@@ -843,7 +844,7 @@ _HEX_RUN, _BASE64_RUN = b"x" * _SHORTEST_HEX, b"x" * _SHORTEST_BASE64
 
 
 def _has_digest(content: bytes) -> bool:
-    """The same as `_DIGEST_PATTERNS`, ten times as fast as Python's engine."""
+    """The same as `_DIGEST_PATTERN`, ten times as fast as Python's engine."""
     return _HEX_RUN in content.translate(_HEX) or _BASE64_RUN in content.translate(_BASE64)
 
 
@@ -873,7 +874,7 @@ def mentions(
     for blob in _search(
         repository,
         commit,
-        _Sought(_DIGEST_PATTERNS, _has_digest),
+        _Sought((_DIGEST_PATTERN,), _has_digest),
         wanted=None,
         max_bytes=_MAX_DIGESTS,
         jobs=jobs,

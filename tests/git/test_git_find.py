@@ -417,12 +417,34 @@ def test_every_line_with_a_digest_is_told(content: bytes, digests: set[bytes]) -
         if digest in line
     }
     assert not expected or find._has_digest(content)
-    patterns = [re.compile(pattern) for pattern in find._DIGEST_PATTERNS]
-    assert find._has_digest(content) == any(pattern.search(content) for pattern in patterns)
+    assert find._has_digest(content) == _may_hold_a_digest(content)
     for standing in (find._few(sorted(digests)), find._many(digests)) if digests else ():
         found = list(standing(content))
         assert found == sorted(found, key=lambda one: one[0])
         assert {(content.count(b"\n", 0, at) + 1, digest) for at, digest in found} == expected
+
+
+def _may_hold_a_digest(content: bytes) -> bool:
+    return re.search(rb"[0-9a-f]{32}|[0-9A-Za-z+/]{43}", content) is not None
+
+
+def test_git_and_python_agree_where_a_digest_may_stand(work: Work) -> None:
+    chance = random.Random(7)
+    alphabets = (b"0123456789abcdef", b"0123456789abcdefABCxyz+/")
+    files: dict[str | bytes, bytes] = {
+        f"f{number}": b" ".join(
+            bytes(chance.choices(chance.choice(alphabets), k=chance.randrange(1, 50)))
+            + bytes(chance.choices(b"0a-\n=Z", k=chance.randrange(3)))
+            for _ in range(chance.randrange(1, 4))
+        )
+        for number in range(1500)
+    }
+    path = work.repository("repo", files)
+    listed = work.git(path, "grep", "-l", "-a", "-P", "-e", find._DIGEST_PATTERN, "HEAD", "--")
+    found = {line.partition(":")[2] for line in listed.splitlines()}
+    expected = {str(name) for name, content in files.items() if _may_hold_a_digest(content)}
+    assert found == expected
+    assert 100 < len(found) < 1400
 
 
 def test_a_digest_over_and_over_costs_no_memory(work: Work) -> None:

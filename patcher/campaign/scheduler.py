@@ -10,6 +10,8 @@ import contextlib
 import logging
 import os
 import re
+import socket
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -52,6 +54,7 @@ def connected(address: str, campaign: Campaign) -> Iterator[tuple[Executor, int,
         # What matters is told by us, in a line.
         for name in ("asyncio", "distributed", "distributed.client", "tornado.application"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
+    _check_speaker(address)
     try:
         client: Any = Client(address, timeout=_PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
@@ -76,6 +79,31 @@ def connected(address: str, campaign: Campaign) -> Iterator[tuple[Executor, int,
             raise Unreachable(f"the scheduler at {address} went away") from None
     finally:
         client.close()
+
+
+_MOST_FIRST = 1 << 20
+"""Bytes of the first message of a scheduler; it says which compression it knows."""
+
+
+def _check_speaker(address: str) -> None:
+    """Raise Unreachable where something else than a scheduler takes connections: dask's client
+    waits for ever for what that will not say. A scheduler speaks first: a message, behind its
+    length in eight bytes (distributed/comm/tcp.py)."""
+    from distributed.comm.addressing import get_address_host_port
+
+    if not address.startswith("tcp://"):  # of the others the client speaks first
+        return
+    try:
+        where = get_address_host_port(address)
+        connection = socket.create_connection(where, timeout=_PATIENCE)
+    except (OSError, ValueError):
+        return  # told by the client, in its own words
+    said = b""
+    with connection, contextlib.suppress(OSError):
+        while len(said) < 8 and (more := connection.recv(8 - len(said))):
+            said += more
+    if len(said) < 8 or not 0 < int.from_bytes(said, sys.byteorder) < _MOST_FIRST:
+        raise Unreachable(f"what answers at {address} is no dask scheduler")
 
 
 def _compare(client: Any) -> None:

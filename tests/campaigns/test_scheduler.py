@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,6 +181,32 @@ def test_nobody_listens(world: World, begin: list[str], patcher: Patcher, monkey
     said = done.stderr.splitlines()[-2:]
     assert AGAIN in said[0]
     assert said[1] == "patcher: no scheduler answers at tcp://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("first", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"220 ready\r\n", bytes(8)])
+def test_something_else_listens(
+    world: World, begin: list[str], patcher: Patcher, monkeypatch: Any, first: bytes
+) -> None:
+    monkeypatch.setattr(scheduler, "_PATIENCE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        taken = []
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(listening.accept()[0])
+                    taken[-1].sendall(first)
+
+        threading.Thread(target=serve, daemon=True).start()
+        address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
+        done = patcher(world, *begin, "--scheduler", address)
+        assert taken
+        for connection in taken:
+            connection.close()
+    assert done.exit_code == 3
+    said = done.stderr.splitlines()[-2:]
+    assert AGAIN in said[0]
+    assert said[1] == f"patcher: what answers at {address} is no dask scheduler"
 
 
 def test_a_scheduler_without_workers(

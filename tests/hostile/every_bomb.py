@@ -1,0 +1,37 @@
+"""Every file that is made to be hard, under every command, in a repository beside a profile to fix.
+
+Half an hour, and so not among the tests that run by themselves:
+
+    pytest -s tests/hostile/every_bomb.py    # -s shows what each took
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.hostile import bombs
+from tests.hostile.bench import BRANCH, Bench
+from tests.hostile.test_hostile_bounds import hard, with_profile
+
+ALL = {
+    f"{kind}: {name}": bomb
+    for kind, some in (("over", bombs.OVER), ("under", bombs.UNDER), ("compiled", bombs.COMPILED))
+    for name, bomb in some.items()
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_command(bench: Bench, name: str) -> None:
+    bomb = ALL[name]
+    with_profile(bench, ("100644", bomb.name.encode(), bench.put("blob", bomb.content)))
+    place = str(bench.place)
+    print(f"\n{name}, {len(bomb.content)} bytes")
+    ran = hard(bench, "scan", "--docs", "--profiles", "all", "--format", "json", place)
+    assert ran.status == 1
+    ran = hard(bench, "diff", "--docs", place)
+    assert "+  deny network alg," in ran.stdout
+    ran = hard(bench, "apply", "--docs", place)
+    assert ran.status == 0
+    assert "docker-default" in bench.git("diff", "--name-only", "main", BRANCH).split()
+    ran = hard(bench, "verify", place)
+    assert "docker-default" in ran.stdout

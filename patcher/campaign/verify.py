@@ -58,8 +58,6 @@ def _standings(
     name: str, content: bytes, selection: Selection, parser: Parser
 ) -> tuple[tuple[Standing, ...], str | None]:
     """The standings, or why the file is not read."""
-    if b"\0" in content:
-        return (), None  # no text: neither a profile, nor what carries one
     result = proof.patch(
         name,
         content,
@@ -68,6 +66,8 @@ def _standings(
         docs=selection.docs,
         max_bytes=selection.max_bytes,
     )
+    if b"\0" in content:  # no text, or UTF-16, which AppArmor's parser does not take
+        return (), next((finding.reason for finding in result.findings), None)
     try:
         standings = verify(
             name, content, result.findings, selection.migrations, parser, docs=selection.docs

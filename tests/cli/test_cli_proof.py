@@ -276,6 +276,18 @@ class TestVerify:
         assert result.exit_code == 1
         assert "2 profiles: 1 allowed, 1 denied." in result.stdout
 
+    def test_utf16_is_not_passed_over(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        profile, other = sandbox.profile("x").encode("utf-16"), "nothing\n".encode("utf-16")
+        (tmp_path / "plain").mkdir()
+        for name, content in {"wide": profile, "other": other, "binary": b"network,\0"}.items():
+            (tmp_path / "plain" / name).write_bytes(content)
+        repository = sandbox.repository(files={"wide": profile, "other": other})
+        for place, name in ((tmp_path / "plain", "plain/wide"), (repository, "main: wide")):
+            result = patcher("verify", place)
+            assert result.exit_code == 3
+            (line,) = result.stderr.splitlines()
+            assert line.endswith(f"{name}: UTF-16 text: convert it to UTF-8 first")
+
     def test_failures(self, tmp_path: Path, sandbox: Sandbox) -> None:
         result = patcher("verify", tmp_path / "missing", sandbox.repository())
         assert result.exit_code == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -52,10 +52,11 @@ def prove(
         by = str(error)
     if mode == "auto" and isinstance(by, str) and not parser.installed():
         return list(found), list(files), None
+    edits = _edited_by_path(found)
     proofs = {
         (file.path, *key): proof
         for file in files
-        for key, proof in _proofs(file, found, migrations, by).items()
+        for key, proof in _proofs(file, edits.get(file.path, ()), migrations, by).items()
     }
     judged: list[Located] = []
     problems: list[str] = []
@@ -72,8 +73,20 @@ def prove(
             problems.append(f"{place}: {proof.text}")
             located = replace(located, finding=_unedited(located, proof, mode))
         judged.append(located)
-    kept = [_kept(file, judged) if file.path in left_out else file for file in files]
+    edits = _edited_by_path(judged)
+    kept = [
+        _kept(file, edits.get(file.path, ())) if file.path in left_out else file for file in files
+    ]
     return judged, [file for file in kept if file is not None], _told(problems)
+
+
+def _edited_by_path(found: Iterable[Located]) -> dict[bytes, list[Located]]:
+    """The findings with an edit."""
+    there: dict[bytes, list[Located]] = {}
+    for located in found:
+        if located.finding.edit is not None:
+            there.setdefault(located.path, []).append(located)
+    return there
 
 
 _Key = tuple[int, str]
@@ -85,7 +98,7 @@ def _key(located: Located) -> _Key:
 
 def _proofs(
     file: ChangedFile,
-    found: Sequence[Located],
+    mine: Sequence[Located],
     migrations: Sequence[Migration],
     by: Parser | str,
 ) -> dict[_Key, Proof]:
@@ -93,7 +106,6 @@ def _proofs(
     from patcher.proof import policy
     from patcher.proof.verdict import Proof, Verdict
 
-    mine = [located for located in found if located.path == file.path and located.finding.edit]
     proofs: Sequence[Proof | None]
     if isinstance(by, str):
         proofs = [Proof(Verdict.NOT_PROVABLE, reason=by)] * len(mine)
@@ -128,15 +140,11 @@ def _unedited(located: Located, proof: Proof, mode: Mode) -> Finding:
     )
 
 
-def _kept(file: ChangedFile, found: Sequence[Located]) -> ChangedFile | None:
+def _kept(file: ChangedFile, mine: Sequence[Located]) -> ChangedFile | None:
     """The file with the edits that are left."""
     edits = tuple(
         sorted(
-            (
-                located.finding.edit
-                for located in found
-                if located.path == file.path and located.finding.edit is not None
-            ),
+            (located.finding.edit for located in mine if located.finding.edit is not None),
             key=lambda edit: edit.offset,
         )
     )

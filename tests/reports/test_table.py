@@ -105,8 +105,8 @@ def test_the_totals_are_words() -> None:
     text = printed(
         Style(),
         target(finding(), finding(status=Status.UNDER_INVESTIGATION, edit=None)),
-        target(finding(edit=None), repository="/src/other"),
         target(finding(status=Status.NOT_AFFECTED, edit=None), base="refs/heads/next"),
+        target(finding(edit=None), repository="/src/other"),
     )
     assert (
         "2 repositories, 3 branches: 1 affected profile, 1 not affected, 1 to look at by hand, "

@@ -16,7 +16,7 @@ from pathlib import Path
 from patcher.git.discovery import read_small
 from patcher.git.errors import GitError, GitFailed, printable
 from patcher.git.objects import FOLDER, MAX_TREE, Objects, is_file, tree_content, tree_entries
-from patcher.git.runner import require_version, run, scratch, spool
+from patcher.git.runner import require_version, run, scratch, spool, time_left
 from patcher.git.values import Change, Identity, Repository, Signing
 
 # A commit must outlive a power cut before a ref names it; by default git leaves loose objects to
@@ -78,8 +78,12 @@ def restore(repository: Repository, packs: Sequence[Pack]) -> None:
     """Write again what is no longer there.
 
     As long as no ref names them, a `git gc --prune=now` of the user's may remove new objects; once
-    a branch does, this brings them back. Raises `GitError` where that cannot be done.
+    a branch does, this brings them back. A gc that is under way may have looked before the branch
+    was there, and has yet to remove: its end is waited for, for some seconds. Raises `GitError`
+    where that cannot be done.
     """
+    if packs:
+        _wait_for_gc(repository)
     for pack in packs:
         for _ in range(3):
             with Objects(repository.common_dir / "objects", hexsize=pack.hexsize) as objects:
@@ -88,6 +92,35 @@ def restore(repository: Repository, packs: Sequence[Pack]) -> None:
             _store(repository, pack)
         else:
             raise GitError("new objects vanish as they are written: wait for git gc, run again")
+
+
+_GC_PATIENCE = 10.0
+"""Seconds to wait for a gc. One that takes longer is that of a large repository, and most keep what
+is younger than two weeks."""
+
+
+def _wait_for_gc(repository: Repository) -> None:
+    """Wait until the `git gc` that runs now, if one does, has ended; another may run by then."""
+    first = gc = _gc(repository)
+    deadline = time.monotonic() + time_left(_GC_PATIENCE)
+    while gc is not None and gc == first and time.monotonic() < deadline:
+        time.sleep(0.02)
+        gc = _gc(repository)
+
+
+def _gc(repository: Repository) -> int | None:
+    """The process id of the `git gc` at work here, as it notes it for others like it."""
+    try:
+        said = read_small(repository.common_dir / "gc.pid", 300, links=False) or b""
+        process = int(said.split(b" ", 1)[0])
+        if process <= 0:  # which would stand for many
+            return None
+        os.kill(process, 0)
+    except PermissionError:
+        return process
+    except (OSError, ValueError, OverflowError):
+        return None
+    return process
 
 
 class Pack:

@@ -6,6 +6,8 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +18,13 @@ from patcher.git import (
     Change,
     GitError,
     Identity,
+    Pack,
     Repository,
     Signing,
     bases,
     discover,
     move_branch,
+    restore,
     signing,
     write_commit,
 )
@@ -65,6 +69,52 @@ def test_the_commit_is_the_one_that_git_itself_would_write(work: Work) -> None:
     work.git(path, "commit", "-q", "-a", "-m", "Deny\n\nBody é", env=person)
     assert commit == work.git(path, "rev-parse", "HEAD")
     work.fsck(path)
+
+
+GC = """
+import os, sys, time
+from pathlib import Path
+note, lost = map(Path, sys.argv[1:])
+note.write_text(f"{os.getpid()} here")
+print(flush=True)
+time.sleep(0.5)
+lost.unlink()
+note.unlink()
+"""
+
+
+def test_what_a_gc_removes_that_began_before_the_branch_was_there_is_restored(work: Work) -> None:
+    path = work.repository("repo", {"f": b"1\n"})
+    repository, packs = opened(path), list[Pack]()
+    [base] = bases(repository)
+    changes = [Change(b"f", b"2\n")]
+    commit = write_commit(repository, base.commit, changes, "m", ADA, BEA, written=packs)
+    lost = path / ".git/objects" / commit[:2] / commit[2:]
+    gc: list[str | Path] = [sys.executable, "-c", GC, path / ".git/gc.pid", lost]
+    with subprocess.Popen(gc, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline()
+        move_branch(repository, BRANCH, commit, None)
+        restore(repository, packs)
+        assert process.wait() == 0  # it had removed the commit
+    assert work.git(path, "cat-file", "-t", commit) == "commit"
+    work.fsck(path)
+
+
+@pytest.mark.parametrize("note", [b"", b"0 here", b"-1 here", b"x", b"9" * 50, b"4194305 here"])
+def test_a_note_of_a_gc_that_is_no_more_holds_up_nothing(
+    work: Work, note: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = work.repository("repo", {"f": b"1\n"})
+    repository, packs = opened(path), list[Pack]()
+    [base] = bases(repository)
+    changes = [Change(b"f", b"2\n")]
+    commit = write_commit(repository, base.commit, changes, "m", ADA, BEA, written=packs)
+    move_branch(repository, BRANCH, commit, None)
+    (path / ".git/gc.pid").write_bytes(note)
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    restore(repository, packs)
+    assert not slept
 
 
 @pytest.mark.parametrize("kind", ["work tree", "bare", "linked", "shallow", "sha256", "packed"])

@@ -143,16 +143,16 @@ def _search(
     commit: str,
     sought: _Sought,
     *,
-    wanted: Callable[[bytes], bool] | None,
+    wanted: Callable[[bytes], bool] | None = None,
     max_bytes: int,
     jobs: int | Callable[[], int],
-    timeout: float,
-    meanwhile: Callable[[], object] | None,
+    timeout: float = TIMEOUT,
+    meanwhile: Callable[[], object] | None = None,
     shared: Objects | None,
     memory: Memory | None,
-    complete: Callable[[Sequence[str]], object] | None,
+    complete: Callable[[Sequence[str]], object] | None = None,
     own: bool,
-    digests: Memory | None,
+    digests: Memory | None = None,
 ) -> Iterator[Blob]:
     """As `search` says."""
     look = _Look(sought.matches, max_bytes)
@@ -828,9 +828,14 @@ _SHORTEST_BASE64 = 43
 """Without what fills up the last four."""
 
 _DIGEST_PATTERN = (
-    b"(?=[0-9A-Za-z+/]{32})(?:[0-9A-Za-z+/]{43}|[0-9A-Za-z+/]{0,10}[0-9a-f]{32})"
+    b"(?=[0-9A-Za-z+/]{%(hex)d})"
+    b"(?:[0-9A-Za-z+/]{%(base64)d}|[0-9A-Za-z+/]{0,%(before)d}[0-9a-f]{%(hex)d})"
     b"|[0-9A-Za-z+/]++(*SKIP)(*FAIL)"  # what is too short is passed over at once
-)
+) % {
+    b"hex": _SHORTEST_HEX,
+    b"base64": _SHORTEST_BASE64,
+    b"before": _SHORTEST_BASE64 - 1 - _SHORTEST_HEX,  # where there is more, it is the other kind
+}
 """For PCRE. Looked for one after the other, from every place, the two take twice as long."""
 
 
@@ -875,16 +880,11 @@ def mentions(
         repository,
         commit,
         _Sought((_DIGEST_PATTERN,), _has_digest),
-        wanted=None,
         max_bytes=_MAX_DIGESTS,
         jobs=jobs,
-        timeout=TIMEOUT,
-        meanwhile=None,
         shared=shared,
         memory=memory,
-        complete=None,
         own=own,
-        digests=None,
     ):
         content = blob.content or b""
         line, counted = 1, 0

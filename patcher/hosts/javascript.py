@@ -24,6 +24,7 @@ from patcher.hosts.literals import (
     code_embeddings,
     unquotable,
 )
+from patcher.policy.patterns import repeated
 
 _SUFFIXES = frozenset((".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".mts", ".cts", ".es6"))
 
@@ -37,12 +38,17 @@ _RAW = Kind(RAW, unquotable(b"`"), raw=True)
 
 _IN_TEMPLATE = re.compile(rb"\\[\s\S]|\$\{|`")
 _IN_CODE = re.compile(
-    rb"//[^\r\n]*+|/\*|\"(?:[^\"\\\r\n]++|\\[\s\S])*+\"?|'(?:[^'\\\r\n]++|\\[\s\S])*+'?|[{}`]"
+    rb'//[^\r\n]*+|/\*|"'
+    + repeated(rb'[^"\\\r\n]++|\\[\s\S]')
+    + rb"\"?|'"
+    + repeated(rb"[^'\\\r\n]++|\\[\s\S]")
+    + rb"'?|[{}`]"
 )
 _BEFORE_REGEX = rb"[=(,:\[!&|?{};+>]"
 _REGEX = (
     rb"(?:(?<=%s)|(?<=%s )|(?<=return )|(?<=\n))/(?![/*])" % (_BEFORE_REGEX, _BEFORE_REGEX)
-    + rb"(?:[^/\\\[\r\n]++|\\[^\r\n]|\[(?:[^\]\\\r\n]++|\\[^\r\n])*+\]?)*+/?"
+    + repeated(rb"[^/\\\[\r\n]++|\\[^\r\n]|\[" + repeated(rb"[^\]\\\r\n]++|\\[^\r\n]") + rb"\]?")
+    + rb"/?"
 )
 
 
@@ -90,7 +96,7 @@ LANGUAGE = Language(
         "line": LINE_COMMENT,
         "block": BLOCK_COMMENT,
         "regex": Token(_REGEX),
-        "plain": Token(rb"`(?:[^`\\$]++|\\[\s\S]|\$(?!\{))*+`", _TEMPLATE),
+        "plain": Token(b"`" + repeated(rb"[^`\\$]++|\\[\s\S]|\$(?!\{)") + b"`", _TEMPLATE),
         "template": Token(rb"`", _TEMPLATE, closing=b"`", reader=template_end),
         "double": DOUBLE,
         "single": SINGLE,

@@ -23,6 +23,7 @@ from patcher.hosts.dressing import (
 )
 from patcher.hosts.embedding import Embedding, taken
 from patcher.policy.bounds import MAX_STRINGS, check_number
+from patcher.policy.patterns import repeated
 
 HOST = "json"
 
@@ -33,7 +34,7 @@ _SUFFIXES = frozenset(
     )
 )  # fmt: skip
 
-_STRING = re.compile(rb'"((?:[^"\\\r\n]++|\\[^\r\n])*+)("?)')
+_STRING = re.compile(b'"(' + repeated(rb'[^"\\\r\n]++|\\[^\r\n]') + b')("?)')
 _COMMA = re.compile(rb"[ \t\r\n]*+,[ \t\r\n]*+")
 
 

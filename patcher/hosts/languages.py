@@ -31,6 +31,7 @@ from patcher.hosts.literals import (
     nested_comment,
     unquotable,
 )
+from patcher.policy.patterns import repeated
 
 _TEXT = Kind(CODE, backslashed(b'"'))
 _TEXT_SINGLE = Kind(CODE, backslashed(b"'"))
@@ -53,10 +54,13 @@ _SWIFT_TEXT = Kind(_SWIFT, QUOTED.escape)
 
 _NESTED_COMMENT = Token(rb"/\*", comment=True, closing=b"*/", reader=nested_comment)
 _TEXT_BLOCK = Token(
-    rb'"""', _TEXT, closing=b'"""', inside=re.compile(rb'(?:[^"\\]++|\\[\s\S]|"(?!""))*+')
+    rb'"""', _TEXT, closing=b'"""', inside=re.compile(repeated(rb'[^"\\]++|\\[\s\S]|"(?!"")'))
 )
 _TEXT_BLOCK_SINGLE = Token(
-    rb"'''", _TEXT_SINGLE, closing=b"'''", inside=re.compile(rb"(?:[^'\\]++|\\[\s\S]|'(?!''))*+")
+    rb"'''",
+    _TEXT_SINGLE,
+    closing=b"'''",
+    inside=re.compile(repeated(rb"[^'\\]++|\\[\s\S]|'(?!'')")),
 )
 _RAW_TEXT_BLOCK = Token(rb'"""', _RAW, closing=b'"""')
 
@@ -124,7 +128,7 @@ _CSHARP = Language(
         "block": BLOCK_COMMENT,
         "text": Token(rb'\$*+"""', _RAW, closing=b'"""'),
         "verbatim": Token(
-            rb'(?:@\$?|\$@)"', _VERBATIM, closing=b'"', inside=re.compile(rb'(?:[^"]++|"")*+')
+            rb'(?:@\$?|\$@)"', _VERBATIM, closing=b'"', inside=re.compile(repeated(rb'[^"]++|""'))
         ),
         "double": DOUBLE,
         "unclosed": UNCLOSED,

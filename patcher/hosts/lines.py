@@ -32,15 +32,18 @@ from patcher.hosts.embedding import (
     verbatim,
 )
 from patcher.policy.bounds import MAX_STRINGS, check_number
+from patcher.policy.patterns import repeated
 
 HOST = "text"
 
 _RULE = (
-    rb"(?:(?:audit|allow|deny|prompt|quiet|owner|priority[ \t]*=[ \t]*[-+]?\d++)[ \t]++)*+network\b"
+    repeated(rb"(?:audit|allow|deny|prompt|quiet|owner|priority[ \t]*=[ \t]*[-+]?\d++)[ \t]++")
+    + rb"network\b"
 )
 _PREFIX = re.compile(
-    rb"[ \t]*+(?://++[/!]?|/\*++|\*++(?!/)|#++:?|;++|--++|>(?:[ \t]?>)*+"
-    rb"|%++|\.\.|dnl\b|REM\b|!++|\||-|\+)"
+    rb"[ \t]*+(?://++[/!]?|/\*++|\*++(?!/)|#++:?|;++|--++|>"
+    + repeated(rb"[ \t]?>")
+    + rb"|%++|\.\.|dnl\b|REM\b|!++|\||-|\+)"
     rb"(?=[ \t]|[a-z]|$)"
 )
 """What may stand before each line of a quoted or commented-out profile."""
@@ -58,8 +61,8 @@ _OPENED = re.compile(rb"[\"'`>](?=[ \t]*+(?:profile|hat)[ \t]++[^\s\"'`{][^\r\n\
 """The quote that opens a string whose first line is a profile's header."""
 
 _INSIDE = {
-    b'"': re.compile(rb'(?:[^"\\\r\n]++|\\.)*+'),
-    b"'": re.compile(rb"(?:[^'\\\r\n]++|\\.)*+"),
+    b'"': re.compile(repeated(rb'[^"\\\r\n]++|\\.')),
+    b"'": re.compile(repeated(rb"[^'\\\r\n]++|\\.")),
     b"`": re.compile(rb"[^`\r\n]*+"),
 }
 _QUOTE = re.compile(rb"[\"'`]")

@@ -32,6 +32,7 @@ from patcher.hosts.dressing import (
 )
 from patcher.hosts.embedding import Embedding, Line, line_ending
 from patcher.policy.bounds import MAX_LINES, MAX_NESTING, MAX_STRINGS, check_number
+from patcher.policy.patterns import repeated
 
 HOLE = b"${}"
 """Stands in the text for what an expression puts there: the policy reader takes it for a template
@@ -170,11 +171,11 @@ QUOTED = Kind(CODE, backslashed(b'"'), one_line=True)
 APOSTROPHED = Kind(CODE, backslashed(b"'"), one_line=True)
 """``'a\\n'``"""
 
-DOUBLE = Token(rb'"(?:[^"\\\r\n]++|\\\r?\n|\\.)*+"', QUOTED)
-SINGLE = Token(rb"'(?:[^'\\\r\n]++|\\\r?\n|\\.)*+'", APOSTROPHED)
-UNCLOSED = Token(rb'"(?:[^"\\\r\n]++|\\.)*+')
+DOUBLE = Token(b'"' + repeated(rb'[^"\\\r\n]++|\\\r?\n|\\.') + b'"', QUOTED)
+SINGLE = Token(b"'" + repeated(rb"[^'\\\r\n]++|\\\r?\n|\\.") + b"'", APOSTROPHED)
+UNCLOSED = Token(b'"' + repeated(rb'[^"\\\r\n]++|\\.'))
 """A quote that nothing closes hides the rest of its line; stands behind the closed ones."""
-UNCLOSED_SINGLE = Token(rb"'(?:[^'\\\r\n]++|\\.)*+")
+UNCLOSED_SINGLE = Token(b"'" + repeated(rb"[^'\\\r\n]++|\\."))
 CHARACTER = Token(rb"'(?:[^'\\\r\n]|\\[^\r\n][^'\r\n]{0,9})'")
 LINE_COMMENT = Token(rb"//[^\r\n]*+", comment=True)
 BLOCK_COMMENT = Token(rb"/\*", comment=True, closing=b"*/")
@@ -221,20 +222,18 @@ class Language:
         self.glue = glue
         self.documentation = documentation
         optional = b"?" if adjacent else b""
-        self.joined = re.compile(rb"(?:%s)*+(?:%s)%s(?:%s)*+\Z" % (blank, join, optional, blank))
+        blanks = rb"\s*+" if blank == rb"\s" else repeated(blank)
+        self.joined = re.compile(rb"%s(?:%s)%s%s\Z" % (blanks, join, optional, blanks))
         self.around_hole = re.compile(
-            rb"(?:%s)*+(?:%s)([^;{}=]+)(?:%s)(?:%s)*+\Z" % (blank, join, join, blank)
+            rb"%s(?:%s)([^;{}=]+)(?:%s)%s\Z" % (blanks, join, join, blanks)
         )
         self.names = re.compile(rb"[\s\\]*[A-Za-z_]\w*[\s\\]*\Z") if names_join else None
         self.element = re.compile(
-            rb"(?:\.\w{1,40}\(\))?\)?(?:%s)*+,(?:%s)*+(?:[\w.:&]{1,60}\()?(?:%s)*+\Z"
-            % (blank, blank, blank)
+            rb"(?:\.\w{1,40}\(\))?\)?%s,%s(?:[\w.:&]{1,60}\()?%s\Z" % (blanks, blanks, blanks)
         )
-        self.begins_joined = re.compile(
-            rb"(?:%s)*+(?:%s)(?!=)(?!\s*%s)" % (blank, join, _LINE_BREAK)
-        )
+        self.begins_joined = re.compile(rb"%s(?:%s)(?!=)(?!\s*%s)" % (blanks, join, _LINE_BREAK))
         stream = rb"<<[^;{}<]*+<<"  # the first one writes to a stream, the next ones join
-        self.ends_joined = re.compile(rb"(?:%s)(?:%s)*+\Z" % (join.replace(rb"<<", stream), blank))
+        self.ends_joined = re.compile(rb"(?:%s)%s\Z" % (join.replace(rb"<<", stream), blanks))
 
 
 # Scanning

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from patcher.hosts.dressing import Escapes, decoded, matters, rendered, text_start
 from patcher.hosts.embedding import Embedding, Line, line_ending, physical_lines, prefixed
 from patcher.hosts.lines import dressed
+from patcher.policy.patterns import repeated
 
 _BY_SUFFIX = {
     ".md": "markdown", ".markdown": "markdown", ".mdx": "markdown", ".mkd": "markdown",
@@ -30,7 +31,8 @@ _MANUAL_REQUEST = re.compile(rb"^[.'][ \t]*(?:TH|SH|Dd|Sh)[ \t]", re.MULTILINE)
 _LOOKED_AT = 4096
 
 _FENCE = re.compile(
-    rb"^([ \t>]*+)(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)*+(`{3,}+|~{3,}+)(?![^\r\n]*`)", re.MULTILINE
+    rb"^([ \t>]*+)" + repeated(rb"(?:[-*+]|\d{1,9}[.)])[ \t]++") + rb"(`{3,}+|~{3,}+)(?![^\r\n]*`)",
+    re.MULTILINE,
 )
 _QUOTE = re.compile(rb"[ \t]{0,3}>[ ]?")
 _DELIMITER = re.compile(rb"^(-{4,}+|\.{4,}+|\+{4,}+|`{3,}+|--)[ \t]*+\r?$", re.MULTILINE)

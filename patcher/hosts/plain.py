@@ -8,14 +8,15 @@ from pathlib import PurePosixPath
 
 from patcher.hosts.dressing import matters, text_start
 from patcher.hosts.embedding import Embedding, region
+from patcher.policy.patterns import repeated
 
 HOST = "plain"
 
 _SUFFIXES = frozenset((".apparmor", ".aa", ".profile", ".golden", ".sd", ".apparmor_profile"))
 _FOLDERS = frozenset(("apparmor.d", "apparmor-profiles", "abstractions", "tunables"))
 _POLICY = re.compile(
-    rb"(?:[ \t]*+(?:\#(?!include|!)[^\r\n]*+|\{[{%][^\r\n]*+)?\r?\n)*+"
-    rb"[ \t]*+(?:profile[ \t]++[^\s{][^\r\n{]*+\{"
+    repeated(rb"[ \t]*+(?:\#(?!include|!)[^\r\n]*+|\{[{%][^\r\n]*+)?\r?\n")
+    + rb"[ \t]*+(?:profile[ \t]++[^\s{][^\r\n{]*+\{"
     rb"|\#?include[ \t]++(?:if[ \t]++exists[ \t]++)?[<\"](?:tunables|abstractions|local|abi)/"
     rb"|abi[ \t]++<abi/|@\{\w++\}[ \t]*+\+?=|/[^\s{]*+[ \t]++(?:flags=[^\r\n{]*+)?\{)"
 )

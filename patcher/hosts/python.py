@@ -28,6 +28,7 @@ from patcher.hosts.literals import (
     formatted,
     unquotable,
 )
+from patcher.policy.patterns import repeated
 
 _SUFFIXES = frozenset((".py", ".pyi", ".pyw", ".pyx", ".bzl", ".star", ".bazel", ".sage", ".wsgi"))
 _NAMES = frozenset(("SConstruct", "SConscript", "BUILD", "WORKSPACE", "Tiltfile", "wscript"))
@@ -80,13 +81,16 @@ LANGUAGE = Language(
     {
         "comment": HASH_COMMENT,
         "long": Token(
-            rb'"""', _LONG, closing=b'"""', inside=re.compile(rb'(?:[^"\\]++|\\[\s\S]|"(?!""))*+')
+            rb'"""',
+            _LONG,
+            closing=b'"""',
+            inside=re.compile(repeated(rb'[^"\\]++|\\[\s\S]|"(?!"")')),
         ),
         "longsingle": Token(
             rb"'''",
             _LONG_SINGLE,
             closing=b"'''",
-            inside=re.compile(rb"(?:[^'\\]++|\\[\s\S]|'(?!''))*+"),
+            inside=re.compile(repeated(rb"[^'\\]++|\\[\s\S]|'(?!'')")),
         ),
         "double": DOUBLE,
         "single": SINGLE,

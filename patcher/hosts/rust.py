@@ -22,6 +22,7 @@ from patcher.hosts.literals import (
     nested_comment,
     unquotable,
 )
+from patcher.policy.patterns import repeated
 
 _RAW = Kind(RAW, unquotable(b'"'), raw=True)
 _QUOTED = Kind(EATING, backslashed(b'"'), one_line=True)
@@ -48,7 +49,7 @@ LANGUAGE = Language(
             rb'\b[bc]?r#{0,255}"', _RAW, closing=lambda opening: b'"' + b"#" * opening.count(b"#")
         ),
         "double": Token(
-            rb'"', _QUOTED, closing=b'"', inside=re.compile(rb'(?:[^"\\]++|\\[\s\S])*+')
+            rb'"', _QUOTED, closing=b'"', inside=re.compile(repeated(rb'[^"\\]++|\\[\s\S]'))
         ),
         "character": Token(rb"'(?:[^'\\\r\n]|\\[^\r\n][^'\r\n]{0,9})'"),
     },

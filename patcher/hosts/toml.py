@@ -9,11 +9,14 @@ from pathlib import PurePosixPath
 from patcher.hosts.dressing import C, matters, quote_c, rendered, string_lines, text_start
 from patcher.hosts.embedding import Embedding, region
 from patcher.hosts.lines import dressed
+from patcher.policy.patterns import repeated
 
 HOST = "toml"
 
-_OPENING = re.compile(rb"#[^\r\n]*+|\"\"\"|'''|\"(?:[^\"\\\r\n]++|\\[^\r\n])*+|'[^'\r\n]*+")
-_BASIC = re.compile(rb'(?:[^"\\]++|\\[\s\S]|"(?!""))*+')
+_OPENING = re.compile(
+    rb"#[^\r\n]*+|\"\"\"|'''|\"" + repeated(rb"[^\"\\\r\n]++|\\[^\r\n]") + rb"|'[^'\r\n]*+"
+)
+_BASIC = re.compile(repeated(rb'[^"\\]++|\\[\s\S]|"(?!"")'))
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:

@@ -39,6 +39,7 @@ from patcher.hosts.embedding import (
     taken,
     verbatim,
 )
+from patcher.policy.patterns import repeated
 
 HOST = "yaml"
 
@@ -62,15 +63,17 @@ _LONGEST_HEADER = 1024
 _DOCUMENT = re.compile(rb"^---(?=[ \t\r\n])|^\.\.\.(?=[ \t\r\n])", re.MULTILINE)
 
 _HEADER = re.compile(rb"[|>][-+1-9]{0,2}[ \t]*+(?:(?<=[ \t])#[^\r\n]*+)?(?=[\r\n]|\Z)")
-_LEAD = re.compile(rb"[ ]*+(?:[-?][ \t]++)*+")
+_LEAD = re.compile(rb"[ ]*+" + repeated(rb"[-?][ \t]++"))
+_PROPERTIES = re.compile(repeated(rb"(?<=[ \t])[!&][^ \t]*+[ \t]++", b"+") + rb"\Z")
 _BLANKS = re.compile(rb"[ ]*+")
 _ACTION = re.compile(rb"^[ \t]*+(?:\{\{|\{%|\{#|<%|%\{|\{\[)", re.MULTILINE)
 _ORDINARY = re.compile(rb"^(?![ \t]*+(?:[\r\n]|\{\{|\{%|\{#|<%|%\{|\{\[))[^\r\n]", re.MULTILINE)
 _QUOTED_VALUE = re.compile(rb"(?:[:\-,\[{][ \t]++|^[ \t]*+)(?=[\"'])", re.MULTILINE)
-_DOUBLE_INSIDE = re.compile(rb'(?:[^"\\]++|\\[\s\S])*+')
-_SINGLE_INSIDE = re.compile(rb"(?:[^']++|'')*+")
+_DOUBLE_INSIDE = re.compile(repeated(rb'[^"\\]++|\\[\s\S]'))
+_SINGLE_INSIDE = re.compile(repeated(rb"[^']++|''"))
 
-_FOLD = rb"(?:(?<![ \t])|(?<=\\[ \t]))[ \t]*+(?:\r\n|\n|\r)(?:[ \t]*+(?:\r\n|\n|\r))*+[ \t]*+"
+_BREAKS = rb"(?:\r\n|\n|\r)" + repeated(rb"[ \t]*+(?:\r\n|\n|\r)") + rb"[ \t]*+"
+_FOLD = rb"(?:(?<![ \t])|(?<=\\[ \t]))[ \t]*+" + _BREAKS
 _BREAK = re.compile(rb"\r\n|\n|\r")
 _NAMED = {
     b"0": b"\0", b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f",
@@ -268,7 +271,7 @@ def _is_header(content: bytes, line: int, indicator: int) -> bool:
     head = content[lead.end() : indicator]
     if not head:
         return lead.end() > line and content[lead.end() - 2 : lead.end() - 1] in (b"-", b"?")
-    stripped = re.sub(rb"(?:(?<=[ \t])[!&][^ \t]*+[ \t]++)++\Z", b"", head).rstrip(b" \t")
+    stripped = _PROPERTIES.sub(b"", head).rstrip(b" \t")
     return stripped != head and stripped.endswith((b":", b"---"))
 
 
@@ -380,7 +383,7 @@ def _decode_double(token: bytes) -> bytes:
 _DOUBLE = Escapes(
     re.compile(
         rb"(?:\\r)?\\n|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}"
-        rb"|\\(?:\r\n|\n|\r)(?:[ \t]*+(?:\r\n|\n|\r))*+[ \t]*+|\\[^\r\n]|" + _FOLD
+        rb"|\\" + _BREAKS + rb"|\\[^\r\n]|" + _FOLD
     ),
     _decode_double,
     b"\\n",

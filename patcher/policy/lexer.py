@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from patcher.policy.actions import control
 from patcher.policy.bounds import MAX_TOKENS, Budget, TooMuch
+from patcher.policy.patterns import repeated
 
 
 class Kind(Enum):
@@ -42,7 +43,7 @@ class Token(NamedTuple):
     """A brace written twice, as the format strings of Python and Rust have it."""
 
 
-_BLANK = re.compile(rb"(?:[ \t\r\f\v]++|\\t)++")
+_BLANK = re.compile(repeated(rb"[ \t\r\f\v]++|\\t", b"+"))
 _PLAIN = re.compile(rb"[^\s{},\"#()$%@<\\]+")
 _VARIABLE = re.compile(rb"@\{[^\s{}]{1,200}\}")
 _DOLLAR = re.compile(rb"\$\{[^{}\n]{0,200}\}|\$\w{1,200}")
@@ -50,7 +51,7 @@ _AT_NAME = re.compile(rb"@[A-Za-z_]\w{0,100}@")
 _PERCENT = re.compile(rb"%(?:\(\w{1,100}\))?[-#0+]*\d{0,4}[sdvqr]\b|%\w{1,100}%")
 _PLACEHOLDER = re.compile(rb"\{[A-Za-z_0-9.!:\[\]()'-]{0,100}\}")
 _GROUP = re.compile(rb"\([^()]{0,2000}\)")
-_QUOTED = re.compile(rb'"[^"\n\\]*+(?:\\[^\n][^"\n\\]*+)*+"')
+_QUOTED = re.compile(b'"' + repeated(rb'[^"\n\\]++|\\[^\n]') + b'"')
 _NO_COMMENT = re.compile(rb"#include\s|#\{[\w.@\[\]:()]{1,100}\}")
 """An include as AppArmor 2 writes it; an interpolation as Ruby writes it."""
 _ANGLE = re.compile(rb"<[^<>\n]{0,300}>")

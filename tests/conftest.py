@@ -24,9 +24,38 @@ RULES = """\
 """
 
 
-# A shell has what it runs in the background ignore Ctrl-C, and so would every patcher under test.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+TIERS = ("benchmarks", "bombs", "campaigns", "fuzz", "kernel", "kill", "oracle")
+"""Markers of long tests: each also gets the marker ``long``, which `pytest` leaves out by default.
+README names them, and how long each takes."""
+
+
+def _reset_signals() -> None:
+    """Give signals the actions and the mask that a login shell's children have.
+
+    `nohup`, or a shell's background, ignores some of them, and every program under test would.
+    """
+    python_ignores = {signal.SIGPIPE, signal.SIGXFSZ}
+    for number in set(signal.Signals) - python_ignores:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            interrupt = number == signal.SIGINT
+            signal.signal(number, signal.default_int_handler if interrupt else signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+_reset_signals()
+
+# A slow or busy machine fails no test, so hypothesis has no limit for the time of an example.
+settings.register_profile("default", deadline=None)
+# The same examples in each run: what a change breaks shows, and nothing else does. New examples are
+# for runs by hand, and for the fuzzing.
+settings.register_profile("ci", derandomize=True, database=None, deadline=None)
+settings.load_profile("ci" if os.environ.get("PATCHER_CI") else "default")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if any(item.get_closest_marker(tier) for tier in TIERS):
+            item.add_marker("long")
 
 
 class Sandbox:
@@ -112,6 +141,7 @@ def sandbox(home: Path, tmp_path: Path) -> Sandbox:
     """Repositories, and a user whom git knows."""
     (home / ".gitconfig").write_text(
         "[user]\n\tname = A Tester\n\temail = tester@example.org\n[init]\n\tdefaultBranch = main\n"
+        "[core]\n\tfsync = none\n"  # for what tests make with git; patcher does not read it
     )
     return Sandbox(tmp_path / "src")
 
@@ -141,11 +171,6 @@ def _files(place: Path, git_dir: Path) -> Iterator[Path]:
 
 
 if os.environ.get("PATCHER_CI"):
-    # The same examples in each run: what a change breaks shows, and nothing else does. New examples
-    # are for runs by hand, and for the fuzzing.
-    settings.register_profile("ci", derandomize=True, database=None, deadline=None)
-    settings.load_profile("ci")
-
     # Where everything that tests need is installed, a skipped test is a test that nobody ran.
     Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

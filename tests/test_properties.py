@@ -15,7 +15,7 @@ from patcher.migrations import builtin
 from patcher.policy.network import NetworkRule
 from patcher.policy.reader import read
 
-SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 NAMES = [
     "apparmor.d/x", "docker-default", "template.go", "apparmor.py", "cm.yaml", "cm.yaml.j2",
@@ -255,7 +255,7 @@ def _without(text: bytes, rule: bytes) -> bytes:
 
 
 @given(_nodes(2))
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 def test_every_rendering_of_a_template(nodes: tuple[str | Choice, ...]) -> None:
     head = "profile x flags=(attach_disconnected,mediate_deleted) {\n"
     text = (head + written(nodes) + "  umount,\n  deny @{PROC}/* w,\n}\n").encode()

@@ -106,9 +106,7 @@ def test_a_pattern_matches_what_git_ignores(repository: Path, patterns: list[str
     assert [path for path in PATHS if matches(path)] == git_matches(repository, patterns)
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.text(st.sampled_from("ab.go/**!?cvendrx"), min_size=1, max_size=8),

@@ -12,6 +12,8 @@ from tests.campaigns.world import World, build, review
 from tests.faults.world import git
 from tests.git.server import Server
 
+pytestmark = pytest.mark.campaigns
+
 if TYPE_CHECKING:
     from click.testing import Result
 

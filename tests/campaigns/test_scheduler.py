@@ -19,6 +19,8 @@ from tests.campaigns.world import DATES, OPTIONS, World, build, exported, ran, s
 from tests.faults.world import git
 from tests.git.server import PASSWORD, USER, Server
 
+pytestmark = pytest.mark.campaigns
+
 if TYPE_CHECKING:
     from tests.campaigns.conftest import Patcher
 

@@ -14,6 +14,8 @@ from tests.campaigns.world import DATES, OPTIONS, World, build, exported, ran, r
 from tests.faults.world import git
 from tests.git.server import Request, Server
 
+pytestmark = pytest.mark.campaigns
+
 if TYPE_CHECKING:
     from tests.campaigns.conftest import Patcher
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import pty
 import re
 import select
 import signal
@@ -21,6 +20,9 @@ import pytest
 from tests.campaigns.world import OPTIONS, World, build, ran, started
 from tests.faults.world import command
 from tests.git.server import Request, Server
+from tests.terminal import open_terminal
+
+pytestmark = pytest.mark.campaigns
 
 HOW = "`patcher apply --campaign c` goes on"
 
@@ -52,7 +54,7 @@ class Terminal:
     def __init__(
         self, world: World, arguments: Sequence[str], columns: int, stdout: int | None = None
     ) -> None:
-        self._ours, theirs = pty.openpty()
+        self._ours, theirs = open_terminal()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         env = {name: value for name, value in world.env.items() if name != "COLUMNS"}
         self.process = subprocess.Popen(

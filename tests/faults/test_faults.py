@@ -31,6 +31,8 @@ from tests.faults.world import (
     snapshot,
 )
 
+pytestmark = pytest.mark.kill
+
 Env = dict[str, str]
 REF = f"refs/heads/{BRANCH}"
 

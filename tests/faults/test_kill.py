@@ -5,8 +5,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from tests.faults.kill import Harness
 from tests.faults.world import quick_folder
+
+pytestmark = pytest.mark.kill
 
 
 def test_killed_at_any_moment() -> None:

@@ -14,6 +14,8 @@ from tests.fuzz.inputs import Input
 from tests.fuzz.properties import Broken, check, check_migration
 from tests.fuzz.run import fuzz
 
+pytestmark = pytest.mark.fuzz
+
 PROFILE = b"profile x flags=(attach_disconnected,mediate_deleted) {\n  network,\n  file,\n}\n"
 
 

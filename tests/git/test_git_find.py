@@ -404,7 +404,7 @@ DIGESTS = [
 AMONG = [*DIGESTS, *DIGESTS, *(b"\n \n0 sha256- = x +/ \xff A".split(b" ")), b" "]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.sampled_from(AMONG), max_size=24).map(b"".join),
     st.sets(st.sampled_from(DIGESTS)),
@@ -531,7 +531,7 @@ PIECES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=400, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
 @given(PIECES, st.text("abcnetworkxyzfoq\n,|.\\", max_size=60))
 def test_literals_never_hide_a_match(pieces: list[bytes], text: str) -> None:
     pattern = b"".join(pieces)

@@ -166,7 +166,7 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     objects=st.lists(st.tuples(CONTENTS, PLACES), min_size=1, max_size=8),
     hexsize=st.sampled_from([40, 64]),

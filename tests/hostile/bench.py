@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pty
 import shutil
 import subprocess
 import threading
@@ -16,6 +15,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from patcher.cli import group
+from tests.terminal import open_terminal
 
 BRANCH = "patcher/deny-af-alg"
 
@@ -124,6 +124,7 @@ class Bench:
         oid = hashlib.sha1(whole).hexdigest()
         path = self.git_dir / "objects" / oid[:2] / oid[2:]
         path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)  # git makes objects read-only
         path.write_bytes(zlib.compress(whole, 1))
         return oid
 
@@ -168,7 +169,7 @@ class Bench:
 
 def on_a_terminal(command: list[str], where: Path) -> tuple[int, bytes]:
     """Run a program with a terminal for its output and errors: exit status, and what it wrote."""
-    ours, theirs = pty.openpty()
+    ours, theirs = open_terminal()
     pieces: list[bytes] = []
 
     def read() -> None:

@@ -29,6 +29,8 @@ import pytest
 from tests.hostile import bombs
 from tests.hostile.bench import BRANCH, FIXED, PROFILE, Bench, patcher
 
+pytestmark = pytest.mark.bombs
+
 MEMORY = 300
 """MiB that all processes of one command may take together."""
 

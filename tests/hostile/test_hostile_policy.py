@@ -14,6 +14,8 @@ import pytest
 from tests.hostile.bench import PROFILE, Bench
 from tests.hostile.test_hostile_bounds import measured, with_profile
 
+pytestmark = pytest.mark.bombs
+
 HEAD = PROFILE[:-2]
 """The profile, without its end."""
 

@@ -28,7 +28,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=60).map(b"".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_read_and_its_map_is_right(content: bytes) -> None:
     for path, module in HOSTS.items():
         host: Any = import_module(f"patcher.hosts.{module}")

@@ -180,7 +180,7 @@ def test_what_looks_for_a_rule_is_no_policy(line: str) -> None:
 
 @pytest.mark.parametrize("kind", ['"', "'", '"""', "'''"])
 @given(value=st.text(st.characters(exclude_characters="\x00\r", exclude_categories=["Cs"])))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_literals_are_decoded(kind: str, value: str) -> None:
     value += "\nnetwork,"
     inside = value.replace("\\", "\\\\").replace(kind[0], "\\" + kind[0])

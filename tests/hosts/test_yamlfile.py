@@ -201,7 +201,7 @@ LINES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     lines=st.lists(LINES, min_size=1, max_size=8).filter(lambda x: any("network" in y for y in x)),
     style=st.sampled_from(

@@ -27,10 +27,6 @@ class Proof:
 _PROOF = pytest.StashKey[Proof]()
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "kernel: boots a real kernel in a virtual machine")
-
-
 @pytest.fixture(scope="session")
 def machine() -> Machine:
     """The tools and the kernel; without them, the tests are skipped."""

@@ -16,7 +16,10 @@ from patcher.policy.network import FAMILIES, PROTOCOLS, TYPES, parse_rule
 from patcher.policy.reader import read
 from tests.oracle.compiled import MISSING, Compiled, compile_policy
 
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING or "there")
+pytestmark = [
+    pytest.mark.oracle,
+    pytest.mark.skipif(bool(MISSING), reason=MISSING or "there"),
+]
 
 INET_PROTOCOLS = {"inet": ("tcp", "udp", "icmp"), "inet6": ("tcp", "udp")}
 KNOWN = [
@@ -185,7 +188,7 @@ def check(text: str, migrations: list[Migration]) -> None:
 
 
 @given(policies())
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 def test_generated_policies(text: str) -> None:
     check(text, list(builtin()))
 

@@ -85,7 +85,7 @@ def test_git_apply_makes_the_new_file(tmp_path: Path, file: ChangedFile) -> None
     assert git_apply(tmp_path, file) == file.new
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_git_apply_makes_the_new_file_of_any_text(data: st.DataObject) -> None:
     pieces = st.sampled_from([b"\n", b"a\n", b"network,\n", b"b", b"\r\n", b"\xff", b" "])

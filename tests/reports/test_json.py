@@ -98,7 +98,7 @@ def test_what_is_printed_is_what_the_schema_says(targets: list[Target]) -> None:
     VALIDATOR.validate(printed(*targets))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(path=st.binary(min_size=1), text=st.text(), insert=st.binary())
 def test_any_name_makes_valid_json(path: bytes, text: str, insert: bytes) -> None:
     hostile = text + "\ud800\udce9\x1b[2J\u202e"

@@ -252,7 +252,7 @@ def test_paths_in_lists(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, home:
     assert len(items) == 3
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.one_of(
         st.binary(),

@@ -25,7 +25,7 @@ from patcher.campaign.run import Campaign, run
 from patcher.campaign.target import Target
 from patcher.cli import group
 from patcher.git import find
-from patcher.migrations import builtin
+from patcher.migrations import choose
 from patcher.sources.found import Found
 from tests.gits import Gits
 
@@ -277,7 +277,7 @@ def test_without_a_memory_the_scan_is_done(
 
 
 OTHERWISE: Mapping[str, object] = {
-    "migrations": builtin()[1:],
+    "migrations": choose(["deny-af-vsock"]),
     "profiles": "all",
     "docs": True,
     "comment": True,
@@ -299,7 +299,7 @@ def test_what_decides_is_part_of_the_rules(name: str) -> None:
 
 
 def test_every_word_of_a_migration_is_part_of_the_rules() -> None:
-    migration = builtin()[0]
+    (migration,) = choose()
     seen = {memory.rules(Selection())}
     for field in fields(migration):
         value = getattr(migration, field.name)

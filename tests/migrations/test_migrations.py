@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,46 @@ def test_a_users_own_file_may_use_all_of_yaml(tmp_path: Path) -> None:
 def test_a_rule_of_one_type_needs_only_that_type(tmp_path: Path) -> None:
     mine = load_migration(write(tmp_path, MINE.replace("bluetooth,", "bluetooth raw,")))
     assert mine.socket_types == ("raw",)
+
+
+def test_a_path_names_a_file_whatever_its_ending(tmp_path: Path) -> None:
+    file = tmp_path / "deny-af-alg"
+    file.write_text(MINE)
+    assert load_migration(file).id == "deny-bt"
+    with pytest.raises(TypeError, match="must be text or a path, not None"):
+        load_migration(None)  # type: ignore[arg-type]
+
+
+def test_a_migration_made_in_python_is_that_of_the_file(tmp_path: Path) -> None:
+    text = MINE + "socket_types: [raw]\nreferences: [a, b]\nwhy: because\n"
+    made = Migration(
+        id="deny-bt",
+        title="Deny Bluetooth",
+        rule="deny network bluetooth,",
+        socket_types=("raw",),
+        references=("a", "b"),
+        why="because",
+    )
+    assert made == load_migration(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"rule": "network alg,"}, "'rule' must be an AppArmor rule"),
+        ({"rule": "deny network blutooth,"}, "'blutooth' is no address family"),
+        ({"rule": "deny network alg row,"}, "'row' is no socket type"),
+        ({"rule": "deny network alg stream,"}, "'socket_types' names more than the rule denies"),
+        ({"socket_types": ("row",)}, "'row' is no socket type"),
+        ({"socket_types": "raw"}, "'socket_types' must be a list"),
+        ({"comment": "a\n  file,"}, "'comment' must be one line of text"),
+        ({"title": b"x"}, "'title' must be text, not bytes"),
+    ],
+)
+def test_a_migration_made_in_python_is_checked(change: dict[str, Any], what: str) -> None:
+    with pytest.raises(MigrationError) as caught:
+        replace(load_migration("deny-af-alg"), **change)
+    assert what in str(caught.value)
 
 
 def test_an_unknown_name_lists_what_there_is() -> None:

@@ -14,7 +14,7 @@ import statistics
 import time
 
 from patcher import engine
-from patcher.migrations import builtin
+from patcher.migrations import choose
 from patcher.proof import host, parser, policy
 from patcher.proof.verdict import Verdict
 
@@ -53,14 +53,14 @@ TEMPLATES = {"one rendering": PLAIN, "two renderings": BRANCHES}
 def measured(template: str, name: str, by: parser.Parser) -> tuple[float, float, float]:
     """Seconds of the host proof, of the policy proof, and of the processor for both."""
     content = template.replace("NAME", name).encode()
-    result = engine.patch("docker-default", content)
+    result = engine.patch("docker-default", content, migrations=choose())
     assert result.edits
     spent = _processor()
     started = time.perf_counter()
-    proved = host.proved(content, result, None)
+    proved = host.proved(content, result, choose())
     between = time.perf_counter()
     (proof,) = policy.prove(
-        "docker-default", content, proved.content, proved.findings, builtin()[:1], by
+        "docker-default", content, proved.content, proved.findings, choose(), by
     )
     ended = time.perf_counter()
     assert proof is not None

@@ -11,23 +11,34 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from patcher.findings import Edit, Finding, Result, Status
+    from patcher.migrations import Migration, MigrationError, load_migration
     from patcher.proof import patch
 
 __version__ = "0.1.0"
 
-__all__ = ["Edit", "Finding", "Result", "Status", "__version__", "patch"]
+__all__ = [
+    "Edit",
+    "Finding",
+    "Migration",
+    "MigrationError",
+    "Result",
+    "Status",
+    "__version__",
+    "load_migration",
+    "patch",
+]
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for when it is asked for: the command line needs little of it."""
+    """Import a public name when it is first used: the command line needs few of them."""
     if name == "patch":
         from patcher.proof import patch
 
         return patch
     if name in __all__:
-        from patcher import findings
+        from patcher import findings, migrations
 
-        return getattr(findings, name)
+        return getattr(migrations if name in migrations.__all__ else findings, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

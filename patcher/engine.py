@@ -33,10 +33,10 @@ _POLICY_HOSTS = frozenset(("plain",))
 
 
 def patch(
-    path: str | PurePosixPath,
+    path: str,
     content: bytes,
     *,
-    migrations: Sequence[Migration] | None = None,
+    migrations: Sequence[Migration],
     profiles: Profiles = "moby",
     docs: bool = False,
     comment: bool = False,
@@ -44,39 +44,38 @@ def patch(
 ) -> Result:
     """Find the profiles in a file and insert the migrations' rules where they are missing.
 
-    ``path`` says what kind of file it is; nothing is read from it. ``migrations``: ``deny-af-alg``
-    alone when None. ``profiles``: edit moby-style profiles, or all. ``docs``: edit documentation
-    too. ``comment``: put each migration's comment above its rule. ``max_bytes``: a larger file is
-    reported, not read; so is one over a bound of ``patcher.policy.bounds``. Never raises for what
-    stands in the file.
+    ``path`` says what kind of file it is; nothing is read from it. ``migrations`` come in
+    the order of insertion. ``profiles``: edit moby-style profiles, or all. ``docs``: edit
+    documentation too. ``comment``: put each migration's comment above its rule. ``max_bytes``: a
+    larger file is reported, not read; so is one over a bound of ``patcher.policy.bounds``. Never
+    raises for what stands in the file.
     """
     name = PurePosixPath(path)
-    chosen = sorted(builtin()[:1] if migrations is None else migrations, key=Migration.sorting_key)
 
     def whole(reason: str) -> Result:
-        findings = unread((migration.id for migration in chosen), reason)
-        return Result(str(path), content, findings, ())
+        findings = unread((migration.id for migration in migrations), reason)
+        return Result(path, content, findings, ())
 
     if len(content) > max_bytes:
         return whole(f"larger than the limit of {max_bytes} bytes, so not read")
     if content.startswith(_UTF16):
         text = content.decode("utf-16", "replace").encode("utf-8", "replace")
         try:
-            if matters(text) and any(f.moby_style for f in _find(name, text, chosen)):
+            if matters(text) and any(f.moby_style for f in _find(name, text, migrations)):
                 return whole("UTF-16 text: convert it to UTF-8 first")
         except TooMuch as error:
             return whole(f"UTF-16 text, of {error}")
-        return Result(str(path), content, (), ())
+        return Result(path, content, (), ())
     if b"\0" in content or not matters(content):
-        return Result(str(path), content, (), ())
+        return Result(path, content, (), ())
     try:
-        findings = _find(name, content, chosen, profiles=profiles, docs=docs, comment=comment)
+        findings = _find(name, content, migrations, profiles=profiles, docs=docs, comment=comment)
     except TooMuch as error:
         return whole(f"{error}, so not read")
     edits = tuple(
         sorted((f.edit for f in findings if f.edit is not None), key=lambda edit: edit.offset)
     )
-    return Result(str(path), edited(content, edits), tuple(findings), edits)
+    return Result(path, edited(content, edits), tuple(findings), edits)
 
 
 # -- from embeddings to findings

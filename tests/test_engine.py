@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
 import patcher
-from patcher import Result, Status
+from patcher import Migration, MigrationError, Result, Status, load_migration
 from patcher.migrations import builtin
 
 AFFECTED, FIXED = Status.AFFECTED, Status.FIXED
@@ -181,7 +181,7 @@ def test_both_migrations_in_upstreams_order(rules: str, reverse: bool) -> None:
 
 def test_the_second_migration_alone_goes_below_the_first() -> None:
     expect(
-        moby("  network,\n  deny network alg,\n", migrations=builtin()[1:]),
+        moby("  network,\n  deny network alg,\n", migrations=["deny-af-vsock"]),
         "  network,\n  deny network alg,\n  deny network vsock,\n",
     )
 
@@ -291,3 +291,64 @@ def test_the_result() -> None:
     assert finding.moby_style
     assert edit.offset == len(HEAD) + len("  network,\n")
     assert edit.insert == b"  deny network alg,\n"
+
+
+# -- arguments
+
+
+def inserted(**options: Any) -> list[bytes]:
+    return [edit.insert for edit in moby("  network,\n", **options).edits]
+
+
+def test_migrations_are_ids_values_or_both_each_once(tmp_path: Path) -> None:
+    file = tmp_path / "mine"
+    file.write_text("id: mine\ntitle: Mine\nrule: deny network bluetooth,\norder: 15\n")
+    mine, vsock = load_migration(file), load_migration("deny-af-vsock")
+    expected = [f"  deny network {name},\n".encode() for name in ("alg", "bluetooth", "vsock")]
+    assert inserted() == inserted(migrations=["deny-af-alg"]) == expected[:1]
+    assert inserted(migrations=[vsock, "deny-af-alg", mine, "deny-af-vsock"]) == expected
+    assert inserted(migrations=iter((vsock, mine))) == expected[1:]
+
+
+def test_the_default_is_meant_by_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Migration(id="first", title="First", rule="deny network bluetooth,", order=1)
+    monkeypatch.setattr("patcher.migrations._builtin", (first, *builtin()))
+    assert inserted() == [b"  deny network alg,\n"]
+
+
+def test_a_path_of_any_kind_says_what_file_it_is() -> None:
+    assert patcher.patch(Path("a/x.go"), b"").path == patcher.patch("a/x.go", b"").path == "a/x.go"
+
+
+CLASHING = Migration(id="deny-af-alg", title="Mine", rule="deny network alg,")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "what"),
+    [
+        ({"content": "text"}, TypeError, "content must be bytes, not str: open the file with mode"),
+        ({"content": bytearray(b"")}, TypeError, "content must be bytes, not bytearray"),
+        ({"path": b"x"}, TypeError, "path must be text or a path, not b'x'"),
+        ({"path": None}, TypeError, "path must be text or a path, not None"),
+        ({"migrations": "deny-af-alg"}, TypeError, "a list, such as ['deny-af-alg'], not 'deny-af"),
+        ({"migrations": CLASHING}, TypeError, "must be a list, such as ['deny-af-alg'], not one"),
+        ({"migrations": 1}, TypeError, "must be a list, such as ['deny-af-alg'], not 1"),
+        ({"migrations": []}, MigrationError, "empty: name one, or leave it out for 'deny-af-alg'"),
+        ({"migrations": ["af-alg"]}, MigrationError, "'af-alg'; there are deny-af-alg, deny-af-vs"),
+        ({"migrations": ["./x.yaml"]}, MigrationError, "files, which patcher.load_migration reads"),
+        ({"migrations": [Path("x.yaml")]}, TypeError, "or what patcher.load_migration returns"),
+        ({"migrations": ["deny-af-alg", CLASHING]}, MigrationError, "two different migrations are"),
+        ({"profiles": "mobi"}, ValueError, "profiles must be 'moby' or 'all', not 'mobi'"),
+        ({"docs": "no"}, TypeError, "docs must be True or False, not 'no'"),
+        ({"comment": 1}, TypeError, "comment must be True or False, not 1"),
+        ({"max_bytes": "8M"}, TypeError, "max_bytes must be a number of bytes, not '8M'"),
+        ({"max_bytes": -1}, ValueError, "max_bytes must not be negative: -1"),
+    ],
+)
+def test_an_argument_that_means_nothing_is_refused(
+    options: dict[str, Any], error: type[Exception], what: str
+) -> None:
+    with pytest.raises(error) as caught:
+        patcher.patch(**{"path": "x", "content": b"", **options})
+    assert type(caught.value) is error
+    assert what in str(caught.value)

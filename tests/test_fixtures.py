@@ -16,7 +16,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import patcher
-from patcher.migrations import load
+from patcher.migrations import load_migration
 
 ROOT = Path(__file__).parent.parent / "fixtures"
 CASES = sorted(case.parent for case in ROOT.glob("*/*/case.yaml"))
@@ -56,7 +56,7 @@ def read(folder: Path) -> Case:
     assert len(list(folder.iterdir())) == 2 + len(after), "a file that belongs to nothing"
     options = dict(data.get("options") or {})
     if "migrations" in data:
-        options["migrations"] = [load(name) for name in data["migrations"]]
+        options["migrations"] = [load_migration(name) for name in data["migrations"]]
     old = before.read_bytes()
     return Case(
         path=data.get("path", before.name),

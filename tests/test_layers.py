@@ -18,6 +18,7 @@ VALUES = ("campaign.stages", "campaign.target")
 """Modules of values alone."""
 
 BELOW = {
+    "extras": (),
     "interrupts": (),
     "policy": (),
     "migrations": ("policy",),
@@ -26,8 +27,9 @@ BELOW = {
     "engine": ("findings", "hosts", "migrations", "policy"),
     "proof": ("interrupts", "engine", "findings", "hosts", "migrations", "policy"),
     "git": ("interrupts",),
-    "sources": ("git",),
+    "sources": ("extras", "git"),
     "campaign": (
+        "extras",
         "interrupts",
         "sources",
         "git",

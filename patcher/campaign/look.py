@@ -11,7 +11,7 @@ from patcher.campaign.large import in_turn
 from patcher.campaign.memory import DIGESTS, Memory
 from patcher.campaign.target import ChangedFile, Located, Outcome, Target, blob_id
 from patcher.findings import MAX_BYTES, Profiles, Result, unread
-from patcher.migrations import Migration, builtin
+from patcher.migrations import Migration, choose
 from patcher.policy.search import SEARCH
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ MAX_FOUND = 20_000
 class Selection:
     """What to look for, and where."""
 
-    migrations: tuple[Migration, ...] = field(default_factory=lambda: builtin()[:1])
+    migrations: tuple[Migration, ...] = field(default_factory=choose)
     profiles: Profiles = "moby"
     docs: bool = False
     comment: bool = False

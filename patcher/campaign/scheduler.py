@@ -17,7 +17,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
-from patcher import __version__, git
+from patcher import __version__, extras, git
 from patcher.campaign.run import Campaign
 from patcher.git.runner import require_version
 
@@ -49,7 +49,8 @@ def connected(address: str, campaign: Campaign) -> Iterator[tuple[Executor, int,
     try:
         from distributed import Client
     except ImportError:
-        raise Unreachable("--scheduler needs dask: pip install 'patcher[distributed]'") from None
+        install = extras.command("distributed")
+        raise Unreachable(f"--scheduler needs dask: run {install}") from None
     if not os.environ.get("PATCHER_DEBUG"):
         # What matters is told by us, in a line.
         for name in ("asyncio", "distributed", "distributed.client", "tornado.application"):

@@ -12,6 +12,7 @@ from patcher.migrations import Migration
 
 _SELECTION = tuple(field.name for field in fields(Selection))
 _COMMITS = tuple(field.name for field in fields(Commits))
+_MIGRATION = tuple(field.name for field in fields(Migration) if field.init)
 
 
 def written(selection: Selection, commits: Commits) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def read(settings: Mapping[str, Any]) -> tuple[Selection, Commits]:
     """What `written` was given. What an older version did not know has its default."""
     known = {name: _frozen(value) for name, value in settings.items()}
     known["migrations"] = tuple(
-        Migration(**{name: _frozen(value) for name, value in migration.items()})
+        Migration(**{name: _frozen(migration[name]) for name in _MIGRATION if name in migration})
         for migration in settings["migrations"]
     )
     return (

@@ -241,22 +241,15 @@ def format_option(*formats: str) -> Callable[[_F], _F]:
 
 
 def load_migrations(names: tuple[str, ...]) -> tuple[Migration, ...]:
-    """The migrations that were named, in the order of insertion."""
-    from patcher.migrations import Migration, MigrationError, builtin, load
+    """The migrations that were named, or the default one, in the order of insertion."""
+    from patcher.migrations import MigrationError, choose, load_migration
 
-    if not names:
-        return builtin()[:1]
-    from patcher.reports.text import clean
+    try:
+        return choose([load_migration(name) for name in names] or None)
+    except MigrationError as error:
+        from patcher.reports.text import clean
 
-    found: dict[str, Migration] = {}
-    for name in names:
-        try:
-            migration = load(name)
-        except MigrationError as error:
-            raise click.UsageError(clean(str(error))) from None
-        if found.setdefault(migration.id, migration) != migration:
-            raise click.UsageError(f"two different migrations are called {migration.id!r}")
-    return tuple(sorted(found.values(), key=Migration.sorting_key))
+        raise click.UsageError(clean(str(error))) from None
 
 
 @dataclass(frozen=True, slots=True)

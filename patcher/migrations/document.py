@@ -78,26 +78,12 @@ def _migration(text: str) -> Migration:
             raise _Fault(key_place, f"key {key!r} twice, first in line {keys[key][0]}")
         values[key], keys[key], places[key] = value, key_place, place
     try:
-        migration = build(values)
-        _check_words(migration)
+        return build(values)
     except Problem as problem:
         place = _START if problem.key is None else places.get(problem.key, _START)
         raise _Fault(
             keys[problem.key] if problem.whole and problem.key else place, problem.text
         ) from None
-    return migration
-
-
-def _check_words(migration: Migration) -> None:
-    """That AppArmor knows the family and the types."""
-    from patcher.policy.network import FAMILIES, TYPES
-
-    if migration.family not in FAMILIES:
-        raise Problem("rule", f"{migration.family!r} is no address family that AppArmor knows")
-    for name in migration.socket_types:
-        if name not in TYPES:
-            key = "socket_types" if f" {name}," not in migration.rule else "rule"
-            raise Problem(key, f"{name!r} is no socket type that AppArmor knows")
 
 
 def _pairs(text: str) -> Iterator[tuple[str, _Place, object, _Place]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+
+from patcher.policy.network import FAMILIES, TYPES
 
 DEFAULT_ORDER = 100
 _ID = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
@@ -34,24 +36,36 @@ _MOST_TEXT = 4096
 
 
 class MigrationError(ValueError):
-    """A migration that cannot be used: one line that names it, with line and column if it is a
-    file."""
+    """A migration that cannot be used: one line, with line and column if it is a file."""
+
+
+class Problem(MigrationError):
+    """What is wrong with the value of ``key``, or (``whole``) with the key, or (no key) with all of
+    it."""
+
+    def __init__(self, key: str | None, text: str, *, whole: bool = False) -> None:
+        super().__init__(text)
+        self.key, self.text, self.whole = key, text, whole
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """What to look for and what to insert."""
+    """What to look for and what to insert.
+
+    Takes the values that the keys of a migration's file have, and checks them in the same way:
+    raises MigrationError.
+    """
 
     id: str
     """Its name, also in the default branch's name: lower-case words joined by ``-``."""
     title: str
     rule: str
     """The rule to insert, as AppArmor reads it: ``deny network alg,``."""
-    family: str
+    family: str = field(init=False)
     """The address family that ``rule`` denies, in AppArmor's spelling: ``alg``."""
-    socket_types: tuple[str, ...]
-    """The socket types in which the kernel offers the family (where that is not said: every type
-    that AppArmor knows): a profile that denies the family for all of these is fixed."""
+    socket_types: tuple[str, ...] = ()
+    """The socket types in which the kernel offers the family (where none is given: every type that
+    AppArmor knows): a profile that denies the family for all of these is fixed."""
     anchor: str = "network,"
     """The rule that the new one follows."""
     comment: str = ""
@@ -63,23 +77,37 @@ class Migration:
     order: int = DEFAULT_ORDER
     """Where several are inserted at one place, the lower one stands above."""
 
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if each.init and (value := getattr(self, each.name)) != each.default:
+                self._set(each.name, _READERS[each.name](each.name, value))
+        match = _RULE.match(self.rule)
+        assert match is not None
+        family, only_type = match.groups()
+        if family not in FAMILIES:
+            raise Problem("rule", f"{family!r} is no address family that AppArmor knows")
+        if only_type:
+            if only_type not in TYPES:
+                raise Problem("rule", f"{only_type!r} is no socket type that AppArmor knows")
+            if self.socket_types not in ((), (only_type,)):
+                raise Problem(
+                    "socket_types", f"'socket_types' names more than the rule denies: {only_type}"
+                )
+            self._set("socket_types", (only_type,))
+        self._set("family", family)
+        self._set("socket_types", self.socket_types or tuple(sorted(TYPES)))
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
     def sorting_key(self) -> tuple[int, str]:
         """The order of insertion."""
         return self.order, self.id
 
 
-class Problem(Exception):
-    """What is wrong with the value of ``key``, or (``whole``) with the key, or (no key) with the
-    file."""
-
-    def __init__(self, key: str | None, text: str, *, whole: bool = False) -> None:
-        super().__init__(text)
-        self.key, self.text, self.whole = key, text, whole
-
-
 def _text(key: str, value: object) -> str:
     if not isinstance(value, str):
-        kind = "a list" if isinstance(value, list) else "a number"
+        kind = {list: "a list", int: "a number"}.get(type(value), type(value).__name__)
         raise Problem(key, f"{key!r} must be text, not {kind}")
     if len(value) > _MOST_TEXT:
         raise Problem(key, f"{key!r} is longer than {_MOST_TEXT} characters")
@@ -142,11 +170,19 @@ def _message(key: str, value: object) -> str:
 
 
 def _words(key: str, value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
+    if not isinstance(value, (list, tuple)):
         raise Problem(key, f"{key!r} must be a list")
     words = tuple(_line(key, item) for item in value)
     if len(set(words)) != len(words):
         raise Problem(key, f"{key!r} holds an entry twice")
+    return words
+
+
+def _socket_types(key: str, value: object) -> tuple[str, ...]:
+    words = _words(key, value)
+    for word in words:
+        if word not in TYPES:
+            raise Problem(key, f"{word!r} is no socket type that AppArmor knows")
     return words
 
 
@@ -160,7 +196,7 @@ _READERS: Mapping[str, Callable[[str, object], object]] = {
     "id": _id,
     "title": _line,
     "rule": _rule,
-    "socket_types": _words,
+    "socket_types": _socket_types,
     "anchor": _anchor,
     "comment": _comment,
     "why": _body,
@@ -176,24 +212,10 @@ def build(values: Mapping[str, object]) -> Migration:
     for key in values:
         if key not in _READERS:
             raise Problem(key, f"unknown key {key!r}{_meant(key, _READERS)}", whole=True)
-    read = {key: reader(key, values[key]) for key, reader in _READERS.items() if key in values}
     for key in _REQUIRED:
-        if key not in read:
+        if key not in values:
             raise Problem(None, f"key {key!r} is missing")
-    match = _RULE.match(str(read["rule"]))
-    assert match is not None
-    family, only_type = match.groups()
-    if only_type:
-        read.setdefault("socket_types", (only_type,))
-        if read["socket_types"] != (only_type,):
-            raise Problem(
-                "socket_types", f"'socket_types' names more than the rule denies: {only_type}"
-            )
-    if not read.get("socket_types"):
-        from patcher.policy.network import TYPES
-
-        read["socket_types"] = tuple(sorted(TYPES))
-    return Migration(family=family, **read)  # type: ignore[arg-type]
+    return Migration(**values)  # type: ignore[arg-type]
 
 
 def _meant(word: str, words: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from patcher import hosts, interrupts
 from patcher.findings import Edit, Finding, Result, Status, edited
 from patcher.hosts import Embedding
-from patcher.migrations import Migration, builtin
+from patcher.migrations import Migration
 from patcher.policy import reader
 from patcher.policy.bounds import TooMuch
 from patcher.policy.reader import Profile, Rule
@@ -25,10 +25,9 @@ _MOST_ALONE = 16
 """Edits of a file that are tried one by one where all together fail."""
 
 
-def proved(content: bytes, result: Result, migrations: Sequence[Migration] | None) -> Result:
+def proved(content: bytes, result: Result, migrations: Sequence[Migration]) -> Result:
     """The result with those edits alone that the file's readings bear out. Never raises."""
-    chosen = tuple(builtin()[:1] if migrations is None else migrations)
-    proof = _Proof(PurePosixPath(result.path), content, chosen)
+    proof = _Proof(PurePosixPath(result.path), content, migrations)
     findings = result.findings
     whole = [finding for finding in findings if finding.edit is not None]
     reason = proof.why_not(whole)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from patcher import git
+from patcher import extras, git
 from patcher.sources.found import Facts, Found, SourceError, failed, without_secret
 
 if TYPE_CHECKING:
@@ -348,9 +348,9 @@ def session(server: Server) -> requests.Session:
     return made
 
 
-def missing(extra: str, package: str) -> SourceError:
+def missing(library: str) -> SourceError:
     """A client library is not installed."""
-    return SourceError(f"needs {package}: run pip install 'patcher[{extra}]'")
+    return SourceError(f"needs {library}: run {extras.command(library)}")
 
 
 def user_agent() -> str:

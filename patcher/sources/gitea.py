@@ -129,7 +129,7 @@ def _get(server: Server) -> Get:
     try:
         import requests
     except ImportError:
-        raise missing("gitea", "requests") from None
+        raise missing("requests") from None
 
     own = session(server)
     own.headers["User-Agent"] = user_agent()

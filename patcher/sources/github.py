@@ -176,7 +176,7 @@ def _get(server: Server) -> Get:
         import github
         import requests
     except ImportError:
-        raise missing("github", "PyGithub") from None
+        raise missing("PyGithub") from None
 
     hub = github.Github(
         base_url=server.api,

@@ -128,7 +128,7 @@ def _get(server: Server) -> Get:
         import gitlab
         import requests
     except ImportError:
-        raise missing("gitlab", "python-gitlab") from None
+        raise missing("python-gitlab") from None
 
     last: dict[str, str] = {}
 

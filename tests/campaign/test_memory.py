@@ -25,7 +25,7 @@ from patcher.campaign.run import Campaign, run
 from patcher.campaign.target import Target
 from patcher.cli import group
 from patcher.git import find
-from patcher.migrations import builtin
+from patcher.migrations import choose
 from patcher.sources.found import Found
 from tests.gits import Gits
 
@@ -277,7 +277,7 @@ def test_without_a_memory_the_scan_is_done(
 
 
 OTHERWISE: Mapping[str, object] = {
-    "migrations": builtin()[1:],
+    "migrations": choose(["deny-af-vsock"]),
     "profiles": "all",
     "docs": True,
     "comment": True,
@@ -298,21 +298,28 @@ def test_what_decides_is_part_of_the_rules(name: str) -> None:
     assert (memory.rules(other) == memory.rules(plain)) == (name in NO_MATTER)
 
 
+CHANGED: Mapping[str, object] = {
+    "id": "another",
+    "title": "Another",
+    "rule": "audit deny network alg,",
+    "socket_types": ("seqpacket", "stream"),
+    "comment": "Another",
+    "why": "Another\n",
+    "references": ("another",),
+    "message": "another\n",
+    "order": 11,
+}
+"""Another value for each key of a migration; ``anchor`` can have but one."""
+
+
 def test_every_word_of_a_migration_is_part_of_the_rules() -> None:
-    migration = builtin()[0]
+    (migration,) = choose()
+    assert {field.name for field in fields(migration) if field.init} == {*CHANGED, "anchor"}
     seen = {memory.rules(Selection())}
-    for field in fields(migration):
-        value = getattr(migration, field.name)
-        changed = (
-            value + 1
-            if isinstance(value, int)
-            else value + value[:1]
-            if value
-            else type(value)("x")
-        )
-        other = replace(migration, **{field.name: changed})  # type: ignore[arg-type]
+    for name, value in CHANGED.items():
+        other = replace(migration, **{name: value})  # type: ignore[arg-type]
         seen.add(memory.rules(replace(Selection(), migrations=(other,))))
-    assert len(seen) == 1 + len(fields(migration))
+    assert len(seen) == 1 + len(CHANGED)
 
 
 def test_what_was_found_under_other_options_is_not_told(sandbox: Sandbox) -> None:

@@ -9,13 +9,13 @@ import pytest
 from patcher.campaign import message
 from patcher.campaign.target import ChangedFile, Located
 from patcher.findings import Edit, Finding, Status
-from patcher.migrations import builtin, load
+from patcher.migrations import builtin, choose, load_migration
 
 
 def facts(*paths: bytes, profile: str = "docker-default", **changes: Any) -> message.Facts:
     edit = Edit(0, b"x")
     values: dict[str, Any] = {
-        "migrations": builtin()[:1],
+        "migrations": choose(),
         "files": [ChangedFile(path, "100644", "0", "1", b"", b"x", (edit,)) for path in paths],
         "findings": [
             Located(
@@ -73,7 +73,7 @@ def test_signing_off_joins_the_trailers_and_is_not_repeated() -> None:
     )
 
 
-@pytest.mark.parametrize("migrations", [builtin(), builtin()[:1], builtin()[1:]])
+@pytest.mark.parametrize("migrations", [builtin(), choose(), choose(["deny-af-vsock"])])
 def test_the_migrations_own_message_is_a_good_one(migrations: Any) -> None:
     text = message.write(facts(b"a", migrations=migrations))
     subject, blank, *body = text.splitlines()
@@ -93,7 +93,7 @@ def test_a_migration_of_ones_own_may_place_the_lists_itself(tmp_path: Any) -> No
         "id: x\ntitle: t\nrule: deny network bluetooth,\nreferences: [r]\n"
         "message: |\n  subject {title}\n\n  {references}\n  {files}\n"
     )
-    text = message.write(facts(b"a", migrations=[load(str(mine))]))
+    text = message.write(facts(b"a", migrations=[load_migration(str(mine))]))
     assert text == "subject t\n\n- r\n- a: docker-default (line 7)\n"
 
 

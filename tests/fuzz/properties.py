@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TypeVar
 
 import patcher
-from patcher.migrations import Migration, MigrationError, builtin, load
+from patcher.migrations import Migration, MigrationError, builtin, load_migration
 from tests.fuzz.inputs import Input
 
 SECONDS = 2.0
@@ -75,7 +75,7 @@ def check_migration(content: bytes, scratch: Path) -> Migration | None:
     file.write_bytes(content)
     try:
         with _limited(bound(content)):
-            migration = never_raising(lambda: load(str(file)), MigrationError)
+            migration = never_raising(lambda: load_migration(str(file)), MigrationError)
     except MigrationError as error:
         text = str(error)
         if not text.startswith(str(file)) or not text.isprintable():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import patcher.migrations
-from patcher.migrations import Migration, MigrationError, builtin, flat, load
+from patcher.migrations import Migration, MigrationError, builtin, flat, load_migration
 from patcher.policy.network import FAMILIES, TYPES, parse_rule
 
 FILES = sorted(Path(patcher.migrations.__file__).parent.glob("*.yaml"))
@@ -33,7 +34,7 @@ def test_the_builtin_migrations_stand_in_the_order_of_insertion() -> None:
 
 
 def test_the_comment_is_upstreams() -> None:
-    assert load("deny-af-alg").comment == (
+    assert load_migration("deny-af-alg").comment == (
         "Disallow AF_ALG (Linux kernel crypto API); see https://copy.fail/"
     )
 
@@ -47,7 +48,7 @@ def test_a_yaml_library_reads_a_builtin_file_as_the_fast_reader_does(file: Path)
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_builtin_file_passes_the_checks_of_a_users_own(file: Path) -> None:
-    migration = load(str(file))
+    migration = load_migration(str(file))
     assert migration in builtin()
     assert migration.id == file.stem
 
@@ -101,7 +102,7 @@ def test_loading_the_builtin_migrations_imports_no_yaml_library() -> None:
 
 
 def test_a_users_own_file_needs_only_id_title_and_rule(tmp_path: Path) -> None:
-    mine = load(write(tmp_path, MINE))
+    mine = load_migration(write(tmp_path, MINE))
     assert (mine.id, mine.title, mine.rule) == (
         "deny-bt",
         "Deny Bluetooth",
@@ -113,7 +114,7 @@ def test_a_users_own_file_needs_only_id_title_and_rule(tmp_path: Path) -> None:
 
 
 def test_a_users_own_file_may_use_all_of_yaml(tmp_path: Path) -> None:
-    mine = load(
+    mine = load_migration(
         write(
             tmp_path,
             '\ufeff{id: "deny-bt", title: \'Deny: Bluetooth\',\n rule: "deny network bluetooth,",\n'
@@ -127,13 +128,53 @@ def test_a_users_own_file_may_use_all_of_yaml(tmp_path: Path) -> None:
 
 
 def test_a_rule_of_one_type_needs_only_that_type(tmp_path: Path) -> None:
-    mine = load(write(tmp_path, MINE.replace("bluetooth,", "bluetooth raw,")))
+    mine = load_migration(write(tmp_path, MINE.replace("bluetooth,", "bluetooth raw,")))
     assert mine.socket_types == ("raw",)
+
+
+def test_a_path_names_a_file_whatever_its_ending(tmp_path: Path) -> None:
+    file = tmp_path / "deny-af-alg"
+    file.write_text(MINE)
+    assert load_migration(file).id == "deny-bt"
+    with pytest.raises(TypeError, match="must be text or a path, not None"):
+        load_migration(None)  # type: ignore[arg-type]
+
+
+def test_a_migration_made_in_python_is_that_of_the_file(tmp_path: Path) -> None:
+    text = MINE + "socket_types: [raw]\nreferences: [a, b]\nwhy: because\n"
+    made = Migration(
+        id="deny-bt",
+        title="Deny Bluetooth",
+        rule="deny network bluetooth,",
+        socket_types=("raw",),
+        references=("a", "b"),
+        why="because",
+    )
+    assert made == load_migration(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"rule": "network alg,"}, "'rule' must be an AppArmor rule"),
+        ({"rule": "deny network blutooth,"}, "'blutooth' is no address family"),
+        ({"rule": "deny network alg row,"}, "'row' is no socket type"),
+        ({"rule": "deny network alg stream,"}, "'socket_types' names more than the rule denies"),
+        ({"socket_types": ("row",)}, "'row' is no socket type"),
+        ({"socket_types": "raw"}, "'socket_types' must be a list"),
+        ({"comment": "a\n  file,"}, "'comment' must be one line of text"),
+        ({"title": b"x"}, "'title' must be text, not bytes"),
+    ],
+)
+def test_a_migration_made_in_python_is_checked(change: dict[str, Any], what: str) -> None:
+    with pytest.raises(MigrationError) as caught:
+        replace(load_migration("deny-af-alg"), **change)
+    assert what in str(caught.value)
 
 
 def test_an_unknown_name_lists_what_there_is() -> None:
     with pytest.raises(MigrationError, match="no migration 'deny-af'; there are") as caught:
-        load("deny-af")
+        load_migration("deny-af")
     assert "deny-af-alg, deny-af-vsock" in str(caught.value)
 
 
@@ -187,7 +228,7 @@ def test_a_mistake_is_one_line_with_its_place(
 ) -> None:
     file = write(tmp_path, text)
     with pytest.raises(MigrationError) as caught:
-        load(file)
+        load_migration(file)
     assert str(caught.value).startswith(f"{file}:{where}: ")
     assert what in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -196,19 +237,19 @@ def test_a_mistake_is_one_line_with_its_place(
 def test_a_bomb_of_aliases_costs_nothing(tmp_path: Path) -> None:
     levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
     with pytest.raises(MigrationError, match="1:5: an anchor is not allowed here"):
-        load(write(tmp_path, "a0: &a0 x\n" + levels))
+        load_migration(write(tmp_path, "a0: &a0 x\n" + levels))
 
 
 def test_what_is_no_file_is_said_so(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
     with pytest.raises(MigrationError, match="not a file"):
-        load(str(tmp_path / "pipe.yaml"))
+        load_migration(str(tmp_path / "pipe.yaml"))
     with pytest.raises(MigrationError, match="not a file"):
-        load(f"{tmp_path}/")
+        load_migration(f"{tmp_path}/")
     with pytest.raises(MigrationError, match="No such file"):
-        load(str(tmp_path / "none.yaml"))
+        load_migration(str(tmp_path / "none.yaml"))
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(MigrationError, match="larger than 65536 bytes"):
-        load(write(tmp_path, "#" * 70_000))
+        load_migration(write(tmp_path, "#" * 70_000))

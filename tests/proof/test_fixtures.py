@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from patcher import proof
-from patcher.migrations import builtin
+from patcher.migrations import choose
 from patcher.proof import parser, policy
 from patcher.proof.verdict import Verdict
 from tests.test_fixtures import CASES, ROOT, read
@@ -28,7 +28,7 @@ def told(folder: Path) -> str:
 def test_fixture(folder: Path) -> None:
     case = read(folder)
     result = proof.patch(case.path, case.before, **case.options)
-    migrations = case.options.get("migrations") or builtin()[:1]
+    migrations = case.options.get("migrations") or choose()
     proofs = policy.prove(
         case.path, case.before, result.content, result.findings, migrations, parser.usable()
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import patcher
 from patcher import Edit, Result, Status, engine
-from patcher.migrations import builtin
+from patcher.migrations import builtin, choose
 from patcher.proof import host
 from patcher.proof.added import Added
 
@@ -33,7 +33,7 @@ def indented(text: bytes, margin: bytes) -> bytes:
 
 def judged(path: str, content: bytes, change: Callable[[Edit], Edit]) -> Result:
     """What becomes of an edit that the engine is made to get wrong."""
-    result = engine.patch(path, content)
+    result = engine.patch(path, content, migrations=choose())
     (edit,) = result.edits
     wrong = change(edit)
     findings = tuple(
@@ -42,7 +42,7 @@ def judged(path: str, content: bytes, change: Callable[[Edit], Edit]) -> Result:
     )
     new = content[: wrong.offset] + wrong.insert + content[wrong.offset :]
     given = replace(result, content=new, edits=(wrong,), findings=findings)
-    return host.proved(content, given, None)
+    return host.proved(content, given, choose())
 
 
 def refused(path: str, content: bytes, change: Callable[[Edit], Edit]) -> str:
@@ -149,7 +149,7 @@ def test_a_rule_in_another_scope(opening: bytes, closing: bytes) -> None:
 
 def test_of_two_edits_the_right_one_stays() -> None:
     content = PROFILE + PROFILE.replace(b"profile x", b"profile y")
-    result = engine.patch("docker-default", content)
+    result = engine.patch("docker-default", content, migrations=choose())
     first, second = result.findings
     assert first.edit is not None
     assert second.edit is not None
@@ -157,7 +157,7 @@ def test_of_two_edits_the_right_one_stays() -> None:
     given = replace(
         result, findings=(first, replace(second, edit=wrong)), edits=(first.edit, wrong)
     )
-    proved = host.proved(content, given, None)
+    proved = host.proved(content, given, choose())
     assert proved.edits == (first.edit,)
     assert proved.content.count(b"deny network") == 1
     assert [f.status for f in proved.findings] == [Status.AFFECTED, Status.UNDER_INVESTIGATION]
@@ -186,7 +186,7 @@ def test_both_migrations_with_comments() -> None:
 )
 def test_files_that_no_parser_takes_have_the_universal_proof(path: str, content: bytes) -> None:
     result = patcher.patch(path, content)
-    assert result == engine.patch(path, content)
+    assert result == engine.patch(path, content, migrations=choose())
     assert b"deny network alg," in result.content
 
 

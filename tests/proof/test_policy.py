@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from patcher import Edit, engine
-from patcher.migrations import Migration, builtin
+from patcher.migrations import Migration, builtin, choose
 from patcher.proof import parser, policy
 from patcher.proof.parser import Parser
 from patcher.proof.verdict import Proof, Verdict
@@ -37,7 +37,7 @@ def proofs(
     real: Parser,
     change: Callable[[Edit], Edit] = lambda edit: edit,
     path: str = "x.tmpl",
-    migrations: tuple[Migration, ...] = builtin()[:1],
+    migrations: tuple[Migration, ...] = choose(),
     **options: bool,
 ) -> list[Proof]:
     """The proofs of the engine's edits, or of what is made of them."""

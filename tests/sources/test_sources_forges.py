@@ -753,18 +753,29 @@ def test_a_parent_elsewhere_is_no_family(gitea: Gitea) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "module", "line"),
+    ("word", "module", "library"),
     [
-        ("github:acme", "github", "needs PyGithub: run pip install 'patcher[github]'"),
-        ("gitlab:acme", "gitlab", "needs python-gitlab: run pip install 'patcher[gitlab]'"),
-        ("gitea:example.org/x", "requests", "needs requests: run pip install 'patcher[gitea]'"),
+        ("github:acme", "github", "PyGithub"),
+        ("gitlab:acme", "gitlab", "python-gitlab"),
+        ("gitea:example.org/x", "requests", "requests"),
     ],
 )
+@pytest.mark.parametrize(
+    ("pip", "install"),
+    [(sys, "'/a b/python' -m pip install"), (None, "uv pip install --python '/a b/python'")],
+)
 def test_a_client_that_is_not_installed(
-    word: str, module: str, line: str, monkeypatch: pytest.MonkeyPatch
+    word: str,
+    module: str,
+    library: str,
+    pip: object,
+    install: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    assert Seen(word).failure == f"{word}: {line}"
+    monkeypatch.setitem(sys.modules, "pip", pip)
+    monkeypatch.setattr(sys, "executable", "/a b/python")
+    assert Seen(word).failure == f"{word}: needs {library}: run {install} {library}"
 
 
 def test_forges_are_not_loaded_where_they_are_not_asked(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from patcher.campaign.target import Outcome, Target
 from patcher.campaign.threads import DaemonThreads
 from patcher.sources.found import Found
 from tests.gits import Gits
+from tests.needs import needs_semaphores
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
@@ -40,7 +41,14 @@ def sources(sandbox: Sandbox) -> Path:
     return sandbox.root
 
 
-@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor, DaemonThreads])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        ThreadPoolExecutor,
+        pytest.param(ProcessPoolExecutor, marks=needs_semaphores),
+        DaemonThreads,
+    ],
+)
 def test_any_executor_gives_the_same(sources: Path, kind: type[Executor]) -> None:
     plain = list(run(Campaign(Selection()), discover([sources])))
     with kind(2) as executor:  # type: ignore[call-arg]

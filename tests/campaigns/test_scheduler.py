@@ -18,8 +18,9 @@ from tests.campaigns.workers import cluster
 from tests.campaigns.world import DATES, OPTIONS, World, build, exported, ran, started
 from tests.faults.world import git
 from tests.git.server import PASSWORD, USER, Server
+from tests.needs import needs_semaphores
 
-pytestmark = pytest.mark.campaigns
+pytestmark = [pytest.mark.campaigns, needs_semaphores]
 
 if TYPE_CHECKING:
     from tests.campaigns.conftest import Patcher

@@ -20,7 +20,7 @@ import pytest
 from tests.campaigns.world import OPTIONS, World, build, ran, started
 from tests.faults.world import command
 from tests.git.server import Request, Server
-from tests.terminal import open_terminal
+from tests.needs import open_terminal
 
 pytestmark = pytest.mark.campaigns
 

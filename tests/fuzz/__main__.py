@@ -26,7 +26,11 @@ def main() -> int:
     options = parser.parse_args()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="patcher-fuzz-") as scratch:
-        os.environ["PATCHER_STATE_DIR"] = f"{scratch}/state"
+        os.environ |= {
+            "PATCHER_STATE_DIR": f"{scratch}/state",
+            "GIT_COMMITTER_NAME": "A Fuzzer",
+            "GIT_COMMITTER_EMAIL": "fuzzer@example.org",
+        }
         figures = fuzz(
             options.seed,
             Path(scratch),

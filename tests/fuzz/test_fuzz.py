@@ -19,6 +19,7 @@ pytestmark = pytest.mark.fuzz
 PROFILE = b"profile x flags=(attach_disconnected,mediate_deleted) {\n  network,\n  file,\n}\n"
 
 
+@pytest.mark.usefixtures("sandbox")  # whose user may commit
 def test_a_short_run(tmp_path: Path) -> None:
     figures = fuzz(1, tmp_path, seconds=60, executions=800)
     assert figures.findings == []

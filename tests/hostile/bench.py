@@ -15,9 +15,12 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from patcher.cli import group
-from tests.terminal import open_terminal
+from patcher.proof import parser
+from tests.needs import open_terminal
 
 BRANCH = "patcher/deny-af-alg"
+COMMANDS = ("scan", "diff", *(["verify"] if parser.installed() else []), "apply")
+"""The commands that read repositories; `verify` does not start without apparmor_parser."""
 
 GLOBAL = """\
 [user]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.bench import BRANCH, Bench, patcher
+from tests.hostile.bench import BRANCH, COMMANDS, Bench, patcher
 
 HERE = Path(__file__).parents[2]
 APPLY = ("apply", "--proof", "off")
@@ -32,8 +32,9 @@ def test_a_git_in_the_work_tree_does_not_run(bench: Bench) -> None:
     for name in ("git", "apparmor_parser", "gpg"):
         (bench.place / name).symlink_to(bench.run)
     path = f".:{os.environ['PATH']}:"
-    for command in (["scan"], ["verify"], [*APPLY]):
-        done = python(bench, *command, PATH=path)
+    for command in COMMANDS:
+        arguments = APPLY if command == "apply" else [command]
+        done = python(bench, *arguments, PATH=path)
         assert done.returncode in (0, 1) and "docker-default" in done.stdout, done.stderr
         assert bench.ran() == []
     subprocess.run(["git", "status"], cwd=bench.place, env={**os.environ, "PATH": path})
@@ -106,8 +107,9 @@ def test_the_callers_git_variables_lead_nowhere(
     assert bench.git("branch", "--list", BRANCH, where=bench.victim) == ""
 
 
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_repository_of_another_user_is_refused(
-    bench: Bench, home: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, home: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     if os.geteuid() == 0:
         os.chown(bench.git_dir, 4242, 4242)
@@ -117,10 +119,9 @@ def test_a_repository_of_another_user_is_refused(
     else:  # nobody else can give a folder away
         me = os.getuid()
         monkeypatch.setattr(os, "geteuid", lambda: me + 1)
-    for command in ("scan", "diff", "verify", "apply"):
-        result = patcher(command, bench.place)
-        assert result.exit_code == 3, result.stdout
-        assert "belongs to another user" in result.stderr
+    result = patcher(command, bench.place)
+    assert result.exit_code == 3, result.stdout
+    assert "belongs to another user" in result.stderr
     bench.config("[safe]\n\tdirectory = *\n")  # it cannot vouch for itself
     assert patcher("scan", bench.place).exit_code == 3
     with (home / ".gitconfig").open("a") as file:

@@ -14,7 +14,10 @@ from benchmarks import corpora
 from benchmarks.campaign import Served
 from benchmarks.measure import Failed, Ran, Side, compared, in_turns, run
 
-pytestmark = pytest.mark.benchmarks
+pytestmark = [
+    pytest.mark.benchmarks,
+    pytest.mark.xdist_group("benchmarks"),  # they share what they build
+]
 
 ROOT = Path(__file__).parents[1]
 SMALLEST = ["--count", "1", "--forks", "1", "--folders", "2", "--most", "1", "--rounds", "1"]

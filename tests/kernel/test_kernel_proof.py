@@ -30,7 +30,7 @@ from .conftest import Proof
 from .machine import ROUTES, SOCKETS, BootError, CompileError, Machine, Run, parse
 from .render import Value, render
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("kernel")]  # one machine
 
 
 def named(case: Case) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import pickle
+import shlex
 import subprocess
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -17,6 +20,7 @@ from patcher.git import (
     Address,
     BoundExceeded,
     GitError,
+    GitFailed,
     Identity,
     RemoteError,
     Repository,
@@ -322,17 +326,65 @@ def test_a_wrong_password_is_told_without_it(work: Work, server: Server) -> None
     assert {one.authorization for one in server.requests} > {None}
 
 
+ODD = Secret("p/a ss@wörd%41+:x", "reader@example.org")
+FORMS = {
+    "as it is": f"{ODD.password} of {ODD.username}",
+    "percent-encoded": f"{quote(ODD.password, safe='')} of {quote(ODD.username, safe='')}",
+    "with a slash": f"{quote(ODD.password)} of {quote(ODD.username)}",
+    "in small letters": quote(ODD.password, safe="").lower(),
+    "every character": "".join(f"%{byte:02X}" for byte in ODD.password.encode()),
+    "some characters": ODD.password.replace("s", "%73").replace("@", "%40"),
+    "in a header": "Basic " + b64encode(f"{ODD.username}:{ODD.password}".encode()).decode(),
+    "in an encoded header": quote(b64encode(f"{ODD.username}:{ODD.password}".encode()), safe=""),
+    "in a URL": f"https://{quote(ODD.username, safe='')}:{quote(ODD.password, safe='')}@h/x",
+    "another's": "https://someone:else@h/x",
+}
+
+
+def assert_hidden(text: str) -> None:
+    for secret in (*ODD.words(), FORMS["in a header"].removeprefix("Basic "), "else"):
+        assert secret.lower() not in text.lower()
+        assert secret.lower() not in unquote(text).lower()
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_a_server_that_repeats_the_password_does_not_make_it_seen(
-    work: Work, monkeypatch: pytest.MonkeyPatch
+    work: Work, origin: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    says = f"ERROR: Repository not found, token {PASSWORD} and {USER}"
+    says = f"ERROR: Repository not found, not for {FORMS[form]} either"
     program = stand_in_for_ssh(work.root, work.root / "log", says=says)
     monkeypatch.setenv("GIT_SSH_COMMAND", os.fspath(program))
-    address = Address.parse("ssh://host/x").with_secret(Secret(PASSWORD, USER))
-    with pytest.raises(RemoteError) as caught:
-        remote.list_refs(address)
-    assert PASSWORD not in str(caught.value)
-    assert USER not in str(caught.value)
+    with pytest.raises(RemoteError, match=r"not found, not for .* either") as caught:
+        remote.list_refs(Address.parse("ssh://host/x").with_secret(ODD))
+    assert_hidden(str(caught.value))
+    # Nor one whose hook repeats it.
+    hook = origin / "hooks/update"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(
+        f"#!/bin/sh\necho {shlex.quote('not for ' + FORMS[form] + ' either')} >&2\nexit 1\n"
+    )
+    hook.chmod(0o755)
+    repository, commit = commit_on(work, Address.parse(f"file://{origin}").with_secret(ODD))
+    with pytest.raises(RemoteError, match=r"hook declined: not for .* either") as caught:
+        remote.push(repository, "patcher/x", commit, None)
+    assert_hidden(str(caught.value))
+    # Nor one that fails in a way that nobody knows.
+    unknown = GitFailed(f"git fetch failed: not for {FORMS[form]} either", 1, b"odd")
+    error = remote.explained(unknown, Address.parse("https://host/x").with_secret(ODD))
+    assert "not for" in str(error) and "either" in str(error)
+    assert_hidden(str(error))
+
+
+def test_a_secret_that_is_part_of_another_does_not_save_the_rest_of_it() -> None:
+    address = Address.parse("https://host/x").with_secret(Secret("t0ken", "t0ken-and-more"))
+    error = remote.explained(GitFailed("no t0ken-and-more, t0ken", 1, b""), address)
+    assert str(error) == "no ***, ***"
+
+
+def test_words_that_are_no_secret_stay() -> None:
+    address = Address.parse("https://host/x").with_secret(Secret("abc", "oauth2"))
+    error = remote.explained(GitFailed("no oauth2 for abcd, see rfc 6749", 1, b""), address)
+    assert str(error) == "no oauth2 for abcd, see rfc 6749"
 
 
 def test_a_secret_is_for_its_own_host_alone(work: Work, server: Server, origin: Path) -> None:
@@ -382,8 +434,6 @@ def test_the_users_credential_helpers_are_asked(work: Work, server: Server) -> N
 
 
 def test_the_users_http_configuration_counts(work: Work, server: Server) -> None:
-    from base64 import b64encode
-
     token = b64encode(f"{USER}:{PASSWORD}".encode()).decode()
     configure(f'[http "{server.url}"]\n\textraHeader = Authorization: Basic {token}\n')
     assert "docker-default" in fetched(work, Address.parse(f"{server.url}/401/repo.git"))

@@ -29,11 +29,14 @@ from patcher.git import (
     identity,
     move_branch,
     remote,
+    runner,
     write_commit,
 )
 from patcher.git.values import Change
+from tests import stores
 from tests.git.conftest import Work
 from tests.git.server import PASSWORD, USER, Server, daemon, stand_in_for_ssh
+from tests.gits import Gits
 
 ME = Identity("Ada", "ada@example.org", "1700000000 +0000")
 
@@ -563,6 +566,54 @@ def test_a_pack_over_the_limit_is_refused(
             remote.fetch(Address.parse(url), path, [tip])
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
         assert size < 500_000
+
+
+def test_a_pack_that_unpacks_to_more_than_memory_allows_is_refused(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pack of a few hundred bytes holds a file of 240 MB, as a delta."""
+    monkeypatch.setattr(remote, "FETCH_MEMORY", 100 << 20)
+    base = stores.make("blob", b"x" * 60_000)
+    large = stores.make("blob", base.content * 4_000)
+    root = stores.tree(("100644", b"base", base), ("100644", b"large", large))
+    tip = stores.commit(root)
+    bomb = stores.bare(work.root / "srv/bomb.git", tip)
+    entries = [*map(stores.plain, (base, root, tip)), stores.delta(large.oid, base, 4_000)]
+    stores.pack(bomb, entries)
+    assert sum(file.stat().st_size for file in (bomb / "objects/pack").iterdir()) < 3_000
+    with Server(bomb.parent) as server:
+        for url in (f"{server.url}/ok/bomb.git", f"file://{bomb}"):
+            path = empty(work, f"n{len(url)}")
+            with pytest.raises(BoundExceeded, match=r"\(100 MiB, FETCH_MEMORY\)"):
+                remote.fetch(Address.parse(url), path, [tip.oid])
+            assert [file for file in path.glob("objects/**/*") if file.is_file()] == []
+
+
+LIMITS = r"""
+case "$*" in *ls-remote*|*fetch*|*push*)
+    for turn in $(seq 100); do
+        grep -q '^Max data size *[0-9]' /proc/$$/limits && break
+        sleep 0.1
+    done
+    echo "$(sed -n 's/^Max data size *\([^ ]*\).*/\1/p' /proc/$$/limits) $*" >> '{seen}' ;;
+esac
+"""
+
+
+def test_each_git_that_speaks_to_a_remote_has_so_much_memory(
+    work: Work, origin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = work.root / "seen"
+    Gits(work.root / "bin", monkeypatch, LIMITS.format(seen=seen))
+    repository, commit = commit_on(work, Address.parse(f"file://{origin}"))
+    remote.push(repository, "patcher/x", commit, None)
+    bounds = {"ls-remote": runner.MEMORY_LIMIT, "fetch": remote.FETCH_MEMORY}
+    bounds["push"] = remote.FETCH_MEMORY
+    for line in seen.read_text().splitlines():
+        bound, *arguments = line.split()
+        [name] = bounds.keys() & set(arguments)
+        assert int(bound) == bounds.pop(name)
+    assert bounds == {}
 
 
 def test_nothing_is_written_to_the_configuration(work: Work, server: Server, origin: Path) -> None:

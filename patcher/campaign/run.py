@@ -487,12 +487,14 @@ class _Ordered:
         from concurrent.futures import FIRST_COMPLETED, wait
 
         while not first.done():
-            if len(self._pending) >= max(self._most, _MOST_AHEAD):
-                wait([first])
-                return
             under_way = [future for _, future in self._pending if not future.done()]
-            wait(under_way, return_when=FIRST_COMPLETED)
-            self._submit(batches)
+            before = len(self._pending)
+            if before < max(self._most, _MOST_AHEAD):
+                self._submit(batches)
+            else:
+                under_way = [first]
+            if len(self._pending) == before:
+                wait(under_way, return_when=FIRST_COMPLETED)
 
     def _submit(self, batches: Iterator[list[Item]]) -> None:
         """Hand over as many as keep the executor busy. Where whoever takes the targets is slower,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
 from typing import Literal
 
 
@@ -143,3 +145,21 @@ def _escape(char: str) -> str:
     if code in _UNSEEN or not (char.isprintable() or char == " "):
         return char.encode("unicode_escape").decode("ascii")
     return char
+
+
+# User and password of a URL; either may be a token, and hold an ``@`` that nobody encoded.
+_URL_SECRET = re.compile(r"://[^/\s]*@")
+
+
+def without_secrets(text: str, words: Iterable[str] = ()) -> str:
+    """Return ``text`` without users and passwords of URLs, and with ``***`` for each of ``words``,
+    whichever of its characters are percent-encoded."""
+    for word in sorted(words, key=len, reverse=True):  # one may be a part of another
+        text = re.sub("".join(map(_either_way, word)), "***", text)
+    return _URL_SECRET.sub("://", text)
+
+
+def _either_way(char: str) -> str:
+    """A pattern for a character, percent-encoded (RFC 3986, section 2.1) or not."""
+    encoded = "".join(f"%{byte:02x}" for byte in os.fsencode(char))
+    return f"(?:{re.escape(char)}|(?i:{encoded}))"

@@ -40,6 +40,7 @@ from patcher.git.errors import (
     RemoteError,
     RemoteMoved,
     printable,
+    without_secrets,
 )
 from patcher.git.identity import user_settings
 from patcher.git.refs import check_branch_name
@@ -585,23 +586,21 @@ _TRACE = re.compile(rb"[0-9:.]{8,} ")
 _ACCESS = re.compile(r"unable to access '[^']*': ")
 # A repository may be called `certificate`.
 _QUOTED = re.compile(rb"'[^']*'")
-_URL_SECRET = re.compile(r"://[^/@\s']*@")
 
 
 def _hidden(text: str, address: Address) -> str:
     """Without the address's secret, however the remote or git writes it, and without other
     passwords in URLs."""
+    words: Sequence[str] = ()
     if address.secret is not None:
         from base64 import b64encode
-        from urllib.parse import quote
 
         secret = address.secret
-        pair = f"{secret.username or 'token'}:{secret.password}".encode()
-        for word in (b64encode(pair).decode(), *secret.words()):
-            for form in (word, quote(word, safe="")):
-                if len(form) > 3 and form not in _NO_SECRETS:
-                    text = text.replace(form, "***")
-    return _URL_SECRET.sub("://", text)
+        pair = os.fsencode(f"{secret.username or 'token'}:{secret.password}")
+        words = (b64encode(pair).decode(), *secret.words())
+    return without_secrets(
+        text, [word for word in words if len(word) > 3 and word not in _NO_SECRETS]
+    )
 
 
 _NO_SECRETS = {"oauth2", "token", "x-access-token", "x-oauth-basic", "x-token-auth"}

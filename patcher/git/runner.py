@@ -23,7 +23,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -35,7 +34,7 @@ from typing import BinaryIO, cast
 
 from patcher import interrupts
 from patcher.git import leftovers
-from patcher.git.errors import GitError, GitFailed, GitTimeout, printable
+from patcher.git.errors import GitError, GitFailed, GitTimeout, printable, without_secrets
 
 TIMEOUT = 300.0
 """Seconds that one call to git may take."""
@@ -495,10 +494,6 @@ def _limit(pid: int, name: str, size: int) -> None:
         return
 
 
-# User and password of a URL; either may be a token.
-_PASSWORD = re.compile(r"://[^/@\s]*@")
-
-
 # What git says last when it cannot write; why comes before it.
 _SUMMARY = frozenset((b"fatal: failed to write object", b"fatal: failed to write commit object"))
 
@@ -512,8 +507,7 @@ def last_words(stderr: bytes) -> str:
         return ""
     line = (telling or lines)[-1]
     text = line.decode("utf-8", "replace").removeprefix("fatal: ").removeprefix("error: ")
-    text = _PASSWORD.sub("://", text)
-    return printable(text[:500])
+    return printable(without_secrets(text)[:500])
 
 
 _scratch: dict[tuple[int, int], str] = {}

@@ -13,7 +13,7 @@ import subprocess
 import threading
 
 from patcher import interrupts
-from patcher.git.errors import printable
+from patcher.git.errors import printable, without_secrets
 
 _SCRIPT = """\
 #!/bin/sh
@@ -44,7 +44,6 @@ def heard(program: str, folder: str, said: int) -> tuple[str, dict[str, str]]:
 
 _SILENT = frozenset(("", "gpg failed to sign the data", "failed to write commit object"))
 _SHELL = re.compile(r"\S*/sign: (?:line )?[0-9]+: ")
-_SECRET = re.compile(r"://[^/@\s]*@")
 
 
 def why(program: str, said: bytes, by_git: bytes) -> str:
@@ -60,8 +59,7 @@ def why(program: str, said: bytes, by_git: bytes) -> str:
     telling = [line for line in (*last[-1:], *git) if line.strip(": ") not in _SILENT]
     if not telling:
         return f"{printable(program)} failed and said nothing"
-    text = _SECRET.sub("://", _SHELL.sub("", telling[0]))
-    return printable(text[:500])
+    return printable(without_secrets(_SHELL.sub("", telling[0]))[:500])
 
 
 def _lines(text: bytes) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import pytest
 from patcher import git
 from patcher.campaign.apply import Commits
 from patcher.campaign.look import Looker, Selection
-from patcher.campaign.run import Campaign, Item, run
+from patcher.campaign.run import Campaign, Item, place, run
 from patcher.campaign.target import Outcome, Target
 from patcher.campaign.threads import DaemonThreads
 from patcher.sources.found import Found
@@ -91,11 +92,68 @@ def test_no_more_lies_ready_than_keeps_the_executor_busy(tmp_path: Path) -> None
     assert most < 400
 
 
+class Hanging(Executor):
+    """Does every batch at once, but for that of one repository, which hangs until it is let go."""
+
+    def __init__(self, hangs: str) -> None:
+        self.batches = 0
+        self.let_go = threading.Event()
+        self._hangs = hangs
+
+    def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+        future: Future[object] = Future()
+        names = [place(found) for found in args[-1]]
+        done = [(Target(name, None, None, Outcome.SCANNED),) for name in names]
+        self.batches += 1
+
+        def end(*, wait: bool) -> None:
+            assert not wait or self.let_go.wait(60)
+            future.set_result(done)
+
+        if self._hangs in names:
+            threading.Thread(target=end, kwargs={"wait": True}).start()
+        else:
+            end(wait=False)
+        return future
+
+
+@pytest.mark.parametrize("hangs", [0, 1000])
+def test_behind_a_batch_that_hangs_others_are_done_but_not_without_end(
+    monkeypatch: pytest.MonkeyPatch, hangs: int
+) -> None:
+    most, batch = 40, 24
+    monkeypatch.setattr("patcher.campaign.run._MOST_AHEAD", most)
+    names = [f"https://forge.example/{number:05}" for number in range(20_000)]
+    executor = Hanging(names[hangs])
+    taken: list[str] = []
+    seen = []
+
+    def repositories() -> Iterator[Item]:
+        for name in names:
+            taken.append(name)
+            yield Found(git.Address.parse(name))
+
+    def watch() -> None:
+        end = time.monotonic() + 30
+        while executor.batches < hangs // batch + most and time.monotonic() < end:
+            time.sleep(0.01)
+        time.sleep(0.2)  # in which more would be taken
+        seen.append(len(taken))
+        executor.let_go.set()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    targets = run(Campaign(Selection()), repositories(), executor=executor, jobs=2, ahead=3)
+    assert [target.repository for target in targets] == names
+    watcher.join()
+    # As many batches, what is handed over with the last of them, and what is looked at to tell how
+    # many there are.
+    assert hangs + (most - 1) * batch <= seen[0] <= hangs + (most + 6) * batch + 8 * batch
+
+
 def test_an_interrupt_still_gives_what_is_done(
     sources: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from concurrent.futures import Future
-
     real = Future.result
     asked = []
 

@@ -8,12 +8,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from patcher.campaign import scheduler
+from patcher.campaign.look import Selection
+from patcher.campaign.run import Campaign
 from tests.campaigns.workers import cluster
 from tests.campaigns.world import DATES, OPTIONS, World, build, exported, ran, started
 from tests.faults.world import git
@@ -134,6 +137,21 @@ def test_breaking_off_ends_at_once_and_says_how_to_go_on(
         assert done.returncode == 0, done.stderr
     assert set(server.pushes.values()) == {1}
     assert list(world.faults()) == []
+
+
+def test_workers_share_what_may_speak_to_one_host(
+    world: World, server: Server, begin: list[str], tmp_path: Path
+) -> None:
+    server.before = lambda request: time.sleep(0.05)  # so that more would come in meanwhile
+    with cluster(tmp_path / "workers", world.env) as workers:
+        for per_host, share in ((1, 1), (2, 1), (4, 2), (7, 3)):
+            given = Campaign(Selection(), per_host=per_host)
+            with scheduler.connected(workers.address, given) as (_, jobs, theirs):
+                assert (jobs, theirs.per_host) == (4, share)
+                assert replace(theirs, per_host=per_host) == given
+        done = ran(world, *begin, "--scheduler", workers.address, "--per-host", "2")
+        assert done.returncode == 0, done.stderr
+    assert server.busiest <= 2
 
 
 def test_a_worker_that_lacks_patcher_is_named(

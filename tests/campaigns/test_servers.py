@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import threading
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -179,3 +182,27 @@ def test_no_more_calls_to_a_host_at_once_than_were_asked_for(world: World, most:
         assert done.returncode == 0
         assert server.pushes.total() == world.branches
         assert server.busiest == most
+
+
+@pytest.mark.parametrize(("processors", "jobs"), [(1, 8), (11, 11)])
+def test_of_clone_urls_eight_are_worked_on_at_once_or_as_many_as_there_are_processors(
+    world: World, patcher: Patcher, monkeypatch: pytest.MonkeyPatch, processors: int, jobs: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    first, together = world.names[0], threading.Event()
+
+    def meet(request: Request) -> None:
+        """Each job waits in its request until all are there, and for one more that may come."""
+        if first in request.path:  # it is alone, so that what it finds is known for the others
+            return
+        if server.busy >= jobs:
+            time.sleep(0.3)
+            together.set()
+        elif not together.wait(20):
+            together.set()  # they never will be
+
+    with Server(world.served) as server:
+        server.before = meet
+        done = patcher(world, "scan", "--from", world.urls(server), "--per-host", "64")
+        assert done.exit_code == 1
+        assert server.busiest == jobs

@@ -123,6 +123,31 @@ def test_a_second_apply_finds_it_done(sandbox: Sandbox) -> None:
     assert sandbox.git(place, "for-each-ref") == refs
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o755])
+def test_a_branch_with_another_file_mode_does_not_hold_the_change(
+    sandbox: Sandbox, mode: int
+) -> None:
+    place = sandbox.repository(files={"README": "hello\n"})
+    file = place / "docker-default"
+    file.write_text(sandbox.profile())
+    file.chmod(mode)
+    sandbox.commit(place, {})
+    patcher("apply", place)
+    sandbox.git(place, "checkout", "-q", BRANCH)
+    file.chmod(mode ^ 0o111)
+    sandbox.commit(place, {})
+    sandbox.git(place, "checkout", "-q", "main")
+    refs = sandbox.git(place, "for-each-ref")
+    result = patcher("apply", place)
+    assert result.exit_code == 3
+    assert "does not hold this change" in result.stderr
+    assert sandbox.git(place, "for-each-ref") == refs
+    # And where the base is as the branch is, it does.
+    file.chmod(mode ^ 0o111)
+    sandbox.commit(place, {})
+    assert "(up to date)" in patcher("apply", place).stdout
+
+
 def test_a_branch_that_someone_else_uses_is_left_alone(sandbox: Sandbox) -> None:
     place = sandbox.repository()
     sandbox.git(place, "branch", BRANCH)
@@ -134,6 +159,16 @@ def test_a_branch_that_someone_else_uses_is_left_alone(sandbox: Sandbox) -> None
         f"patcher: {place} main: branch {BRANCH} exists and does not hold this change: "
         "use --on-existing replace or append, or another --branch\n"
     )
+
+
+def test_a_branch_with_a_part_of_the_change_does_not_hold_it(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    patcher("apply", place)
+    sandbox.commit(place, {"another": sandbox.profile("another")})
+    result = patcher("apply", place)
+    assert result.exit_code == 3
+    assert "does not hold this change" in result.stderr
+    assert "up to date" not in result.stdout.replace("0 up to date", "")
 
 
 def test_on_existing_replace_begins_anew_from_the_base(sandbox: Sandbox) -> None:

@@ -258,6 +258,40 @@ def test_over_the_size_limit_is_told_only_of_text_that_matches(work: Work) -> No
     assert found[0].problem == "2.861 MiB is over the size limit of 1 MiB"
 
 
+PIECE = 1 << 20  # a file over the size limit is read in pieces of so many bytes
+
+
+def across(at: int, line: bytes, filling: bytes) -> bytes:
+    """A text of two pieces in which ``line`` begins ``at`` bytes before the end of the first."""
+    before = filling * (PIECE // len(filling) + 1)
+    start = before[-(PIECE - at) :]
+    return start + line + before[: at + 99]
+
+
+def test_a_rule_that_lies_across_two_pieces_is_found(work: Work) -> None:
+    rule = b"  network,\n"
+    files: dict[str | bytes, bytes] = {
+        f"at {at:02}": across(at, rule, b"x" * 62 + b"\n") for at in range(len(rule) + 2)
+    }
+    files["one long line"] = across(5, b" network, ", b"x")
+    files["miss"] = across(5, b" netmork,\n", b"x" * 62 + b"\n")
+    path = work.repository("repo", files)
+    found = look(work, path)
+    assert [blob.path.decode() for blob in found] == [*sorted(files.keys() - {"miss"})]
+    assert all("over the size limit" in (blob.problem or "") for blob in found)
+
+
+def test_where_a_piece_begins_no_line_does(work: Work) -> None:
+    """What is kept of one piece for the next is whole lines, as long as they are not longer."""
+    inside = across(find._OVERLAP, b"network,\n", b"x" * 62 + b"\n")
+    assert inside[PIECE - find._OVERLAP - 1 : PIECE - find._OVERLAP + 8] == b"\nnetwork,"
+    inside = inside.replace(b"\nnetwork,", b"-network,")
+    path = work.repository(
+        "repo", {"hit": inside.replace(b"-network", b"\nnetwork"), "miss": inside}
+    )
+    assert [blob.path for blob in look(work, path, b"^network,")] == [b"hit"]
+
+
 def test_what_is_too_large_to_stream_is_told_unread(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:

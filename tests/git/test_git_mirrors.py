@@ -419,6 +419,34 @@ def test_killed_at_any_moment_the_next_update_is_right(
     assert names == {mirror.git_dir.name}
 
 
+@pytest.mark.parametrize("written", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("back", [False, True], ids=["stays", "goes back"])
+def test_a_kill_while_refs_are_written_leaves_no_note_of_refs_that_are_not_there(
+    origin: Origin, cache: Mirrors, monkeypatch: pytest.MonkeyPatch, written: bool, back: bool
+) -> None:
+    """Whether the remote stays as the killed update saw it, or is what it was before again."""
+    old = origin.git("rev-parse", "main")
+    cache.update(origin.address)
+    new = origin.commit()
+
+    class Killed(BaseException):
+        pass
+
+    real = mirrors._write_refs
+
+    def killed(path: Path, refs: dict[str, str], head: str) -> None:
+        if written:
+            real(path, refs, head)
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(mirrors, "_write_refs", killed)
+        cache.update(origin.address)
+    if back:
+        origin.git("update-ref", "refs/heads/main", old)
+    assert heads(cache.update(origin.address)) == {"main": old if back else new}
+
+
 def test_threads_and_processes_take_turns(work: Work, origin: Origin, cache: Mirrors) -> None:
     names = [f"b{number}" for number in range(4)]
     tips = {name: origin.commit(name) for name in names}
@@ -724,6 +752,22 @@ def test_members_without_their_first_are_made_anew(
     mirror = cache.update(family[1].address)
     whole(work, mirror)
     assert packed(mirror.git_dir) > 200_000
+
+
+def test_a_member_does_not_share_with_a_first_that_was_made_anew_without_its_objects(
+    work: Work, family: list[Origin], cache: Mirrors
+) -> None:
+    cache.update(family[0].address)
+    mirror = cache.update(family[1].address)
+    assert packed(mirror.git_dir) < 20_000
+    work.git(family[0].source, "rm", "-r", "-q", "-f", ".")
+    family[0].commit("main", {"other": os.urandom(100_000)})
+    cache.update(family[0].address, fresh=True)
+    [listed] = [one for one in cache.list() if one.repository == mirror]
+    assert "is not whole" in (cache.verify(listed) or "")
+    mirror = cache.update(family[1].address)
+    whole(work, mirror)
+    assert mirrors.missing_blobs(mirror.git_dir, list(heads(mirror).values())) == []
 
 
 def test_members_that_come_at_once_wait_for_the_first(

@@ -196,6 +196,28 @@ def test_move_branch_creates_and_moves(work: Work) -> None:
     assert branch_tip(repository, "patcher/x") == second
 
 
+@pytest.mark.parametrize("object_format", ["sha1", "sha256"])
+def test_a_packed_ref_is_found_by_its_whole_name(work: Work, object_format: str) -> None:
+    path = work.repository("repo", None, f"--object-format={object_format}")
+    names = ["main", "main2", "m", "x/main", "x/refs/heads/main", "main-x/y"]
+    tips = {}
+    work.git(path, "checkout", "-q", "--detach")
+    for name in names:
+        tips[name] = work.commit(path, {"of": name.encode()})
+        work.git(path, "update-ref", f"refs/heads/{name}", tips[name])
+    work.git(path, "tag", "-a", "-m", "x", "refs/heads/main", tips["m"])  # below refs/tags
+    work.git(path, "pack-refs", "--all")
+    assert not list((path / ".git/refs/heads").iterdir())
+    repository = opened(path)
+    assert {name: branch_tip(repository, name) for name in names} == tips
+    for name in names:
+        work.git(path, "update-ref", "-d", f"refs/heads/{name}")
+        assert branch_tip(repository, name) is None
+        assert work.git(path, "for-each-ref", f"refs/heads/{name}") == ""
+        work.git(path, "update-ref", f"refs/heads/{name}", tips[name])
+        work.git(path, "pack-refs", "--all")
+
+
 def test_what_someone_else_put_there_is_not_lost(work: Work) -> None:
     path = work.repository()
     first = work.git(path, "rev-parse", "HEAD")

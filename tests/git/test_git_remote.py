@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import pickle
+import shlex
 import subprocess
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -17,6 +20,7 @@ from patcher.git import (
     Address,
     BoundExceeded,
     GitError,
+    GitFailed,
     Identity,
     RemoteError,
     Repository,
@@ -25,11 +29,14 @@ from patcher.git import (
     identity,
     move_branch,
     remote,
+    runner,
     write_commit,
 )
 from patcher.git.values import Change
+from tests import stores
 from tests.git.conftest import Work
 from tests.git.server import PASSWORD, USER, Server, daemon, stand_in_for_ssh
+from tests.gits import Gits
 
 ME = Identity("Ada", "ada@example.org", "1700000000 +0000")
 
@@ -322,17 +329,65 @@ def test_a_wrong_password_is_told_without_it(work: Work, server: Server) -> None
     assert {one.authorization for one in server.requests} > {None}
 
 
+ODD = Secret("p/a ss@wörd%41+:x", "reader@example.org")
+FORMS = {
+    "as it is": f"{ODD.password} of {ODD.username}",
+    "percent-encoded": f"{quote(ODD.password, safe='')} of {quote(ODD.username, safe='')}",
+    "with a slash": f"{quote(ODD.password)} of {quote(ODD.username)}",
+    "in small letters": quote(ODD.password, safe="").lower(),
+    "every character": "".join(f"%{byte:02X}" for byte in ODD.password.encode()),
+    "some characters": ODD.password.replace("s", "%73").replace("@", "%40"),
+    "in a header": "Basic " + b64encode(f"{ODD.username}:{ODD.password}".encode()).decode(),
+    "in an encoded header": quote(b64encode(f"{ODD.username}:{ODD.password}".encode()), safe=""),
+    "in a URL": f"https://{quote(ODD.username, safe='')}:{quote(ODD.password, safe='')}@h/x",
+    "another's": "https://someone:else@h/x",
+}
+
+
+def assert_hidden(text: str) -> None:
+    for secret in (*ODD.words(), FORMS["in a header"].removeprefix("Basic "), "else"):
+        assert secret.lower() not in text.lower()
+        assert secret.lower() not in unquote(text).lower()
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_a_server_that_repeats_the_password_does_not_make_it_seen(
-    work: Work, monkeypatch: pytest.MonkeyPatch
+    work: Work, origin: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    says = f"ERROR: Repository not found, token {PASSWORD} and {USER}"
+    says = f"ERROR: Repository not found, not for {FORMS[form]} either"
     program = stand_in_for_ssh(work.root, work.root / "log", says=says)
     monkeypatch.setenv("GIT_SSH_COMMAND", os.fspath(program))
-    address = Address.parse("ssh://host/x").with_secret(Secret(PASSWORD, USER))
-    with pytest.raises(RemoteError) as caught:
-        remote.list_refs(address)
-    assert PASSWORD not in str(caught.value)
-    assert USER not in str(caught.value)
+    with pytest.raises(RemoteError, match=r"not found, not for .* either") as caught:
+        remote.list_refs(Address.parse("ssh://host/x").with_secret(ODD))
+    assert_hidden(str(caught.value))
+    # Nor one whose hook repeats it.
+    hook = origin / "hooks/update"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(
+        f"#!/bin/sh\necho {shlex.quote('not for ' + FORMS[form] + ' either')} >&2\nexit 1\n"
+    )
+    hook.chmod(0o755)
+    repository, commit = commit_on(work, Address.parse(f"file://{origin}").with_secret(ODD))
+    with pytest.raises(RemoteError, match=r"hook declined: not for .* either") as caught:
+        remote.push(repository, "patcher/x", commit, None)
+    assert_hidden(str(caught.value))
+    # Nor one that fails in a way that nobody knows.
+    unknown = GitFailed(f"git fetch failed: not for {FORMS[form]} either", 1, b"odd")
+    error = remote.explained(unknown, Address.parse("https://host/x").with_secret(ODD))
+    assert "not for" in str(error) and "either" in str(error)
+    assert_hidden(str(error))
+
+
+def test_a_secret_that_is_part_of_another_does_not_save_the_rest_of_it() -> None:
+    address = Address.parse("https://host/x").with_secret(Secret("t0ken", "t0ken-and-more"))
+    error = remote.explained(GitFailed("no t0ken-and-more, t0ken", 1, b""), address)
+    assert str(error) == "no ***, ***"
+
+
+def test_words_that_are_no_secret_stay() -> None:
+    address = Address.parse("https://host/x").with_secret(Secret("abc", "oauth2"))
+    error = remote.explained(GitFailed("no oauth2 for abcd, see rfc 6749", 1, b""), address)
+    assert str(error) == "no oauth2 for abcd, see rfc 6749"
 
 
 def test_a_secret_is_for_its_own_host_alone(work: Work, server: Server, origin: Path) -> None:
@@ -382,8 +437,6 @@ def test_the_users_credential_helpers_are_asked(work: Work, server: Server) -> N
 
 
 def test_the_users_http_configuration_counts(work: Work, server: Server) -> None:
-    from base64 import b64encode
-
     token = b64encode(f"{USER}:{PASSWORD}".encode()).decode()
     configure(f'[http "{server.url}"]\n\textraHeader = Authorization: Basic {token}\n')
     assert "docker-default" in fetched(work, Address.parse(f"{server.url}/401/repo.git"))
@@ -513,6 +566,54 @@ def test_a_pack_over_the_limit_is_refused(
             remote.fetch(Address.parse(url), path, [tip])
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
         assert size < 500_000
+
+
+def test_a_pack_that_unpacks_to_more_than_memory_allows_is_refused(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pack of a few hundred bytes holds a file of 240 MB, as a delta."""
+    monkeypatch.setattr(remote, "FETCH_MEMORY", 100 << 20)
+    base = stores.make("blob", b"x" * 60_000)
+    large = stores.make("blob", base.content * 4_000)
+    root = stores.tree(("100644", b"base", base), ("100644", b"large", large))
+    tip = stores.commit(root)
+    bomb = stores.bare(work.root / "srv/bomb.git", tip)
+    entries = [*map(stores.plain, (base, root, tip)), stores.delta(large.oid, base, 4_000)]
+    stores.pack(bomb, entries)
+    assert sum(file.stat().st_size for file in (bomb / "objects/pack").iterdir()) < 3_000
+    with Server(bomb.parent) as server:
+        for url in (f"{server.url}/ok/bomb.git", f"file://{bomb}"):
+            path = empty(work, f"n{len(url)}")
+            with pytest.raises(BoundExceeded, match=r"\(100 MiB, FETCH_MEMORY\)"):
+                remote.fetch(Address.parse(url), path, [tip.oid])
+            assert [file for file in path.glob("objects/**/*") if file.is_file()] == []
+
+
+LIMITS = r"""
+case "$*" in *ls-remote*|*fetch*|*push*)
+    for turn in $(seq 100); do
+        grep -q '^Max data size *[0-9]' /proc/$$/limits && break
+        sleep 0.1
+    done
+    echo "$(sed -n 's/^Max data size *\([^ ]*\).*/\1/p' /proc/$$/limits) $*" >> '{seen}' ;;
+esac
+"""
+
+
+def test_each_git_that_speaks_to_a_remote_has_so_much_memory(
+    work: Work, origin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = work.root / "seen"
+    Gits(work.root / "bin", monkeypatch, LIMITS.format(seen=seen))
+    repository, commit = commit_on(work, Address.parse(f"file://{origin}"))
+    remote.push(repository, "patcher/x", commit, None)
+    bounds = {"ls-remote": runner.MEMORY_LIMIT, "fetch": remote.FETCH_MEMORY}
+    bounds["push"] = remote.FETCH_MEMORY
+    for line in seen.read_text().splitlines():
+        bound, *arguments = line.split()
+        [name] = bounds.keys() & set(arguments)
+        assert int(bound) == bounds.pop(name)
+    assert bounds == {}
 
 
 def test_nothing_is_written_to_the_configuration(work: Work, server: Server, origin: Path) -> None:

@@ -28,10 +28,23 @@ def test_a_failure_says_what_git_said(work: Work) -> None:
     assert error.value.status == 128
 
 
-def test_passwords_do_not_stand_in_errors() -> None:
-    said = b"warning: x\nfatal: unable to access 'https://ada:s3cret@example.org/x.git/': no\n"
-    words = runner.last_words(said)
-    assert words == "unable to access 'https://example.org/x.git/': no"
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ada:s3cret@",
+        "s3cret@",
+        "ada%40example.org:s3cret%2f%40@",
+        "ada:s3cret@s3cret@",
+        "ada:s3'cret@",
+        "ada:@s3cret:s3cret@",
+        "ada@",
+        "",
+    ],
+)
+def test_passwords_do_not_stand_in_errors(said: str) -> None:
+    line = f"unable to access 'https://{said}example.org/x.git/', nor ssh://{said}h.example/@y: no"
+    words = runner.last_words(f"warning: x\nfatal: {line}\n".encode())
+    assert words == ("unable to access 'https://example.org/x.git/', nor ssh://h.example/@y: no")
 
 
 def test_control_characters_do_not_stand_in_errors(work: Work) -> None:

@@ -59,6 +59,15 @@ def expect(result: Result, rules: str) -> None:
         ("  network ,\n", "  network ,\n  deny network alg,\n"),
         ("  network, # x\r\n", "  network, # x\r\n  deny network alg,\r\n"),
         ("  priority=5 network,\n", "  priority=5 network,\n  priority=5 deny network alg,\n"),
+        ("  priority=-5 network,\n", "  priority=-5 network,\n  priority=-5 deny network alg,\n"),
+        (
+            "  priority=5 network,\n  deny network alg,\n",
+            "  priority=5 network,\n  priority=5 deny network alg,\n  deny network alg,\n",
+        ),
+        (
+            "  network,\n  priority=-1 deny network alg,\n",
+            "  network,\n  deny network alg,\n  priority=-1 deny network alg,\n",
+        ),
         (
             "  network,\n  network inet,\n  network inet6,\n",
             "  network,\n  deny network alg,\n  network inet,\n  network inet6,\n",
@@ -263,6 +272,178 @@ def test_rules_at_column_0_without_a_header() -> None:
     text = "package x\n\nconst base = `\n" + body + "`\n"
     result = patch(text, "template.go")
     assert result.content.decode() == text.replace("network,\n", "network,\ndeny network alg,\n")
+
+
+# -- fragments: rules in strings, which a program may put together to one profile
+
+
+ALLOWED = ("network,", "capability,", "file,", "umount,")
+DENIED = ("deny mount,", "deny @{PROC}/* w,", "deny /sys/[^f]*/** wklx,")
+
+
+def constant(name: str, *rules: str) -> str:
+    """Go source: rules that stand in one string."""
+    return f"const {name} = `\n" + "".join(f"{rule}\n" for rule in rules) + "`\n"
+
+
+def elements(*rules: str) -> str:
+    """Go source: rules that stand in strings of their own."""
+    return "var rules = []string{\n" + "".join(f'\t"{rule}",\n' for rule in rules) + "}\n"
+
+
+def go(*declarations: str, path: str = "profile.go", **options: Any) -> Result:
+    return patch("package x\n\n" + "\n".join(declarations), path, **options)
+
+
+@pytest.mark.parametrize("deny", ["deny network alg,", "audit deny network alg stream,"])
+@pytest.mark.parametrize("own", [(), ("{{if .X}}", "deny network alg,", "{{end}}")])
+def test_a_deny_in_another_fragment_is_for_a_person(deny: str, own: tuple[str, ...]) -> None:
+    """Whether both fragments become one profile stands in code that nobody reads here."""
+    result = go(constant("a", *ALLOWED, *own), constant("b", *DENIED, deny))
+    assert [(f.line, f.status, f.edit) for f in result.findings] == [(4, LOOK, None)]
+    assert "another fragment in this file denies alg" in result.findings[0].reason
+
+
+@pytest.mark.parametrize(
+    ("own", "others"),
+    [
+        ((), ()),
+        (("{{if .X}}", "deny network alg,", "{{end}}"), ()),
+        ((), ("deny network inet,",)),
+        ((), ("deny network vsock,",)),
+        ((), ("network inet,",)),
+        ((), ("network alg,",)),
+    ],
+)
+def test_other_rules_in_another_fragment_change_nothing(
+    own: tuple[str, ...], others: tuple[str, ...]
+) -> None:
+    result = go(constant("a", *ALLOWED, *own), constant("b", *DENIED, *others))
+    (edited,) = (f for f in result.findings if f.edit is not None)
+    assert (edited.line, edited.status) == (4, AFFECTED)
+
+
+def test_a_deny_in_another_fragment_does_not_reach_a_whole_profile() -> None:
+    profile = HEAD + "network,\n" + TAIL
+    result = go(constant("a", profile), constant("b", *DENIED, "deny network alg,"))
+    assert [(f.status, f.edit is not None) for f in result.findings] == [(AFFECTED, True)]
+
+
+def test_only_what_is_affected_depends_on_other_fragments() -> None:
+    result = go(
+        constant("a", *ALLOWED, *DENIED, "deny network alg,"),
+        constant("b", *DENIED, "network alg,"),
+        constant("c", *DENIED, "network inet,"),
+    )
+    assert [f.status for f in result.findings] == [FIXED, LOOK, NOT_AFFECTED]
+    assert "on purpose" in result.findings[1].reason
+
+
+def test_of_each_migration_its_own_family_counts_in_other_fragments() -> None:
+    result = go(
+        constant("a", *ALLOWED), constant("b", *DENIED, "deny network vsock,"), migrations=builtin()
+    )
+    assert {f.migration: f.status for f in result.findings} == {
+        "deny-af-alg": AFFECTED,
+        "deny-af-vsock": LOOK,
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "x_test.go", "pkg/x_test.go", "test/x.go", "a/tests/x.go", "tests/a/x.go", "test_x.py",
+        "a/test_x.py", "x.test.js", "x.spec.ts", "x-test.rb", "x_tests.rs", "a/x.bats",
+    ],
+)  # fmt: skip
+def test_rules_in_strings_of_a_test_are_for_a_person(path: str) -> None:
+    """They are what the test expects as likely as what it makes a profile of."""
+    result = patch(literals(path, *ALLOWED, *DENIED), path)
+    assert [(f.status, f.moby_style, f.edit) for f in result.findings] == [(LOOK, True, None)]
+    assert "rules in strings of a test" in result.findings[0].reason
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "x.go", "latest/x.go", "contest.go", "testing/x.go", "a/attest_x.py", "testx.py",
+        "test_x/y.py", "xtest.js", "x.test/y.js", "tests.go", "x.batsx.js",
+    ],
+)  # fmt: skip
+def test_rules_in_strings_of_other_files_are_edited(path: str) -> None:
+    result = patch(literals(path, *ALLOWED, *DENIED), path)
+    assert [(f.status, f.edit is not None) for f in result.findings] == [(AFFECTED, True)]
+
+
+def literals(path: str, *rules: str) -> str:
+    """A list of strings, in the language that the file's name says."""
+    language = path.rpartition(".")[2]
+    if language == "go":
+        return "package x\n\n" + elements(*rules)
+    if language == "bats":
+        return "x=(\n" + "".join(f"    '{rule}'\n" for rule in rules) + ")\n"
+    opening, closing = {
+        "rs": ("const X: &[&str] = &[", "];"),
+        "rb": ("X = [", "]"),
+        "py": ("X = [", "]"),
+    }.get(language, ("const x = [", "];"))
+    return f"{opening}\n" + "".join(f'    "{rule}",\n' for rule in rules) + f"{closing}\n"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "package x\n\n" + constant("a", *ALLOWED, *DENIED),
+        "package x\n\n" + elements(HEAD.rstrip(), "network,", *TAIL.splitlines()),
+    ],
+)
+def test_a_profile_or_a_text_of_a_test_is_edited(source: str) -> None:
+    """Golden data, and fixtures of a test, change with the profile."""
+    result = patch(source, "x_test.go")
+    assert [(f.status, f.edit is not None) for f in result.findings] == [(AFFECTED, True)]
+
+
+LISTED = ("network,", "capability chown,", "signal,", "/x r,", "/y r,")
+"""Policy that is not moby-style."""
+
+
+def test_a_programs_list_of_rules_is_no_profile() -> None:
+    """Unless it is moby-style: a linter's or a generator's table as likely as policy."""
+    assert go(elements(*LISTED)).findings == ()
+    assert go(elements(*LISTED, "deny network alg,"), profiles="all").findings == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "moby_style"),
+    [
+        (constant("a", *LISTED), False),
+        (elements("profile x {", *LISTED, "}"), False),
+        (elements(*ALLOWED, *DENIED), True),
+    ],
+)
+def test_a_text_or_a_profile_or_what_is_moby_style_is_reported(
+    source: str, moby_style: bool
+) -> None:
+    (finding,) = go(source).findings
+    assert (finding.status, finding.moby_style) == (AFFECTED, moby_style)
+    assert (finding.edit is not None) == moby_style
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ("network {{.Family}},", "capability chown,", "signal,", "/x r,", "/y r,"),
+        ("network inet,", "capability chown,", "signal,", "/x r,", "/y r,"),
+        ("all,", "capability chown,", "signal,", "/x r,", "/y r,"),
+        ("deny network alg,", "capability chown,", "signal,", "/x r,", "/y r,"),
+    ],
+)
+def test_of_a_fragment_that_is_not_moby_style_only_what_allows_the_family_counts(
+    rules: tuple[str, ...],
+) -> None:
+    assert go(constant("a", *rules)).findings == ()
+    purpose = go(constant("a", "network alg,", *rules[1:]))
+    assert [f.status for f in purpose.findings] == [LOOK]
 
 
 # -- files

@@ -255,8 +255,9 @@ def _anchors(allows: _Rules) -> list[tuple[Rule, NetworkRule]]:
     Raises _TooManyError.
     """
     chosen: list[tuple[Rule, NetworkRule]] = []
-    answers: list[tuple[frozenset[_Condition], int]] = []
+    answers: list[frozenset[_Condition]] = []
     left = _COMPARISONS
+    # Those of higher priority come first, so an answer's priority is enough for all that follow.
     for rule, net in sorted(
         allows,
         key=lambda pair: (-pair[1].priority, not pair[1].blanket, len(pair[0].arms), pair[0].start),
@@ -265,7 +266,7 @@ def _anchors(allows: _Rules) -> list[tuple[Rule, NetworkRule]]:
         if left < 0:
             raise _TooManyError
         given = _given(rule.arms)
-        if not any(needed <= given and priority >= net.priority for needed, priority in answers):
+        if not any(needed <= given for needed in answers):
             chosen.append((rule, net))
-            answers.append((given, net.priority))
+            answers.append(given)
     return sorted(chosen, key=lambda pair: pair[0].start)

@@ -86,10 +86,13 @@ class Added:
         number = 0
         while before != after:
             differs = _common(before, after)
-            found = max(
-                (after.rfind(" " + rule, 0, differs + len(rule) + 1), rule) for rule in self.rules
+            start, rule = max(
+                (
+                    (after.rfind(" " + rule, 0, differs + len(rule) + 1), rule)
+                    for rule in self.rules
+                ),
+                default=(-1, ""),
             )
-            start, rule = found
             end = start + 1 + len(rule)
             if start < 0 or not start <= differs < end:
                 return -1

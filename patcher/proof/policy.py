@@ -137,8 +137,8 @@ class _File:
             return []
         found = []
         for (root, inside), (other, _) in zip(before, after, strict=True):
-            changed = old[root.start : root.end] != new[other.start : other.end]
-            if not changed and not any(profile.name in self.wanted for profile in inside):
+            if not any(profile.name in self.wanted for profile in inside):
+                self.same = self.same and _as_written(old, root) == _as_written(new, other)
                 continue
             if time.monotonic() > self.deadline:
                 found.append(_Root(inside, (), (), _TOO_LONG))
@@ -305,6 +305,13 @@ class _File:
 def _only(lines: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
     """The lines that are not among the others, as often as they are missing there."""
     return tuple((Counter(lines) - Counter(others)).elements())
+
+
+def _as_written(text: bytes, root: Profile) -> bytes | list[tuple[bytes, ...]]:
+    """What must stay of an outermost profile that no edit is for."""
+    if root.header:
+        return text[root.start : root.end if root.end >= 0 else len(text)]
+    return [rule.words for rule in root.rules]
 
 
 def read_roots(

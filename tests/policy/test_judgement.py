@@ -117,6 +117,14 @@ def test_vsock(body: str, expected: Status) -> None:
         ("network,\ndeny network alg,\npriority=1 network inet,", FIXED),
         ("network,\ndeny network alg,\npriority=1 all,", LOOK),
         ("network,\ndeny network alg,\nall,", FIXED),
+        ("priority=5 network,\npriority=5 deny network alg stream,\ndeny network alg,", AFFECTED),
+        ("priority=5 network,\npriority=4 deny network,\ndeny network alg,", AFFECTED),
+        ("priority=5 network,\npriority=5 deny network,\ndeny network alg,", FIXED),
+        ("priority=1 network inet,\nnetwork,\ndeny network alg,", FIXED),
+        ("priority=1 deny network alg,\nnetwork,\npriority=2 network seqpacket,", AFFECTED),
+        ("network,\ndeny network alg,\npriority=1 network {{.Family}},", LOOK),
+        ("{{if .N}}network,\ndeny network alg,\n{{end}}\nnetwork {{.Family}},", FIXED),
+        ("priority=-1 deny network alg,", NOT_AFFECTED),
     ],
 )
 def test_priorities(body: str, expected: Status) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given
@@ -161,6 +162,127 @@ def test_of_two_edits_the_right_one_stays() -> None:
     assert proved.edits == (first.edit,)
     assert proved.content.count(b"deny network") == 1
     assert [f.status for f in proved.findings] == [Status.AFFECTED, Status.UNDER_INVESTIGATION]
+
+
+def two(change: Callable[[Edit], Edit], content: bytes) -> Result:
+    """What becomes of the edits of a file of which the second is made wrong."""
+    result = engine.patch("x.tmpl", content)
+    first, second = (finding for finding in result.findings if finding.edit is not None)
+    assert first.edit is not None
+    assert second.edit is not None
+    wrong = change(second.edit)
+    findings = tuple(
+        replace(finding, edit=wrong) if finding is second else finding
+        for finding in result.findings
+    )
+    given = replace(result, findings=findings, edits=(first.edit, wrong))
+    return host.proved(content, given, None)
+
+
+class TestTheReason:
+    """Each reading that an edit must pass refuses what no other one does, and says so."""
+
+    LIST = b"rules = [\n" + b",\n".join(b'"%s"' % line for line in PROFILE.splitlines()) + b"\n]\n"
+
+    @pytest.mark.parametrize("path", FILES)
+    def test_a_rule_twice(self, path: str) -> None:
+        def change(edit: Edit) -> Edit:
+            return Edit(edit.offset, edit.insert * 2)
+
+        assert "just the rule added" in refused(path, FILES[path], change)
+
+    @pytest.mark.parametrize("path", FILES)
+    def test_nothing_that_a_host_reads(self, path: str) -> None:
+        assert "just the rule added" in refused(path, FILES[path], lambda _: Edit(0, b"\n"))
+
+    def test_in_a_comment_of_the_template(self) -> None:
+        content = PROFILE.replace(b"  file,\n", b"{{/*\n  here\n*/}}\n  file,\n")
+        at = content.index(b"  here")
+        reason = refused("x.tmpl", content, lambda edit: Edit(at, edit.insert))
+        assert "the rule does not stand where rules are read" in reason
+
+    def test_before_every_other_rule(self) -> None:
+        at = PROFILE.index(b"  network")
+        reason = refused("x.tmpl", PROFILE, lambda edit: Edit(at, edit.insert))
+        assert "does not stand in the scope of the rule that it follows" in reason
+
+    def test_within_words_that_are_no_rule(self) -> None:
+        content = PROFILE.replace(b"  file,\n", b"  what is\n  this,\n  file,\n")
+        at = content.index(b"  this")
+        reason = refused("x.tmpl", content, lambda edit: Edit(at, edit.insert))
+        assert "a profile's header does not read as before" in reason
+
+    def test_within_the_header_of_a_child_profile(self) -> None:
+        """The rule is read, and the child profile no longer is."""
+        child = b"  profile y\n  {\n    /bin/x r,\n  }\n"
+        content = PROFILE.replace(b"  file,\n", b"  file,\n" + child)
+        at = content.index(b"  {\n")
+        reason = refused("x.tmpl", content, lambda edit: Edit(at, edit.insert))
+        assert "a profile's header does not read as before" in reason
+
+    def test_within_the_header_of_a_profile(self) -> None:
+        content = PROFILE.replace(b" {\n", b"\n{\n")
+        at = content.index(b"{\n")
+        reason = refused("x.tmpl", content, lambda edit: Edit(at, edit.insert))
+        assert "the profiles in the file are not the same" in reason
+
+    @pytest.mark.parametrize("word", [b"deny", b"audit deny"])
+    def test_within_another_rule(self, word: bytes) -> None:
+        content = PROFILE.replace(b"  deny mount,\n", b"  %s\n  mount,\n" % word)
+        at = content.index(b"  mount")
+        reason = refused("x.tmpl", content, lambda edit: Edit(at, edit.insert))
+        assert "another rule than the one inserted reads differently" in reason
+
+    @pytest.mark.parametrize(
+        ("path", "mark", "instead", "why"),
+        [
+            ("x.toml", b'",', b'"', "the file is no longer the toml that it was"),
+            ("x.toml", b'",', b'", 5,', "more than one string of the toml differs"),
+            ("x.toml", b'",', b'", "x",', "more than one string of the toml differs"),
+            ("x.py", b'",', b'",,', "the file is no longer the python that it was"),
+            ("x.py", b'",', b'", 5,', "more than one string of the python differs"),
+        ],
+    )
+    def test_the_formats_own_parser(self, path: str, mark: bytes, instead: bytes, why: str) -> None:
+        """The host reads no more of the file than the policy in it."""
+
+        def change(edit: Edit) -> Edit:
+            return Edit(edit.offset, edit.insert.replace(mark, instead))
+
+        assert why in refused(path, self.LIST, change)
+
+    @pytest.mark.parametrize("path", ["x.yaml", "x.toml", "x.py"])
+    @pytest.mark.parametrize("profiles", [1, 2])
+    def test_in_no_string(self, path: str, profiles: int) -> None:
+        """The host takes for a string what stands in a comment; another edit is documentation."""
+        profile = indented(PROFILE, b"# ")
+        content = b"\n\n".join((profile, profile.replace(b"profile x", b"profile y"))[:profiles])
+        result = engine.patch(path, content, docs=True)
+        assert len(result.edits) == profiles
+        assert host.proved(content, result, None) == result
+        *documented, last = result.findings
+        lie = replace(last, host=host._named(PurePosixPath(path)), documentation=False)
+        proved = host.proved(content, replace(result, findings=(*documented, lie)), None)
+        assert len(proved.edits) == profiles - 1
+        assert "got the rule" in proved.findings[-1].reason
+
+
+def test_of_two_edits_for_one_profile_one_is_in_another() -> None:
+    rules = b"{{if .A}}\n  network,\n{{else}}\n  audit network,\n{{end}}\n"
+    other = b"profile y {\n  file,\n}\n"
+    content = PROFILE.replace(b"  network,\n", rules) + other
+    proved = two(lambda edit: Edit(len(content) - 2, b"  deny network alg,\n"), content)
+    assert len(proved.edits) == 1
+    reasons = [f.reason for f in proved.findings if f.status is Status.UNDER_INVESTIGATION]
+    assert ["in another profile" in reason for reason in reasons] == [True]
+
+
+def test_of_the_edits_for_two_profiles_both_are_in_one() -> None:
+    content = PROFILE + PROFILE.replace(b"profile x", b"profile y")
+    at = content.index(b"  umount")
+    proved = two(lambda _: Edit(at, b"  deny network alg,\n"), content)
+    assert len(proved.edits) == 1
+    assert "in another profile" in proved.findings[1].reason
 
 
 def test_both_migrations_with_comments() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
 from patcher import Edit, engine
 from patcher.migrations import Migration, builtin, choose
 from patcher.proof import parser, policy
-from patcher.proof.parser import Parser
+from patcher.proof.compiled import Compiled, Socket
+from patcher.proof.parser import Outcome, Parser
 from patcher.proof.verdict import Proof, Verdict
+from tests.proof.features import without_sockets
 
 pytestmark = pytest.mark.skipif(not parser.installed(), reason="apparmor_parser is not installed")
 
@@ -58,6 +61,17 @@ def proofs(
     return [proof for proof in found if proof is not None]
 
 
+def prove(old: str, new: str, real: Parser) -> list[Proof]:
+    """The proofs of the engine's edits, where the file comes out as ``new``."""
+    result = engine.patch("x.tmpl", old.encode())
+    found = policy.prove("x.tmpl", old.encode(), new.encode(), result.findings, builtin()[:1], real)
+    return [proof for proof in found if proof is not None]
+
+
+def patched(content: str) -> str:
+    return engine.patch("x.tmpl", content.encode()).content.decode()
+
+
 def proof(content: str, real: Parser, change: Callable[[Edit], Edit] = lambda edit: edit) -> Proof:
     (found,) = proofs(content, real, change)
     return found
@@ -99,6 +113,7 @@ class TestProved:
             PROFILE.replace("  umount,\n", "  set rlimit {{.What}} <= {{.Most}},\n"),
             '{{define "r"}}  network,\n{{end}}profile x {\n{{template "r" .}}\n  file,\n}\n',
             "# prose\n" + PROFILE + "\nEOF\nmore prose, and a network,\n",
+            "func() {\n  capability,\n" + PROFILE + "  ptrace,\n}\n",
         ],
     )
     def test_the_real_edit(self, content: str, real: Parser) -> None:
@@ -201,6 +216,150 @@ class TestRefuted:
     def test_everything_denied(self, real: Parser) -> None:
         self.refuted(PROFILE, real, written("  deny network,\n"))
 
+    def test_flags(self, real: Parser) -> None:
+        at = PROFILE.index("attach_disconnected")
+        found = self.refuted(PROFILE, real, lambda edit: Edit(at, b"complain,"))
+        assert "flags, capabilities or limits of x differ" in found.reason
+
+    def test_the_name(self, real: Parser) -> None:
+        at = PROFILE.index(" flags")
+        self.refuted(PROFILE, real, lambda edit: Edit(at, b"y"))
+
+    def test_a_comment_mark_before_a_rule(self, real: Parser) -> None:
+        content = PROFILE.replace("  network,\n", "  network,\n  deny network inet,\n")
+        found = self.refuted(content, real, written("  deny network alg, #"))
+        assert "more is compiled differently" in found.reason
+        assert found.before
+
+    def test_a_profile_too_much(self, real: Parser) -> None:
+        for extra in ("}\nprofile y {\n", "profile y {\n}\n"):
+            self.refuted(PROFILE, real, written(f"  deny network alg,\n{extra}"))
+
+    def test_a_choice_of_the_template(self, real: Parser) -> None:
+        for extra in ("{{if .A}}deny network alg,{{end}}\n", "deny network {{.Family}},\n"):
+            self.refuted(PROFILE, real, written(extra))
+
+    def test_in_a_child_profile_too_that_allows_the_family_on_purpose(self, real: Parser) -> None:
+        """The listing has no other lines than it should, only more of them."""
+        child = "  profile y {\n    network alg,\n  }\n"
+        content = PROFILE.replace("  umount,\n", child)
+        new = patched(content).replace(
+            "network alg,\n  }", "network alg,\n    deny network alg,\n  }"
+        )
+        (found,) = prove(content, new, real)
+        assert found.verdict is Verdict.REFUTED
+        assert "x//y allows and denies other sockets than it should" in found.reason
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("  file,\n", "  file,\n  deny network alg,\n"),
+            ("  file,\n", "  file,\n  /x r,\n"),
+            ("  file,\n", "  deny file,\n"),
+            ("profile y", "profile z"),
+            ("profile y", "profile y flags=(complain)"),
+            ("capability,\nptrace,\n", "capability,\nptrace,\nsignal,\n"),
+            ("capability,\nptrace,\n", "deny capability,\nptrace,\n"),
+            ("capability,\nptrace,\n", "capability,\n"),
+            ("  mqueue,\n", "  mqueue,\n  deny mqueue,\n"),
+        ],
+    )
+    def test_what_no_edit_is_for(self, old: str, new: str, real: Parser) -> None:
+        around = "capability,\nptrace,\nprofile y {\n  network alg,\n  file,\n}\n"
+        content = around + PROFILE + "profile open {\n  mqueue,\n"
+        right = patched(content)
+        assert [each.verdict for each in prove(content, right, real)] == [Verdict.PROVED]
+        at = right.index("profile x")
+        end = at + len(patched(PROFILE))
+        wrong = right[:at].replace(old, new) + right[at:end] + right[end:].replace(old, new)
+        assert wrong != right
+        (found,) = prove(content, wrong, real)
+        assert found.verdict is Verdict.REFUTED
+        assert found.reason == "the profiles are not the same with the edit"
+
+
+@dataclass
+class Wrong(Parser):
+    """The real parser, but for what it compiles a profile with the rule to; its listing is right.
+
+    It stands for a parser, or a policy, of which the listing does not tell all."""
+
+    change: Callable[[Compiled], Compiled] = lambda compiled: compiled
+
+    def compile(self, policy: bytes, *, as_it_stands: bool = False) -> Outcome:
+        outcome = super().compile(policy, as_it_stands=as_it_stands)
+        if b"profile known" in policy or b"deny network alg" not in policy:
+            return outcome
+        return replace(outcome, profiles=tuple(map(self.change, outcome.profiles)))
+
+
+class TestWhatTheListingDoesNotShow:
+    STREAM: Socket = (2, 1)
+    """``inet stream`` (AF_INET, SOCK_STREAM)."""
+    ALG: Socket = (38, 5)
+    CONTENT = PROFILE.replace(
+        "  umount,\n",
+        "  deny network inet stream,\n  profile y {\n    network inet,\n    network alg,\n  }\n",
+    )
+
+    def verdict(self, real: Parser, name: str, change: Callable[[Compiled], Compiled]) -> Proof:
+        wrong = Wrong(
+            real.path,
+            real.version,
+            real.features,
+            real.features_file,
+            change=lambda compiled: change(compiled) if compiled.name == name else compiled,
+        )
+        return proof(self.CONTENT, wrong)
+
+    def test_nothing_wrong(self, real: Parser) -> None:
+        before = real.compile(self.CONTENT.replace("@{PROC}", "/proc").encode()).profiles
+        assert [
+            (each.name, self.STREAM in each.open, self.ALG in each.open) for each in before
+        ] == [("x", False, True), ("x//y", True, True)]
+        assert self.verdict(real, "x", lambda each: each).verdict is Verdict.PROVED
+
+    @pytest.mark.parametrize("name", ["x", "x//y"])
+    def test_other_sockets_are_denied(self, name: str, real: Parser) -> None:
+        also = frozenset({(10, 1), self.STREAM})
+        found = self.verdict(real, name, lambda each: replace(each, open=each.open - also))
+        assert found.verdict is Verdict.REFUTED
+        assert found.reason == f"{name} allows and denies other sockets than it should"
+
+    @pytest.mark.parametrize(("name", "socket"), [("x", STREAM), ("x//y", (10, 1))])
+    def test_other_sockets_are_opened(self, name: str, socket: Socket, real: Parser) -> None:
+        found = self.verdict(real, name, lambda each: replace(each, open=each.open | {socket}))
+        assert found.verdict is Verdict.REFUTED
+        assert found.reason == f"{name} allows and denies other sockets than it should"
+
+    def test_the_family_is_denied_where_no_edit_is(self, real: Parser) -> None:
+        found = self.verdict(real, "x//y", lambda each: replace(each, open=each.open - {self.ALG}))
+        assert found.verdict is Verdict.REFUTED
+        assert found.reason == "x//y allows and denies other sockets than it should"
+
+    def test_the_family_is_still_open(self, real: Parser) -> None:
+        found = self.verdict(real, "x", lambda each: replace(each, open=each.open | {self.ALG}))
+        assert found.verdict is Verdict.REFUTED
+        assert found.reason == "as compiled, x still allows the family"
+
+    @pytest.mark.parametrize("name", ["x", "x//y"])
+    def test_sockets_are_no_longer_mediated(self, name: str, real: Parser) -> None:
+        found = self.verdict(real, name, lambda each: replace(each, mediated=False))
+        assert found.verdict is Verdict.REFUTED
+        assert found.reason == f"flags, capabilities or limits of {name} differ"
+
+    @pytest.mark.parametrize("name", ["x", "x//y"])
+    def test_something_else_differs(self, name: str, real: Parser) -> None:
+        found = self.verdict(real, name, lambda each: replace(each, rest=(*each.rest, "more")))
+        assert found.verdict is Verdict.REFUTED
+        assert found.reason == f"flags, capabilities or limits of {name} differ"
+
+    @pytest.mark.parametrize("name", ["x", "x//y"])
+    def test_a_profile_has_another_name(self, name: str, real: Parser) -> None:
+        found = self.verdict(real, name, lambda each: replace(each, name="z"))
+        assert found.verdict is Verdict.REFUTED
+        assert found.reason == "other profiles are compiled"
+
 
 class TestNotProvable:
     def test_the_parser_says_why_and_where(self, real: Parser) -> None:
@@ -209,6 +368,13 @@ class TestNotProvable:
         assert found.verdict is Verdict.NOT_PROVABLE
         assert "does not compile without the edit either" in found.reason
         assert "line 5 of the profile" in found.reason
+
+    def test_features_that_do_not_speak_of_sockets(self, real: Parser, tmp_path: Path) -> None:
+        """What is compiled for such an ABI is the same with the rule and without it."""
+        features = without_sockets(tmp_path)
+        found = proof(PROFILE, Parser(real.path, real.version, "none", features))
+        assert found.verdict is Verdict.NOT_PROVABLE
+        assert found.reason == "it compiles no network rules"
 
     def test_newer_grammar(self, real: Parser) -> None:
         if real.version.startswith("4"):

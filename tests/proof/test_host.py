@@ -166,7 +166,7 @@ def test_of_two_edits_the_right_one_stays() -> None:
 
 def two(change: Callable[[Edit], Edit], content: bytes) -> Result:
     """What becomes of the edits of a file of which the second is made wrong."""
-    result = engine.patch("x.tmpl", content)
+    result = engine.patch("x.tmpl", content, migrations=choose())
     first, second = (finding for finding in result.findings if finding.edit is not None)
     assert first.edit is not None
     assert second.edit is not None
@@ -176,7 +176,7 @@ def two(change: Callable[[Edit], Edit], content: bytes) -> Result:
         for finding in result.findings
     )
     given = replace(result, findings=findings, edits=(first.edit, wrong))
-    return host.proved(content, given, None)
+    return host.proved(content, given, choose())
 
 
 class TestTheReason:
@@ -257,12 +257,12 @@ class TestTheReason:
         """The host takes for a string what stands in a comment; another edit is documentation."""
         profile = indented(PROFILE, b"# ")
         content = b"\n\n".join((profile, profile.replace(b"profile x", b"profile y"))[:profiles])
-        result = engine.patch(path, content, docs=True)
+        result = engine.patch(path, content, migrations=choose(), docs=True)
         assert len(result.edits) == profiles
-        assert host.proved(content, result, None) == result
+        assert host.proved(content, result, choose()) == result
         *documented, last = result.findings
         lie = replace(last, host=host._named(PurePosixPath(path)), documentation=False)
-        proved = host.proved(content, replace(result, findings=(*documented, lie)), None)
+        proved = host.proved(content, replace(result, findings=(*documented, lie)), choose())
         assert len(proved.edits) == profiles - 1
         assert "got the rule" in proved.findings[-1].reason
 

@@ -63,13 +63,13 @@ def proofs(
 
 def prove(old: str, new: str, real: Parser) -> list[Proof]:
     """The proofs of the engine's edits, where the file comes out as ``new``."""
-    result = engine.patch("x.tmpl", old.encode())
-    found = policy.prove("x.tmpl", old.encode(), new.encode(), result.findings, builtin()[:1], real)
+    result = engine.patch("x.tmpl", old.encode(), migrations=choose())
+    found = policy.prove("x.tmpl", old.encode(), new.encode(), result.findings, choose(), real)
     return [proof for proof in found if proof is not None]
 
 
 def patched(content: str) -> str:
-    return engine.patch("x.tmpl", content.encode()).content.decode()
+    return engine.patch("x.tmpl", content.encode(), migrations=choose()).content.decode()
 
 
 def proof(content: str, real: Parser, change: Callable[[Edit], Edit] = lambda edit: edit) -> Proof:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from patcher import Status, engine
-from patcher.migrations import Migration, builtin
+from patcher.migrations import Migration, builtin, choose
 from patcher.proof import parser
 from patcher.proof.compiled import TYPES
 from patcher.proof.parser import Parser
@@ -29,7 +29,7 @@ def real() -> Parser:
 def standings(
     text: str, real: Parser, path: str = "apparmor.d/x", migrations: tuple[Migration, ...] = ()
 ) -> list[Standing]:
-    chosen = migrations or builtin()[:1]
+    chosen = migrations or choose()
     findings = engine.patch(path, text.encode(), migrations=chosen).findings
     return verify(path, text.encode(), findings, chosen, real)
 

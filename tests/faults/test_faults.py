@@ -608,31 +608,38 @@ def rows(env: Env) -> dict[str, dict[str, str]]:
     return {Path(row["repository"]).name: row for row in found}
 
 
-def test_what_was_committed_and_recorded_outlives_a_power_cut(env: Env, tmp_path: Path) -> None:
+@pytest.mark.parametrize("hanging", ["a", "b"])
+def test_what_was_planned_committed_and_recorded_outlives_a_power_cut(
+    env: Env, tmp_path: Path, hanging: str
+) -> None:
+    """The first repository is done alone, so that where it hangs nothing is recorded."""
     machine = tmp_path / "machine"
     places = [repository(env, machine / name) for name in ("a", "b", "c")]
     env |= {"PATCHER_STATE_DIR": str(machine / "state")}
     power = Power(machine, tmp_path / "synced")
-    hangs = _own_git(env, tmp_path / "bin", f'case "$1" in *{places[1]}/*) sleep 600 ;; esac')
+    hangs = _own_git(
+        env, tmp_path / "bin", f'case "$1" in *{machine / hanging}/*) sleep 600 ;; esac'
+    )
     process = begun(
         hangs | power.env, "apply", "--proof", "off", "--campaign", "c", "--jobs", "2", *places
     )
+    reached = ["planned"] * 3 if hanging == "a" else ["committed", "planned", "committed"]
     before: dict[str, dict[str, str]] = {}
-    while [row["stage"] for row in before.values()] != ["committed", "planned", "committed"]:
+    while [row["stage"] for row in before.values()] != reached:
         assert process.poll() is None
         time.sleep(0.1)
         before = rows(env | power.env)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     power.cut()
-    assert rows(env) == before
+    assert rows(env).keys() == before.keys()
+    assert [row["stage"] for row in rows(env).values()] == reached
     tips = {place.name: tip(env, place) for place in places}
-    assert tips == {name: row["new_commit"] or "" for name, row in before.items()}
+    assert tips == {name: row["new_commit"] or "" for name, row in rows(env).items()}
     assert [fsck(env, place) for place in places] == ["", "", ""]
     # And the campaign goes on where it was.
     done = patcher(env, "apply", "--campaign", "c")
     assert (done.returncode, done.stderr.count("\n")) == (0, 1), done.stderr
-    assert "1 committed, 0 up to date, 0 failed." in done.stdout
+    assert f"{reached.count('planned')} committed, 0 up to date, 0 failed." in done.stdout
     assert [row["stage"] for row in rows(env).values()] == ["committed"] * 3
-    assert tips | {"b": ""} == tips
-    assert {name: tip(env, machine / name) for name in "ac"} == {n: tips[n] for n in "ac"}
+    assert all(tip(env, machine / name) == tips[name] for name in tips if tips[name])

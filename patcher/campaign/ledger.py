@@ -155,10 +155,11 @@ class Account:
         place in the order, and is to be done again only where its bases are others now."""
         now = _now()
         new = 0
-        # All or nothing: a campaign that was killed here must not go on with a part of it.
+        # All or nothing: a campaign that was killed here must not go on with a part of it. Durable:
+        # whoever goes on after a power cut does not name them again.
         common = {"campaign": self.number, "now": now}
         everything = iter([{**_columns(item), **common} for item in items])
-        with self._database.transaction() as writer:
+        with self._database.transaction(durable=True) as writer:
             self._touch(writer, now)
             while rows := list(islice(everything, _PLANNING)):
                 before = writer.total_changes

@@ -233,7 +233,7 @@ def read_ref(repository: Repository, ref: str) -> str | None:
 
 def _read_in_files(repository: Repository, ref: str) -> str | None:
     common = repository.common_dir
-    for _ in range(6):  # git follows at most five symbolic refs
+    for _ in range(5):  # as many refs as git reads, each named by the one before it
         folder = repository.git_dir if ref == "HEAD" else common
         text = _read_ref_file(folder, ref)
         if text is None:

@@ -367,6 +367,8 @@ def test_a_transaction_is_done_or_not(path: Path) -> None:
         for durable in (False, True):
             with opened.transaction(durable=durable) as writer:
                 writer.execute(PUT, (b"r", b"kept %d" % durable, b"v", 1))
+                # 1: NORMAL, 2: FULL, which syncs the log at the end of each transaction.
+                assert writer.execute("PRAGMA synchronous").fetchone() == (1 + durable,)
             with pytest.raises(KeyboardInterrupt), opened.transaction(durable=durable) as writer:
                 writer.execute(PUT, (b"r", b"lost", b"v", 1))
                 raise KeyboardInterrupt

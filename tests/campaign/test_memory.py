@@ -8,8 +8,9 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
-from patcher import git
-from patcher.campaign import memory
+from patcher import git, patch
+from patcher.campaign import database, memory
+from patcher.campaign.database import Database
 from patcher.campaign.look import Selection
 from patcher.campaign.run import Campaign, run
 from patcher.campaign.target import Target
@@ -248,6 +250,81 @@ def _damages() -> list[Callable[[bytes], bytes]]:
         lambda value: bytes(len(value)),
         *(partial(flipped, at=at) for at in range(0, 99, 5)),
     ]
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """A ledger to which nothing that is queued is written before it is asked to."""
+    monkeypatch.setattr(database, "DELAY", 3600.0)
+    monkeypatch.setattr(database, "BATCH", 10**6)
+    with Database(tmp_path / "ledger.db") as ledger:
+        yield ledger
+
+
+def known(store: memory.Rows, keys: Sequence[bytes]) -> list[bytes]:
+    return [key for key in keys if store.recall([key]) == {key: b"of " + key}]
+
+
+def test_the_latest_are_known_before_they_are_written(
+    opened: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "_MOST_RECENT", 10)
+    store = memory.Rows(opened, b"rules")
+    keys = [b"%03d" % number for number in range(95)]
+    for number, key in enumerate(keys, 1):
+        store.remember([(key, b"of " + key)])
+        assert (
+            known(store, keys[max(0, number - 10) : number]) == keys[max(0, number - 10) : number]
+        )
+        assert len(known(store, keys[:number])) <= 20  # as many again, and no more
+    assert known(memory.Rows(opened, b"rules"), keys) == []
+    for key in (keys[82], keys[-1]):  # of which the first is about to be forgotten
+        store.remember([(key, b"new")])
+        assert store.recall([key]) == {key: b"new"}
+    opened.flush()
+    written = memory.Rows(opened, b"rules")
+    assert known(written, keys) == [key for key in keys if key not in (keys[82], keys[-1])]
+    assert known(memory.Rows(opened, b"other rules"), keys) == []
+
+
+def test_what_is_used_is_kept_longer_than_what_is_not(
+    opened: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [b"%03d" % number for number in range(100)]
+    used = keys[::7]
+    for day, asked in ((1000, keys), (1001, used), (1002, [])):
+        monkeypatch.setattr(time, "time", lambda day=day: 86400.0 * day)
+        store = memory.Rows(opened, b"rules")
+        if day == 1000:
+            store.remember((key, b"of " + key) for key in keys)
+        assert known(store, asked) == list(asked)
+        opened.flush()
+    monkeypatch.setattr(
+        memory, "MOST", len(used) * len(b"rules" + b"000" + b"CRC.of 000" + bytes(16))
+    )
+    store.close()
+    with Database(opened.path) as again:
+        assert known(memory.Rows(again, b"rules"), keys) == used
+
+
+def test_so_many_judged_files_are_kept_the_latest_among_them(
+    monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
+) -> None:
+    monkeypatch.setattr(memory, "_MOST_JUDGED", 5)
+    monkeypatch.setattr(memory, "_MOST_CONTENT", 1000)
+    kept = memory.Memory()
+    edited = patch("p", sandbox.profile().encode())
+    clean = patch("p", sandbox.fixed(sandbox.profile()).encode())
+    large = patch("p", sandbox.profile().encode() + b"#" * 1000)
+    for number in range(23):
+        kept.keep(b"p", str(number), edited)
+        assert kept.judged(b"p", str(number)) == edited
+        assert sum(kept.judged(b"p", str(each)) is not None for each in range(number)) < 5
+    kept.keep(b"p", "large", large)
+    assert kept.judged(b"p", "large") is None
+    kept.keep(b"p", "clean", clean)
+    assert kept.judged(b"p", "clean") == replace(clean, content=b"")
+    assert kept.judged(b"q", "clean") is None
 
 
 @pytest.mark.parametrize("trouble", ["full", "garbage", "folder", "read-only"])

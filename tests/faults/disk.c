@@ -2,6 +2,8 @@
  * A disk that is full or read-only, without the right to mount one: preloaded into patcher and its
  * git. While the file FAULT_WHILE exists, below FAULT_FOLDER nothing can be written (FAULT_DISK=full,
  * as a tmpfs has it, where empty files and folders find room), or nothing changed at all (readonly).
+ * FAULT_DISK=power: FAULT_WHILE is a folder that gets a copy of each file as of its last fsync(2) or
+ * fdatasync(2), under the number of its inode.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -79,6 +81,60 @@ ssize_t writev(int fd, const struct iovec *data, int count) {
     return real(fd, data, count);
 }
 
+static void synced_copy(char name[static PATH_MAX], ino_t inode) {
+    snprintf(name, PATH_MAX, "%s/%llu", getenv("FAULT_WHILE"), (unsigned long long)inode);
+}
+
+static void keep(int fd) {
+    char name[PATH_MAX], new[PATH_MAX + 32], data[1 << 16];
+    struct stat status;
+    if (!is("power") || fstat(fd, &status) || !S_ISREG(status.st_mode) || !opened_below(fd))
+        return;
+    synced_copy(name, status.st_ino);
+    snprintf(new, sizeof new, "%s.%ld", name, (long)syscall(SYS_gettid));
+    int to = syscall(SYS_openat, AT_FDCWD, new, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    /* A file that is open for writing alone is opened once more; SQLite's, which would lose its
+     * locks by that, are not. */
+    int from = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY ? -1 : fd;
+    if (from < 0) {
+        char own[64];
+        snprintf(own, sizeof own, "/proc/self/fd/%d", fd);
+        from = syscall(SYS_openat, AT_FDCWD, own, O_RDONLY);
+    }
+    off_t at = 0;
+    ssize_t size;
+    while ((size = pread(from, data, sizeof data, at)) > 0) {
+        if (write(to, data, size) != size)
+            abort();
+        at += size;
+    }
+    if (to < 0 || from < 0 || size < 0 || syscall(SYS_renameat2, AT_FDCWD, new, AT_FDCWD, name, 0))
+        abort();
+    close(to);
+    if (from != fd)
+        close(from);
+}
+
+/* Another file may get the number. */
+static void drop(const char *path) {
+    char name[PATH_MAX];
+    struct stat status;
+    if (is("power") && leads_below(AT_FDCWD, path) && !lstat(path, &status) && status.st_nlink == 1) {
+        synced_copy(name, status.st_ino);
+        syscall(SYS_unlinkat, AT_FDCWD, name, 0);
+    }
+}
+
+#define SYNC(name)                                                                                 \
+    int name(int fd) {                                                                             \
+        REAL(name);                                                                                \
+        int result = real(fd);                                                                     \
+        if (!result) keep(fd);                                                                     \
+        return result;                                                                             \
+    }
+SYNC(fsync)
+SYNC(fdatasync)
+
 #define WRITES (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
 #define OPEN(name, folder, parameters, arguments)                                                  \
     int name parameters {                                                                          \
@@ -102,6 +158,7 @@ OPEN(openat64, at, (int at, const char *path, int flags, ...), (at, path, flags,
     int name parameters {                                                                          \
         REAL(name);                                                                                \
         if (is("readonly") && leads_below(AT_FDCWD, path)) FAIL(EROFS);                            \
+        drop(path);                                                                                \
         return real arguments;                                                                     \
     }
 CHANGE(mkdir, path, (const char *path, mode_t mode), (path, mode))

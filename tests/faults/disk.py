@@ -1,5 +1,5 @@
-"""Disks that are full or read-only: mounted where that is allowed, and always as `disk.c` has
-them."""
+"""Disks that are full or read-only, mounted where that is allowed, and always as `disk.c` has them;
+and a disk whose power is cut."""
 
 from __future__ import annotations
 
@@ -98,6 +98,30 @@ def readonly_disk(way: str, place: Path, aside: Path) -> Iterator[Disk]:
         yield Disk({}, remount("ro"), remount("rw"))
     finally:
         _unmount(str(place))
+
+
+class Power:
+    """The power of the disk that holds a folder. ``env``: what patcher needs to see."""
+
+    def __init__(self, place: Path, aside: Path) -> None:
+        aside.mkdir()
+        self.env = _preloaded("power", place, aside).env
+        self._place, self._synced = place, aside
+        self._before = {file.stat().st_ino: file.read_bytes() for file in self._files()}
+
+    def cut(self) -> None:
+        """Leave of each file what it held when it was last synced; of a new one that never was,
+        its name. Names are never lost, which is more than some file systems promise."""
+        for file in self._files():
+            inode = file.stat().st_ino
+            synced = self._synced / str(inode)
+            kept = synced.read_bytes() if synced.exists() else self._before.get(inode, b"")
+            if file.read_bytes() != kept:
+                file.chmod(0o600)
+                file.write_bytes(kept)
+
+    def _files(self) -> list[Path]:
+        return [file for file in self._place.rglob("*") if file.is_file() and not file.is_symlink()]
 
 
 def _preloaded(kind: str, place: Path, mark: Path) -> Disk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import shutil
@@ -17,7 +18,7 @@ import pytest
 from patcher.campaign.memory import NOT_USED
 from patcher.git import Change, Identity, Pack, Repository, discover, restore, write_commit
 from patcher.git import leftovers as made_by_the_dead
-from tests.faults.disk import WAYS, full_disk, readonly_disk
+from tests.faults.disk import WAYS, Power, full_disk, readonly_disk
 from tests.faults.world import (
     BRANCH,
     command,
@@ -600,3 +601,47 @@ def test_what_gc_removed_before_a_branch_named_it_is_written_again(
     git(env, place, "branch", "kept", commit)
     assert git(env, place, "show", "kept:profiles/0/docker-default") == "new\n"
     assert fsck(env, place) == ""
+
+
+def rows(env: Env) -> dict[str, dict[str, str]]:
+    """What the ledger says of each repository of the campaign, by its name."""
+    done = patcher(env, "status", "c", "--format", "jsonl")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return {Path(row["repository"]).name: row for row in found}
+
+
+@pytest.mark.parametrize("hanging", ["a", "b"])
+def test_what_was_planned_committed_and_recorded_outlives_a_power_cut(
+    env: Env, tmp_path: Path, hanging: str
+) -> None:
+    """The first repository is done alone, so that where it hangs nothing is recorded."""
+    machine = tmp_path / "machine"
+    places = [repository(env, machine / name) for name in ("a", "b", "c")]
+    env |= {"PATCHER_STATE_DIR": str(machine / "state")}
+    power = Power(machine, tmp_path / "synced")
+    hangs = _own_git(
+        env, tmp_path / "bin", f'case "$1" in *{machine / hanging}/*) sleep 600 ;; esac'
+    )
+    process = begun(
+        hangs | power.env, "apply", "--proof", "off", "--campaign", "c", "--jobs", "2", *places
+    )
+    reached = ["planned"] * 3 if hanging == "a" else ["committed", "planned", "committed"]
+    before: dict[str, dict[str, str]] = {}
+    while [row["stage"] for row in before.values()] != reached:
+        assert process.poll() is None
+        time.sleep(0.1)
+        before = rows(env | power.env)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    power.cut()
+    assert rows(env).keys() == before.keys()
+    assert [row["stage"] for row in rows(env).values()] == reached
+    tips = {place.name: tip(env, place) for place in places}
+    assert tips == {name: row["new_commit"] or "" for name, row in rows(env).items()}
+    assert [fsck(env, place) for place in places] == ["", "", ""]
+    # And the campaign goes on where it was.
+    done = patcher(env, "apply", "--campaign", "c")
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1), done.stderr
+    assert f"{reached.count('planned')} committed, 0 up to date, 0 failed." in done.stdout
+    assert [row["stage"] for row in rows(env).values()] == ["committed"] * 3
+    assert all(tip(env, machine / name) == tips[name] for name in tips if tips[name])

@@ -12,8 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from patcher.git import leftovers
-
-NOBODY = 10**9  # no kernel gives a process so high an id
+from tests.git.conftest import NOBODY, left_behind
 
 
 class Scene:
@@ -22,14 +21,10 @@ class Scene:
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._patch = monkeypatch
         self.folder = root / "tmp"
-        self.scratch = self.folder / f"patcher-{NOBODY}-0123456789abcdef"
-        self.note = self.scratch / "moving-0123456789abcdef"
         self.lock = root / "refs/heads/x.lock"
         self.lock.parent.mkdir(parents=True)
-        self.scratch.mkdir(parents=True, mode=0o700)
-        (self.scratch / "HEAD").touch()
-        self.note.write_text(os.fspath(self.lock))
-        time.sleep(0.01)  # so that the lock is younger, by more than a tick of the kernel's clock
+        self.scratch = left_behind(self.folder, self.lock)
+        self.note = self.scratch / "moving-0123456789abcdef"
         self.lock.touch()
 
     def belongs_to_another(self, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,70 +12,140 @@ import pytest
 
 from patcher.git import (
     Base,
+    BoundExceeded,
     BranchCheckedOut,
     BranchMoved,
     GitError,
     Identity,
+    NoSuchBase,
     Repository,
     UnbornHead,
     bases,
     branch_tip,
     check_branch_name,
     discover,
+    leftovers,
     move_branch,
+    refs,
+    runner,
 )
+from tests.git.conftest import left_behind
+from tests.gits import Gits
 
 if TYPE_CHECKING:
     from tests.git.conftest import Work
 
 
-def opened(path: Path) -> Repository:
+WAYS = ["files", "git"]
+"""How refs are read: from their files, or by git, as where they are kept in other ways (reftable),
+which the tests' git may be too old to know."""
+
+
+def opened(path: Path, way: str = "files") -> Repository:
     item = next(discover([path]))
     assert isinstance(item, Repository), item
+    if way == "git":
+        (item.common_dir / "reftable").mkdir(exist_ok=True)
     return item
 
 
-def test_head_is_the_base_of_a_repository_without_origin(work: Work) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_head_is_the_base_of_a_repository_without_origin(work: Work, way: str) -> None:
     path = work.repository()
     oid = work.git(path, "rev-parse", "HEAD")
-    assert bases(opened(path)) == [Base("refs/heads/main", "main", oid, True)]
+    assert bases(opened(path, way)) == [Base("refs/heads/main", "main", oid, True)]
+    assert bases(opened(path, way), ["HEAD"]) == [Base("refs/heads/main", "main", oid, True)]
     work.git(path, "pack-refs", "--all")
     assert not (path / ".git/refs/heads/main").exists()
-    assert bases(opened(path)) == [Base("refs/heads/main", "main", oid, True)]
+    assert bases(opened(path, way)) == [Base("refs/heads/main", "main", oid, True)]
 
 
-def test_a_detached_head(work: Work) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_detached_head(work: Work, way: str) -> None:
     path = work.repository()
     oid = work.git(path, "rev-parse", "HEAD")
     work.git(path, "checkout", "-q", "--detach")
-    assert bases(opened(path)) == [Base("HEAD", "HEAD", oid, True)]
-    assert bases(opened(path), ["HEAD"]) == [Base("HEAD", "HEAD", oid, True)]
+    assert bases(opened(path, way)) == [Base("HEAD", "HEAD", oid, True)]
+    assert bases(opened(path, way), ["HEAD"]) == [Base("HEAD", "HEAD", oid, True)]
 
 
-def test_the_linked_work_trees_own_head(work: Work) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_head_that_is_a_link(work: Work, way: str) -> None:
+    """As git wrote it long ago; and one that leads elsewhere."""
+    path = work.repository()
+    oid = work.git(path, "rev-parse", "HEAD")
+    (path / ".git/HEAD").unlink()
+    (path / ".git/HEAD").symlink_to("refs/heads/main")
+    assert bases(opened(path, way)) == [Base("refs/heads/main", "main", oid, True)]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_linked_work_trees_own_head(work: Work, way: str) -> None:
     path = work.repository()
     work.git(path, "worktree", "add", "-q", "-b", "topic", str(work.root / "linked"))
     oid = work.commit(work.root / "linked", {"new": b"1"})
-    assert bases(opened(work.root / "linked")) == [Base("refs/heads/topic", "topic", oid, True)]
+    linked = opened(work.root / "linked", way)
+    assert bases(linked) == [Base("refs/heads/topic", "topic", oid, True)]
+    assert bases(linked, ["HEAD"]) == [Base("refs/heads/topic", "topic", oid, True)]
+    assert [base.default for base in bases(linked, ["main", "topic"])] == [False, True]
 
 
-def test_origins_default_branch_comes_before_head(work: Work) -> None:
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        ("garbage", "HEAD is neither a branch nor a commit"),
+        ("", "HEAD is neither"),
+        ("refs/heads/main", "HEAD is neither"),
+        ("refs/heads/main:", "HEAD is neither"),
+        ("ref: refs/heads/../../config", "HEAD is neither"),
+        ("ref: config", "HEAD is neither"),
+        ("1" * 41, "HEAD is neither"),
+        ("ref: refs/heads/gone", "gone has no commit yet: nothing to do"),
+    ],
+)
+def test_a_head_that_names_no_commit(work: Work, head: str, says: str) -> None:
+    path = work.repository()
+    repository = opened(path)
+    (path / ".git/HEAD").write_text(f"{head}\n")
+    with pytest.raises(GitError, match=says) as error:
+        bases(repository)
+    assert isinstance(error.value, UnbornHead) is ("nothing to do" in says)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_origins_default_branch_comes_before_head(work: Work, way: str) -> None:
     path = work.repository("upstream")
     work.git(work.root, "clone", "-q", "upstream", "clone")
     clone = work.root / "clone"
     upstream = work.git(path, "rev-parse", "HEAD")
     work.commit(clone, {"local": b"1"})
-    assert bases(opened(clone)) == [Base("refs/remotes/origin/main", "main", upstream, True)]
-    # A default branch that was renamed away upstream leaves a HEAD that names nothing.
+    remote = [Base("refs/remotes/origin/main", "main", upstream, True)]
+    assert bases(opened(clone, way)) == remote
+    head = clone / ".git/refs/remotes/origin/HEAD"
+    head.unlink()
+    head.symlink_to("refs/remotes/origin/main")  # as git wrote it long ago
+    assert bases(opened(clone, way)) == remote
+    # What is no name of a branch of origin's does not count, nor does a branch that was renamed
+    # away upstream.
+    head.unlink()
+    for names in ("ref: refs/heads/main", "bad:refs/remotes/origin/main", "ref: refs/remotes/x"):
+        head.write_text(f"{names}\n")
+        [base] = bases(opened(clone, way))
+        assert (base.ref, base.default) == ("refs/heads/main", True)
+    head.write_text("ref: refs/remotes/origin/main\n")
     work.git(clone, "update-ref", "-d", "refs/remotes/origin/main")
-    [base] = bases(opened(clone))
+    [base] = bases(opened(clone, way))
     assert (base.ref, base.default) == ("refs/heads/main", True)
 
 
-def test_an_unborn_head_is_nothing_to_do(work: Work) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_an_unborn_head_is_nothing_to_do(work: Work, way: str) -> None:
     work.git(work.root, "init", "-q", "new")
+    repository = opened(work.root / "new", way)
     with pytest.raises(UnbornHead, match="main has no commit yet"):
-        bases(opened(work.root / "new"))
+        bases(repository)
+    with pytest.raises(NoSuchBase, match="matches --base 'main'"):
+        bases(repository, ["main"])
 
 
 def test_a_sha256_repository(work: Work) -> None:
@@ -85,7 +156,8 @@ def test_a_sha256_repository(work: Work) -> None:
     assert bases(opened(path), [base.commit[:9]])[0].commit == base.commit
 
 
-def test_patterns_look_at_origin_first(work: Work) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_patterns_look_at_origin_first(work: Work, way: str) -> None:
     upstream = work.repository("upstream")
     for name in ("release/1.6", "release/1.7", "release/old/1.0", "patcher/release"):
         work.git(upstream, "branch", name)
@@ -96,14 +168,20 @@ def test_patterns_look_at_origin_first(work: Work) -> None:
     work.git(clone, "branch", "release/9.9")
     work.git(clone, "branch", "local/one")
     work.git(clone, "branch", "patcher/local")
-    repository = opened(clone)
+    work.git(clone, "update-ref", "refs/pull/1/head", "HEAD")
+    work.git(clone, "update-ref", "refs/remotes/up/x", "HEAD")
+    work.git(clone, "branch", "beef")  # which could be the beginning of an id
+    repository = opened(clone, way)
 
-    def refs(*patterns: str) -> list[str]:
-        found = bases(repository, patterns)
+    def matching(*patterns: str) -> list[str]:
+        try:
+            found = bases(repository, patterns)
+        except NoSuchBase:
+            return []
         assert {base.commit for base in found} == {oid}
         return [base.ref for base in found]
 
-    assert refs("release/*") == [
+    assert matching("release/*") == [
         "refs/remotes/origin/release/1.6",
         "refs/remotes/origin/release/1.7",
     ]
@@ -111,47 +189,92 @@ def test_patterns_look_at_origin_first(work: Work) -> None:
         "release/1.6",
         "release/1.7",
     ]
-    assert refs("release/**")[-1] == "refs/remotes/origin/release/old/1.0"
-    assert refs("release/1.[7-9]", "release/1.6", "release/1.*") == [
+    assert matching("release/**")[-1] == "refs/remotes/origin/release/old/1.0"
+    assert matching("release/1.[7-9]", "release/1.6", "release/1.*") == [
         "refs/remotes/origin/release/1.7",
         "refs/remotes/origin/release/1.6",
     ]
-    assert refs("release/9.9") == ["refs/heads/release/9.9"]
-    assert refs("local/*") == ["refs/heads/local/one"]
-    assert refs("refs/heads/release/*") == ["refs/heads/release/9.9"]
-    assert refs("v1.0") == ["refs/tags/v1.0"]  # peeled to the commit
-    assert refs("origin/main") == ["refs/remotes/origin/main"]
-    assert refs(oid) == [oid] and refs(oid[:8]) == [oid]
-    assert refs("*") == ["refs/remotes/origin/main"]
-    assert "refs/heads/patcher/local" not in refs("refs/heads/**")
+    assert matching("release/9.9") == ["refs/heads/release/9.9"]
+    assert matching("local/*") == ["refs/heads/local/one"]
+    assert matching("refs/heads/release/*") == ["refs/heads/release/9.9"]
+    assert matching("v1.0") == ["refs/tags/v1.0"]  # peeled to the commit
+    assert matching("origin/main") == ["refs/remotes/origin/main"]
+    assert matching("beef") == ["refs/heads/beef"]
+    assert matching("pat*/*") == [], "globs pass over patcher's own"
+    assert matching("patcher/local") == ["refs/heads/patcher/local"]
+    assert matching(oid) == matching(oid.upper()) == matching(oid[:8]) == matching(oid[:4]) == [oid]
+    named = ["v1.0", "origin/main", "up/x", "refs/pull/1/head", "refs/pull/*/head", oid[:8]]
+    names = ["v1.0", "main", "up/x", "pull/1/head", oid]
+    assert [base.name for base in bases(repository, named)] == names
+    assert matching("*") == ["refs/remotes/origin/main"]
+    assert "refs/heads/patcher/local" not in matching("refs/heads/**")
     assert [base.default for base in bases(repository, ["main", "release/1.6"])] == [True, False]
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
-    "pattern",
+    ("pattern", "is_a_name"),
     [
-        "nothing",
-        "no/*",
-        "--all",
-        "-h",
-        "--upload-pack=x*",
-        "../../HEAD",
-        "refs/heads/../../HEAD",
-        "",
-        "a b",
-        "main\n",
-        "HEAD:profile",
-        "main^{tree}",
-        "@{-1}",
-        "\x1b[2J",
-        "refs/heads/",
+        ("nothing", True),
+        ("no/*", True),
+        ("--all", True),
+        ("-h", True),
+        ("--upload-pack=x*", True),
+        ("../../HEAD", True),
+        ("refs/heads/../../HEAD", True),
+        ("refs/heads/", True),
+        ("refs/main", True),
+        ("abc", True),
+        ("0000000", True),
+        ("@{-1}", True),
+        ("", False),
+        ("a b", False),
+        ("main\n", False),
+        ("HEAD:profile", False),
+        ("main^{tree}", False),
+        ("main~1", False),
+        ("ma\\in", False),
+        ("\x1b[2J", False),
     ],
 )
-def test_a_pattern_that_names_nothing(work: Work, pattern: str) -> None:
-    path = work.repository()
+def test_a_pattern_that_names_nothing(work: Work, pattern: str, is_a_name: bool, way: str) -> None:
+    repository = opened(work.repository(), way)
     with pytest.raises(GitError) as error:
-        bases(opened(path), [pattern])
+        bases(repository, ["main", pattern])
+    assert isinstance(error.value, NoSuchBase) is is_a_name
+    assert ("no branch name, glob, tag or commit id" in str(error.value)) is not is_a_name
     assert str(error.value).isprintable()
+
+
+def test_the_id_of_a_tree_is_no_base(work: Work) -> None:
+    path = work.repository()
+    with pytest.raises(NoSuchBase):
+        bases(opened(path), [work.git(path, "rev-parse", "HEAD^{tree}")])
+
+
+def test_bases_and_lists_of_them_are_bounded(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = work.repository()
+    for number in range(4):
+        work.git(path, "branch", f"b{number}")
+    repository = opened(path)
+    monkeypatch.setattr(refs, "MAX_BASES", 4)
+    assert len(bases(repository, ["b*"])) == 4
+    with pytest.raises(BoundExceeded, match="more than 4 branches match: use a narrower --base"):
+        bases(repository, ["*"])
+    with pytest.raises(BoundExceeded, match="more than 4 branches"):
+        bases(repository, ["b*", "main"])
+    work.git(path, "pack-refs", "--all")
+    size = (path / ".git/packed-refs").stat().st_size
+    monkeypatch.setattr(refs, "MAX_LISTED", size)
+    monkeypatch.setattr(refs, "MAX_PACKED_REFS", size)
+    assert len(bases(repository, ["b*"])) == len(bases(repository, ["b0", "b1", "b2", "b3"])) == 4
+    monkeypatch.setattr(refs, "MAX_LISTED", size - 1)
+    with pytest.raises(BoundExceeded, match="name each --base"):
+        bases(repository, ["b*"])
+    assert len(bases(repository, ["b0"])) == 1
+    monkeypatch.setattr(refs, "MAX_PACKED_REFS", size - 1)
+    with pytest.raises(BoundExceeded, match="packed-refs is over the limit"):
+        bases(repository, ["b0"])
 
 
 def test_a_ref_of_something_else_than_a_commit(work: Work) -> None:
@@ -172,6 +295,45 @@ def test_broken_refs_are_errors(work: Work, content: bytes) -> None:
         bases(opened(path))
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_symbolic_refs_are_followed_as_far_as_git_follows_them(work: Work, way: str) -> None:
+    path = work.repository()
+    oid = work.git(path, "rev-parse", "HEAD")
+    work.git(path, "update-ref", "refs/heads/s0", oid)
+    repository = opened(path, way)
+    followed = []
+    for number in range(1, 8):
+        name = f"refs/heads/s{number}"
+        work.git(path, "symbolic-ref", name, f"refs/heads/s{number - 1}")
+        followed.append(work.git(path, "rev-parse", "-q", "--verify", name, check=False) == oid)
+        try:
+            assert (branch_tip(repository, f"s{number}") == oid) is followed[-1]
+        except GitError as error:
+            assert "leads in a circle" in str(error)
+            assert not followed[-1]
+    assert followed == [True] * 4 + [False] * 3
+
+
+def test_a_ref_that_is_packed_or_unpacked_meanwhile_is_found(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = work.repository()
+    work.git(path, "branch", "x")
+    repository = opened(path)
+    real = refs._packed
+    file = path / ".git/refs/heads/x"
+    oid = file.read_text()
+    file.unlink()
+
+    def packed(place: str, ref: str) -> str | None:
+        found = real(place, ref)
+        file.write_text(oid)
+        return found
+
+    monkeypatch.setattr(refs, "_packed", packed)
+    assert branch_tip(repository, "x") == oid.strip()
+
+
 def test_a_fifo_as_a_ref_does_not_block(work: Work) -> None:
     path = work.repository()
     os.mkfifo(path / ".git/refs/heads/pipe")
@@ -180,18 +342,22 @@ def test_a_fifo_as_a_ref_does_not_block(work: Work) -> None:
         bases(opened(path))
 
 
-def test_move_branch_creates_and_moves(work: Work) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_move_branch_creates_and_moves(work: Work, way: str) -> None:
     path = work.repository()
     first = work.git(path, "rev-parse", "HEAD")
     second = work.commit(path, {"more": b"1"})
-    repository = opened(path)
+    repository = opened(path, way)
     assert branch_tip(repository, "patcher/x") is None
     move_branch(repository, "patcher/x", first, None, Identity("Ada", "ada@example.org", None))
     assert branch_tip(repository, "patcher/x") == first
     move_branch(repository, "patcher/x", second, first)
     assert branch_tip(repository, "patcher/x") == second
-    log = work.git(path, "reflog", "show", "--format=%gn %gs", "patcher/x").splitlines()
-    assert log == ["patcher patcher: move patcher/x", "Ada patcher: create patcher/x"]
+    log = work.git(path, "reflog", "show", "--format=%gn %ge %gs", "patcher/x").splitlines()
+    assert log == [
+        "patcher patcher@localhost patcher: move patcher/x",
+        "Ada ada@example.org patcher: create patcher/x",
+    ]
     work.git(path, "pack-refs", "--all")
     assert branch_tip(repository, "patcher/x") == second
 
@@ -218,11 +384,12 @@ def test_a_packed_ref_is_found_by_its_whole_name(work: Work, object_format: str)
         work.git(path, "pack-refs", "--all")
 
 
-def test_what_someone_else_put_there_is_not_lost(work: Work) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_what_someone_else_put_there_is_not_lost(work: Work, way: str) -> None:
     path = work.repository()
     first = work.git(path, "rev-parse", "HEAD")
     second = work.commit(path, {"more": b"1"})
-    repository = opened(path)
+    repository = opened(path, way)
     work.git(path, "branch", "patcher/x", first)
     with pytest.raises(BranchMoved, match="exists in between"):
         move_branch(repository, "patcher/x", second, None)
@@ -277,14 +444,37 @@ def test_a_checked_out_branch_is_left_alone(work: Work) -> None:
         move_branch(opened(path), "patcher/x", oid, None)
 
 
-def test_a_branch_that_is_being_rebased_is_left_alone(work: Work) -> None:
+def test_the_work_tree_of_a_bare_repository_keeps_its_branch(work: Work) -> None:
+    work.repository()
+    work.git(work.root, "clone", "-q", "--bare", "repo", "bare.git")
+    bare, linked = work.root / "bare.git", work.root / "linked"
+    work.git(bare, "worktree", "add", "-q", "-b", "topic", str(linked))
+    oid = work.git(bare, "rev-parse", "main")
+    with pytest.raises(BranchCheckedOut, match=f"topic is checked out in {linked}: switch"):
+        move_branch(opened(bare), "topic", oid, oid)
+
+
+def test_a_branch_that_is_being_bisected_is_left_alone(work: Work) -> None:
+    path = work.repository()
+    for number in range(4):
+        tip = work.commit(path, {"a": b"%d" % number})
+    work.git(path, "branch", "other")
+    work.git(path, "bisect", "start", "HEAD", "HEAD~3")
+    assert work.git(path, "branch", "--show-current") == ""
+    with pytest.raises(BranchCheckedOut, match=f"checked out in {path}:"):
+        move_branch(opened(path), "main", tip, tip)
+    move_branch(opened(path), "other", tip, tip)
+
+
+@pytest.mark.parametrize("kind", ["--apply", "--merge"])
+def test_a_branch_that_is_being_rebased_is_left_alone(work: Work, kind: str) -> None:
     path = work.repository("repo", {"a": b"1\n"})
     work.git(path, "checkout", "-q", "-b", "topic")
     oid = work.commit(path, {"a": b"2\n"})
     work.git(path, "checkout", "-q", "main")
     work.commit(path, {"a": b"3\n"})
     work.git(path, "checkout", "-q", "topic")
-    work.git(path, "rebase", "-q", "main", check=False)
+    work.git(path, "rebase", "-q", kind, "main", check=False)
     assert work.git(path, "branch", "--show-current") == ""
     with pytest.raises(BranchCheckedOut):
         move_branch(opened(path), "topic", oid, oid)
@@ -310,8 +500,16 @@ def test_a_symbolic_branch_cannot_turn_the_write_elsewhere(work: Work) -> None:
         move_branch(opened(path), "patcher/x", new, oid)
     outside = work.repository("outside")
     (path / ".git/refs/heads/linked").symlink_to(outside / ".git/refs/heads")
-    with pytest.raises(GitError, match="is a symbolic link"):
-        move_branch(opened(path), "linked/x", new, None)
+    logs = path / ".git/logs/refs/heads/logged"
+    logs.symlink_to(outside / ".git/logs/refs/heads")
+    for branch in ("linked/x", "logged/x"):
+        with pytest.raises(GitError, match="is a symbolic link: remove it"):
+            move_branch(opened(path), branch, new, None)
+    os.mkfifo(path / ".git/refs/heads/pipe")
+    os.mkfifo(path / ".git/logs/refs/heads/log-pipe")
+    for branch in ("pipe", "log-pipe", "log-pipe/x"):
+        with pytest.raises(GitError, match="pipe is no regular file: remove it"):
+            move_branch(opened(path), branch, new, None)
     assert work.git(outside, "branch", "--list").strip() == "* main"
 
 
@@ -329,6 +527,67 @@ def test_a_left_behind_lock_and_a_branch_in_the_way_are_said(work: Work) -> None
     work.git(path, "branch", "patcher")
     with pytest.raises(GitError, match="refs/heads/patcher"):
         move_branch(opened(path), "patcher/x", oid, None)
+
+
+def test_the_lock_of_a_killed_patchers_git_is_taken_back_and_no_other(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "SETTLED", 0.05)
+    monkeypatch.setenv("TMPDIR", os.fspath(work.root / "tmp"))
+    path = work.repository()
+    oid = work.git(path, "rev-parse", "HEAD")
+    locks = [path / f".git/refs/heads/patcher/{name}.lock" for name in "xy"]
+    scratch = left_behind(work.root / "tmp", locks[0])
+    locks[0].parent.mkdir()
+    for lock in locks:
+        lock.touch()
+    move_branch(opened(path), "patcher/x", oid, None)
+    assert branch_tip(opened(path), "patcher/x") == oid
+    assert not scratch.exists()
+    with pytest.raises(GitError, match="remove that file, then run again"):
+        move_branch(opened(path), "patcher/y", oid, None)
+    assert [lock.exists() for lock in locks] == [False, True]
+
+
+@pytest.mark.parametrize(("end", "stays"), [("kill -9 $$", False), ("exit 1", True)])
+def test_a_lock_goes_with_the_git_that_was_killed(
+    work: Work, monkeypatch: pytest.MonkeyPatch, end: str, stays: bool
+) -> None:
+    """One that ended by itself took its lock along, so that what is there is another's."""
+    monkeypatch.setattr(leftovers, "SETTLED", 0.05)
+    path = work.repository()
+    oid = work.git(path, "rev-parse", "HEAD")
+    lock = path / ".git/refs/heads/x.lock"
+    Gits(
+        work.root / "bin",
+        monkeypatch,
+        f'case "$*" in *update-ref*) sleep 0.01; touch {lock}; {end} ;; esac',
+    )
+    with pytest.raises(GitError, match="branch x was not written: git update-ref failed"):
+        move_branch(opened(path), "x", oid, None)
+    assert lock.exists() is stays
+
+
+def test_no_room_for_the_note_is_told_as_such(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", os.fspath(work.root))
+    monkeypatch.setattr(runner, "_scratch", {})
+    path = work.repository()
+    repository = opened(path)
+    check_branch_name("x")
+    shutil.rmtree(runner.scratch())
+    with pytest.raises(GitError, match="branch x was not written: No such file or directory"):
+        move_branch(repository, "x", work.git(path, "rev-parse", "HEAD"), None)
+
+
+def test_a_git_that_is_too_old_writes_nothing(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "_checked_version", None)
+    path = work.repository()
+    oid = work.git(path, "rev-parse", "HEAD")
+    step = 'case "$*" in *version) echo git version 2.20.1; exit ;; esac'
+    Gits(work.root / "bin", monkeypatch, step)
+    with pytest.raises(GitError, match="is too old"):
+        move_branch(opened(path), "x", oid, None)
+    assert branch_tip(opened(path), "x") is None
 
 
 @pytest.mark.parametrize(

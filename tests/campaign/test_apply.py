@@ -1,0 +1,274 @@
+"""What a review branch is called, what becomes of one that is there, and what is written."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from patcher import git
+from patcher.campaign.apply import Commits, apply, branch_name
+from patcher.campaign.look import Looker, Selection
+from patcher.campaign.target import Outcome, Target
+from patcher.git import Address
+from patcher.migrations import builtin
+
+if TYPE_CHECKING:
+    from tests.conftest import Sandbox
+
+BRANCH = "patcher/deny-af-alg"
+SELECTION = Selection()
+
+
+def opened(place: Path) -> git.Repository:
+    (found,) = git.discover([place])
+    assert isinstance(found, git.Repository)
+    return found
+
+
+def applied(
+    place: Path,
+    commits: Commits | None = None,
+    base: str | None = None,
+    *,
+    alone: bool = True,
+    push: Callable[[git.Repository, str, str, str | None], None] | None = None,
+    address: Address | None = None,
+) -> Target:
+    """Look at a base, by default the repository's own, and commit."""
+    repository = replace(opened(place), address=address)
+    (found,) = git.bases(repository, () if base is None else (base,))
+    target = Looker(repository, SELECTION).look(found)
+    commits = commits or Commits()
+    return apply(repository, found, target, SELECTION, commits, alone=alone, push=push)
+
+
+@pytest.mark.parametrize(
+    ("base", "default", "given", "alone", "expected"),
+    [
+        ("refs/heads/main", True, None, True, "patcher/a+b"),
+        ("refs/heads/main", True, None, False, "patcher/a+b"),
+        ("refs/heads/main", True, "fix", False, "fix"),
+        ("refs/heads/release/1.7", False, None, True, "patcher/a+b-release/1.7"),
+        ("refs/heads/release/1.7", False, None, False, "patcher/a+b-release/1.7"),
+        ("refs/heads/release/1.7", False, "fix", True, "fix"),
+        ("refs/heads/release/1.7", False, "fix", False, "fix-release/1.7"),
+        ("0123456789abcdef" * 3, False, None, True, "patcher/a+b-0123456789ab"),
+    ],
+)
+def test_the_name_of_a_review_branch(
+    base: str, default: bool, given: str | None, alone: bool, expected: str
+) -> None:
+    one, two = (replace(builtin()[0], id=name) for name in "ab")
+    name = base.removeprefix("refs/heads/")
+    commit = base if name == base else "1" * 40
+    found = git.Base(base, name, commit, default)
+    assert branch_name([one, two], found, given=given, alone=alone) == expected
+
+
+def test_nothing_to_do_makes_no_branch(sandbox: Sandbox) -> None:
+    place = sandbox.repository(files={"p": sandbox.fixed(sandbox.profile())})
+    target = applied(place)
+    assert (target.outcome, target.branch, target.new_commit) == (Outcome.NOTHING_TO_DO, None, None)
+    assert sandbox.git(place, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
+
+
+def test_what_is_committed_is_told_and_kept_from_gc(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    target = applied(place)
+    assert target.outcome is Outcome.COMMITTED
+    assert (target.branch, target.at_remote) == (BRANCH, False)
+    assert target.new_commit == sandbox.git(place, "rev-parse", BRANCH)
+    assert [file.path for file in target.files] == [b"docker-default"]
+    sandbox.git(place, "gc", "-q", "--prune=now")
+    assert sandbox.show(place, f"{BRANCH}:docker-default") == sandbox.fixed(sandbox.profile())
+    again = applied(place)
+    assert again.outcome is Outcome.UP_TO_DATE
+    assert (again.new_commit, again.at_remote) == (target.new_commit, False)
+
+
+def test_what_a_gc_removes_meanwhile_is_written_again(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = sandbox.repository()
+    real = git.move_branch
+
+    def move(*arguments: object) -> None:
+        real(*arguments)  # type: ignore[arg-type]
+        sandbox.git(place, "update-ref", "-d", f"refs/heads/{BRANCH}")
+        sandbox.git(place, "prune", "--expire=now")  # as one that began before the branch was there
+        for file in (place / ".git/objects/pack").iterdir():
+            file.unlink()
+        (place / ".git/refs/heads/patcher").mkdir(exist_ok=True)
+        (place / f".git/refs/heads/{BRANCH}").write_text(f"{arguments[2]}\n")
+
+    monkeypatch.setattr(git, "move_branch", move)
+    target = applied(place)
+    assert target.new_commit == sandbox.git(place, "rev-parse", BRANCH)
+    assert sandbox.show(place, f"{BRANCH}:docker-default") == sandbox.fixed(sandbox.profile())
+    assert sandbox.git(place, "fsck", "--full", "--strict") == ""
+
+
+def test_a_wrong_name_is_told_before_anything_is_written(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    before = sorted(place.rglob("*"))
+    for commits in (Commits("a..b"), Commits("a..b", dry_run=True)):
+        with pytest.raises(git.GitError, match="not a valid branch name"):
+            applied(place, commits)
+    assert sorted(place.rglob("*")) == before
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_branch_with_something_else_fails(sandbox: Sandbox, dry_run: bool) -> None:
+    place = sandbox.repository()
+    sandbox.git(place, "branch", BRANCH)
+    with pytest.raises(git.BranchTaken, match="use --on-existing replace or append"):
+        applied(place, Commits(dry_run=dry_run))
+
+
+def test_a_dry_run_says_what_would_change(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    target = applied(place, Commits(dry_run=True))
+    assert (target.outcome, target.branch, target.new_commit) == (Outcome.SCANNED, BRANCH, None)
+    assert [file.path for file in target.files] == [b"docker-default"]
+    assert sandbox.git(place, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_append_looks_at_what_the_branch_holds(sandbox: Sandbox, dry_run: bool) -> None:
+    files: dict[str, str | bytes] = {name: sandbox.profile(name) for name in "abc"}
+    place = sandbox.repository(files=files)
+    changed = {"a": sandbox.fixed(sandbox.profile("a")), "b": "gone\n", "d": sandbox.profile("d")}
+    tip = sandbox.commit(place, changed, branch=BRANCH)
+    sandbox.git(place, "checkout", "-q", "main")
+    target = applied(place, Commits(on_existing="append", dry_run=dry_run))
+    assert [file.path for file in target.files] == [b"c", b"d"]
+    # What is found is told of what the branch holds.
+    assert [(found.path, found.finding.status) for found in target.findings] == [
+        (b"a", "fixed"),
+        (b"c", "affected"),
+        (b"d", "affected"),
+    ]
+    assert target.commit == sandbox.git(place, "rev-parse", "main")
+    if dry_run:
+        assert (target.outcome, target.new_commit) == (Outcome.SCANNED, None)
+        return
+    assert target.outcome is Outcome.COMMITTED
+    assert sandbox.git(place, "rev-parse", f"{BRANCH}^") == tip
+    assert sandbox.git(place, "diff", "--name-only", tip, BRANCH).split() == ["c", "d"]
+    again = applied(place, Commits(on_existing="append"))
+    assert (again.outcome, again.new_commit) == (Outcome.UP_TO_DATE, target.new_commit)
+    # As a whole it is not what would be written from the base.
+    with pytest.raises(git.BranchTaken):
+        applied(place)
+
+
+def test_append_says_what_it_could_not_look_at(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    files: dict[str, str | bytes] = {"lost": sandbox.profile("lost"), "more": sandbox.profile("x")}
+    sandbox.commit(place, files, branch=BRANCH)
+    oid = sandbox.git(place, "rev-parse", "HEAD:lost")
+    (place / f".git/objects/{oid[:2]}/{oid[2:]}").unlink()
+    sandbox.git(place, "checkout", "-q", "-f", "main")
+    target = applied(place, Commits(on_existing="append"))
+    assert target.outcome is Outcome.COMMITTED
+    assert target.error is not None
+    assert target.error.startswith("lost: ")
+
+
+def test_replace_begins_at_the_base(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    sandbox.commit(place, {"mine": "work\n"}, branch=BRANCH)
+    sandbox.git(place, "checkout", "-q", "main")
+    target = applied(place, Commits(on_existing="replace"))
+    assert target.outcome is Outcome.COMMITTED
+    assert sandbox.git(place, "rev-parse", f"{BRANCH}^") == target.commit
+    again = applied(place, Commits(on_existing="replace"))
+    assert (again.outcome, again.new_commit) == (Outcome.UP_TO_DATE, target.new_commit)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_what_is_pushed_moves_no_branch_here(sandbox: Sandbox, there: bool) -> None:
+    """The branches of a mirror are those of the remote, as it was seen last."""
+    place = sandbox.repository()
+    tip = sandbox.commit(place, {"mine": "work\n"}, branch=BRANCH) if there else None
+    sandbox.git(place, "checkout", "-q", "main")
+    address = Address.parse("https://forge.example/a/b")
+    pushed = []
+
+    def push(repository: git.Repository, branch: str, new: str, old: str | None) -> None:
+        assert sandbox.show(place, f"{new}:docker-default") == sandbox.fixed(sandbox.profile())
+        pushed.append((repository.address, branch, new, old))
+
+    commits = Commits(on_existing="replace", push=True)
+    target = applied(place, commits, push=push, address=address)
+    assert (target.outcome, target.at_remote) == (Outcome.PUSHED, True)
+    assert pushed == [(address, BRANCH, target.new_commit, tip)]
+    refs = sandbox.git(place, "for-each-ref", "--format=%(objectname)", f"refs/heads/{BRANCH}")
+    assert refs == (tip or "")
+    # Once it is there, nothing is pushed.
+    assert target.new_commit is not None
+    sandbox.git(place, "update-ref", f"refs/heads/{BRANCH}", target.new_commit)
+    again = applied(place, commits, push=push, address=address)
+    assert (again.outcome, again.at_remote) == (Outcome.UP_TO_DATE, True)
+    assert (again.new_commit, len(pushed)) == (target.new_commit, 1)
+
+
+def test_a_push_that_fails_is_no_success(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+
+    def push(*_: object) -> None:
+        raise git.RemoteMoved("moved", "rejected")
+
+    with pytest.raises(git.RemoteMoved):
+        applied(place, Commits(push=True), push=push)
+    assert sandbox.git(place, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
+
+
+def test_one_commit_for_each_file_or_one_for_all(sandbox: Sandbox) -> None:
+    files: dict[str, str | bytes] = {name: sandbox.profile(name) for name in "abc"}
+    place = sandbox.repository(files=files)
+    sandbox.git(place, "branch", "next")
+    applied(place, Commits("all"))
+    message = "Fix {files} of {base} in {branch}"
+    target = applied(place, Commits("each", per_file=True, message=message), "next", alone=False)
+    assert target.branch == "each-next"
+    assert sandbox.git(place, "rev-list", "--count", "main..all") == "1"
+    log = sandbox.git(place, "log", "--format=%s", "main..each-next").splitlines()
+    assert log == [f"Fix - {name}: {name} (line 2) of next in each-next" for name in "cba"]
+    trees = sandbox.git(place, "rev-parse", "all^{tree}", "each-next^{tree}").split()
+    assert trees[0] == trees[1]
+    assert "\n- a: a (line 2)\n- b: b (line 2)\n- c: c (line 2)" in sandbox.git(
+        place, "log", "-1", "--format=%B", "all"
+    )
+
+
+def test_who_wrote_it_and_who_signed_it_off(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    applied(place, Commits("plain"))
+    applied(place, Commits("named", author="Ann <ann@example.org>", signoff=True))
+    shown = "--format=%an %ae, %cn %ce, %(trailers:key=Signed-off-by,valueonly)"
+    me = "A Tester tester@example.org"
+    assert sandbox.git(place, "log", "-1", shown, "plain") == f"{me}, {me},"
+    assert sandbox.git(place, "log", "-1", shown, "named") == (
+        f"Ann ann@example.org, {me}, A Tester <tester@example.org>"
+    )
+    log = sandbox.git(place, "reflog", "show", "--format=%gn %ge", "named")
+    assert log == me
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
+def test_only_what_is_to_be_signed_is_signed(sandbox: Sandbox, tmp_path: Path, home: Path) -> None:
+    place = sandbox.repository()
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    sandbox.git(home, "config", "--global", "gpg.format", "ssh")
+    applied(place, Commits("not", key=f"{key}.pub"))
+    applied(place, Commits("signed", sign=True, key=f"{key}.pub"))
+    assert "SSH SIGNATURE" not in sandbox.git(place, "cat-file", "commit", "not")
+    assert "SSH SIGNATURE" in sandbox.git(place, "cat-file", "commit", "signed")

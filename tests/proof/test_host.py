@@ -15,7 +15,7 @@ import patcher
 from patcher import Edit, Result, Status, engine
 from patcher.migrations import builtin, choose
 from patcher.proof import host
-from patcher.proof.added import Added
+from patcher.proof.added import Added, Item, compare
 
 RULES = b"""\
   network,
@@ -164,19 +164,22 @@ def test_of_two_edits_the_right_one_stays() -> None:
     assert [f.status for f in proved.findings] == [Status.AFFECTED, Status.UNDER_INVESTIGATION]
 
 
-def two(change: Callable[[Edit], Edit], content: bytes) -> Result:
-    """What becomes of the edits of a file of which the second is made wrong."""
-    result = engine.patch("x.tmpl", content, migrations=choose())
-    first, second = (finding for finding in result.findings if finding.edit is not None)
-    assert first.edit is not None
-    assert second.edit is not None
-    wrong = change(second.edit)
+def two(content: bytes, *changes: Callable[[Edit], Edit], path: str = "x.tmpl") -> Result:
+    """What becomes of the two edits of a file that are made wrong."""
+    result = engine.patch(path, content, migrations=choose())
+    assert len(result.edits) == 2
+    edits = tuple(change(edit) for change, edit in zip(changes, result.edits, strict=True))
     findings = tuple(
-        replace(finding, edit=wrong) if finding is second else finding
+        finding
+        if finding.edit is None
+        else replace(finding, edit=edits[result.edits.index(finding.edit)])
         for finding in result.findings
     )
-    given = replace(result, findings=findings, edits=(first.edit, wrong))
-    return host.proved(content, given, choose())
+    return host.proved(content, replace(result, findings=findings, edits=edits), choose())
+
+
+def as_it_is(edit: Edit) -> Edit:
+    return edit
 
 
 class TestTheReason:
@@ -261,17 +264,18 @@ class TestTheReason:
         assert len(result.edits) == profiles
         assert host.proved(content, result, choose()) == result
         *documented, last = result.findings
-        lie = replace(last, host=host._named(PurePosixPath(path)), documentation=False)
-        proved = host.proved(content, replace(result, findings=(*documented, lie)), choose())
-        assert len(proved.edits) == profiles - 1
-        assert "got the rule" in proved.findings[-1].reason
+        for name, stays in ((host._named(PurePosixPath(path)), False), ("text", True)):
+            lie = replace(last, host=name, documentation=False)
+            proved = host.proved(content, replace(result, findings=(*documented, lie)), choose())
+            assert len(proved.edits) == profiles - (not stays)
+            assert ("got the rule" in proved.findings[-1].reason) is not stays
 
 
 def test_of_two_edits_for_one_profile_one_is_in_another() -> None:
     rules = b"{{if .A}}\n  network,\n{{else}}\n  audit network,\n{{end}}\n"
     other = b"profile y {\n  file,\n}\n"
     content = PROFILE.replace(b"  network,\n", rules) + other
-    proved = two(lambda edit: Edit(len(content) - 2, b"  deny network alg,\n"), content)
+    proved = two(content, as_it_is, lambda _: Edit(len(content) - 2, b"  deny network alg,\n"))
     assert len(proved.edits) == 1
     reasons = [f.reason for f in proved.findings if f.status is Status.UNDER_INVESTIGATION]
     assert ["in another profile" in reason for reason in reasons] == [True]
@@ -280,9 +284,21 @@ def test_of_two_edits_for_one_profile_one_is_in_another() -> None:
 def test_of_the_edits_for_two_profiles_both_are_in_one() -> None:
     content = PROFILE + PROFILE.replace(b"profile x", b"profile y")
     at = content.index(b"  umount")
-    proved = two(lambda _: Edit(at, b"  deny network alg,\n"), content)
+    proved = two(content, as_it_is, lambda _: Edit(at, b"  deny network alg,\n"))
     assert len(proved.edits) == 1
     assert "in another profile" in proved.findings[1].reason
+
+
+def test_of_two_texts_one_gets_the_rule_twice_and_the_other_a_comment() -> None:
+    content = b"".join(b"const %s = `\n" % name + PROFILE + b"`\n" for name in (b"a", b"b"))
+    comment = f"  # {builtin()[0].comment}\n".encode()
+    proved = two(
+        b"package x\n" + content,
+        lambda edit: Edit(edit.offset, edit.insert * 2),
+        lambda edit: Edit(edit.offset, comment),
+        path="x.go",
+    )
+    assert proved.edits == ()
 
 
 def test_both_migrations_with_comments() -> None:
@@ -316,6 +332,34 @@ RULE = "deny network alg,"
 LINES = ("network,", RULE, f" {RULE}", "# c", "file, network,", "", "# \xe9")
 ADDED = Added(frozenset((RULE, f"priority=1 {RULE}")), frozenset(("# c",)))
 KINDS = ("line", "behind", "other")
+OLD: tuple[Item, ...] = (("list", None), ("string", "network,"), ("string", "file,"), ("end", None))
+
+
+@pytest.mark.parametrize(
+    ("after", "number"),
+    [
+        (OLD, 0),
+        ((*OLD[:2], ("string", RULE), *OLD[2:]), 1),
+        ((*OLD[:2], ("string", "# c"), ("string", RULE), *OLD[2:]), 1),
+        ((OLD[0], ("string", f"network,\n{RULE}"), *OLD[2:]), 1),
+        ((OLD[0], ("string", f"network, {RULE}"), ("string", f"file,\n{RULE}"), OLD[3]), 2),
+        ((OLD[0], ("string", f"network,\n{RULE}\n{RULE}"), *OLD[2:]), 2),
+        ((*OLD, ("string", RULE)), 1),
+        ((*OLD, ("string", "other")), -1),
+        ((*OLD, ("number 5", None)), -1),
+        (OLD[:-1], -1),
+        (OLD[1:], -1),
+        ((*OLD[:2], OLD[3]), -1),
+        ((*OLD[:2], ("string", RULE), OLD[3]), -1),
+        ((OLD[0], ("bytes", f"network,\n{RULE}"), *OLD[2:]), -1),
+        ((OLD[0], ("string", "network, # c"), *OLD[2:]), -1),
+        ((OLD[0], ("string", "network inet,"), *OLD[2:]), -1),
+        ((OLD[0], ("string", ""), *OLD[2:]), -1),
+        ((), -1),
+    ],
+)
+def test_structures_differ_by_rules_alone(after: tuple[Item, ...], number: int) -> None:
+    assert compare(ADDED, OLD, after) == number
 
 
 @given(

@@ -61,15 +61,15 @@ def proofs(
     return [proof for proof in found if proof is not None]
 
 
-def prove(old: str, new: str, real: Parser) -> list[Proof]:
+def prove(old: str, new: str, real: Parser, path: str = "x.tmpl") -> list[Proof]:
     """The proofs of the engine's edits, where the file comes out as ``new``."""
-    result = engine.patch("x.tmpl", old.encode(), migrations=choose())
-    found = policy.prove("x.tmpl", old.encode(), new.encode(), result.findings, choose(), real)
+    result = engine.patch(path, old.encode(), migrations=choose())
+    found = policy.prove(path, old.encode(), new.encode(), result.findings, choose(), real)
     return [proof for proof in found if proof is not None]
 
 
-def patched(content: str) -> str:
-    return engine.patch("x.tmpl", content.encode(), migrations=choose()).content.decode()
+def patched(content: str, path: str = "x.tmpl") -> str:
+    return engine.patch(path, content.encode(), migrations=choose()).content.decode()
 
 
 def proof(content: str, real: Parser, change: Callable[[Edit], Edit] = lambda edit: edit) -> Proof:
@@ -250,6 +250,15 @@ class TestRefuted:
         assert found.verdict is Verdict.REFUTED
         assert "x//y allows and denies other sockets than it should" in found.reason
 
+    def test_a_text_of_the_file_that_was_not_there(self, real: Parser) -> None:
+        content = f"package x\n\nconst a = `\n{PROFILE}`\n"
+        right = patched(content, "x.go")
+        (found,) = prove(content, right, real, "x.go")
+        assert found.verdict is Verdict.PROVED
+        (found,) = prove(content, right + content.partition("\n")[2], real, "x.go")
+        assert found.verdict is Verdict.REFUTED
+        assert found.reason == "the profiles are not the same with the edit"
+
     @pytest.mark.parametrize(
         ("old", "new"),
         [
@@ -291,6 +300,31 @@ class Wrong(Parser):
         if b"profile known" in policy or b"deny network alg" not in policy:
             return outcome
         return replace(outcome, profiles=tuple(map(self.change, outcome.profiles)))
+
+
+class TestTwoOfOneName:
+    """The profiles of one name have one proof: the worst."""
+
+    @pytest.mark.parametrize("first", [True, False])
+    @pytest.mark.parametrize(
+        ("other", "rule", "verdict"),
+        [
+            (PROFILE, "deny network alg,", Verdict.PROVED),
+            (PROFILE, "deny network inet,", Verdict.REFUTED),
+            (
+                PROFILE.replace("umount,", "nonsense of it,"),
+                "deny network alg,",
+                Verdict.NOT_PROVABLE,
+            ),
+        ],
+    )
+    def test_verdict(
+        self, first: bool, other: str, rule: str, verdict: Verdict, real: Parser
+    ) -> None:
+        wrong = patched(other).replace("deny network alg,", rule)
+        pairs = ((PROFILE, patched(PROFILE)), (other, wrong))[:: 1 if first else -1]
+        old, new = ("".join(texts) for texts in zip(*pairs, strict=True))
+        assert [each.verdict for each in prove(old, new, real)] == [verdict] * 2
 
 
 class TestWhatTheListingDoesNotShow:

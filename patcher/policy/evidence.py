@@ -16,9 +16,18 @@ _KNOWN_NAME = re.compile(
     r"buildkit|moby|docker-",
     re.IGNORECASE,
 )
-_PROC = re.compile(rb'"?(?:@\{PROC\}|/proc)/')
-_SYS = re.compile(rb'"?(?:@\{sys\}|/sys)/')
-_TRIGGER = re.compile(rb'"?(?:@\{PROC\}|/proc)/(?:sysrq-trigger|kcore|kmem|mem)"?\Z')
+_RUNTIME_NAME = re.compile(
+    r"docker-default|cri-containerd\.apparmor\.d|crio-default|nerdctl-default|"
+    r"containers-default-[\w.-]+"
+)
+"""The very names under which Docker, containerd, cri-o, nerdctl and Podman load their profile."""
+
+_PLACEHOLDER = rb"(?:\{\{.*?\}\}|\{\w*\}|\$\{[^}]*\}|\$\w+|@\w+@|%s|<[^>]*>)?"
+_PROC = re.compile(rb'"?' + _PLACEHOLDER + rb"(?:@\{PROC\}|/proc)/")
+_SYS = re.compile(rb'"?' + _PLACEHOLDER + rb"(?:@\{sys\}|/sys)/")
+_TRIGGER = re.compile(_PROC.pattern + rb'(?:sysrq-trigger|kcore|kmem|mem)"?\Z')
+_DENIES = re.compile(rb"\bdeny\s+(?P<rule>[^,]+)")
+"""A deny in the text of a template action: ``${raw ? 'deny /proc/kcore rwklx,' : ''}``."""
 
 
 _MANY_MOUNTS = 4
@@ -30,76 +39,109 @@ class Evidence:
 
     points: int
     denies: bool
-    """It denies something that docker-default denies; without any, nothing is moby-style."""
+    """It denies something that docker-default denies; without any, nothing is moby-style but what
+    a runtime loads by its name."""
     notes: tuple[str, ...]
+    loaded: bool = False
+    """It carries the very name under which a container runtime loads its profile."""
 
     @property
     def moby_style(self) -> bool:
         """The judgement."""
-        return self.denies and self.points >= THRESHOLD
+        return self.loaded or (self.denies and self.points >= THRESHOLD)
+
+
+_Notes = list[tuple[str, int]]
+"""What was seen, and how much it weighs."""
 
 
 def weigh(profiles: Iterable[Profile]) -> Evidence:
     """Weigh one profile, or the fragments of one profile that is put together from several."""
     profiles = list(profiles)
     rules = [rule for profile in profiles for rule in profile.rules]
-    notes: list[str] = []
-    points = 0
-
-    def note(text: str, weight: int = 1) -> None:
-        nonlocal points
-        points += weight
-        notes.append(text)
-
-    if any({b"attach_disconnected", b"mediate_deleted"} <= profile.flags for profile in profiles):
-        note("flags=(attach_disconnected,mediate_deleted)")
-    for profile in profiles:
-        if profile.header and _KNOWN_NAME.search(profile.name):
-            note(f"named {profile.name}")
-            break
-    bare = {rule.keyword for rule in rules if rule.bare}
-    for keyword in (b"capability", b"file", b"umount"):
-        if keyword in bare:
-            note(f"blanket {keyword.decode()},")
-    if any(profile.header and profile.parent is None and profile.attached for profile in profiles):
-        note("but attached to a program", -2)
-    denied = [rule for rule in rules if rule.deny]
-    before = len(notes)
-    if any(_TRIGGER.match(_path(rule)) for rule in denied):
-        note("denies sysrq-trigger, kcore or mem under /proc")
-    if any(_PROC.match(_path(rule)) and not _TRIGGER.match(_path(rule)) for rule in denied):
-        note("denies writing under /proc")
-    if any(_SYS.match(_path(rule)) for rule in denied):
-        note("denies writing under /sys")
-    if any(rule.keyword == b"mount" and len(rule.rest) == 1 for rule in denied):
-        note("deny mount,")
-    denies = len(notes) > before
-    if any(rule.keyword == b"signal" and _from_outside(rule) for rule in rules):
-        note("signals from the runtime")
-    mounts = [rule for rule in rules if rule.keyword == b"mount" and not rule.deny]
-    if len(mounts) >= _MANY_MOUNTS:
-        note("but allows many mounts, as system containers need", -3)
-    elif mounts:
-        note("but allows mounting", -1)
-    if any(rule.keyword == b"pivot_root" and not rule.deny for rule in rules):
-        note("but allows pivot_root", -1)
-    if not denies:
+    denials = _denials(rules)
+    seen = _headers(profiles) + _blanket(rules) + denials + _others(rules)
+    notes = [note for note, _ in seen]
+    if not denials:
         notes.append("but denies nothing that docker-default denies")
-    return Evidence(points, denies, tuple(notes))
+    return Evidence(
+        points=sum(weight for _, weight in seen),
+        denies=bool(denials),
+        notes=tuple(notes),
+        loaded=any(p.header and _RUNTIME_NAME.fullmatch(p.name) for p in profiles),
+    )
+
+
+def _headers(profiles: Iterable[Profile]) -> _Notes:
+    seen: _Notes = []
+    headers = [profile for profile in profiles if profile.header]
+    if any({b"attach_disconnected", b"mediate_deleted"} <= profile.flags for profile in headers):
+        seen.append(("flags=(attach_disconnected,mediate_deleted)", 1))
+    named = next((profile.name for profile in headers if _KNOWN_NAME.search(profile.name)), "")
+    if named:
+        seen.append((f"named {named}", 1))
+    if any(profile.parent is None and profile.attachment for profile in headers):
+        seen.append(("but attached to a program", -2))
+    return seen
+
+
+def _blanket(rules: Iterable[Rule]) -> _Notes:
+    bare = {rule.keyword for rule in rules if rule.bare}
+    return [
+        (f"blanket {keyword.decode()},", 1)
+        for keyword in (b"capability", b"file", b"umount")
+        if keyword in bare
+    ]
+
+
+def _denials(rules: Iterable[Rule]) -> _Notes:
+    """What is denied that docker-default denies; a template action before a rule may deny it."""
+    denied = [
+        rule.rest
+        for rule in rules
+        if rule.qualifiers.mode in ("deny", "unknown") and rule.keyword in (b"file", b"mount")
+    ]
+    for rule in rules:
+        if rule.keyword == b"action":
+            denied += [
+                tuple(match["rule"].split()) for match in _DENIES.finditer(b" ".join(rule.words))
+            ]
+    paths = [
+        next((word for word in words if b"/" in word), b"")
+        for words in denied
+        if words[:1] != (b"mount",)
+    ]
+    seen: _Notes = []
+    if any(_TRIGGER.match(path) for path in paths):
+        seen.append(("denies sysrq-trigger, kcore or mem under /proc", 1))
+    if any(_PROC.match(path) and not _TRIGGER.match(path) for path in paths):
+        seen.append(("denies writing under /proc", 1))
+    if any(_SYS.match(path) for path in paths):
+        seen.append(("denies writing under /sys", 1))
+    if (b"mount",) in denied:
+        seen.append(("deny mount,", 1))
+    return seen
+
+
+def _others(rules: Iterable[Rule]) -> _Notes:
+    seen: _Notes = []
+    allowed = [rule for rule in rules if not rule.deny]
+    if any(rule.keyword == b"signal" and _from_outside(rule) for rule in allowed):
+        seen.append(("signals from the runtime", 1))
+    mounts = sum(rule.keyword == b"mount" and rule.qualifiers.mode != "unknown" for rule in allowed)
+    if mounts >= _MANY_MOUNTS:
+        seen.append(("but allows many mounts, as system containers need", -3))
+    elif mounts:
+        seen.append(("but allows mounting", -1))
+    if any(rule.keyword == b"pivot_root" for rule in allowed):
+        seen.append(("but allows pivot_root", -1))
+    return seen
 
 
 def _from_outside(rule: Rule) -> bool:
     """``signal (receive) peer=unconfined,``"""
     words = b" ".join(rule.rest)
     return b"receive" in words and b"peer=" in words and b"send" not in words
-
-
-def _path(rule: Rule) -> bytes:
-    """The path of a file rule; empty for other rules."""
-    if rule.keyword != b"file":
-        return b""
-    rest = [word for word in rule.rest if word != b"file"]
-    return next((word for word in rest if word[:1] in b'/@"{' and word), b"")
 
 
 _SHORTHAND = frozenset(

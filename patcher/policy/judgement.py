@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from patcher.policy.header import UNKNOWN_FLAGS
 from patcher.policy.network import NetworkRule
 from patcher.policy.reader import Arm, Profile, Rule
 from patcher.policy.status import Status
@@ -27,6 +28,11 @@ class Judgement:
 _Rules = Sequence[tuple[Rule, NetworkRule]]
 
 
+_CONFINES_NOTHING = frozenset((b"unconfined", b"default_allow"))
+"""Flags with which the kernel lets a process do what it likes: the parser writes both as the same
+mode (``profile_mode_packed`` in its ``profile.h``), in which the kernel looks at no rule."""
+
+
 def judge(
     profile: Profile, family: str, socket_types: Sequence[str], *, moby_style: bool
 ) -> list[Judgement]:
@@ -34,87 +40,193 @@ def judge(
 
     ``socket_types``: the types in which the kernel offers the family.
     """
-
-    def reaches(rule: NetworkRule) -> bool:
-        return any(rule.covers(family, socket_type) for socket_type in socket_types)
-
-    reaching = [(rule, net) for rule, net in profile.network_rules if reaches(net)]
-    dropped = [(rule, net) for rule, net in reaching if rule.qualifier_block]
-    live = [(rule, net) for rule, net in reaching if not rule.qualifier_block]
-    certain = [(rule, net) for rule, net in live if not _uncertain(net)]
-    uncertain = [(rule, net) for rule, net in live if _uncertain(net)]
-    allows = [(rule, net) for rule, net in certain if net.mode != "deny"]
-    denies = [(rule, net) for rule, net in certain if net.mode == "deny"]
-    allows_all = [
-        (rule, NetworkRule("allow", priority=rule.priority))
-        for rule in profile.rules
-        if rule.keyword == b"all" and not rule.deny and not rule.qualifier_block
-    ]
-    cover = _Cover(denies, family, socket_types)
+    lawless = sorted(profile.flags & _CONFINES_NOTHING)
+    if lawless:
+        reason = f"flags=({lawless[0].decode()}): it confines nothing, whatever its rules say"
+        return _look(reason, next((rule for rule, _ in profile.network_rules), None))
+    judging = _Judge(profile, family, socket_types, moby_style)
     try:
-        open_allows = cover.undenied(allows)
-        open_uncertain = cover.undenied([pair for pair in uncertain if pair[1].mode != "deny"])
-        open_all = cover.undenied(allows_all)
-        outright = cover.always()
-        anchors = _anchors(open_allows)
+        return judging.by_flags(judging.judgements())
     except _TooManyError:
         reason = "too many network rules that depend on template actions to judge them together"
-        return [Judgement(Status.UNDER_INVESTIGATION, reason, allows[0][0] if allows else None)]
-    first = allows[0][0] if allows else None
+        return _look(reason, _first(judging.allows))
 
-    def look(reason: str, anchor: Rule | None) -> list[Judgement]:
-        return [Judgement(Status.UNDER_INVESTIGATION, reason, anchor)]
 
-    if not open_allows:
+def _look(reason: str, anchor: Rule | None) -> list[Judgement]:
+    return [Judgement(Status.UNDER_INVESTIGATION, reason, anchor)]
+
+
+def _first(rules: _Rules) -> Rule | None:
+    return rules[0][0] if rules else None
+
+
+class _Judge:
+    """Judges one profile for one family."""
+
+    def __init__(
+        self, profile: Profile, family: str, socket_types: Sequence[str], moby_style: bool
+    ) -> None:
+        self.profile = profile
+        self.family = family
+        self.socket_types = socket_types
+        self.moby_style = moby_style
+        reaching = [
+            (rule, net)
+            for rule, net in profile.network_rules
+            if any(net.covers(family, socket_type) for socket_type in socket_types)
+        ]
+        self.dropped = [(rule, net) for rule, net in reaching if rule.qualifier_block]
+        live = [(rule, net) for rule, net in reaching if not rule.qualifier_block]
+        all_rules = list(_all_rules(profile))
+        certain = [(rule, net) for rule, net in live if not _uncertain(net)]
+        self.uncertain = [(rule, net) for rule, net in live if _uncertain(net)]
+        self.allows = [(rule, net) for rule, net in certain if net.mode != "deny"]
+        self.allows_all = [(rule, net) for rule, net in all_rules if net.mode != "deny"]
+        self.denies = [
+            (rule, net)
+            for rule, net in sorted(certain + all_rules, key=lambda pair: pair[0].start)
+            if net.mode == "deny"
+        ]
+        self.cover = self.covered_by(self.denies)
+
+    def covered_by(self, denies: _Rules) -> _Cover:
+        """What these denies cover. Raises _TooManyError."""
+        return _Cover(denies, self.family, self.socket_types)
+
+    def judgements(self) -> list[Judgement]:
+        """Judge what the rules say in a profile that allows nothing else. Raises _TooManyError."""
+        open_allows = self.cover.undenied(self.allows)
+        if not open_allows:
+            return self.closed()
+        for rule, net in open_allows:
+            if net.domain == self.family:
+                return _look(
+                    f"`{_text(rule)},` allows the family on purpose; a deny would break it", rule
+                )
+        for rule, net in self.uncertain:
+            if net.mode != "allow" and net.domain == self.family:
+                reason = f"a template action may or may not make a deny of the {self.family} rule"
+                return _look(reason, rule)
+        return [
+            Judgement(Status.AFFECTED, self.why_affected(net), rule)
+            for rule, net in _anchors(open_allows)
+        ]
+
+    def why_affected(self, net: NetworkRule) -> str:
+        if net.blanket:
+            reason = f"blanket network rule, and nothing denies {self.family}"
+        else:
+            reason = f"the network rule reaches {self.family} sockets, and nothing denies "
+            reason += self.family
+        maybe = next((rule for rule, other in self.uncertain if other.mode == "deny"), None)
+        return reason if maybe is None else f"{reason} for certain, though `{_text(maybe)},` may"
+
+    def closed(self) -> list[Judgement]:
+        """Judge a profile in which no rule allows the family for certain. Raises _TooManyError."""
+        open_all = self.cover.undenied(self.allows_all)
         if open_all:
-            return look("`all,` allows every family; decide by hand what to deny", open_all[0][0])
-        fixing = [rule for rule, net in denies if not net.blanket]
-        if fixing and first is not None and all(_chosen(net, denies) for _, net in open_uncertain):
+            reason = "`all,` allows every family; decide by hand what to deny"
+            return _look(reason, open_all[0][0])
+        possible = [pair for pair in self.uncertain if pair[1].mode != "deny"]
+        open_uncertain = self.cover.undenied(possible)
+        fixing = [rule for rule, net in self.denies if not net.blanket]
+        if fixing and self.allows and all(_chosen(net, self.denies) for _, net in open_uncertain):
             reason = f"`{_text(fixing[0])},` is there"
             if open_uncertain:
                 reason += f"; what `{_text(open_uncertain[0][0])},` allows is up to its template"
-            return [Judgement(Status.FIXED, reason, first)]
+            return [Judgement(Status.FIXED, reason, _first(self.allows))]
         if open_uncertain:
             rule, net = open_uncertain[0]
-            return look(_why_uncertain(net), rule)
-        if fixing and outright:
-            return [Judgement(Status.FIXED, f"`{_text(fixing[0])},` is there", fixing[0])]
-        if denies and (first is not None or outright):
-            return [
-                Judgement(Status.NOT_AFFECTED, "`deny network,` denies every family", denies[0][0])
-            ]
-        blocked = [(rule, net) for rule, net in dropped if net.mode != "deny"]
+            return _look(_why_uncertain(net), rule)
+        if self.denies and (self.allows or self.cover.always()):
+            if fixing:
+                return [Judgement(Status.FIXED, f"`{_text(fixing[0])},` is there", fixing[0])]
+            rule = self.denies[0][0]
+            return [Judgement(Status.NOT_AFFECTED, f"`{_text(rule)},` denies every family", rule)]
+        return self.unreached()
+
+    def unreached(self) -> list[Judgement]:
+        """Judge a profile in which no rule speaks of the family."""
+        blocked = [(rule, net) for rule, net in self.dropped if net.mode != "deny"]
         if blocked:
             block = blocked[0][0].qualifier_block.decode()
-            return look(
+            return _look(
                 f"the network rule stands in an `{block}` block, out of which AppArmor's parser "
                 "carries file rules alone: it grants nothing there, and a deny would do nothing",
                 blocked[0][0],
             )
-        networks = [rule for rule, _ in profile.network_rules]
-        if not networks and moby_style:
-            carrier = next(
-                (rule for rule in profile.rules if rule.keyword in (b"include", b"action")), None
-            )
-            if carrier is not None:
-                return look(
-                    f"no network rule of its own; `{_text(carrier)}` may carry one", carrier
-                )
-        anchor = networks[0] if networks else None
-        reason = f"no rule of it reaches {family} sockets" if networks else "it has no network rule"
-        return [Judgement(Status.NOT_AFFECTED, reason, anchor)]
+        networks = [rule for rule, _ in self.profile.network_rules]
+        carrier = next(
+            (
+                rule
+                for rule in self.profile.rules
+                if rule.may_hold_others or (rule.keyword == b"include" and not networks)
+            ),
+            None,
+        )
+        if carrier is not None and (networks or self.moby_style):
+            which = "no network rule of it reaches the family" if networks else "no network rule"
+            return _look(f"{which}; `{_text(carrier)}` may carry one", carrier)
+        reason = f"no rule of it reaches {self.family} sockets"
+        if not networks:
+            reason = "it has no network rule"
+        return [Judgement(Status.NOT_AFFECTED, reason, networks[0] if networks else None)]
 
-    if b"unconfined" in profile.flags:
-        return look("flags=(unconfined): its rules are not enforced", open_allows[0][0])
-    for rule, net in open_allows:
-        if net.domain == family:
-            return look(
-                f"`{_text(rule)},` allows the family on purpose; a deny would break it", rule
+    def by_flags(self, judgements: list[Judgement]) -> list[Judgement]:
+        """Judge what the profile's flags make of that. Raises _TooManyError.
+
+        ``complain`` allows what no rule denies, and what an ``audit deny`` denies: of a denial that
+        is logged the kernel says ``ALLOWED`` in place of refusing it (``aa_check_perms`` in its
+        ``security/apparmor/lib.c``; seen on Linux 6.1 and 6.12). ``prompt`` asks a daemon.
+        """
+        flags = self.profile.flags
+        clean = not {each.status for each in judgements} - {Status.FIXED, Status.NOT_AFFECTED}
+        if b"complain" in flags:
+            return self.complaining(judgements)
+        if clean and UNKNOWN_FLAGS in flags:
+            reason = "a template action fills in its flags, which may make it allow everything"
+            return _look(reason, judgements[0].anchor)
+        if clean and b"prompt" in flags and not self.cover.always():
+            return _look("flags=(prompt): a daemon decides", judgements[0].anchor)
+        return judgements
+
+    def complaining(self, judgements: list[Judgement]) -> list[Judgement]:
+        """Judge a profile in complain mode. Raises _TooManyError."""
+        audited = [rule for rule, net in self.denies + self.uncertain if _audited_deny(rule, net)]
+        if audited or b"audit" in self.profile.flags:
+            return _look(
+                "flags=(complain): a denial that is audited is logged and allowed; remove the flag "
+                "or `audit`",
+                audited[0] if audited else judgements[0].anchor,
             )
-    for rule, net in uncertain:
-        if net.mode != "allow" and net.domain == family:
-            return look(f"a template action may or may not make a deny of the {family} rule", rule)
-    return [Judgement(Status.AFFECTED, _why_affected(net, family), rule) for rule, net in anchors]
+        if self.cover.always() or any(_settles(each) for each in judgements):
+            return judgements
+        anchors = [each for each in judgements if each.status is Status.AFFECTED]
+        reason = (
+            f"flags=(complain): what no rule denies is allowed, and nothing denies {self.family}"
+        )
+        return [*anchors, Judgement(Status.AFFECTED, f"{reason}; add the rule by hand", None)]
+
+
+def _all_rules(profile: Profile) -> Iterator[tuple[Rule, NetworkRule]]:
+    """The ``all,`` rules of a profile, as the network rules that the parser makes of them
+    (``all_rule::add_implied_rules`` in its ``all_rule.cc``)."""
+    for rule in profile.rules:
+        if rule.keyword == b"all" and not rule.qualifier_block:
+            before = rule.qualifiers
+            yield rule, NetworkRule(before.mode, before.audit, before.priority)
+
+
+def _settles(judgement: Judgement) -> bool:
+    """Whether a judgement of the rules stands in complain mode: a person must look anyway, or the
+    deny that follows is there whatever the template's actions choose."""
+    if judgement.status is Status.AFFECTED:
+        return judgement.anchor is not None and not judgement.anchor.arms
+    return judgement.status is Status.UNDER_INVESTIGATION
+
+
+def _audited_deny(rule: Rule, net: NetworkRule) -> bool:
+    return net.audit and net.mode in ("deny", "unknown")
 
 
 def _chosen(net: NetworkRule, denies: _Rules) -> bool:
@@ -150,12 +262,6 @@ def _why_uncertain(net: NetworkRule) -> str:
     if net.conditions:
         return "the network rule has conditions; which families it reaches depends on the parser"
     return "the network rule has words that a template action fills in, or that are not known"
-
-
-def _why_affected(net: NetworkRule, family: str) -> str:
-    if net.blanket:
-        return f"blanket network rule, and nothing denies {family}"
-    return f"the network rule reaches {family} sockets, and nothing denies {family}"
 
 
 _Condition = bytes | tuple[int, int]

@@ -44,9 +44,13 @@ class Token(NamedTuple):
 
 
 _BLANK = re.compile(repeated(rb"[ \t\r\f\v]++|\\t", b"+"))
+_PRIORITY = re.compile(rb"priority\s{0,100}=\s{0,100}(?!\s)")
+"""As ``parser_lex.l`` has it, with blanks around its sign."""
 _PLAIN = re.compile(rb"[^\s{},\"#()$%@<\\]+")
 _VARIABLE = re.compile(rb"@\{[^\s{}]{1,200}\}")
-_DOLLAR = re.compile(rb"\$\{[^{}\n]{0,200}\}|\$\w{1,200}")
+_DOLLAR = re.compile(
+    rb"\$\{" + repeated(rb"[^{}\n]|\{[^{}\n]{0,200}\}", b"{0,200}") + rb"\}|\$\w{1,200}"
+)
 _AT_NAME = re.compile(rb"@[A-Za-z_]\w{0,100}@")
 _PERCENT = re.compile(rb"%(?:\(\w{1,100}\))?[-#0+]*\d{0,4}[sdvqr]\b|%\w{1,100}%")
 _PLACEHOLDER = re.compile(rb"\{[A-Za-z_0-9.!:\[\]()'-]{0,100}\}")
@@ -58,7 +62,7 @@ _ANGLE = re.compile(rb"<[^<>\n]{0,300}>")
 _DOUBLED_OPEN = re.compile(rb"\{\{(?=[ \t\r]{0,200}(?:\n|\Z|#))")
 _BLANK_ACTION = re.compile(rb"""\{\{-?\s*(["'`])[ \t]*\1\s*-?\}\}\Z""")
 _GO_COMMENT = re.compile(rb"\{\{-?\s{0,20}/\*")
-_HOLE_MARK = re.compile(rb"\{\{|\$\{|\{\w*\}|%s|@\w+@")
+_HOLE_MARK = re.compile(rb"\{\{|\{%|<%|\$[\w{(]|\{\w*\}|%[sdvqr]\b|@\w+@")
 _BRACE_OR_BLANK = re.compile(rb"[{}\s]")
 _CLOSING = {b"{{": b"}}", b"{%": b"%}", b"{#": b"#}", b"<%": b"%>"}
 _MAX_ACTION, _MAX_ACTION_LINES = 600, 8
@@ -212,7 +216,9 @@ class Lexer:
     def _word(self, start: int) -> Token:
         """The word that begins at ``start``: at least one byte long."""
         text, size, position, hole = self.text, len(self.text), start, False
-        pathlike = text[start : start + 1] in (b"/", b"@", b'"')
+        priority = _PRIORITY.match(text, start) if text.startswith(b"priority", start) else None
+        if priority is not None:
+            position = priority.end()
         while position < size:
             plain = _PLAIN.match(text, position)
             if plain is not None:
@@ -221,58 +227,74 @@ class Lexer:
             self._budget.tokens -= 1
             if self._budget.tokens < 0:
                 raise _too_many()
-            byte = text[position : position + 1]
-            piece: re.Match[bytes] | None
-            if byte.isspace():
+            piece = self._piece(position, start)
+            if piece is None:
                 break
-            if byte in b"{<" and (end := self._action(position)):
-                if control(text[position:end]) is not None:
-                    break
-                position, hole = end, True
-            elif byte == b"{":
-                if _DOUBLED_OPEN.match(text, position) or text[position : position + 2] == b"{}":
-                    if position > start or text[position : position + 2] != b"{}":
-                        break
-                    position += 2
-                elif piece := _PLACEHOLDER.match(text, position):
-                    position, hole = piece.end(), True
-                elif end := self._glob(position):
-                    position = end
-                else:
-                    break
-            elif byte == b"}":
-                break
-            elif byte == b",":
-                following = text[position + 1 : position + 2]
-                if (
-                    not pathlike
-                    or following in b"}{#\"'\\,"  # also true at the end of the text
-                    or following.isspace()
-                ):
-                    break
-                position += 1
-            elif piece := _ENCLOSED[byte].match(text, position) if byte in _ENCLOSED else None:
-                hole = hole or _HOLE_MARK.search(piece[0]) is not None
-                position = piece.end()
-            elif byte == b"@" and (piece := _VARIABLE.match(text, position)):
-                position = piece.end()
-            elif piece := _HOLES[byte].match(text, position) if byte in _HOLES else None:
-                position, hole = piece.end(), True
-            elif byte == b"<" and (piece := _ANGLE.match(text, position)):
-                position = piece.end()
-            elif byte == b"\\":
-                if position > start and text[position : position + 2] in (b"\\n", b"\\t"):
-                    break
-                position += 1 if text[position + 1 : position + 2].isspace() else 2
-            else:
-                position += 1
+            position, is_hole = piece
+            hole = hole or is_hole
         position = min(max(position, start + 1), size)
-        return Token(Kind.WORD, start, position, text[start:position], hole)
+        word = text[start:position]
+        if priority is not None:
+            word = b"priority=" + text[priority.end() : position]
+        return Token(Kind.WORD, start, position, word, hole)
+
+    def _piece(self, position: int, start: int) -> tuple[int, bool] | None:
+        """Where the part of a word ends that begins here, and whether it is a template action; None
+        where the word, which began at ``start``, is at its end."""
+        text, byte = self.text, self.text[position : position + 1]
+        if byte.isspace() or byte == b"}":
+            return None
+        if byte in b"{<" and (end := self._action(position)):
+            return None if control(text[position:end]) is not None else (end, True)
+        if byte == b"{":
+            return self._brace(position, start)
+        if byte == b",":
+            following = text[position + 1 : position + 2]
+            inside = text[start : start + 1] in (b"/", b"@", b'"') and not (
+                following in b"}{#\"'\\,"  # also true at the end of the text
+                or following.isspace()
+            )
+            return (position + 1, False) if inside else None
+        if byte == b"\\":
+            if position > start and text[position : position + 2] in (b"\\n", b"\\t"):
+                return None
+            return position + (1 if text[position + 1 : position + 2].isspace() else 2), False
+        return self._marked(position, byte)
+
+    def _brace(self, position: int, start: int) -> tuple[int, bool] | None:
+        """As `_piece`, for a brace that begins no template action of two marks."""
+        text = self.text
+        if text[position : position + 2] == b"{}":
+            return (position + 2, False) if position == start else None
+        if _DOUBLED_OPEN.match(text, position):
+            return None
+        placeholder = _PLACEHOLDER.match(text, position)
+        if placeholder is not None:
+            return placeholder.end(), True
+        end = self._glob(position)
+        return (end, False) if end else None
+
+    def _marked(self, position: int, byte: bytes) -> tuple[int, bool]:
+        """As `_piece`, for what a mark of one byte begins, or nothing."""
+        for pattern, is_hole in _MARKED.get(byte, ()):
+            piece = pattern.match(self.text, position)
+            if piece is not None:
+                if is_hole is None:
+                    return piece.end(), _HOLE_MARK.search(piece[0]) is not None
+                return piece.end(), is_hole
+        return position + 1, False
 
 
 def _too_many() -> TooMuch:
     return TooMuch(f"more than {MAX_TOKENS} words and marks of policy text")
 
 
-_ENCLOSED = {b"(": _GROUP, b'"': _QUOTED}
-_HOLES = {b"$": _DOLLAR, b"%": _PERCENT, b"@": _AT_NAME}
+_MARKED: dict[bytes, tuple[tuple[re.Pattern[bytes], bool | None], ...]] = {
+    b"(": ((_GROUP, None),),
+    b'"': ((_QUOTED, None),),
+    b"@": ((_VARIABLE, False), (_AT_NAME, True)),
+    b"$": ((_DOLLAR, True),),
+    b"%": ((_PERCENT, True),),
+    b"<": ((_ANGLE, False),),
+}
+"""What may follow a mark, and whether it is a template action; None: where it holds one."""

@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from patcher.policy.grammar import FILE_QUALIFIERS, Qualifiers, ends_in_network, qualifiers
+
 FAMILIES: frozenset[str] = frozenset(
     "unspec unix inet ax25 ipx appletalk netrom bridge atmpvc x25 inet6 rose netbeui security key "
     "netlink packet ash econet atmsvc rds sna irda pppox wanpipe llc ib mpls can tipc bluetooth "
@@ -29,16 +31,15 @@ _PROTOCOL_FAMILIES = {
     "icmp": ("inet",),
 }
 
-QUALIFIERS: frozenset[bytes] = frozenset((b"audit", b"allow", b"deny", b"prompt", b"quiet"))
-"""What may stand before a rule's keyword (``owner`` is for file rules alone)."""
-
 ACCESSES: frozenset[str] = frozenset(
     "create bind listen accept connect shutdown getattr setattr getopt setopt send write receive "
     "read".split()
 )
 """What a network rule's access list may name (``net_perm`` in the parser's ``parser_yacc.y``)."""
 
-_PRIORITY = re.compile(rb"priority\s*=\s*([+-]?\d+)\Z")
+_INET_CONDITION = re.compile(
+    rb"(?:\A|\s)(?:ip|port)\s*=|\bpeer\s*=\s*\((?:[^()]*[\s,])?(?:ip|port)\s*="
+)
 _CONDITION = re.compile(rb"(?:ip|port|peer|interface|label|if)\s*(?:=|\Z)")
 _ACCESS = re.compile(rb"\(([^()]*)\)\Z")
 _SEPARATOR = re.compile(rb"[\s,]+")
@@ -58,6 +59,9 @@ class NetworkRule:
     protocol: str | None = None
     conditions: bool = False
     unknown: bool = False
+    inet_only: bool = False
+    """It has an ``ip`` or ``port``, of its own or of its peer: without a domain, the parser makes
+    rules for ``inet`` and ``inet6`` of it (``network_rule::network_rule`` in ``network.cc``)."""
 
     @property
     def blanket(self) -> bool:
@@ -85,15 +89,11 @@ class NetworkRule:
             return False
         if self.domain is not None and self.domain != family:
             return False
+        if self.inet_only and self.domain is None and family not in ("inet", "inet6"):
+            return False
         if self.protocol is not None and family not in _PROTOCOL_FAMILIES[self.protocol]:
             return False
         return self.type is None or self.type == socket_type
-
-
-def priority(word: bytes) -> int | None:
-    """The number in ``priority=N``; None for any other word."""
-    match = _PRIORITY.match(word)
-    return None if match is None else int(match[1][:9])
 
 
 def parse_words(words: Sequence[bytes], holes: Sequence[bool] | None = None) -> NetworkRule | None:
@@ -101,52 +101,74 @@ def parse_words(words: Sequence[bytes], holes: Sequence[bool] | None = None) -> 
 
     ``holes`` says which words hold a template action: what it will be is not known.
     """
-    mode, audit, rank, index = "allow", False, 0, 0
-    for index, word in enumerate(words):
-        if holes is not None and holes[index]:
-            if word.endswith(b"network"):
-                mode = "unknown"
-                break
-            mode = "unknown"
-        elif word == b"network":
-            break
-        elif word == b"audit":
-            audit = True
-        elif word in QUALIFIERS:
-            if mode != "unknown" and word != b"quiet":
-                mode = word.decode()
-        elif (number := priority(word)) is not None:
-            rank = number
-        else:
-            return None
-    else:
+    holes = [False] * len(words) if holes is None else holes
+    before = qualifiers(words, holes)
+    index = before.count
+    if not set(words[:index]).isdisjoint(FILE_QUALIFIERS):
         return None
-    access: frozenset[str] = frozenset()
-    domain = kind = protocol = None
+    while index < len(words) and holes[index] and not ends_in_network(words[index]):
+        index += 1
+    if index == len(words) or not (words[index] == b"network" or holes[index]):
+        return None
+    mode = before.mode if words[before.count] == b"network" else "unknown"
+    return _parse(words[index + 1 :], holes[index + 1 :], mode, before)
+
+
+class _Parts:
+    """What the words behind ``network`` say, one after the other."""
+
+    def __init__(self) -> None:
+        self.access: frozenset[str] = frozenset()
+        self.domain: str | None = None
+        self.type: str | None = None
+        self.protocol: str | None = None
+
+    def take(self, text: str, *, first: bool) -> bool:
+        """Take a word without template actions; False for one that the grammar lacks here."""
+        match = _ACCESS.match(text.encode("latin-1"))
+        if match is not None:
+            parts = _SEPARATOR.split(match[1])
+            self.access = frozenset(part.decode("latin-1") for part in parts if part)
+        elif text in ACCESSES and first:
+            self.access = frozenset((text,))  # one alone needs no parentheses
+        elif text in FAMILIES and not (self.domain or self.type or self.protocol):
+            self.domain = text  # "packet", family and type by name, is the family when it is first
+        elif text in TYPES and self.type is None:
+            self.type = text
+        elif text in PROTOCOLS and self.protocol is None:
+            self.protocol = text
+            self.type = self.type or PROTOCOLS[text]
+        else:
+            return False
+        return True
+
+
+def _parse(
+    words: Sequence[bytes], holes: Sequence[bool], mode: str, before: Qualifiers
+) -> NetworkRule:
+    """Read what stands behind ``network``."""
+    parts = _Parts()
     conditions = unknown = False
-    for position in range(index + 1, len(words)):
-        word = words[position]
-        text = word.decode("latin-1")
-        if holes is not None and holes[position]:
+    for position, word in enumerate(words):
+        if holes[position]:
             unknown = True
         elif conditions or _CONDITION.match(word):
             conditions = True
-        elif match := _ACCESS.match(word):
-            access = frozenset(
-                part.decode("latin-1") for part in _SEPARATOR.split(match[1]) if part
-            )
-        elif text in ACCESSES and position == index + 1:
-            access = frozenset((text,))  # one alone needs no parentheses
-        elif text in FAMILIES and domain is None and kind is None and protocol is None:
-            domain = text  # "packet", family and type by name, is the family when it comes first
-        elif text in TYPES and kind is None:
-            kind = text
-        elif text in PROTOCOLS and protocol is None:
-            protocol = text
-            kind = kind or PROTOCOLS[text]
-        else:
+        elif not parts.take(word.decode("latin-1"), first=position == 0):
             unknown = True
-    return NetworkRule(mode, audit, rank, access, domain, kind, protocol, conditions, unknown)
+    inet_only = conditions and not unknown and _INET_CONDITION.search(b" ".join(words))
+    return NetworkRule(
+        mode,
+        before.audit,
+        before.priority,
+        parts.access,
+        parts.domain,
+        parts.type,
+        parts.protocol,
+        conditions,
+        unknown,
+        inet_only=bool(inet_only),
+    )
 
 
 _RULE_WORD = re.compile(rb"\([^()]*\)|priority\s*=\s*[+-]?\d+|[^\s(),]+(?:\([^()]*\))?")

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from patcher.policy import network
+from patcher.policy import grammar, header, network
 from patcher.policy.actions import Control, condition, control, section, sections
-from patcher.policy.bounds import MAX_FLAGS, MAX_NAME, MAX_NESTING, Budget, TooMuch
+from patcher.policy.bounds import MAX_NAME, MAX_NESTING, Budget, TooMuch
+from patcher.policy.grammar import KEYWORDS, Qualifiers
 from patcher.policy.lexer import Kind, Lexer, Token
 from patcher.policy.network import NetworkRule
 
@@ -21,27 +22,9 @@ Arm = tuple[int, int, bytes]
 """One arm of a choice (``{{if}}`` ... ``{{else}}``, ``if $x {} else {}``): which choice, which of
 its arms, and its condition. A rule carries the arms that it stands in."""
 
-KEYWORDS: frozenset[bytes] = frozenset(
-    b"network capability file mount umount remount unmount pivot_root signal ptrace dbus unix set "
-    b"rlimit change_profile change_hat link include #include abi all userns mqueue io_uring "
-    b"alias".split()
-)
-"""Words that begin a rule (apparmor.d(5)); file rules may also begin with their path."""
+QUALIFIERS: frozenset[bytes] = grammar.QUALIFIERS | grammar.FILE_QUALIFIERS
 
-QUALIFIERS: frozenset[bytes] = network.QUALIFIERS | {b"owner", b"other"}
-
-_FILE_MODE = re.compile(rb"[rwaxmlkdciupCPUIX]+\Z")
-_PATH = re.compile(rb"""(?:"?(?:/|@\{|\{[^{}]*\}/)|\*\*?/)""")
 _ASSIGNMENT = re.compile(rb"@\{\w+\}\s*\+?=|\$\w+\s*=")
-_FLAGS = re.compile(rb"(?:flags\s*=?\s*)?\(([^()]*)\)\Z")
-_NAME = re.compile(rb"[\"'<\w/@^:.*\-][^=;]*\Z")
-_ATTACHMENT = re.compile(rb"\"?[/@{]|xattrs=|[\"']?\w[\w.-]*[\"']\Z")
-_FLAG_SEPARATOR = re.compile(rb"[\s,]+")
-_FLAG = re.compile(
-    rb"attach_disconnected\b|mediate_deleted|complain|enforce|unconfined|audit|kill|prompt|"
-    rb"chroot_relative|namespace_relative|chroot_attach|chroot_no_attach|default_allow|debug|"
-    rb"delegate_deleted|no_attach_disconnected|interruptible"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +41,7 @@ class Rule:
     """All its words, qualifiers first, without the comma."""
     arms: tuple[Arm, ...]
     """The choices that it depends on, outermost first."""
+    qualifiers: Qualifiers
     qualifier_block: bytes = b""
     """The qualifiers of the block that it stands in (``audit { ... }``); AppArmor's parser carries
     file rules alone out of such a block."""
@@ -67,33 +51,24 @@ class Rule:
     @property
     def deny(self) -> bool:
         """Whether ``deny`` stands before its keyword."""
-        return b"deny" in self._qualifiers()
+        return self.qualifiers.mode == "deny"
 
     @property
-    def priority(self) -> int:
-        """Its ``priority=N`` (AppArmor 4.1); 0 without one."""
-        for word in self._qualifiers():
-            if (number := network.priority(word)) is not None:
-                return number
-        return 0
+    def may_hold_others(self) -> bool:
+        """Whether a template action stands where it may put in whole rules."""
+        before = self.qualifiers.mode == "unknown" and self.holes
+        return self.keyword == b"action" or before
 
     @property
     def bare(self) -> bool:
         """An allow rule of its keyword alone: ``capability,``."""
-        return self.words[-1] == self.keyword and not self.deny and not self.holes
+        allows = self.qualifiers.mode == "allow"
+        return self.words[-1] == self.keyword and allows and not self.holes
 
     @property
     def rest(self) -> tuple[bytes, ...]:
         """Its words without the qualifiers."""
-        return self.words[len(self._qualifiers()) :]
-
-    def _qualifiers(self) -> tuple[bytes, ...]:
-        count = 0
-        for word in self.words:
-            if word not in QUALIFIERS and not word.startswith(b"priority="):
-                break
-            count += 1
-        return self.words[:count]
+        return self.words[self.qualifiers.count :]
 
 
 @dataclass(slots=True)
@@ -109,6 +84,8 @@ class Profile:
     rules: list[Rule] = field(default_factory=list)
     junk: int = 0
     """Statements in it that are no rules."""
+    attachment: bytes = b""
+    """The path of the programs that it is for, be it its name; empty without one."""
     named: bool = True
     """False where a template action or placeholder stands in place of the name."""
     keyword: bool = False
@@ -120,12 +97,6 @@ class Profile:
     """Offset behind the brace that closes it; -1 for a fragment, and where none does."""
     section: bytes = b""
     """Of a fragment: the name by which a template puts it elsewhere (``{{define "name"}}``)."""
-
-    @property
-    def attached(self) -> bool:
-        """The name is a path: the kernel confines the program that stands there, whoever runs it,
-        where a container's profile is chosen by its name."""
-        return self.name.startswith(("/", "@{"))
 
     @property
     def network_rules(self) -> Iterator[tuple[Rule, NetworkRule]]:
@@ -172,6 +143,17 @@ class _Choice:
         return _nested(self.outer, self.arm)
 
 
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """What the words of a rule say."""
+
+    words: tuple[bytes, ...]
+    holes: bool
+    keyword: bytes
+    qualifiers: Qualifiers
+    network: NetworkRule | None = None
+
+
 _DEPTH = 32
 _MOST_WORDS = 512
 """No rule has as many."""
@@ -209,11 +191,10 @@ class _Reader:
         self.choices: list[_Choice] = []
         self.choice_count = 0
         self.closed_if: Arm | None = None
-        self.known: dict[tuple[bytes, ...], tuple[bytes, ...]] = {}
-        self.parsed: dict[tuple[tuple[bytes, ...], tuple[bool, ...]], NetworkRule | None] = {}
+        self.parsed: dict[tuple[tuple[bytes, ...], tuple[bool, ...]], _Statement | None] = {}
         self.pending: list[Token] = []
-        self.line: int = 0
-        """Index in ``pending`` of the first word of the current line."""
+        self.lines: list[int] = [0]
+        """Where in ``pending`` its lines begin, the current one last."""
 
     def read(self) -> list[Profile]:
         for token in Lexer(self.text, self.budget).tokens():
@@ -240,86 +221,80 @@ class _Reader:
     def word(self, token: Token) -> None:
         if len(self.pending) >= _MOST_WORDS:
             self.drop()
-        if not self.pending:
-            self.line = 0
         self.pending.append(token)
+
+    def keep(self, pending: list[Token]) -> list[Token]:
+        """Go on with these words, which all stand on the current line; give back all of them."""
+        before, self.pending, self.lines = self.pending, pending, [0]
+        return before
 
     def newline(self) -> None:
         if not self.pending:
             return
         self.resume()
-        line = self.pending[self.line :]
-        if line and self.line == 0 and self.complete_without_comma(line):
-            self.pending = []
+        line = self.pending[self.lines[-1] :]
+        if line and self.lines[-1] == 0 and self.complete_without_comma(line):
+            self.keep([])
             return
         if len(self.pending) > 64:
             self.drop()
-        self.line = len(self.pending)
+        if self.pending and self.lines[-1] != len(self.pending):
+            self.lines.append(len(self.pending))
 
     def resume(self) -> None:
         """Where the current line begins as a rule does, what stood before it was none."""
-        before, line = self.pending[: self.line], self.pending[self.line :]
+        start = self.lines[-1]
+        before, line = self.pending[:start], self.pending[start:]
         if before and _starts_rule(line) and not _only_qualifiers(before):
             self.junk()
-            self.pending, self.line = line, 0
+            self.keep(line)
 
     def complete_without_comma(self, line: list[Token]) -> bool:
         """Take a line that is whole though no comma ends it: an include, an assignment, a template
         action that stands where rules stand."""
         first = line[0].text
         if first in (b"include", b"#include"):
-            self.add(b"include", line, line[-1].end)
-            return True
+            return self.add(_bare(b"include", line), line[0].start, line[-1].end)
         if _ASSIGNMENT.match(b"".join(token.text for token in line[:2])):
             return True
         if all(token.hole for token in line):
-            self.add(b"action", line, line[-1].end)
-            return True
+            return self.add(_bare(b"action", line), line[0].start, line[-1].end)
         return False
 
     def statement(self, end: int) -> None:
         if not self.pending:
             return
         self.resume()
-        pending, self.pending, self.line = self.pending, [], 0
-        keyword = _keyword(pending)
-        if keyword is None:
+        pending = self.keep([])
+        words = tuple(token.text for token in pending)
+        holes = tuple(token.hole for token in pending)
+        # Rules that say the same share one value, since a file may hold a million of them.
+        if (words, holes) not in self.parsed:
+            self.parsed[words, holes] = _parsed(words, holes)
+        statement = self.parsed[words, holes]
+        if statement is None:
             self.junk()
         else:
-            self.add(keyword, pending, end)
+            self.add(statement, pending[0].start, end)
 
-    def add(self, keyword: bytes, tokens: list[Token], end: int) -> None:
+    def add(self, statement: _Statement, start: int, end: int) -> bool:
+        """Add a rule to the profile that is open; always true."""
         self.budget.rule()
-        profile, qualifiers = self.owner(tokens[0].start)
-        words = tuple(token.text for token in tokens)
-        words = self.known.setdefault(words, words)
-        holes = [token.hole for token in tokens]
-        rule = None
-        if keyword == b"network":
-            rule = self.network(words, tuple(holes))
-            if rule is None:
-                profile.junk += 1
-                return
+        profile, block = self.owner(start)
         profile.rules.append(
             Rule(
-                keyword=keyword,
-                start=tokens[0].start,
+                keyword=statement.keyword,
+                start=start,
                 end=end,
-                words=words,
+                words=statement.words,
                 arms=self.arms(),
-                qualifier_block=qualifiers,
-                network=rule,
-                holes=any(holes),
+                qualifiers=statement.qualifiers,
+                qualifier_block=block,
+                network=statement.network,
+                holes=statement.holes,
             )
         )
-
-    def network(self, words: tuple[bytes, ...], holes: tuple[bool, ...]) -> NetworkRule | None:
-        """The network rule of these words; rules that say the same share one value, since a file
-        may hold a million of them."""
-        key = (words, holes)
-        if key not in self.parsed:
-            self.parsed[key] = network.parse_words(words, holes)
-        return self.parsed[key]
+        return True
 
     def owner(self, start: int) -> tuple[Profile, bytes]:
         if self.scope is not None:
@@ -350,20 +325,20 @@ class _Reader:
             self.fragment.junk += 1
 
     def drop(self) -> None:
-        if self.pending:
+        if self.keep([]):
             self.junk()
-        self.pending, self.line = [], 0
 
     # -- scopes
 
     def open(self, token: Token) -> None:
-        header = self.pending[self.line :] or self.pending[-8:]
-        self.pending, self.line = [], 0
-        self.scope = self.opened(header, self.scope, token.doubled)
+        lines = self.lines
+        self.scope = self.opened(self.keep([]), lines, self.scope, token.doubled)
 
-    def opened(self, header: list[Token], outer: _Scope | None, doubled: bool) -> _Scope:
-        """The scope that these words before a brace begin."""
-        words = [word.text for word in header]
+    def opened(
+        self, pending: list[Token], lines: list[int], outer: _Scope | None, doubled: bool
+    ) -> _Scope:
+        """The scope that the words before a brace begin."""
+        words = [word.text for word in pending[lines[-1] :] or pending[-8:]]
         depth = 1 if outer is None else outer.depth + 1
         if depth > MAX_NESTING:
             raise TooMuch(f"more than {MAX_NESTING} nested blocks")
@@ -374,16 +349,17 @@ class _Reader:
             qualifiers, arms = outer.qualifiers, outer.arms
             parent = outer.profile if outer.profile.header else None
         if outer is not None and parent is not None and words:
-            if all(word in QUALIFIERS for word in words):
+            if all(map(grammar.is_qualifier, words)):
                 qualifiers = tuple(dict.fromkeys((*qualifiers, *words)))
                 return _Scope(parent, outer, qualifiers, arms, doubled=doubled, depth=depth)
             if words[0] in (b"if", b"else"):
                 arm = self.block_arm(words)
                 return _Scope(parent, outer, qualifiers, _nested(arms, arm), arm, doubled, depth)
-        profile = _header(header, parent)
-        if profile is None:
+        found = header.find(pending, lines)
+        if found is None:
             profile = Profile(name="", start=-1, header=False)
         else:
+            profile = _profile(*found, parent)
             self.begun(profile)
         return _Scope(profile, outer, qualifiers, arms, doubled=doubled, depth=depth)
 
@@ -413,6 +389,10 @@ class _Reader:
 
     def control(self, token: Token) -> None:
         action = control(token.text)
+        line = self.pending[self.lines[-1] :] or self.pending
+        if action is not Control.NONE and line and _may_start_rule(line[0].text):
+            # It decides about words within a rule.
+            self.pending = [word._replace(hole=True) for word in self.pending]
         if action in (Control.OPEN, Control.SECTION) and len(self.choices) >= MAX_NESTING:
             raise TooMuch(f"more than {MAX_NESTING} nested choices of a template")
         if action is Control.OPEN:
@@ -455,7 +435,7 @@ def _put_together(profiles: list[Profile]) -> list[Profile]:
         nonlocal left
         found = []
         for rule in rules:
-            names, alone = sections(rule.words) if rule.keyword == b"action" else ([], False)
+            names, alone = sections(rule.words) if rule.holes else ([], False)
             here = [name for name in names if name in parts and name not in within]
             if not alone or len(here) < len(names):
                 # What else the line holds may carry rules as well.
@@ -477,98 +457,44 @@ def _put_together(profiles: list[Profile]) -> list[Profile]:
 
 
 def _only_qualifiers(tokens: list[Token]) -> bool:
-    return all(
-        token.text in QUALIFIERS or token.text.startswith(b"priority=") or token.text == b"network"
-        for token in tokens
-    )
+    return all(grammar.is_qualifier(token.text) or token.text == b"network" for token in tokens)
+
+
+def _may_start_rule(word: bytes) -> bool:
+    return word in KEYWORDS or grammar.is_qualifier(word)
 
 
 def _starts_rule(tokens: list[Token]) -> bool:
-    """Whether a line begins as a rule does: qualifiers, then a keyword or a path's rule."""
+    """Whether words begin as a rule does: qualifiers, then a keyword."""
     for token in tokens:
         if token.text in KEYWORDS:
             return True
-        if token.text not in QUALIFIERS and not token.text.startswith(b"priority="):
+        if not grammar.is_qualifier(token.text):
             return False
     return False
 
 
-def _keyword(tokens: list[Token]) -> bytes | None:
-    """The kind of rule that these words make; None when they make none."""
-    index = 0
-    while index < len(tokens) and (
-        tokens[index].text in QUALIFIERS or tokens[index].text.startswith(b"priority=")
-    ):
-        index += 1
-    if index == len(tokens):
+def _parsed(words: tuple[bytes, ...], holes: tuple[bool, ...]) -> _Statement | None:
+    """Parse the words of a rule; None when they make none."""
+    qualifiers = grammar.qualifiers(words, holes)
+    keyword = grammar.keyword(words[qualifiers.count :], holes[qualifiers.count :])
+    if keyword is None:
         return None
-    first, rest = tokens[index], tokens[index + 1 :]
-    if first.text in KEYWORDS:
-        if first.text == b"set":
-            return b"rlimit" if rest and rest[0].text == b"rlimit" else None
-        return first.text.lstrip(b"#")
-    if _PATH.match(first.text) and rest:
-        # "/path rw,", "/path -> /target rw,", "/path Px -> name,"; the mode may come first
-        if any(word.text == b"->" for word in rest) or _FILE_MODE.match(rest[-1].text):
-            return b"file"
-        return b"file" if any(word.hole for word in rest) else None
-    if _FILE_MODE.match(first.text) and rest and _PATH.match(rest[0].text):
-        return b"file"
-    if first.hole:
-        if any(word.text == b"network" for word in rest) or first.text.endswith(b"network"):
-            return b"network"
-        return b"action"
-    return None
+    rule = network.parse_words(words, holes) if keyword == b"network" else None
+    if keyword == b"network" and rule is None:
+        return None
+    return _Statement(words, any(holes), keyword, qualifiers, rule)
 
 
-def _header(tokens: list[Token], parent: Profile | None) -> Profile | None:
-    """The profile that these words before a brace begin; None when they begin none."""
-    leads = True
-    for index, token in enumerate(tokens):
-        if token.text in (b"profile", b"hat"):
-            tokens, leads = tokens[index:], index == 0
-            break
-    if not tokens or len(tokens) > 12:
-        return None
-    flags: set[bytes] = set()
-    names = list(tokens)
-    for index, token in enumerate(tokens):
-        match = _FLAGS.match(token.text)
-        if match is None or (index == 0 and len(tokens) == 1):
-            continue
-        found = {part for part in _FLAG_SEPARATOR.split(match[1]) if part}
-        if token.text.startswith(b"(") and not any(_FLAG.match(part) for part in found):
-            continue
-        if len(found) > MAX_FLAGS:
-            raise TooMuch(f"a profile with more than {MAX_FLAGS} flags")
-        flags |= found
-        names = tokens[:index]
-        if names and names[-1].text in (b"flags", b"flags=", b"="):
-            names = [word for word in names if word.text not in (b"flags", b"flags=", b"=")]
-        break
-    else:
-        names = [word for word in tokens if not word.text.startswith(b"flags")]
-        if len(names) != len(tokens):
-            flags.add(b"")  # flags=${FLAGS}: there are some, not known which
-    first = tokens[0]
-    keyword = first.text in (b"profile", b"hat")
-    if keyword:
-        names = names[1:]
-    if not names or not (names[0].hole or _NAME.match(names[0].text)):
-        return None
-    if any(not (word.hole or _ATTACHMENT.match(word.text)) for word in names[1:]):
-        return None
-    if not keyword:
-        if first.text.startswith(b"^"):
-            if len(names) != 1 or len(first.text) < 2:
-                return None
-        elif first.hole:
-            if not flags:
-                return None
-        elif not _PATH.match(first.text):
-            return None
-    name = names[0]
-    length = len(name.text)
+def _bare(keyword: bytes, line: list[Token]) -> _Statement:
+    """A line that is whole without a comma."""
+    words = tuple(token.text for token in line)
+    return _Statement(words, any(token.hole for token in line), keyword, Qualifiers())
+
+
+def _profile(found: header.Header, leads: bool, parent: Profile | None) -> Profile:
+    """The profile that a header begins. Raises TooMuch."""
+    length = len(found.name.text)
     outer = parent
     while outer is not None:
         length += len(outer.name)
@@ -576,12 +502,13 @@ def _header(tokens: list[Token], parent: Profile | None) -> Profile | None:
     if length > MAX_NAME:
         raise TooMuch(f"the name of a profile is longer than {MAX_NAME} bytes")
     return Profile(
-        name=name.text.strip(b"\"'").decode("utf-8", "replace"),
-        start=first.start,
+        name=found.name.text.strip(b"\"'").decode("utf-8", "replace"),
+        start=found.first.start,
         header=True,
-        flags=frozenset(flags),
-        named=not name.hole,
-        keyword=keyword,
+        flags=found.flags,
+        attachment=found.attachment,
+        named=not found.name.hole,
+        keyword=found.keyword,
         leads=leads,
         parent=parent,
     )

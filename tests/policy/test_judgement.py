@@ -76,7 +76,31 @@ def status(body: str, family: str = "alg", flags: str = "") -> Status:
         ("{{.Rules}}", LOOK),
         ("{{.Deny}} network,", LOOK),
         ("network {{.Family}},", LOOK),
-        ("network ip=10.0.0.1,", LOOK),
+        ("network ip=10.0.0.1,", NOT_AFFECTED),
+        ("network ip=10.0.0.1 port=80,", NOT_AFFECTED),
+        ("network (connect) peer=(ip=10.0.0.1 port=80),", NOT_AFFECTED),
+        ("network seqpacket port=80,", NOT_AFFECTED),
+        ("network peer=(label=zip),", LOOK),
+        ("network alg ip=10.0.0.1,", LOOK),
+        ("network {{.Family}} ip=10.0.0.1,", LOOK),
+        ("network,\ndeny network ip=10.0.0.1,", AFFECTED),
+        ("deny all,", NOT_AFFECTED),
+        ("network,\ndeny all,", NOT_AFFECTED),
+        ("network alg,\naudit deny all,", NOT_AFFECTED),
+        ("all,\ndeny network alg,", FIXED),
+        ("all,\n{{.Deny}} network alg,", LOOK),
+        ("{{.Deny}} all,", LOOK),
+        ("network,\n{{.Deny}} all,", AFFECTED),
+        ("network inet,\n{{.Rules}}", LOOK),
+        ("network inet,\n@RULES@", LOOK),
+        ("network,\ndeny network {{.Family}},", AFFECTED),
+        ("network,\ndeny network alg {{.Type}},", LOOK),
+        ("network,\n{{if .S}}deny {{end}}network alg,", LOOK),
+        ("{{if .S}}deny {{end}}network,", LOOK),
+        ("{% if s %}deny{% endif %} network,", LOOK),
+        ("network,\ndeny network {{if .S}}alg{{else}}inet{{end}},", AFFECTED),
+        ("{{if .S}}audit {{end}}network,", AFFECTED),
+        ("network,\nMODE network alg,", LOOK),
     ],
 )
 def test_alg(body: str, expected: Status) -> None:
@@ -125,6 +149,13 @@ def test_vsock(body: str, expected: Status) -> None:
         ("network,\ndeny network alg,\npriority=1 network {{.Family}},", LOOK),
         ("{{if .N}}network,\ndeny network alg,\n{{end}}\nnetwork {{.Family}},", FIXED),
         ("priority=-1 deny network alg,", NOT_AFFECTED),
+        ("network, deny network alg, priority = 5 network,", AFFECTED),
+        ("network, deny network alg, priority= 5 network,", AFFECTED),
+        ("network,\ndeny network alg,\npriority\t=5 audit network,", AFFECTED),
+        ("priority = 5 network,\npriority = 5 deny network alg,", FIXED),
+        ("deny network alg,\npriority={{.P}} network,", LOOK),
+        ("network,\npriority = {{.P}} deny network alg,", LOOK),
+        ("network,\ndeny all,\npriority=1 network,", AFFECTED),
     ],
 )
 def test_priorities(body: str, expected: Status) -> None:
@@ -174,8 +205,53 @@ def test_the_answer_follows_the_rule_of_highest_priority() -> None:
     assert [each.anchor.words for each in found if each.anchor] == [(b"priority=5", b"network")]
 
 
-def test_unconfined_is_for_a_person() -> None:
-    assert status("network,", flags="flags=(unconfined)") is LOOK
+@pytest.mark.parametrize(
+    ("flags", "body", "expected"),
+    [
+        ("complain", "network,", [AFFECTED]),
+        ("complain", "network inet,", [AFFECTED]),
+        ("complain", "file,", [AFFECTED]),
+        ("complain", "network,\ndeny network alg,", [FIXED]),
+        ("complain", "network inet,\ndeny network alg,", [FIXED]),
+        ("complain", "deny network,", [NOT_AFFECTED]),
+        ("complain", "network,\naudit deny network alg,", [LOOK]),
+        ("complain", "network,\ndeny network alg,\naudit deny network,", [LOOK]),
+        ("complain", "audit deny all,", [LOOK]),
+        ("complain", "{{if .N}}network,\ndeny network alg,{{end}}", [AFFECTED]),
+        ("complain", "{{if .N}}network,{{end}}", [AFFECTED, AFFECTED]),
+        ("complain", "deny network alg,\npriority=1 network,", [AFFECTED]),
+        ("complain", "network alg,", [LOOK]),
+        ("attach_disconnected, complain, audit", "network,\ndeny network alg,", [LOOK]),
+        ("unconfined", "network,", [LOOK]),
+        ("unconfined", "network,\ndeny network alg,", [LOOK]),
+        ("unconfined", "file,", [LOOK]),
+        ("default_allow", "network,", [LOOK]),
+        ("default_allow", "deny network alg,", [LOOK]),
+        ("default_allow,mediate_deleted", "file,", [LOOK]),
+        ("prompt", "network,", [AFFECTED]),
+        ("prompt", "network inet,", [LOOK]),
+        ("prompt", "network,\ndeny network alg,", [FIXED]),
+        ("kill", "network inet,", [NOT_AFFECTED]),
+        ("enforce", "network,\ndeny network alg,", [FIXED]),
+        ("{{.Flags}}", "network,", [AFFECTED]),
+        ("{{.Flags}}", "network,\ndeny network alg,", [LOOK]),
+        ("mediate_deleted{% if c %},complain{% endif %}", "network inet,", [LOOK]),
+        ("$FLAGS", "deny network,", [LOOK]),
+    ],
+)
+def test_flags(flags: str, body: str, expected: list[Status]) -> None:
+    """``complain`` allows what no rule denies, and what is denied with an audit; ``unconfined`` and
+    ``default_allow`` confine nothing."""
+    for written in (f"flags=({flags})", f"flags = ({flags})"):
+        found = judgements(body, flags=written)
+        assert [judgement.status for judgement in found] == expected
+
+
+def test_a_rule_to_add_by_hand_has_no_anchor() -> None:
+    (found,) = judgements("network inet,", flags="flags=(complain)")
+    assert found.anchor is None
+    (found,) = judgements("network,", flags="flags=(complain)")
+    assert found.anchor is not None
 
 
 def test_a_deny_does_not_count_in_another_scope() -> None:

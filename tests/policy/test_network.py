@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from patcher.policy.network import FAMILIES, TYPES, NetworkRule, parse_rule, parse_words, priority
+from patcher.policy.grammar import priority
+from patcher.policy.network import FAMILIES, TYPES, NetworkRule, parse_rule, parse_words
 
 
 def rule(text: str) -> NetworkRule:

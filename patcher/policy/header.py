@@ -1,0 +1,116 @@
+"""The words before a brace that begin a profile, child profile or hat."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from patcher.policy.bounds import MAX_FLAGS, TooMuch
+from patcher.policy.grammar import PATH
+from patcher.policy.lexer import Token
+
+UNKNOWN_FLAGS = b""
+"""Stands among the flags where a template action may put in more."""
+
+_FLAGS = re.compile(rb"(?:flags\s*=?\s*)?\(([^()]*)\)\Z")
+_FLAG_SEPARATOR = re.compile(rb"[\s,]+")
+_FLAG = re.compile(
+    rb"attach_disconnected\b|mediate_deleted|complain|enforce|unconfined|audit|kill|prompt|"
+    rb"chroot_relative|namespace_relative|chroot_attach|chroot_no_attach|default_allow|debug|"
+    rb"delegate_deleted|no_attach_disconnected|interruptible"
+)
+_FLAGS_WORDS = (b"flags", b"flags=", b"=")
+_NAME = re.compile(rb"[\"'<\w/@^:.*\-][^=;]*\Z")
+_ATTACHMENT = re.compile(rb"\"?[/@{]|xattrs=|[\"']?\w[\w.-]*[\"']\Z")
+_CONTINUED = re.compile(rb"flags\b|\(|xattrs=|\"?/|@\{")
+"""What a header's second or third line may begin with."""
+
+_KEYWORDS = (b"profile", b"hat")
+_MOST_WORDS = 12
+_MOST_PENDING = 64
+"""Words behind the first of a line that may be looked at for a header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a header says."""
+
+    first: Token
+    name: Token
+    attachment: bytes
+    """The path of the programs that the profile is for; empty without one."""
+    flags: frozenset[bytes]
+    keyword: bool
+    """It begins with ``profile`` or ``hat``."""
+
+
+def parse(words: Sequence[Token]) -> Header | None:
+    """Parse the words of a header; None when they make none. Raises TooMuch."""
+    start = next((i for i, word in enumerate(words) if word.text in _KEYWORDS), 0)
+    words = words[start:]
+    if not words or len(words) > _MOST_WORDS:
+        return None
+    names, flags = _flags(words)
+    keyword = words[0].text in _KEYWORDS
+    if keyword:
+        names = names[1:]
+    if not names or not (names[0].hole or _NAME.match(names[0].text)):
+        return None
+    if any(not (word.hole or _ATTACHMENT.match(word.text)) for word in names[1:]):
+        return None
+    if not keyword and not _named_by_itself(names, flags):
+        return None
+    if flags is None:
+        flags = {UNKNOWN_FLAGS} if any(word.hole for word in names[1:]) else set()
+    attachment = next((word.text for word in names if PATH.match(word.text)), b"")
+    return Header(words[0], names[0], attachment.strip(b'"'), frozenset(flags), keyword)
+
+
+def find(pending: Sequence[Token], lines: Sequence[int]) -> tuple[Header, bool] | None:
+    """Find the header that ends the pending words, and say whether it begins a line.
+
+    ``lines``: where in ``pending`` its lines begin, in order. A header may be broken before its
+    attachment, its flags and its brace. Raises TooMuch.
+    """
+    found = None
+    for start in reversed(lines):
+        words = pending[start:]
+        if len(words) > _MOST_PENDING:
+            break
+        header = parse(words)
+        if header is not None and (found is None or header.keyword):
+            found = header, words[0] is header.first
+        if words and not _CONTINUED.match(words[0].text):
+            break
+    return found
+
+
+def _named_by_itself(names: Sequence[Token], flags: set[bytes] | None) -> bool:
+    """Whether these are the words of a header without a keyword: a hat, a path, or a template
+    action that flags follow."""
+    first = names[0]
+    if first.text.startswith(b"^"):
+        return len(names) == 1 and len(first.text) > 1
+    return bool(flags) if first.hole else PATH.match(first.text) is not None
+
+
+def _flags(words: Sequence[Token]) -> tuple[list[Token], set[bytes] | None]:
+    """The words before the flags, and the flags; None for no flags. Raises TooMuch."""
+    for index, word in enumerate(words):
+        match = _FLAGS.match(word.text)
+        if match is None or len(words) == 1:
+            continue
+        found = {part for part in _FLAG_SEPARATOR.split(match[1]) if part}
+        said = index > 0 and words[index - 1].text in _FLAGS_WORDS
+        if word.text.startswith(b"(") and not (said or any(map(_FLAG.match, found))):
+            continue
+        if len(found) > MAX_FLAGS:
+            raise TooMuch(f"a profile with more than {MAX_FLAGS} flags")
+        if word.hole:
+            found.add(UNKNOWN_FLAGS)
+        names = [each for each in words[:index] if each.text not in _FLAGS_WORDS]
+        return names, found
+    names = [word for word in words if not word.text.startswith(b"flags")]
+    # flags=${FLAGS}: there are some, not known which
+    return names, {UNKNOWN_FLAGS} if len(names) != len(words) else None

@@ -86,10 +86,8 @@ class _Text:
 
     def __init__(self, embedding: Embedding, budget: Budget) -> None:
         self.embedding = embedding
-        self.text = b"\n".join(line.text for line in embedding.lines)
-        self.starts = [0]
-        for line in embedding.lines:
-            self.starts.append(self.starts[-1] + len(line.text) + 1)
+        self.text = embedding.text
+        self.starts = embedding.starts()
         self.profiles = reader.read(self.text, budget)
 
     @cached_property
@@ -114,7 +112,7 @@ class _Text:
 
     def insertion(self, rule: Rule, priority: int, migration: Migration, comment: bool) -> Edit:
         """The edit that puts the migration's rule behind ``rule``."""
-        lines, escape = self.embedding.lines, self.embedding.escape
+        lines = self.embedding.lines
         added = migration.rule.encode()
         if priority:
             added = b"priority=%d " % priority + added
@@ -123,7 +121,8 @@ class _Text:
         text = lines[last].text
         alone = _BLANK.match(lines[first].text[:first_column]) and _REST.match(text[column:])
         if not alone:
-            return Edit(lines[last].offset(column), escape(b" " + added))
+            inline = self.embedding.behind(lines[last], column, added)
+            return Edit(lines[last].offset(column), inline)
         margin = _INDENTATION.match(lines[first].text)
         indentation = margin[0] if margin else b""
         new = [added]
@@ -132,7 +131,7 @@ class _Text:
         line = lines[last]
         return Edit(
             line.insert_at,
-            b"".join(line.before + escape(indentation + part) + line.after for part in new),
+            b"".join(self.embedding.below(line, indentation + part) for part in new),
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate
 from pathlib import PurePosixPath
 
 from patcher import hosts
@@ -100,12 +99,12 @@ def _texts(path: PurePosixPath, content: bytes) -> Iterator[tuple[Embedding, byt
     if next(candidates(content, seen), -1) >= 0:
         for embedding in hosts.fallback(path, content):
             if embedding.lines:
-                yield embedding, b"\n".join(line.text for line in embedding.lines), seen
+                yield embedding, embedding.text, seen
 
 
 def _offsets(embedding: Embedding) -> Callable[[int], int]:
     """What tells the file offset of a position of the text."""
-    starts = list(accumulate((len(line.text) + 1 for line in embedding.lines), initial=0))
+    starts = embedding.starts()
 
     def offset(position: int) -> int:
         line = bisect_right(starts, position) - 1

@@ -78,9 +78,11 @@ class Embedding:
 
     def ending(self, line: Line) -> bytes:
         """What ends a line in the policy."""
-        keeps = self.keeps_cr and not self.documentation
-        breaks = (b"\r\n", b"\\r\\n") if keeps else b"\\r\\n"
-        return b"\r\n" if line.after.startswith(breaks) else b"\n"
+        if line.after.startswith(b"\\r\\n"):
+            return b"\r\n"
+        if not line.after.startswith(b"\r") or self.documentation or not self.keeps_cr:
+            return b"\n"
+        return b"\r\n" if line.after.startswith(b"\r\n") else b"\r"
 
     @property
     def text(self) -> bytes:

@@ -533,3 +533,19 @@ def test_an_argument_that_means_nothing_is_refused(
         patcher.patch(**{"path": "x", "content": b"", **options})
     assert type(caught.value) is error
     assert what in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("abi", "noted"),
+    [("", True), ("abi <abi/3.0>,\n", False), ('abi "abi/4.0",\n', False), ("# an abi\n", True)],
+)
+def test_a_note_says_that_nothing_pins_the_features(abi: str, noted: bool) -> None:
+    text = abi + HEAD + "  network,\n" + TAIL
+    for content in (text, text.replace("network,\n", "network,\n  deny network alg,\n")):
+        (finding,) = patch(content).findings
+        assert any("features are pinned" in note for note in finding.evidence) is noted
+
+
+def test_it_is_not_noted_where_no_deny_is_wanted() -> None:
+    (finding,) = patch(HEAD + "  network inet,\n" + TAIL).findings
+    assert not any("features are pinned" in note for note in finding.evidence)

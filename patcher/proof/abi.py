@@ -6,6 +6,7 @@ where parser.conf pins no features: the kernel then allows every socket, whateve
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +32,13 @@ class Abi:
         """Whether the system has it, without which the parser refuses the policy."""
         if not self.name:
             return True
-        plain = self.name.startswith("abi/") and ".." not in self.name and not self.filled_in
-        return plain and (_SYSTEM / self.name).is_file()
+        plain = self.name.startswith(("abi/", "/")) and ".." not in self.name
+        return plain and not self.filled_in and (_SYSTEM / self.name).is_file()
 
     @property
     def rule(self) -> bytes:
         """The rule, on a line of its own."""
-        return b"abi <%s>,\n" % self.name.encode() if self.name and self.here else b""
+        return b'abi "%s",\n' % os.fsencode(self.name) if self.name and self.here else b""
 
     @property
     def missing(self) -> str:

@@ -286,8 +286,8 @@ class Wrong(Parser):
 
     change: Callable[[Compiled], Compiled] = lambda compiled: compiled
 
-    def compile(self, policy: bytes, *, as_it_stands: bool = False) -> Outcome:
-        outcome = super().compile(policy, as_it_stands=as_it_stands)
+    def compile(self, policy: bytes, *, as_here: bool = False) -> Outcome:
+        outcome = super().compile(policy, as_here=as_here)
         if b"profile known" in policy or b"deny network alg" not in policy:
             return outcome
         return replace(outcome, profiles=tuple(map(self.change, outcome.profiles)))

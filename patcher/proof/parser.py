@@ -308,6 +308,11 @@ def installed() -> bool:
         return False
 
 
+def named() -> bool:
+    """Whether the user names a parser, which must be there then."""
+    return bool(os.environ.get(ENVIRONMENT))
+
+
 _LOADING = threading.Lock()
 
 

@@ -93,8 +93,28 @@ def test_no_parser(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert result.exit_code == 3
     assert result.stderr == "patcher: apparmor_parser is not installed\n"
     assert branches(sandbox, place) == ["main"]
-    assert patcher("apply", place).exit_code == 0
+    other = sandbox.repository("other")
+    result = patcher("apply", place, other)
+    assert result.exit_code == 0
+    note = "patcher: apparmor_parser is not installed, so edits are not compiled (--proof auto)\n"
+    assert result.stderr == note
     assert "Policy-Proof" not in messages(sandbox, place)
+    assert patcher("diff", "--proof", "off", place).stderr == ""
+    assert patcher("scan", place).stderr == ""
+
+
+@pytest.mark.parametrize("command", [["diff"], ["apply", "--proof", "require"], ["verify"]])
+def test_a_parser_that_is_named_must_be_there(
+    command: list[str], sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = tmp_path / "none"
+    monkeypatch.setenv(parser.ENVIRONMENT, str(named))
+    place = sandbox.repository()
+    result = patcher(*command, place)
+    assert result.exit_code == 3
+    assert result.stderr == f"patcher: {named} (of {parser.ENVIRONMENT}) is no program\n"
+    assert branches(sandbox, place) == ["main"]
+    assert patcher("diff", "--proof", "off", place).exit_code == 1
 
 
 @there

@@ -27,7 +27,12 @@ __all__ = ["patch"]
 _BLANK = re.compile(rb"(?:[ \t]|\\t)*\Z")
 _REST = re.compile(rb"[ \t]*(?:#.*)?\Z", re.DOTALL)
 _INDENTATION = re.compile(rb"(?:[ \t]|\\t)*")
+_LONE_CR = re.compile(rb"\r(?!\n)")
+"""Ends a line for whoever wrote such a file, but not for AppArmor's parser, as the proof says."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_ABI = re.compile(rb"\babi[ \t]+[<\"\\]*abi/")
+"""A rule that says for which features policy is compiled. Without one it is for those that
+parser.conf names; where it names none, parsers 3.0.8 to 6.0 compile no network rule."""
 _TEST = re.compile(r"(?:^|/)tests?/|(?:^|/)test_[^/]*$|[_.-](?:test|spec|tests)\.\w+$|\.bats$")
 _POLICY_HOSTS = frozenset(("plain",))
 
@@ -86,10 +91,8 @@ class _Text:
 
     def __init__(self, embedding: Embedding, budget: Budget) -> None:
         self.embedding = embedding
-        self.text = b"\n".join(line.text for line in embedding.lines)
-        self.starts = [0]
-        for line in embedding.lines:
-            self.starts.append(self.starts[-1] + len(line.text) + 1)
+        self.text = _LONE_CR.sub(b"\n", embedding.text)
+        self.starts = embedding.starts()
         self.profiles = reader.read(self.text, budget)
 
     @cached_property
@@ -114,7 +117,7 @@ class _Text:
 
     def insertion(self, rule: Rule, priority: int, migration: Migration, comment: bool) -> Edit:
         """The edit that puts the migration's rule behind ``rule``."""
-        lines, escape = self.embedding.lines, self.embedding.escape
+        lines = self.embedding.lines
         added = migration.rule.encode()
         if priority:
             added = b"priority=%d " % priority + added
@@ -123,7 +126,8 @@ class _Text:
         text = lines[last].text
         alone = _BLANK.match(lines[first].text[:first_column]) and _REST.match(text[column:])
         if not alone:
-            return Edit(lines[last].offset(column), escape(b" " + added))
+            inline = self.embedding.behind(lines[last], column, added)
+            return Edit(lines[last].offset(column), inline)
         margin = _INDENTATION.match(lines[first].text)
         indentation = margin[0] if margin else b""
         new = [added]
@@ -132,7 +136,7 @@ class _Text:
         line = lines[last]
         return Edit(
             line.insert_at,
-            b"".join(line.before + escape(indentation + part) + line.after for part in new),
+            b"".join(self.embedding.below(line, indentation + part) for part in new),
         )
 
 
@@ -213,6 +217,7 @@ class _Search:
         self.profiles = profiles
         self.docs = docs
         self.comment = comment
+        self.declares_abi = _ABI.search(content) is not None
         self.found: list[tuple[int, Finding]] = []
         self.order: tuple[Profile | None, dict[int, int]] = (None, {})
         self.seen: set[tuple[str, int]] = set()
@@ -363,13 +368,19 @@ class _Search:
                     status=status,
                     moby_style=evidence.moby_style,
                     reason=reason,
-                    evidence=evidence.notes,
+                    evidence=evidence.notes + self.features(status),
                     migration=migration.id,
                     edit=edit,
                     documentation=embedding.documentation,
                 ),
             )
         )
+
+    def features(self, status: Status) -> tuple[str, ...]:
+        """A note on what the effect of a deny depends on."""
+        if self.declares_abi or status not in (Status.AFFECTED, Status.FIXED):
+            return ()
+        return ("a deny takes effect only where the parser's features are pinned: no abi rule",)
 
     def follow(self, profile: Profile, anchor: Rule, migration: Migration) -> Rule:
         """The rule behind which the new one goes: the anchor, or the deny of an earlier migration

@@ -57,7 +57,7 @@ def expect(result: Result, rules: str) -> None:
         ("  network, signal, # x\n", "  network, deny network alg, signal, # x\n"),
         ("  /a r, network,\n", "  /a r, network, deny network alg,\n"),
         ("  network ,\n", "  network ,\n  deny network alg,\n"),
-        ("  network, # x\r\n", "  network, # x\r\n  deny network alg,\r\n"),
+        ("  network, # x\r\n", "  network, # x\r\n  deny network alg, \r\n"),
         ("  priority=5 network,\n", "  priority=5 network,\n  priority=5 deny network alg,\n"),
         ("  priority=-5 network,\n", "  priority=-5 network,\n  priority=-5 deny network alg,\n"),
         (
@@ -78,7 +78,7 @@ def expect(result: Result, rules: str) -> None:
         ),
         (
             "{{ if .Network}}network,{{end}}\n",
-            "{{ if .Network}}network, deny network alg,{{end}}\n",
+            "{{ if .Network}}network, deny network alg, {{end}}\n",
         ),
         (
             "{{if .Audit}}\n  audit network,\n{{else}}\n  network,\n{{end}}\n",
@@ -165,7 +165,7 @@ def test_the_last_line_without_a_newline() -> None:
 
 def test_crlf_and_latin_1_stay() -> None:
     text = ("# caf\xe9\n" + HEAD + "  network,\n" + TAIL).replace("\n", "\r\n")
-    expected = text.replace("  network,\r\n", "  network,\r\n  deny network alg,\r\n")
+    expected = text.replace("  network,\r\n", "  network,\r\n  deny network alg, \r\n")
     assert patch(text).content == expected.encode("latin-1")
 
 
@@ -533,3 +533,19 @@ def test_an_argument_that_means_nothing_is_refused(
         patcher.patch(**{"path": "x", "content": b"", **options})
     assert type(caught.value) is error
     assert what in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("abi", "noted"),
+    [("", True), ("abi <abi/3.0>,\n", False), ('abi "abi/4.0",\n', False), ("# an abi\n", True)],
+)
+def test_a_note_says_that_nothing_pins_the_features(abi: str, noted: bool) -> None:
+    text = abi + HEAD + "  network,\n" + TAIL
+    for content in (text, text.replace("network,\n", "network,\n  deny network alg,\n")):
+        (finding,) = patch(content).findings
+        assert any("features are pinned" in note for note in finding.evidence) is noted
+
+
+def test_it_is_not_noted_where_no_deny_is_wanted() -> None:
+    (finding,) = patch(HEAD + "  network inet,\n" + TAIL).findings
+    assert not any("features are pinned" in note for note in finding.evidence)

@@ -65,7 +65,8 @@ def default(migrations: Sequence[Migration]) -> str:
     else:
         families = _listed([migration.family for migration in migrations])
         bodies = [_filled(migration).partition("\n")[2].strip("\n") for migration in migrations]
-        text = "\n\n".join([f"apparmor: deny network {families}", *bodies])
+        paragraphs = dict.fromkeys(part for body in bodies for part in body.split("\n\n"))
+        text = "\n\n".join([f"apparmor: deny network {families}", *paragraphs])
     if "{files}" not in text:
         text = text.rstrip("\n") + "\n\nChanged:\n{files}"
     if "{references}" not in text and any(migration.references for migration in migrations):

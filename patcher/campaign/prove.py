@@ -25,14 +25,26 @@ class Unproved(Exception):
     """Why nothing can be proved: one line."""
 
 
-def check() -> None:
-    """Raise Unproved unless there is a parser that can prove."""
+def check(mode: Mode) -> str | None:
+    """Why edits are not compiled, in one line; None where they are, or are not to be.
+
+    Raises Unproved where ``mode`` requires a parser that can prove, and where the user names a
+    parser that is not there.
+    """
     from patcher.proof import parser
 
+    if mode == "off":
+        return None
     try:
-        parser.usable()
+        if mode == "require":
+            parser.usable()
+        else:
+            parser.find()
     except parser.Unusable as error:
-        raise Unproved(str(error)) from None
+        if mode == "require" or parser.named():
+            raise Unproved(str(error)) from None
+        return f"{error}, so edits are not compiled (--proof auto)"
+    return None
 
 
 def prove(
@@ -50,7 +62,7 @@ def prove(
         by = parser.usable()
     except parser.Unusable as error:
         by = str(error)
-    if mode == "auto" and isinstance(by, str) and not parser.installed():
+    if mode == "auto" and isinstance(by, str) and not (parser.installed() or parser.named()):
         return list(found), list(files), None
     edits = _edited_by_path(found)
     proofs = {

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from patcher import git, proof
 from patcher.campaign import files, replace
+from patcher.campaign.includes import InRepository, beside
 from patcher.campaign.look import Selection, check_found, matching
 from patcher.campaign.run import chosen_bases
 from patcher.campaign.target import Verified
+from patcher.proof.includes import Find
 from patcher.proof.parser import Parser
 from patcher.proof.verdict import Standing
 from patcher.proof.verify import TooMuch, verify
@@ -41,7 +43,7 @@ def run(names: Iterable[str], selection: Selection, parser: Parser) -> Iterator[
                     limit = f"is over the limit of {selection.max_bytes} bytes (--max-size)"
                     yield Verified(None, None, place, error=limit)
                 continue
-            standings, unread = _standings(str(file), content, selection, parser)
+            standings, unread = _standings(str(file), content, selection, parser, beside(file))
             if standings or unread:
                 yield Verified(None, None, place, standings, unread)
 
@@ -55,7 +57,7 @@ def _inside(item: git.Repository | git.Failure, path: Path) -> bool:
 
 
 def _standings(
-    name: str, content: bytes, selection: Selection, parser: Parser
+    name: str, content: bytes, selection: Selection, parser: Parser, find: Find
 ) -> tuple[tuple[Standing, ...], str | None]:
     """The standings, or why the file is not read."""
     result = proof.patch(
@@ -70,7 +72,13 @@ def _standings(
         return (), next((finding.reason for finding in result.findings), None)
     try:
         standings = verify(
-            name, content, result.findings, selection.migrations, parser, docs=selection.docs
+            name,
+            content,
+            result.findings,
+            selection.migrations,
+            parser,
+            find=find,
+            docs=selection.docs,
         )
     except TooMuch as error:
         return (), f"{error}, so not read"
@@ -90,12 +98,14 @@ def _repository(
             yield Verified(place, None, b"", error=reason)
         for base in bases:
             number = 0
+            includes = InRepository(item, base.commit)
             for blob in matching(item, base, selection):
                 if blob.content is None:
                     yield Verified(place, base.ref, blob.path, error=blob.problem)
                     continue
                 name = blob.path.decode("utf-8", "surrogateescape")
-                standings, unread = _standings(name, blob.content, selection, parser)
+                find = includes.finder(blob.path)
+                standings, unread = _standings(name, blob.content, selection, parser, find)
                 number += len(standings)
                 check_found(number)
                 if standings or unread:

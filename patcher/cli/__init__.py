@@ -25,7 +25,7 @@ _COMMANDS = {
     "migrations": "List what can be inserted.",
     "demo": "Try it all on sample repositories.",
 }
-FOUND, USAGE, FAILED = 1, 2, 3
+FOUND, USAGE, FAILED, UNDECIDED = 1, 2, 3, 4
 
 
 class _Commands(click.Group):

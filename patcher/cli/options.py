@@ -342,13 +342,16 @@ def selection(
     """What the options ask for."""
     from patcher.campaign.look import Selection
 
-    if proof == "require":
+    if proof != "off":
         from patcher.campaign.prove import Unproved, check
+        from patcher.cli.session import tell
 
         try:
-            check()
+            note = check(proof)
         except Unproved as error:
             raise Failed(str(error)) from None
+        if note:
+            tell(note)
     if include or exclude:
         from patcher.campaign.globs import chooser
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patcher.cli import FAILED, FOUND, options
+from patcher.cli import FAILED, FOUND, UNDECIDED, options
 
 if TYPE_CHECKING:
     from patcher.campaign.target import Verified
@@ -33,9 +33,13 @@ def command(
     is denied in what that gives. Nothing is loaded, and no root is needed.
 
     PATH is a repository, a folder of some, or a file or folder outside git; default: here. A file
-    of policy is compiled as it stands, with the includes that the system has; a template is filled
-    in with stand-ins, in each way in which it may come out, and without its includes. Exit status 1
-    means that some profile allows the family.
+    of policy is compiled as it stands; a template is filled in with stand-ins, in each way in which
+    it may come out. Includes are looked up in the same repository and in /etc/apparmor.d. Policy
+    without an `abi` rule compiles with the features that the system's parser.conf pins.
+
+    Exit status: 1 where some profile allows the family, 4 where none does but of some it is not
+    decidable (an include that is not there, an expression that may print a rule, policy that does
+    not compile here or without network rules), 3 where a file could not be read.
 
     \b
     Examples:
@@ -45,6 +49,7 @@ def command(
     from patcher.campaign.verify import run
     from patcher.cli.session import tell, write
     from patcher.proof import parser
+    from patcher.proof.verdict import Answer
     from patcher.reports import verify as report
     from patcher.reports.table import Style
     from patcher.reports.text import clean
@@ -70,7 +75,9 @@ def command(
     totals = report.total(verified)
     if totals["failed"]:
         return FAILED
-    return FOUND if totals["allowed"] else 0
+    if totals[Answer.ALLOWED]:
+        return FOUND
+    return UNDECIDED if totals[Answer.UNDECIDED] else 0
 
 
 def _place(file: Verified) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 
 from patcher.policy.bounds import MAX_LINES, check_number
 
 _BLANK_LINES = 100
 """Of more blank lines in a row the rest is left out: a million of them would fill the memory."""
+
+CR_MARGIN = b" "
+"""What stands between a rule and a carriage return: AppArmor's parsers 4.0 to 6.0 take the return
+for a part of the last word of a network rule of several words, and refuse it."""
 
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r(?!\n)|\Z)")
 
@@ -44,7 +48,8 @@ class Line:
     and of its end (so ``len(text) + 1`` of them). None: ``start + column``."""
 
     def offset(self, column: int) -> int:
-        """The file offset of the byte at ``column`` of ``text``, or of its end."""
+        """The file offset of the byte at ``column`` of ``text``; behind it, of its end."""
+        column = min(column, len(self.text))
         return self.start + column if self.offsets is None else self.offsets[column]
 
 
@@ -66,6 +71,43 @@ class Embedding:
     comments: bool = True
     """False where a line break is folded into a blank, so that a comment would swallow the rules
     that follow it."""
+    keeps_cr: bool = True
+    """Whether a CRLF that ends a line of the file ends it in the policy, too. False where the
+    format makes a line feed of it (YAML 1.2, 5.4; strings of Go, Rust, Java, Python and
+    JavaScript); nobody copies it from documentation. An escaped one (``\\r\\n``) always does."""
+
+    def ending(self, line: Line) -> bytes:
+        """What ends a line in the policy."""
+        if line.after.startswith(b"\\r\\n"):
+            return b"\r\n"
+        if not line.after.startswith(b"\r") or self.documentation or not self.keeps_cr:
+            return b"\n"
+        return b"\r\n" if line.after.startswith(b"\r\n") else b"\r"
+
+    @property
+    def text(self) -> bytes:
+        """The policy, in the very bytes that the format makes of it."""
+        parts = [part for line in self.lines for part in (line.text, self.ending(line))]
+        return b"".join(parts[:-1])
+
+    def starts(self) -> list[int]:
+        """Where each line begins in ``text``, and where one behind the last would."""
+        sizes = (len(line.text) + len(self.ending(line)) for line in self.lines)
+        return list(accumulate(sizes, initial=0))
+
+    def below(self, line: Line, text: bytes) -> bytes:
+        """What a new line of policy below ``line`` is in the file."""
+        if self.ending(line) == b"\r\n" and not text.lstrip().startswith(b"#"):
+            text += CR_MARGIN
+        return line.before + self.escape(text) + line.after
+
+    def behind(self, line: Line, column: int, text: bytes) -> bytes:
+        """What a rule is in the file that is added at a column of ``line``, behind another one.
+
+        A blank stands on each side of it: for AppArmor's parser ``alg,file`` is one word.
+        """
+        follows = line.text[column : column + 1] or self.ending(line)
+        return self.escape(b" " + text + (b"" if follows in (b" ", b"\t", b"\n") else b" "))
 
 
 def taken(lines: Iterable[Line]) -> tuple[Line, ...]:

@@ -33,6 +33,7 @@ LANGUAGE = Language(
         "unclosed": UNCLOSED,
         "rune": CHARACTER,
     },
+    keeps_cr=False,
 )
 """The Go Programming Language Specification, "String literals" and "Comments"."""
 

@@ -104,6 +104,7 @@ LANGUAGE = Language(
         "unclosedsingle": UNCLOSED_SINGLE,
     },
     refine=_refine,
+    keeps_cr=False,
 )
 """ECMAScript Language Specification, 12.9.4 "String Literals" and 12.9.6 "Template Literal Lexical
 Components"."""

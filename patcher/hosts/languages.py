@@ -93,6 +93,7 @@ _JAVA = Language(
         "unclosed": UNCLOSED,
         "character": CHARACTER,
     },
+    keeps_cr=False,
 )
 """The Java Language Specification, 3.10.6 "Text Blocks"."""
 

@@ -205,15 +205,17 @@ class Language:
         names_join: bool = False,
         documentation: Callable[[bytes, Literal, bytes], bool] | None = None,
         indented: bool = False,
+        keeps_cr: bool = True,
     ) -> None:
         """``join``: expression for the operator that joins strings; ``adjacent``: literals without
         one are joined. ``blank``: what may stand between them unseen. ``glue``: how two literals on
         a line are joined. ``refine``: tells the kind of a literal by what is around it.
         ``names_join``: a name between two literals joins them. ``documentation``: whether a literal
         is documentation, seen with the code before it. ``indented``: blocks are told by their
-        indentation, not by braces."""
+        indentation, not by braces. ``keeps_cr``: as in ``Embedding``."""
         self.host = host
         self.indented = indented
+        self.keeps_cr = keeps_cr
         self.tokens = tokens
         self.scanner = re.compile(
             b"|".join(b"(?P<%s>%s)" % (name.encode(), t.opening) for name, t in tokens.items())
@@ -831,7 +833,11 @@ class _Reading:
             yield Embedding(host, (self.nothing(),))
             return
         yield Embedding(
-            host, tuple(self.lines), self.escape(), documentation=self.group.documentation
+            host,
+            tuple(self.lines),
+            self.escape(),
+            documentation=self.group.documentation,
+            keeps_cr=self.source.language.keeps_cr,
         )
 
     def is_short(self) -> bool:

@@ -102,6 +102,7 @@ LANGUAGE = Language(
     refine=_refine,
     documentation=_documents,
     indented=True,
+    keeps_cr=False,
 )
 """The Python Language Reference, 2.4.1 "String and Bytes literals"."""
 

@@ -54,6 +54,7 @@ LANGUAGE = Language(
         "character": Token(rb"'(?:[^'\\\r\n]|\\[^\r\n][^'\r\n]{0,9})'"),
     },
     refine=_refine,
+    keeps_cr=False,
 )
 """The Rust Reference, "Tokens": string literals."""
 

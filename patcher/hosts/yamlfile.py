@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
@@ -42,6 +42,8 @@ from patcher.hosts.embedding import (
 from patcher.policy.patterns import repeated
 
 HOST = "yaml"
+
+_Embedding = partial(Embedding, HOST, keeps_cr=False)
 
 _SUFFIXES = frozenset((".yaml", ".yml", ".eyaml", ".sls", ".clc", ".cloud-config", ".bu"))
 _NAMES = frozenset(("user-data", "vendor-data", "cloud-config", ".clang-format"))
@@ -150,20 +152,20 @@ def _embedding(content: bytes, scalar: _Scalar) -> Iterator[Embedding]:
     if scalar.style in ("|", ">"):
         lines = tuple(_block_lines(content, scalar))
         if lines:
-            yield Embedding(HOST, lines, comments=scalar.style == "|")
+            yield _Embedding(lines, comments=scalar.style == "|")
     elif scalar.style == '"':
         inside = string_lines(content, scalar.start + 1, scalar.end - 1, _DOUBLE)
         lines = tuple(_keep_blank(line) for line in inside)
         if lines:
-            yield Embedding(HOST, lines, escape=_escape_double)
+            yield _Embedding(lines, escape=_escape_double)
     elif scalar.style == "'":
         lines = tuple(string_lines(content, scalar.start + 1, scalar.end - 1, _SINGLE))
         if lines:
-            yield Embedding(HOST, lines, escape=_escape_single)
+            yield _Embedding(lines, escape=_escape_single)
     else:
         lines = tuple(string_lines(content, scalar.start, scalar.end, _PLAIN))
         if lines:
-            yield Embedding(HOST, lines, comments=False)
+            yield _Embedding(lines, comments=False)
 
 
 # What ruamel.yaml says
@@ -432,7 +434,7 @@ def _list_of_rules(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
     plain = any(not item.style for item in items)
     double = any(item.style == '"' for item in items)
     escape = _escape_double if double else verbatim
-    yield Embedding(HOST, lines, escape=escape, comments=not plain)
+    yield _Embedding(lines, escape=escape, comments=not plain)
 
 
 def _array(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
@@ -449,7 +451,7 @@ def _array(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
         for item, glue in zip(items, [*glues[:1], *glues] or [b", "], strict=True)
     ]
     escapes, escape = (_DOUBLE, _escape_double) if style == '"' else (_SINGLE, _escape_single)
-    yield Embedding(HOST, taken(element_lines(content, elements, escapes)), escape=escape)
+    yield _Embedding(taken(element_lines(content, elements, escapes)), escape=escape)
 
 
 def _item_lines(content: bytes, item: _Scalar) -> Iterator[Line]:

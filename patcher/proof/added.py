@@ -1,171 +1,71 @@
-"""Text and what was added to it: nothing but whole rules, whole lines or behind others."""
+"""Text and what was added to it: nothing but whole rules and their comments."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from patcher.migrations import Migration
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What edits may add."""
-
-    rules: frozenset[str]
-    comments: frozenset[str]
-
-    @classmethod
-    def by(cls, migrations: Iterable[Migration], inserts: Iterable[bytes]) -> Added:
-        """What these migrations add; ``inserts`` says with which priorities and comments."""
-        joined = b"\n".join(inserts)
-        rules, comments = set(), set()
-        for migration in migrations:
-            rule = migration.rule.encode()
-            start = joined.find(rule)
-            while start >= 0:
-                rules.add(_with_priority(joined, start) + migration.rule)
-                start = joined.find(rule, start + 1)
-            if migration.comment:
-                comments.add(f"# {migration.comment}")
-        return cls(frozenset(rules), frozenset(comments))
-
-    def count(self, before: str, after: str) -> int:
-        """How many of these rules make ``after`` of ``before``; -1 where anything else differs."""
-        if before == after:
-            return 0
-        old, new = before.splitlines(), after.splitlines()
-        number = at = 0
-        for line in new:
-            if at < len(old) and line == old[at]:
-                at += 1
-                continue
-            text = line.strip()
-            if text in self.rules:
-                number += 1
-            elif text not in self.comments:
-                inline = self._inline(old[at], line) if at < len(old) else -1
-                if inline < 0:
-                    return -1
-                number += inline
-                at += 1
-        if at < len(old) or before.endswith("\n") != after.endswith("\n"):
-            return -1
-        return number
-
-    def count_in_text(self, before: bytes, after: bytes) -> int:
-        """``count`` of policy texts, of which only the lines that differ are looked at: a text of
-        megabytes as strings of lines would take many times its size."""
-        number = at = position = 0
-        while position < len(after):
-            same = _common_bytes(before, at, after, position)
-            if position + same < len(after) or at + same < len(before):
-                same = after.rfind(b"\n", position, position + same) + 1 - position
-            at, position = at + max(same, 0), position + max(same, 0)
-            if position >= len(after):
-                break
-            (line, stop), (old, end) = _line(after, position), _line(before, at)
-            text = line.strip()
-            if at < len(before) and line == old:
-                at = end
-            elif text in self.rules:
-                number += 1
-            elif text not in self.comments:
-                inline = self._inline(old, line) if at < len(before) else -1
-                if inline < 0:
-                    return -1
-                number += inline
-                at = end
-            position = stop
-        if at < len(before) or before.endswith(b"\n") != after.endswith(b"\n"):
-            return -1
-        return number
-
-    def _inline(self, before: str, after: str) -> int:
-        """The same within a line, in which a blank stands before each rule."""
-        number = 0
-        while before != after:
-            differs = _common(before, after)
-            start, rule = max(
-                (
-                    (after.rfind(" " + rule, 0, differs + len(rule) + 1), rule)
-                    for rule in self.rules
-                ),
-                default=(-1, ""),
-            )
-            end = start + 1 + len(rule)
-            if start < 0 or not start <= differs < end:
-                return -1
-            after = after[:start] + after[end:]
-            number += 1
-            if len(after) < len(before):
-                return -1
-        return number
-
-
-def _line(text: bytes, start: int) -> tuple[str, int]:
-    """The line that begins there, and where the next one does."""
-    end = text.find(b"\n", start)
-    stop = len(text) if end < 0 else end + 1
-    return text[start : stop - (end >= 0)].decode("utf-8", "surrogateescape"), stop
-
-
-def _common_bytes(one: bytes, at: int, other: bytes, position: int) -> int:
-    """How many bytes both have in common from there."""
-    most = min(len(one) - at, len(other) - position)
-    same, size = 0, 64
-    while same < most:
-        size = min(size, most - same)
-        if one.startswith(memoryview(other)[position + same : position + same + size], at + same):
-            same, size = same + size, 2 * size
-        elif size == 1:
-            break
-        else:
-            size = (size + 1) // 2 if size < 4 else size // 4
-    return same
-
-
-def _with_priority(text: bytes, start: int) -> str:
-    """The ``priority=N`` that stands before a rule."""
-    head = text[max(0, start - 40) : start]
-    word = head.split()[-1] if head[-1:].isspace() and head.split() else b""
-    return word.decode("ascii", "replace") + " " if word.startswith(b"priority=") else ""
-
-
-def _common(one: str, other: str) -> int:
-    """How many characters both begin with."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[:middle] == other[:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
 
 Item = tuple[str, str | None]
 """One piece of a file's structure: what it is, and its value where it is a string."""
 
+_BLANKS = re.compile(rb"[ \t\r]+")
+_LINE_ENDS = re.compile(rb"\n{2,}")
 
-def compare(added: Added, before: Sequence[Item], after: Sequence[Item]) -> int:
-    """How many rules were added to the strings of a structure, or as strings of their own; -1 where
-    anything else differs."""
-    number = at = 0
-    for kind, value in after:
-        old = before[at] if at < len(before) else None
-        if (kind, value) == old:
-            at += 1
-            continue
-        if old is not None and old[0] == kind and old[1] is not None and value is not None:
-            more = added.count(old[1], value)
-            if more > 0:
-                number += more
-                at += 1
-                continue
-        text = None if value is None else value.strip()
-        if text in added.rules:
-            number += 1
-        elif text not in added.comments:
-            return -1
-    return number if at == len(before) else -1
+
+class Added:
+    """What the edits of these migrations add to policy text."""
+
+    def __init__(self, migrations: Iterable[Migration]) -> None:
+        """``migrations``: those whose rules, and comments, may be added."""
+        chosen = tuple(migrations)
+        rules = b"|".join(re.escape(migration.rule.encode()) for migration in chosen)
+        comments = b"|".join(
+            re.escape(b"# " + migration.comment.encode())
+            for migration in chosen
+            if migration.comment
+        )
+        self._rule = re.compile(rb"(?:priority=[-+]?\d+ )?(?:%s)" % rules)
+        self._comment = re.compile(rb"^[ \t]*(?:%s)[ \t\r]*$" % comments, re.MULTILINE)
+
+    def is_rule(self, words: Sequence[bytes]) -> bool:
+        """Whether the words of a rule, without its comma, are those of one that is added."""
+        return self._rule.fullmatch(b" ".join(words) + b",") is not None
+
+    def number(self, text: bytes) -> int:
+        """How many of the rules stand in a text."""
+        return sum(1 for _ in self._rule.finditer(text))
+
+    def rest(self, text: bytes) -> bytes:
+        """The text without these rules and comments, and without blanks and empty lines, which
+        say nothing between the words of a rule that a comma ends."""
+        text = self._comment.sub(b"", self._rule.sub(b"", text))
+        return _LINE_ENDS.sub(b"\n", _BLANKS.sub(b"", text)).strip(b"\n")
+
+    def count(self, before: bytes, after: bytes) -> int:
+        """How many of these rules make ``after`` of ``before``; -1 where anything else differs."""
+        if before == after:
+            return 0
+        number = self.number(after) - self.number(before)
+        return number if number > 0 and self.rest(before) == self.rest(after) else -1
+
+    def compare(self, before: Sequence[Item], after: Sequence[Item]) -> int:
+        """``count`` for the strings of a structure, and strings of their own."""
+        number = 0
+        for items, sign in ((before, -1), (after, 1)):
+            number += sign * sum(self.number(_bytes(value)) for _, value in items if value)
+        same = self._items(before) == self._items(after)
+        return number if same and number >= 0 else -1
+
+    def _items(self, items: Sequence[Item]) -> list[tuple[str, bytes | None]]:
+        kept: list[tuple[str, bytes | None]] = []
+        for kind, value in items:
+            rest = None if value is None else self.rest(_bytes(value))
+            if rest or not value:  # else it is nothing but what may be added
+                kept.append((kind, rest))
+        return kept
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -8,7 +8,7 @@ socket is looked up by class, family and type, two bytes each for the latter).
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 CREATE = 0x10
@@ -21,7 +21,11 @@ TYPES = {"stream": 1, "dgram": 2, "raw": 3, "rdm": 4, "seqpacket": 5, "packet": 
 _CLASS = 14
 """``AA_CLASS_NET`` as network_v8 has it."""
 _MAGIC = 0x1B5E783D
-_ACCEPT, _BASE, _CHECK, _DEFAULT, _CLASSES, _NEXT = 1, 2, 3, 4, 5, 8
+_ACCEPT, _BASE, _CHECK, _DEFAULT, _CLASSES, _ACCEPT2, _NEXT = 1, 2, 3, 4, 5, 7, 8
+_QUIET = CREATE << 7
+"""In the second table: denied, and not logged (``dfa_user_quiet`` of ``include/policy.h``)."""
+_ENFORCE, _COMPLAIN, _KILL, _UNCONFINED, _PROMPT = range(5)
+"""Modes of a profile, as packed (``policy_unpack.c``)."""
 _DIFFERS = 1 << 31
 _ELEMENT = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
@@ -52,7 +56,8 @@ class Compiled:
     mediated: bool
     """Whether it speaks of sockets at all; the kernel allows them all where it does not."""
     open: frozenset[Socket]
-    """The sockets that a process under it may create."""
+    """The sockets that a process under it may create: in complain mode all that are not denied
+    without ``audit``, seen on the kernels 6.1 and 6.12; under ``unconfined`` all of them."""
 
 
 def read(binary: bytes) -> tuple[Compiled, ...]:
@@ -132,6 +137,9 @@ def _compiled(name: str, rest: list[tuple[str, int, object]], machine: bytes) ->
     if any(word in ("permsv", "perms") for word, _, _ in rest):
         raise Unreadable("its permissions are tables of a newer kind")
     kept = tuple(item for item in rest if item[0] not in ("policydb", "start"))
+    mode = _mode(rest)
+    if mode == _UNCONFINED:
+        return Compiled(name, kept, True, _EVERY)
     states = _Machine(machine) if machine else None
     start = states.walk(1, bytes((_CLASS,))) if states is not None else 0
     if states is None or not start:
@@ -140,12 +148,25 @@ def _compiled(name: str, rest: list[tuple[str, int, object]], machine: bytes) ->
     for family in FAMILIES:
         state = states.walk(start, struct.pack(">H", family))
         for kind in TYPES.values():
-            if not states.allows(states.walk(state, struct.pack(">H", kind))):
+            end = states.walk(state, struct.pack(">H", kind))
+            if states.quiet(end) if mode == _COMPLAIN else not states.allows(end):
                 closed.add((family, kind))
     allowed = _EVERY - closed
     if len(_ALIKE) < _MOST_ALIKE:
         _ALIKE.setdefault(allowed, allowed)
     return Compiled(name, kept, True, _ALIKE.get(allowed, allowed))
+
+
+def _mode(rest: Sequence[tuple[str, int, object]]) -> object:
+    """The mode in the structure of flags: hat, mode, audit."""
+    names = [name for name, tag, _ in rest if tag != _STRUCT_END]
+    values = [value for _, tag, value in rest if tag != _STRUCT_END]
+    if "flags" not in names:
+        raise Unreadable("a profile without its flags")
+    mode = values[names.index("flags") + 2]
+    if mode not in range(_PROMPT + 1):
+        raise Unreadable(f"a profile of mode {mode}")
+    return mode
 
 
 class _Machine:
@@ -192,3 +213,7 @@ class _Machine:
     def allows(self, state: int) -> bool:
         """Whether a socket whose lookup ends here may be created."""
         return bool(self.tables[_ACCEPT][state] & CREATE)
+
+    def quiet(self, state: int) -> bool:
+        """Whether it is denied without a word in the log."""
+        return bool(self.tables.get(_ACCEPT2, self.tables[_ACCEPT])[state] & _QUIET)

@@ -18,7 +18,7 @@ from patcher.migrations import Migration
 from patcher.policy import reader
 from patcher.policy.bounds import TooMuch
 from patcher.policy.reader import Profile, Rule
-from patcher.proof.added import Added, Item, compare
+from patcher.proof.added import Added, Item
 from patcher.proof.structure import structure
 
 _MOST_ALONE = 16
@@ -95,11 +95,11 @@ class _Reading:
     def added(self, added: Added, after: _Reading) -> int:
         """How many rules ``after`` has more; -1 where anything else differs."""
         if len(self.texts) != len(after.texts):
-            return compare(added, self.items, after.items)
+            return added.compare(self.items, after.items)
         number = 0
         for (kind, old), (other, new) in zip(self.texts, after.texts, strict=True):
-            more = added.count_in_text(old, new)
-            if kind != other or more < 0 or (more == 0 and old != new):
+            more = added.count(old, new)
+            if kind != other or more < 0:
                 return -1
             number += more
         return number
@@ -114,7 +114,7 @@ def texts(
     if not all(any(_holds(e, edit.offset) for e in embeddings) for edit in edits):
         embeddings += [e for e in hosts.fallback(path, content) if e.lines]
     for embedding in embeddings:
-        yield embedding, b"\n".join(line.text for line in embedding.lines)
+        yield embedding, embedding.text
 
 
 class _Proof:
@@ -123,7 +123,8 @@ class _Proof:
     def __init__(
         self, path: PurePosixPath, content: bytes, migrations: Sequence[Migration]
     ) -> None:
-        self.path, self.content, self.migrations = path, content, migrations
+        self.path, self.content = path, content
+        self.added = Added(migrations)
         self._before: _Reading | None = None
 
     def why_not(self, findings: Sequence[Finding]) -> str:
@@ -143,20 +144,16 @@ class _Proof:
             key=lambda edit: edit.offset,
         )
         new = edited(self.content, edits)
-        added = Added.by(self.migrations, [edit.insert for edit in edits])
         if self._before is None:
             self._before = _Reading.of(self.path, self.content, edits)
         before, after = self._before, _Reading.of(self.path, new, moved(edits))
-        if before.added(added, after) != len(edits):
+        if before.added(self.added, after) != len(edits):
             return "the file does not carry the same policy with just the rule added"
-        why = self._policies(before, after, added, findings)
-        return why or self._structure(findings, edits, new, added)
+        why = self._policies(before, after, findings)
+        return why or self._structure(findings, edits, new)
 
-    def _policies(
-        self, before: _Reading, after: _Reading, added: Added, findings: Sequence[Finding]
-    ) -> str:
+    def _policies(self, before: _Reading, after: _Reading, findings: Sequence[Finding]) -> str:
         """The universal check: the same profiles, with just these rules more, in scope."""
-        rules = {rule.rstrip(",").encode() for rule in added.rules}
         names: dict[tuple[int, int], set[str]] = {}
         for index, ((_, old), (_, new)) in enumerate(zip(before.texts, after.texts, strict=True)):
             if old == new:
@@ -166,7 +163,7 @@ class _Proof:
                 return "the profiles in the file are not the same with the rule added"
             for one, other in zip(*profiles, strict=True):
                 starts: set[int] = set()
-                why = _same(one, other, rules, starts)
+                why = _same(one, other, self.added, starts)
                 if why:
                     return why
                 for start in starts:
@@ -179,9 +176,7 @@ class _Proof:
             return "the rule stands in another profile"
         return ""
 
-    def _structure(
-        self, findings: Sequence[Finding], edits: Sequence[Edit], new: bytes, added: Added
-    ) -> str:
+    def _structure(self, findings: Sequence[Finding], edits: Sequence[Edit], new: bytes) -> str:
         host = next((f.host for f in findings if f.host in _PARSED), _named(self.path))
         before = structure(host, self.content, [edit.offset for edit in edits])
         if before is None:
@@ -189,7 +184,7 @@ class _Proof:
         after = structure(host, new, [edit.offset for edit in moved(edits)])
         if after is None:
             return f"the file is no longer the {host} that it was"
-        number = compare(added, before, after)
+        number = self.added.compare(before, after)
         if number < 0:
             return f"more than one string of the {host} differs, or by more than the rule"
         if number < sum(f.host == host and not f.documentation for f in findings):
@@ -222,8 +217,8 @@ def _holds(embedding: Embedding, offset: int) -> bool:
     return lines[0].start <= offset <= end
 
 
-def _same(one: Profile, other: Profile, rules: set[bytes], starts: set[int]) -> str:
-    """Why ``other`` is not ``one`` with these rules added; their places go to ``starts``."""
+def _same(one: Profile, other: Profile, added: Added, starts: set[int]) -> str:
+    """Why ``other`` is not ``one`` with rules added; their places go to ``starts``."""
     if _header(one) != _header(other):
         return "a profile's header does not read as before"
     old = list(_rules(one))
@@ -232,7 +227,7 @@ def _same(one: Profile, other: Profile, rules: set[bytes], starts: set[int]) -> 
         key = _key(rule)
         if at < len(old) and key == old[at]:
             at, anchor = at + 1, rule
-        elif b" ".join(rule.words) in rules:
+        elif added.is_rule(rule.words):
             if anchor is None or rule.arms != anchor.arms or rule.qualifier_block:
                 return "the rule does not stand in the scope of the rule that it follows"
             starts.add(rule.start)

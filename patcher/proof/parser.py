@@ -32,6 +32,8 @@ ENVIRONMENT = "PATCHER_APPARMOR_PARSER"
 
 _FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin", "/usr/local/bin")
 _ABI = Path("/etc/apparmor.d/abi")
+_CONFIG = Path("/etc/apparmor/parser.conf")
+_PINNED = re.compile(r"^[ \t]*policy-features[ \t]*=?[ \t]*(\S+)", re.MULTILINE)
 _OWN = Path(__file__).with_name("features")
 _FEATURES = (("3.0", _ABI / "3.0"), ("4.0", _ABI / "4.0"), ("patcher", _OWN))
 _SECONDS = 10.0
@@ -89,6 +91,8 @@ class Parser:
     features: str
     """The features file's name, as verdicts show it."""
     features_file: Path
+    policy_features: str = ""
+    """The features of policy without an ``abi`` rule, as the system's parser.conf pins them."""
     _known: dict[tuple[bytes, bool], Future[Outcome]] = field(default_factory=dict)
     """By a digest of the policy."""
     _kept: int = 0
@@ -104,12 +108,14 @@ class Parser:
         """How verdicts name it."""
         return f"apparmor_parser {self.version} (features {self.features})"
 
-    def compile(self, policy: bytes, *, as_it_stands: bool = False) -> Outcome:
-        """What the policy compiles to; the same policy is compiled once.
+    def compile(self, policy: bytes, *, as_here: bool = False) -> Outcome:
+        """What the policy compiles to, with no file but the system's ABIs; the same policy is
+        compiled once.
 
-        ``as_it_stands``: with the includes that the system has.
+        ``as_here``: policy without an ``abi`` rule compiles with what the system's parser.conf
+        says; otherwise for all the features.
         """
-        key = (hashlib.sha256(policy).digest(), as_it_stands)
+        key = (hashlib.sha256(policy).digest(), as_here)
         with self._lock:
             future = self._known.get(key)
             mine = future is None
@@ -120,7 +126,7 @@ class Parser:
                 future = self._known[key] = Future()
         if mine:
             try:
-                outcome = self._run(policy, as_it_stands)
+                outcome = self._run(policy, as_here)
                 with self._lock:
                     self._kept += outcome.size
                 future.set_result(outcome)
@@ -129,20 +135,28 @@ class Parser:
                 raise
         return future.result()
 
-    def _run(self, policy: bytes, as_it_stands: bool) -> Outcome:
+    def mediates(self, abi: bytes) -> bool:
+        """Whether network rules are compiled under an ``abi`` rule."""
+        outcome = self.compile(abi + b"profile known {\n network,\n}\n")
+        return all(profile.mediated for profile in outcome.profiles)
+
+    def _run(self, policy: bytes, as_here: bool) -> Outcome:
         self.runs += 1
+        features = ["--features-file", str(self.features_file)]
+        if as_here:
+            features[0] = "--kernel-features"
+            if self.policy_features:
+                features += ["--policy-features", self.policy_features]
         command = [
             self.path, "--config-file", "/dev/null", "-Q", "-K", "-S", "-D", "rule-exprs",
-            "--features-file", str(self.features_file), "-j0",
+            *features, "-j0",
         ]  # fmt: skip
         try:
             with _slots(1):
-                code, output, errors = run(command, policy, own_includes=not as_it_stands)
+                code, output, errors = run(command, policy)
             if _short_of_memory(code, errors):
                 with _slots(_AT_ONCE):
-                    code, output, errors = run(
-                        command, policy, own_includes=not as_it_stands, memory=_MOST_MEMORY
-                    )
+                    code, output, errors = run(command, policy, memory=_MOST_MEMORY)
         except Unusable as error:
             return Outcome(refusal=str(error), broken=True)
         if b"bad_alloc" in errors[-4096:] and code:
@@ -206,17 +220,16 @@ def _message(errors: str) -> str:
     return telling[0][:300] if telling else ""
 
 
-def run(
-    command: list[str], stdin: bytes, *, own_includes: bool = True, memory: int = _MEMORY
-) -> tuple[int, bytes, bytes]:
-    """Status, output and errors of a command with a clean environment, in a folder of its own, with
-    bounds on time, memory and output. Raises Unusable."""
+def run(command: list[str], stdin: bytes, *, memory: int = _MEMORY) -> tuple[int, bytes, bytes]:
+    """Status, output and errors of a command with a clean environment, in a directory of its own
+    with the system's ABIs, with bounds on time, memory and output. Raises Unusable."""
     with interrupts.shielded(), tempfile.TemporaryDirectory(prefix="patcher-proof-") as folder:
         place = Path(folder)
         files = [place / name for name in ("policy", "out", "err")]
         files[0].write_bytes(stdin)
-        if own_includes and "-Q" in command:
+        if "-Q" in command:
             command = [*command, "--base", folder]
+            (place / "abi").symlink_to(_ABI)
         environment = {
             "PATH": ":".join(_FOLDERS), "LC_ALL": "C", "HOME": folder, "TMPDIR": folder,
         }  # fmt: skip
@@ -295,6 +308,11 @@ def installed() -> bool:
         return False
 
 
+def named() -> bool:
+    """Whether the user names a parser, which must be there then."""
+    return bool(os.environ.get(ENVIRONMENT))
+
+
 _LOADING = threading.Lock()
 
 
@@ -302,14 +320,14 @@ def usable() -> Parser:
     """The parser, with a features file with which it can tell. Raises Unusable."""
     path = find()
     with _LOADING:
-        parser = _usable(path)
+        parser = _usable(path, _pinned())
     if isinstance(parser, str):
         raise Unusable(parser)
     return parser
 
 
 @lru_cache(maxsize=8)
-def _usable(path: str) -> Parser | str:
+def _usable(path: str, policy_features: str) -> Parser | str:
     try:
         code, output, errors = run([path, "--version"], b"", memory=_MOST_MEMORY)
     except Unusable as error:
@@ -321,7 +339,7 @@ def _usable(path: str) -> Parser | str:
     for name, file in _FEATURES:
         if not file.is_file():
             continue
-        parser = Parser(path, version[1], name, file)
+        parser = Parser(path, version[1], name, file, policy_features)
         try:
             expected(parser, "deny network alg,")
         except Unusable as error:
@@ -351,6 +369,16 @@ def expected(parser: Parser, rule: str, priority: bytes = b"") -> Effect:
     if isinstance(found, str):
         raise Unusable(found)
     return found
+
+
+def _pinned() -> str:
+    """The features file that the system's parser.conf names for policy without an ``abi`` rule."""
+    try:
+        text = _CONFIG.read_text("utf-8", "replace")
+    except OSError:
+        return ""
+    found = _PINNED.findall(text)
+    return found[-1] if found else ""
 
 
 def _learn(parser: Parser, rule: str, priority: bytes) -> Effect | str:

@@ -22,6 +22,7 @@ from patcher.migrations import Migration
 from patcher.policy import reader
 from patcher.policy.bounds import Budget
 from patcher.policy.reader import Profile
+from patcher.proof.abi import NONE, declared
 from patcher.proof.compiled import Compiled, Socket
 from patcher.proof.host import moved, texts
 from patcher.proof.parser import Effect, Outcome, Parser, Unusable, expected
@@ -116,6 +117,9 @@ class _File:
         edits = sorted((f.edit for f in findings if f.edit is not None), key=lambda e: e.offset)
         before = [text for _, text in texts(path, old, edits)]
         after = [text for _, text in texts(path, new, moved(edits))]
+        abis = [abi for text in before for abi in declared(text) if abi.name]
+        self.abi = next((abi for abi in abis if not parser.mediates(abi.rule)), (*abis, NONE)[0])
+        self.notes = [self.abi.missing] if self.abi.missing else []
         self.deadline = time.monotonic() + SECONDS
         self.left = _MOST_RENDERED
         self.roots: list[_Root] = []
@@ -144,7 +148,8 @@ class _File:
                 found.append(_Root(inside, (), (), _TOO_LONG))
                 continue
             try:
-                ways = tuple(render(old, root)), tuple(render(new, other))
+                abi = self.abi.rule
+                ways = tuple(render(old, root, abi=abi)), tuple(render(new, other, abi=abi))
                 self.left -= sum(len(rendering.text) for each in ways for rendering in each)
                 if self.left < 0:
                     raise NotRendered("the file's profiles come out in too many ways")
@@ -187,14 +192,18 @@ class _File:
             effect = effects[finding.migration]
         except Unusable as error:
             return self.verdict(Verdict.NOT_PROVABLE, str(error))
-        shown, left_out = False, 0
+        if not self.parser.mediates(self.abi.rule):
+            reason = f"{self.abi.name} does not mediate sockets, so that the rule does nothing"
+            return self.verdict(Verdict.NOT_PROVABLE, reason)
+        shown = False
+        notes = dict.fromkeys(self.notes)
         for old, new in zip(root.old, root.new, strict=True):
             if old.text == new.text and root.changed:
                 continue
             if time.monotonic() > self.deadline:
                 return self.verdict(Verdict.NOT_PROVABLE, _TOO_LONG)
             before, after, left = self.compiled(old, new)
-            left_out = max(left_out, left)
+            notes[left] = None
             if before.refusal or after.refusal:
                 return self.refusal(before, after, old)
             names: dict[str, set[str]] = {}
@@ -225,8 +234,7 @@ class _File:
                 Verdict.NOT_PROVABLE,
                 "reading and compiling disagree: as compiled, it did not allow the family before",
             )
-        note = f"without {left_out} rules that template actions fill in" if left_out else ""
-        return self.verdict(Verdict.PROVED, note)
+        return self.verdict(Verdict.PROVED, "; ".join(filter(None, notes)))
 
     def effects(self, root: _Root) -> dict[str, Effect]:
         """What the rule of each migration does. Raises Unusable."""
@@ -242,15 +250,15 @@ class _File:
             found[migration] = Effect(lines, effect.closed)
         return found
 
-    def compiled(self, old: Rendering, new: Rendering) -> tuple[Outcome, Outcome, int]:
-        """What is compiled before and after, and how many rules had to be left out for it."""
+    def compiled(self, old: Rendering, new: Rendering) -> tuple[Outcome, Outcome, str]:
+        """What is compiled before and after, and what had to be left out for it."""
         ahead = threading.Thread(target=self.parser.compile, args=(new.text,), daemon=True)
         ahead.start()
         before, left = left_out(self.parser, old)
         ahead.join()
         if left:
             new = new.without([new.statements[index] for index in left])
-        return before, self.parser.compile(new.text), len(left)
+        return before, self.parser.compile(new.text), without(old, left)
 
     def refusal(self, before: Outcome, after: Outcome, old: Rendering) -> Proof:
         broken = next((outcome for outcome in (before, after) if outcome.broken), None)
@@ -338,10 +346,12 @@ def compiled_names(profile: Profile) -> set[str]:
     return {"//".join(reversed(parts))}
 
 
-def left_out(parser: Parser, rendering: Rendering) -> tuple[Outcome, list[int]]:
-    """What a rendering compiles to, and which of its rules with stand-ins (by number) had to be
-    left out for it."""
-    outcome = parser.compile(rendering.text)
+def left_out(
+    parser: Parser, rendering: Rendering, *, as_here: bool = False
+) -> tuple[Outcome, list[int]]:
+    """What a rendering compiles to, and which of its rules (by number) had to be left out for it:
+    those with stand-ins, and those that this parser does not know."""
+    outcome = parser.compile(rendering.text, as_here=as_here)
     left: set[int] = set()
     statements = rendering.statements
     while outcome.refusal and not outcome.broken and len(left) < len(statements):
@@ -352,8 +362,21 @@ def left_out(parser: Parser, rendering: Rendering) -> tuple[Outcome, list[int]]:
         }
         left |= at_fault if at_fault and len(left) < _ATTEMPTS else set(range(len(statements)))
         kept = rendering.without([statements[index] for index in sorted(left)])
-        outcome = parser.compile(kept.text)
+        outcome = parser.compile(kept.text, as_here=as_here)
     return outcome, sorted(left)
+
+
+def without(rendering: Rendering, left: Iterable[int]) -> str:
+    """What was left out of a rendering, in words."""
+    statements = [rendering.statements[index] for index in left]
+    newer = sorted({statement.newer for statement in statements if statement.newer})
+    filled = sum(not statement.newer for statement in statements)
+    parts = []
+    if filled:
+        parts.append(f"without {filled} rules that template actions fill in")
+    if newer:
+        parts.append(f"without its {', '.join(newer)} rules, which this parser does not know")
+    return " and ".join(parts)
 
 
 def where(message: str, rendering: Rendering) -> str:

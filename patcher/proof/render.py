@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice, product
 from math import prod
@@ -19,6 +19,7 @@ from patcher.policy.bounds import TooMuch
 from patcher.policy.lexer import Kind, Lexer, Token
 from patcher.policy.reader import QUALIFIERS as _QUALIFIERS
 from patcher.policy.reader import Profile
+from patcher.proof.includes import Endless, Find, put_in
 
 MOST_RENDERINGS = 8
 """All combinations of a template's choices are rendered where they are no more than these."""
@@ -66,6 +67,8 @@ _KNOWN_VARIABLES = {
     b"HOMEDIRS": b"/home/", b"pid": b"[0-9]*", b"pids": b"[0-9]*", b"tid": b"[0-9]*",
     b"uid": b"[0-9]*", b"multiarch": b"*-linux-gnu*", b"etc_ro": b"/etc/", b"etc_rw": b"/etc/",
 }  # fmt: skip
+_NEWER = frozenset((b"userns", b"mqueue", b"io_uring"))
+"""Rules since AppArmor 4.0 (its release notes), none of which says anything of sockets."""
 _BUILT_IN = frozenset((b"profile_name", b"exec_path", b"attach_path"))
 _IN_PARENTHESES = {
     b"signal": b"send", b"ptrace": b"read", b"mount": b"rw", b"remount": b"rw", b"dbus": b"send",
@@ -75,13 +78,16 @@ _IN_PARENTHESES = {
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A rule that holds template actions, for which stand-ins were put."""
+    """A rule that a parser may refuse for what it is no matter for a proof: it holds template
+    actions, for which stand-ins were put, or is newer than the parser."""
 
     start: int
     end: int
     """Where it stands in the body, its comma included."""
     lines: range
     """Of the rendering, from 1."""
+    newer: str = ""
+    """Its keyword, where not every parser knows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +96,11 @@ class Rendering:
 
     text: bytes
     statements: tuple[Statement, ...] = ()
-    """Rules with stand-ins, which may be left out."""
+    """Rules that may be left out."""
     before: int = 0
     """How many lines stand before the profile's own first one."""
+    guesses: tuple[bytes, ...] = ()
+    """Includes and actions that may put in any rule, where ``unknown`` stands."""
 
     def without(self, statements: Sequence[Statement]) -> Rendering:
         """The same with these rules blanked out."""
@@ -100,7 +108,7 @@ class Rendering:
         for each in statements:
             text[each.start : each.end] = _blanked(self.text[each.start : each.end])
         kept = tuple(each for each in self.statements if each not in statements)
-        return Rendering(bytes(text), kept, self.before)
+        return replace(self, text=bytes(text), statements=kept)
 
 
 class NotRendered(Exception):
@@ -145,9 +153,19 @@ def _word(piece: bytes) -> bytes:
     return _NAME + b"_" + letters.lower() if letters else _NAME
 
 
-def render(text: bytes, profile: Profile) -> list[Rendering]:
+def render(
+    text: bytes,
+    profile: Profile,
+    *,
+    abi: bytes = b"",
+    unknown: bytes = b"",
+    find: Find | None = None,
+) -> list[Rendering]:
     """The renderings of an outermost profile, or of a fragment, which is given a header.
 
+    ``abi``: the rule that goes before it. ``unknown`` stands for what may put in any rule: actions
+    that are a rule of their own, or a network rule's, and includes that ``find`` does not find.
+    ``find``: None to leave includes out.
     Raises NotRendered.
     """
     end = profile.end if profile.end >= 0 else len(text)
@@ -159,8 +177,11 @@ def render(text: bytes, profile: Profile) -> list[Rendering]:
     if not profile.header:
         body = b"profile " + _NAME + b" {\n" + body + b"\n}"
     try:
-        return _Renderer(body, _assignments(text, profile.start, end)).renderings()
-    except TooMuch as error:
+        if find is not None:
+            body = put_in(body, find).text
+        assigned = _assignments(text, profile.start, end)
+        return _Renderer(body, assigned, abi, unknown).renderings()
+    except (TooMuch, Endless) as error:
         raise NotRendered(str(error)) from None
 
 
@@ -238,11 +259,16 @@ def _assigned(text: bytes) -> tuple[tuple[int, bytes, bool, bytes], ...]:
 
 
 class _Renderer:
-    def __init__(self, body: bytes, assigned: dict[bytes, bytes]) -> None:
+    def __init__(
+        self, body: bytes, assigned: dict[bytes, bytes], abi: bytes, unknown: bytes
+    ) -> None:
         self.body = body
+        self.abi = abi
+        self.unknown = unknown
+        self.guesses: list[tuple[bytes, Arms]] = []
         self.assigned = assigned
         self.pieces: list[_Piece] = []
-        self.statements: list[tuple[int, int, Arms]] = []
+        self.statements: list[tuple[int, int, Arms, str]] = []
         self.choices: list[int] = []
         """How many arms each choice has, that of leaving it out included."""
         self.parents: list[Arms] = []
@@ -367,9 +393,17 @@ class _Renderer:
             if word.kind is Kind.NEWLINE:
                 self.put(word, b"\n", arms)
             elif word.hole and _whole(word.text):
-                self.put(word, _blanked(word.text), arms)
+                self.guess(word, word.text, arms)
             else:
                 self.put(word, self.filled(word), arms)
+
+    def guess(self, word: Token, said: bytes, arms: Arms) -> None:
+        """Put what stands for any rule in the place of a word; outside a profile, nothing."""
+        if not self.doubled:
+            self.put(word, _blanked(word.text), arms)
+            return
+        self.guesses.append((said, arms))
+        self.put(word, self.unknown + _blanked(word.text), arms)
 
     def filled(self, word: Token) -> bytes:
         """The word with names in the place of its actions."""
@@ -421,9 +455,16 @@ class _Renderer:
         holes = any(word.hole for word in plain)
         if not holes and keyword == b"":
             removed = False
+        if self.unknown and keyword == b"network" and holes:
+            removed = all(word.text != b"deny" for word in plain)
+        any_rule = removed and keyword not in (b"abi", b"set-variable")
         for word in words:
             if word.kind is Kind.NEWLINE:
                 text = b"\n"
+            elif any_rule and word is plain[0]:
+                said = b" ".join(each.text for each in plain)
+                self.guess(word, said, arms)
+                continue
             elif removed:
                 text = _blanked(word.text)
             elif word.hole:
@@ -433,8 +474,9 @@ class _Renderer:
             self.put(word, text, arms)
         if comma:
             self.pieces.append(_Piece(end - 1, end, b" " if removed else b",", arms))
-        if holes and not removed:
-            self.statements.append((start, end, arms))
+        newer = keyword.decode("ascii") if keyword in _NEWER else ""
+        if (holes and not removed) or newer:
+            self.statements.append((start, end, arms, newer))
             _check(len(self.statements), _MOST_STATEMENTS, "rules with template actions")
 
     def hole(self, word: Token, keyword: bytes, words: Sequence[Token], index: int) -> bytes:
@@ -517,7 +559,7 @@ class _Renderer:
             ends[piece.end] = size
             parts.append(text)
         body = b"".join(parts)
-        head = self.preamble(body)
+        head = self.abi + self.preamble(body)
         lines = _Lines(head + body)
         statements = tuple(
             Statement(
@@ -527,11 +569,13 @@ class _Renderer:
                     lines.number(len(head) + places[start]),
                     lines.number(len(head) + ends[end]) + 1,
                 ),
+                newer,
             )
-            for start, end, arms in self.statements
+            for start, end, arms, newer in self.statements
             if taken(arms) and start in places and end in ends
         )
-        return Rendering(head + body + b"\n", statements, head.count(b"\n"))
+        guesses = tuple(said for said, arms in self.guesses if taken(arms))
+        return Rendering(head + body + b"\n", statements, head.count(b"\n"), guesses)
 
     def preamble(self, body: bytes) -> bytes:
         """Definitions of the variables that the body uses, on its first line."""

@@ -45,8 +45,9 @@ class Answer(StrEnum):
 
     DENIED = "denied"
     ALLOWED = "allowed"
-    UNKNOWN = "unknown"
-    """It did not compile."""
+    UNDECIDED = "not decidable"
+    """It did not compile, or may carry rules that nobody can see here, or is compiled without
+    network rules, so that some kernels enforce nothing."""
 
 
 _READ_AS_OPEN = (Status.AFFECTED,)

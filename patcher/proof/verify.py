@@ -1,28 +1,49 @@
-"""Profiles as they stand: is a family denied in what they compile to?"""
+"""Profiles as they stand: is a family denied in what they compile to?
+
+The answer holds for every text that the file can produce: where actions of a template, or includes
+that are not found, may put in any rule, the profile is compiled without them and with ``network,``
+in their place.
+"""
 
 from __future__ import annotations
 
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate
 from pathlib import PurePosixPath
 
 from patcher import hosts
 from patcher.findings import Finding, Status
 from patcher.hosts import Embedding
+from patcher.hosts.embedding import region
 from patcher.migrations import Migration
 from patcher.policy.bounds import Budget, TooMuch
 from patcher.policy.candidates import Spans, candidates, united, within
 from patcher.policy.reader import Profile, read
+from patcher.proof.abi import NONE, Abi, declared
 from patcher.proof.compiled import TYPES, Compiled, Socket
 from patcher.proof.host import texts
+from patcher.proof.includes import Endless, Find, nothing, put_in
 from patcher.proof.parser import Outcome, Parser, expected
-from patcher.proof.policy import SECONDS, compiled_names, left_out, read_roots, where
-from patcher.proof.render import NotRendered, render
+from patcher.proof.policy import (
+    SECONDS,
+    compiled_names,
+    left_out,
+    read_roots,
+    where,
+    without,
+)
+from patcher.proof.render import NotRendered, Rendering, render
 from patcher.proof.verdict import Answer, Standing
 
 __all__ = ["TooMuch", "verify"]
+
+_TOO_LONG = f"compiling the profiles of one file takes more than {SECONDS:g} seconds"
+_MOST_GUESSES = 3
+"""Of what may put in a rule, those that an answer names."""
+_NO_RULE = b" "
+_ANY_RULE = b" network,\n"
+"""The rule in the place of what is not known: a deny of the family wins over it."""
 
 
 def verify(
@@ -32,60 +53,207 @@ def verify(
     migrations: Iterable[Migration],
     parser: Parser,
     *,
+    find: Find = nothing,
     docs: bool = False,
 ) -> list[Standing]:
     """The standing of each profile in a file. ``findings``: what reading says of the same file.
 
-    A file of policy is compiled as it stands, with the includes that the system has; where that
-    fails, and in every other kind of file, its profiles are rendered without their includes.
-    ``docs``: also those that documentation quotes. Profiles that are not reached in ``SECONDS`` are
-    ``unknown``. Raises Unusable, and TooMuch.
+    A file of policy is compiled as it stands; where that fails, and in every other kind of file,
+    its profiles are rendered. ``find``: looks up what they include. ``docs``: also those that
+    documentation quotes. Profiles that are not reached in ``SECONDS``, and findings for which there
+    is nothing to compile, are not decidable. Raises Unusable, and TooMuch.
     """
-    readings = _Readings(findings)
-    deadline = time.monotonic() + SECONDS
-    budget = Budget()
-    sockets = {migration.id: _sockets(parser, migration) for migration in migrations}
-    found: list[Standing] = []
-    embeddings = list(_texts(PurePosixPath(path), content))
-    if not embeddings and any(_is_policy(profile) for profile in _read_all(path, content)):
+    name = PurePosixPath(path)
+    file = _File(findings, migrations, parser, find)
+    embeddings = list(_texts(name, content))
+    if not embeddings and any(_is_policy(profile) for profile in _read_all(name, content)):
         # Hosts hand over only what may hold a network rule.
-        whole = parser.compile(content, as_it_stands=True)
-        if not whole.refusal:
-            return list(_whole(whole, read(content), readings, sockets))
+        whole = Embedding("plain", region(content, 0, len(content)))
+        embeddings = [(whole, whole.text, ())]
+    file.abis = _abis(text for _, text, _ in embeddings)
     for embedding, text, seen in embeddings:
-        if embedding.documentation and not docs:
-            continue
-        roots = read_roots(text, budget)
+        if docs or not embedding.documentation:
+            file.take(embedding, text, seen)
+    file.found += file.readings.left(docs)
+    return file.found
+
+
+class _File:
+    """Compiles the profiles of one file."""
+
+    def __init__(
+        self,
+        findings: Iterable[Finding],
+        migrations: Iterable[Migration],
+        parser: Parser,
+        find: Find,
+    ) -> None:
+        self.readings = _Readings(findings)
+        self.sockets = {migration.id: _sockets(parser, migration) for migration in migrations}
+        self.parser = parser
+        self.find = find
+        self.abis: tuple[Abi, ...] = (NONE,)
+        """What the file declares anywhere, for texts that declare nothing."""
+        self.deadline = time.monotonic() + SECONDS
+        self.budget = Budget()
+        self.found: list[Standing] = []
+
+    def take(self, embedding: Embedding, text: bytes, seen: Spans) -> None:
+        """Add what one text holds; of it, nothing that lies in ``seen``."""
+        roots = read_roots(text, self.budget)
         if seen:
             at = _offsets(embedding)
             roots = [(root, inside) for root, inside in roots if not within(seen, at(root.start))]
         profiles = [profile for _, inside in roots for profile in inside if profile.header]
-        if embedding.host == "plain" and profiles:
-            whole = parser.compile(text, as_it_stands=True)
-            if not whole.refusal:
-                found += _whole(whole, profiles, readings, sockets)
-                continue
+        abis = declared(text)
+        if embedding.host == "plain" and profiles and abis[0].here:
+            found = self.whole(text, profiles)
+            if found:
+                self.found += found
+                return
+        if abis == (NONE,):
+            abis = self.abis
         for root, inside in roots:
-            meant = [p for p in inside if p.header or readings.mention(p)]
-            if not meant:
-                continue
-            outcomes: list[Outcome] = []
-            if time.monotonic() > deadline:
-                reason = f"compiling the profiles of one file takes more than {SECONDS:g} seconds"
-            else:
-                outcomes, reason = _rendered(text, root, parser)
-            found += _each(outcomes, reason, meant, readings, sockets)
-    return found
+            meant = [p for p in inside if p.header or self.readings.mention(p)]
+            if meant:
+                self.found += self.rendered(text, root, meant, abis)
+
+    def whole(self, text: bytes, profiles: Sequence[Profile]) -> list[Standing]:
+        """The standings of a file of policy as it stands; none where it does not compile."""
+        try:
+            included = put_in(text, self.find)
+        except Endless:
+            return []
+        best = self.parser.compile(included.filled(_NO_RULE), as_here=True)
+        if best.refusal:
+            return []
+        worst = self.parser.compile(included.filled(_ANY_RULE), as_here=True)
+        names = {name: profile for profile in profiles for name in compiled_names(profile)}
+        found: list[Standing] = []
+        for compiled in best.profiles:
+            profile = names.get(compiled.name)
+            other = [each for each in worst.profiles if each.name == compiled.name]
+            ways = _Ways([compiled], other, self.unpinned(declared(text)))
+            ways.guesses = [f"include <{name}>" for name in included.names]
+            found += self.standings(compiled.name, profile, ways)
+        return found
+
+    def rendered(
+        self, text: bytes, root: Profile, profiles: Sequence[Profile], abis: Sequence[Abi]
+    ) -> Iterator[Standing]:
+        """The standings of what stands in an outermost profile, or in a fragment."""
+        best: list[Outcome] = []
+        worst: list[Outcome] = []
+        guesses: dict[str, None] = {}
+        notes: dict[str, None] = {}
+        failure = ""
+        try:
+            for abi in abis:
+                for unknown, outcomes in ((_NO_RULE, best), (_ANY_RULE, worst)):
+                    for rendering, outcome, note in self.outcomes(text, root, abi, unknown):
+                        outcomes.append(outcome)
+                        notes[note] = None
+                        guesses |= dict.fromkeys(map(_shown, rendering.guesses))
+        except NotRendered as error:
+            failure = str(error)
+        for profile in profiles:
+            name = "//".join(reversed([each.name for each in _nesting(profile)]))
+            meant = compiled_names(profile)
+            ways = _Ways(_named(best, meant), _named(worst, meant), self.unpinned(abis))
+            ways.guesses = list(guesses)
+            ways.notes = [note for note in notes if note]
+            ways.failure = failure
+            yield from self.standings(name, profile, ways)
+
+    def outcomes(
+        self, text: bytes, root: Profile, abi: Abi, unknown: bytes
+    ) -> Iterator[tuple[Rendering, Outcome, str]]:
+        """Each rendering, what it compiles to, and what had to be left out. Raises NotRendered."""
+        if abi.missing:
+            raise NotRendered(abi.missing)
+        for rendering in render(text, root, abi=abi.rule, unknown=unknown, find=self.find):
+            if time.monotonic() > self.deadline:
+                raise NotRendered(_TOO_LONG)
+            outcome, left = left_out(self.parser, rendering, as_here=True)
+            if outcome.refusal:
+                raise NotRendered(where(outcome.refusal, rendering))
+            yield rendering, outcome, without(rendering, left)
+
+    def unpinned(self, abis: Sequence[Abi]) -> str:
+        """Why profiles may be compiled without network rules."""
+        named = [abi.name for abi in abis if abi.name]
+        if named:
+            return f"{named[0]} does not mediate sockets"
+        return "it has no abi rule, and parser.conf pins no features that mediate sockets"
+
+    def standings(self, name: str, profile: Profile | None, ways: _Ways) -> Iterator[Standing]:
+        for migration, wanted in self.sockets.items():
+            answer, reason = ways.answer(wanted)
+            line, reading = self.readings.of(profile, migration)
+            yield Standing(line, name, migration, answer, reading, reason)
 
 
-def _read_all(path: str | PurePosixPath, content: bytes) -> list[Profile]:
+class _Ways:
+    """What a profile is compiled to, in each way in which its text may come out."""
+
+    def __init__(
+        self, best: Sequence[Compiled], worst: Sequence[Compiled], unmediated: str
+    ) -> None:
+        """``best``: with nothing in the place of what is not known; ``worst``: with a rule that
+        allows every family. ``unmediated``: why they may be compiled without network rules."""
+        self.best, self.worst = best, worst
+        self.unmediated = unmediated
+        self.guesses: list[str] = []
+        """What is not known."""
+        self.notes: list[str] = []
+        self.failure = ""
+        """Not empty: why not each of the ways could be compiled."""
+
+    def answer(self, wanted: frozenset[Socket]) -> tuple[Answer, str]:
+        """Whether these sockets are denied in all of them."""
+        answer, reason = self._answer(wanted)
+        return answer, "; ".join(filter(None, [reason, *self.notes]))
+
+    def _answer(self, wanted: frozenset[Socket]) -> tuple[Answer, str]:
+        if self.failure:
+            return Answer.UNDECIDED, self.failure
+        if not self.best or not self.worst:
+            return Answer.UNDECIDED, "it is not among what was compiled"
+        opened = [each for each in self.best if each.mediated and each.open & wanted]
+        if opened:
+            some = "in some of the ways in which its template comes out"
+            return Answer.ALLOWED, some if len(opened) < len(self.best) else ""
+        if not all(each.mediated for each in (*self.best, *self.worst)):
+            why = f"{self.unmediated}, so no network rule is compiled and most kernels allow all"
+            return Answer.UNDECIDED, why
+        if any(each.open & wanted for each in self.worst):
+            named = ", ".join(f"`{guess}`" for guess in self.guesses[:_MOST_GUESSES])
+            return Answer.UNDECIDED, f"a rule that allows it may come of {named}"
+        return Answer.DENIED, ""
+
+
+def _named(outcomes: Iterable[Outcome], names: set[str]) -> list[Compiled]:
+    return [each for outcome in outcomes for each in outcome.profiles if each.name in names]
+
+
+def _shown(guess: bytes) -> str:
+    return guess.decode("utf-8", "replace")[:80]
+
+
+def _abis(found: Iterable[bytes]) -> tuple[Abi, ...]:
+    """What the texts of a file declare; several may make one policy."""
+    every = dict.fromkeys(abi for text in found for abi in declared(text))
+    return tuple(every)
+
+
+def _read_all(path: PurePosixPath, content: bytes) -> list[Profile]:
     """The profiles in a file that no host hands over. Raises TooMuch, if the file is policy."""
     try:
         return read(content)
     except TooMuch:
         from patcher.hosts import plain
 
-        if plain.claims(PurePosixPath(path), content):
+        if plain.claims(path, content):
             raise
         return []
 
@@ -100,15 +268,15 @@ def _texts(path: PurePosixPath, content: bytes) -> Iterator[tuple[Embedding, byt
     if next(candidates(content, seen), -1) >= 0:
         for embedding in hosts.fallback(path, content):
             if embedding.lines:
-                yield embedding, b"\n".join(line.text for line in embedding.lines), seen
+                yield embedding, embedding.text, seen
 
 
 def _offsets(embedding: Embedding) -> Callable[[int], int]:
     """What tells the file offset of a position of the text."""
-    starts = list(accumulate((len(line.text) + 1 for line in embedding.lines), initial=0))
+    starts = embedding.starts()
 
     def offset(position: int) -> int:
-        line = bisect_right(starts, position) - 1
+        line = min(bisect_right(starts, position), len(embedding.lines)) - 1
         return embedding.lines[line].offset(position - starts[line])
 
     return offset
@@ -125,6 +293,13 @@ def _sockets(parser: Parser, migration: Migration) -> frozenset[Socket]:
     return frozenset(socket for socket in closed if socket[1] in types) or closed
 
 
+def _nesting(profile: Profile) -> Iterator[Profile]:
+    at: Profile | None = profile
+    while at is not None:
+        yield at
+        at = at.parent
+
+
 class _Readings:
     """What reading says of a file."""
 
@@ -138,87 +313,32 @@ class _Readings:
             if other is None or order.index(finding.status) < order.index(other.status):
                 self.worst[key] = finding
         self.fragments = any(not profile for _, profile in self.worst)
+        self.used: set[tuple[str, str]] = set()
 
     def of(self, profile: Profile | None, migration: str) -> tuple[int, Status | None]:
         """Where, and what, reading says of a profile: the worst of its findings."""
-        worst = None if profile is None else self.worst.get((migration, profile.name))
-        return (0, None) if worst is None else (worst.line, worst.status)
+        key = migration, "" if profile is None else profile.name
+        worst = None if profile is None else self.worst.get(key)
+        if worst is None:
+            return 0, None
+        self.used.add(key)
+        return worst.line, worst.status
 
     def mention(self, profile: Profile) -> bool:
         """Whether reading takes a fragment for a part of a profile."""
         return self.fragments and any(True for _ in profile.network_rules)
 
-
-def _rendered(text: bytes, root: Profile, parser: Parser) -> tuple[list[Outcome], str]:
-    """What each rendering compiles to; and why there is none, or what had to be left out."""
-    try:
-        renderings = render(text, root)
-    except NotRendered as error:
-        return [], str(error)
-    outcomes, most = [], 0
-    for rendering in renderings:
-        outcome, left = left_out(parser, rendering)
-        if outcome.refusal:
-            return [], where(outcome.refusal, rendering)
-        outcomes.append(outcome)
-        most = max(most, len(left))
-    return outcomes, f"without {most} rules that template actions fill in" if most else ""
-
-
-def _whole(
-    outcome: Outcome,
-    profiles: Sequence[Profile],
-    readings: _Readings,
-    sockets: dict[str, frozenset[Socket]],
-) -> Iterator[Standing]:
-    """Of each profile that was compiled, whatever was read."""
-    names = {name: profile for profile in profiles for name in compiled_names(profile)}
-    for compiled in outcome.profiles:
-        profile = names.get(compiled.name)
-        for migration, wanted in sockets.items():
-            answer, reason = _answer([compiled], wanted)
-            line, reading = readings.of(profile, migration)
-            yield Standing(line, compiled.name, migration, answer, reading, reason)
-
-
-def _each(
-    outcomes: Sequence[Outcome],
-    reason: str,
-    profiles: Sequence[Profile],
-    readings: _Readings,
-    sockets: dict[str, frozenset[Socket]],
-) -> Iterator[Standing]:
-    compiled: dict[str, list[Compiled]] = {}
-    for outcome in outcomes:
-        for each in outcome.profiles:
-            compiled.setdefault(each.name, []).append(each)
-    for profile in profiles:
-        name = "//".join(reversed([each.name for each in _nesting(profile)]))
-        for migration, wanted in sockets.items():
-            there = [each for meant in compiled_names(profile) for each in compiled.get(meant, ())]
-            line, reading = readings.of(profile, migration)
-            if there:
-                answer, why = _answer(there, wanted)
-            else:
-                answer, why = Answer.UNKNOWN, "" if reason else "it is not among what was compiled"
-            told = "; ".join(part for part in (why, reason) if part)
-            yield Standing(line, name, migration, answer, reading, told)
-
-
-def _nesting(profile: Profile) -> Iterator[Profile]:
-    at: Profile | None = profile
-    while at is not None:
-        yield at
-        at = at.parent
-
-
-def _answer(compiled: Sequence[Compiled], wanted: frozenset[Socket]) -> tuple[Answer, str]:
-    """Allowed where any way in which the template comes out allows it."""
-    if any(not each.mediated for each in compiled):
-        return Answer.ALLOWED, "it is compiled for an ABI that does not speak of sockets"
-    opened = [each for each in compiled if each.open & wanted]
-    if not opened:
-        return Answer.DENIED, ""
-    if len(opened) < len(compiled):
-        return Answer.ALLOWED, "in some of the ways in which its template comes out"
-    return Answer.ALLOWED, ""
+    def left(self, docs: bool) -> list[Standing]:
+        """Standings for the findings of which nothing was compiled."""
+        return [
+            Standing(
+                finding.line,
+                profile,
+                migration,
+                Answer.UNDECIDED,
+                finding.status,
+                f"nothing of it could be compiled; {finding.reason}",
+            )
+            for (migration, profile), finding in self.worst.items()
+            if (migration, profile) not in self.used and (docs or not finding.documentation)
+        ]

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from patcher.campaign.target import Standing
 
 SCHEMA = 1
-_STYLES = {"allowed": "red", "denied": "green", "unknown": "yellow"}
-_TOLD = {"allowed": "allowed", "denied": "denied", "unknown": "not compiled"}
+_STYLES = {"allowed": "red", "denied": "green", "not decidable": "yellow"}
 
 
 def table(verified: Sequence[Verified], by: str, style: Style, migrations: Sequence[str]) -> bytes:
@@ -39,8 +38,8 @@ def table(verified: Sequence[Verified], by: str, style: Style, migrations: Seque
             rows.append(_row(file, standing, len(migrations) > 1))
     flush()
     totals = total(verified)
-    told = [f"{totals[answer]} {word}" for answer, word in _TOLD.items() if totals[answer]]
-    number = count(sum(totals[answer] for answer in _TOLD), "profile")
+    told = [f"{totals[answer]} {answer}" for answer in _STYLES if totals[answer]]
+    number = count(sum(totals[answer] for answer in _STYLES), "profile")
     lines = [f"{number}: {', '.join(told)}." if told else "No profile."]
     if totals["disagree"]:
         lines.append(f"Reading and compiling disagree about {totals['disagree']}.")
@@ -74,7 +73,7 @@ def _row(file: Verified, standing: Standing, several: bool) -> Row:
     return Row(
         where=f"{shown(file.path)}{line}",
         profile=clean(standing.profile) or "-",
-        status=_TOLD[standing.answer],
+        status=standing.answer,
         style=_STYLES[standing.answer],
         why=(why,),
     )
@@ -89,7 +88,7 @@ def document(verified: Sequence[Verified], by: str, migrations: Sequence[str]) -
         "migrations": list(migrations),
         "profiles": [_profile(file, standing) for file in verified for standing in file.standings],
         "errors": [{**_place(file), "error": valid(file.error)} for file in verified if file.error],
-        "totals": {name: totals[name] for name in (*_TOLD, "disagree", "failed")},
+        "totals": {name: totals[name] for name in (*_STYLES, "disagree", "failed")},
     }
     return json.dumps(value, indent=1).encode("ascii") + b"\n"
 

@@ -138,7 +138,7 @@ def test_standard_input_goes_to_standard_output(sandbox: Sandbox) -> None:
     text = sandbox.profile().replace("\n", "\r\n")
     result = check("-", stdin=text.encode())
     assert result.exit_code == 1
-    fixed = sandbox.fixed(sandbox.profile()).replace("\n", "\r\n")
+    fixed = sandbox.fixed(sandbox.profile()).replace("alg,\n", "alg, \n").replace("\n", "\r\n")
     assert result.stdout_bytes == fixed.encode()
     assert "affected" in result.stderr
     assert check("--fix", "-", stdin=text.encode()).exit_code == 0

@@ -93,8 +93,28 @@ def test_no_parser(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert result.exit_code == 3
     assert result.stderr == "patcher: apparmor_parser is not installed\n"
     assert branches(sandbox, place) == ["main"]
-    assert patcher("apply", place).exit_code == 0
+    other = sandbox.repository("other")
+    result = patcher("apply", place, other)
+    assert result.exit_code == 0
+    note = "patcher: apparmor_parser is not installed, so edits are not compiled (--proof auto)\n"
+    assert result.stderr == note
     assert "Policy-Proof" not in messages(sandbox, place)
+    assert patcher("diff", "--proof", "off", place).stderr == ""
+    assert patcher("scan", place).stderr == ""
+
+
+@pytest.mark.parametrize("command", [["diff"], ["apply", "--proof", "require"], ["verify"]])
+def test_a_parser_that_is_named_must_be_there(
+    command: list[str], sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = tmp_path / "none"
+    monkeypatch.setenv(parser.ENVIRONMENT, str(named))
+    place = sandbox.repository()
+    result = patcher(*command, place)
+    assert result.exit_code == 3
+    assert result.stderr == f"patcher: {named} (of {parser.ENVIRONMENT}) is no program\n"
+    assert branches(sandbox, place) == ["main"]
+    assert patcher("diff", "--proof", "off", place).exit_code == 1
 
 
 @there
@@ -223,20 +243,15 @@ class TestVerify:
         assert "{{.Name}}  denied" in result.stdout
 
     def test_where_reading_and_compiling_disagree(self, sandbox: Sandbox, tmp_path: Path) -> None:
-        """An ABI in which sockets are not mediated: the deny is there, and does nothing."""
-        if not Path("/etc/apparmor.d/abi/kernel-5.4-vanilla").exists():
-            pytest.skip("that ABI is not here")
+        """In complain mode, a deny that is logged denies nothing."""
         file = tmp_path / "x.profile"
-        text = sandbox.fixed(sandbox.profile("x"))
-        file.write_text("abi <abi/kernel-5.4-vanilla>,\n@{PROC}=/proc/\n" + text)
+        profile = sandbox.profile("x").replace("network,", "network,\n  audit deny network alg,")
+        file.write_text(profile.replace("flags=(", "flags=(complain,"))
         result = patcher("verify", "--format", "json", file)
         assert result.exit_code == 1
-        found = json.loads(result.stdout)
-        (profile,) = found["profiles"]
-        assert (profile["compiled"], profile["reading"]) == ("allowed", "fixed")
-        assert profile["disagree"] is True
-        assert found["totals"]["disagree"] == 1
-        assert "disagree about 1" in patcher("verify", file).stdout
+        (found,) = json.loads(result.stdout)["profiles"]
+        assert found["compiled"] == "allowed"
+        assert found["disagree"] is (found["reading"] == "fixed")
 
     def test_a_deny_that_a_qualifier_block_swallows(self, sandbox: Sandbox, tmp_path: Path) -> None:
         file = tmp_path / "x"
@@ -254,20 +269,20 @@ class TestVerify:
         assert result.exit_code == 1
         assert "in some of the ways in which its template comes out" in result.stdout
 
-    def test_what_an_include_carries(self, tmp_path: Path) -> None:
-        if not Path("/etc/apparmor.d/abstractions/nameservice").exists():
-            pytest.skip("there are no abstractions here")
-        file = tmp_path / "x"
-        file.write_text("include <tunables/global>\nprofile x {\n  include <abstractions/X>\n}\n")
-        assert patcher("verify", file).exit_code == 0
-
-    def test_what_does_not_compile_is_said(self, sandbox: Sandbox, tmp_path: Path) -> None:
+    def test_what_does_not_compile_is_not_decidable(self, sandbox: Sandbox, tmp_path: Path) -> None:
         file = tmp_path / "x"
         file.write_text(sandbox.profile("x").replace("  umount,\n", "  mount ... and so on,\n"))
         result = patcher("verify", file)
-        assert result.exit_code == 0
-        assert "not compiled" in result.stdout
+        assert result.exit_code == 4
+        assert "1 profile: 1 not decidable." in result.stdout
         assert "line 5 of the profile" in result.stdout
+
+    def test_policy_without_network_rules_that_does_not_compile(self, tmp_path: Path) -> None:
+        file = tmp_path / "x"
+        file.write_text("profile x {\n  /x r,\n  mount ... and so on,\n}\n")
+        result = patcher("verify", file)
+        assert result.exit_code == 4
+        assert "not decidable" in result.stdout
 
     def test_both_families(self, sandbox: Sandbox, tmp_path: Path) -> None:
         file = tmp_path / "x"
@@ -299,6 +314,150 @@ class TestVerify:
         blob = sandbox.git(place, "rev-parse", "HEAD:a").strip()
         (place / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
         assert f"patcher: {place} main: a: " in patcher("verify", place).stderr
+
+
+@there
+class TestNotDecidable:
+    """What verify cannot know is neither denied nor exit status 0."""
+
+    def verified(self, *arguments: str | Path) -> tuple[int, list[dict[str, Any]]]:
+        result = patcher("verify", "--format", "json", *arguments)
+        assert result.exit_code in (0, 1, 4), result.stderr
+        return result.exit_code, json.loads(result.stdout)["profiles"]
+
+    def answer(self, tmp_path: Path, name: str, text: str) -> tuple[int, str, str]:
+        """Exit status, answer and reason for a file of one profile."""
+        file = tmp_path / name
+        file.write_text(text)
+        code, (profile,) = self.verified(file)
+        assert code == {"denied": 0, "allowed": 1, "not decidable": 4}[profile["compiled"]]
+        return code, profile["compiled"], profile["reason"]
+
+    @pytest.mark.parametrize(
+        ("rules", "answer"),
+        [
+            ("include <abstractions/lxc/container-base>", "not decidable"),
+            ("include <abstractions/lxc/container-base>\n  deny network alg,", "denied"),
+            ("include <abstractions/lxc/container-base>\n  network,", "allowed"),
+            ("include if exists <local/x>", "denied"),
+            ("include <abstractions/base>", "denied"),
+            ('include "/etc/apparmor.d/abstractions/nameservice"', "denied"),
+            ("include <../../../etc/passwd>", "not decidable"),
+            ("#include <abstractions/{{.Name}}>", "not decidable"),
+        ],
+    )
+    def test_includes(self, rules: str, answer: str, tmp_path: Path) -> None:
+        head = "include <tunables/global>\n" if Path("/etc/apparmor.d/tunables").exists() else ""
+        text = f"{head}profile x {{\n  {rules}\n  /x r,\n}}\n"
+        assert self.answer(tmp_path, "x", text)[1] == answer
+
+    def test_an_include_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+        _, _, reason = self.answer(tmp_path, "x", "profile x {\n  include <abstractions/mine>\n}\n")
+        assert "`include <abstractions/mine>`" in reason
+
+    def test_includes_of_the_same_directory_tree(self, tmp_path: Path) -> None:
+        tree = tmp_path / "etc" / "apparmor.d"
+        (tree / "abstractions" / "lxc").mkdir(parents=True)
+        (tree / "abstractions" / "lxc" / "container-base").write_text("  network,\n  /y r,\n")
+        text = "profile x {\n  include <abstractions/lxc/container-base>\n}\n"
+        assert self.answer(tree, "lxc-default", text)[1] == "allowed"
+        denying = text.replace("}", "  deny network alg,\n}")
+        assert self.answer(tree, "lxc-default", denying)[1] == "denied"
+
+    @pytest.mark.parametrize("layout", ["", "apparmor.d/", "profiles/apparmor.d/"])
+    def test_includes_of_the_same_repository(self, layout: str, sandbox: Sandbox) -> None:
+        head = "profile %s {\n  include <abstractions/own>\n  network inet,\n}\n"
+        place = sandbox.repository(
+            files={
+                "apparmor.d/one": head % "one",
+                f"{layout}abstractions/own": "  include if exists <abstractions/more>\n",
+                f"{layout}abstractions/more": "  network,\n",
+            }
+        )
+        code, found = self.verified(place)
+        answers = {profile["profile"]: profile["compiled"] for profile in found}
+        assert (code, answers["one"]) == (1, "allowed")
+
+    def test_an_include_that_a_repository_lacks(self, sandbox: Sandbox) -> None:
+        text = "profile x {\n  network inet,\n  include if exists <local/x>\n}\n"
+        place = sandbox.repository(files={"x": text})
+        code, (profile,) = self.verified(place)
+        assert (code, profile["compiled"]) == (4, "not decidable")
+
+    @pytest.mark.parametrize(
+        ("rules", "answer"),
+        [
+            ("{{.Rules}}", "not decidable"),
+            ("{{range .Rules}}{{.}}{{end}}", "not decidable"),
+            ("network {{.Family}},", "not decidable"),
+            ("{{.Deny}} network,", "not decidable"),
+            ("{{.Rules}}\n  deny network alg,", "denied"),
+            ("{{.Rules}}\n  network,", "allowed"),
+            ("{{if .Safe}}deny network alg,{{end}}", "denied"),
+            ("deny {{.Path}} w,", "denied"),
+        ],
+    )
+    def test_template_actions(self, rules: str, answer: str, tmp_path: Path) -> None:
+        text = f"profile x {{\n  {rules}\n  network inet,\n}}\n"
+        assert self.answer(tmp_path, "x.tmpl", text)[1] == answer
+
+    def test_an_expression_of_a_program(self, tmp_path: Path) -> None:
+        text = "const p = `\nprofile x {\n  ${on ? 'network,' : ''}\n  network inet,\n}\n`;\n"
+        assert self.answer(tmp_path, "x.js", text)[1] == "not decidable"
+
+    @pytest.mark.parametrize("path", ["x", "x.tmpl", "x.go"])
+    @pytest.mark.parametrize(
+        ("abi", "why"),
+        [
+            ("kernel-5.4-vanilla", "abi/kernel-5.4-vanilla does not mediate sockets"),
+            ("99.0", "abi/99.0 is not on this system"),
+        ],
+    )
+    def test_an_abi(self, path: str, abi: str, why: str, sandbox: Sandbox, tmp_path: Path) -> None:
+        if abi.startswith("kernel") and not Path(f"/etc/apparmor.d/abi/{abi}").exists():
+            pytest.skip("that ABI is not here")
+        text = f"abi <abi/{abi}>,\n" + sandbox.fixed(sandbox.profile("x"))
+        if path == "x.go":
+            text = f"package x\n\nconst p = `\n{text}`\n"
+        _, answer, reason = self.answer(tmp_path, path, text)
+        assert answer == "not decidable"
+        assert reason.startswith(why)
+
+    def test_features_that_are_not_pinned(
+        self, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As upstream's own parser.conf has it."""
+        (tmp_path / "parser.conf").write_text("#policy-features=/x\n")
+        monkeypatch.setattr(parser, "_CONFIG", tmp_path / "parser.conf")
+        fixed = sandbox.fixed(sandbox.profile("x"))
+        _, answer, reason = self.answer(tmp_path, "x.tmpl", fixed)
+        assert answer == "not decidable"
+        assert reason.startswith("it has no abi rule, and parser.conf pins no features")
+        if Path("/etc/apparmor.d/abi/3.0").exists():
+            pinned = "abi <abi/3.0>,\n" + fixed
+            assert self.answer(tmp_path, "x.tmpl", pinned)[1] == "denied"
+
+    @pytest.mark.parametrize(
+        ("flags", "rule", "answer"),
+        [
+            ("complain", "network inet,", "allowed"),
+            ("complain", "deny network alg,", "denied"),
+            ("complain", "audit deny network alg,", "allowed"),
+            ("unconfined", "deny network alg,", "allowed"),
+        ],
+    )
+    def test_modes(self, flags: str, rule: str, answer: str, tmp_path: Path) -> None:
+        text = f"profile x flags=({flags}) {{\n  {rule}\n}}\n"
+        assert self.answer(tmp_path, "x", text)[1] == answer
+
+    def test_what_reading_finds_and_nobody_compiles(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """A patch, whose lines are not the file's."""
+        hunk = "".join(f"+{line}" for line in sandbox.profile("x").splitlines(keepends=True))
+        file = tmp_path / "x.patch"
+        file.write_text(f"--- a/x\n+++ b/x\n@@ -0,0 +1,{hunk.count('+')} @@\n{hunk}")
+        code, found = self.verified(file)
+        assert code != 0
+        assert {profile["profile"] for profile in found} == {"x"}
 
 
 def test_verify_without_a_parser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

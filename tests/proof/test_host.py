@@ -15,7 +15,7 @@ import patcher
 from patcher import Edit, Result, Status, engine
 from patcher.migrations import builtin, choose
 from patcher.proof import host
-from patcher.proof.added import Added, Item, compare
+from patcher.proof.added import Added, Item
 
 RULES = b"""\
   network,
@@ -328,10 +328,10 @@ def test_files_that_no_parser_takes_have_the_universal_proof(path: str, content:
     assert b"deny network alg," in result.content
 
 
-RULE = "deny network alg,"
-LINES = ("network,", RULE, f" {RULE}", "# c", "file, network,", "", "# \xe9")
-ADDED = Added(frozenset((RULE, f"priority=1 {RULE}")), frozenset(("# c",)))
-KINDS = ("line", "behind", "other")
+RULE = b"deny network alg,"
+ADDED = Added(choose())
+DENY = RULE.decode()
+COMMENT = f"# {choose()[0].comment}"
 OLD: tuple[Item, ...] = (("list", None), ("string", "network,"), ("string", "file,"), ("end", None))
 
 
@@ -339,44 +339,47 @@ OLD: tuple[Item, ...] = (("list", None), ("string", "network,"), ("string", "fil
     ("after", "number"),
     [
         (OLD, 0),
-        ((*OLD[:2], ("string", RULE), *OLD[2:]), 1),
-        ((*OLD[:2], ("string", "# c"), ("string", RULE), *OLD[2:]), 1),
-        ((OLD[0], ("string", f"network,\n{RULE}"), *OLD[2:]), 1),
-        ((OLD[0], ("string", f"network, {RULE}"), ("string", f"file,\n{RULE}"), OLD[3]), 2),
-        ((OLD[0], ("string", f"network,\n{RULE}\n{RULE}"), *OLD[2:]), 2),
-        ((*OLD, ("string", RULE)), 1),
+        ((*OLD[:2], ("string", DENY), *OLD[2:]), 1),
+        ((*OLD[:2], ("string", COMMENT), ("string", DENY), *OLD[2:]), 1),
+        ((OLD[0], ("string", f"network,\n{DENY}"), *OLD[2:]), 1),
+        ((OLD[0], ("string", f"network, {DENY}"), ("string", f"file,\n{DENY}"), OLD[3]), 2),
+        ((OLD[0], ("string", f"network,\n{DENY}\n{DENY}"), *OLD[2:]), 2),
+        ((*OLD, ("string", DENY)), 1),
         ((*OLD, ("string", "other")), -1),
         ((*OLD, ("number 5", None)), -1),
         (OLD[:-1], -1),
         (OLD[1:], -1),
         ((*OLD[:2], OLD[3]), -1),
-        ((*OLD[:2], ("string", RULE), OLD[3]), -1),
-        ((OLD[0], ("bytes", f"network,\n{RULE}"), *OLD[2:]), -1),
-        ((OLD[0], ("string", "network, # c"), *OLD[2:]), -1),
+        ((*OLD[:2], ("string", DENY), OLD[3]), -1),
+        ((OLD[0], ("bytes", f"network,\n{DENY}"), *OLD[2:]), -1),
+        ((OLD[0], ("string", f"network, {COMMENT}"), *OLD[2:]), -1),
         ((OLD[0], ("string", "network inet,"), *OLD[2:]), -1),
         ((OLD[0], ("string", ""), *OLD[2:]), -1),
         ((), -1),
     ],
 )
 def test_structures_differ_by_rules_alone(after: tuple[Item, ...], number: int) -> None:
-    assert compare(ADDED, OLD, after) == number
+    assert ADDED.compare(OLD, after) == number
 
 
 @given(
-    st.lists(st.sampled_from(LINES), max_size=6),
-    st.lists(st.tuples(st.integers(0, 8), st.sampled_from(KINDS)), max_size=4),
-    st.sampled_from(("", "\n")),
-    st.sampled_from(("", "\n")),
+    st.lists(st.sampled_from((b"network,", b"  " + RULE, b"file, network,", b"", b"# \xff"))),
+    st.lists(st.tuples(st.integers(0, 8), st.sampled_from(("line", "CR", "behind", "priority")))),
 )
-def test_texts_are_compared_as_strings_are(
-    lines: list[str], changes: list[tuple[int, str]], end: str, new_end: str
+def test_rules_are_counted_wherever_they_are_added(
+    lines: list[bytes], changes: list[tuple[int, str]]
 ) -> None:
     after = list(lines)
     for index, kind in changes:
-        if kind == "line":
-            after.insert(index, LINES[index % 4])
-        elif after:
-            at = index % len(after)
-            after[at] = f"{after[at]} {RULE}" if kind == "behind" else LINES[index % 7]
-    old, new = "\n".join(lines) + end, "\n".join(after) + new_end
-    assert ADDED.count_in_text(old.encode(), new.encode()) == ADDED.count(old, new)
+        at = index % len(after) if after else 0
+        if kind == "behind" and after:
+            after[at] += b" " + RULE + b" "
+        else:
+            before, behind = {"CR": (b"  ", b" \r"), "priority": (b"priority=1 ", b"")}.get(
+                kind, (b"", b"")
+            )
+            after.insert(index, before + RULE + behind)
+    old, new = b"\n".join(lines), b"\n".join(after)
+    assert ADDED.count(old, new) == len(changes)
+    assert ADDED.count(old, new + b"\nfile,") == -1
+    assert ADDED.count(b"capability,\n" + old, new) == -1

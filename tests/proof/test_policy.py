@@ -100,7 +100,7 @@ class TestProved:
                 "  umount,\n", "  #include <abstractions/base>\n  include if exists <x>\n"
             ),
             PROFILE.replace("  umount,\n", "  @{own}/x r,\n  /y/@{own} r,\n  @{HOME}/@{pid} w,\n"),
-            PROFILE.replace("profile x", "abi <abi/4.0>,\n@{own}=/a /b\nprofile x"),
+            PROFILE.replace("profile x", "abi <abi/3.0>,\n@{own}=/a /b\nprofile x"),
             PROFILE.replace(
                 "  network,\n", "{{if .A}}\n  network,\n{{else}}\n  audit network,\n{{end}}\n"
             ),
@@ -295,8 +295,8 @@ class Wrong(Parser):
 
     change: Callable[[Compiled], Compiled] = lambda compiled: compiled
 
-    def compile(self, policy: bytes, *, as_it_stands: bool = False) -> Outcome:
-        outcome = super().compile(policy, as_it_stands=as_it_stands)
+    def compile(self, policy: bytes, *, as_here: bool = False) -> Outcome:
+        outcome = super().compile(policy, as_here=as_here)
         if b"profile known" in policy or b"deny network alg" not in policy:
             return outcome
         return replace(outcome, profiles=tuple(map(self.change, outcome.profiles)))
@@ -433,3 +433,48 @@ def test_what_was_compiled_is_not_compiled_again(real: Parser) -> None:
     assert real.runs == runs + 2
     proof(content, real)
     assert real.runs == runs + 2
+
+
+class TestAbi:
+    """Under some ABIs no network rule is compiled, so that a deny does nothing."""
+
+    @pytest.mark.parametrize("path", ["x.tmpl", "x.go", "x.profile"])
+    @pytest.mark.parametrize("name", ["kernel-5.4-vanilla", "kernel-5.4-outoftree-network"])
+    def test_one_that_does_not_mediate_sockets(self, path: str, name: str, real: Parser) -> None:
+        if not Path(f"/etc/apparmor.d/abi/{name}").exists():
+            pytest.skip("that ABI is not here")
+        content = f"abi <abi/{name}>,\n{PROFILE}"
+        if path == "x.go":
+            content = f"package x\n\nconst p = `\n{content}`\n"
+        (found,) = proofs(content, real, path=path)
+        assert found.verdict is Verdict.NOT_PROVABLE
+        assert found.reason.startswith(f"abi/{name} does not mediate sockets")
+
+    @pytest.mark.parametrize("abi", ["abi <abi/3.0>,", "{{if .A}}abi <abi/3.0>,{{end}}", "# abi"])
+    def test_one_that_does(self, abi: str, real: Parser) -> None:
+        (found,) = proofs(f"{abi}\n{PROFILE}", real)
+        assert found.text == f"proved by {real.name}"
+
+    @pytest.mark.parametrize(
+        ("name", "why"),
+        [("99.0", "is not on this system"), ("{{.Abi}}", "is up to its template")],
+    )
+    def test_one_that_is_not_known(self, name: str, why: str, real: Parser) -> None:
+        (found,) = proofs(f"abi <abi/{name}>,\n{PROFILE}", real)
+        assert found.verdict is Verdict.PROVED
+        assert why in found.reason
+
+
+@pytest.mark.parametrize("rule", ["userns,", "userns create,", "audit mqueue r type=posix,"])
+def test_rules_newer_than_the_parser_are_left_out(rule: str, real: Parser) -> None:
+    (found,) = proofs(PROFILE.replace("  umount,\n", f"  umount,\n  {rule}\n"), real)
+    assert found.verdict is Verdict.PROVED
+    if real.version.startswith("3."):
+        keyword = rule.removeprefix("audit ").split(",")[0].split()[0]
+        assert found.reason == f"without its {keyword} rules, which this parser does not know"
+
+
+def test_a_carriage_return_is_compiled(real: Parser) -> None:
+    """A lone one in the middle of a line, which no parser takes."""
+    (found,) = proofs(PROFILE.replace("  file,\n", "  file\r,\n"), real, path="x.profile")
+    assert found.verdict is Verdict.NOT_PROVABLE

@@ -90,11 +90,6 @@ class _Text:
         self.starts = embedding.starts()
         self.profiles = reader.read(self.text, budget)
 
-    @cached_property
-    def separate(self) -> bool:
-        """Each line stands in a string of its own."""
-        return any(quote in line.before for line in self.embedding.lines for quote in b"\"'`")
-
     def line(self, position: int) -> tuple[int, int]:
         """The line that holds a position of the text, and the position's column in it."""
         index = min(bisect_right(self.starts, position) - 1, len(self.embedding.lines) - 1)
@@ -275,7 +270,7 @@ class _Search:
         )
         if not worth or not (profile.header or _allows_network(profile)):
             return
-        if not (profile.header or evidence.moby_style) and text.separate:
+        if not (profile.header or evidence.moby_style) and text.embedding.separate:
             return  # a program's list of rules: a test's expectations as likely as a profile
         for migration in self.migrations:
             judgements = judge(
@@ -335,7 +330,12 @@ class _Search:
         embedding = text.embedding
         if status is Status.AFFECTED and embedding.reason:
             status, reason = Status.UNDER_INVESTIGATION, embedding.reason
-        if status is Status.AFFECTED and text.separate and not profile.header and self.is_test:
+        if (
+            status is Status.AFFECTED
+            and text.embedding.separate
+            and not profile.header
+            and self.is_test
+        ):
             status = Status.UNDER_INVESTIGATION
             reason = (
                 "rules in strings of a test; whether they change with the profile is to be seen"

@@ -68,6 +68,8 @@ class Embedding:
     reason: str = ""
     """Not empty: why nothing in here can be edited safely. Findings become
     ``under_investigation`` with this reason."""
+    separate: bool = False
+    """Its lines stand in several strings, as do a program's list of rules and a table of tests."""
     comments: bool = True
     """False where a line break is folded into a blank, so that a comment would swallow the rules
     that follow it."""

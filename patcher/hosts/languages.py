@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 from patcher.hosts.dressing import Escapes, matters, rendered
 from patcher.hosts.embedding import Embedding, Line, physical_lines, prefixed
+from patcher.hosts.lists import BRACKETS_ALONE, Lists
 from patcher.hosts.literals import (
     BLOCK_COMMENT,
     CHARACTER,
@@ -135,6 +136,7 @@ _CSHARP = Language(
         "unclosed": UNCLOSED,
         "character": CHARACTER,
     },
+    lists=BRACKETS_ALONE,
 )
 """C# language specification, "String literals"; C# 11 raw string literals."""
 
@@ -148,6 +150,9 @@ _SWIFT_LANGUAGE = Language(
         "double": Token(DOUBLE.opening, _SWIFT_QUOTED),
         "unclosed": UNCLOSED,
     },
+    lists=Lists(
+        counted=re.compile(rb"\bInlineArray\s*<[^<>]*>\s*=\s*\[\Z|\bof\b[^\[\]=]*\]\s*=\s*\[\Z")
+    ),
 )
 _DART = Language(
     "dart",
@@ -191,6 +196,10 @@ _ZIG = Language(
     },
     join=rb"\+\+",
     glue=b" ++ ",
+    lists=Lists(
+        open=re.compile(rb"\[_\][^{};=]*\{\Z|:\s*\[\]const\b[^;{}=]*=\s*&\.\{\Z"),
+        byte_array=re.compile(rb"\[[^\[\]]*\w[^\[\]]*\]\s*(?:const\s+)?u8\s*=\s*\Z"),
+    ),
 )
 
 _BY_SUFFIX = {

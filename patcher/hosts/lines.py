@@ -31,6 +31,7 @@ from patcher.hosts.embedding import (
     taken,
     verbatim,
 )
+from patcher.hosts.lists import DECLARED, may_be_declared
 from patcher.policy.bounds import MAX_STRINGS, check_number
 from patcher.policy.patterns import repeated
 
@@ -281,8 +282,24 @@ def _quoted_block(
         return _long_strings(content, line, hits, host, documentation)
     lines = taken(_member_lines(content, members, key))
     tabs = any(b"\\t" in content[m.literal.start : m.literal.end] for m in members)
-    found = Embedding(host, lines, escape=_escape(literal.quote, tabs), documentation=documentation)
+    found = Embedding(
+        host,
+        lines,
+        escape=_escape(literal.quote, tabs),
+        documentation=documentation,
+        reason=DECLARED if host == HOST and _may_be_declared(content, members, start) else "",
+        separate=True,
+    )
     return members[0].begin, members[-1].stop, [found]
+
+
+def _may_be_declared(content: bytes, members: list[_Quoted], start: int) -> bool:
+    """Whether a program's list of strings may have a declared length."""
+    first, last = members[0], members[-1]
+    if not members[len(members) // 2].glue(content).lstrip().startswith((b",", b";")):
+        return False
+    head = content[max(first.literal.start - 301, start) : first.literal.start - 1]
+    return may_be_declared(head, content[last.literal.end + 1 : last.literal.end + 40])
 
 
 def _key(content: bytes, member: _Quoted) -> bytes:

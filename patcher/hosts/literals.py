@@ -843,6 +843,8 @@ class _Reading:
             keeps_cr=self.source.language.keeps_cr,
             reason=self.reason(),
             separate=len(self.nodes) > 1,
+            is_string=True,
+            listed=any(node.link in (Link.ELEMENT, Link.LOOSE) for node in self.nodes),
         )
 
     def reason(self) -> str:
@@ -1141,14 +1143,12 @@ class _Reading:
             last + 1 < len(self.nodes) and self.nodes[last + 1].link is Link.LOOSE
         ):
             neighbours = (first - 1, last + 1)
-            if not any(
+            if not self.takes_more(first, row=True) or not any(
                 0 <= other < len(self.nodes)
                 and self.nodes[other].line != self.nodes[first].line
                 and self.around(other, other) == (head, tail)
                 for other in neighbours
             ):
-                return None
-            if not self.takes_more(first, row=True):
                 return None
             return self.again(first, last, text_end)
         word = _NAME.match(head)

@@ -34,6 +34,7 @@ _ABI = re.compile(rb"\babi[ \t]+[<\"\\]*abi/")
 """A rule that says for which features policy is compiled. Without one it is for those that
 parser.conf names; where it names none, parsers 3.0.8 to 6.0 compile no network rule."""
 _TEST = re.compile(r"(?:^|/)tests?/|(?:^|/)test_[^/]*$|[_.-](?:test|spec|tests)\.\w+$|\.bats$")
+_RULES_ALONE = 3
 _POLICY_HOSTS = frozenset(("plain",))
 
 
@@ -95,10 +96,12 @@ class _Text:
         self.starts = embedding.starts()
         self.profiles = reader.read(self.text, budget)
 
-    @cached_property
-    def separate(self) -> bool:
-        """Each line stands in a string of its own."""
-        return any(quote in line.before for line in self.embedding.lines for quote in b"\"'`")
+    @property
+    def rules_alone(self) -> bool:
+        """Whether a string of a program says nothing but some rules without a header."""
+        if not self.embedding.is_string or len(self.profiles) != 1:
+            return False
+        return not self.profiles[0].header and len(self.profiles[0].rules) >= _RULES_ALONE
 
     def line(self, position: int) -> tuple[int, int]:
         """The line that holds a position of the text, and the position's column in it."""
@@ -254,12 +257,12 @@ class _Search:
                 if outside is not None and within(outside, text.offset(profile.start)):
                     continue
                 pool = pools.get(text.embedding.host, _Pool())
-                evidence = self.accept(profile, text.embedding.host, pool)
+                evidence = self.accept(profile, text, pool)
                 if evidence is not None:
                     self.accepted[id(profile)] = evidence
                     self.profile(text, profile, evidence, pool)
 
-    def accept(self, profile: Profile, host: str, pool: _Pool) -> Evidence | None:
+    def accept(self, profile: Profile, text: _Text, pool: _Pool) -> Evidence | None:
         """The evidence for a profile; None when it is no policy at all."""
         parent = None if profile.parent is None else self.accepted.get(id(profile.parent))
         if parent is not None and profile.parent is not None:
@@ -268,7 +271,8 @@ class _Search:
                 note = f"part of {profile.parent.name}, which is moby-style"
                 return replace(parent, notes=(note, *own.notes[:-1]))
             return own
-        if policy_like(profile, expected=host in _POLICY_HOSTS):
+        expected = text.embedding.host in _POLICY_HOSTS or text.rules_alone
+        if policy_like(profile, expected=expected):
             return weigh([profile]) if profile.header else pool.evidence
         if not profile.header and not profile.junk and len(pool.fragments) > 1:
             # Constants that a program puts together are judged as the one profile that they make.
@@ -281,7 +285,7 @@ class _Search:
         )
         if not worth or not (profile.header or _allows_network(profile)):
             return
-        if not (profile.header or evidence.moby_style) and text.separate:
+        if not (profile.header or evidence.moby_style) and text.embedding.listed:
             return  # a program's list of rules: a test's expectations as likely as a profile
         for migration in self.migrations:
             judgements = judge(
@@ -341,7 +345,12 @@ class _Search:
         embedding = text.embedding
         if status is Status.AFFECTED and embedding.reason:
             status, reason = Status.UNDER_INVESTIGATION, embedding.reason
-        if status is Status.AFFECTED and text.separate and not profile.header and self.is_test:
+        if (
+            status is Status.AFFECTED
+            and text.embedding.separate
+            and not profile.header
+            and self.is_test
+        ):
             status = Status.UNDER_INVESTIGATION
             reason = (
                 "rules in strings of a test; whether they change with the profile is to be seen"

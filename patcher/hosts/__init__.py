@@ -29,6 +29,7 @@ HOSTS: tuple[str, ...] = (
     "nix",
     "heredoc",
     "toml",
+    "properties",
     "yamlfile",
     "template",
     "plain",
@@ -59,7 +60,7 @@ def read(path: PurePosixPath, content: bytes) -> list[Embedding]:
     check_lines(content)
     for host in _hosts():
         if host.claims(path, content):
-            return _bounded(host.embeddings(path, content))
+            return _bounded(content, host.embeddings(path, content))
     return []
 
 
@@ -68,17 +69,21 @@ def fallback(path: PurePosixPath, content: bytes) -> list[Embedding]:
     its own host did not take for policy. Raises TooMuch."""
     check_lines(content)
     lines = cast(Host, import_module("patcher.hosts.lines"))
-    return _bounded(lines.embeddings(path, content))
+    return _bounded(content, lines.embeddings(path, content))
 
 
-def _bounded(embeddings: Iterable[Embedding]) -> list[Embedding]:
-    """The embeddings, which together have no more lines than a file may have."""
+def _bounded(content: bytes, embeddings: Iterable[Embedding]) -> list[Embedding]:
+    """The embeddings, and what is embedded in them, which together have no more lines than a file
+    may have."""
+    from patcher.hosts.nested import nested
+
     found: list[Embedding] = []
     number = 0
-    for embedding in embeddings:
-        number += len(embedding.lines)
-        check_number(number, MAX_LINES, "lines of policy text")
-        found.append(embedding)
+    for outer in embeddings:
+        for embedding in nested(content, outer) if outer.lines else ():
+            number += len(embedding.lines)
+            check_number(number, MAX_LINES, "lines of policy text")
+            found.append(embedding)
     return found
 
 

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from patcher.hosts.dressing import rendered
 from patcher.hosts.embedding import Embedding
+from patcher.hosts.lists import Lists
 from patcher.hosts.literals import (
     BLOCK_COMMENT,
     CHARACTER,
@@ -60,6 +61,16 @@ LANGUAGE = Language(
     glue=b" ",
     names_join=True,
     refine=_refine,
+    lists=Lists(
+        open=re.compile(
+            rb"\[\s*\]\s*(?:\)\s*|=\s*)?\{\Z|\b(?:vector|list|deque|set|initializer_list)[^;{}]*\{\Z"
+            rb"|\bauto\b[^;{}]*=\s*\{\Z|@\[\Z"
+        ),
+        byte_array=re.compile(
+            rb"\b(?:char|wchar_t|char\d+_t|u?int8_t|byte)\b"
+            rb"[^;{}()=*]*(?:\[[^\[\]]*[^\s\[\]][^\[\]]*\]|>\s*\w+)\s*=?\s*\{?\Z"
+        ),
+    ),
 )
 """ISO C 6.4.5 "String literals" (adjacent ones are put together in translation phase 6), ISO C++
 [lex.string]."""

@@ -68,6 +68,12 @@ class Embedding:
     reason: str = ""
     """Not empty: why nothing in here can be edited safely. Findings become
     ``under_investigation`` with this reason."""
+    separate: bool = False
+    """Its lines stand in several strings."""
+    is_string: bool = False
+    """It is all that a string of a program says, with no code around it."""
+    listed: bool = False
+    """They are elements of a list, which a table of tests is, too."""
     comments: bool = True
     """False where a line break is folded into a blank, so that a comment would swallow the rules
     that follow it."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from patcher.hosts.dressing import rendered
 from patcher.hosts.embedding import Embedding
+from patcher.hosts.lists import Lists
 from patcher.hosts.literals import (
     BLOCK_COMMENT,
     CHARACTER,
@@ -34,6 +36,12 @@ LANGUAGE = Language(
         "rune": CHARACTER,
     },
     keeps_cr=False,
+    lists=Lists(
+        open=re.compile(
+            rb"\[\][\w.*\[\] ]+\{\Z|\[\](?:struct|interface)\s*\{[^{}]*\}\s*\{\Z"
+            rb"|(?:\bvar\s+\w+\s*|:)=\s*\[\.\.\.\][\w.]+\{\Z"
+        )
+    ),
 )
 """The Go Programming Language Specification, "String literals" and "Comments"."""
 

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from patcher.hosts.dressing import rendered
 from patcher.hosts.embedding import Embedding
+from patcher.hosts.lists import Lists
 from patcher.hosts.literals import (
     BLOCK_COMMENT,
     CODE,
@@ -105,6 +106,7 @@ LANGUAGE = Language(
     },
     refine=_refine,
     keeps_cr=False,
+    lists=Lists(counted=re.compile(rb":\s*(?:readonly\s+)?\[[^\[\]]*\w[^\[\]]*\]\s*=\s*\[\Z")),
 )
 """ECMAScript Language Specification, 12.9.4 "String Literals" and 12.9.6 "Template Literal Lexical
 Components"."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from patcher.hosts.dressing import (
@@ -22,7 +23,8 @@ from patcher.hosts.dressing import (
     text_start,
 )
 from patcher.hosts.embedding import Embedding, taken
-from patcher.policy.bounds import MAX_STRINGS, check_number
+from patcher.policy.bounds import MAX_NESTING, MAX_STRINGS, check_number
+from patcher.policy.candidates import united, within
 from patcher.policy.patterns import repeated
 
 HOST = "json"
@@ -35,6 +37,9 @@ _SUFFIXES = frozenset(
 )  # fmt: skip
 
 _STRING = re.compile(b'"(' + repeated(rb'[^"\\\r\n]++|\\[^\r\n]') + b')("?)')
+_TOKEN = re.compile(
+    b'"(?:' + repeated(rb'[^"\\\r\n]++|\\[^\r\n]') + rb')"(?:[ \t\r\n]*+(:))?|[\[\]{}]'
+)
 _COMMA = re.compile(rb"[ \t\r\n]*+,[ \t\r\n]*+")
 
 
@@ -45,6 +50,15 @@ def claims(path: PurePosixPath, content: bytes) -> bool:
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
     """Each string that matters; where it is an element of an array, the array's strings as one."""
+    if path.suffix.lower() != ".ipynb":
+        yield from _strings(content)
+        return
+    prose = united(_prose(content))
+    for embedding in _strings(content):
+        yield replace(embedding, documentation=within(prose, embedding.lines[0].start))
+
+
+def _strings(content: bytes) -> Iterator[Embedding]:
     start = text_start(content)
     run = after = start  # offsets: the first of the strings that only commas part; behind the last
     run_matters = False
@@ -62,6 +76,28 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
         yield from _hand_over(content, run, after)
 
 
+def _prose(content: bytes) -> Iterator[tuple[int, int]]:
+    """The cells of a notebook that are text, and what its code printed (nbformat 4: ``cell_type``
+    and ``outputs``)."""
+    opened: list[tuple[int, bool]] = []  # where each bracket stands, and whether it holds prose
+    key = b""
+    for token in _TOKEN.finditer(content):
+        text = token[0]
+        if text in (b"{", b"["):
+            check_number(len(opened), MAX_NESTING, "nested values")
+            opened.append((token.start(), key == b'"outputs"'))
+        elif text in (b"}", b"]"):
+            if opened and opened[-1][1]:
+                yield opened[-1][0], token.end()
+            del opened[-1:]
+        elif token[1]:
+            key = text[: text.rfind(b'"') + 1]
+            continue
+        elif key == b'"cell_type"' and text != b'"code"' and opened:
+            opened[-1] = (opened[-1][0], True)
+        key = b""
+
+
 def _hand_over(content: bytes, start: int, end: int) -> Iterator[Embedding]:
     """The strings from ``start`` to ``end``, with only commas between them: an array's, or the
     value of one key and the next key."""
@@ -76,9 +112,8 @@ def _hand_over(content: bytes, start: int, end: int) -> Iterator[Embedding]:
                 lines = tuple(string_lines(content, *span, C))
                 yield Embedding(HOST, lines, escape=quote_c)
         return
-    yield Embedding(
-        HOST, taken(element_lines(content, _elements(content, strings), C)), escape=quote_c
-    )
+    lines = taken(element_lines(content, _elements(content, strings), C))
+    yield Embedding(HOST, lines, escape=quote_c, separate=True, listed=True)
 
 
 def _elements(content: bytes, strings: list[tuple[int, int]]) -> Iterator[Element]:

@@ -1,4 +1,5 @@
-"""Programming languages that need nothing but a table: Java and its kin, C#, Swift, Dart, Lua, Zig.
+"""Programming languages that need nothing but a table: Java and its kin, C#, Swift, Dart, Lua, Zig,
+Haskell, Standard ML.
 
 What is written for each is how its literals begin and end; the rest is the same in all of them.
 """
@@ -7,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from patcher.hosts.dressing import Escapes, matters, rendered
 from patcher.hosts.embedding import Embedding, Line, physical_lines, prefixed
+from patcher.hosts.lists import BRACKETS_ALONE, Lists
 from patcher.hosts.literals import (
     BLOCK_COMMENT,
     CHARACTER,
@@ -135,6 +138,7 @@ _CSHARP = Language(
         "unclosed": UNCLOSED,
         "character": CHARACTER,
     },
+    lists=BRACKETS_ALONE,
 )
 """C# language specification, "String literals"; C# 11 raw string literals."""
 
@@ -148,6 +152,9 @@ _SWIFT_LANGUAGE = Language(
         "double": Token(DOUBLE.opening, _SWIFT_QUOTED),
         "unclosed": UNCLOSED,
     },
+    lists=Lists(
+        counted=re.compile(rb"\bInlineArray\s*<[^<>]*>\s*=\s*\[\Z|\bof\b[^\[\]=]*\]\s*=\s*\[\Z")
+    ),
 )
 _DART = Language(
     "dart",
@@ -180,6 +187,49 @@ _LUA = Language(
 )
 """Lua Reference Manual, 3.1 "Lexical Conventions"."""
 
+
+def _decode_gapped(token: bytes) -> bytes:
+    if token[-1:] == b"\\" and token != b"\\\\":
+        return b"" if token[1:2].isspace() else b"\n"
+    return b"" if token == b"\\&" else CODE.decode(token)
+
+
+_GAPS = Escapes(
+    re.compile(rb"(?:\\r)?\\n\\\s++\\|\\\s++\\|" + CODE.token.pattern),
+    _decode_gapped,
+    b"\\n",
+)
+_GAPPED = Token(
+    b'"' + repeated(rb'[^"\\\r\n]++|\\[^\s]|\\\s++\\') + b'"',
+    Kind(_GAPS, QUOTED.escape, one_line=True),
+)
+_HASKELL = Language(
+    "haskell",
+    {
+        "block": Token(rb"\{-", comment=True, closing=b"-}"),
+        "line": Token(rb"--[^\r\n]*+", comment=True),
+        "quasi": Token(rb"\[[a-z]\w*\|", _BRACKETED, closing=b"|]"),
+        "double": _GAPPED,
+        "unclosed": UNCLOSED,
+        "character": CHARACTER,
+    },
+    join=rb"\+\+|<>",
+    glue=b" ++ ",
+)
+"""Haskell 2010 Language Report, 2.6 "Character and String Literals": a gap is a backslash, white
+space and a backslash."""
+_SML = Language(
+    "sml",
+    {
+        "block": Token(rb"\(\*", comment=True, closing=b"*)"),
+        "double": _GAPPED,
+        "unclosed": UNCLOSED,
+    },
+    join=rb"\^",
+    glue=b" ^ ",
+)
+"""The Definition of Standard ML, 2.2 "Special constants"."""
+
 _ZIG = Language(
     "zig",
     {
@@ -191,17 +241,26 @@ _ZIG = Language(
     },
     join=rb"\+\+",
     glue=b" ++ ",
+    lists=Lists(
+        open=re.compile(rb"\[_\][^{};=]*\{\Z|:\s*\[\]const\b[^;{}=]*=\s*&\.\{\Z"),
+        byte_array=re.compile(rb"\[[^\[\]]*\w[^\[\]]*\]\s*(?:const\s+)?u8\s*=\s*\Z"),
+    ),
 )
 
 _BY_SUFFIX = {
     ".java": _JAVA, ".kt": _KOTLIN, ".kts": _KOTLIN, ".scala": _SCALA, ".sc": _SCALA,
     ".groovy": _GROOVY, ".gradle": _GROOVY, ".jenkinsfile": _GROOVY, ".cs": _CSHARP,
     ".csx": _CSHARP, ".swift": _SWIFT_LANGUAGE, ".dart": _DART, ".lua": _LUA, ".zig": _ZIG,
+    ".hs": _HASKELL, ".purs": _HASKELL, ".sml": _SML,
 }  # fmt: skip
 _BY_NAME = {"Jenkinsfile": _GROOVY}
 
-_MARGIN = re.compile(rb"[ \t]*+\|")
-_STRIPS_MARGIN = re.compile(rb"\s{0,100}\.(?:trimMargin|stripMargin)\b")
+_STRIPS_MARGIN = re.compile(
+    rb"(?:\r?\n)?[ \t]*+(?:\"\"\"|''')[\s)?!]{0,100}\.(?:trimMargin|stripMargin)\b"
+    rb"(?:\(\s{0,9}(?:marginPrefix\s{0,9}=\s{0,9})?(?P<quote>[\"'])(?P<mark>[^\"'\\]{1,16})(?P=quote))?"
+)
+_FEW = 3
+"""Lines with a bar that are a margin, whatever takes it away."""
 _ZIG_LINE = re.compile(rb"[ \t]*+\\\\")
 
 
@@ -229,23 +288,29 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
 
 
 def _without_margin(content: bytes, embedding: Embedding) -> Embedding:
-    """A string whose lines begin with a bar that the program takes away (``trimMargin()``): the bar
-    is part of the dressing."""
+    """A string whose lines begin with a mark that the program takes away (``trimMargin()``): the
+    mark is part of the dressing."""
     lines = embedding.lines
-    if len(lines) < 2 or not any(line.text.lstrip(b" \t").startswith(b"|") for line in lines[:2]):
+    call = _STRIPS_MARGIN.match(content, lines[-1].offset(len(lines[-1].text)))
+    mark = call["mark"] if call is not None and call["mark"] else b"|"
+    margin = re.compile(rb"[ \t]*+" + re.escape(mark))
+    widths = [found.end() if (found := margin.match(line.text)) else 0 for line in lines]
+    marked = sum(width > 0 for width in widths)
+    if (call is None and marked < _FEW) or not marked:
         return embedding
-    if any(line.offsets is not None for line in lines):
-        return embedding
-    end = lines[-1].start + len(lines[-1].text)
-    if not _STRIPS_MARGIN.match(content, end + 3):
-        return embedding
-    bared = prefixed(content, physical_lines(content, lines[0].start, end), prefix=_bar, end=end)
-    return Embedding(embedding.host, tuple(bared), embedding.escape)
-
-
-def _bar(line: bytes) -> int:
-    bar = _MARGIN.match(line)
-    return 0 if bar is None else bar.end()
+    return replace(
+        embedding,
+        lines=tuple(
+            replace(
+                line,
+                text=line.text[width:],
+                start=line.offset(width),
+                before=line.before + content[line.start : line.offset(width)],
+                offsets=None if line.offsets is None else line.offsets[width:],
+            )
+            for line, width in zip(lines, widths, strict=True)
+        ),
+    )
 
 
 def _zig_strings(content: bytes) -> Iterator[Embedding]:

@@ -31,6 +31,7 @@ from patcher.hosts.dressing import (
     text_start,
 )
 from patcher.hosts.embedding import Embedding, Line, line_ending
+from patcher.hosts.lists import ANY, DECLARED, TAKES_MANY, Lists
 from patcher.policy.bounds import MAX_LINES, MAX_NESTING, MAX_STRINGS, check_number
 from patcher.policy.patterns import repeated
 
@@ -206,14 +207,17 @@ class Language:
         documentation: Callable[[bytes, Literal, bytes], bool] | None = None,
         indented: bool = False,
         keeps_cr: bool = True,
+        lists: Lists = ANY,
     ) -> None:
         """``join``: expression for the operator that joins strings; ``adjacent``: literals without
         one are joined. ``blank``: what may stand between them unseen. ``glue``: how two literals on
         a line are joined. ``refine``: tells the kind of a literal by what is around it.
         ``names_join``: a name between two literals joins them. ``documentation``: whether a literal
         is documentation, seen with the code before it. ``indented``: blocks are told by their
-        indentation, not by braces. ``keeps_cr``: as in ``Embedding``."""
+        indentation, not by braces. ``keeps_cr``: as in ``Embedding``. ``lists``: which of its lists
+        take one more element."""
         self.host = host
+        self.lists = lists
         self.indented = indented
         self.keeps_cr = keeps_cr
         self.tokens = tokens
@@ -781,10 +785,7 @@ _KEPT = frozenset(
 _ASSIGNS = re.compile(rb":=|(?<![=!<>+|&*/^%-])=(?![=>])")
 _TO_ITSELF = re.compile(rb"([\w.\[\]]+)[ \t]*=[ \t]*(?:append\([ \t]*)?\1\b[ \t]*[,+]")
 _APPENDS = re.compile(rb"([\w.\[\]]{1,100})[ \t]*=[ \t]*\1[ \t]*(?:\+|\.\.?)\s*\Z")
-_TAKES_MANY = re.compile(
-    rb"push|append|extend|add|of\Z|list|concat|unshift|insert|join|vec|array|set|lines|rules",
-    re.IGNORECASE,
-)
+_WRAPPER = re.compile(rb"[\w.:&]{1,60}\(\s*\Z")
 _LONGEST_ROW = 8
 _LONGEST_LINE = 1 << 16
 """Of a longer line, which may hold thousands of literals, none is told by what is around it."""
@@ -823,6 +824,8 @@ class _Reading:
         self.lines: list[Line] = []
         self.shapes: dict[int, _Shape] = {}
         """Of the physical lines with several literals, by where they begin."""
+        self.lists: dict[tuple[int, bool], bool] = {}
+        """Whether the list that a literal stands in takes one more element, or one more row."""
 
     def embeddings(self) -> Iterator[Embedding]:
         self.read()
@@ -838,7 +841,21 @@ class _Reading:
             self.escape(),
             documentation=self.group.documentation,
             keeps_cr=self.source.language.keeps_cr,
+            reason=self.reason(),
+            separate=len(self.nodes) > 1,
+            is_string=True,
+            listed=any(node.link in (Link.ELEMENT, Link.LOOSE) for node in self.nodes),
         )
+
+    def reason(self) -> str:
+        declared = self.source.language.lists.byte_array
+        if declared is not None and any(
+            declared.search(node.gap[-_LONGEST_HEAD:].rstrip())
+            for node in self.nodes
+            if node.link not in (Link.JOINED, Link.ELEMENT)
+        ):
+            return DECLARED
+        return ""
 
     def is_short(self) -> bool:
         """Whether it names a rule or two, rather than a profile."""
@@ -996,6 +1013,9 @@ class _Reading:
             link = Link.JOINED
         elif Link.ELEMENT in (follows, precedes):
             link = Link.ELEMENT
+            row = self.shared(first, last) and self.shape(first, last) is _Shape.ROW
+            if not self.takes_more(first, row):
+                return self.within(last, newline)
         else:
             return (self.repeated(first, last, text_end) if begun else None) or self.within(
                 last, newline
@@ -1028,6 +1048,24 @@ class _Reading:
         return (first > 0 and nodes[first - 1].line == line) or (
             last + 1 < len(nodes) and nodes[last + 1].line == line
         )
+
+    def takes_more(self, index: int, row: bool) -> bool:
+        """Whether the list in which a literal stands takes one more element, or one more row."""
+        links = (Link.ELEMENT, Link.JOINED, Link.LOOSE)
+        if (found := self.lists.get((index, row))) is None:
+            begin = index
+            while begin and self.nodes[begin].link in links and (begin, row) not in self.lists:
+                begin -= 1
+            if (found := self.lists.get((begin, row))) is None:
+                head = self.nodes[begin].gap
+                if begin + 1 < len(self.nodes) and self.nodes[begin + 1].gap.rstrip().endswith(
+                    b"("
+                ):
+                    head = _WRAPPER.sub(b"", head)
+                found = self.source.language.lists.takes_more(head, rows=row)
+            for member in range(begin, index + 1):
+                self.lists[member, row] = found
+        return found
 
     def begins_literal(self, segment: _Segment) -> bool:
         """Whether nothing of the literal stands before the segment."""
@@ -1080,7 +1118,7 @@ class _Reading:
         around = self.around(begin, end)
         callee = _CALLEE.search(around[0][-_LONGEST_HEAD:])
         shape = _Shape.LIST
-        if callee is not None and not _TAKES_MANY.search(callee[1]):
+        if callee is not None and not TAKES_MANY.search(callee[1]):
             shape = _Shape.CALL
         for other in (begin - count, end + 1) if count <= _LONGEST_ROW and around[0] else ():
             if (
@@ -1105,7 +1143,7 @@ class _Reading:
             last + 1 < len(self.nodes) and self.nodes[last + 1].link is Link.LOOSE
         ):
             neighbours = (first - 1, last + 1)
-            if not any(
+            if not self.takes_more(first, row=True) or not any(
                 0 <= other < len(self.nodes)
                 and self.nodes[other].line != self.nodes[first].line
                 and self.around(other, other) == (head, tail)

@@ -1,4 +1,5 @@
-"""Documentation: Markdown, reStructuredText, AsciiDoc, HTML and manual pages that quote a profile.
+"""Documentation: Markdown, reStructuredText, AsciiDoc, HTML, manual pages, mail, translations and
+prose that quote a profile.
 
 Everything here is documentation: reported, and edited only on request. Code blocks are read one by
 one, each as the general line host would; the prose between them too, so that no profile in an odd
@@ -11,6 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from patcher.hosts import plain
 from patcher.hosts.dressing import Escapes, decoded, matters, rendered, text_start
 from patcher.hosts.embedding import Embedding, Line, line_ending, physical_lines, prefixed
 from patcher.hosts.lines import dressed
@@ -22,9 +24,39 @@ _BY_SUFFIX = {
     ".rst": "rst", ".rest": "rst", ".pod": "pod",
     ".adoc": "asciidoc", ".asciidoc": "asciidoc", ".asc": "asciidoc",
     ".html": "html", ".htm": "html", ".xhtml": "html", ".sgml": "html", ".dbk": "html",
+    ".svg": "html",
     ".org": "org", ".textile": "textile", ".wiki": "wiki", ".mediawiki": "wiki",
-    ".tex": "tex", ".texi": "tex", ".man": "man", ".mdoc": "man",
+    ".tex": "tex", ".texi": "tex", ".texinfo": "tex", ".txi": "tex", ".ltx": "tex", ".bib": "tex",
+    ".man": "man", ".mdoc": "man", ".ronn": "markdown", ".scd": "scdoc",
+    ".docbook": "docbook", ".dita": "dita", ".ditamap": "dita", ".page": "mallard",
+    ".typ": "typst", ".rdoc": "rdoc", ".creole": "wiki", ".t2t": "txt2tags", ".rtf": "rtf",
+    ".fodt": "odf", ".rd": "rd", ".edoc": "edoc", ".mld": "odoc", ".nfo": "text", ".info": "text",
+    ".eml": "mail", ".mbox": "mail", ".mml": "mail", ".rss": "feed", ".atom": "feed",
+    ".vtt": "text", ".srt": "text", ".log": "text",
+    ".po": "translation", ".pot": "translation", ".xlf": "translation", ".xliff": "translation",
+    ".tmx": "translation", ".arb": "translation", ".strings": "translation",
+    ".stringsdict": "translation", ".xcstrings": "translation", ".ftl": "translation",
 }  # fmt: skip
+_BY_CONTENT = {
+    ".ts": (re.compile(rb"<!DOCTYPE TS\b|<TS [^>\r\n]{0,80}(?:version|language)="), "translation"),
+    ".xml": (
+        re.compile(
+            rb"docbook\.org/|DTD (?:Simplified )?DocBook|DTD DITA|urn:oasis:names:tc:dita"
+            rb"|<!DOCTYPE\s+(?:book|article|chapter|refentry|topic|concept|task|reference|bookmap|map)\b"
+            rb"|<(?:programlisting|codeblock|literallayout)\b",
+        ),
+        "docbook",
+    ),
+}
+"""Names that say too little: Qt's translations are called as TypeScript is."""
+_PROSE_FOLDERS = frozenset(("doc", "docs", "documentation", "man", "manual", "help"))
+_SENTENCE = re.compile(
+    rb"^[ \t]*+[A-Z][\w'-]*+"
+    + repeated(rb"[ ][\w'`\"<>()/.,:-]++", b"{4,}")
+    + rb"[.:!?]?[ \t]*+\r?$",
+    re.MULTILINE,
+)
+"""A line of prose, which no rule, code or comment looks like."""
 _READ_BY_PEOPLE = frozenset(("readme", "changelog", "changes", "news", "history", "install"))
 _MANUAL = re.compile(r"\.[1-9][a-z]{0,2}")
 _MANUAL_REQUEST = re.compile(rb"^[.'][ \t]*(?:TH|SH|Dd|Sh)[ \t]", re.MULTILINE)
@@ -45,15 +77,28 @@ def claims(path: PurePosixPath, content: bytes) -> bool:
 
 
 def _host(path: PurePosixPath, content: bytes) -> str | None:
+    if path.name == "strings.xml":
+        return "translation"  # Android's resources
     for name in (path, rendered(path)):
         suffix = name.suffix.lower()
         if suffix in _BY_SUFFIX:
             return _BY_SUFFIX[suffix]
+        if suffix in _BY_CONTENT:
+            pattern, host = _BY_CONTENT[suffix]
+            return host if pattern.search(content) else None
         if suffix in ("", ".txt") and name.stem.lower() in _READ_BY_PEOPLE:
             return "markdown"
         if _MANUAL.fullmatch(suffix) and _MANUAL_REQUEST.search(content, 0, _LOOKED_AT):
             return "man"
-    return None
+    return "text" if _is_prose(path, content) else None
+
+
+def _is_prose(path: PurePosixPath, content: bytes) -> bool:
+    """Whether a text file explains a profile, rather than being one."""
+    named = path.suffix.lower() in (".txt", ".text")
+    if not named and (path.suffix or _PROSE_FOLDERS.isdisjoint(path.parts[:-1])):
+        return False
+    return not plain.claims(path, content) and _SENTENCE.search(content) is not None
 
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:

@@ -77,7 +77,8 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
 
 def _string(content: bytes, start: int, end: int, quote: bytes) -> Embedding:
     escapes, escape = (C, quote_c) if quote == b'"' else (_INSIDE, _escape)
-    return Embedding(HOST, tuple(string_lines(content, start, end, escapes)), escape=escape)
+    lines = tuple(string_lines(content, start, end, escapes))
+    return Embedding(HOST, lines, escape=escape, is_string=True)
 
 
 def _escape(text: bytes) -> bytes:

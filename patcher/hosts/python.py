@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from patcher.hosts.dressing import rendered
 from patcher.hosts.embedding import Embedding
+from patcher.hosts.lists import Lists
 from patcher.hosts.literals import (
     APOSTROPHED,
     CODE,
@@ -103,6 +104,7 @@ LANGUAGE = Language(
     documentation=_documents,
     indented=True,
     keeps_cr=False,
+    lists=Lists(tuples=True),
 )
 """The Python Language Reference, 2.4.1 "String and Bytes literals"."""
 

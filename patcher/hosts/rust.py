@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from patcher.hosts.dressing import rendered
 from patcher.hosts.embedding import Embedding
+from patcher.hosts.lists import Lists
 from patcher.hosts.literals import (
     EATING,
     LINE_COMMENT,
@@ -55,6 +56,11 @@ LANGUAGE = Language(
     },
     refine=_refine,
     keeps_cr=False,
+    lists=Lists(
+        open=re.compile(rb"(?:&(?:mut\b)?|\w!)\s*[\[{]\Z"),
+        counted=re.compile(rb"\[[^\[\]=]*;[^\[\];=]*\]\s*(?:\)\s*)?=\s*&?(?:mut\b)?\s*\[\Z"),
+        byte_array=re.compile(rb"\[\s*u8\s*;[^\[\];=]*\]\s*=\s*\*?b?\Z"),
+    ),
 )
 """The Rust Reference, "Tokens": string literals."""
 

@@ -434,7 +434,8 @@ def _list_of_rules(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
     plain = any(not item.style for item in items)
     double = any(item.style == '"' for item in items)
     escape = _escape_double if double else verbatim
-    yield _Embedding(lines, escape=escape, comments=not plain)
+    quoted = any(item.style for item in items)
+    yield _Embedding(lines, escape=escape, comments=not plain, separate=quoted, listed=quoted)
 
 
 def _array(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
@@ -451,7 +452,8 @@ def _array(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
         for item, glue in zip(items, [*glues[:1], *glues] or [b", "], strict=True)
     ]
     escapes, escape = (_DOUBLE, _escape_double) if style == '"' else (_SINGLE, _escape_single)
-    yield _Embedding(taken(element_lines(content, elements, escapes)), escape=escape)
+    lines = taken(element_lines(content, elements, escapes))
+    yield _Embedding(lines, escape=escape, separate=True, listed=True)
 
 
 def _item_lines(content: bytes, item: _Scalar) -> Iterator[Line]:

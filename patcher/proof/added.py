@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable, Sequence
 
 from patcher.migrations import Migration
+from patcher.policy.patterns import repeated
 
 Item = tuple[str, str | None]
 """One piece of a file's structure: what it is, and its value where it is a string."""
 
 _BLANKS = re.compile(rb"[ \t\r]+")
-_LINE_ENDS = re.compile(rb"\n{2,}")
+_LINE_ENDS = re.compile(repeated(rb"\n|(?<!\\)\\++[nr]", b"+"))
+"""In a text within a text, line ends are escaped: JSON in YAML."""
 
 
 class Added:
@@ -26,8 +28,11 @@ class Added:
             for migration in chosen
             if migration.comment
         )
-        self._rule = re.compile(rb"(?:priority=[-+]?\d+ )?(?:%s)" % rules)
+        rule = rb"(?:priority=[-+]?\d+ )?(?:%s)" % rules
+        self._rule = re.compile(rule)
+        self._element = re.compile(rb"((?<!\\)\\*+[\"'])[ \t]*+%s\1,?" % rule)
         self._comment = re.compile(rb"^[ \t]*(?:%s)[ \t\r]*$" % comments, re.MULTILINE)
+        self._any = re.compile(b"|".join(filter(None, (rule, comments))))
 
     def is_rule(self, words: Sequence[bytes]) -> bool:
         """Whether the words of a rule, without its comma, are those of one that is added."""
@@ -39,9 +44,33 @@ class Added:
 
     def rest(self, text: bytes) -> bytes:
         """The text without these rules and comments, and without blanks and empty lines, which
-        say nothing between the words of a rule that a comma ends."""
+        say nothing between the words of a rule that a comma ends.
+
+        A string may hold a text with strings of its own, or shell lines that print the rules.
+        """
+        text = self._element.sub(b"", self._without_copies(text))
         text = self._comment.sub(b"", self._rule.sub(b"", text))
         return _LINE_ENDS.sub(b"\n", _BLANKS.sub(b"", text)).strip(b"\n")
+
+    def _without_copies(self, text: bytes) -> bytes:
+        """The text without the lines that say what the line above says, with what is added in the
+        place of something else: ``echo 'deny network alg,' >> file``."""
+        kept: list[bytes] = []
+        position = seen = 0
+        for added in self._any.finditer(text):
+            begin = text.rfind(b"\n", seen, added.start()) + 1
+            if not begin:
+                continue  # on the first line, or on one that was looked at
+            end = text.find(b"\n", added.end())
+            seen = end = len(text) if end < 0 else end
+            head, tail = text[begin : added.start()].rstrip(), text[added.end() : end].lstrip()
+            above = text[text.rfind(b"\n", 0, begin - 1) + 1 : begin - 1]
+            instead = above[len(head) : len(above) - len(tail)].strip()
+            quoted = b'"' in head or b"'" in head
+            if quoted and instead and above.startswith(head) and above.endswith(tail):
+                kept.append(text[position : begin - 1])
+                position = end
+        return b"".join([*kept, text[position:]]) if kept else text
 
     def count(self, before: bytes, after: bytes) -> int:
         """How many of these rules make ``after`` of ``before``; -1 where anything else differs."""
@@ -60,10 +89,14 @@ class Added:
 
     def _items(self, items: Sequence[Item]) -> list[tuple[str, bytes | None]]:
         kept: list[tuple[str, bytes | None]] = []
+        above = b""
         for kind, value in items:
-            rest = None if value is None else self.rest(_bytes(value))
-            if rest or not value:  # else it is nothing but what may be added
+            text = None if value is None else _bytes(value)
+            rest = None if text is None else self.rest(text)
+            copied = text and self._without_copies(above + b"\n" + text) == above
+            if not copied and (rest or not text):  # else it is nothing but what may be added
                 kept.append((kind, rest))
+            above = text or above
         return kept
 
 

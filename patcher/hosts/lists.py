@@ -1,0 +1,105 @@
+"""Whether a list of strings in a program takes one more element, and a string one more rule.
+
+An array of a declared length does not: with one more element the program does not compile (Rust,
+Go), or the last element is lost (C). What the code before a list does not show to be open counts as
+such an array in the languages that have them; a rule is then added within the string that it
+follows, which is right for both.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from patcher.policy.patterns import repeated
+
+DECLARED = "the strings stand in an array of a declared length; whether a rule fits is to be seen"
+"""Why nothing is added where a program's array of bytes may be full, or where it is not known how
+the language writes a line break in a string."""
+
+_BRACKET = re.compile(rb"[()\[\]{}]")
+_CALLEE = re.compile(rb"([A-Za-z_]\w*+)!?\Z")
+_UNPACKED = re.compile(
+    rb"^[ \t]*+(?:(?:const|let|var|my|local|val|auto)[ \t]++)?[\[({]?[ \t]*+[\w.*$@]++"
+    + repeated(rb"[ \t]*+,[ \t]*+[\w.*$@]++", b"+")
+    + rb"[ \t]*+[\])}]?[ \t]*+:?=\s*+(?:new\b)?[ \t]*+\Z",
+    re.MULTILINE,
+)
+"""``a, b, c = ``: one more value has no name to go to."""
+TAKES_MANY = re.compile(
+    rb"push|append|extend|add|of\Z|list|concat|unshift|insert|join|vec|array|set|lines|rules|seq",
+    re.IGNORECASE,
+)
+_NO_CALLEE = frozenset(b"return in yield case when and or not if while match await".split())
+_LONGEST_HEAD = 300
+
+_DECLARED_ANYWHERE = re.compile(
+    rb"[\[({<][ \t]*+(?:\w++[ \t]*+\.\.[ \t]*+)?(?:\d++|[A-Z_]{2,}[A-Z_\d]*+)[ \t]*+[\])},;:>]"
+    rb"|\b\d++[ \t]++of\b|\bOCCURS\b",
+)
+"""``[8]``, ``(8)``, ``array [0..7]``, ``[8, string]``, ``<8>``: no language in particular."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """How a language shows that a list takes one more element."""
+
+    open: re.Pattern[bytes] | None = None
+    """The code before a list that does. None: all that ``counted`` does not match."""
+    counted: re.Pattern[bytes] | None = None
+    """The code before a list that does not."""
+    tuples: bool = False
+    """Whether parentheses without a function's name before them make a list."""
+    byte_array: re.Pattern[bytes] | None = None
+    """The code before a string, or a list of strings, whose length in bytes is declared."""
+
+    def takes_more(self, head: bytes, *, rows: bool = False) -> bool:
+        """Whether the list that the code ``head`` opens takes one more element; ``rows``: whether
+        the list takes one more of the structures in brackets, of which ``head`` opens the first."""
+        head = head[-_LONGEST_HEAD:].rstrip()
+        opening = _opening(head)
+        if rows:
+            head = head[: max(opening, 0)].rstrip()
+            opening = _opening(head)
+        if opening < 0:
+            return self.open is None and rows
+        before, bracket = head[:opening].rstrip(), head[opening : opening + 1]
+        if _UNPACKED.search(before):
+            return False
+        if bracket == b"(":
+            callee = _CALLEE.search(before)
+            if callee is not None and callee[1] not in _NO_CALLEE:
+                return TAKES_MANY.search(callee[1]) is not None
+            return self.tuples
+        until = before + bracket
+        if self.counted is not None and self.counted.search(until):
+            return False
+        return self.open is None or self.open.search(until) is not None
+
+
+def _opening(head: bytes) -> int:
+    """Where the innermost bracket stands that is open at the end of this code; -1 without one."""
+    closed = 0
+    for bracket in reversed(list(_BRACKET.finditer(head))):
+        if bracket[0] in (b")", b"]", b"}"):
+            closed += 1
+        elif closed:
+            closed -= 1
+        else:
+            return bracket.start()
+    return -1
+
+
+ANY = Lists()
+"""A language whose lists have no declared length."""
+
+BRACKETS_ALONE = Lists(counted=re.compile(rb"\[[^\[\]\"']*[^\s\[\],][^\[\]]*\]\s*\{\Z"))
+"""``new string[8] {``"""
+
+
+def may_be_declared(head: bytes, tail: bytes) -> bool:
+    """Whether a list in a language that is not known may have a declared length, by the code before
+    it and behind its last string."""
+    lines = head[-_LONGEST_HEAD:].rstrip().rsplit(b"\n", 2)[-2:]
+    declared = _DECLARED_ANYWHERE.search(b"\n".join(lines))
+    return declared is not None or tail.lstrip(b", \t\r\n").startswith(b"]!")

@@ -1,0 +1,65 @@
+"""Java's properties: policy in a value with escapes, which may go on over several lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from patcher.hosts.dressing import C, Escapes, matters, rendered, string_lines, text_start
+from patcher.hosts.embedding import Embedding, Line
+from patcher.policy.patterns import repeated
+
+HOST = "properties"
+
+_ESCAPED = rb"\\(?:\r\n|[\s\S])"
+_PAIR = re.compile(
+    rb"^[ \t\f]*+(?![#!\s])"
+    + repeated(rb"[^\\\s=:]|" + _ESCAPED)
+    + rb"(?:[ \t\f]*+[=:]|[ \t\f])[ \t\f]*+("
+    + repeated(rb"[^\\\r\n]++|" + _ESCAPED)
+    + rb")",
+    re.MULTILINE,
+)
+_CONTINUED = rb"\\(?:\r\n|\n|\r)[ \t\f]*+"
+
+
+def _decode(token: bytes) -> bytes:
+    if token[:2] in (b"\\n", b"\\r") and not token.endswith(b"\\r"):
+        return b"\n"
+    if token[1:2] in b"\r\n":
+        return b""
+    return token[1:] if token[1:2] in b" \t:=#!" else C.decode(token)
+
+
+_VALUE = Escapes(
+    re.compile(rb"(?:\\r)?\\n(?:%s)?|%s|\\u[0-9a-fA-F]{4}|\\[^\r\n]" % (_CONTINUED, _CONTINUED)),
+    _decode,
+    b"\\n",
+)
+"""java.util.Properties, ``load``: the white space that begins a continuation line is dropped,
+unless a backslash stands before it."""
+
+
+def claims(path: PurePosixPath, content: bytes) -> bool:
+    """Properties by their suffix, behind template suffixes too."""
+    return ".properties" in (path.suffix.lower(), rendered(path).suffix.lower())
+
+
+def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
+    """Each value that matters."""
+    for pair in _PAIR.finditer(content, text_start(content)):
+        if matters(content, *pair.span(1)):
+            lines = string_lines(content, *pair.span(1), _VALUE)
+            yield Embedding(HOST, tuple(map(_keep_blank, lines)), escape=_escape)
+
+
+def _keep_blank(line: Line) -> Line:
+    """The blank that begins a continuation line is lost unless it is escaped."""
+    continued = line.text.startswith(b" ") and line.after.strip(b" \t\f").endswith((b"\n", b"\r"))
+    return replace(line, before=b"\\") if continued else line
+
+
+def _escape(text: bytes) -> bytes:
+    return text.replace(b"\\", b"\\\\").replace(b"\t", b"\\t")

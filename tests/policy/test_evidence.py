@@ -9,7 +9,7 @@ from patcher.policy.reader import read
 
 FOR = {
     "flags=(attach_disconnected,mediate_deleted)": "flags=(attach_disconnected,mediate_deleted)",
-    "named docker-default": "docker-default",
+    "named our-docker-default": "our-docker-default",
     "denies sysrq-trigger, kcore or mem under /proc": "deny @{PROC}/kcore rwklx,",
     "denies writing under /proc": "deny @{PROC}/* w,",
     "denies writing under /sys": "deny /sys/[^f]*/** wklx,",
@@ -36,7 +36,7 @@ def weighed(*notes: str, name: str = "x", rules: str = "") -> Evidence:
     """The evidence of a profile for which these notes speak."""
     parts = {note: FOR[note] for note in notes}
     flags = parts.pop("flags=(attach_disconnected,mediate_deleted)", "")
-    name = parts.pop("named docker-default", name)
+    name = parts.pop("named our-docker-default", name)
     body = "\n".join(parts.values())
     (profile,) = read(f"profile {name} {flags} {{\nnetwork,\n{rules}{body}\n}}\n".encode())
     return weigh([profile])
@@ -58,7 +58,7 @@ def test_four_points_are_enough_and_each_is_one(note: str) -> None:
 @pytest.mark.parametrize("note", AGAINST)
 def test_what_speaks_against_it_takes_points(note: str) -> None:
     name, rules, taken = AGAINST[note]
-    available = [each for each in points(10) if each != "named docker-default"]
+    available = [each for each in points(10) if each != "named our-docker-default"]
     enough = weighed(*available[: 4 + taken], name=name, rules=rules)
     short = weighed(*available[: 3 + taken], name=name, rules=rules)
     assert (enough.moby_style, short.moby_style) == (True, False)
@@ -93,7 +93,7 @@ def test_without_a_deny_of_docker_default_nothing_is_moby_style() -> None:
     evidence = weighed(*every, rules="deny mount fstype=tmpfs,\ndeny /etc/** w,\n")
     assert not evidence.moby_style
     assert set(evidence.notes) - set(every) == {
-        "named docker-default",
+        "named our-docker-default",
         "but denies nothing that docker-default denies",
     } - set(every)
 
@@ -137,7 +137,7 @@ def test_what_only_looks_like_it_is_no_evidence(rules: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "docker-default", "cri-containerd.apparmor.d", "containerd-default", "containers-default-1",
+        "our-docker-default", "cri-containerd.apparmor.d", "containerd-default", "containers-default-1",
         "crio-default", "libpod", "podman-x", "nerdctl-default", "buildkit", "MOBY", "docker-nginx",
     ],
 )  # fmt: skip
@@ -156,3 +156,11 @@ def test_fragments_make_one_profile() -> None:
     assert not weigh(one).moby_style
     assert not weigh(other).moby_style
     assert weigh([*one, *other]).moby_style
+
+
+@pytest.mark.parametrize(
+    "name", ["docker-default", "cri-containerd.apparmor.d", "containers-default-0.44.0"]
+)
+def test_what_a_runtime_loads_by_this_name_is_moby_style_without_any_deny(name: str) -> None:
+    assert weighed(name=name).moby_style
+    assert not weighed(name=f"our-{name}").moby_style

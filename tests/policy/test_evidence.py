@@ -137,7 +137,8 @@ def test_what_only_looks_like_it_is_no_evidence(rules: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "our-docker-default", "cri-containerd.apparmor.d", "containerd-default", "containers-default-1",
+        "our-docker-default", "cri-containerd.apparmor.d", "containerd-default",
+        "containers-default-1",
         "crio-default", "libpod", "podman-x", "nerdctl-default", "buildkit", "MOBY", "docker-nginx",
     ],
 )  # fmt: skip

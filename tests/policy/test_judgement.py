@@ -237,6 +237,8 @@ def test_the_answer_follows_the_rule_of_highest_priority() -> None:
         ("{{.Flags}}", "network,\ndeny network alg,", [LOOK]),
         ("mediate_deleted{% if c %},complain{% endif %}", "network inet,", [LOOK]),
         ("$FLAGS", "deny network,", [LOOK]),
+        ("attach_disconnected.path=@{att}", "network inet,", [NOT_AFFECTED]),
+        ("attach_disconnected.path=@{att}{{.More}}", "network inet,", [LOOK]),
     ],
 )
 def test_flags(flags: str, body: str, expected: list[Status]) -> None:

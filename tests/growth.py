@@ -16,8 +16,8 @@ can tell."""
 SMALLEST, LARGEST = 1 << 10, 1 << 13
 """What YAML's scanner does is quadratic in up to 1024 characters that may be a key."""
 _FACTOR = 4
-"""The inputs are of n, 4n and 16n bytes: the larger the last one, the smaller a part of the work may
-be that shows; and the smaller the first one, the less does that part add to it."""
+"""The inputs are of n, 4n and 16n bytes: a quadratic step takes the more of a run's time the larger
+its input is."""
 _ALLOWED = 1.75
 """How much faster than its input the work may seem to grow at each step, and over both. Quadratic
 work grows four times as fast at each."""

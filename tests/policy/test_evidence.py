@@ -137,8 +137,9 @@ def test_what_only_looks_like_it_is_no_evidence(rules: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "our-docker-default", "cri-containerd.apparmor.d", "containerd-default", "containers-default-1",
-        "crio-default", "libpod", "podman-x", "nerdctl-default", "buildkit", "MOBY", "docker-nginx",
+        "our-docker-default", "cri-containerd.apparmor.d", "containerd-default",
+        "containers-default-1", "crio-default", "libpod", "podman-x", "nerdctl-default", "buildkit",
+        "MOBY", "docker-nginx",
     ],
 )  # fmt: skip
 def test_known_names(name: str) -> None:

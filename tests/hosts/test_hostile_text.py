@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 
-SIZE = 20_000
-SECONDS = 4.0
-"""Many times what it takes, and a small part of what a quadratic step a byte would take."""
+from tests.growth import Work, check_linear
 
 PIECES = [
     b'"', b"'", b"`", b"''", b"''${", b"<<A", b"<<A\n", b"<<A\nA\n", b"```\n", b"> ```\n> x\n",
@@ -19,6 +16,7 @@ PIECES = [
     b"[", b"- ? ", b"&a ", b"| ", b"| #", b"a: |\n", b"{{a: |\n", b"  \n", b"\r", b" ", b'a: "x\n',
     b"@@ -1 +1 @@\n", b"x\n.br\n", b'x"network,"\n',
 ]  # fmt: skip
+MARKS = [(b"`", b"%b\n"), (b"-", b"%b\n"), (b" ", b"%ba: |\n"), (b"#", b"%b\n")]
 HOSTS = {
     "yamlfile": "x.yaml", "jsonfile": "x.json", "toml": "x.toml", "heredoc": "x.sh",
     "nix": "x.nix", "markup": "x.md", "patchfile": "x.patch", "template": "x.tmpl",
@@ -27,25 +25,39 @@ HOSTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", HOSTS)
-def test_one_piece_over_and_over(name: str) -> None:
+def reading(name: str, content: bytes) -> Work:
+    """What a host does with a file."""
     host: Any = import_module(f"patcher.hosts.{name}")
     path = PurePosixPath(HOSTS[name])
-    for piece in PIECES:
-        content = piece * (SIZE // len(piece)) + b"\nnetwork,\n"
-        started = time.process_time()
+
+    def work() -> None:
         host.claims(path, content)
         for embedding in host.embeddings(path, content):
             assert embedding.lines
-        assert time.process_time() - started < SECONDS, piece
+
+    return work
 
 
 @pytest.mark.parametrize("name", HOSTS)
-def test_marks_that_grow(name: str) -> None:
-    host: Any = import_module(f"patcher.hosts.{name}")
-    path = PurePosixPath(HOSTS[name])
-    for mark, line in ((b"`", b"%b\n"), (b"-", b"%b\n"), (b" ", b"%ba: |\n"), (b"#", b"%b\n")):
-        content = b"".join(line % (mark * count) for count in range(3, int((2 * SIZE) ** 0.5)))
-        started = time.process_time()
-        list(host.embeddings(path, content + b"\nnetwork,\n"))
-        assert time.process_time() - started < SECONDS, mark
+@pytest.mark.parametrize("piece", PIECES)
+def test_one_piece_over_and_over(name: str, piece: bytes) -> None:
+    end = b"x" + piece + b"\nnetwork,\n"
+    check_linear(lambda size: reading(name, piece * (size // len(piece)) + end))
+
+
+@pytest.mark.parametrize("name", HOSTS)
+@pytest.mark.parametrize("piece", PIECES)
+def test_one_piece_between_rules(name: str, piece: bytes) -> None:
+    """Most of what a host does begins where a rule may stand."""
+    part = piece * (20 // len(piece)) + b"\nnetwork,\n"
+    check_linear(lambda size: reading(name, part * (size // len(part))), largest=1 << 12)
+
+
+@pytest.mark.parametrize("name", HOSTS)
+@pytest.mark.parametrize(("mark", "line"), MARKS)
+def test_marks_that_grow(name: str, mark: bytes, line: bytes) -> None:
+    def prepare(size: int) -> Work:
+        lines = (line % (mark * count) for count in range(3, int((2 * size) ** 0.5)))
+        return reading(name, b"".join(lines) + b"\nnetwork,\n")
+
+    check_linear(prepare)

@@ -138,8 +138,8 @@ def test_what_only_looks_like_it_is_no_evidence(rules: str) -> None:
     "name",
     [
         "our-docker-default", "cri-containerd.apparmor.d", "containerd-default",
-        "containers-default-1",
-        "crio-default", "libpod", "podman-x", "nerdctl-default", "buildkit", "MOBY", "docker-nginx",
+        "containers-default-1", "crio-default", "libpod", "podman-x", "nerdctl-default", "buildkit",
+        "MOBY", "docker-nginx",
     ],
 )  # fmt: skip
 def test_known_names(name: str) -> None:

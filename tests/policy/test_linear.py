@@ -1,21 +1,17 @@
-"""Text made to take long: megabytes of it are read in time and memory that grow with its length.
-
-The bounds are many times what it takes, and a small part of what quadratic steps would take.
-"""
+"""Text made to take long: it is read in time and memory that grow with its length, no faster."""
 
 from __future__ import annotations
-
-import time
 
 import pytest
 
 import patcher
 from patcher.migrations import builtin
+from patcher.policy import judgement
+from patcher.policy.bounds import TooMuch
 from patcher.policy.judgement import judge
 from patcher.policy.reader import read
+from tests.growth import Work, check_linear
 
-SIZE = 200_000
-SECONDS = 30.0
 HEAD = b"profile x flags=(attach_disconnected,mediate_deleted) {\n network,\n deny mount,\n"
 
 PIECES = [
@@ -31,10 +27,29 @@ PIECES = [
 
 @pytest.mark.parametrize("piece", PIECES)
 def test_one_piece_over_and_over(piece: bytes) -> None:
-    content = HEAD + piece * ((SIZE if len(piece) > 4 else SIZE // 4) // len(piece))
-    started = time.process_time()
-    patcher.patch("apparmor.d/x", content, migrations=builtin(), profiles="all", docs=True)
-    assert time.process_time() - started < SECONDS
+    def prepare(size: int) -> Work:
+        content = HEAD + piece * (size // len(piece))
+
+        def work() -> None:
+            result = patcher.patch(
+                "apparmor.d/x", content, migrations=builtin(), profiles="all", docs=True
+            )
+            if any(finding.host == "file" for finding in result.findings):
+                raise TooMuch(result.findings[0].reason)
+
+        return work
+
+    check_linear(prepare)
+
+
+def judging(content: bytes) -> Work:
+    """Reading a policy, and judging all its profiles."""
+
+    def work() -> None:
+        for profile in read(content):
+            judge(profile, "alg", ["seqpacket"], moby_style=True)
+
+    return work
 
 
 @pytest.mark.parametrize(
@@ -48,14 +63,15 @@ def test_one_piece_over_and_over(piece: bytes) -> None:
         b"{{if .A%d}}\nnetwork,\n",
     ],
 )
-def test_conditions_that_differ(line: bytes) -> None:
+def test_conditions_that_differ(line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are compared with each other a bounded number of times."""
-    body = b"".join(line % number for number in range(8_000))
-    content = HEAD + b"{{if x}}\n" + body + b"{{end}}\nnetwork,\n}\n"
-    started = time.process_time()
-    for profile in read(content):
-        judge(profile, "alg", ["seqpacket"], moby_style=True)
-    assert time.process_time() - started < SECONDS
+    monkeypatch.setattr(judgement, "_COMPARISONS", 1 << 13)
+
+    def prepare(number: int) -> Work:
+        body = b"".join(line % each for each in range(number))
+        return judging(HEAD + b"{{if x}}\n" + body + b"{{end}}\nnetwork,\n}\n")
+
+    check_linear(prepare, smallest=200, largest=200)
 
 
 def test_rules_that_say_the_same_share_their_words() -> None:
@@ -71,11 +87,12 @@ def test_a_line_of_words_is_not_kept() -> None:
     assert [rule.words for rule in profile.rules] == [(b"network",)]
 
 
-def test_a_deny_in_each_arm_of_nested_choices() -> None:
-    depth = 500
-    nest = b"".join(b"{{if .A%d}}" % number for number in range(depth))
-    content = HEAD + nest + b"deny network alg," + b"{{else}}deny network alg,{{end}}\n" * depth
-    started = time.process_time()
-    for profile in read(content + b"}\n"):
-        judge(profile, "alg", ["seqpacket"], moby_style=True)
-    assert time.process_time() - started < SECONDS
+def test_a_deny_in_each_arm_of_nested_choices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judgement, "_COMPARISONS", 1 << 13)
+
+    def prepare(depth: int) -> Work:
+        nest = b"".join(b"{{if .A%d}}" % number for number in range(depth))
+        each = b"{{else}}deny network alg,{{end}}\n" * depth
+        return judging(HEAD + nest + b"deny network alg," + each + b"}\n")
+
+    check_linear(prepare, smallest=50, largest=50)

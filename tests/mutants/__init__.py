@@ -1,0 +1,1 @@
+"""Mutation testing: deliberate mistakes, one at a time, that some test should notice."""

@@ -1,0 +1,80 @@
+"""Which files are changed, and which tests matter for each: quick and telling ones first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Files, and the tests that should notice a mistake in them."""
+
+    paths: tuple[str, ...]
+    tests: tuple[str, ...]
+    """As pytest's arguments."""
+
+
+_READING = (
+    "tests/policy/test_actions.py",
+    "tests/policy/test_bounds.py",
+    "tests/policy/test_evidence.py",
+    "tests/policy/test_judgement.py",
+    "tests/policy/test_network.py",
+    "tests/policy/test_reader.py",
+    "tests/test_engine.py",
+    "tests/test_fixtures.py",
+    "tests/test_properties.py",
+)
+
+_LARGE_POLICY = "tests/proof/test_parser.py::test_a_policy_gets_more_memory_where_it_needs_it"
+"""It fails where other work keeps the parser from ending in time."""
+
+AREAS = (
+    Area(
+        ("patcher/engine.py",),
+        ("tests/test_engine.py", *_READING, "tests/proof/test_host.py"),
+    ),
+    Area(
+        ("patcher/policy",),
+        (
+            *_READING,
+            "tests/hostile/test_hostile_policy.py",
+            "tests/git/test_git_find.py",
+            "tests/policy/test_linear.py",
+            "tests/oracle",
+        ),
+    ),
+    Area(
+        ("patcher/proof",),
+        ("tests/proof", "tests/cli/test_cli_proof.py", "--deselect", _LARGE_POLICY),
+    ),
+    Area(
+        ("patcher/git/refs.py", "patcher/campaign/apply.py"),
+        (
+            "tests/git/test_git_refs.py",
+            "tests/git/test_git_commit.py",
+            "tests/campaign",
+            "tests/cli",
+            "tests/git",
+        ),
+    ),
+)
+
+
+def files() -> list[str]:
+    """All files of all areas."""
+    found = []
+    for each in AREAS:
+        for path in each.paths:
+            place = ROOT / path
+            inside = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+            found += [file.relative_to(ROOT).as_posix() for file in inside]
+    return found
+
+
+def area(path: str) -> Area:
+    """The area that a file belongs to."""
+    return next(each for each in AREAS if any(Path(path).is_relative_to(one) for one in each.paths))

@@ -1,0 +1,106 @@
+"""A copy of the tree, in which code is changed and tests run."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.mutants.areas import Area, area
+from tests.mutants.places import Mutant
+
+_COPIED = (
+    "patcher",
+    "tests",
+    "fixtures",
+    "benchmarks",
+    "pyproject.toml",
+    "README.md",
+    "CHANGELOG.md",
+)
+_SHORTEST = 120.0
+_TIMES = 8
+"""A test that takes so many times as long as all of them do without the change goes on for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a change."""
+
+    survived: bool
+    by: str
+    """The test that noticed it."""
+    difference: str
+    """The change, as ``diff -u`` shows it."""
+
+
+class Sandbox:
+    """One copy: one change at a time."""
+
+    def __init__(self, root: Path, place: Path) -> None:
+        self.place = place
+        place.mkdir(parents=True)
+        for name in _COPIED:
+            if (root / name).is_dir():
+                shutil.copytree(
+                    root / name, place / name, ignore=shutil.ignore_patterns("__pycache__")
+                )
+            elif (root / name).exists():
+                shutil.copy(root / name, place / name)
+
+    def limit(self, each: Area) -> float:
+        """How long the area's tests may take, in seconds.
+
+        Raises RuntimeError where they fail though nothing was changed.
+        """
+        started = time.monotonic()
+        status, output = self._run(each, None)
+        if status:
+            raise RuntimeError(f"tests fail without any change:\n{output}")
+        return max(_SHORTEST, _TIMES * (time.monotonic() - started))
+
+    def tried(self, mutant: Mutant, limit: float) -> Outcome:
+        """Change the file, run its tests, and change it back."""
+        file = self.place / mutant.path
+        source = file.read_text("utf-8")
+        changed = mutant.apply(source)
+        before, after = source.splitlines(), changed.splitlines()
+        names = mutant.path, mutant.path
+        lines = difflib.unified_diff(before, after, *names, n=2, lineterm="")
+        difference = "\n".join(lines)
+        file.write_text(changed, "utf-8")
+        try:
+            status, output = self._run(area(mutant.path), limit)
+        except subprocess.TimeoutExpired:
+            return Outcome(False, "(out of time)", difference)
+        finally:
+            file.write_text(source, "utf-8")
+        noticed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        by = noticed[0].split(" - ")[0] if noticed else ""
+        return Outcome(status == 0, by, difference)
+
+    def _run(self, each: Area, limit: float | None) -> tuple[int, str]:
+        """The status of the tests and what they print, in the order in which they are named."""
+        options = ("-x", "-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "-m", "")
+        process = subprocess.Popen(
+            [sys.executable, "-B", "-m", "pytest", *options, *each.tests],
+            cwd=self.place,
+            env={**os.environ, "PYTHONPATH": str(self.place), "PYTHONDONTWRITEBYTECODE": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            output, _ = process.communicate(timeout=limit)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        return process.returncode, output

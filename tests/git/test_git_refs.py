@@ -139,6 +139,26 @@ def test_origins_default_branch_comes_before_head(work: Work, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_names_that_are_not_utf_8(work: Work, way: str, packed: bool) -> None:
+    path = work.repository()
+    oid = work.git(path, "rev-parse", "HEAD")
+    name = os.fsdecode(b"latin-\xe9")
+    work.git(path, "checkout", "-q", "-b", b"latin-\xe9")
+    if packed:
+        work.git(path, "pack-refs", "--all")
+    repository = opened(path, way)
+    base = Base(f"refs/heads/{name}", name, oid, True)
+    assert bases(repository) == bases(repository, ["HEAD"]) == bases(repository, ["lat*"]) == [base]
+    with pytest.raises(BranchCheckedOut) as error:
+        move_branch(repository, name, oid, oid)
+    assert "branch latin-\\xe9 is checked out" in str(error.value)
+    assert branch_tip(repository, f"{name}/x") is None
+    move_branch(repository, f"{name}2", oid, None)
+    assert branch_tip(repository, f"{name}2") == oid == work.git(path, "rev-parse", b"latin-\xe92")
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_an_unborn_head_is_nothing_to_do(work: Work, way: str) -> None:
     work.git(work.root, "init", "-q", "new")
     repository = opened(work.root / "new", way)

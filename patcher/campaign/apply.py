@@ -62,7 +62,7 @@ def apply(
     selection: Selection,
     commits: Commits,
     *,
-    alone: bool = True,
+    alone: bool,
     push: Push | None = None,
 ) -> Target:
     """Commit the target's changed files; the target with what came of it. ``push`` takes what is

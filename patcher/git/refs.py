@@ -407,7 +407,7 @@ def _checked_out(repository: Repository, ref: str) -> Path | None:
     if linked.is_dir():
         folders += sorted(linked.iterdir())
     for folder in folders:
-        if _works_on(folder, ref):
+        if _works_on(repository, folder, os.fsencode(ref)):
             back = read_small(folder / "gitdir")
             if back is not None:
                 return Path(os.fsdecode(back.rstrip(b"\r\n"))).parent
@@ -415,10 +415,14 @@ def _checked_out(repository: Repository, ref: str) -> Path | None:
     return None
 
 
-def _works_on(folder: Path, ref: str) -> bool:
-    named = os.fsencode(ref)
-    head = read_small(folder / "HEAD")
-    if head is not None and head.startswith(b"ref:") and head[4:].strip() == named:
+def _works_on(repository: Repository, folder: Path, named: bytes) -> bool:
+    """Whether the work tree whose HEAD lies in ``folder`` is at work on a branch."""
+    if _uses_reftable(repository):
+        command = ["symbolic-ref", "-q", "HEAD"]
+        head = b"ref:" + run(command, git_dir=folder, allowed=(0, 1, 128))
+    else:
+        head = read_small(folder / "HEAD") or b""
+    if head.startswith(b"ref:") and head[4:].strip() == named:
         return True
     for name in ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START"):
         text = read_small(folder / name)

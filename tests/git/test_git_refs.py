@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,20 +37,46 @@ if TYPE_CHECKING:
     from tests.git.conftest import Work
 
 
-WAYS = ["files", "git"]
-"""How refs are read: from their files, or by git, as where they are kept in other ways (reftable),
-which the tests' git may be too old to know."""
+@pytest.fixture(params=["files", "git"])
+def way(request: pytest.FixtureRequest, work: Work, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How refs are kept: in files, or in a way that git alone knows."""
+    if request.param == "git":
+        folder = work.root / "bin"
+        folder.mkdir()
+        (folder / "git").write_text(
+            "#!/bin/sh\n"
+            'case "$1" in */by-git*) first="${1%%/by-git*}${1#*/by-git}"; shift;'
+            ' set -- "$first" "$@" ;; esac\n'
+            f'exec {runner.program()} "$@"\n'
+        )
+        (folder / "git").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return str(request.param)
 
 
 def opened(path: Path, way: str = "files") -> Repository:
     item = next(discover([path]))
     assert isinstance(item, Repository), item
-    if way == "git":
-        (item.common_dir / "reftable").mkdir(exist_ok=True)
-    return item
+    return item if way == "files" else kept_by_git(item)
 
 
-@pytest.mark.parametrize("way", WAYS)
+def kept_by_git(repository: Repository) -> Repository:
+    """The same repository as one with reftable looks, which git knows from 2.45 on: there are no
+    files with refs, and its git, which is told of this folder, finds them all the same."""
+    real = repository.common_dir
+    stand_in = real / "by-git"
+    shutil.rmtree(stand_in, ignore_errors=True)
+    shutil.copytree(real, stand_in, ignore=lambda *_: ["by-git", "objects", "refs", "packed-refs"])
+    for head in stand_in.rglob("HEAD"):
+        head.unlink()
+        head.write_text("ref: refs/heads/.invalid\n")
+    (stand_in / "reftable").mkdir()
+    (stand_in / "refs").mkdir()
+    (stand_in / "refs/heads").write_text("this repository uses the reftable format\n")
+    (stand_in / "objects").symlink_to(real / "objects")
+    return replace(repository, git_dir=stand_in / repository.git_dir.relative_to(real))
+
+
 def test_head_is_the_base_of_a_repository_without_origin(work: Work, way: str) -> None:
     path = work.repository()
     oid = work.git(path, "rev-parse", "HEAD")
@@ -60,7 +87,6 @@ def test_head_is_the_base_of_a_repository_without_origin(work: Work, way: str) -
     assert bases(opened(path, way)) == [Base("refs/heads/main", "main", oid, True)]
 
 
-@pytest.mark.parametrize("way", WAYS)
 def test_a_detached_head(work: Work, way: str) -> None:
     path = work.repository()
     oid = work.git(path, "rev-parse", "HEAD")
@@ -69,7 +95,6 @@ def test_a_detached_head(work: Work, way: str) -> None:
     assert bases(opened(path, way), ["HEAD"]) == [Base("HEAD", "HEAD", oid, True)]
 
 
-@pytest.mark.parametrize("way", WAYS)
 def test_a_head_that_is_a_link(work: Work, way: str) -> None:
     """As git wrote it long ago; and one that leads elsewhere."""
     path = work.repository()
@@ -79,7 +104,6 @@ def test_a_head_that_is_a_link(work: Work, way: str) -> None:
     assert bases(opened(path, way)) == [Base("refs/heads/main", "main", oid, True)]
 
 
-@pytest.mark.parametrize("way", WAYS)
 def test_the_linked_work_trees_own_head(work: Work, way: str) -> None:
     path = work.repository()
     work.git(path, "worktree", "add", "-q", "-b", "topic", str(work.root / "linked"))
@@ -112,7 +136,6 @@ def test_a_head_that_names_no_commit(work: Work, head: str, says: str) -> None:
     assert isinstance(error.value, UnbornHead) is ("nothing to do" in says)
 
 
-@pytest.mark.parametrize("way", WAYS)
 def test_origins_default_branch_comes_before_head(work: Work, way: str) -> None:
     path = work.repository("upstream")
     work.git(work.root, "clone", "-q", "upstream", "clone")
@@ -138,7 +161,25 @@ def test_origins_default_branch_comes_before_head(work: Work, way: str) -> None:
     assert (base.ref, base.default) == ("refs/heads/main", True)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_names_that_are_not_utf_8(work: Work, way: str, packed: bool) -> None:
+    path = work.repository()
+    oid = work.git(path, "rev-parse", "HEAD")
+    name = os.fsdecode(b"latin-\xe9")
+    work.git(path, "checkout", "-q", "-b", b"latin-\xe9")
+    if packed:
+        work.git(path, "pack-refs", "--all")
+    repository = opened(path, way)
+    base = Base(f"refs/heads/{name}", name, oid, True)
+    assert bases(repository) == bases(repository, ["HEAD"]) == bases(repository, ["lat*"]) == [base]
+    with pytest.raises(BranchCheckedOut) as error:
+        move_branch(repository, name, oid, oid)
+    assert "branch latin-\\xe9 is checked out" in str(error.value)
+    assert branch_tip(repository, f"{name}/x") is None
+    move_branch(repository, f"{name}2", oid, None)
+    assert branch_tip(repository, f"{name}2") == oid == work.git(path, "rev-parse", b"latin-\xe92")
+
+
 def test_an_unborn_head_is_nothing_to_do(work: Work, way: str) -> None:
     work.git(work.root, "init", "-q", "new")
     repository = opened(work.root / "new", way)
@@ -156,7 +197,6 @@ def test_a_sha256_repository(work: Work) -> None:
     assert bases(opened(path), [base.commit[:9]])[0].commit == base.commit
 
 
-@pytest.mark.parametrize("way", WAYS)
 def test_patterns_look_at_origin_first(work: Work, way: str) -> None:
     upstream = work.repository("upstream")
     for name in ("release/1.6", "release/1.7", "release/old/1.0", "patcher/release"):
@@ -211,7 +251,6 @@ def test_patterns_look_at_origin_first(work: Work, way: str) -> None:
     assert [base.default for base in bases(repository, ["main", "release/1.6"])] == [True, False]
 
 
-@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     ("pattern", "is_a_name"),
     [
@@ -295,7 +334,6 @@ def test_broken_refs_are_errors(work: Work, content: bytes) -> None:
         bases(opened(path))
 
 
-@pytest.mark.parametrize("way", WAYS)
 def test_symbolic_refs_are_followed_as_far_as_git_follows_them(work: Work, way: str) -> None:
     path = work.repository()
     oid = work.git(path, "rev-parse", "HEAD")
@@ -342,7 +380,6 @@ def test_a_fifo_as_a_ref_does_not_block(work: Work) -> None:
         bases(opened(path))
 
 
-@pytest.mark.parametrize("way", WAYS)
 def test_move_branch_creates_and_moves(work: Work, way: str) -> None:
     path = work.repository()
     first = work.git(path, "rev-parse", "HEAD")
@@ -384,7 +421,6 @@ def test_a_packed_ref_is_found_by_its_whole_name(work: Work, object_format: str)
         work.git(path, "pack-refs", "--all")
 
 
-@pytest.mark.parametrize("way", WAYS)
 def test_what_someone_else_put_there_is_not_lost(work: Work, way: str) -> None:
     path = work.repository()
     first = work.git(path, "rev-parse", "HEAD")
@@ -428,7 +464,7 @@ def test_of_racing_writers_exactly_one_wins(work: Work) -> None:
     assert work.git(path, "rev-parse", "refs/heads/patcher/race") == won[0]
 
 
-def test_a_checked_out_branch_is_left_alone(work: Work) -> None:
+def test_a_checked_out_branch_is_left_alone(work: Work, way: str) -> None:
     path = work.repository()
     oid = work.git(path, "rev-parse", "HEAD")
     new = work.commit(path, {"more": b"1"})
@@ -437,11 +473,11 @@ def test_a_checked_out_branch_is_left_alone(work: Work) -> None:
     for place in (path, linked):
         for branch, where in (("main", path), ("topic", linked)):
             with pytest.raises(BranchCheckedOut, match=f"checked out in {where}"):
-                move_branch(opened(place), branch, oid, new)
+                move_branch(opened(place, way), branch, oid, new)
     # Not yet born, but checked out all the same: the first commit there would find it taken.
     work.git(path, "symbolic-ref", "HEAD", "refs/heads/patcher/x")
     with pytest.raises(BranchCheckedOut):
-        move_branch(opened(path), "patcher/x", oid, None)
+        move_branch(opened(path, way), "patcher/x", oid, None)
 
 
 def test_the_work_tree_of_a_bare_repository_keeps_its_branch(work: Work) -> None:

@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 
 from patcher import interrupts
 from patcher.findings import Finding
-from patcher.hosts import Embedding
+from patcher.hosts import Embedding, Line
 from patcher.migrations import Migration
 from patcher.policy import reader
 from patcher.policy.bounds import Budget
@@ -316,6 +316,10 @@ def as_template(embedding: Embedding) -> bytes:
     if not embedding.breaks():
         return embedding.text
     stretches = [list(lines) for _, lines in groupby(embedding.lines, lambda line: line.stretch)]
+    surplus = embedding.text.count(b"}") - embedding.text.count(b"{")
+    while surplus > 0 and (at := _closing_alone(stretches)) >= 0:
+        del stretches[at]  # an early return: the profile goes on where it is not taken
+        surplus -= 1
     mentions = sum(any(b"network" in line.text for line in lines) for lines in stretches)
     text: list[bytes] = []
     for number, lines in enumerate(stretches):
@@ -329,6 +333,12 @@ def as_template(embedding: Embedding) -> bytes:
             text += [b"{{end}}\n"] * conditional
         text += [b"{{end}}\n"] * chosen
     return b"".join(text)
+
+
+def _closing_alone(stretches: list[list[Line]]) -> int:
+    """The first stretch that holds a closing brace alone, the last one left out; -1 for none."""
+    texts = [b"".join(line.text for line in lines).strip() for lines in stretches[:-1]]
+    return texts.index(b"}") if b"}" in texts else -1
 
 
 def _only(lines: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:

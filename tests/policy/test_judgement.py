@@ -147,7 +147,7 @@ def test_vsock(body: str, expected: Status) -> None:
         ("priority=1 network inet,\nnetwork,\ndeny network alg,", FIXED),
         ("priority=1 deny network alg,\nnetwork,\npriority=2 network seqpacket,", AFFECTED),
         ("network,\ndeny network alg,\npriority=1 network {{.Family}},", LOOK),
-        ("{{if .N}}network,\ndeny network alg,\n{{end}}\nnetwork {{.Family}},", FIXED),
+        ("{{if .N}}network,\ndeny network alg,\n{{end}}\nnetwork {{.Family}},", LOOK),
         ("priority=-1 deny network alg,", NOT_AFFECTED),
         ("network, deny network alg, priority = 5 network,", AFFECTED),
         ("network, deny network alg, priority= 5 network,", AFFECTED),

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from patcher import hosts
-from patcher.findings import MAX_BYTES, Edit, Finding, Profiles, Result, edited, unread
+from patcher.findings import MAX_BYTES, Edit, Finding, Profiles, Result, edited, edits_of, unread
 from patcher.hosts import Embedding
 from patcher.migrations import Migration, builtin
 from patcher.policy import reader
@@ -78,9 +78,7 @@ def patch(
         findings = _find(name, content, migrations, profiles=profiles, docs=docs, comment=comment)
     except TooMuch as error:
         return whole(f"{error}, so not read")
-    edits = tuple(
-        sorted((f.edit for f in findings if f.edit is not None), key=lambda edit: edit.offset)
-    )
+    edits = edits_of(findings)
     return Result(path, edited(content, edits), tuple(findings), edits)
 
 
@@ -94,7 +92,7 @@ class _Text:
         self.embedding = embedding
         self.text = _LONE_CR.sub(b"\n", embedding.text)
         self.starts = embedding.starts()
-        self.profiles = reader.read(self.text, budget)
+        self.profiles = reader.read(self.text, budget, embedding.breaks())
 
     @property
     def rules_alone(self) -> bool:
@@ -180,6 +178,21 @@ def _allows_network(profile: Profile) -> bool:
     return any(net.mode != "deny" for _, net in profile.network_rules)
 
 
+def _with_fragments(judgements: list[Judgement]) -> list[Judgement]:
+    """The judgements of a profile that a program builds, where its file holds other rules."""
+    return [
+        replace(
+            judgement,
+            status=Status.UNDER_INVESTIGATION,
+            reason=f"{judgement.reason}; but other strings of this file hold network rules, and "
+            "whether the program adds them is not known",
+        )
+        if judgement.status is Status.NOT_AFFECTED
+        else judgement
+        for judgement in judgements
+    ]
+
+
 class _Pool:
     """The fragments of a file that one host found: a program may make one profile of them."""
 
@@ -223,7 +236,7 @@ class _Search:
         self.declares_abi = _ABI.search(content) is not None
         self.found: list[tuple[int, Finding]] = []
         self.order: tuple[Profile | None, dict[int, int]] = (None, {})
-        self.seen: set[tuple[str, int]] = set()
+        self.seen: set[tuple[str, int, int]] = set()
         self.accepted: dict[int, Evidence] = {}
         self.earlier: dict[str, frozenset[str]] = {
             migration.id: frozenset(
@@ -296,6 +309,8 @@ class _Search:
             )
             if not profile.header:
                 judgements = self.fragments(profile, judgements, pool, migration)
+            elif text.embedding.separate and any(map(_allows_network, pool.fragments)):
+                judgements = _with_fragments(judgements)
             for judgement in judgements:
                 if not (profile.header or evidence.moby_style) and not _certain(
                     judgement, migration
@@ -336,11 +351,12 @@ class _Search:
     ) -> None:
         anchor = judgement.anchor
         offset = text.offset(profile.start if anchor is None else anchor.start)
-        if (migration.id, offset) in self.seen:
+        key = (migration.id, offset, text.offset(profile.start))
+        if key in self.seen:
             return
         if len(self.seen) >= MAX_FINDINGS:
             raise TooMuch(f"more than {MAX_FINDINGS} findings")
-        self.seen.add((migration.id, offset))
+        self.seen.add(key)
         status, reason, edit = judgement.status, judgement.reason, None
         embedding = text.embedding
         if status is Status.AFFECTED and embedding.reason:

@@ -63,6 +63,13 @@ class Result:
     """In the order in which they stand in the file."""
 
 
+def edits_of(findings: Iterable[Finding]) -> tuple[Edit, ...]:
+    """The edits of these findings in the order of the file; each once, since profiles that share a
+    named template share its edit."""
+    edits = {finding.edit for finding in findings if finding.edit is not None}
+    return tuple(sorted(edits, key=lambda edit: (edit.offset, edit.insert)))
+
+
 def edited(content: bytes, edits: Iterable[Edit]) -> bytes:
     """The content with the edits made, which stand in its order."""
     pieces, position = [], 0

@@ -113,7 +113,7 @@ class TestCase:
             rebuilt += case.before[position : edit.offset] + edit.insert
             position = edit.offset
         assert rebuilt + case.before[position:] == result.content
-        edits = [finding.edit for finding in result.findings if finding.edit is not None]
+        edits = {finding.edit for finding in result.findings if finding.edit is not None}
         assert sorted(edits, key=lambda edit: edit.offset) == list(result.edits)
 
     def test_an_edit_says_that_something_is_affected(self, folder: Path) -> None:

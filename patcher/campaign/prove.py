@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from patcher.campaign.large import in_turn
 from patcher.campaign.target import ChangedFile, Located, blob_id
-from patcher.findings import Finding, Status, edited
+from patcher.findings import Finding, Status, edited, edits_of
 from patcher.git import printable
 from patcher.migrations import Migration
 
@@ -154,12 +154,7 @@ def _unedited(located: Located, proof: Proof, mode: Mode) -> Finding:
 
 def _kept(file: ChangedFile, mine: Sequence[Located]) -> ChangedFile | None:
     """The file with the edits that are left."""
-    edits = tuple(
-        sorted(
-            (located.finding.edit for located in mine if located.finding.edit is not None),
-            key=lambda edit: edit.offset,
-        )
-    )
+    edits = edits_of(located.finding for located in mine)
     if not edits:
         return None
     new = edited(file.old, edits)

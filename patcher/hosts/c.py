@@ -71,6 +71,9 @@ LANGUAGE = Language(
             rb"[^;{}()=*]*(?:\[[^\[\]]*[^\s\[\]][^\[\]]*\]|>\s*\w+)\s*=?\s*\{?\Z"
         ),
     ),
+    members=rb"\.|->|::",
+    plain=rb"|\*",
+    directives=True,
 )
 """ISO C 6.4.5 "String literals" (adjacent ones are put together in translation phase 6), ISO C++
 [lex.string]."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate, islice
 
 from patcher.policy.bounds import MAX_LINES, check_number
+from patcher.policy.reader import Break
 
 _BLANK_LINES = 100
 """Of more blank lines in a row the rest is left out: a million of them would fill the memory."""
@@ -46,6 +47,13 @@ class Line:
     offsets: Sequence[int] | None = None
     """Where escapes make ``text`` differ from the file: the file offset of each byte of ``text``
     and of its end (so ``len(text) + 1`` of them). None: ``start + column``."""
+
+    stretch: int = 0
+    """Lines of one stretch are certainly put together by the program that holds them: each is in
+    the text when the others are. What stands between stretches may leave out either."""
+    condition: int = 0
+    """Not 0: the line alone may be left out where the others of its stretch stand; those of one
+    number stand together."""
 
     def offset(self, column: int) -> int:
         """The file offset of the byte at ``column`` of ``text``; behind it, of its end."""
@@ -114,6 +122,16 @@ class Embedding:
         """
         follows = line.text[column : column + 1] or self.ending(line)
         return self.escape(b" " + text + (b"" if follows in (b" ", b"\t", b"\n") else b" "))
+
+    def breaks(self) -> list[Break]:
+        """Where in ``text`` another stretch begins, or lines of another condition."""
+        found: list[Break] = []
+        stretch = condition = 0
+        for start, line in zip(self.starts(), self.lines, strict=False):
+            if (line.stretch, line.condition) != (stretch, condition):
+                found.append((start, line.stretch != stretch, line.condition))
+                stretch, condition = line.stretch, line.condition
+        return found
 
 
 def taken(lines: Iterable[Line]) -> tuple[Line, ...]:

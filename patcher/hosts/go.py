@@ -42,6 +42,7 @@ LANGUAGE = Language(
             rb"|(?:\bvar\s+\w+\s*|:)=\s*\[\.\.\.\][\w.]+\{\Z"
         )
     ),
+    newlines=True,
 )
 """The Go Programming Language Specification, "String literals" and "Comments"."""
 

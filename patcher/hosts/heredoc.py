@@ -61,12 +61,14 @@ def _decode_code(token: bytes) -> bytes:
 
 
 def _decode_hcl(token: bytes) -> bytes:
+    if token.startswith(b"%{"):
+        return b"{%" + token[2:-1] + b"%}"  # a directive, as other templates write it
     return token[1:] if token[:1] in b"$%" else b"\n"
 
 
 _SHELL = Escapes(re.compile(rb"\r\n|\n|\r|\\[$`\\]"), _decode_shell, b"\n")
 _CODE = Escapes(re.compile(C.token.pattern.replace(rb"(?:\\r)?\\n|", b"")), _decode_code, b"\n")
-_HCL = Escapes(re.compile(rb"\r\n|\n|\r|\$\$\{|%%\{"), _decode_hcl, b"\n")
+_HCL = Escapes(re.compile(rb"\r\n|\n|\r|\$\$\{|%%\{|%\{[^{}\r\n]{0,300}\}"), _decode_hcl, b"\n")
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:

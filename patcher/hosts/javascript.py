@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from patcher.hosts.dressing import rendered
+from patcher.hosts.dressing import Escapes, rendered
 from patcher.hosts.embedding import Embedding
 from patcher.hosts.lists import Lists
 from patcher.hosts.literals import (
     BLOCK_COMMENT,
     CODE,
     DOUBLE,
+    HOLE,
     LINE_COMMENT,
     RAW,
     SINGLE,
@@ -34,7 +35,16 @@ def _escape(text: bytes) -> bytes:
     return text.replace(b"\\", b"\\\\").replace(b"`", b"\\`").replace(b"${", b"\\${")
 
 
-_TEMPLATE = Kind(CODE, _escape)
+def _decode(token: bytes) -> bytes:
+    if token.startswith(b"${"):
+        return token if b"\n" not in token and len(token) < 200 else HOLE
+    return CODE.decode(token)
+
+
+_TEMPLATE = Kind(
+    Escapes(re.compile(rb"\$\{[^{}]{0,2000}\}|" + CODE.token.pattern), _decode, CODE.newline),
+    _escape,
+)
 _RAW = Kind(RAW, unquotable(b"`"), raw=True)
 
 _IN_TEMPLATE = re.compile(rb"\\[\s\S]|\$\{|`")
@@ -107,6 +117,8 @@ LANGUAGE = Language(
     refine=_refine,
     keeps_cr=False,
     lists=Lists(counted=re.compile(rb":\s*(?:readonly\s+)?\[[^\[\]]*\w[^\[\]]*\]\s*=\s*\[\Z")),
+    newlines=True,
+    plain=rb"|=>",
 )
 """ECMAScript Language Specification, 12.9.4 "String Literals" and 12.9.6 "Template Literal Lexical
 Components"."""

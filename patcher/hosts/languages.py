@@ -110,8 +110,9 @@ _KOTLIN = Language(
         "unclosed": UNCLOSED,
         "character": CHARACTER,
     },
+    newlines=True,
 )
-_SCALA = Language("scala", _KOTLIN.tokens)
+_SCALA = Language("scala", _KOTLIN.tokens, newlines=True)
 _GROOVY = Language(
     "groovy",
     {
@@ -124,6 +125,7 @@ _GROOVY = Language(
         "unclosed": UNCLOSED,
         "unclosedsingle": UNCLOSED_SINGLE,
     },
+    newlines=True,
 )
 _CSHARP = Language(
     "csharp",
@@ -139,6 +141,7 @@ _CSHARP = Language(
         "character": CHARACTER,
     },
     lists=BRACKETS_ALONE,
+    directives=True,
 )
 """C# language specification, "String literals"; C# 11 raw string literals."""
 
@@ -155,6 +158,8 @@ _SWIFT_LANGUAGE = Language(
     lists=Lists(
         counted=re.compile(rb"\bInlineArray\s*<[^<>]*>\s*=\s*\[\Z|\bof\b[^\[\]=]*\]\s*=\s*\[\Z")
     ),
+    newlines=True,
+    directives=True,
 )
 _DART = Language(
     "dart",
@@ -184,6 +189,8 @@ _LUA = Language(
     },
     join=rb"\.\.",
     glue=b" .. ",
+    members=rb"[.:]",
+    keyword_blocks=True,
 )
 """Lua Reference Manual, 3.1 "Lexical Conventions"."""
 
@@ -245,6 +252,7 @@ _ZIG = Language(
         open=re.compile(rb"\[_\][^{};=]*\{\Z|:\s*\[\]const\b[^;{}=]*=\s*&\.\{\Z"),
         byte_array=re.compile(rb"\[[^\[\]]*\w[^\[\]]*\]\s*(?:const\s+)?u8\s*=\s*\Z"),
     ),
+    plain=rb"|\.(?=\{)",
 )
 
 _BY_SUFFIX = {

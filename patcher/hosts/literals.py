@@ -32,7 +32,18 @@ from patcher.hosts.dressing import (
 )
 from patcher.hosts.embedding import Embedding, Line, line_ending
 from patcher.hosts.lists import ANY, DECLARED, TAKES_MANY, Lists
-from patcher.policy.bounds import MAX_LINES, MAX_NESTING, MAX_STRINGS, check_number
+from patcher.hosts.statements import (
+    CONTROL,
+    LITERAL,
+    Joins,
+    Program,
+    Puts,
+    Statement,
+    follows,
+    one_operand,
+    place,
+)
+from patcher.policy.bounds import MAX_LINES, MAX_STRINGS, check_number
 from patcher.policy.patterns import repeated
 
 HOLE = b"${}"
@@ -208,6 +219,11 @@ class Language:
         indented: bool = False,
         keeps_cr: bool = True,
         lists: Lists = ANY,
+        newlines: bool = False,
+        members: bytes = rb"\.",
+        plain: bytes = b"",
+        directives: bool = False,
+        keyword_blocks: bool = False,
     ) -> None:
         """``join``: expression for the operator that joins strings; ``adjacent``: literals without
         one are joined. ``blank``: what may stand between them unseen. ``glue``: how two literals on
@@ -215,11 +231,20 @@ class Language:
         ``names_join``: a name between two literals joins them. ``documentation``: whether a literal
         is documentation, seen with the code before it. ``indented``: blocks are told by their
         indentation, not by braces. ``keeps_cr``: as in ``Embedding``. ``lists``: which of its lists
-        take one more element."""
+        take one more element. The others are for ``Joins``."""
         self.host = host
         self.lists = lists
-        self.indented = indented
         self.keeps_cr = keeps_cr
+        self.joins = Joins(
+            join,
+            adjacent=adjacent,
+            indented=indented,
+            newlines=newlines,
+            members=members,
+            tokens=plain,
+            directives=directives,
+            keyword_blocks=keyword_blocks,
+        )
         self.tokens = tokens
         self.scanner = re.compile(
             b"|".join(b"(?P<%s>%s)" % (name.encode(), t.opening) for name, t in tokens.items())
@@ -360,8 +385,8 @@ class _Node:
     """A literal in its surroundings."""
 
     __slots__ = (
-        "arms",
         "breaks",
+        "condition",
         "gap",
         "hole_after",
         "hole_before",
@@ -369,11 +394,25 @@ class _Node:
         "line",
         "link",
         "literal",
+        "offset",
         "row",
+        "shares",
+        "statement",
+        "unknown",
     )
 
-    def __init__(self, literal: Literal, line: int, row: int) -> None:
+    def __init__(self, literal: Literal, line: int, row: int, statement: Statement) -> None:
         self.literal = literal
+        self.statement = statement
+        self.offset = len(statement.code)
+        """Of its end in the statement's code."""
+        self.shares = False
+        """It certainly stands with the one before it, in the order of the group."""
+        self.condition = 0
+        """Not 0: it may be left out, or come out several times, where the others of its list stand.
+        Those of one number stand together."""
+        self.unknown = False
+        """Between the two, text may be added that is not known."""
         self.line = line
         """Offset at which the physical line of its opening quote begins."""
         self.row = row
@@ -387,123 +426,6 @@ class _Node:
         """The expression between puts a line break into the text."""
         self.hole_before = False
         self.hole_after = False
-        self.arms: tuple[_Arm, ...] = ()
-        """Where it stands in the program's branches and loops, outermost first."""
-
-
-class _Arm(NamedTuple):
-    """One arm of a branch of the program, or the body of a loop."""
-
-    branch: int
-    place: int
-    """Among the arms of its branch."""
-    condition: bytes
-
-
-_BRACES = re.compile(
-    rb"(?P<arm>\}\s*+(?:else|elif|elsif)\b(?P<other>[^{};]{0,200})\{)"
-    rb"|\b(?P<open>if|for|while|loop|switch|match|select|unless)\b(?P<condition>[^{};]{0,300})\{"
-    rb"|(?P<case>\bcase\b)|(?P<default>\bdefault)[ \t]*+:(?!=)|(?P<body>=>[ \t]*+\{)"
-    rb"|(?P<plain>\{)|(?P<close>\})"
-)
-_INDENTED = re.compile(
-    rb"^(?P<margin>[ \t]*+)"
-    rb"(?:(?P<arm>else|elif|except|finally|case)|(?P<open>if|for|while|with|try|match))?"
-    rb"(?P<rest>\b[^\n]*+|[^\s][^\n]*+)",
-    re.MULTILINE,
-)
-_UNBRACED = re.compile(
-    rb"^[ \t]*+(?:if|unless|for|while)\b[ \t]*(?P<condition>\([^{};\n]{0,200}\))[ \t]*"
-    rb"(?:\r?\n[ \t]*)?[^{};\n()]{0,200}"
-    rb"(?:\([^{};\n()]*)?\Z",
-    re.MULTILINE,
-)
-_UNBRACED_ELSE = re.compile(rb"(?:^|[;}\s])else\s[^{};]{0,200}\Z")
-_NO_CONDITION = re.compile(rb"[^\w.!=<>&|(),\[\] -]+")
-
-
-class _Block:
-    """A block of the program that is open."""
-
-    __slots__ = ("arm", "margin")
-
-    def __init__(self, arm: _Arm | None, margin: int = 0) -> None:
-        self.arm = arm
-        """None for braces that choose nothing."""
-        self.margin = margin
-
-
-class _Flow:
-    """Follows the branches and loops of a program through the code between its literals."""
-
-    def __init__(self, indented: bool) -> None:
-        self.indented = indented
-        self.blocks: list[_Block] = []
-        self.count = 0
-
-    def arms(self, gap: bytes) -> tuple[_Arm, ...]:
-        """The arms in which the literal behind this code stands."""
-        if self.indented:
-            self._by_indentation(gap)
-        else:
-            self._by_braces(gap)
-        arms = tuple(block.arm for block in self.blocks[-_DEEPEST:] if block.arm is not None)
-        tail = gap[-_LONGEST_HEAD:]
-        if not self.indented:
-            if unbraced := _UNBRACED.search(tail):
-                arms = (*arms, self._opened(unbraced["condition"]))
-            elif _UNBRACED_ELSE.search(tail):
-                arms = (*arms, self._opened(b""))
-        return arms
-
-    def _opened(self, condition: bytes) -> _Arm:
-        self.count += 1
-        words = _NO_CONDITION.sub(b" ", condition).strip()
-        return _Arm(self.count, 0, words or b"choice %d" % self.count)
-
-    def _other(self, arm: _Arm, condition: bytes) -> _Arm:
-        condition = _NO_CONDITION.sub(b" ", condition).strip()
-        return _Arm(arm.branch, arm.place + 1, b"else " + condition if condition else b"else")
-
-    def _by_braces(self, gap: bytes) -> None:
-        blocks = self.blocks
-        for match in _BRACES.finditer(gap):
-            arm = blocks[-1].arm if blocks else None
-            check_number(len(blocks), MAX_NESTING, "nested blocks")
-            if match["plain"]:
-                blocks.append(_Block(None))
-            elif match["close"]:
-                if blocks:
-                    blocks.pop()
-            elif match["open"] or match["body"]:
-                blocks.append(_Block(self._opened(match["condition"] or b"")))
-            elif arm is not None:
-                other = match["other"] or b""
-                if match["case"]:
-                    other = b"%d" % match.start()
-                blocks[-1].arm = self._other(arm, other)
-
-    def _by_indentation(self, gap: bytes) -> None:
-        first = True
-        for match in _INDENTED.finditer(gap):
-            if first and match.start() == 0:
-                first = False
-                continue  # the rest of the statement of the literal before
-            margin = len(match["margin"].expandtabs())
-            blocks = self.blocks
-            while blocks and blocks[-1].margin > margin:
-                blocks.pop()
-            top = blocks[-1] if blocks and blocks[-1].margin == margin else None
-            if match["arm"] and top is not None and top.arm is not None:
-                top.arm = self._other(top.arm, match["rest"].partition(b":")[0])
-                continue
-            if top is not None:
-                blocks.pop()
-            if match["open"]:
-                blocks.append(_Block(self._opened(match["rest"].partition(b":")[0]), margin))
-
-
-_DEEPEST = 16
 
 
 @dataclass(slots=True)
@@ -542,7 +464,7 @@ _CHAINED = re.compile(
     rb"\)\s*\.append\((?P<hole>[^;{}()\"']{0,80}(?:\([^(){};]{0,80}\))?\)\s*\.append\()?\s*\Z"
 )
 """``sb.append("a").append(b).append("c")``"""
-_COMPARES = re.compile(rb"(?:[=!]=|=~|\bin|\bassert)\s*\Z")
+_COMPARES = re.compile(rb"(?:[=!]=|=~|\bin|\bassert|\bcase|\bwhen)\s*\Z")
 _COMPARED = re.compile(rb"\s*(?:(?:not\s+)?in\b|[=!]=)")
 
 
@@ -590,7 +512,7 @@ class _Source:
         previous: _Node | None = None
         line = behind = row = scope = 0
         pieces: list[bytes] = []
-        flow = _Flow(language.indented)
+        program = Program(language.joins)
         for token in scan(content, language):
             pieces.append(content[behind : token.open])
             newline = content.rfind(b"\n", behind, token.open)
@@ -606,7 +528,7 @@ class _Source:
                 continue
             gap = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces = []
-            node = _Node(token, line, row)
+            node = _Node(token, line, row, program.literal(gap))
             if newline >= 0:
                 self.broken.append((token.open, token.stop))
                 line = newline + 1
@@ -616,10 +538,7 @@ class _Source:
                     scope += 1
                 node.row = row
             node.gap = gap if len(gap) <= _LONGEST_GAP else gap[-_LONGEST_GAP:]
-            node.arms = flow.arms(gap)
             if previous is not None and group is not None and self.linked(previous, node, gap):
-                if node.link is not Link.LOOSE:
-                    node.arms = previous.arms
                 group.nodes.append(node)
             else:
                 if previous is not None:
@@ -636,8 +555,9 @@ class _Source:
                         yield opened.pop(0)
             previous = node
         if previous is not None:
-            rest = content[previous.literal.stop : previous.literal.stop + 80]
-            previous.hole_after = bool(language.begins_joined.match(rest))
+            stop = previous.literal.stop
+            previous.hole_after = bool(language.begins_joined.match(content[stop : stop + 80]))
+            program.code(self.code(stop, stop + _LONGEST_GAP))
         yield from opened
 
     def linked(self, previous: _Node, node: _Node, gap: bytes) -> bool:
@@ -675,20 +595,25 @@ class _Source:
             group.documentation = self.language.documentation(self.content, node.literal, gap)
         if group.alone or group.documentation:
             return group
-        for other in reversed(opened):
-            last = other.nodes[-1]
-            if (
-                not other.alone
-                and not other.documentation
-                and other.scope == scope
-                and last.line != node.line
-                and node.row - last.row <= _LINES_APART
-                and other.names & names
-            ):
-                node.link = Link.STATEMENT
-                other.names &= names
-                return other
-        return group
+        near = [
+            other
+            for other in reversed(opened)
+            if not other.alone
+            and not other.documentation
+            and other.scope == scope
+            and node.row - other.nodes[-1].row <= _LINES_APART
+        ]
+        goes_on = next((other for other in near if other.names & names), None)
+        if goes_on is not None:
+            goes_on.names &= names
+        else:
+            goes_on = next(
+                (other for other in near if other.nodes[-1].statement is node.statement), None
+            )
+        if goes_on is None:
+            return group
+        node.link = Link.STATEMENT
+        return goes_on
 
     def looks(self, node: _Node, head: bytes) -> bool:
         """Whether a call looks for the literal in a text, or compares it: it is no policy then."""
@@ -741,6 +666,24 @@ class _Source:
         return b"".join([*pieces, self.content[start : max(start, end)]])
 
 
+_NAMED = rb"[&*$@]*(?!" + CONTROL + rb")[A-Za-z_][\w.:\[\]]*+(?:->\w++)?(?:->\w++)?"
+_INNER = rb"\(" + repeated(rb"[^()]++|\([^()]*+\)") + rb"\)"
+_ENCLOSED = rb"\(" + repeated(rb"[^()]++|" + _INNER) + rb"\)"
+_WHOLE = re.compile(
+    repeated(
+        rb"\s++|" + _NAMED + rb"|!?" + _ENCLOSED + rb"|\d++|'[^']{1,9}'|\+|\.\.|<<|\.append\(|\)|\\"
+    )
+)
+"""Expressions between literals that are joined, and always put something there."""
+_ADDS_UNKNOWN = re.compile(
+    rb"(?P<target>\w+)\s*(?:[+.]=|<<|\.\w+\(|=\s*(?P=target)\s*(?:\+|\.\.))\s*[A-Za-z_$&*]"
+    rb"|[(,]\s*&?(?P<first>\w+)\s*,\s*[A-Za-z_$&*]"
+)
+_NAME_BEFORE = re.compile(rb"(?:[\s(]|\breturn)([A-Za-z_][\w.]*)\s*(?:\+|\.\.)\s*\Z")
+_STATEMENTS = re.compile(rb"[\s\S]*[;}\n]")
+_TABLE_DEPTH = 8
+
+
 def _is_expression(text: bytes) -> bool:
     """Whether this may stand between two operators that join strings."""
     if text.count(b"(") != text.count(b")") or text.count(b"[") != text.count(b"]"):
@@ -748,11 +691,16 @@ def _is_expression(text: bytes) -> bool:
     return b"," not in text or b"(" in text
 
 
+_TERNARY = re.compile(rb"\s*(?:if\b[^\n:]{0,120}\belse|:)\s*\Z")
+
+
 def _is_loose(gap: bytes) -> bool:
     if len(gap) > _LONGEST_LOOSE_GAP or b";" in gap or gap.count(b"\n") > 2:
         return False
     if _BOUNDARY.search(gap) or b" = " in gap or b":=" in gap:
         return False
+    if _TERNARY.match(gap):
+        return True
     first, newline, _ = gap.partition(b"\n")
     if newline:
         return first.rstrip().endswith(b",")
@@ -777,13 +725,6 @@ class _Segment(NamedTuple):
     piece: Decoded
 
 
-_STATEMENT = re.compile(rb"(?:(?:try|await)[ \t]+)?[\w.:&*>\[\]()-]*[\w\])][ \t]*(?:!?\(|\+=|<<)")
-_KEPT = frozenset(
-    b"return case default if unless for while else elif except var let const final val static "
-    b"yield throw raise when auto char def".split()
-)
-_ASSIGNS = re.compile(rb":=|(?<![=!<>+|&*/^%-])=(?![=>])")
-_TO_ITSELF = re.compile(rb"([\w.\[\]]+)[ \t]*=[ \t]*(?:append\([ \t]*)?\1\b[ \t]*[,+]")
 _APPENDS = re.compile(rb"([\w.\[\]]{1,100})[ \t]*=[ \t]*\1[ \t]*(?:\+|\.\.?)\s*\Z")
 _WRAPPER = re.compile(rb"[\w.:&]{1,60}\(\s*\Z")
 _LONGEST_ROW = 8
@@ -822,6 +763,10 @@ class _Reading:
         self.group = group
         self.nodes = group.nodes
         self.lines: list[Line] = []
+        self.stretch = -1
+        self.places: dict[int, tuple[int, int] | None] = {}
+        self.wrappers: dict[object, int] = {}
+        self.conditions = 0
         self.shapes: dict[int, _Shape] = {}
         """Of the physical lines with several literals, by where they begin."""
         self.lists: dict[tuple[int, bool], bool] = {}
@@ -878,25 +823,132 @@ class _Reading:
                 return lambda text: escape(text).replace(b"\t", b"\\t")
         return escape
 
+    def relate(self, beside: set[int]) -> None:
+        """Find out which literals certainly stand with the one before them."""
+        earlier = -1
+        end_of_chain = -1
+        for index, node in enumerate(self.nodes):
+            if index in beside:
+                continue
+            if earlier >= 0:
+                if node.link is Link.JOINED and index > end_of_chain:
+                    end_of_chain = self.relate_chain(index)
+                elif node.link is not Link.JOINED:
+                    self.relate_pair(earlier, index)
+            earlier = index
+
+    def relate_chain(self, index: int) -> int:
+        """Relate the literals that are joined to the one before ``index``; returns the last."""
+        nodes, last = self.nodes, index
+        while last + 1 < len(nodes) and nodes[last + 1].link is Link.JOINED:
+            last += 1
+        first = nodes[index - 1]
+        whole = one_operand(first.statement, first.offset - len(LITERAL), nodes[last].offset)
+        for node in nodes[index : last + 1]:
+            node.shares = (
+                whole
+                and node.statement is first.statement
+                and (not node.hole_between or _WHOLE.fullmatch(node.gap) is not None)
+            )
+        return last
+
+    def relate_pair(self, earlier: int, index: int) -> None:
+        """Relate a literal to the one before it, which it is not joined to."""
+        one, node = self.nodes[earlier], self.nodes[index]
+        if one.statement is not node.statement:
+            between = follows(node.statement, one.statement)
+            node.shares, node.unknown = between >= 0, between > 0
+        elif node.link in (Link.ELEMENT, Link.LOOSE):
+            list_of_one, list_of_other = self.place(earlier), self.place(index)
+            node.shares = list_of_one is not None and list_of_one == list_of_other
+        node.shares = node.shares or self.alike(earlier, index)
+        if node.statement is not one.statement:
+            code = _STATEMENTS.match(node.gap, 0, max(len(node.gap) - node.offset + 2, 0))
+            node.unknown = (
+                node.unknown
+                or one.statement.may_add_others
+                or node.statement.may_add_others
+                or any(
+                    {added["target"], added["first"]} & self.group.names
+                    for added in _ADDS_UNKNOWN.finditer(code[0] if code else b"")
+                )
+            )
+
+    def place(self, index: int) -> tuple[int, int] | None:
+        """The list in which a literal, with those joined to it, is an element."""
+        if index in self.places:
+            return self.places[index]
+        nodes, first, last = self.nodes, index, index
+        while nodes[first].link is Link.JOINED and first:
+            first -= 1
+        while last + 1 < len(nodes) and nodes[last + 1].link is Link.JOINED:
+            last += 1
+        statement = nodes[first].statement
+        found = place(statement, nodes[first].offset - len(LITERAL), nodes[last].offset)
+        key = None if found is None else (id(statement), found.bracket)
+        condition = 0
+        if found is not None and not (found.certain and not found.wrapper):
+            self.conditions += 1
+            condition = self.conditions
+            if found.certain:
+                condition = self.wrappers.setdefault((key, found.wrapper), condition)
+        for each in range(first, last + 1):
+            self.places[each] = key
+            nodes[each].condition = condition
+        return key
+
+    def alike(self, earlier: int, index: int) -> bool:
+        """Whether two literals stand in two rows of a table that differ in them alone."""
+        one, other = self.nodes[earlier], self.nodes[index]
+        head, tail = self.around(earlier, earlier)
+        if one.statement is not other.statement and (
+            one.statement.outer is not other.statement.outer or head[:1] not in (b"(", b"[", b"{")
+        ):
+            return False
+        return (
+            self.is_row(earlier)
+            and self.is_row(index)
+            and one.line != other.line
+            and (head, tail) == self.around(index, index)
+            and not self.source.code(self.source.line_end(one.literal.stop)[1], other.line).strip()
+        )
+
+    def is_row(self, index: int) -> bool:
+        """Whether a literal's line is one of a table, in which each line certainly stands."""
+        statement: Statement | None = self.nodes[index].statement
+        assert statement is not None
+        if not statement.is_plain or not self.around(index, index)[0].startswith(b"{"):
+            return statement.is_plain
+        statement = statement.outer
+        for _ in range(_TABLE_DEPTH):
+            if statement is None or not _NAME.search(statement.code):
+                break
+            statement = statement.outer
+        return statement is None or statement.is_plain
+
     def read(self) -> None:
         pending: list[_Segment] = []
-        arms = self.common_arms()
         beside = self.beside()
+        self.relate(beside)
         for index, node in enumerate(self.nodes):
             literal = node.literal
             if index in beside:
                 continue
             if node.link is not Link.JOINED:
                 self.flush(pending, None)
-                if node.arms != arms:
-                    self.choose(arms, node)
-                    arms = node.arms
-                if node.hole_before:
+                self.stretch += not node.shares
+                if node.unknown:
+                    self.unknown(node)
+                if node.hole_before and not self.continues(index):
                     pending.append(_hole(literal.start))
             elif node.breaks:
                 self.flush(pending, None)
             elif node.hole_between:
                 pending.append(_hole(self.nodes[index - 1].literal.end))
+            if node.link is Link.JOINED and not node.shares:
+                if any(b"network" in segment.piece.text for segment in pending):
+                    self.flush(pending, None)
+                self.stretch += 1
             pieces = list(decoded(self.content, literal.start, literal.end, literal.kind.escapes))
             for number, piece in enumerate(pieces):
                 pending.append(_Segment(index, piece))
@@ -930,40 +982,19 @@ class _Reading:
             index for column, found in columns.items() if column not in policy for index in found
         }
 
-    def common_arms(self) -> tuple[_Arm, ...]:
-        """The arms in which all the literals stand."""
-        common = self.nodes[0].arms
-        for node in self.nodes:
-            count = 0
-            for one, other in zip(common, node.arms, strict=False):
-                if one != other:
-                    break
-                count += 1
-            common = common[:count]
-        return common
+    def continues(self, index: int) -> bool:
+        """Whether a literal is joined to the very text that the group has put together so far."""
+        before = _NAME_BEFORE.search(self.nodes[index].gap)
+        return before is not None and any(
+            node.statement.form.target == before[1] for node in self.nodes[:index]
+        )
 
-    def choose(self, arms: tuple[_Arm, ...], node: _Node) -> None:
-        """Put the program's choices between two literals into the text, as a template has them: the
-        policy reader then knows which rules never stand together."""
-        same = 0
-        for one, other in zip(arms, node.arms, strict=False):
-            if one != other:
-                break
-            same += 1
-        left, entered = arms[same:], node.arms[same:]
-        switched = left and entered and left[0].branch == entered[0].branch
-        self.control(node, [b"end"] * (len(left) - bool(switched)))
-        for number, arm in enumerate(entered):
-            if not number and switched:
-                self.control(node, [arm.condition])
-                continue
-            self.control(node, [b"if " + arm.condition] + [b"else if true"] * (arm.place > 0))
-
-    def control(self, node: _Node, words: list[bytes]) -> None:
+    def unknown(self, node: _Node) -> None:
+        """Add a line for text that the program adds before a literal, and that is not known."""
         start = node.literal.start
-        for word in words:
-            text = b"{{" + word + b"}}"
-            self.add(Line(text, start, start, b"", b"", array(OFFSET, [start]) * (len(text) + 1)))
+        offsets = array(OFFSET, [start]) * (len(HOLE) + 1)
+        self.add(Line(HOLE, start, start, b"", b"", offsets, self.stretch))
+        self.stretch += not node.shares
 
     def add(self, line: Line) -> None:
         self.lines.append(line)
@@ -992,7 +1023,8 @@ class _Reading:
         else:
             text, offsets = _put_together(pending)
             start = offsets[0]
-        self.add(Line(text, start, insert_at, before, after, offsets))
+        condition = self.nodes[pending[-1].node].condition if pending[-1].node >= 0 else 0
+        self.add(Line(text, start, insert_at, before, after, offsets, self.stretch, condition))
         pending.clear()
 
     # -- how a line is added behind the last one of a literal
@@ -1005,8 +1037,8 @@ class _Reading:
         begun = self.begins_literal(segments[0])
         filled = [segment for segment in segments if segment.piece.text]
         text_end = (filled[-1] if filled else segments[0]).piece.end
-        follows = self.nodes[last + 1].link if last + 1 < len(self.nodes) else None
-        precedes = self.nodes[first].link
+        follows = self.certain_link(last + 1)
+        precedes = self.certain_link(first)
         if not begun and follows is not Link.JOINED:
             return self.within(last, newline)
         if follows is Link.JOINED or precedes is Link.JOINED:
@@ -1017,9 +1049,8 @@ class _Reading:
             if not self.takes_more(first, row):
                 return self.within(last, newline)
         else:
-            return (self.repeated(first, last, text_end) if begun else None) or self.within(
-                last, newline
-            )
+            again = self.row(first, last, text_end) or self.repeated(first, last, text_end)
+            return again if begun and again else self.within(last, newline)
         ended = newline is not None or (follows is link and self.nodes[last + 1].breaks)
         if link is Link.JOINED and not ended:
             return self.within(last, newline)
@@ -1041,6 +1072,11 @@ class _Reading:
         opening = self.content[opening_of.open : opening_of.start]
         stop = self.nodes[last].literal.stop
         return stop, glue + opening, self.content[text_end:stop]
+
+    def certain_link(self, index: int) -> Link | None:
+        """How a literal follows the one that it certainly stands with."""
+        node = self.nodes[index] if index < len(self.nodes) else None
+        return node.link if node is not None and node.shares else None
 
     def shared(self, first: int, last: int) -> bool:
         """Whether other literals of the group stand on the same line."""
@@ -1094,14 +1130,22 @@ class _Reading:
         if frame is None:
             return None
         if frame.shared:
-            shape = self.shape(first, last)
-            return self.again(first, last, text_end) if shape is _Shape.ROW else None
+            return self.row(first, last, text_end)
         head, tail = self.around(first, last)
         if last + 1 < len(nodes) and nodes[last + 1].link is link:
             like = head == self.around(last + 1, last + 1)[0]
         else:
             like = (head, tail) == self.around(first - 1, first - 1)
         return self.again(first, last, text_end) if like else None
+
+    def row(self, first: int, last: int, text_end: int) -> tuple[int, bytes, bytes] | None:
+        """The physical line once more, where it is one of a table."""
+        frame = self.frame(first, last)
+        if frame is None or not frame.shared or not self.is_row(first):
+            return None
+        if self.shape(first, last) is not _Shape.ROW:
+            return None
+        return self.again(first, last, text_end)
 
     def shape(self, first: int, last: int) -> _Shape:
         """What a line with several literals is."""
@@ -1134,7 +1178,6 @@ class _Reading:
 
     def repeated(self, first: int, last: int, text_end: int) -> tuple[int, bytes, bytes] | None:
         """The physical line once more, where it is a statement that can stand twice."""
-        source = self.source
         frame = self.frame(first, last)
         if frame is None or len(self.nodes) == 1:
             return None
@@ -1150,24 +1193,12 @@ class _Reading:
                 for other in neighbours
             ):
                 return None
-            return self.again(first, last, text_end)
-        word = _NAME.match(head)
-        if word is not None and word[0] in _KEPT:
+            return self.again(first, last, text_end) if self.is_row(first) else None
+        statement = self.nodes[first].statement
+        if statement.form.puts not in (Puts.ADDS, Puts.CALLS):
             return None
-        if not _TO_ITSELF.match(head):
-            if not (_STATEMENT.match(head) or head.startswith(b".")):
-                return None
-            if _ASSIGNS.search(head):
-                return None
-        gap = self.nodes[first].gap[-_LONGEST_HEAD:]
-        if not source.language.indented and (_UNBRACED.search(gap) or _UNBRACED_ELSE.search(gap)):
-            return None
-        if b"?" in head or tail.endswith((b"+", b".", b"(", b"&&", b"||", b"[", b"=")):
-            return None
-        if head.startswith(b".") and b";" in tail:
-            return None
-        both = head + tail
-        if any(both.count(a) != both.count(b) for a, b in ((b"(", b")"), (b"{", b"}"))):
+        line = b"".join((head + LITERAL + tail.removesuffix(b";")).split())
+        if line != b"".join(statement.code.split()):
             return None
         return self.again(first, last, text_end)
 

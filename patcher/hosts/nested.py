@@ -63,6 +63,10 @@ def _inner(text: bytes) -> Iterator[tuple[bool, Embedding]]:
         yield from quoted(text)
 
 
+_STRETCHES = 32
+"""Bits for the number of a stretch in an inner text."""
+
+
 class _Outer:
     """The text of an embedding, with the way back to the file."""
 
@@ -127,6 +131,8 @@ class _Outer:
             around[0] + self.written(frame, before, near),
             self.written(frame, after, near) + around[1],
             offsets,
+            line.stretch + (frame.stretch << _STRETCHES),
+            line.condition or frame.condition,
         )
 
     def offsets(self, line: Line) -> tuple[int, Sequence[int] | None]:

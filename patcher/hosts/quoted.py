@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from patcher.hosts.dressing import (
     C,
@@ -19,6 +19,7 @@ from patcher.hosts.dressing import (
 from patcher.hosts.embedding import Embedding, Line, line_ending, taken, verbatim
 from patcher.hosts.lists import DECLARED, Lists, may_be_declared
 from patcher.hosts.physical import Physical, line_above, line_below
+from patcher.hosts.statements import CONTROL
 from patcher.policy.bounds import MAX_STRINGS, check_number
 from patcher.policy.patterns import repeated
 
@@ -154,7 +155,7 @@ def _around(
         return _long_strings(content, line, hits, host, documentation) or _row(
             content, line, literal, host, documentation
         )
-    lines = taken(_member_lines(content, members, key))
+    lines = taken(_in_stretches(content, members, key, _member_lines(content, members, key)))
     tabs = any(b"\\t" in content[m.literal.start : m.literal.end] for m in members)
     found = Embedding(
         host,
@@ -182,6 +183,39 @@ def _may_be_declared(content: bytes, members: list[Quoted], start: int) -> bool:
         return False
     head = content[max(first.literal.start - 301, start) : first.literal.start - 1]
     return may_be_declared(head, content[last.literal.end + 1 : last.literal.end + 40])
+
+
+_PLAIN_GLUE = re.compile(
+    repeated(rb"(?!x\b|" + CONTROL + rb")[\w$]++|[\s\\)\]},;+.<>:/\"'`{-]") + rb"\Z"
+)
+"""What may stand behind a string that is in the text in any case."""
+_NO_CODE = re.compile(rb"\s*(?:#(?!\s*(?:el|end)?if)[^\n]*|//[^\n]*|/\*[^\n]*\*/|--[^\n]*)?\Z")
+"""A blank line, or one with a comment."""
+
+
+def _in_stretches(
+    content: bytes, members: list[Quoted], key: bytes, lines: Iterable[Line]
+) -> Iterator[Line]:
+    """The lines, told apart where the program may leave out one of two members."""
+    stretch = number = 0
+    for line in lines:
+        while number + 1 < len(members) and members[number + 1].literal.start <= line.start:
+            one, number = members[number], number + 1
+            other = members[number]
+            code = content[one.stop : other.begin].splitlines()
+            alike = _margin(content, one) == _margin(content, other)
+            stretch += not (
+                (alike or _key(content, one) != key)
+                and _PLAIN_GLUE.match(one.glue(content))
+                and _PLAIN_GLUE.match(other.glue(content))
+                and all(map(_NO_CODE.match, code))
+            )
+        yield replace(line, stretch=stretch)
+
+
+def _margin(content: bytes, member: Quoted) -> bytes:
+    margin = member.margin(content)
+    return margin[: len(margin) - len(margin.lstrip())]
 
 
 def _key(content: bytes, member: Quoted) -> bytes:

@@ -61,6 +61,8 @@ LANGUAGE = Language(
         counted=re.compile(rb"\[[^\[\]=]*;[^\[\];=]*\]\s*(?:\)\s*)?=\s*&?(?:mut\b)?\s*\[\Z"),
         byte_array=re.compile(rb"\[\s*u8\s*;[^\[\];=]*\]\s*=\s*\*?b?\Z"),
     ),
+    members=rb"\.|::",
+    plain=rb"|'\w+|->",
 )
 """The Rust Reference, "Tokens": string literals."""
 

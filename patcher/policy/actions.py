@@ -18,15 +18,27 @@ class Control(Enum):
     CLOSE = "close"  #: ends the innermost one
     SECTION = "section"  #: begins a named section of Go's templates, which stands elsewhere: define
     NONE = "none"  #: nothing: a comment, an assignment ...
+    UNKNOWN = "unknown"  #: may leave out or repeat what stands before it or behind it
 
 
 _OPEN = frozenset(b"if unless range with for each case".split())
+_OPEN_TAGS = frozenset(b"while until macro call capture comment filter set".split())
+"""Of Jinja, Liquid and ERB: what stands in them may be left out, or come out elsewhere."""
 _ARM = frozenset(b"else elif elsif elseif when".split())
-_CLOSE = frozenset(b"end endif endunless endfor endwith endrange endcase".split())
+_CLOSE = frozenset(
+    b"end endif endunless endfor endwith endrange endcase endwhile enduntil endmacro endcall "
+    b"endcapture endcomment endfilter endset".split()
+)
 _SECTION = frozenset((b"define", b"block"))
-_NONE = frozenset(
-    b"endblock set endset macro endmacro raw endraw break continue comment endcomment "
-    b"assign filter endfilter extends import from".split()
+_NONE = frozenset(b"block endblock raw endraw assign extends import from do".split())
+_EXITS = frozenset((b"break", b"continue"))
+_ASSIGNS = re.compile(rb"\{%[-+~]?\s*set\s[^%]*=|<%[-_]?\s*[@$]?[\w.]+\s*[-+|&]*=(?!=)[^;]*\Z|<%#")
+_OPENS_BLOCK = re.compile(rb"\bdo(?:\s*\|[^|]*\|)?\s*[-~+_]?%>\Z")
+"""A block of Ruby."""
+_DIRECTIVE = re.compile(
+    rb"[ \t]*#(?:(?:el|end)?if|ifn?def|else)\b"
+    rb"|[ \t]*[#%]{1,2} ?(?:if|for|while|elif|else)\b[^\n]*:\s*\Z"
+    rb"|[ \t]*[#%]{1,2} ?(?:end|endif|endfor|endwhile)\s*\Z"
 )
 _HEAD = re.compile(
     rb"(?:\{\{\{?|\{%|<%)[-~+=_]?\s*"
@@ -37,8 +49,14 @@ _CONDITION = re.compile(rb"\s+")
 
 def control(action: bytes) -> Control | None:
     """What the control action does; None when it puts text in its place."""
+    if action.startswith(b"#"):
+        return Control.UNKNOWN
     if action.startswith(b"<%="):
         return None
+    if _OPENS_BLOCK.search(action):
+        return Control.OPEN
+    if _ASSIGNS.match(action):
+        return Control.NONE
     match = _HEAD.match(action)
     if match is None:
         return None
@@ -59,11 +77,31 @@ def control(action: bytes) -> Control | None:
         return Control.CLOSE
     if word in _SECTION and action.startswith(b"{{"):
         return Control.SECTION
+    if word in _EXITS:
+        return Control.UNKNOWN
     if word in _NONE:
         return Control.NONE
-    if action.startswith((b"{%", b"<%")):
-        return None if word == b"include" else Control.NONE
-    return None
+    return _tag(word) if action.startswith((b"{%", b"<%")) else None
+
+
+def _tag(word: bytes) -> Control | None:
+    if word == b"include":
+        return None
+    return Control.OPEN if word in _OPEN_TAGS else Control.UNKNOWN
+
+
+def subject(action: bytes) -> bytes:
+    """What an action opens or closes (``if`` of ``{% endif %}`` and of ``{{/if}}``); empty where a
+    closing action does not say."""
+    match = _HEAD.match(action)
+    word = b"" if match is None else match["word"]
+    return word.removeprefix(b"end")
+
+
+def is_directive(comment: bytes) -> bool:
+    """Whether a comment is a preprocessor's conditional (``#ifdef X``), or a line with which a
+    template chooses (``# for x in y:``)."""
+    return _DIRECTIVE.match(comment) is not None
 
 
 _SECTION_NAME = re.compile(

@@ -46,10 +46,18 @@ def judge(
         return _look(reason, next((rule for rule, _ in profile.network_rules), None))
     judging = _Judge(profile, family, socket_types, moby_style)
     try:
-        return judging.by_flags(judging.judgements())
+        return _where_braces_are_certain(profile, judging.by_flags(judging.judgements()))
     except _TooManyError:
         reason = "too many network rules that depend on template actions to judge them together"
         return _look(reason, _first(judging.allows))
+
+
+def _where_braces_are_certain(profile: Profile, judgements: list[Judgement]) -> list[Judgement]:
+    """The judgements, none of which is clean where a brace of the profile may be left out."""
+    if not profile.torn or judgements[0].status in (Status.AFFECTED, Status.UNDER_INVESTIGATION):
+        return judgements
+    reason = "a brace stands in a conditional: which rules are in this profile depends on it"
+    return _look(reason, judgements[0].anchor)
 
 
 def _look(reason: str, anchor: Rule | None) -> list[Judgement]:
@@ -86,6 +94,11 @@ class _Judge:
             (rule, net)
             for rule, net in sorted(certain + all_rules, key=lambda pair: pair[0].start)
             if net.mode == "deny"
+        ]
+        self.actions = [
+            (rule, NetworkRule("allow", unknown=True))
+            for rule in profile.rules
+            if rule.keyword == b"action" and moby_style
         ]
         self.cover = self.covered_by(self.denies)
 
@@ -130,14 +143,17 @@ class _Judge:
         possible = [pair for pair in self.uncertain if pair[1].mode != "deny"]
         open_uncertain = self.cover.undenied(possible)
         fixing = [rule for rule, net in self.denies if not net.blanket]
-        if fixing and self.allows and all(_chosen(net, self.denies) for _, net in open_uncertain):
-            reason = f"`{_text(fixing[0])},` is there"
-            if open_uncertain:
-                reason += f"; what `{_text(open_uncertain[0][0])},` allows is up to its template"
-            return [Judgement(Status.FIXED, reason, _first(self.allows))]
         if open_uncertain:
             rule, net = open_uncertain[0]
             return _look(_why_uncertain(net), rule)
+        if self.allows and (open_actions := self.cover.undenied(self.actions)):
+            return _look(
+                f"`{_text(open_actions[0][0])}` may put network rules there, and no deny certainly "
+                "stands with them",
+                open_actions[0][0],
+            )
+        if fixing and self.allows:
+            return [Judgement(Status.FIXED, f"`{_text(fixing[0])},` is there", self.allows[0][0])]
         if self.denies and (self.allows or self.cover.always()):
             if fixing:
                 return [Judgement(Status.FIXED, f"`{_text(fixing[0])},` is there", fixing[0])]
@@ -229,17 +245,6 @@ def _audited_deny(rule: Rule, net: NetworkRule) -> bool:
     return net.audit and net.mode in ("deny", "unknown")
 
 
-def _chosen(net: NetworkRule, denies: _Rules) -> bool:
-    """Whether an uncertain rule allows what its template is told to (``network {{.Family}},``), and
-    has no higher priority than the denies."""
-    return (
-        net.mode == "allow"
-        and net.unknown
-        and not net.conditions
-        and all(net.priority <= deny.priority for _, deny in denies)
-    )
-
-
 _LONGEST_TEXT = 1000
 
 
@@ -264,15 +269,14 @@ def _why_uncertain(net: NetworkRule) -> str:
     return "the network rule has words that a template action fills in, or that are not known"
 
 
-_Condition = bytes | tuple[int, int]
+_Condition = tuple[int, int]
 
 
 def _given(arms: Iterable[Arm]) -> frozenset[_Condition]:
-    """What must hold for text in these arms to be there. The first arm of a choice is known by its
-    condition, since another choice may repeat it; an ``else`` only by where it stands."""
-    return frozenset(
-        words if index == 0 and words else (number, index) for number, index, words in arms
-    )
+    """What must hold for text in these arms to be there: each is known by where it stands. Another
+    choice with the same condition may choose otherwise (``.`` differs inside of ``range``, a
+    variable may be set between the two)."""
+    return frozenset((number, index) for number, index, _ in arms)
 
 
 def _distinct(rules: _Rules) -> Iterator[tuple[Rule, NetworkRule]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from enum import Enum, auto
 from typing import NamedTuple
 
-from patcher.policy.actions import control
+from patcher.policy.actions import control, is_directive
 from patcher.policy.bounds import MAX_TOKENS, Budget, TooMuch
 from patcher.policy.patterns import repeated
 
@@ -160,7 +160,11 @@ class Lexer:
                 yield Token(Kind.COMMA, position, position + 1, byte)
                 position += 1
             elif byte == b"#" and not _NO_COMMENT.match(text, position):
-                position = self._line_end(position)
+                end = self._line_end(position)
+                begin = text.rfind(b"\n", max(0, position - 80), position) + 1
+                if is_directive(text[begin : min(end, begin + _MAX_ACTION)]):
+                    yield Token(Kind.CONTROL, position, end, text[position:end])
+                position = end
             elif byte == b"}":
                 doubled = text[position : position + 2] == b"}}"
                 yield Token(Kind.CLOSE, position, position + 1, byte, doubled=doubled)

@@ -8,11 +8,11 @@ holds more of something than a bound allows.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from patcher.policy import grammar, header, network
-from patcher.policy.actions import Control, condition, control, section, sections
+from patcher.policy.actions import Control, condition, control, section, sections, subject
 from patcher.policy.bounds import MAX_NAME, MAX_NESTING, Budget, TooMuch
 from patcher.policy.grammar import KEYWORDS, Qualifiers
 from patcher.policy.lexer import Kind, Lexer, Token
@@ -42,6 +42,10 @@ class Rule:
     arms: tuple[Arm, ...]
     """The choices that it depends on, outermost first."""
     qualifiers: Qualifiers
+    stretch: int = 0
+    """The number of the stretch of the text that it stands in. Of two rules in one stretch, each is
+    there when the other one is, save for their arms; between stretches stands what may leave out
+    either: a program's code, a line that is no policy, an unknown tag."""
     qualifier_block: bytes = b""
     """The qualifiers of the block that it stands in (``audit { ... }``); AppArmor's parser carries
     file rules alone out of such a block."""
@@ -95,6 +99,10 @@ class Profile:
     parent: Profile | None = None
     end: int = -1
     """Offset behind the brace that closes it; -1 for a fragment, and where none does."""
+    stretch: int = 0
+    """The stretch of the text in which its header stands."""
+    torn: bool = False
+    """Which of its rules stand in it depends on conditionals: a brace of it is conditional."""
     section: bytes = b""
     """Of a fragment: the name by which a template puts it elsewhere (``{{define "name"}}``)."""
 
@@ -121,17 +129,26 @@ class _Scope:
     doubled: bool = False
     depth: int = 1
     """How many braces are open, this one included."""
+    stretch: int = 0
+    """The stretch in which it began."""
+    twins: tuple[Profile, ...] = ()
+    """The profiles that begin in its place in the other arms of a choice: what stands in one stands
+    in each."""
 
 
 @dataclass(slots=True)
 class _Choice:
     """A template choice that is open."""
 
+    subject: bytes
+    """What it is: ``if``, ``range`` ..."""
     arm: Arm
     outer: tuple[Arm, ...]
     """The arms of the choices that it stands in."""
     scope: _Scope | None
     """The scope in which it began: each of its arms begins there."""
+    left: list[_Scope] = field(default_factory=list)
+    """The scopes that its arms so far began and did not close."""
     is_section: bool = False
     """No choice, but a section of the template, which stands elsewhere."""
 
@@ -154,6 +171,10 @@ class _Statement:
     network: NetworkRule | None = None
 
 
+_AT_CONDITIONAL = re.compile(
+    rb"@(?:end|el)?(?:if|else|fi|for|unless|ifdef|ifndef)\w*@\Z", re.IGNORECASE
+)
+"""``@if@``, as autoconf-like templates choose."""
 _DEPTH = 32
 _MOST_WORDS = 512
 """No rule has as many."""
@@ -171,18 +192,31 @@ def _nested(arms: tuple[Arm, ...], arm: Arm) -> tuple[Arm, ...]:
     return (*arms[: _DEPTH - 1], (arm[0], arm[1], b""))
 
 
-def read(text: bytes, budget: Budget | None = None) -> list[Profile]:
+Break = tuple[int, bool, int]
+"""Offset in a text; whether another stretch begins there (``Rule.stretch``); and, not 0, the number
+of the condition under which what follows is there, where the rest of the stretch is."""
+
+
+def read(text: bytes, budget: Budget | None = None, breaks: Sequence[Break] = ()) -> list[Profile]:
     """The profiles and fragments in a text, in the order in which they begin.
 
-    ``budget``: of the file that the text is from; None: one for this text. Raises TooMuch.
+    ``budget``: of the file that the text is from; None: one for this text. ``breaks``: in order.
+    Raises TooMuch.
     """
-    return _Reader(text, budget or Budget()).read()
+    return _Reader(text, budget or Budget(), breaks).read()
 
 
 class _Reader:
-    def __init__(self, text: bytes, budget: Budget) -> None:
+    def __init__(self, text: bytes, budget: Budget, breaks: Sequence[Break]) -> None:
         self.text = text
         self.budget = budget
+        self.breaks = [*reversed(breaks)]
+        """Those that are still to come, the next one last."""
+        self.stretch = self.condition = 0
+        self.unsure = False
+        """An unknown tag was read: which tag closes which is not known either."""
+        self.conditional_close: tuple[_Scope, int] | None = None
+        """The outermost scope, where another stretch than its own closed it, and that stretch."""
         self.profiles: list[Profile] = []
         self.fragment: Profile | None = None
         self.scope: _Scope | None = None
@@ -195,10 +229,15 @@ class _Reader:
         self.pending: list[Token] = []
         self.lines: list[int] = [0]
         """Where in ``pending`` its lines begin, the current one last."""
+        self.begun_in = (0, 0)
+        """The stretch and the condition in which the first pending word stands."""
 
     def read(self) -> list[Profile]:
         for token in Lexer(self.text, self.budget).tokens():
             kind = token.kind
+            while self.breaks and token.start >= self.breaks[-1][0]:
+                _, another, self.condition = self.breaks.pop()
+                self.stretch += another
             if kind is Kind.WORD:
                 self.word(token)
             elif kind is Kind.COMMA:
@@ -214,13 +253,18 @@ class _Reader:
         self.newline()
         self.drop()
         profiles = [profile for profile in self.profiles if profile.header or profile.rules]
-        return sorted(_put_together(profiles), key=lambda profile: profile.start)
+        found = _put_together(profiles)
+        if self.stretch:
+            _tell_stretches_apart(found)
+        return sorted(found, key=lambda profile: profile.start)
 
     # -- words and statements
 
     def word(self, token: Token) -> None:
         if len(self.pending) >= _MOST_WORDS:
             self.drop()
+        if not self.pending:
+            self.begun_in = self.stretch, self.condition
         self.pending.append(token)
 
     def keep(self, pending: list[Token]) -> list[Token]:
@@ -248,6 +292,7 @@ class _Reader:
         if before and _starts_rule(line) and not _only_qualifiers(before):
             self.junk()
             self.keep(line)
+            self.begun_in = self.stretch, self.condition
 
     def complete_without_comma(self, line: list[Token]) -> bool:
         """Take a line that is whole though no comma ends it: an include, an assignment, a template
@@ -256,6 +301,9 @@ class _Reader:
         if first in (b"include", b"#include"):
             return self.add(_bare(b"include", line), line[0].start, line[-1].end)
         if _ASSIGNMENT.match(b"".join(token.text for token in line[:2])):
+            return True
+        if all(_AT_CONDITIONAL.match(token.text) for token in line):
+            self.junk()
             return True
         if all(token.hole for token in line):
             return self.add(_bare(b"action", line), line[0].start, line[-1].end)
@@ -281,22 +329,31 @@ class _Reader:
         """Add a rule to the profile that is open; always true."""
         self.budget.rule()
         profile, block = self.owner(start)
-        profile.rules.append(
-            Rule(
-                keyword=statement.keyword,
-                start=start,
-                end=end,
-                words=statement.words,
-                arms=self.arms(),
-                qualifiers=statement.qualifiers,
-                qualifier_block=block,
-                network=statement.network,
-                holes=statement.holes,
-            )
+        net = statement.network
+        if net is not None and (self.stretch, self.condition) != self.begun_in:
+            net = replace(net, unknown=True)  # a part of it may be left out
+        rule = Rule(
+            keyword=statement.keyword,
+            start=start,
+            end=end,
+            words=statement.words,
+            arms=self.arms(),
+            qualifiers=statement.qualifiers,
+            stretch=self.stretch,
+            qualifier_block=block,
+            network=net,
+            holes=statement.holes,
         )
+        profile.rules.append(rule)
+        for twin in self.scope.twins if self.scope is not None else ():
+            twin.rules.append(rule)
         return True
 
     def owner(self, start: int) -> tuple[Profile, bytes]:
+        if self.scope is None and self.conditional_close is not None:
+            scope, stretch = self.conditional_close
+            if stretch != self.stretch:
+                self.scope = scope  # where the brace was left out, the profile goes on
         if self.scope is not None:
             profile = self.scope.profile
             if profile.start < 0:
@@ -310,15 +367,20 @@ class _Reader:
 
     def begun(self, profile: Profile) -> None:
         """Take a profile that has a header, or a fragment that has a rule."""
+        profile.stretch = self.stretch
         self.budget.profile()
         self.profiles.append(profile)
 
     def arms(self) -> tuple[Arm, ...]:
         """The arms of the template's choices and of the policy's own, each outermost first."""
         choices = self.choices[-1].arms if self.choices else ()
+        if self.condition:
+            choices = ((self.condition, -1, b""), *choices)
         return choices + self.scope.arms if self.scope is not None else choices
 
     def junk(self) -> None:
+        """Count a statement that is no rule. What it does to those around it is not known."""
+        self.stretch += 1
         if self.scope is not None:
             self.scope.profile.junk += 1
         elif self.fragment is not None:
@@ -332,7 +394,9 @@ class _Reader:
 
     def open(self, token: Token) -> None:
         lines = self.lines
-        self.scope = self.opened(self.keep([]), lines, self.scope, token.doubled)
+        scope = self.opened(self.keep([]), lines, self.scope, token.doubled)
+        self.scope = replace(scope, stretch=self.stretch)
+        self.conditional_close = None
 
     def opened(
         self, pending: list[Token], lines: list[int], outer: _Scope | None, doubled: bool
@@ -378,6 +442,7 @@ class _Reader:
         scope = self.scope
         if scope is not None:
             self.closed_if, self.scope = scope.arm, scope.outer
+            self.conditionally_closed(scope)
             if scope.doubled and token.doubled:
                 self.second_brace = token.end
             if scope.outer is None or scope.outer.profile is not scope.profile:
@@ -385,10 +450,23 @@ class _Reader:
         if self.scope is None:
             self.fragment = None
 
+    def conditionally_closed(self, scope: _Scope) -> None:
+        """Take note where a brace closes a scope in another stretch than the scope's own."""
+        outer = scope.outer
+        if scope.stretch == self.stretch:
+            return
+        if outer is None:
+            self.conditional_close = (scope, self.stretch)
+        elif outer.stretch != scope.stretch and outer.profile is not scope.profile:
+            scope.profile.torn = outer.profile.torn = True
+
     # -- template choices
 
     def control(self, token: Token) -> None:
         action = control(token.text)
+        if action is Control.UNKNOWN or self.unsure:
+            self.unsure = True
+            self.stretch += 1
         line = self.pending[self.lines[-1] :] or self.pending
         if action is not Control.NONE and line and _may_start_rule(line[0].text):
             # It decides about words within a rule.
@@ -399,21 +477,45 @@ class _Reader:
             self.choice_count += 1
             arm = (self.choice_count, 0, condition(token.text))
             outer = self.choices[-1].arms if self.choices else ()
-            self.choices.append(_Choice(arm, outer, self.scope))
+            self.choices.append(_Choice(subject(token.text), arm, outer, self.scope))
         elif action is Control.SECTION:
             part = Profile(name="", start=-1, header=False, section=section(token.text))
-            self.choices.append(_Choice((0, 0, b""), (), self.scope, is_section=True))
+            self.choices.append(_Choice(b"", (0, 0, b""), (), self.scope, is_section=True))
             self.scope = _Scope(part, None)
         elif action is Control.ARM and self.choices:
             choice = self.choices[-1]
             number, index, _ = choice.arm
             choice.arm = (number, index + 1, condition(token.text))
+            self.leave(choice)
             self.scope = choice.scope
         elif action is Control.CLOSE and self.choices:
             choice = self.choices.pop()
             if choice.is_section:
                 self.drop()
                 self.scope = choice.scope
+                return
+            if (closed := subject(token.text)) and closed != choice.subject:
+                self.unsure = True
+                self.stretch += 1
+            self.merge(choice)
+
+    def leave(self, choice: _Choice) -> None:
+        """Keep the scope that an arm began and did not close."""
+        if self.scope is not None and self.scope is not choice.scope:
+            if self.scope.outer is choice.scope:
+                choice.left.append(self.scope)
+            self.scope.profile.torn = self.scope.outer is not choice.scope
+
+    def merge(self, choice: _Choice) -> None:
+        """Make one scope of those that the arms of a choice began."""
+        scope = self.scope
+        if not choice.left:
+            return
+        if scope is None or scope.outer is not choice.scope:
+            for left in choice.left:
+                left.profile.torn = True
+            return
+        self.scope = replace(scope, twins=tuple(left.profile for left in choice.left))
 
 
 _MOST_RULES = 20_000
@@ -447,13 +549,28 @@ def _put_together(profiles: list[Profile]) -> list[Profile]:
                 left -= len(parts[name].rules) + 1
                 if left < 0:
                     raise TooMuch(f"more than {_MOST_RULES} rules that sections put into profiles")
-                found += expanded(parts[name].rules, arms + rule.arms, within | {name})
+                used_in = (*arms, _stretch_arm(rule), *rule.arms)
+                found += expanded(parts[name].rules, used_in, within | {name})
         return found
 
     for profile in profiles:
         if profile.header:
             profile.rules = expanded(profile.rules, (), frozenset())
     return [profile for profile in profiles if profile.section not in used]
+
+
+def _stretch_arm(rule: Rule) -> Arm:
+    return -1 - rule.stretch, 0, b""
+
+
+def _tell_stretches_apart(profiles: list[Profile]) -> None:
+    """Make the stretch of a rule one more of its arms, in profiles that stand in several."""
+    for profile in profiles:
+        begun = {profile.stretch} if profile.header else set[int]()
+        if len(begun.union(rule.stretch for rule in profile.rules)) > 1:
+            profile.rules = [
+                replace(rule, arms=(_stretch_arm(rule), *rule.arms)) for rule in profile.rules
+            ]
 
 
 def _only_qualifiers(tokens: list[Token]) -> bool:

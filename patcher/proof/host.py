@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from patcher import hosts, interrupts
-from patcher.findings import Edit, Finding, Result, Status, edited
+from patcher.findings import Edit, Finding, Result, Status, edited, edits_of
 from patcher.hosts import Embedding
 from patcher.migrations import Migration
 from patcher.policy import reader
 from patcher.policy.bounds import TooMuch
-from patcher.policy.reader import Profile, Rule
+from patcher.policy.reader import Break, Profile, Rule
 from patcher.proof.added import Added, Item
 from patcher.proof.structure import structure
 
@@ -48,9 +48,7 @@ def proved(content: bytes, result: Result, migrations: Sequence[Migration]) -> R
         _dropped(finding, reasons[id(finding)]) if id(finding) in reasons else finding
         for finding in findings
     )
-    edits = tuple(
-        sorted((f.edit for f in left if f.edit is not None), key=lambda edit: edit.offset)
-    )
+    edits = edits_of(left)
     return replace(result, content=edited(content, edits), findings=left, edits=edits)
 
 
@@ -76,15 +74,18 @@ class _Reading:
     texts: tuple[tuple[str, bytes], ...]
     """The policy text of each embedding, with what else is told of it. Its lines are not kept:
     they are many times the text."""
+    breaks: tuple[Sequence[Break], ...]
+    """Of each embedding."""
 
     @classmethod
     def of(cls, path: PurePosixPath, content: bytes, edits: Sequence[Edit]) -> _Reading:
         """The reading of a file."""
+        found = [
+            (f"{e.host} {e.documentation} {e.reason}", text, e.breaks())
+            for e, text in texts(path, content, edits)
+        ]
         return cls(
-            tuple(
-                (f"{e.host} {e.documentation} {e.reason}", text)
-                for e, text in texts(path, content, edits)
-            )
+            tuple((kind, text) for kind, text, _ in found), tuple(breaks for _, _, breaks in found)
         )
 
     @property
@@ -139,10 +140,7 @@ class _Proof:
             return f"reading the file again failed with {type(error).__name__}"
 
     def _why_not(self, findings: Sequence[Finding]) -> str:
-        edits = sorted(
-            (finding.edit for finding in findings if finding.edit is not None),
-            key=lambda edit: edit.offset,
-        )
+        edits = edits_of(findings)
         new = edited(self.content, edits)
         if self._before is None:
             self._before = _Reading.of(self.path, self.content, edits)
@@ -158,7 +156,10 @@ class _Proof:
         for index, ((_, old), (_, new)) in enumerate(zip(before.texts, after.texts, strict=True)):
             if old == new:
                 continue
-            profiles = reader.read(old), reader.read(new)
+            profiles = (
+                reader.read(old, breaks=before.breaks[index]),
+                reader.read(new, breaks=after.breaks[index]),
+            )
             if len(profiles[0]) != len(profiles[1]):
                 return "the profiles in the file are not the same with the rule added"
             for one, other in zip(*profiles, strict=True):
@@ -169,7 +170,7 @@ class _Proof:
                 for start in starts:
                     # A section's rule stands in every profile that its template puts it in.
                     names.setdefault((index, start), set()).add(one.name)
-        if len(names) != len(findings):
+        if len(names) != len(edits_of(findings)):
             return "the rule does not stand where rules are read"
         meant = {finding.profile for finding in findings}
         if not meant <= set().union(*names.values()) or not all(n & meant for n in names.values()):
@@ -187,7 +188,8 @@ class _Proof:
         number = self.added.compare(before, after)
         if number < 0:
             return f"more than one string of the {host} differs, or by more than the rule"
-        if number < sum(f.host == host and not f.documentation for f in findings):
+        mine = [f for f in findings if f.host == host and not f.documentation]
+        if number < len(edits_of(mine)):
             return f"no string of the {host} got the rule"
         return ""
 
@@ -228,7 +230,7 @@ def _same(one: Profile, other: Profile, added: Added, starts: set[int]) -> str:
         if at < len(old) and key == old[at]:
             at, anchor = at + 1, rule
         elif added.is_rule(rule.words):
-            if anchor is None or rule.arms != anchor.arms or rule.qualifier_block:
+            if anchor is None or rule.qualifier_block or not set(rule.arms) <= set(anchor.arms):
                 return "the rule does not stand in the scope of the rule that it follows"
             starts.add(rule.start)
         else:

@@ -14,10 +14,12 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import PurePosixPath
 
 from patcher import interrupts
 from patcher.findings import Finding
+from patcher.hosts import Embedding, Line
 from patcher.migrations import Migration
 from patcher.policy import reader
 from patcher.policy.bounds import Budget
@@ -31,7 +33,7 @@ from patcher.proof.render import (
     NotRendered,
     Rendering,
     outermost,
-    render,
+    render_both,
     stand_in,
 )
 from patcher.proof.verdict import Proof, Verdict
@@ -115,8 +117,8 @@ class _File:
             self.wanted.setdefault(finding.profile, set()).add(finding.migration)
         self.rules = {migration.id: migration.rule for migration in migrations}
         edits = sorted((f.edit for f in findings if f.edit is not None), key=lambda e: e.offset)
-        before = [text for _, text in texts(path, old, edits)]
-        after = [text for _, text in texts(path, new, moved(edits))]
+        before = [as_template(embedding) for embedding, _ in texts(path, old, edits)]
+        after = [as_template(embedding) for embedding, _ in texts(path, new, moved(edits))]
         abis = [abi for text in before for abi in declared(text) if abi.name]
         self.abi = next((abi for abi in abis if not parser.mediates(abi.rule)), (*abis, NONE)[0])
         self.notes = [self.abi.missing] if self.abi.missing else []
@@ -148,8 +150,7 @@ class _File:
                 found.append(_Root(inside, (), (), _TOO_LONG))
                 continue
             try:
-                abi = self.abi.rule
-                ways = tuple(render(old, root, abi=abi)), tuple(render(new, other, abi=abi))
+                ways = render_both((old, root), (new, other), self.abi.rule)
                 self.left -= sum(len(rendering.text) for each in ways for rendering in each)
                 if self.left < 0:
                     raise NotRendered("the file's profiles come out in too many ways")
@@ -308,6 +309,36 @@ class _File:
             if other.open - one.open or not one.open - other.open <= allowed:
                 return refuted(f"{one.name} allows and denies other sockets than it should")
         return None
+
+
+def as_template(embedding: Embedding) -> bytes:
+    """The text of an embedding, in which what a program may leave out stands in conditionals."""
+    if not embedding.breaks():
+        return embedding.text
+    stretches = [list(lines) for _, lines in groupby(embedding.lines, lambda line: line.stretch)]
+    surplus = embedding.text.count(b"}") - embedding.text.count(b"{")
+    while surplus > 0 and (at := _closing_alone(stretches)) >= 0:
+        del stretches[at]  # an early return: the profile goes on where it is not taken
+        surplus -= 1
+    mentions = sum(any(b"network" in line.text for line in lines) for lines in stretches)
+    text: list[bytes] = []
+    for number, lines in enumerate(stretches):
+        whole = b"\n".join(line.text for line in lines)
+        chosen = mentions > 1 and b"network" in whole and whole.count(b"{") == whole.count(b"}")
+        text += [b"{{if stretch%d}}\n" % number] * chosen
+        for line in lines:
+            conditional = line.condition != 0 and b"network" in line.text
+            text += [b"{{if condition%d}}\n" % line.condition] * conditional
+            text += [line.text, embedding.ending(line)]
+            text += [b"{{end}}\n"] * conditional
+        text += [b"{{end}}\n"] * chosen
+    return b"".join(text)
+
+
+def _closing_alone(stretches: list[list[Line]]) -> int:
+    """The first stretch that holds a closing brace alone, the last one left out; -1 for none."""
+    texts = [b"".join(line.text for line in lines).strip() for lines in stretches[:-1]]
+    return texts.index(b"}") if b"}" in texts else -1
 
 
 def _only(lines: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:

@@ -160,12 +160,13 @@ def render(
     abi: bytes = b"",
     unknown: bytes = b"",
     find: Find | None = None,
+    distinct: bool = True,
 ) -> list[Rendering]:
     """The renderings of an outermost profile, or of a fragment, which is given a header.
 
     ``abi``: the rule that goes before it. ``unknown`` stands for what may put in any rule: actions
     that are a rule of their own, or a network rule's, and includes that ``find`` does not find.
-    ``find``: None to leave includes out.
+    ``find``: None to leave includes out. ``distinct``: of those that say the same only one.
     Raises NotRendered.
     """
     end = profile.end if profile.end >= 0 else len(text)
@@ -180,9 +181,29 @@ def render(
         if find is not None:
             body = put_in(body, find).text
         assigned = _assignments(text, profile.start, end)
-        return _Renderer(body, assigned, abi, unknown).renderings()
+        found = _Renderer(body, assigned, abi, unknown).renderings()
     except (TooMuch, Endless) as error:
         raise NotRendered(str(error)) from None
+    return list({_words(each.text): each for each in found}.values()) if distinct else found
+
+
+def render_both(
+    old: tuple[bytes, Profile], new: tuple[bytes, Profile], abi: bytes
+) -> tuple[tuple[Rendering, ...], tuple[Rendering, ...]]:
+    """The renderings of a profile before and after an edit; those of one way that say the same
+    before and after only once. They are as many, unless the edit changed what is chosen.
+
+    Raises NotRendered.
+    """
+    before = render(*old, abi=abi, distinct=False)
+    after = render(*new, abi=abi, distinct=False)
+    if len(before) != len(after):
+        return tuple(before), tuple(after)
+    ways = {
+        (_words(one.text), _words(two.text)): (one, two)
+        for one, two in zip(before, after, strict=True)
+    }
+    return tuple(one for one, _ in ways.values()), tuple(two for _, two in ways.values())
 
 
 @lru_cache(maxsize=2)
@@ -520,10 +541,7 @@ class _Renderer:
                 raise NotRendered("the template makes too many choices")
         if len(chosen) * len(self.body) > _MOST_RENDERED:
             raise NotRendered("the template makes too many choices for the profile's size")
-        found: dict[bytes, Rendering] = {}
-        for rendering in map(self.rendering, chosen):
-            found.setdefault(_words(rendering.text), rendering)
-        return list(found.values())
+        return list(map(self.rendering, chosen))
 
     def covering(self) -> Iterator[tuple[int, ...]]:
         """For each arm of each choice, one way in which it is taken."""

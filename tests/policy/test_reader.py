@@ -234,7 +234,7 @@ profile y {
 }
 """
     assert words(profile(text, "y")) == ["file"]
-    assert sum(len(each.rules) for each in read(text.encode()) if each.name == "x") == 1
+    assert [words(each) for each in read(text.encode()) if each.name == "x"] == [["network"]] * 2
 
 
 def test_rules_without_a_header_are_a_fragment() -> None:
@@ -268,3 +268,26 @@ def test_a_rule_is_told_apart_in_choices_of_any_depth(depth: int) -> None:
     allow, deny = profile(text).rules
     assert allow.arms != deny.arms
     assert len(allow.arms) <= 32
+
+
+def test_rules_of_different_stretches_differ_in_their_arms() -> None:
+    text = b"network,\ndeny network alg,\ndeny mount,\nfile,\n"
+    breaks = [(text.index(b"deny network"), True, 0), (text.index(b"deny mount"), False, 7)]
+    (found,) = read(text, breaks=breaks)
+    arms = [set(rule.arms) for rule in found.rules]
+    assert not arms[1] & arms[0]
+    assert arms[1] < arms[2]
+    assert arms[2] == arms[3]
+
+
+def test_a_network_rule_over_a_break_is_not_known() -> None:
+    text = b"deny\nnetwork alg,\n"
+    (found,) = read(text, breaks=[(text.index(b"network"), True, 0)])
+    assert [net.unknown for _, net in found.network_rules] == [True]
+
+
+def test_a_profile_goes_on_behind_a_brace_that_may_be_left_out() -> None:
+    text = b"profile x {\nfile,\n}\nnetwork,\n}\n"
+    breaks = [(text.index(b"}"), True, 0), (text.index(b"network"), True, 0)]
+    (found,) = read(text, breaks=breaks)
+    assert words(found) == ["file", "network"]

@@ -88,6 +88,8 @@ class Statement:
     """Of the rendering, from 1."""
     newer: str = ""
     """Its keyword, where not every parser knows it."""
+    instead: bytes = b""
+    """What stands there when it is left out: a template action may make any rule of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,9 @@ class Rendering:
     def without(self, statements: Sequence[Statement]) -> Rendering:
         """The same with these rules blanked out."""
         text = bytearray(self.text)
-        for each in statements:
-            text[each.start : each.end] = _blanked(self.text[each.start : each.end])
+        for each in sorted(statements, key=lambda each: -each.start):
+            left = self.text[each.start : each.end]
+            text[each.start : each.end] = each.instead + _blanked(left)
         kept = tuple(each for each in self.statements if each not in statements)
         return replace(self, text=bytes(text), statements=kept)
 
@@ -268,7 +271,7 @@ class _Renderer:
         self.guesses: list[tuple[bytes, Arms]] = []
         self.assigned = assigned
         self.pieces: list[_Piece] = []
-        self.statements: list[tuple[int, int, Arms, str]] = []
+        self.statements: list[tuple[int, int, Arms, str, bytes]] = []
         self.choices: list[int] = []
         """How many arms each choice has, that of leaving it out included."""
         self.parents: list[Arms] = []
@@ -476,7 +479,8 @@ class _Renderer:
             self.pieces.append(_Piece(end - 1, end, b" " if removed else b",", arms))
         newer = keyword.decode("ascii") if keyword in _NEWER else ""
         if (holes and not removed) or newer:
-            self.statements.append((start, end, arms, newer))
+            instead = self.unknown if plain[0].hole else b""
+            self.statements.append((start, end, arms, newer, instead))
             _check(len(self.statements), _MOST_STATEMENTS, "rules with template actions")
 
     def hole(self, word: Token, keyword: bytes, words: Sequence[Token], index: int) -> bytes:
@@ -570,8 +574,9 @@ class _Renderer:
                     lines.number(len(head) + ends[end]) + 1,
                 ),
                 newer,
+                instead,
             )
-            for start, end, arms, newer in self.statements
+            for start, end, arms, newer, instead in self.statements
             if taken(arms) and start in places and end in ends
         )
         guesses = tuple(said for said, arms in self.guesses if taken(arms))

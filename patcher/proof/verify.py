@@ -228,6 +228,7 @@ class _Ways:
             return Answer.UNDECIDED, why
         if any(each.open & wanted for each in self.worst):
             named = ", ".join(f"`{guess}`" for guess in self.guesses[:_MOST_GUESSES])
+            named = named or "what template actions fill in"
             return Answer.UNDECIDED, f"a rule that allows it may come of {named}"
         return Answer.DENIED, ""
 

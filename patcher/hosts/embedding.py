@@ -17,6 +17,9 @@ CR_MARGIN = b" "
 """What stands between a rule and a carriage return: AppArmor's parsers 4.0 to 6.0 take the return
 for a part of the last word of a network rule of several words, and refuse it."""
 
+_ESCAPED_CRLF = re.compile(rb"\\++r\\++n")
+"""With more backslashes in a text within a text."""
+
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r(?!\n)|\Z)")
 
 
@@ -92,7 +95,7 @@ class Embedding:
 
     def ending(self, line: Line) -> bytes:
         """What ends a line in the policy."""
-        if line.after.startswith(b"\\r\\n"):
+        if _ESCAPED_CRLF.match(line.after):
             return b"\r\n"
         if not line.after.startswith(b"\r") or self.documentation or not self.keeps_cr:
             return b"\n"

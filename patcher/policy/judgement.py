@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from patcher.policy.abstractions import network_rules
 from patcher.policy.header import UNKNOWN_FLAGS
 from patcher.policy.network import NetworkRule
 from patcher.policy.reader import Arm, Profile, Rule
@@ -172,14 +173,7 @@ class _Judge:
                 blocked[0][0],
             )
         networks = [rule for rule, _ in self.profile.network_rules]
-        carrier = next(
-            (
-                rule
-                for rule in self.profile.rules
-                if rule.may_hold_others or (rule.keyword == b"include" and not networks)
-            ),
-            None,
-        )
+        carrier = next((rule for rule in self.profile.rules if self.may_carry(rule)), None)
         if carrier is not None and (networks or self.moby_style):
             which = "no network rule of it reaches the family" if networks else "no network rule"
             return _look(f"{which}; `{_text(carrier)}` may carry one", carrier)
@@ -187,6 +181,15 @@ class _Judge:
         if not networks:
             reason = "it has no network rule"
         return [Judgement(Status.NOT_AFFECTED, reason, networks[0] if networks else None)]
+
+    def may_carry(self, rule: Rule) -> bool:
+        """Whether a rule may put in others that allow the family: an action of a template, and of a
+        moby-style profile an include, unless it names an abstraction of AppArmor's own."""
+        if rule.keyword != b"include" or not self.moby_style:
+            return rule.may_hold_others
+        name = rule.words[-1].decode("utf-8", "replace").strip('<>"')
+        carried = network_rules(name.removeprefix("/etc/apparmor.d/"))
+        return carried is None or any(self.family in each.split() for each in carried)
 
     def by_flags(self, judgements: list[Judgement]) -> list[Judgement]:
         """Judge what the profile's flags make of that. Raises _TooManyError.

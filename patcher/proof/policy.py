@@ -25,12 +25,12 @@ from patcher.policy import reader
 from patcher.policy.bounds import Budget
 from patcher.policy.reader import Profile
 from patcher.proof.abi import NONE, declared
+from patcher.proof.choices import NotRendered
 from patcher.proof.compiled import Compiled, Socket
 from patcher.proof.host import moved, texts
 from patcher.proof.parser import Effect, Outcome, Parser, Unusable, expected
 from patcher.proof.render import (
     STAND_IN,
-    NotRendered,
     Rendering,
     outermost,
     render_both,
@@ -182,10 +182,8 @@ class _File:
 
     def root(self, finding: Finding, root: _Root) -> Proof:
         """The proof for one outermost profile: in every rendering that the edit changes."""
-        if root.why:
-            return self.verdict(Verdict.NOT_PROVABLE, root.why)
-        if time.monotonic() > self.deadline:
-            return self.verdict(Verdict.NOT_PROVABLE, _TOO_LONG)
+        if root.why or time.monotonic() > self.deadline:
+            return self.verdict(Verdict.NOT_PROVABLE, root.why or _TOO_LONG)
         if len(root.old) != len(root.new):
             return self.verdict(Verdict.REFUTED, "the template comes out in other ways")
         try:
@@ -207,35 +205,41 @@ class _File:
             notes[left] = None
             if before.refusal or after.refusal:
                 return self.refusal(before, after, old)
-            names: dict[str, set[str]] = {}
-            for name in root.names.keys() & self.wanted.keys():
-                there = self.names(root, name, before.profiles)
-                for migration in self.wanted[name]:
-                    names.setdefault(migration, set()).update(there)
-            proof = self.compared(before, after, effects, names)
+            proof = self.compared(before, after, effects, self.wanted_names(root, before))
+            mine = self.names(root, finding.profile, before.profiles)
+            proof = proof or self.still_open(before, after, effect, mine)
             if proof is not None:
                 return proof
-            closed = False
-            mine = self.names(root, finding.profile, before.profiles)
-            for one, other in zip(before.profiles, after.profiles, strict=True):
-                if one.name not in mine:
-                    continue
-                if other.open & effect.closed:
-                    return Proof(
-                        Verdict.REFUTED,
-                        self.parser.name,
-                        f"as compiled, {one.name} still allows the family",
-                        before.lines[:0],
-                        _only(after.lines, before.lines),
-                    )
-                closed = closed or bool(one.open & effect.closed)
-            shown = shown or closed
+            shown = shown or any(p.open & effect.closed for p in before.profiles if p.name in mine)
         if not shown:
             return self.verdict(
                 Verdict.NOT_PROVABLE,
                 "reading and compiling disagree: as compiled, it did not allow the family before",
             )
         return self.verdict(Verdict.PROVED, "; ".join(filter(None, notes)))
+
+    def still_open(
+        self, before: Outcome, after: Outcome, effect: Effect, mine: set[str]
+    ) -> Proof | None:
+        """The proof that refutes where a profile allows the family after the edit."""
+        for profile in after.profiles:
+            if profile.name in mine and profile.open & effect.closed:
+                return Proof(
+                    Verdict.REFUTED,
+                    self.parser.name,
+                    f"as compiled, {profile.name} still allows the family",
+                    after=_only(after.lines, before.lines),
+                )
+        return None
+
+    def wanted_names(self, root: _Root, before: Outcome) -> dict[str, set[str]]:
+        """By migration, the names of the compiled profiles that its edits are for."""
+        names: dict[str, set[str]] = {}
+        for name in root.names.keys() & self.wanted.keys():
+            there = self.names(root, name, before.profiles)
+            for migration in self.wanted[name]:
+                names.setdefault(migration, set()).update(there)
+        return names
 
     def effects(self, root: _Root) -> dict[str, Effect]:
         """What the rule of each migration does. Raises Unusable."""

@@ -8,41 +8,34 @@ blanks. What a line of a rendering is, is told by the same line of the profile.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice, product
-from math import prod
 
-from patcher.policy.actions import Control, condition, control, section
+from patcher.policy.actions import Control, control, section
 from patcher.policy.bounds import TooMuch
 from patcher.policy.lexer import Kind, Lexer, Token
 from patcher.policy.reader import QUALIFIERS as _QUALIFIERS
 from patcher.policy.reader import Profile
+from patcher.proof.choices import Arms, Choices, NotRendered, check, taken
 from patcher.proof.includes import Endless, Find, put_in
+from patcher.proof.variables import assignments, preamble
 
-MOST_RENDERINGS = 8
-"""All combinations of a template's choices are rendered where they are no more than these."""
 # No profile comes near any of these, and one that is over any is not rendered.
 _MOST_TEXT = 1 << 18
-"""Bytes of one profile; of the definitions that it needs, a quarter of that."""
+"""Bytes of one profile."""
 _MOST_RENDERED = 1 << 22
 """Bytes of all the renderings of one profile."""
 _MOST_PIECES = 50_000
-_MOST_CHOICES = 2000
 _MOST_STATEMENTS = 2000
 """Rules that hold template actions."""
 _MOST_WORDS = 512
 """Words of one rule."""
-_DEEPEST = 64
-"""Choices in each other."""
 _MOST_BRACES = 1000
 """Blocks in each other."""
 _DEPTH = 8
 _MOST_EXPANSIONS = 1000
 """Sections that are put in their place."""
-_MOST_VARIABLES = 1000
-_LONGEST_VALUE = 4096
 STAND_IN = "standin"
 """The name of a profile that is put around a fragment, and how other stand-ins begin."""
 _NAME = STAND_IN.encode()
@@ -59,17 +52,9 @@ _NESTED = re.compile(
 _DOUBLED_PIECE = re.compile(rb"(?<!\{)\{[A-Za-z_0-9.!:\[\]]{0,100}\}(?!\})")
 _IN_GAP = re.compile(rb"\{#[^#]{0,500}#\}|\{\{-?\s*([\"'`])[ \t]*\1\s*-?\}\}|\\t")
 _MODE = re.compile(rb"[rwaxmlkdciupCPUIX]+\Z")
-_VARIABLE = re.compile(rb"(.?)@\{(\w+)\}")
 _BOOLEAN = re.compile(rb"\$\{?(\w+)\}?\Z")
-_ASSIGNED = re.compile(rb"^[ \t]*(@\{\w+\})[ \t]*(\+?=)[ \t]*([^\n#]*)", re.MULTILINE)
-_KNOWN_VARIABLES = {
-    b"PROC": b"/proc/", b"sys": b"/sys/", b"run": b"/run/ /var/run/", b"HOME": b"/home/*/ /root/",
-    b"HOMEDIRS": b"/home/", b"pid": b"[0-9]*", b"pids": b"[0-9]*", b"tid": b"[0-9]*",
-    b"uid": b"[0-9]*", b"multiarch": b"*-linux-gnu*", b"etc_ro": b"/etc/", b"etc_rw": b"/etc/",
-}  # fmt: skip
 _NEWER = frozenset((b"userns", b"mqueue", b"io_uring"))
 """Rules since AppArmor 4.0 (its release notes), none of which says anything of sockets."""
-_BUILT_IN = frozenset((b"profile_name", b"exec_path", b"attach_path"))
 _IN_PARENTHESES = {
     b"signal": b"send", b"ptrace": b"read", b"mount": b"rw", b"remount": b"rw", b"dbus": b"send",
     b"unix": b"send",
@@ -88,6 +73,8 @@ class Statement:
     """Of the rendering, from 1."""
     newer: str = ""
     """Its keyword, where not every parser knows it."""
+    instead: bytes = b""
+    """What stands there when it is left out: a template action may make any rule of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,24 +92,11 @@ class Rendering:
     def without(self, statements: Sequence[Statement]) -> Rendering:
         """The same with these rules blanked out."""
         text = bytearray(self.text)
-        for each in statements:
-            text[each.start : each.end] = _blanked(self.text[each.start : each.end])
+        for each in sorted(statements, key=lambda each: -each.start):
+            left = self.text[each.start : each.end]
+            text[each.start : each.end] = each.instead + _blanked(left)
         kept = tuple(each for each in self.statements if each not in statements)
         return replace(self, text=bytes(text), statements=kept)
-
-
-class NotRendered(Exception):
-    """Why a template cannot be rendered."""
-
-
-@dataclass(slots=True)
-class _Choice:
-    number: int
-    arms: list[tuple[int, ...]] = field(default_factory=list)
-
-
-Arms = tuple[tuple[int, int], ...]
-"""The arms that text stands in: choice and arm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +154,7 @@ def render(
     try:
         if find is not None:
             body = put_in(body, find).text
-        assigned = _assignments(text, profile.start, end)
+        assigned = assignments(text, profile.start, end)
         found = _Renderer(body, assigned, abi, unknown).renderings()
     except (TooMuch, Endless) as error:
         raise NotRendered(str(error)) from None
@@ -257,28 +231,6 @@ def _expanded(
     return result
 
 
-def _assignments(text: bytes, start: int, end: int) -> dict[bytes, bytes]:
-    """The variables that are defined around a profile."""
-    found: dict[bytes, bytes] = {}
-    for at, name, more, value in _assigned(text):
-        if not start <= at < end:
-            found[name] = found[name] + b" " + value if more and name in found else value
-    return found
-
-
-@lru_cache(maxsize=2)
-def _assigned(text: bytes) -> tuple[tuple[int, bytes, bool, bytes], ...]:
-    """Each definition in a text: where it stands, of what, whether it adds to one, its value."""
-    found = []
-    for match in islice(_ASSIGNED.finditer(text), _MOST_VARIABLES):
-        value = match[3].strip().rstrip(b",;'\"`")
-        if len(value) > _LONGEST_VALUE:
-            raise NotRendered("a variable's value is too large")
-        if value and not _PIECE.search(value.replace(b"@{", b"")):
-            found.append((match.start(), match[1][2:-1], match[2] == b"+=", value))
-    return tuple(found)
-
-
 class _Renderer:
     def __init__(
         self, body: bytes, assigned: dict[bytes, bytes], abi: bytes, unknown: bytes
@@ -289,142 +241,113 @@ class _Renderer:
         self.guesses: list[tuple[bytes, Arms]] = []
         self.assigned = assigned
         self.pieces: list[_Piece] = []
-        self.statements: list[tuple[int, int, Arms, str]] = []
-        self.choices: list[int] = []
-        """How many arms each choice has, that of leaving it out included."""
-        self.parents: list[Arms] = []
-        """The arms that each choice stands in."""
+        self.statements: list[tuple[int, int, Arms, str, bytes]] = []
+        self.choices = Choices()
         self.booleans: set[bytes] = set()
         self.doubled: list[bool] = []
+        self.second = -1
+        """Where the second half of a doubled brace stands."""
         self.read()
 
     def read(self) -> None:
         """Cut the body into pieces."""
-        opened: list[tuple[int, int, bool]] = []  # choice, arm, has an else
-        numbers: dict[tuple[Arms, bytes], int] = {}
         words: list[Token] = []
-        position = second = -1
         position = 0
-        known: Arms | None = ()
-
-        def arms() -> Arms:
-            nonlocal known
-            if known is None:
-                known = tuple((number, arm) for number, arm, _ in opened if number >= 0)
-            return known
-
-        def close() -> None:
-            nonlocal known
-            known = None
-            if opened:
-                number, arm, otherwise = opened.pop()
-                if number >= 0:
-                    self.choices[number] = max(self.choices[number], arm + (1 if otherwise else 2))
-
         for token in Lexer(self.body).tokens():
             if token.start < position:
                 continue
-            _check(len(self.pieces), _MOST_PIECES, "words and marks")
-            _check(len(words), _MOST_WORDS, "words in one rule")
-            self.gap(position, token.start, arms())
+            check(len(self.pieces), _MOST_PIECES, "words and marks")
+            check(len(words), _MOST_WORDS, "words in one rule")
+            self.gap(position, token.start)
             position = token.end
-            kind = token.kind
-            if kind is Kind.WORD:
-                words.append(token)
-                continue
-            if kind is Kind.NEWLINE:
-                if words and _ends_at_newline(words):
-                    self.statement(words, token.start, arms())
-                    words = []
-                elif words:
-                    words.append(token)
-                    continue
-                self.pieces.append(_Piece(token.start, token.end, b"\n", arms()))
-                continue
-            if kind is Kind.CONTROL:
-                action = control(token.text)
-                if action is not Control.NONE:  # an assignment may stand within a rule
-                    self.flush(words, arms())
-                    words = []
-                if action is Control.OPEN:
-                    key = arms(), condition(token.text)
-                    number = numbers.setdefault(key, len(self.choices))
-                    if number == len(self.choices):
-                        self.choices.append(2)
-                        self.parents.append(arms())
-                    opened.append((number, 0, False))
-                    _check(len(opened), _DEEPEST, "nested choices")
-                    _check(number, _MOST_CHOICES, "choices")
-                    known = None
-                elif action is Control.SECTION:
-                    opened.append((-1, 0, False))
-                    _check(len(opened), _DEEPEST, "nested choices")
-                    known = None
-                elif action is Control.ARM and opened:
-                    known = None
-                    number, arm, _ = opened[-1]
-                    opened[-1] = number, arm + 1, condition(token.text) == b"else"
-                    if number >= 0:
-                        self.choices[number] = max(self.choices[number], arm + 2)
-                elif action is Control.CLOSE:
-                    close()
-                self.pieces.append(_Piece(token.start, token.end, _blanked(token.text), arms()))
-                continue
-            if kind is Kind.COMMA:
-                self.statement(words, token.end, arms())
-            elif kind is Kind.OPEN:
-                self.header(words, arms())
-                self.doubled.append(token.doubled)
-                _check(len(self.doubled), _MOST_BRACES, "nested blocks")
-                self.pieces.append(_Piece(token.start, token.end, b"{", arms()))
-            else:
-                self.flush(words, arms())
-                text = b"}"
-                if token.start == second:
-                    text = b""
-                elif self.doubled and self.doubled.pop() and token.doubled:
-                    second = token.end
-                self.pieces.append(_Piece(token.start, token.end, text, arms()))
-            words = []
-        self.flush(words, arms())
-        self.gap(position, len(self.body), arms())
+            words = self.token(token, words)
+        self.flush(words)
+        self.gap(position, len(self.body))
+        self.choices.close()
         if self.doubled:  # a text that shows the beginning of a profile
-            end = b"\n" + b"}" * len(self.doubled)
-            self.pieces.append(_Piece(len(self.body), len(self.body), end, ()))
-        while opened:
-            close()
+            self.piece(len(self.body), len(self.body), b"\n" + b"}" * len(self.doubled))
         self.pieces.sort(key=lambda piece: piece.start)
 
-    def gap(self, start: int, end: int, arms: Arms) -> None:
+    def token(self, token: Token, words: list[Token]) -> list[Token]:
+        """Take the next token; the words of the statement that has begun with it or before it."""
+        kind = token.kind
+        if kind is Kind.WORD:
+            return [*words, token]
+        if kind is Kind.NEWLINE:
+            return self.newline(token, words)
+        if kind is Kind.CONTROL:
+            return self.control(token, words)
+        if kind is Kind.COMMA:
+            self.statement(words, token.end)
+        elif kind is Kind.OPEN:
+            self.header(words)
+            self.doubled.append(token.doubled)
+            check(len(self.doubled), _MOST_BRACES, "nested blocks")
+            self.piece(token.start, token.end, b"{")
+        else:
+            self.flush(words)
+            self.closing(token)
+        return []
+
+    def newline(self, token: Token, words: list[Token]) -> list[Token]:
+        if words and not _ends_at_newline(words):
+            return [*words, token]
+        if words:
+            self.statement(words, token.start)
+        self.piece(token.start, token.end, b"\n")
+        return []
+
+    def control(self, token: Token, words: list[Token]) -> list[Token]:
+        action = control(token.text)
+        if action is not Control.NONE:  # an assignment may stand within a rule
+            self.flush(words)
+            words = []
+        self.choices.take(action, token.text)
+        self.piece(token.start, token.end, _blanked(token.text))
+        return words
+
+    def closing(self, token: Token) -> None:
+        text = b"}"
+        if token.start == self.second:
+            text = b""
+        elif self.doubled and self.doubled.pop() and token.doubled:
+            self.second = token.end
+        self.piece(token.start, token.end, text)
+
+    def piece(self, start: int, end: int, text: bytes) -> None:
+        self.pieces.append(_Piece(start, end, text, self.choices.arms))
+
+    def gap(self, start: int, end: int) -> None:
         """What stands between tokens: blanks and comments."""
         if start < end:
             text = _IN_GAP.sub(
                 lambda m: b"\t" if m[0] == b"\\t" else _blanked(m[0]), self.body[start:end]
             )
-            self.pieces.append(_Piece(start, end, text, arms))
+            self.piece(start, end, text)
 
-    def put(self, token: Token, text: bytes, arms: Arms) -> None:
+    def put(self, token: Token, text: bytes) -> None:
         if any(self.doubled):
             text = text.replace(b"{{", b"{").replace(b"}}", b"}")
-        self.pieces.append(_Piece(token.start, token.end, text, arms))
+        self.piece(token.start, token.end, text)
 
-    def flush(self, words: Sequence[Token], arms: Arms) -> None:
+    def flush(self, words: Sequence[Token]) -> None:
         """Words that make no statement."""
         for word in words:
             if word.kind is Kind.NEWLINE:
-                self.put(word, b"\n", arms)
+                self.put(word, b"\n")
             elif word.hole and _whole(word.text):
-                self.guess(word, word.text, arms)
+                self.guess(word, word.text)
             else:
-                self.put(word, self.filled(word), arms)
+                self.put(word, self.filled(word))
 
-    def guess(self, word: Token, said: bytes, arms: Arms) -> None:
+    def guess(self, word: Token, said: bytes) -> None:
         """Put what stands for any rule in the place of a word; outside a profile, nothing."""
         if not self.doubled:
-            self.put(word, _blanked(word.text), arms)
+            self.put(word, _blanked(word.text))
             return
-        self.guesses.append((said, arms))
-        self.put(word, self.unknown + _blanked(word.text), arms)
+        self.guesses.append((said, self.choices.arms))
+        self.choices.decide()
+        self.put(word, self.unknown + _blanked(word.text))
 
     def filled(self, word: Token) -> bytes:
         """The word with names in the place of its actions."""
@@ -434,7 +357,7 @@ class _Renderer:
             return _DOUBLED_PIECE.sub(lambda match: _word(match[0]), word.text)
         return _PIECE.sub(lambda match: _word(match[0]), word.text)
 
-    def header(self, words: Sequence[Token], arms: Arms) -> None:
+    def header(self, words: Sequence[Token]) -> None:
         """The words before a brace."""
         plain = [word for word in words if word.kind is Kind.WORD]
         if plain and plain[0].text in (b"if", b"else"):
@@ -443,7 +366,7 @@ class _Renderer:
                 if name is not None:
                     self.booleans.add(name[1])
             for word in words:
-                self.put(word, b"\n" if word.kind is Kind.NEWLINE else word.text, arms)
+                self.put(word, b"\n" if word.kind is Kind.NEWLINE else word.text)
             return
         named = False
         for index, word in enumerate(words):
@@ -457,48 +380,63 @@ class _Renderer:
                 if index == 0 and word.hole and not text.startswith((b"/", b"^", b'"/')):
                     text = b"profile " + text
             elif word.hole and text.startswith((b"flags", b"(")):
-                text = b"flags=(attach_disconnected,mediate_deleted)"
+                text = self.flags(text)
             elif word.hole:
                 text = _blanked(text)
-            self.put(word, text, arms)
+            self.put(word, text)
 
-    def statement(self, words: Sequence[Token], end: int, arms: Arms) -> None:
+    def flags(self, said: bytes) -> bytes:
+        """What stands for flags that a template action fills in."""
+        self.guesses.append((said, self.choices.arms))
+        worst = b",complain" if self.unknown.strip() else b""
+        return b"flags=(attach_disconnected,mediate_deleted%s)" % worst
+
+    def statement(self, words: Sequence[Token], end: int) -> None:
         """A rule, up to its comma."""
         plain = [word for word in words if word.kind is Kind.WORD]
         comma = end > (words[-1].end if words else end - 1) and self.body[end - 1 : end] == b","
         if not plain:
             if comma:
-                self.pieces.append(_Piece(end - 1, end, b",", arms))
+                self.piece(end - 1, end, b",")
             return
         keyword = _keyword(plain)
-        start = words[0].start
-        removed = keyword in (b"", b"include", b"#include", b"abi", b"set-variable")
+        if keyword in (b"network", b"all"):
+            self.choices.decide()
         holes = any(word.hole for word in plain)
-        if not holes and keyword == b"":
-            removed = False
-        if self.unknown and keyword == b"network" and holes:
-            removed = all(word.text != b"deny" for word in plain)
-        any_rule = removed and keyword not in (b"abi", b"set-variable")
+        removed = self.is_removed(keyword, plain, holes)
+        if removed and keyword not in (b"abi", b"set-variable"):
+            self.guess(plain[0], b" ".join(each.text for each in plain))
+            words = [word for word in words if word is not plain[0]]
         for word in words:
+            text = word.text
             if word.kind is Kind.NEWLINE:
                 text = b"\n"
-            elif any_rule and word is plain[0]:
-                said = b" ".join(each.text for each in plain)
-                self.guess(word, said, arms)
-                continue
             elif removed:
-                text = _blanked(word.text)
+                text = _blanked(text)
             elif word.hole:
                 text = self.hole(word, keyword, plain, plain.index(word))
-            else:
-                text = word.text
-            self.put(word, text, arms)
+            self.put(word, text)
         if comma:
-            self.pieces.append(_Piece(end - 1, end, b" " if removed else b",", arms))
+            self.piece(end - 1, end, b" " if removed else b",")
         newer = keyword.decode("ascii") if keyword in _NEWER else ""
         if (holes and not removed) or newer:
-            self.statements.append((start, end, arms, newer))
-            _check(len(self.statements), _MOST_STATEMENTS, "rules with template actions")
+            self.optional(plain, end, newer)
+
+    def is_removed(self, keyword: bytes, words: Sequence[Token], holes: bool) -> bool:
+        """Whether a rule gives way: to nothing, or to what stands for any rule."""
+        if keyword == b"":
+            return holes
+        if self.unknown and keyword == b"network" and holes:
+            return all(word.text != b"deny" for word in words)
+        return keyword in (b"include", b"#include", b"abi", b"set-variable")
+
+    def optional(self, words: Sequence[Token], end: int, newer: str) -> None:
+        """Note a rule that may be left out."""
+        instead = self.unknown if words[0].hole else b""
+        if instead:
+            self.choices.decide()
+        self.statements.append((words[0].start, end, self.choices.arms, newer, instead))
+        check(len(self.statements), _MOST_STATEMENTS, "rules with template actions")
 
     def hole(self, word: Token, keyword: bytes, words: Sequence[Token], index: int) -> bytes:
         """What stands in for the actions in a word of a rule."""
@@ -528,56 +466,26 @@ class _Renderer:
             return b"/" + _NAME
         return self.filled(word)
 
-    # -- choices
-
     def renderings(self) -> list[Rendering]:
-        """Every way in which the choices come out, or each arm at least once."""
-        chosen: list[tuple[int, ...]] = []
-        if prod(self.choices[:64]) <= MOST_RENDERINGS:
-            chosen = list(product(*(range(count) for count in self.choices)))
-        else:
-            chosen = list(islice(self.covering(), 8 * MOST_RENDERINGS + 1))
-            if len(chosen) > 8 * MOST_RENDERINGS:
-                raise NotRendered("the template makes too many choices")
+        """The ways in which the choices come out. Raises NotRendered."""
+        chosen = self.choices.ways(exact=bool(self.unknown))
         if len(chosen) * len(self.body) > _MOST_RENDERED:
             raise NotRendered("the template makes too many choices for the profile's size")
         return list(map(self.rendering, chosen))
 
-    def covering(self) -> Iterator[tuple[int, ...]]:
-        """For each arm of each choice, one way in which it is taken."""
-        wanted = [(n, arm) for n, count in enumerate(self.choices) for arm in range(count)]
-        seen: set[tuple[int, int]] = set()
-        for number, arm in wanted:
-            if (number, arm) in seen:
-                continue
-            fixed = dict(self.parents[number]) | {number: arm}
-            for other, _ in enumerate(self.choices):
-                if other in fixed:
-                    continue
-                outer = self.parents[other]
-                if all(fixed.get(n) == a for n, a in outer):
-                    free = [a for a in range(self.choices[other]) if (other, a) not in seen]
-                    fixed[other] = free[0] if free else 0
-            picked = tuple(fixed.get(n, 0) for n in range(len(self.choices)))
-            for n, a in enumerate(picked):
-                if all(picked[outer] == x for outer, x in self.parents[n]):
-                    seen.add((n, a))
-            yield picked
-
     def rendering(self, chosen: Sequence[int]) -> Rendering:
-        taken: Callable[[Arms], bool] = lambda arms: all(chosen[n] == a for n, a in arms)  # noqa: E731
         places: dict[int, int] = {}
         ends: dict[int, int] = {}
         parts: list[bytes] = []
         size = 0
         for piece in self.pieces:
-            text = piece.text if taken(piece.arms) else _blanked(piece.text)
+            text = piece.text if taken(piece.arms, chosen) else _blanked(piece.text)
             places[piece.start] = size
             size += len(text)
             ends[piece.end] = size
             parts.append(text)
         body = b"".join(parts)
-        head = self.abi + self.preamble(body)
+        head = self.abi + preamble(body, self.assigned, self.booleans)
         lines = _Lines(head + body)
         statements = tuple(
             Statement(
@@ -588,41 +496,13 @@ class _Renderer:
                     lines.number(len(head) + ends[end]) + 1,
                 ),
                 newer,
+                instead,
             )
-            for start, end, arms, newer in self.statements
-            if taken(arms) and start in places and end in ends
+            for start, end, arms, newer, instead in self.statements
+            if taken(arms, chosen) and start in places and end in ends
         )
-        guesses = tuple(said for said, arms in self.guesses if taken(arms))
+        guesses = tuple(said for said, arms in self.guesses if taken(arms, chosen))
         return Rendering(head + body + b"\n", statements, head.count(b"\n"), guesses)
-
-    def preamble(self, body: bytes) -> bytes:
-        """Definitions of the variables that the body uses, on its first line."""
-        if not self.booleans and b"@{" not in body:
-            return b""
-        lines = [b"${" + name + b"}=true" for name in sorted(self.booleans)]
-        done: set[bytes] = set()
-        pending, size = [body], 0
-        while pending:
-            text = pending.pop()
-            for before, name in _VARIABLE.findall(text):
-                if name in done or name in _BUILT_IN:
-                    continue
-                done.add(name)
-                value = self.assigned.get(name) or _KNOWN_VARIABLES.get(name)
-                if value is None:
-                    begins = before.strip() in (b"", b'"')
-                    value = b"/" + _NAME if begins else _NAME
-                lines.append(b"@{" + name + b"}=" + value)
-                size += len(lines[-1])
-                if size > _MOST_TEXT // 4:
-                    raise NotRendered("the variables that the profile uses are too large")
-                pending.append(value)
-        return b"\n".join([*lines, b""])
-
-
-def _check(number: int, most: int, what: str) -> None:
-    if number > most:
-        raise NotRendered(f"the profile has more than {most} {what}")
 
 
 class _Lines:

@@ -21,6 +21,7 @@ from patcher.policy.bounds import Budget, TooMuch
 from patcher.policy.candidates import Spans, candidates, united, within
 from patcher.policy.reader import Profile, read
 from patcher.proof.abi import NONE, Abi, declared
+from patcher.proof.choices import NotRendered
 from patcher.proof.compiled import TYPES, Compiled, Socket
 from patcher.proof.host import texts
 from patcher.proof.includes import Endless, Find, nothing, put_in
@@ -33,7 +34,7 @@ from patcher.proof.policy import (
     where,
     without,
 )
-from patcher.proof.render import NotRendered, Rendering, render
+from patcher.proof.render import Rendering, render
 from patcher.proof.verdict import Answer, Standing
 
 __all__ = ["TooMuch", "verify"]
@@ -228,6 +229,7 @@ class _Ways:
             return Answer.UNDECIDED, why
         if any(each.open & wanted for each in self.worst):
             named = ", ".join(f"`{guess}`" for guess in self.guesses[:_MOST_GUESSES])
+            named = named or "what template actions fill in"
             return Answer.UNDECIDED, f"a rule that allows it may come of {named}"
         return Answer.DENIED, ""
 

@@ -395,6 +395,9 @@ class TestNotDecidable:
             ("{{.Rules}}\n  network,", "allowed"),
             ("{{if .Safe}}deny network alg,{{end}}", "denied"),
             ("deny {{.Path}} w,", "denied"),
+            ("{{.Path}} w,", "denied"),
+            ("{{.Kind}} inet stream,", "not decidable"),
+            ("{{.Kind}} inet stream,\n  deny network alg,", "denied"),
         ],
     )
     def test_template_actions(self, rules: str, answer: str, tmp_path: Path) -> None:

@@ -474,6 +474,13 @@ def test_rules_newer_than_the_parser_are_left_out(rule: str, real: Parser) -> No
         assert found.reason == f"without its {keyword} rules, which this parser does not know"
 
 
+def test_several_rules_are_left_out_and_nothing_else(real: Parser) -> None:
+    filled = "  {{.Kind}} inet stream,\n  dbus {{.How}} {{.What}} x,\n  {{.Kind}} a b c,\n"
+    (found,) = proofs(PROFILE.replace("  umount,\n", f"{filled}  /x r,\n"), real)
+    assert found.verdict is Verdict.PROVED
+    assert found.reason == "without 3 rules that template actions fill in"
+
+
 def test_a_carriage_return_is_compiled(real: Parser) -> None:
     """A lone one in the middle of a line, which no parser takes."""
     (found,) = proofs(PROFILE.replace("  file,\n", "  file\r,\n"), real, path="x.profile")

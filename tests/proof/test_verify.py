@@ -93,3 +93,51 @@ def test_some_ways_in_which_a_template_comes_out(real: Parser) -> None:
     (found,) = standings(text, real, "x.tmpl")
     assert found.answer is Answer.ALLOWED
     assert "in some of the ways" in found.reason
+
+
+MANY = "".join(f"{{{{if .X{n}}}}}\n  capability chown,\n{{{{end}}}}\n" for n in range(6))
+
+
+@pytest.mark.parametrize(
+    ("rules", "answer"),
+    [
+        ("{{if .A}}network,{{end}}\n{{if .B}}deny network alg,{{end}}", Answer.ALLOWED),
+        ("{{if .A}}network,{{end}}\n{{if .A}}deny network alg,{{end}}", Answer.DENIED),
+        ("{{if .A}}network,\ndeny network alg,{{end}}", Answer.DENIED),
+        ("{{if .A}}{{if .B}}network,{{end}}{{end}}\n{{if .B}}deny network,{{end}}", Answer.ALLOWED),
+        ("{{with .A}}network,{{else}}all,{{end}}\ndeny network alg,", Answer.DENIED),
+        ("{{if .A}}{{.Rules}}{{end}}\n{{if .B}}deny network alg,{{end}}", Answer.UNDECIDED),
+        (
+            "{% if a %}network,{% endif %}{% set a = b %}{% if a %}deny network alg,{% endif %}",
+            Answer.ALLOWED,
+        ),
+        (
+            "{{$a := .X}}{{if $a}}network,{{end}}{{$a = .Y}}{{if $a}}deny network,{{end}}",
+            Answer.ALLOWED,
+        ),
+    ],
+)
+@pytest.mark.parametrize("more", ["", MANY], ids=["few choices", "many choices"])
+def test_choices_in_every_combination(rules: str, answer: Answer, more: str, real: Parser) -> None:
+    if "all," in rules and real.version.startswith("3."):
+        rules = rules.replace("all,", "network inet,")
+    (found,) = standings(f"profile x {{\n{more}{rules}\n  file,\n}}\n", real, "x.tmpl")
+    assert found.answer is answer
+
+
+def test_more_choices_than_can_be_combined(real: Parser) -> None:
+    rules = "".join(f"{{{{if .N{n}}}}}\n  network inet,\n{{{{end}}}}\n" for n in range(7))
+    (found,) = standings(f"profile x {{\n{rules}}}\n", real, "x.tmpl")
+    assert found.answer is Answer.UNDECIDED
+    assert "too many choices that decide about network rules" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("rules", "answer"),
+    [("file,", Answer.UNDECIDED), ("network, deny network alg,", Answer.DENIED)],
+)
+def test_flags_that_a_template_fills_in(rules: str, answer: Answer, real: Parser) -> None:
+    """They may be ``complain``, under which a profile allows what it does not deny."""
+    text = f"profile x flags=(attach_disconnected,{{{{.Mode}}}}) {{\n  {rules}\n}}\n"
+    (found,) = standings(text, real, "x.tmpl")
+    assert found.answer is answer

@@ -7,7 +7,7 @@ in an unknown format is not lost. What is policy is decided by the policy reader
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -58,22 +58,42 @@ def dressed(
 ) -> Iterator[Embedding]:
     """The policy text in ``content[start:end]``: blocks of lines that carry a dressing (quotes, a
     prefix, a continuation mark), and what lies between them as it stands."""
-    for _, found in _stretches(content, start, end, host, documentation, prefixes=True):
+    blocks = _blocks(content, start, end, host, documentation, prefixes=True)
+    for _, found in _with_gaps(content, blocks, start, end, host, documentation):
         yield found
 
 
 def quoted(text: bytes) -> Iterator[tuple[bool, Embedding]]:
-    """The same of a text that another host took out of a file: the first value says whether lines
-    carry a dressing, which a prefix is not here, where it stands before comments."""
-    return _stretches(text, 0, len(text), HOST, False, prefixes=False)
+    """The same of a text that another host took out of a file, or nothing where no line carries a
+    dressing, which a prefix is not here: it stands before comments. The first value says whether
+    the lines of an embedding carry one."""
+    blocks = list(_blocks(text, 0, len(text), HOST, False, prefixes=False))
+    return _with_gaps(text, blocks, 0, len(text), HOST, False) if blocks else iter(())
 
 
-def _stretches(
-    content: bytes, start: int, end: int, host: str, documentation: bool, *, prefixes: bool
+def _with_gaps(
+    content: bytes,
+    blocks: Iterable[Block],
+    start: int,
+    end: int,
+    host: str,
+    documentation: bool,
 ) -> Iterator[tuple[bool, Embedding]]:
+    for block_start, block_end, found in blocks:
+        for raw in _raw(content, start, block_start, host, documentation):
+            yield False, raw
+        for dressed in found:
+            yield True, dressed
+        start = block_end
+    for raw in _raw(content, start, end, host, documentation):
+        yield False, raw
+
+
+def _blocks(
+    content: bytes, start: int, end: int, host: str, documentation: bool, *, prefixes: bool
+) -> Iterator[Block]:
     plain = _HEADER.search(content, start, end) is not None
-    gap = start  # what lies before is handed over already
-    position = start
+    gap = position = start
     while (candidate := MATTERS.search(content, position, end)) is not None:
         # An escape's backslash may be the first byte of the match, never a line break.
         line = line_at(content, candidate.start(), start, end)
@@ -82,13 +102,8 @@ def _stretches(
             position = max(line[2], candidate.end())
             continue
         block_start, block_end, found = block
-        for raw in _raw(content, gap, block_start, host, documentation):
-            yield False, raw
-        for dressed in found:
-            yield True, dressed
         gap = position = max(block_end, line[2])
-    for raw in _raw(content, gap, end, host, documentation):
-        yield False, raw
+        yield block_start, gap, found
 
 
 def _raw(

@@ -77,6 +77,8 @@ def claims(path: PurePosixPath, content: bytes) -> bool:
 
 
 def _host(path: PurePosixPath, content: bytes) -> str | None:
+    if plain.is_among_policy(path) and plain.begins_as_policy(content):
+        return None  # a profile's file may be called usr.bin.man
     if path.name == "strings.xml":
         return "translation"  # Android's resources
     for name in (path, rendered(path)):

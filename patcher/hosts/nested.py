@@ -42,7 +42,7 @@ def nested(content: bytes, embedding: Embedding, depth: int = 0) -> Iterator[Emb
         yield replace(embedding, reason=embedding.reason or patchfile.REASON)
         return
     found = list(_inner(outer.text))
-    if not any(dressed for dressed, _ in found):
+    if not found:
         yield embedding
         return
     check_number(depth + 1, _DEEPEST, "texts within each other")
@@ -55,7 +55,7 @@ def nested(content: bytes, embedding: Embedding, depth: int = 0) -> Iterator[Emb
 
 
 def _inner(text: bytes) -> Iterator[tuple[bool, Embedding]]:
-    """What a text holds, and whether it is more than the text as it stands."""
+    """What a text holds, and whether it is more than a part of the text as it stands."""
     if _JSON.match(text):
         for embedding in jsonfile.embeddings(_UNKNOWN, text):
             yield True, embedding

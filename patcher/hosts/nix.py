@@ -13,7 +13,7 @@ from patcher.policy.bounds import MAX_NESTING, check_number
 HOST = "nix"
 
 # Names may hold apostrophes, so they are read as wholes.
-_CODE = re.compile(rb"[A-Za-z_][\w'-]*+|#[^\r\n]*+|/\*|''|\"|\{|\}")
+_CODE = re.compile(rb"[A-Za-z_][\w'-]*+|#[^\r\n]*+|/\*[\s\S]*?(?:\*/|\Z)|''|\"|\{|\}")
 _INDENTED = re.compile(rb"''\$|'''|''\\[\s\S]|\$\$|\$\{|''")
 _QUOTED = re.compile(rb"\\[\s\S]|\$\$|\$\{|\"")
 
@@ -49,10 +49,7 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
         position = token.end()
         text = token[0]
         if kind is _CODE:
-            if text == b"/*":
-                end = content.find(b"*/", position)
-                position = len(content) if end < 0 else end + 2
-            elif text in (b"''", b'"'):
+            if text in (b"''", b'"'):
                 if not strings:
                     start = position
                 strings += 1

@@ -26,8 +26,16 @@ _LOOKED_AT = 1 << 14
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
     """Policy by its folder, its suffix or its first lines."""
-    if path.suffix.lower() in _SUFFIXES or not _FOLDERS.isdisjoint(path.parts[:-1]):
-        return True
+    return path.suffix.lower() in _SUFFIXES or is_among_policy(path) or begins_as_policy(content)
+
+
+def is_among_policy(path: PurePosixPath) -> bool:
+    """Whether the file stands in a folder of policy."""
+    return not _FOLDERS.isdisjoint(path.parts[:-1])
+
+
+def begins_as_policy(content: bytes) -> bool:
+    """Whether the first lines are policy's."""
     return _POLICY.match(content, text_start(content), _LOOKED_AT) is not None
 
 

@@ -240,15 +240,12 @@ def _escape(quote: bytes, tabs: bool) -> Callable[[bytes], bytes]:
     ``echo`` knows no such escape)."""
     if quote == b"`":
         return verbatim
-    return _with_tabs if tabs else _without_tabs
 
+    def escape(text: bytes) -> bytes:
+        escaped = text.replace(b"\\", b"\\\\").replace(quote, b"\\" + quote)
+        return escaped.replace(b"\t", b"\\t") if tabs else escaped
 
-def _with_tabs(text: bytes) -> bytes:
-    return _without_tabs(text).replace(b"\t", b"\\t")
-
-
-def _without_tabs(text: bytes) -> bytes:
-    return text.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"'", b"\\'")
+    return escape
 
 
 def _pieces(content: bytes, literal: Literal) -> list[Decoded]:

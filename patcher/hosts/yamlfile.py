@@ -183,53 +183,78 @@ def _scan(content: bytes, start: int, end: int, most: int) -> tuple[list[_Scalar
         last = mention.end()
     text = content[start:end].translate(_SCANNABLE).decode("ascii")
     found: list[_Scalar] = []
-    # Of each collection that is open, the number of the sequence in it. A mapping has one where
-    # the items stand below their key without indentation, which opens no collection. Collections
-    # in brackets (flow collections) are kept apart.
-    sequences: list[int] = [-1]
-    flows: list[int] = []
-    number = taken = 0
-    item = False
+    collections = _Collections()
+    taken = 0
     tokens: Iterator[Any] = YAML(typ="safe", pure=True).scan(text)
     try:
         for token in tokens:
             taken += 1
             begin = start + token.start_mark.index
-            ongoing = flows[-1] if flows else sequences[-1]
-            if begin > last and not (found and 0 < found[-1].sequence == ongoing):
+            if begin > last and not (found and 0 < found[-1].sequence == collections.ongoing):
                 break
             if isinstance(token, kinds.ScalarToken):
-                style = token.style or ""
                 end_mark = start + token.end_mark.index
-                flow = bool(flows) and flows[-1] > 0
-                sequence = flows[-1] if flow else sequences[-1] if item else -1
-                found.append(_Scalar(begin, end_mark, style, sequence, flow))
-            elif isinstance(token, kinds.BlockSequenceStartToken):
-                number += 1
-                sequences.append(number)
-            elif isinstance(token, kinds.BlockMappingStartToken):
-                sequences.append(-1)
-            elif isinstance(token, kinds.BlockEndToken):
-                if len(sequences) > 1:
-                    sequences.pop()
-            elif isinstance(token, kinds.BlockEntryToken) and sequences[-1] < 0 and not flows:
-                number += 1
-                sequences[-1] = number
-            elif isinstance(token, kinds.KeyToken) and not flows:
-                sequences[-1] = -1
-            elif isinstance(token, kinds.FlowSequenceStartToken):
-                number += 1
-                flows.append(number)
-            elif isinstance(token, kinds.FlowMappingStartToken):
-                flows.append(-1)
-            elif isinstance(token, (kinds.FlowSequenceEndToken, kinds.FlowMappingEndToken)):
-                del flows[-1:]
-            item = isinstance(token, kinds.BlockEntryToken) and not flows
-            if len(flows) > _DEPTH or taken > most:
+                found.append(collections.scalar(begin, end_mark, token.style or ""))
+            else:
+                collections.take(token, kinds)
+            collections.item = isinstance(token, kinds.BlockEntryToken) and not collections.flows
+            if len(collections.flows) > _DEPTH or taken > most:
                 return None, taken
     except (YAMLError, ValueError, IndexError, AttributeError, RecursionError):
         return None, taken
     return found, taken
+
+
+class _Collections:
+    """The collections that are open.
+
+    Of each, the number of the sequence in it. A mapping has one where the items stand below their
+    key without indentation, which opens no collection. Collections in brackets (flow collections)
+    are kept apart.
+    """
+
+    def __init__(self) -> None:
+        self.sequences: list[int] = [-1]
+        self.flows: list[int] = []
+        self.number = 0
+        self.item = False
+        """Whether an item of a block sequence begins."""
+
+    @property
+    def ongoing(self) -> int:
+        """The innermost sequence."""
+        return self.flows[-1] if self.flows else self.sequences[-1]
+
+    def scalar(self, begin: int, end: int, style: str) -> _Scalar:
+        """A scalar that stands here."""
+        flow = bool(self.flows) and self.flows[-1] > 0
+        return _Scalar(begin, end, style, self.ongoing if flow or self.item else -1, flow)
+
+    def opened(self) -> int:
+        """The number of a sequence that begins."""
+        self.number += 1
+        return self.number
+
+    def take(self, token: Any, kinds: Any) -> None:
+        """Follow a token that opens or closes a collection."""
+        if isinstance(token, kinds.BlockSequenceStartToken):
+            self.sequences.append(self.opened())
+        elif isinstance(token, kinds.BlockMappingStartToken):
+            self.sequences.append(-1)
+        elif isinstance(token, kinds.BlockEndToken):
+            del self.sequences[max(len(self.sequences) - 1, 1) :]
+        elif isinstance(token, kinds.BlockEntryToken):
+            if self.sequences[-1] < 0 and not self.flows:
+                self.sequences[-1] = self.opened()
+        elif isinstance(token, kinds.KeyToken):
+            if not self.flows:
+                self.sequences[-1] = -1
+        elif isinstance(token, kinds.FlowSequenceStartToken):
+            self.flows.append(self.opened())
+        elif isinstance(token, kinds.FlowMappingStartToken):
+            self.flows.append(-1)
+        elif isinstance(token, (kinds.FlowSequenceEndToken, kinds.FlowMappingEndToken)):
+            del self.flows[-1:]
 
 
 # What indentation and quotes say

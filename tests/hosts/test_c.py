@@ -46,6 +46,12 @@ static const char *list[] = {
 	"}",
 	NULL
 };
+static const char *array[4] = {
+	"profile g {",
+	"  network,",
+	"}",
+	NULL
+};
 static const char *line[] = { "file,", "network,", NULL };
 static const char one[] = "profile f {\n  network,\n  file,\n}\n";
 
@@ -72,6 +78,7 @@ int main(void)
 	show(adjacent);
 	show(last);
 	join(list);
+	join(array);
 	join(line);
 	show(one);
 
@@ -139,7 +146,7 @@ int main()
 
 @pytest.mark.parametrize(
     ("compiler", "path", "source", "count"),
-    [("gcc", "main.c", SOURCE, 9), ("g++", "main.cc", PLUS_PLUS, 7)],
+    [("gcc", "main.c", SOURCE, 10), ("g++", "main.cc", PLUS_PLUS, 7)],
 )
 def test_every_dressing(tmp_path: Path, compiler: str, path: str, source: str, count: int) -> None:
     found = tool(compiler)

@@ -55,6 +55,11 @@ var (
 		"file,",
 		"network,"}
 	line = []string{"profile c {", "network,", "file,", "}"}
+	array = [3]string{
+		"profile n {",
+		"\\tnetwork,",
+		"}",
+	}
 	raws = []string{`profile d {`, `  network,`, `}`}
 	rows = []rule{
 		{"profile e {", "begin"},
@@ -126,6 +131,7 @@ func main() {
 	policy += "  network,\\n"
 	policy += "}\\n"
 	show(policy)
+	show(strings.Join(array[:], "\\n"))
 
 	show("profile k {\\n  network,\\n  capability,\\n}")
 	show("profile l {\\n" + "  network,\\n" + "}\\n")
@@ -157,7 +163,7 @@ def test_every_dressing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         return printed(output(go, "run", "main.go", cwd=tmp_path))
 
     assert SEPARATOR.replace("\n", "\\n") in SOURCE
-    check("go", "main.go", SOURCE, values, 19)
+    check("go", "main.go", SOURCE, values, 20)
 
 
 def test_comments_are_documentation() -> None:

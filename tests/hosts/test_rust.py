@@ -38,6 +38,12 @@ const PARTS: &str = concat!(
     "}\n",
 );
 
+const ARRAY: [&str; 3] = [
+    "profile k {",
+    "  network,",
+    "}",
+];
+
 fn show(value: &str) {
     print!("{}=====\n", value);
 }
@@ -58,6 +64,7 @@ fn text<'a>(name: &'a str) -> String {
 
 fn main() {
     let name = "x";
+    show(&ARRAY.join("\n"));
     show(RAW);
     show(MANY);
     show(CONTINUED);

@@ -25,7 +25,7 @@ _FLAG = re.compile(
 )
 _FLAGS_WORDS = (b"flags", b"flags=", b"=")
 _NAME = re.compile(rb"[\"'<\w/@^:.*\-][^=;]*\Z")
-_ATTACHMENT = re.compile(rb"\"?[/@{]|xattrs=|[\"']?\w[\w.-]*[\"']\Z")
+_ATTACHMENT = re.compile(rb"\"?[/@{]|xattrs=|\+|identities=|[\"']?\w[\w.-]*[\"']\Z")
 _CONTINUED = re.compile(rb"flags\b|\(|xattrs=|\"?/|@\{")
 """What a header's second or third line may begin with."""
 

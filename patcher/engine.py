@@ -11,15 +11,16 @@ from pathlib import PurePosixPath
 
 from patcher import hosts
 from patcher.findings import MAX_BYTES, Edit, Finding, Profiles, Result, edited, edits_of, unread
-from patcher.hosts import Embedding
+from patcher.hosts import Embedding, plain
 from patcher.migrations import Migration, builtin
 from patcher.policy import reader
 from patcher.policy.bounds import MAX_FINDINGS, Budget, TooMuch
-from patcher.policy.candidates import candidates, matters, united, within
 from patcher.policy.evidence import Evidence, policy_like, weigh
+from patcher.policy.header import LAX_FLAGS
 from patcher.policy.judgement import Judgement, judge
 from patcher.policy.network import TYPES
 from patcher.policy.reader import Profile, Rule
+from patcher.policy.search import candidates, matters, united, within
 from patcher.policy.status import Status
 
 __all__ = ["patch"]
@@ -33,6 +34,9 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _ABI = re.compile(rb"\babi[ \t]+[<\"\\]*abi/")
 """A rule that says for which features policy is compiled. Without one it is for those that
 parser.conf names; where it names none, parsers 3.0.8 to 6.0 compile no network rule."""
+_MOBY_FLAGS = re.compile(
+    rb"attach_disconnected[^)\n]{0,200}mediate_deleted|mediate_deleted[^)\n]{0,200}attach_disconnected"
+)
 _TEST = re.compile(r"(?:^|/)tests?/|(?:^|/)test_[^/]*$|[_.-](?:test|spec|tests)\.\w+$|\.bats$")
 _RULES_ALONE = 3
 _POLICY_HOSTS = frozenset(("plain",))
@@ -72,7 +76,7 @@ def patch(
         except TooMuch as error:
             return whole(f"UTF-16 text, of {error}")
         return Result(path, content, (), ())
-    if b"\0" in content or not matters(content):
+    if b"\0" in content or not matters(content, lambda: plain.claims(name, content)):
         return Result(path, content, (), ())
     try:
         findings = _find(name, content, migrations, profiles=profiles, docs=docs, comment=comment)
@@ -158,7 +162,19 @@ def _find(
     if any(True for _ in candidates(content, spans)):
         rest = [_Text(e, budget) for e in hosts.fallback(path, content) if e.lines]
         found.take(rest, outside=spans)
-    return found.findings()
+    return found.findings() or _unread_flags(content, migrations)
+
+
+def _unread_flags(content: bytes, migrations: Sequence[Migration]) -> list[Finding]:
+    """The findings for a file with the flags of moby-style profiles and a network rule, in which no
+    host found a profile: a person must look."""
+    position = next(candidates(content), -1) if _MOBY_FLAGS.search(content) else -1
+    if position < 0:
+        return []
+    reason = "the flags of moby-style profiles and what looks like a network rule, in no profile"
+    found = unread((migration.id for migration in migrations), f"{reason} that can be read here")
+    line = content.count(b"\n", 0, position) + 1
+    return [replace(finding, line=line) for finding in found]
 
 
 def _certain(judgement: Judgement, migration: Migration) -> bool:
@@ -287,14 +303,16 @@ class _Search:
         expected = text.embedding.host in _POLICY_HOSTS or text.rules_alone
         if policy_like(profile, expected=expected):
             return weigh([profile]) if profile.header else pool.evidence
-        if not profile.header and not profile.junk and len(pool.fragments) > 1:
+        if not profile.header and not profile.junk:
             # Constants that a program puts together are judged as the one profile that they make.
             return pool.evidence if pool.evidence.moby_style else None
         return None
 
     def profile(self, text: _Text, profile: Profile, evidence: Evidence, pool: _Pool) -> None:
-        worth = evidence.moby_style or any(
-            rule.network is not None or rule.keyword == b"all" for rule in profile.rules
+        worth = (
+            evidence.moby_style
+            or not LAX_FLAGS.isdisjoint(profile.flags)
+            or any(rule.network is not None or rule.keyword == b"all" for rule in profile.rules)
         )
         if not worth or not (profile.header or _allows_network(profile)):
             return

@@ -14,6 +14,7 @@ from patcher import Result, Status
 from patcher.migrations import builtin
 from patcher.policy.network import NetworkRule
 from patcher.policy.reader import read
+from patcher.policy.search import SEARCH
 
 SETTINGS = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
@@ -87,6 +88,8 @@ def check(path: str, content: bytes) -> Result:
     assert rebuilt + content[position:] == result.content
     lines = content.split(b"\n")
     assert {f.edit for f in result.findings if f.edit is not None} == set(result.edits)
+    if result.findings:  # the search in repositories passes over no file that has any
+        assert any(re.search(pattern, content, re.MULTILINE) for pattern in SEARCH)
     for finding in result.findings:
         assert 1 <= finding.line <= len(lines)
         if finding.edit is not None:

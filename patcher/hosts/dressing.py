@@ -10,10 +10,10 @@ from pathlib import PurePosixPath
 
 from patcher.hosts.embedding import Embedding, Line, taken, verbatim
 from patcher.policy.bounds import MAX_LINES, MAX_STRINGS, check_number
+from patcher.policy.search import MENTION
 
-MATTERS = re.compile(rb"(?:\b|\\[nrt])network\b|mediate_deleted")
-"""What a stretch must hold for a finding to come of it. ``\\nnetwork`` is the letter of an escape
-before the word, so no word boundary stands there."""
+MATTERS = MENTION
+"""What a stretch must hold for a finding to come of it."""
 
 BOM = b"\xef\xbb\xbf"
 

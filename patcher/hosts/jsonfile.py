@@ -24,8 +24,8 @@ from patcher.hosts.dressing import (
 )
 from patcher.hosts.embedding import Embedding, taken
 from patcher.policy.bounds import MAX_NESTING, MAX_STRINGS, check_number
-from patcher.policy.candidates import united, within
 from patcher.policy.patterns import repeated
+from patcher.policy.search import united, within
 
 HOST = "json"
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from patcher.hosts.dressing import (
-    MATTERS,
     matters,
     text_start,
 )
@@ -27,6 +26,8 @@ from patcher.hosts.physical import Physical, line_above, line_at, line_below
 from patcher.hosts.quoted import HOST, RULE, Block, quoted_block
 from patcher.policy.patterns import repeated
 
+_ANCHOR = re.compile(rb"(?:\b|\\[nrt])network\b|mediate_deleted")
+"""On what line there may be a dressing."""
 _PREFIX = re.compile(
     rb"[ \t]*+(?://++[/!]?|/\*++|\*++(?!/)|#++:?|;++|--++|>"
     + repeated(rb"[ \t]?>")
@@ -94,7 +95,7 @@ def _blocks(
 ) -> Iterator[Block]:
     plain = _HEADER.search(content, start, end) is not None
     gap = position = start
-    while (candidate := MATTERS.search(content, position, end)) is not None:
+    while (candidate := _ANCHOR.search(content, position, end)) is not None:
         # An escape's backslash may be the first byte of the match, never a line break.
         line = line_at(content, candidate.start(), start, end)
         block = _block(content, line, gap, end, host, documentation, plain, prefixes)

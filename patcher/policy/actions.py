@@ -67,9 +67,7 @@ def control(action: bytes) -> Control | None:
         return Control.NONE
     if sign == b"/":
         return Control.CLOSE
-    if sign in (b"#", b"^"):
-        return Control.OPEN
-    if word in _OPEN:
+    if sign in (b"#", b"^") or word in _OPEN:
         return Control.OPEN
     if word in _ARM:
         return Control.ARM

@@ -44,11 +44,13 @@ class Evidence:
     notes: tuple[str, ...]
     loaded: bool = False
     """It carries the very name under which a container runtime loads its profile."""
+    attached: bool = False
+    """The kernel confines a program by it, whoever runs it: a runtime chooses by the name."""
 
     @property
     def moby_style(self) -> bool:
         """The judgement."""
-        return self.loaded or (self.denies and self.points >= THRESHOLD)
+        return self.loaded or (self.denies and not self.attached and self.points >= THRESHOLD)
 
 
 _Notes = list[tuple[str, int]]
@@ -68,6 +70,7 @@ def weigh(profiles: Iterable[Profile]) -> Evidence:
         points=sum(weight for _, weight in seen),
         denies=bool(denials),
         notes=tuple(notes),
+        attached=any(_is_attached(profile) for profile in profiles),
         loaded=any(p.header and _RUNTIME_NAME.fullmatch(p.name) for p in profiles),
     )
 
@@ -80,9 +83,13 @@ def _headers(profiles: Iterable[Profile]) -> _Notes:
     named = next((profile.name for profile in headers if _KNOWN_NAME.search(profile.name)), "")
     if named:
         seen.append((f"named {named}", 1))
-    if any(profile.parent is None and profile.attachment for profile in headers):
-        seen.append(("but attached to a program", -2))
+    if any(map(_is_attached, headers)):
+        seen.append(("but attached to a program", 0))
     return seen
+
+
+def _is_attached(profile: Profile) -> bool:
+    return profile.parent is None and bool(profile.attachment)
 
 
 def _blanket(rules: Iterable[Rule]) -> _Notes:

@@ -13,6 +13,9 @@ from patcher.policy.lexer import Token
 UNKNOWN_FLAGS = b""
 """Stands among the flags where a template action may put in more."""
 
+LAX_FLAGS = frozenset((b"complain", b"unconfined", b"default_allow", b"prompt"))
+"""Flags with which a profile does not deny what no rule of it names."""
+
 _FLAGS = re.compile(rb"(?:flags\s*=?\s*)?\(([^()]*)\)\Z")
 _FLAG_SEPARATOR = re.compile(rb"[\s,]+")
 _FLAG = re.compile(
@@ -22,7 +25,7 @@ _FLAG = re.compile(
 )
 _FLAGS_WORDS = (b"flags", b"flags=", b"=")
 _NAME = re.compile(rb"[\"'<\w/@^:.*\-][^=;]*\Z")
-_ATTACHMENT = re.compile(rb"\"?[/@{]|xattrs=|[\"']?\w[\w.-]*[\"']\Z")
+_ATTACHMENT = re.compile(rb"\"?[/@{]|xattrs=|\+|identities=|[\"']?\w[\w.-]*[\"']\Z")
 _CONTINUED = re.compile(rb"flags\b|\(|xattrs=|\"?/|@\{")
 """What a header's second or third line may begin with."""
 
@@ -62,7 +65,7 @@ def parse(words: Sequence[Token]) -> Header | None:
     if not keyword and not _named_by_itself(names, flags):
         return None
     if flags is None:
-        flags = {UNKNOWN_FLAGS} if any(word.hole for word in names[1:]) else set()
+        flags = {UNKNOWN_FLAGS} if any(_may_be_flags(word) for word in names[1:]) else set()
     attachment = next((word.text for word in names if PATH.match(word.text)), b"")
     return Header(words[0], names[0], attachment.strip(b'"'), frozenset(flags), keyword)
 
@@ -84,6 +87,11 @@ def find(pending: Sequence[Token], lines: Sequence[int]) -> tuple[Header, bool] 
         if words and not _CONTINUED.match(words[0].text):
             break
     return found
+
+
+def _may_be_flags(word: Token) -> bool:
+    """Whether a template action stands where flags may."""
+    return word.hole and PATH.match(word.text) is None
 
 
 def _named_by_itself(names: Sequence[Token], flags: set[bytes] | None) -> bool:

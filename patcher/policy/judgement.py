@@ -211,20 +211,18 @@ class _Judge:
 
     def complaining(self, judgements: list[Judgement]) -> list[Judgement]:
         """Judge a profile in complain mode. Raises _TooManyError."""
-        audited = [rule for rule, net in self.denies + self.uncertain if _audited_deny(rule, net)]
-        if audited or b"audit" in self.profile.flags:
-            return _look(
-                "flags=(complain): a denial that is audited is logged and allowed; remove the flag "
-                "or `audit`",
-                audited[0] if audited else judgements[0].anchor,
-            )
-        if self.cover.always() or any(_settles(each) for each in judgements):
+        audited = [rule for rule, net in self.denies + self.uncertain if _audited_deny(net)]
+        logs_all = b"audit" in self.profile.flags
+        if audited or (logs_all and self.denies):
+            reason = "flags=(complain): a denial that is audited is logged and allowed; remove "
+            reason += "the flag" if logs_all else f"the `audit` of `{_text(audited[0])},`"
+            return _look(reason, audited[0] if audited else self.denies[0][0])
+        if self.cover.always() or any(_settles(each, logs_all) for each in judgements):
             return judgements
-        anchors = [each for each in judgements if each.status is Status.AFFECTED]
-        reason = (
-            f"flags=(complain): what no rule denies is allowed, and nothing denies {self.family}"
-        )
-        return [*anchors, Judgement(Status.AFFECTED, f"{reason}; add the rule by hand", None)]
+        found = [each for each in judgements if each.status is Status.AFFECTED and not logs_all]
+        reason = "flags=(complain): what no rule denies is allowed, and nothing denies "
+        by_hand = "remove the flag" if logs_all else "add the rule by hand"
+        return [*found, Judgement(Status.AFFECTED, f"{reason}{self.family}; {by_hand}", None)]
 
 
 def _all_rules(profile: Profile) -> Iterator[tuple[Rule, NetworkRule]]:
@@ -236,15 +234,15 @@ def _all_rules(profile: Profile) -> Iterator[tuple[Rule, NetworkRule]]:
             yield rule, NetworkRule(before.mode, before.audit, before.priority)
 
 
-def _settles(judgement: Judgement) -> bool:
+def _settles(judgement: Judgement, logs_all: bool) -> bool:
     """Whether a judgement of the rules stands in complain mode: a person must look anyway, or the
-    deny that follows is there whatever the template's actions choose."""
+    deny that follows is there whatever the template's actions choose, and is not logged."""
     if judgement.status is Status.AFFECTED:
-        return judgement.anchor is not None and not judgement.anchor.arms
+        return judgement.anchor is not None and not judgement.anchor.arms and not logs_all
     return judgement.status is Status.UNDER_INVESTIGATION
 
 
-def _audited_deny(rule: Rule, net: NetworkRule) -> bool:
+def _audited_deny(net: NetworkRule) -> bool:
     return net.audit and net.mode in ("deny", "unknown")
 
 

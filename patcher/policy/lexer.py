@@ -58,7 +58,7 @@ _GROUP = re.compile(rb"\([^()]{0,2000}\)")
 _QUOTED = re.compile(b'"' + repeated(rb'[^"\n\\]++|\\[^\n]') + b'"')
 _NO_COMMENT = re.compile(rb"#include\s|#\{[\w.@\[\]:()]{1,100}\}")
 """An include as AppArmor 2 writes it; an interpolation as Ruby writes it."""
-_ANGLE = re.compile(rb"<[^<>\n]{0,300}>")
+_ANGLE = re.compile(rb"<(?!=)[^<>,\n]{0,300}>")
 _DOUBLED_OPEN = re.compile(rb"\{\{(?=[ \t\r]{0,200}(?:\n|\Z|#))")
 _BLANK_ACTION = re.compile(rb"""\{\{-?\s*(["'`])[ \t]*\1\s*-?\}\}\Z""")
 _GO_COMMENT = re.compile(rb"\{\{-?\s{0,20}/\*")

@@ -1,46 +1,209 @@
-"""What to look for in a repository: the lines that a file must have to matter."""
+"""What makes a file worth reading, told by its lines: for `git grep` and for Python alike.
+
+It is what looks at every file there is, so it is quick. It may match files that do not matter, and
+nothing is found in a file that it does not match: the engine asks `matters` first.
+"""
 
 from __future__ import annotations
 
-from patcher.policy.network import FAMILIES, PROTOCOLS, TYPES
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
-__all__ = ["KEYWORD", "QUALIFIERS", "RULE_END", "SEARCH"]
+from patcher.policy.grammar import FILE_QUALIFIERS, KEYWORDS, QUALIFIERS
+from patcher.policy.network import ACCESSES, FAMILIES, PROTOCOLS, TYPES
 
-KEYWORD = (
-    rb"(?:network|capability|file|u?mount|deny|audit|allow|signal|ptrace|unix|dbus|#?include|"
-    rb"priority|pivot_root|set|all|abi|userns|mqueue|owner|remount|change_profile|profile|hat)\b"
-)
-_FAMILY = rb"(?:" + "|".join(sorted(FAMILIES | TYPES | PROTOCOLS.keys())).encode() + rb")\b"
+__all__ = ["MENTION", "SEARCH", "Spans", "candidates", "matters", "united", "within"]
+
+
+def _words(*groups: Iterable[str | bytes]) -> bytes:
+    words = {
+        word if isinstance(word, bytes) else word.encode() for words in groups for word in words
+    }
+    return b"|".join(sorted(map(re.escape, words)))
+
+
+_RULE = rb"(?:" + _words(KEYWORDS, QUALIFIERS, FILE_QUALIFIERS) + rb"|priority|profile|hat|if)\b"
+"""How a rule may begin that follows on the same line."""
+
 _FILLED_IN = (
-    rb"(?:\([a-z, \t]{1,80}\)|\{\{[^\n]{0,200}?\}\}|\{%[^\n]{0,200}?%\}|\{\w{0,60}\}"
-    rb"|\$\{[^}\n]{0,80}\}|\$\w{1,60}|%\w|@\w{1,60}@|<[^>\n]{0,60}>|(?:ip|port|peer|interface|label)=[^,\n]{0,200})"
+    rb"(?:\([^()\n]{0,120}\)|\{\{[^\n]{0,200}?\}\}|\{%[^\n]{0,200}?%\}|\{\w{0,60}\}"
+    rb"|\$\{[^}\n]{0,80}\}|\$\w{1,60}|%\w|@\w{1,60}@|<[^>\n]{0,60}>)"
 )
-QUALIFIERS = rb"(?:(?:audit|allow|deny|prompt|quiet|priority=\S+)[ \t]+)*"
-RULE_END = (
-    rb"[ \t]*+,[ \t\r]*(?:$|[\"'`\\#{}<;+.)/@^]|" + KEYWORD + rb")"
-    rb"|[ \t]+(?:" + _FAMILY + rb"[a-z \t]{0,80}(?:,|\r?$)|" + _FILLED_IN + rb"[a-z \t]{0,80},)"
+_ARGUMENT = (
+    rb"(?:(?:" + _words(FAMILIES, TYPES, PROTOCOLS, ACCESSES) + rb")\b|" + _FILLED_IN + rb"|"
+    rb"(?:ip|port|peer|interface|label)[ \t]*=[^,\n]{0,200})"
 )
-# Prose says "the network" and "volume, network,": a rule follows nothing, a qualifier, or another
-# rule. Lookbehinds of one length each, as Python wants them.
-_FOLLOWS = (
-    rb"(?:(?<![\w,;.)][ \t]network)|"
-    + b"|".join(
-        rb"(?<=%s[ \t]network)" % word
-        for word in (
-            *(b"audit", b"allow", b"deny", b"prompt", b"quiet", rb"=\d", rb"=\d\d", rb"=\d\d\d"),
-            *(b"capability,", b"file,", b"mount,", b"signal,", b"ptrace,", b"unix,", b"dbus,"),
-            *(b"pivot_root,", b"all,", b"userns,", b"[^a-z],"),
-            *(rb"[ \t][rwmixkla]{%d}," % length for length in range(1, 7)),
-        )
+"""What may stand behind ``network``."""
+
+_NEXT = rb"[ \t\r]*(?:$|[^\w\s]|" + _RULE + rb"|[rwaxmlkiPUC]{1,8}[ \t]+[/@\"])"
+"""What follows a rule of one word, behind its comma."""
+
+
+def _behind(word: bytes, before: Iterable[bytes]) -> bytes:
+    """``word`` behind any of these. Lookbehinds have one length each, as Python wants them."""
+    return rb"(?:%b)" % b"|".join(rb"(?<=%b%b)" % (each, word) for each in before)
+
+
+_PLACEHOLDER = (
+    *(rb"[A-Z_]{3}[ \t]", rb"%[sdvqr][ \t]"),
+    *(rb"\$\w{%d}[ \t]" % length for length in range(1, 17)),
+)
+"""What a script puts in a qualifier's place, before a blank."""
+_FOLLOWED = (
+    *(rb"%b[ \t]" % word for word in sorted(QUALIFIERS)),
+    *(rb"[=+\s-]\d{%d}[ \t]" % length for length in range(1, 5)),
+    *(rb"%b,[ \t]" % word for word in sorted(KEYWORDS)),
+    *(rb"[^a-z],[ \t]", rb"userns[ \t]create,[ \t]"),
+    *(rb"[ \t][rwmixklaUPCup]{%d},[ \t]" % length for length in range(1, 7)),
+    *(rb"=[a-z_]{%d},[ \t]" % length for length in range(1, 25)),
+    *(rb"y[ \t][a-z_]{%d},[ \t]" % length for length in range(3, 19)),  # capability x,
+    *(rb">[ \t]\S{%d},[ \t]" % length for length in range(1, 33)),
+)
+"""What a rule follows on its line, before a blank: a qualifier, a priority, another rule. Prose
+says "the network, " and "volume, network,"."""
+_ESCAPED = (
+    *(rb"\x5c[nrt]", rb"\x5cx[0-9a-fA-F]{2}"),
+    *(rb"\x5cu00[0-9a-fA-F]{2}", rb"\x5c0[0-7]{2}"),
+)
+
+
+def _alone(word: bytes) -> bytes:
+    """``word`` where a rule may begin with it: behind a blank, a mark or an escaped line break."""
+    return (
+        rb"(?:(?<![\w.(\[:&*/-]%b)(?:(?<![\w,;.)][ \t]%b)|" % (word, word)
+        + _behind(word, _FOLLOWED)
+        + rb")|"
+        + _behind(word, _ESCAPED)
+        + rb")"
     )
-    + rb")"
+
+
+def _flag(word: bytes) -> bytes:
+    """``word`` among a profile's flags, which may be broken over lines."""
+    return (
+        rb"%b(?<=[\s(,}]%b)(?:[\w ,.=${}@%%|-]{0,200}\)[ \t\r]*(?:$|[^\w\s,.;:)])|,[ \t\r]*$)"
+    ) % (word, word)
+
+
+_NETWORK_END = (rb"[ \t]*+(?:,%b|\x5c[nrt]|#)|(?:[ \t]+%b){1,8}[a-z \t]{0,80}(?:,|[ \t\r]*$)") % (
+    _NEXT,
+    _ARGUMENT,
 )
+# What follows is looked at first, since in prose it is rarely a comma.
+_NETWORK = rb"network(?:(?=%b|[ \t]*+,?[ \t\r]*$)%b|(?=%b)%b)" % (
+    _NETWORK_END,
+    _alone(b"network"),
+    _NETWORK_END,
+    _behind(b"network", _PLACEHOLDER),
+)
+_ALL = rb"all,(?=%b)(?:%b|%b)" % (_NEXT, _alone(b"all,"), _behind(b"all,", _PLACEHOLDER))
+_LAX = (_flag(b"complain"), _flag(b"unconfined"), rb"default_allow")
 SEARCH: tuple[bytes, ...] = (
-    rb"network(?<![\w.(\[:&*/-]network)" + _FOLLOWS + rb"(?:" + RULE_END + rb"|[ \t]*+,?[ \t\r]*$)",
+    _NETWORK,
     rb"mediate_deleted",
+    _ALL,
+    *_LAX,
     rb"n\x00e\x00t\x00w\x00o\x00r\x00k\x00?,",
 )
 """A file that matters has a line that matches one of these, in PCRE as in Python's ``re``.
 
-A network rule, be it broken after its keyword; the flags of moby-style profiles; a network rule in
-UTF-16. They are several, and each begins with letters, because that makes them fast."""
+A network rule, be it broken after its keyword; the flags of moby-style profiles; ``all,``; flags
+that change what rules mean; a network rule in UTF-16. They are several, and each begins with
+letters, because that makes them fast."""
+
+MENTION = re.compile(
+    rb"(?:\b|\\[nrt])network\b|mediate_deleted|"
+    + b"|".join(_LAX)
+    + rb"|(?:(?<![^\s\"'`{},;])|\\[nrt])all[ \t]*,"
+    + _NEXT,
+    re.MULTILINE,
+)
+"""What a stretch of a file must hold for a finding to come of it. In ``\\nnetwork`` the letter of
+an escape stands before the word, so there is no word boundary."""
+
+_RULES = tuple(
+    (word, re.compile(pattern, re.MULTILINE))
+    for word, pattern in ((b"network", _NETWORK), (b"all,", _ALL))
+)
+_FLAGS = tuple(
+    (word, re.compile(pattern, re.MULTILINE))
+    for word, pattern in zip(
+        (b"mediate_deleted", b"complain", b"unconfined", b"default_allow"),
+        (b"mediate_deleted", *_LAX),
+        strict=True,
+    )
+)
+_NEAR = re.compile(
+    rb"(?:capability|umount|ptrace|pivot_root|signal)(?:[ \t]+[^\n,]{1,80})?,(?!\w)"
+    rb"|\b(?:file|mount|unix|all|mqueue|userns|dbus),[ \t\r]*(?:$|\\n|[\"'`#{}])"
+    rb"|deny[ \t]+(?:[@/\"]|mount\b|network\b|ptrace\b|capability\b|signal\b)|include[ \t]+[<\"]"
+    rb"|flags[ \t]*=[ \t]*\(|attach_disconnected"
+    rb"|\b(?:profile|hat)[ \t]++(?!:?=)[^\n{]{1,120}\{|/\S{1,300}+[ \t]++[rwmixklaUPCup]{1,8}+,",
+    re.MULTILINE,
+)
+"""What stands near a rule."""
+_ANYWHERE = tuple(
+    (word, re.compile(pattern, re.MULTILINE))
+    for word, pattern in (
+        (b"profile", rb"\bprofile[ \t]++[^\s:;=(]++[ \t]*(?:\{|flags|[\"/@][^\n]{0,160}\{)"),
+        (b"profile", rb"^[ \t]*profile[ \t]++[^\s:;=(]++[ \t]*(?:[/@\r(]|$)"),
+        (b"network", rb"network[ \t]++(?:inet6?|unix|netlink|packet|raw|stream)\b[^,\n]{0,40},"),
+        (b"\n/", rb"^/[^\s(]++(?:[ \t]+[^\n{(;]{0,80})?[ \t]\{$"),
+        (b"abstractions/", rb"include[ \t]+<"),
+    )
+)
+"""What a profile of which a rule stands alone among comments or its like has."""
+_SMALL, _DISTANCE = 4096, 2000
+
+Spans = Sequence[tuple[int, int]]
+"""Stretches of a file: begin and end offsets."""
+
+
+def united(spans: Iterable[tuple[int, int]]) -> Spans:
+    """The spans in order, those that touch made one."""
+    united: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if united and start <= united[-1][1]:
+            united[-1] = (united[-1][0], max(end, united[-1][1]))
+        else:
+            united.append((start, end))
+    return united
+
+
+def within(spans: Spans, offset: int) -> bool:
+    """Whether the offset lies in one of these spans, which ``united`` made."""
+    index = bisect_right(spans, offset, key=lambda span: span[0]) - 1
+    return index >= 0 and offset < spans[index][1]
+
+
+def matters(content: bytes, is_policy: Callable[[], bool] = lambda: False) -> bool:
+    """Whether there is anything to read in a file: a line of it matches one of ``SEARCH``, and in a
+    large file something else of policy stands near a rule, or is a profile's beginning.
+
+    ``is_policy`` says whether the whole file is one of policy, as its name tells.
+    """
+    if _any(_FLAGS, content):
+        return True
+    found = candidates(content)
+    first = next(found, -1)
+    if first < 0 or len(content) <= _SMALL:
+        return first >= 0
+    near = united((at - _DISTANCE, at + _DISTANCE) for at in chain((first,), found))
+    if any(_NEAR.search(content, max(start, 0), end) for start, end in near):
+        return True
+    return _any(_ANYWHERE, content) or is_policy()
+
+
+def _any(patterns: Iterable[tuple[bytes, re.Pattern[bytes]]], content: bytes) -> bool:
+    """Whether one of the patterns matches; each match of it holds the word."""
+    return any(word in content and pattern.search(content) for word, pattern in patterns)
+
+
+def candidates(content: bytes, outside: Spans = ()) -> Iterator[int]:
+    """Offsets outside of these spans at which a rule may stand that allows the family."""
+    for word, pattern in _RULES:
+        for match in pattern.finditer(content) if word in content else ():
+            if not within(outside, match.start()):
+                yield match.start()

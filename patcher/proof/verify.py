@@ -18,8 +18,8 @@ from patcher.hosts import Embedding
 from patcher.hosts.embedding import region
 from patcher.migrations import Migration
 from patcher.policy.bounds import Budget, TooMuch
-from patcher.policy.candidates import Spans, candidates, united, within
 from patcher.policy.reader import Profile, read
+from patcher.policy.search import Spans, candidates, united, within
 from patcher.proof.abi import NONE, Abi, declared
 from patcher.proof.choices import NotRendered
 from patcher.proof.compiled import TYPES, Compiled, Socket

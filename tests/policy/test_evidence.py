@@ -24,7 +24,6 @@ NEEDED = list(FOR)[2]
 """One of the denies without which nothing is moby-style."""
 MOUNT = "mount fstype=tmpfs -> /run/,\n"
 AGAINST = {
-    "but attached to a program": ("/usr/bin/x", "", 2),
     "but allows mounting": ("x", MOUNT, 1),
     "but allows many mounts, as system containers need": ("x", 4 * MOUNT, 3),
     "but allows pivot_root": ("x", "pivot_root,\n", 1),
@@ -64,6 +63,69 @@ def test_what_speaks_against_it_takes_points(note: str) -> None:
     assert (enough.moby_style, short.moby_style) == (True, False)
     assert note in enough.notes
     assert note in short.notes
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "/usr/bin/x",
+        "profile /usr/bin/x",
+        "profile x /usr/bin/x",
+        'profile x "/usr/bin/{x,y}"',
+        "profile x @{exec_path}",
+        "profile docker-x /usr/bin/x\n ",
+    ],
+)
+def test_what_is_attached_to_a_program_is_not_moby_style(header: str) -> None:
+    """A runtime chooses a container's profile by its name."""
+    rules = "network,\n" + "\n".join(list(FOR.values())[2:])
+    for flags in ("", FOR["flags=(attach_disconnected,mediate_deleted)"]):
+        (profile,) = read(f"{header} {flags} {{\n{rules}\n}}\n".encode())
+        evidence = weigh([profile])
+        assert "but attached to a program" in evidence.notes
+        assert not evidence.moby_style
+
+
+@pytest.mark.parametrize(
+    ("name", "moby_style"),
+    [
+        ("docker-default", True),
+        ('"cri-containerd.apparmor.d"', True),
+        ("crio-default", True),
+        ("containers-default-0.44.0", True),
+        ("nerdctl-default", True),
+        ("docker-default-web", False),
+        ("docker-nginx", False),
+        ("containers-default", False),
+    ],
+)
+def test_the_name_that_a_runtime_loads_is_enough(name: str, moby_style: bool) -> None:
+    (profile,) = read(f"profile {name} {{\n  network,\n}}\n".encode())
+    assert weigh([profile]).moby_style is moby_style
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "deny {{.Root}}/proc/kcore rwklx,",
+        "deny ${ROOT}/proc/kcore rwklx,",
+        "deny %s/proc/kcore rwklx,",
+        "MODE @{PROC}/kcore rwklx,",
+        "QUALIFIER /sys/firmware/** rwklx,",
+        "{{.Deny}} mount,",
+        "{{if .Strict}}deny{{end}} mount,",
+        "${{cond ? 'deny @{PROC}/kcore rwklx,' : ''}}".replace("{{", "{").replace("}}", "}"),
+        "<%= 'deny mount,' if strict %>",
+    ],
+)
+def test_a_placeholder_hides_no_deny(rule: str) -> None:
+    (profile,) = read(f"profile x {{\n  network,\n  {rule}\n}}\n".encode())
+    assert weigh([profile]).denies
+
+
+def test_a_denied_signal_is_none_from_the_runtime() -> None:
+    (profile,) = read(b"profile x {\n deny signal (receive) peer=unconfined,\n}\n")
+    assert "signals from the runtime" not in weigh([profile]).notes
 
 
 def test_three_mounts_are_not_many() -> None:
@@ -157,11 +219,3 @@ def test_fragments_make_one_profile() -> None:
     assert not weigh(one).moby_style
     assert not weigh(other).moby_style
     assert weigh([*one, *other]).moby_style
-
-
-@pytest.mark.parametrize(
-    "name", ["docker-default", "cri-containerd.apparmor.d", "containers-default-0.44.0"]
-)
-def test_what_a_runtime_loads_by_this_name_is_moby_style_without_any_deny(name: str) -> None:
-    assert weighed(name=name).moby_style
-    assert not weighed(name=f"our-{name}").moby_style

@@ -252,6 +252,8 @@ def test_the_answer_follows_the_rule_of_highest_priority() -> None:
         ("complain", "{{if .N}}network,{{end}}", [AFFECTED, AFFECTED]),
         ("complain", "deny network alg,\npriority=1 network,", [AFFECTED]),
         ("complain", "network alg,", [LOOK]),
+        ("complain, audit", "network,", [AFFECTED]),
+        ("complain, audit", "audit network inet,", [AFFECTED]),
         ("attach_disconnected, complain, audit", "network,\ndeny network alg,", [LOOK]),
         ("unconfined", "network,", [LOOK]),
         ("unconfined", "network,\ndeny network alg,", [LOOK]),

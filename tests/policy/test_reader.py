@@ -30,6 +30,12 @@ def words(found: Profile) -> list[str]:
         ("profile x @{exec_path}", "x"),
         ('profile "x y" /usr/bin/x', "x y"),
         ("profile x /usr/bin/x xattrs=(user.a=b) flags=(complain)", "x"),
+        ("profile x + identities=(foo bar)", "x"),
+        ("profile x /usr/bin/x +identities=(foo) flags=(complain)", "x"),
+        ("profile x flags=(attach_disconnected.path=@{att})", "x"),
+        ("profile x\n  /usr/bin/x\n  flags=(complain)\n", "x"),
+        ("profile x /usr/bin/x\n  flags = (complain)", "x"),
+        ("profile x\n", "x"),
         ("/usr/bin/x", "/usr/bin/x"),
         ("/usr/bin/x flags=(complain)", "/usr/bin/x"),
         ('"/usr/bin/x y"', "/usr/bin/x y"),
@@ -58,6 +64,43 @@ def test_flags_and_name_are_read() -> None:
     assert found.flags == {b"attach_disconnected", b"mediate_deleted"}
     assert found.named
     assert not profile("profile {{.Name}} {\n}\n", "{{.Name}}").named
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "profile x /usr/bin/x flags=(complain)",
+        "profile x /usr/bin/x\n  flags=(complain)",
+        "profile x\n  /usr/bin/x\n  flags=(complain)\n",
+        'profile x "/usr/bin/x" (complain)',
+    ],
+)
+def test_a_header_may_be_broken_over_lines(header: str) -> None:
+    found = profile(f"text before\n{header} {{\n  network,\n}}\n")
+    assert (found.attachment, found.flags, found.leads) == (b"/usr/bin/x", {b"complain"}, True)
+
+
+def test_prose_before_a_header_is_no_part_of_it() -> None:
+    text = "This profile is for\n\n/usr/bin/x flags=(complain) {\n  network,\n}\n"
+    assert profile(text, "/usr/bin/x").flags == {b"complain"}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "unsafe /usr/bin/x Px,",
+        "safe /usr/bin/x px -> y,",
+        "audit unsafe /usr/bin/x Ux,",
+        "priority = 5 /x r,",
+        "set rlimit nofile <= 5,",
+        "{{.Root}}/x rw,",
+        "QUALIFIER @{PROC}/* w,",
+    ],
+)
+def test_these_are_rules(rule: str) -> None:
+    found = profile(f"profile x {{\n  {rule} network, change_profile -> y,\n}}\n")
+    assert not found.junk
+    assert len(found.rules) == 3
 
 
 def test_children_and_hats_own_their_rules() -> None:

@@ -1,0 +1,177 @@
+"""The search for files that matter matches whatever can be found, alike in git and in Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import patcher
+from patcher.policy.search import SEARCH, candidates, matters
+
+PATTERNS = [re.compile(pattern, re.MULTILINE) for pattern in SEARCH]
+SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def searched(content: bytes) -> bool:
+    """Whether the search in git repositories gives a file of this content."""
+    return any(pattern.search(content) is not None for pattern in PATTERNS)
+
+
+RULES = [
+    "network,", "network ,", "network\n,", "network\n  alg,", "network, # all", "audit network,",
+    "allow network,", "audit\n  network,", "priority=5 network,", "priority = -5 network,",
+    "priority=100 audit allow network,", "network create,", "network (create),",
+    "network (create, connect) seqpacket,", "network create alg,", "network seqpacket,",
+    "network alg seqpacket,", "{{.Mode}} network,", "${MODE} network,", "$MODE network,",
+    "@MODE@ network,", "MODE network,", "{{if .X}}network,{{end}}", "network {{.Family}},",
+    "network %s,", "network @FAMILY@,", "network ${FAMILY},", "network {family},", "all,",
+    "audit all,", "all, # everything", "priority=5 all,",
+]  # fmt: skip
+"""Rules that allow the family, or may."""
+BESIDE = [
+    "file,", "capability,", "capability net_admin,", "signal peer=unconfined,", "/x r,",
+    "signal (receive),", "ptrace (trace,read) peer=x,", "deny mount,", "/usr/bin/x Px -> y,",
+    "unsafe /usr/bin/y Px,", "unix type=stream,", "mount fstype=ext4,", "set rlimit nofile <= 5,",
+    "userns create,", "change_profile -> other,", "dbus send bus=session,", "owner /y rw,",
+]  # fmt: skip
+
+
+def _go(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return 'package x\n\nvar policy = "' + escaped.replace("\t", "\\t") + '"\n'
+
+
+PLACES: dict[str, Callable[[str], str]] = {
+    "apparmor.d/x": lambda text: text,
+    "x.go": _go,
+    "raw.go": lambda text: "package x\n\nconst policy = `" + text + "`\n",
+    "x.json": lambda text: json.dumps({"profile": text}) + "\n",
+    "x.yaml": lambda text: (
+        "profile: |\n" + "".join(f"  {line}\n" for line in text.split("\n")) + "x: 1\n"
+    ),
+    "x.sh": lambda text: f"cat > x <<'EOF'\n{text}\nEOF\n",
+    "x.py": lambda text: f'X = """\n{text}\n"""\n',
+    "README.md": lambda text: f"# x\n\n```\n{text}\n```\n",
+}
+
+
+@st.composite
+def profiles(draw: st.DrawFn) -> str:
+    """A profile with one rule that allows the family, or may."""
+    rule = draw(st.sampled_from(RULES))
+    before = draw(st.lists(st.sampled_from(BESIDE), max_size=2))
+    after = draw(st.lists(st.sampled_from(BESIDE), min_size=1, max_size=2))
+    flags = draw(st.sampled_from(["", " flags=(attach_disconnected)", " /usr/bin/x"]))
+    if draw(st.booleans()) and not any("#" in each for each in (rule, *before, *after)):
+        return f"profile x{flags} {{ {' '.join((*before, rule, *after))} }}"
+    margin = draw(st.sampled_from(["", "  ", "\t"]))
+    body = "".join(f"{margin}{each}\n" for each in (*before, rule, *after))
+    comments = "# words\n" * draw(st.sampled_from([0, 0, 800]))
+    return f"profile x{flags} {{\n{comments}{body}{comments}}}\n"
+
+
+@given(profiles(), st.sampled_from(sorted(PLACES)))
+@SETTINGS
+def test_a_rule_is_found_wherever_it_stands(text: str, path: str) -> None:
+    """By ``check``, which reads files, and by ``scan``, which searches repositories first."""
+    content = PLACES[path](text).encode()
+    assert patcher.patch(path, content).findings, content
+    assert searched(content), content
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "profile x flags=(complain) {\n  file,\n}\n",
+        "profile x (audit, complain) {\n  file,\n}\n",
+        "profile x flags=(\n  complain,\n) {\n  file,\n}\n",
+        "profile x\n  flags=(attach_disconnected,\n    complain)\n{\n  file,\n}\n",
+        "profile x flags=(unconfined) {\n  userns,\n  /x r,\n}\n",
+        "profile x flags=(default_allow) {\n  deny /x w,\n}\n",
+        "profile x flags=(default_allow,mediate_deleted) {\n  file,\n}\n",
+        "profile x { all, }\n",
+        "profile x {\n  deny /x w,\n  audit all,\n}\n",
+        "profile x {\n  network create,\n}\n",
+        "profile x {\n  network,\n  unsafe /a Px,\n  unsafe /b Px,\n  safe /c px,\n}\n",
+        "profile x {\n"
+        + "  network inet,\n" * 300
+        + "  network,\n"
+        + "  network inet,\n" * 300
+        + "}",
+        "# long\n" * 900 + "network,\n" + "# long\n" * 900,
+        "profile x {\n" + "# long\n" * 900 + "  network,\n" + "# long\n" * 900 + "}\n",
+    ],
+)
+def test_what_allows_the_family_is_found(text: str) -> None:
+    result = patcher.patch("apparmor.d/x", text.encode())
+    assert {finding.status.value for finding in result.findings} <= {
+        "affected",
+        "under_investigation",
+    }
+    assert result.findings
+    assert searched(text.encode())
+
+
+CODE = [
+    "the network, as it is,", "volumes, networks, network,", "network.Name, err", "(network, err)",
+    "network, err := f()", "if all(x):",
+    "all, err := g()", "for all, some", "they complain", "profile: unconfined",
+    "// storage, network, file or", "a_network,", "--network, -n", "network: host",
+    "install_all,", "it is unconfined, or not",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", CODE)
+def test_prose_and_code_are_not_searched_for(line: str) -> None:
+    """They would only take time."""
+    assert not searched(line.encode())
+    assert not matters(line.encode())
+
+
+def test_candidates_lie_outside_of_what_was_read() -> None:
+    content = b"network,\nfile,\nnetwork,\nall,\n"
+    assert list(candidates(content)) == [0, 15, 24]
+    assert list(candidates(content, [(10, 20)])) == [0, 24]
+
+
+PIECES = [
+    "network", "all", "complain", "unconfined", "default_allow", "mediate_deleted", ",", " ", " ",
+    "\t", "deny", "audit", "priority=5", "=", "(", ")", "{", "}", "{{", "}}", "$", "%s", "\\n",
+    "\\t", "\\x0a", "\\u000a", '"', "'", "`", "#", "alg", "inet", "create", "ip=1", "x", "MODE",
+    "the", ";", ".", "/", "-", "capability", "file", "peer=unconfined", "\\", "9", "<", ">", "é",
+]  # fmt: skip
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=9).map("".join), min_size=200))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+def test_git_and_python_match_the_same_lines(lines: list[str]) -> None:
+    """``git grep -P`` looks for the patterns line by line, in bytes."""
+    lines = [*lines, *RULES, *CODE]
+    with TemporaryDirectory() as folder:
+        content = "".join(f"{line}\n" for line in lines).encode()
+        Path(folder, "lines").write_bytes(content)
+        done = subprocess.run(
+            ["git", "grep", "--no-index", "-a", "-h", "-n", "-P", "-f", "-", "--", "lines"],
+            input=b"\n".join(SEARCH),
+            capture_output=True,
+            check=False,
+            cwd=folder,
+            env={**os.environ, "LC_ALL": "C", "GIT_CEILING_DIRECTORIES": folder},
+        )
+    if b"PCRE" in done.stderr:
+        pytest.skip("git was built without PCRE")
+    assert done.returncode in (0, 1), done.stderr
+    by_git = {int(line.split(b":", 1)[0]) for line in done.stdout.splitlines()}
+    by_python = {
+        number for number, line in enumerate(content.splitlines(), 1) if searched(line + b"\n")
+    }
+    assert by_git == by_python

@@ -241,7 +241,7 @@ class TestTheReason:
         [
             ("x.toml", b'",', b'"', "the file is no longer the toml that it was"),
             ("x.toml", b'",', b'", 5,', "more than one string of the toml differs"),
-            ("x.toml", b'",', b'", "x",', "more than one string of the toml differs"),
+            ("x.toml", b'",', b'", "x",', "another rule than the one inserted reads differently"),
             ("x.py", b'",', b'",,', "the file is no longer the python that it was"),
             ("x.py", b'",', b'", 5,', "more than one string of the python differs"),
         ],

@@ -25,7 +25,8 @@ _READING = (
     "tests/policy/test_network.py",
     "tests/policy/test_reader.py",
     "tests/test_engine.py",
-    "tests/test_fixtures.py",
+    "tests/test_fixtures.py::TestCase::test_findings",
+    "tests/test_fixtures.py::TestCase::test_content",
     "tests/test_properties.py",
 )
 

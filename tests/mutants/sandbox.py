@@ -56,7 +56,7 @@ class Sandbox:
                 shutil.copy(root / name, place / name)
 
     def limit(self, areas: Iterable[Area]) -> float:
-        """How long the tests of one change may take, in seconds, told by all the tests of these areas.
+        """How long the tests of one change may take, in seconds: all those of these areas say.
 
         Raises RuntimeError where they fail though nothing was changed.
         """

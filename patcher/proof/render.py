@@ -106,7 +106,7 @@ class Rendering:
         """The same with these rules blanked out."""
         text = bytearray(self.text)
         for each in statements:
-            text[each.start : each.end] = _blanked(self.text[each.start : each.end])
+            text[each.start : each.end] = re.sub(rb"[^\n]", b" ", text[each.start : each.end])
         kept = tuple(each for each in self.statements if each not in statements)
         return replace(self, text=bytes(text), statements=kept)
 

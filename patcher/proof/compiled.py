@@ -64,7 +64,7 @@ def read(binary: bytes) -> tuple[Compiled, ...]:
     """The profiles in a file that the parser wrote. Raises Unreadable."""
     try:
         return tuple(_profiles(_Unpacker(binary)))
-    except (struct.error, IndexError, ValueError, UnicodeDecodeError) as error:
+    except (struct.error, LookupError, ValueError) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from None
 
 
@@ -131,6 +131,8 @@ def _profiles(unpacker: _Unpacker) -> Iterator[Compiled]:
             inside = ""
         if tag != _BLOB and depth:
             rest.append((name, tag, value))
+    if depth:
+        raise Unreadable("it ends within a profile")
 
 
 def _compiled(name: str, rest: list[tuple[str, int, object]], machine: bytes) -> Compiled:

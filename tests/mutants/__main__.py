@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 
-from tests.mutants.areas import AREAS, ROOT, Area, area, files
+from tests.mutants.areas import ROOT, area, files
 from tests.mutants.places import Mutant, mutants
 from tests.mutants.sandbox import Outcome, Sandbox
 
@@ -77,22 +77,18 @@ def main() -> int:
         for job in range(options.jobs):
             free.put(Sandbox(ROOT, Path(scratch) / str(job)))
 
-        def limit(each: Area) -> float:
-            with taken(free) as sandbox:
-                return sandbox.limit(each)
-
         def tried(numbered: tuple[int, Mutant]) -> Outcome:
             number, mutant = numbered
             with taken(free) as sandbox:
-                outcome = sandbox.tried(mutant, limits[area(mutant.path)])
+                outcome = sandbox.tried(mutant, limit)
             word = "survived" if outcome.survived else "killed  "
             kind = mutant.operator.removeprefix("core/")
             place = f"{mutant.path}:{mutant.start[0]}"
             print(f"{number:3} {word} {place} {kind} {outcome.by}", flush=True)
             return outcome
 
-        touched = [each for each in AREAS if any(area(m.path) is each for _, m in sample)]
-        limits = dict(zip(touched, pool.map(limit, touched), strict=True))
+        with taken(free) as sandbox:
+            limit = sandbox.limit({area(mutant.path) for _, mutant in sample})
         outcomes = list(pool.map(tried, sample))
     survived = 0
     for (number, _), outcome in zip(sample, outcomes, strict=True):

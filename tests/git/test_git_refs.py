@@ -17,6 +17,7 @@ from patcher.git import (
     BranchCheckedOut,
     BranchMoved,
     GitError,
+    GitTimeout,
     Identity,
     NoSuchBase,
     Repository,
@@ -26,6 +27,7 @@ from patcher.git import (
     check_branch_name,
     discover,
     leftovers,
+    limited,
     move_branch,
     refs,
     runner,
@@ -634,6 +636,22 @@ def test_a_lock_goes_with_the_git_that_was_killed(
     with pytest.raises(GitError, match="branch x was not written: git update-ref failed"):
         move_branch(opened(path), "x", oid, None)
     assert lock.exists() is stays
+
+
+def test_a_git_that_hangs_while_it_moves_a_branch_is_ended_and_its_lock_goes(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "SETTLED", 0.05)
+    path = work.repository()
+    oid = work.git(path, "rev-parse", "HEAD")
+    lock = path / ".git/refs/heads/x.lock"
+    check_branch_name("x")
+    step = f'case "$*" in *update-ref*) sleep 0.01; touch {lock}; exec sleep 600 ;; esac'
+    Gits(work.root / "bin", monkeypatch, step)
+    with pytest.raises(GitTimeout, match="took longer than the limit of 2 s"), limited(2):
+        move_branch(opened(path), "x", oid, None)
+    assert not lock.exists()
+    assert branch_tip(opened(path), "x") is None
 
 
 def test_no_room_for_the_note_is_told_as_such(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from patcher.git import (
     BranchCheckedOut,
     BranchMoved,
     GitError,
+    GitTimeout,
     Identity,
     NoSuchBase,
     Repository,
@@ -26,6 +27,7 @@ from patcher.git import (
     check_branch_name,
     discover,
     leftovers,
+    limited,
     move_branch,
     refs,
     runner,
@@ -151,7 +153,10 @@ def test_origins_default_branch_comes_before_head(work: Work, way: str) -> None:
     # What is no name of a branch of origin's does not count, nor does a branch that was renamed
     # away upstream.
     head.unlink()
-    for names in ("ref: refs/heads/main", "bad:refs/remotes/origin/main", "ref: refs/remotes/x"):
+    for other in ("refs/heads/other", "refs/remotes/up/main"):
+        work.git(clone, "update-ref", other, upstream)
+    origins = ("ref: refs/heads/other", "ref: refs/remotes/up/main", "bad:refs/remotes/origin/main")
+    for names in origins:
         head.write_text(f"{names}\n")
         [base] = bases(opened(clone, way))
         assert (base.ref, base.default) == ("refs/heads/main", True)
@@ -291,6 +296,21 @@ def test_the_id_of_a_tree_is_no_base(work: Work) -> None:
         bases(opened(path), [work.git(path, "rev-parse", "HEAD^{tree}")])
 
 
+def test_the_beginning_of_several_ids_is_no_base(work: Work, way: str) -> None:
+    path = work.repository()
+    who = "committer A <a@example.org> 1700000000 +0000"
+    commit = "commit refs/heads/many\n{who}\ndata {size}\n{number}\n"
+    stream = [commit.format(who=who, size=len(str(n)), number=n) for n in range(1500)]
+    work.git(path, "fast-import", "--quiet", stdin="".join(stream).encode())
+    seen: dict[str, int] = {}
+    for oid in work.git(path, "rev-list", "many").split():
+        seen[oid[:4]] = seen.get(oid[:4], 0) + 1
+    several = max(seen, key=lambda start: seen[start])
+    assert seen[several] > 1
+    with pytest.raises(NoSuchBase):
+        bases(opened(path, way), [several])
+
+
 def test_bases_and_lists_of_them_are_bounded(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     path = work.repository()
     for number in range(4):
@@ -324,7 +344,8 @@ def test_a_ref_of_something_else_than_a_commit(work: Work) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"garbage\n", b"ref: refs/heads/../../../x\n", b"ref: refs/heads/loop\n"]
+    "content",
+    [b"", b"garbage\n", b"\xff\n", b"ref: refs/heads/../../../x\n", b"ref: refs/heads/loop\n"],
 )
 def test_broken_refs_are_errors(work: Work, content: bytes) -> None:
     path = work.repository()
@@ -397,6 +418,19 @@ def test_move_branch_creates_and_moves(work: Work, way: str) -> None:
     ]
     work.git(path, "pack-refs", "--all")
     assert branch_tip(repository, "patcher/x") == second
+
+
+@pytest.mark.parametrize("oid", [b"\xff" * 40, b"1" * 39, b"1" * 41, b"1" * 63, b"x" * 40, b""])
+def test_a_packed_ref_without_an_id_is_none(work: Work, oid: bytes) -> None:
+    path = work.repository()
+    good = work.git(path, "rev-parse", "HEAD")
+    lines = [b"# pack-refs with: sorted ", oid + b" refs/heads/x", good.encode() + b" refs/heads/y"]
+    (path / ".git/packed-refs").write_bytes(b"\n".join(lines) + b"\n")
+    repository = opened(path)
+    assert branch_tip(repository, "x") is None
+    assert branch_tip(repository, "y") == good
+    (path / ".git/packed-refs").write_bytes(b"")
+    assert branch_tip(repository, "y") is None
 
 
 @pytest.mark.parametrize("object_format", ["sha1", "sha256"])
@@ -602,6 +636,22 @@ def test_a_lock_goes_with_the_git_that_was_killed(
     with pytest.raises(GitError, match="branch x was not written: git update-ref failed"):
         move_branch(opened(path), "x", oid, None)
     assert lock.exists() is stays
+
+
+def test_a_git_that_hangs_while_it_moves_a_branch_is_ended_and_its_lock_goes(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "SETTLED", 0.05)
+    path = work.repository()
+    oid = work.git(path, "rev-parse", "HEAD")
+    lock = path / ".git/refs/heads/x.lock"
+    check_branch_name("x")
+    step = f'case "$*" in *update-ref*) sleep 0.01; touch {lock}; exec sleep 600 ;; esac'
+    Gits(work.root / "bin", monkeypatch, step)
+    with pytest.raises(GitTimeout, match="took longer than the limit of 2 s"), limited(2):
+        move_branch(opened(path), "x", oid, None)
+    assert not lock.exists()
+    assert branch_tip(opened(path), "x") is None
 
 
 def test_no_room_for_the_note_is_told_as_such(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:

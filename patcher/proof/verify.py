@@ -40,6 +40,7 @@ from patcher.proof.verdict import Answer, Standing
 __all__ = ["TooMuch", "verify"]
 
 _TOO_LONG = f"compiling the profiles of one file takes more than {SECONDS:g} seconds"
+_TOO_MANY = "the template makes too many choices that decide about network rules"
 _MOST_GUESSES = 3
 """Of what may put in a rule, those that an answer names."""
 _NO_RULE = b" "
@@ -172,6 +173,7 @@ class _File:
         """Each rendering, what it compiles to, and what had to be left out. Raises NotRendered."""
         if abi.missing:
             raise NotRendered(abi.missing)
+        complete = True
         for rendering in render(text, root, abi=abi.rule, unknown=unknown, find=self.find):
             if time.monotonic() > self.deadline:
                 raise NotRendered(_TOO_LONG)
@@ -179,6 +181,9 @@ class _File:
             if outcome.refusal:
                 raise NotRendered(where(outcome.refusal, rendering))
             yield rendering, outcome, without(rendering, left)
+            complete = rendering.complete
+        if not complete:
+            raise NotRendered(_TOO_MANY)
 
     def unpinned(self, abis: Sequence[Abi]) -> str:
         """Why profiles may be compiled without network rules."""
@@ -216,14 +221,12 @@ class _Ways:
         return answer, "; ".join(filter(None, [reason, *self.notes]))
 
     def _answer(self, wanted: frozenset[Socket]) -> tuple[Answer, str]:
-        if self.failure:
-            return Answer.UNDECIDED, self.failure
-        if not self.best or not self.worst:
-            return Answer.UNDECIDED, "it is not among what was compiled"
         opened = [each for each in self.best if each.mediated and each.open & wanted]
         if opened:
             some = "in some of the ways in which its template comes out"
             return Answer.ALLOWED, some if len(opened) < len(self.best) else ""
+        if self.failure or not self.best or not self.worst:
+            return Answer.UNDECIDED, self.failure or "it is not among what was compiled"
         if not all(each.mediated for each in (*self.best, *self.worst)):
             why = f"{self.unmediated}, so no network rule is compiled and most kernels allow all"
             return Answer.UNDECIDED, why

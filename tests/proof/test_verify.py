@@ -130,6 +130,8 @@ def test_more_choices_than_can_be_combined(real: Parser) -> None:
     (found,) = standings(f"profile x {{\n{rules}}}\n", real, "x.tmpl")
     assert found.answer is Answer.UNDECIDED
     assert "too many choices that decide about network rules" in found.reason
+    (found,) = standings(f"profile x {{\n  network,\n{rules}}}\n", real, "x.tmpl")
+    assert found.answer is Answer.ALLOWED
 
 
 @pytest.mark.parametrize(

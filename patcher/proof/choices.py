@@ -96,23 +96,23 @@ class Choices:
         """Note that the choices which the text stands in decide about a network rule."""
         self._deciding.update(number for number, _ in self.arms)
 
-    def ways(self, *, exact: bool) -> list[Sequence[int]]:
+    def ways(self, *, exact: bool) -> tuple[list[Sequence[int]], bool]:
         """An arm for each choice, in every combination, or so that each arm is taken at least once.
 
-        ``exact``: in every combination of those that decide about network rules. Raises
-        NotRendered.
+        ``exact``: in every combination of those that decide about network rules; whether that is
+        so is told as well. Raises NotRendered.
         """
         if prod(self._counts[:64]) <= MOST_RENDERINGS:
-            return list(product(*map(range, self._counts)))
+            return list(product(*map(range, self._counts))), True
         chosen = list(islice(self._covering(), 8 * MOST_RENDERINGS + 1))
         if len(chosen) > 8 * MOST_RENDERINGS:
             raise NotRendered("the template makes too many choices")
-        return [*chosen, *self._combined()] if exact else chosen
-
-    def _combined(self) -> Iterator[Sequence[int]]:
         deciding = sorted(self._deciding)
-        if prod(self._counts[number] for number in deciding[:64]) > _MOST_DECIDING:
-            raise NotRendered("the template makes too many choices that decide about network rules")
+        if not exact or prod(self._counts[n] for n in deciding[:64]) > _MOST_DECIDING:
+            return chosen, False
+        return [*chosen, *self._combined(deciding)], True
+
+    def _combined(self, deciding: Sequence[int]) -> Iterator[Sequence[int]]:
         for arms in product(*(range(self._counts[number]) for number in deciding)):
             fixed = dict(zip(deciding, arms, strict=True))
             yield [fixed.get(number, 0) for number in range(len(self._counts))]

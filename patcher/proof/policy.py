@@ -315,8 +315,11 @@ class _File:
         return None
 
 
-def as_template(embedding: Embedding) -> bytes:
-    """The text of an embedding, in which what a program may leave out stands in conditionals."""
+def as_template(embedding: Embedding, *, every: bool = False) -> bytes:
+    """The text of an embedding, in which what a program may leave out stands in conditionals.
+
+    ``every``: also the only stretch that speaks of the network.
+    """
     if not embedding.breaks():
         return embedding.text
     stretches = [list(lines) for _, lines in groupby(embedding.lines, lambda line: line.stretch)]
@@ -328,7 +331,8 @@ def as_template(embedding: Embedding) -> bytes:
     text: list[bytes] = []
     for number, lines in enumerate(stretches):
         whole = b"\n".join(line.text for line in lines)
-        chosen = mentions > 1 and b"network" in whole and whole.count(b"{") == whole.count(b"}")
+        chosen = every or mentions > 1
+        chosen = chosen and b"network" in whole and whole.count(b"{") == whole.count(b"}")
         text += [b"{{if stretch%d}}\n" % number] * chosen
         for line in lines:
             conditional = line.condition != 0 and b"network" in line.text

@@ -88,6 +88,9 @@ class Rendering:
     """How many lines stand before the profile's own first one."""
     guesses: tuple[bytes, ...] = ()
     """Includes and actions that may put in any rule, where ``unknown`` stands."""
+    complete: bool = True
+    """Whether, with the others, it shows every combination of the choices that decide about network
+    rules."""
 
     def without(self, statements: Sequence[Statement]) -> Rendering:
         """The same with these rules blanked out."""
@@ -243,6 +246,7 @@ class _Renderer:
         self.pieces: list[_Piece] = []
         self.statements: list[tuple[int, int, Arms, str, bytes]] = []
         self.choices = Choices()
+        self.complete = True
         self.booleans: set[bytes] = set()
         self.doubled: list[bool] = []
         self.second = -1
@@ -468,7 +472,7 @@ class _Renderer:
 
     def renderings(self) -> list[Rendering]:
         """The ways in which the choices come out. Raises NotRendered."""
-        chosen = self.choices.ways(exact=bool(self.unknown))
+        chosen, self.complete = self.choices.ways(exact=bool(self.unknown))
         if len(chosen) * len(self.body) > _MOST_RENDERED:
             raise NotRendered("the template makes too many choices for the profile's size")
         return list(map(self.rendering, chosen))
@@ -502,7 +506,8 @@ class _Renderer:
             if taken(arms, chosen) and start in places and end in ends
         )
         guesses = tuple(said for said, arms in self.guesses if taken(arms, chosen))
-        return Rendering(head + body + b"\n", statements, head.count(b"\n"), guesses)
+        before = head.count(b"\n")
+        return Rendering(head + body + b"\n", statements, before, guesses, self.complete)
 
 
 class _Lines:

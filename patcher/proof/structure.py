@@ -153,33 +153,48 @@ def _python(content: bytes) -> Iterator[Item]:
         raise _Refused from error
     while pending:
         node = pending.pop()
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield "string", node.value
-        elif isinstance(node, ast.JoinedStr) and all(
-            isinstance(part, ast.Constant) for part in node.values
-        ):
-            yield "string", "".join(str(getattr(part, "value", "")) for part in node.values)
+        text = _text(node)
+        if text is not None:
+            yield "string", text
         elif isinstance(node, ast.AST):
             # A line added to "a" + "b" is one more sum, which says no more than its parts do.
-            if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)):
+            is_sum = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)
+            if not is_sum:
                 yield type(node).__name__, None
-                inner = [value for _, value in ast.iter_fields(node)]
-            else:
-                inner = [node.left, node.right]
-            pending += reversed(inner)
+            inner = ast.iter_fields(node)
+            pending += reversed([v for name, v in inner if not is_sum or name != "op"])
         elif isinstance(node, list):
             pending.append(_Key("]"))
-            for number in range(len(node) - 1, -1, -1):
-                alike = number > 0 and _alike(node[number - 1], node[number])
-                pending.append(_Strings(node[number]) if alike else node[number])
+            pending += _statements(node)
         elif isinstance(node, _Strings):
-            for part in ast.walk(node.statement):
-                if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                    yield "string", part.value
+            constants = (n for n in ast.walk(node.statement) if isinstance(n, ast.Constant))
+            found = map(_text, constants)
+            yield from (("string", each) for each in found if each is not None)
         elif isinstance(node, _Key):
             yield node.name, None
         else:
             yield repr(node), None
+
+
+def _text(node: Any) -> str | None:
+    """What a string says, if the node is one; None where something is filled in."""
+    import ast
+
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if not isinstance(node, ast.JoinedStr):
+        return None
+    if not all(isinstance(part, ast.Constant) for part in node.values):
+        return None
+    return "".join(str(getattr(part, "value", "")) for part in node.values)
+
+
+def _statements(nodes: list[Any]) -> Iterator[Any]:
+    """The elements, the last one first; of those that say again what the one before them says, the
+    strings alone."""
+    for number in range(len(nodes) - 1, -1, -1):
+        alike = number > 0 and _alike(nodes[number - 1], nodes[number])
+        yield _Strings(nodes[number]) if alike else nodes[number]
 
 
 class _Strings:

@@ -28,6 +28,7 @@ from patcher.proof.includes import Endless, Find, nothing, put_in
 from patcher.proof.parser import Outcome, Parser, expected
 from patcher.proof.policy import (
     SECONDS,
+    as_template,
     compiled_names,
     left_out,
     read_roots,
@@ -40,6 +41,9 @@ from patcher.proof.verdict import Answer, Standing
 __all__ = ["TooMuch", "verify"]
 
 _TOO_LONG = f"compiling the profiles of one file takes more than {SECONDS:g} seconds"
+_NOT_CLOSED = (Status.AFFECTED, Status.UNDER_INVESTIGATION)
+_PROGRAM = "its program may leave out what denies the family"
+_TOO_MANY = "the template makes too many choices that decide about network rules"
 _MOST_GUESSES = 3
 """Of what may put in a rule, those that an answer names."""
 _NO_RULE = b" "
@@ -96,11 +100,15 @@ class _File:
         self.abis: tuple[Abi, ...] = (NONE,)
         """What the file declares anywhere, for texts that declare nothing."""
         self.deadline = time.monotonic() + SECONDS
+        self.in_program = False
+        """Whether a program may leave out some of the text: an early return, say, which only
+        reading follows."""
         self.budget = Budget()
         self.found: list[Standing] = []
 
     def take(self, embedding: Embedding, text: bytes, seen: Spans) -> None:
         """Add what one text holds; of it, nothing that lies in ``seen``."""
+        self.in_program = bool(embedding.breaks())
         roots = read_roots(text, self.budget)
         if seen:
             at = _offsets(embedding)
@@ -172,6 +180,7 @@ class _File:
         """Each rendering, what it compiles to, and what had to be left out. Raises NotRendered."""
         if abi.missing:
             raise NotRendered(abi.missing)
+        complete = True
         for rendering in render(text, root, abi=abi.rule, unknown=unknown, find=self.find):
             if time.monotonic() > self.deadline:
                 raise NotRendered(_TOO_LONG)
@@ -179,6 +188,9 @@ class _File:
             if outcome.refusal:
                 raise NotRendered(where(outcome.refusal, rendering))
             yield rendering, outcome, without(rendering, left)
+            complete = rendering.complete
+        if not complete:
+            raise NotRendered(_TOO_MANY)
 
     def unpinned(self, abis: Sequence[Abi]) -> str:
         """Why profiles may be compiled without network rules."""
@@ -191,6 +203,8 @@ class _File:
         for migration, wanted in self.sockets.items():
             answer, reason = ways.answer(wanted)
             line, reading = self.readings.of(profile, migration)
+            if answer is Answer.DENIED and self.in_program and reading in _NOT_CLOSED:
+                answer, reason = Answer.UNDECIDED, _PROGRAM
             yield Standing(line, name, migration, answer, reading, reason)
 
 
@@ -216,14 +230,12 @@ class _Ways:
         return answer, "; ".join(filter(None, [reason, *self.notes]))
 
     def _answer(self, wanted: frozenset[Socket]) -> tuple[Answer, str]:
-        if self.failure:
-            return Answer.UNDECIDED, self.failure
-        if not self.best or not self.worst:
-            return Answer.UNDECIDED, "it is not among what was compiled"
         opened = [each for each in self.best if each.mediated and each.open & wanted]
         if opened:
             some = "in some of the ways in which its template comes out"
             return Answer.ALLOWED, some if len(opened) < len(self.best) else ""
+        if self.failure or not self.best or not self.worst:
+            return Answer.UNDECIDED, self.failure or "it is not among what was compiled"
         if not all(each.mediated for each in (*self.best, *self.worst)):
             why = f"{self.unmediated}, so no network rule is compiled and most kernels allow all"
             return Answer.UNDECIDED, why
@@ -264,8 +276,8 @@ def _texts(path: PurePosixPath, content: bytes) -> Iterator[tuple[Embedding, byt
     """The policy texts in a file, with what other readings have seen of it: those of its host, and
     where rules may stand outside, those of the general line host."""
     found = list(texts(path, content, ()))
-    for embedding, text in found:
-        yield embedding, text, ()
+    for embedding, _ in found:
+        yield embedding, as_template(embedding, every=True), ()
     seen = united((e.lines[0].start, e.lines[-1].offset(len(e.lines[-1].text))) for e, _ in found)
     if next(candidates(content, seen), -1) >= 0:
         for embedding in hosts.fallback(path, content):

@@ -130,6 +130,8 @@ def test_more_choices_than_can_be_combined(real: Parser) -> None:
     (found,) = standings(f"profile x {{\n{rules}}}\n", real, "x.tmpl")
     assert found.answer is Answer.UNDECIDED
     assert "too many choices that decide about network rules" in found.reason
+    (found,) = standings(f"profile x {{\n  network,\n{rules}}}\n", real, "x.tmpl")
+    assert found.answer is Answer.ALLOWED
 
 
 @pytest.mark.parametrize(
@@ -140,4 +142,37 @@ def test_flags_that_a_template_fills_in(rules: str, answer: Answer, real: Parser
     """They may be ``complain``, under which a profile allows what it does not deny."""
     text = f"profile x flags=(attach_disconnected,{{{{.Mode}}}}) {{\n  {rules}\n}}\n"
     (found,) = standings(text, real, "x.tmpl")
+    assert found.answer is answer
+
+
+BEGIN = '\tp := "profile x {\\n"\n'
+END = '\tp += "  file,\\n}\\n"\n\treturn p\n'
+BOTH = "  network,\\n  deny network alg,\\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        (BEGIN + f'\tp += "{BOTH}"\n' + END, Answer.DENIED),
+        (BEGIN + f'\tif a {{\n\t\tp += "{BOTH}"\n\t}}\n' + END, Answer.DENIED),
+        (
+            BEGIN
+            + '\tp += "  network,\\n"\n\tif a {\n\t\tp += "  deny network alg,\\n"\n\t}\n'
+            + END,
+            Answer.ALLOWED,
+        ),
+        (
+            BEGIN + '\tp += rules()\n\tif a {\n\t\tp += "  deny network alg,\\n"\n\t}\n' + END,
+            Answer.UNDECIDED,
+        ),
+        (
+            BEGIN + '\tp += "  network,\\n"\n\tif a {\n\t\treturn p + "}\\n"\n\t}\n'
+            '\tp += "  deny network alg,\\n"\n' + END,
+            Answer.UNDECIDED,
+        ),
+    ],
+)
+def test_programs_that_leave_rules_out(body: str, answer: Answer, real: Parser) -> None:
+    text = "package x\n\nfunc f(a bool) string {\n" + body + "}\n"
+    (found,) = standings(text, real, "x.go")
     assert found.answer is answer

@@ -77,7 +77,11 @@ def test_flags_and_name_are_read() -> None:
 )
 def test_a_header_may_be_broken_over_lines(header: str) -> None:
     found = profile(f"text before\n{header} {{\n  network,\n}}\n")
-    assert (found.attachment, found.flags, found.leads) == (b"/usr/bin/x", {b"complain"}, True)
+    assert (found.attachment, found.flags, found.leads) == (
+        b"/usr/bin/x",
+        frozenset((b"complain",)),
+        True,
+    )
 
 
 def test_prose_before_a_header_is_no_part_of_it() -> None:

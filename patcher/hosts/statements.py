@@ -470,7 +470,7 @@ def place(statement: Statement, begin: int, end: int) -> Place | None:
     if bracket >= 0 and statement.code[bracket : bracket + 1] == b"(":
         callee = _CALLEE.search(statement.code, max(bracket - 100, 0), bracket)
         if callee is not None and not TAKES_MANY.search(callee[1]):
-            closed = statement.closing[bracket]
+            closed = statement.closing.get(bracket, len(statement.code))
             if statement.code[bracket + 1 : begin].strip() or statement.code[end:closed].strip():
                 return None
             wrapper, begin, end = bytes(callee[0]), callee.start(), closed + 1

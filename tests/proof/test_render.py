@@ -7,8 +7,8 @@ import re
 import pytest
 
 from patcher.policy.reader import read
-from patcher.proof.choices import MOST_RENDERINGS
-from patcher.proof.render import NotRendered, Rendering, render
+from patcher.proof.choices import MOST_RENDERINGS, NotRendered
+from patcher.proof.render import Rendering, render
 
 HEAD = "profile x {\n"
 FLAGS = "flags=(attach_disconnected,mediate_deleted)"

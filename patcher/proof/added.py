@@ -76,6 +76,7 @@ class Added:
         """How many of these rules make ``after`` of ``before``; -1 where anything else differs."""
         if before == after:
             return 0
+        before, after = _around_changes(before, after)
         number = self.number(after) - self.number(before)
         return number if number > 0 and self.rest(before) == self.rest(after) else -1
 
@@ -98,6 +99,28 @@ class Added:
                 kept.append((kind, rest))
             above = text or above
         return kept
+
+
+def _around_changes(before: bytes, after: bytes) -> tuple[bytes, bytes]:
+    """The lines from the one above the first that differs to the last that does: a text of
+    megabytes is the same everywhere else."""
+    same = _common(before, after)
+    begin = before.rfind(b"\n", 0, same) + 1
+    begin = before.rfind(b"\n", 0, max(begin - 1, 0)) + 1
+    behind = _common(before[same:][::-1], after[same:][::-1])
+    end = before.find(b"\n", len(before) - behind)
+    behind = 0 if end < 0 else len(before) - end
+    return before[begin : len(before) - behind], after[begin : len(after) - behind]
+
+
+def _common(one: bytes, other: bytes) -> int:
+    """How many bytes both begin with."""
+    most, same, size = min(len(one), len(other)), 0, 1 << 16
+    while size:
+        while same + size <= most and one[same : same + size] == other[same : same + size]:
+            same += size
+        size //= 2
+    return same
 
 
 def _bytes(text: str) -> bytes:

@@ -82,8 +82,13 @@ def patch(
         findings = _find(name, content, migrations, profiles=profiles, docs=docs, comment=comment)
     except TooMuch as error:
         return whole(f"{error}, so not read")
+    if not findings and _FLAGS in content and any(True for _ in candidates(content)):
+        return whole("it holds a moby-style profile's flags and a network rule, and no profile")
     edits = edits_of(findings)
     return Result(path, edited(content, edits), tuple(findings), edits)
+
+
+_FLAGS = b"mediate_deleted"
 
 
 # -- from embeddings to findings
@@ -194,7 +199,7 @@ def _allows_network(profile: Profile) -> bool:
     return any(net.mode != "deny" for _, net in profile.network_rules)
 
 
-def _with_fragments(judgements: list[Judgement]) -> list[Judgement]:
+def _with_fragments(judgements: list[Judgement], doubtful: set[Status]) -> list[Judgement]:
     """The judgements of a profile that a program builds, where its file holds other rules."""
     return [
         replace(
@@ -203,7 +208,7 @@ def _with_fragments(judgements: list[Judgement]) -> list[Judgement]:
             reason=f"{judgement.reason}; but other strings of this file hold network rules, and "
             "whether the program adds them is not known",
         )
-        if judgement.status is Status.NOT_AFFECTED
+        if judgement.status in doubtful
         else judgement
         for judgement in judgements
     ]
@@ -327,14 +332,25 @@ class _Search:
             )
             if not profile.header:
                 judgements = self.fragments(profile, judgements, pool, migration)
-            elif text.embedding.separate and any(map(_allows_network, pool.fragments)):
-                judgements = _with_fragments(judgements)
+            elif text.embedding.separate:
+                judgements = _with_fragments(judgements, self.doubtful(pool, migration))
             for judgement in judgements:
                 if not (profile.header or evidence.moby_style) and not _certain(
                     judgement, migration
                 ):
                     continue
                 self.finding(text, profile, evidence, migration, judgement)
+
+    def doubtful(self, pool: _Pool, migration: Migration) -> set[Status]:
+        """The clean statuses that other rules in the file may belie, if a program adds them."""
+        allowing = [fragment for fragment in pool.fragments if _allows_network(fragment)]
+        types = migration.socket_types or sorted(TYPES)
+        found = {Status.NOT_AFFECTED} if allowing else set[Status]()
+        for fragment in allowing:
+            judged = judge(fragment, migration.family, types, moby_style=False)
+            if any(each.status is Status.AFFECTED for each in judged):
+                found.add(Status.FIXED)
+        return found
 
     def fragments(
         self,

@@ -57,7 +57,7 @@ _LONGEST_GAP = 600
 _LONGEST_HEAD = 300
 _LONGEST_LOOSE_GAP = 160
 _LINES_APART = 12
-_OPEN_GROUPS = 4
+_OPEN_GROUPS = 8
 _MARKS = 64
 """Closing marks that may be missing before none is looked for: each costs a search to the end."""
 
@@ -428,7 +428,7 @@ class _Node:
         self.hole_after = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Group:
     nodes: list[_Node]
     names: set[bytes]
@@ -549,6 +549,8 @@ class _Source:
                 group = self.begun(node, gap, opened, scope)
                 if group.nodes[-1] is not node:
                     group.nodes.append(node)
+                    opened.remove(group)
+                    opened.append(group)
                 else:
                     opened.append(group)
                     if len(opened) > _OPEN_GROUPS:
@@ -691,7 +693,9 @@ def _is_expression(text: bytes) -> bool:
     return b"," not in text or b"(" in text
 
 
-_TERNARY = re.compile(rb"\s*(?:if\b[^\n:]{0,120}\belse|:)\s*\Z")
+_TERNARY = re.compile(
+    rb"\s*(?:if\b[^\n:]{0,120}\belse|:|\}\s*else(?:\s+if\b[^{};]{0,120})?\s*\{)\s*\Z"
+)
 
 
 def _is_loose(gap: bytes) -> bool:

@@ -185,6 +185,7 @@ def _may_be_declared(content: bytes, members: list[Quoted], start: int) -> bool:
     return may_be_declared(head, content[last.literal.end + 1 : last.literal.end + 40])
 
 
+_HOLE = b"${}"
 _PLAIN_GLUE = re.compile(
     repeated(rb"(?!x\b|" + CONTROL + rb")[\w$]++|[\s\\)\]},;+.<>:/\"'`{-]") + rb"\Z"
 )
@@ -203,6 +204,9 @@ def _in_stretches(
             one, number = members[number], number + 1
             other = members[number]
             code = content[one.stop : other.begin].splitlines()
+            if b"network" in content[one.literal.end : other.begin]:
+                stretch += 1
+                yield _unknown(one.literal.end, stretch)
             alike = _margin(content, one) == _margin(content, other)
             stretch += not (
                 (alike or _key(content, one) != key)
@@ -211,6 +215,14 @@ def _in_stretches(
                 and all(map(_NO_CODE.match, code))
             )
         yield replace(line, stretch=stretch)
+    last = members[-1]
+    if b"network" in last.glue(content):
+        yield _unknown(last.literal.end, stretch + 1)
+
+
+def _unknown(offset: int, stretch: int) -> Line:
+    """A line for rules that the program may add besides."""
+    return Line(_HOLE, offset, offset, b"", b"", (offset,) * (len(_HOLE) + 1), stretch)
 
 
 def _margin(content: bytes, member: Quoted) -> bytes:

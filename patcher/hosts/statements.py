@@ -50,7 +50,8 @@ _JOINS = re.compile(rb"join|concat", re.IGNORECASE)
 _MOST_CALLS = 16
 _DOES = re.compile(rb"=(?!=)|\breturn\b|<<")
 _OTHER_VALUE = re.compile(
-    rb"\?[^?]{0,200}:\s*[A-Za-z_$]|(?:\?|\|\||\bor)\s*[A-Za-z_$]"
+    rb"(?:\?[^?]{0,200}:|\?|\|\||\bor\b(?!\s*not\b))\s*[A-Za-z_$][\w.$]*"
+    rb"(?:\s*\((?!\s*(?:\"\"|[\[{])))?(?![\w.$(])"
     rb"|[\w)\]]\s+if\b[^\n]{0,200}\belse\b"
 )
 """A choice between values of which one is no literal."""

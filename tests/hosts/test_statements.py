@@ -88,6 +88,7 @@ CONDITIONAL = [
     ("rust", "    p += NET;\n    if let Some(_) = x { p += DENY; }"),
     ("rust", "    match n { 1 => p += DENY, _ => p += NET }\n    p += NET;"),
     ("rust", '    p += NET;\n    p += if x { DENY } else { "" };'),
+    ("rust", "    p += if x { DENY } else { NET };"),
     ("rust", "    p += NET;\n    #[cfg(strict)]\n    { p += DENY; }"),
     ("rust", "    p += NET;\n    #[cfg(strict)]\n    p.push_str(DENY);"),
     ("py", "    p += NET\n    if x:\n        p += DENY"),

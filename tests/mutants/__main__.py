@@ -63,6 +63,11 @@ def main() -> int:
     parser.add_argument("--file", default="", help="only files whose path holds this")
     parser.add_argument("--only", type=int, nargs="*", help="only these numbers of the sample")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument(
+        "--limit",
+        type=float,
+        help="seconds for the tests of one change (default: what they take unchanged tells)",
+    )
     options = parser.parse_args()
     paths = [path for path in files() if options.file in path]
     sample = list(enumerate(drawn(paths, options.sample, options.seed), 1))
@@ -80,7 +85,7 @@ def main() -> int:
         def tried(numbered: tuple[int, Mutant]) -> Outcome:
             number, mutant = numbered
             with taken(free) as sandbox:
-                outcome = sandbox.tried(mutant, limit)
+                outcome = sandbox.tried(mutant, limit, left_out)
             word = "survived" if outcome.survived else "killed  "
             kind = mutant.operator.removeprefix("core/")
             place = f"{mutant.path}:{mutant.start[0]}"
@@ -88,7 +93,11 @@ def main() -> int:
             return outcome
 
         with taken(free) as sandbox:
-            limit = sandbox.limit({area(mutant.path) for _, mutant in sample})
+            limit, left_out = options.limit, []
+            if limit is None:
+                limit, left_out = sandbox.unchanged({area(mutant.path) for _, mutant in sample})
+        for test in left_out:
+            print(f"    fails unchanged, so left out: {test}", flush=True)
         outcomes = list(pool.map(tried, sample))
     survived = 0
     for (number, _), outcome in zip(sample, outcomes, strict=True):

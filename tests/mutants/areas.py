@@ -14,7 +14,6 @@ class Area:
 
     paths: tuple[str, ...]
     tests: tuple[str, ...]
-    """As pytest's arguments."""
 
 
 _READING = (
@@ -30,9 +29,6 @@ _READING = (
     "tests/test_properties.py",
 )
 
-_LARGE_POLICY = "tests/proof/test_parser.py::test_a_policy_gets_more_memory_where_it_needs_it"
-"""It fails where other work keeps the parser from ending in time."""
-
 AREAS = (
     Area(("patcher/engine.py",), ("tests/test_engine.py", *_READING, "tests/proof/test_host.py")),
     Area(
@@ -42,12 +38,9 @@ AREAS = (
     Area(("patcher/policy/network.py", "patcher/policy/judgement.py"), (*_READING, "tests/oracle")),
     Area(
         ("patcher/policy",),
-        (*_READING, "tests/hostile/test_hostile_policy.py", "tests/policy/test_linear.py"),
+        (*_READING, "tests/policy/test_linear.py"),
     ),
-    Area(
-        ("patcher/proof",),
-        ("tests/proof", "tests/cli/test_cli_proof.py", "--deselect", _LARGE_POLICY),
-    ),
+    Area(("patcher/proof",), ("tests/proof", "tests/cli/test_cli_proof.py")),
     Area(
         ("patcher/git/refs.py",),
         (

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,20 +55,17 @@ class Sandbox:
             elif (root / name).exists():
                 shutil.copy(root / name, place / name)
 
-    def limit(self, areas: Iterable[Area]) -> float:
-        """How long the tests of one change may take, in seconds: all those of these areas say.
-
-        Raises RuntimeError where they fail though nothing was changed.
-        """
+    def unchanged(self, areas: Iterable[Area]) -> tuple[float, list[str]]:
+        """How long the tests of one change may take, in seconds, which all those of these areas tell;
+        and which of them fail though nothing is changed, as timed ones may on a busy machine."""
         started = time.monotonic()
         tests = dict.fromkeys(test for each in areas for test in each.tests)
-        status, output = self._run(tests, None)
-        if status:
-            raise RuntimeError(f"tests fail without any change:\n{output}")
-        return max(_SHORTEST, _TIMES * (time.monotonic() - started))
+        _, output = self._run(tests, None)
+        limit = max(_SHORTEST, _TIMES * (time.monotonic() - started))
+        return limit, [line.partition(" ")[2] for line in _noticed(output)]
 
-    def tried(self, mutant: Mutant, limit: float) -> Outcome:
-        """Change the file, run its tests, and change it back."""
+    def tried(self, mutant: Mutant, limit: float, left_out: Iterable[str]) -> Outcome:
+        """Change the file, run its tests but those, and change it back."""
         file = self.place / mutant.path
         source = file.read_text("utf-8")
         changed = mutant.apply(source)
@@ -78,18 +75,18 @@ class Sandbox:
         difference = "\n".join(lines)
         file.write_text(changed, "utf-8")
         try:
-            status, output = self._run(area(mutant.path).tests, limit)
+            deselected = (f"--deselect={test}" for test in left_out)
+            status, output = self._run(area(mutant.path).tests, limit, "-x", *deselected)
         except subprocess.TimeoutExpired:
             return Outcome(False, "(out of time)", difference)
         finally:
             file.write_text(source, "utf-8")
-        noticed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
-        by = noticed[0].split(" - ")[0] if noticed else ""
+        by = next(_noticed(output), "")
         return Outcome(status == 0, by, difference)
 
-    def _run(self, tests: Iterable[str], limit: float | None) -> tuple[int, str]:
+    def _run(self, tests: Iterable[str], limit: float | None, *more: str) -> tuple[int, str]:
         """The status of the tests and what they print, in the order in which they are named."""
-        options = ("-x", "-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "-m", "")
+        options = (*more, "-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "-m", "")
         process = subprocess.Popen(
             [sys.executable, "-B", "-m", "pytest", *options, *tests],
             cwd=self.place,
@@ -105,4 +102,13 @@ class Sandbox:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+        if process.returncode not in (0, 1, 2):  # passed, failed, not even collected
+            raise RuntimeError(f"pytest ended with status {process.returncode}:\n{output}")
         return process.returncode, output
+
+
+def _noticed(output: str) -> Iterator[str]:
+    """The lines that name a test that failed."""
+    for line in output.splitlines():
+        if line.startswith(("FAILED ", "ERROR ")):
+            yield line.split(" - ")[0]

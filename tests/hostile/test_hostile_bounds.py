@@ -394,7 +394,7 @@ def test_texts_that_expand(bench: Bench, name: str) -> None:
     ran = measured(bench, "diff", "--proof", "off", str(bench.place))
     assert "+  deny network alg," in ran.stdout  # of the file beside it, at least
     ran = measured(bench, "verify", "--exclude", "docker-default", str(bench.place))
-    assert ran.status in (0, 1, 3)
+    assert ran.status in (0, 1, 3, 4)
 
 
 # -- policy text made to be hard

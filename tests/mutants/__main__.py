@@ -93,7 +93,8 @@ def main() -> int:
             return outcome
 
         with taken(free) as sandbox:
-            limit, left_out = options.limit, []
+            limit = options.limit
+            left_out: list[str] = []
             if limit is None:
                 limit, left_out = sandbox.unchanged({area(mutant.path) for _, mutant in sample})
         for test in left_out:

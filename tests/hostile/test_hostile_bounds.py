@@ -34,11 +34,15 @@ pytestmark = pytest.mark.bombs
 MEMORY = 300
 """MiB that all processes of one command may take together."""
 
-SECONDS = 20.0
-"""For any one of the commands here, on two cores; most take a tenth."""
+SECONDS = 40.0
+"""Of processor time, for any one of the commands here: what two cores have in 20 seconds. Most take
+a tenth. Other tests run beside it, so the clock tells nothing."""
 
 PROCESSOR_SECONDS = 60.0
-"""For one file that is made to be hard; most take a tenth."""
+"""The same for one file that is made to be hard."""
+
+HANGS = 6
+"""After so many times the bound by the clock, a command is killed."""
 
 HERE = Path(__file__).parents[2]
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -87,7 +91,7 @@ def measured(bench: Bench, *arguments: str, most: float = SECONDS) -> Ran:
             nonlocal peak
             while not ended.wait(0.01):
                 peak = max(peak, resident(starter.pid))
-                if peak > 4 * MEMORY * MIB or time.monotonic() - start > most:
+                if peak > 4 * MEMORY * MIB or time.monotonic() - start > HANGS * most:
                     os.killpg(starter.pid, signal.SIGKILL)  # the figures below say why
 
         watcher = threading.Thread(target=watch)
@@ -109,10 +113,10 @@ def measured(bench: Bench, *arguments: str, most: float = SECONDS) -> Ran:
             max(peak, single) / MIB,
             usage.ru_utime + usage.ru_stime,
         )
-    told = f"{ran.peak:.0f} MiB, {seconds:.1f} s, {ran.status}: {ran.stderr[:500]}"
+    told = f"{ran.peak:.0f} MiB, {ran.processor:.1f} of {seconds:.1f} s, {ran.status}: {ran.stderr[:500]}"
     print(" ".join(arguments[:1]), told)
     assert ran.peak < MEMORY, told
-    assert seconds < most, told
+    assert ran.processor < most, told
     assert "unexpected" not in ran.stderr, told
     return ran
 
@@ -411,9 +415,7 @@ def placed(bench: Bench, bomb: bombs.Bomb) -> Iterator[str]:
 
 
 def hard(bench: Bench, *arguments: str) -> Ran:
-    ran = measured(bench, *arguments, most=4 * PROCESSOR_SECONDS)
-    assert ran.processor < PROCESSOR_SECONDS
-    return ran
+    return measured(bench, *arguments, most=PROCESSOR_SECONDS)
 
 
 @pytest.mark.parametrize("name", bombs.OVER)

@@ -88,4 +88,4 @@ def test_policy_made_to_be_hard(bench: Bench, name: str) -> None:
         "what lets everything through looks clean"
     )
     ran = measured(bench, "verify", "--exclude", "docker-default", str(bench.place))
-    assert ran.status in (0, 1, 3), ran.stderr
+    assert ran.status in (0, 1, 3, 4), ran.stderr

@@ -113,7 +113,8 @@ def measured(bench: Bench, *arguments: str, most: float = SECONDS) -> Ran:
             max(peak, single) / MIB,
             usage.ru_utime + usage.ru_stime,
         )
-    told = f"{ran.peak:.0f} MiB, {ran.processor:.1f} of {seconds:.1f} s, {ran.status}: {ran.stderr[:500]}"
+    took = f"{ran.processor:.1f} of {seconds:.1f} s"
+    told = f"{ran.peak:.0f} MiB, {took}, {ran.status}: {ran.stderr[:500]}"
     print(" ".join(arguments[:1]), told)
     assert ran.peak < MEMORY, told
     assert ran.processor < most, told

@@ -26,7 +26,7 @@ _PLACEHOLDER = rb"(?:\{\{.*?\}\}|\{\w*\}|\$\{[^}]*\}|\$\w+|@\w+@|%s|<[^>]*>)?"
 _PROC = re.compile(rb'"?' + _PLACEHOLDER + rb"(?:@\{PROC\}|/proc)/")
 _SYS = re.compile(rb'"?' + _PLACEHOLDER + rb"(?:@\{sys\}|/sys)/")
 _TRIGGER = re.compile(_PROC.pattern + rb'(?:sysrq-trigger|kcore|kmem|mem)"?\Z')
-_DENIES = re.compile(rb"\bdeny\s+(?P<rule>[^,]+)")
+_DENIES = re.compile(rb"deny(?<!\wdeny)\s+(?P<rule>[^,]+)")
 """A deny in the text of a template action: ``${raw ? 'deny /proc/kcore rwklx,' : ''}``."""
 
 

@@ -16,6 +16,8 @@ from patcher.policy.lexer import Kind, Lexer, Token
 from patcher.proof.includes import BASE
 
 _SYSTEM = Path(BASE)
+_WORD = re.compile(rb"abi(?:(?<!\wabi)|(?<=\\[nrt]abi))\b")
+"""The keyword, which `capability` is not; also behind an escape."""
 _FILLED_IN = re.compile(r"[{}$%]")
 
 
@@ -56,7 +58,7 @@ NONE = Abi()
 def declared(text: bytes) -> tuple[Abi, ...]:
     """What a text's profiles may be compiled for, in order: ``NONE`` as well where each rule is in
     a conditional of a template."""
-    if b"abi" not in text:
+    if _WORD.search(text) is None:
         return (NONE,)
     found: dict[Abi, None] = {}
     certain = False

@@ -162,12 +162,6 @@ OVER: dict[str, Bomb] = {
         "p.go", lambda: full(GO + "var q = ", '"network,"+', '""\n'), LITERALS
     ),
     "Go comments": Bomb("p.go", lambda: full(GO, "/*network,*/"), LITERALS),
-    "Go blocks": Bomb("p.go", lambda: full(GO, "{", 'x("network,")'), BLOCKS),
-    "pairs on one line": Bomb(
-        "p.go",
-        lambda: GO + "; " + ('f("network," + "network,' + "x" * 300 + '"); ') * 20_000,
-        PROFILES,
-    ),
     "adjacent C literals": Bomb(
         "p.c", lambda: full(f'char *p = "{PROFILE_C}" ', '"network," ', ";\n"), LITERALS
     ),
@@ -234,6 +228,10 @@ UNDER: dict[str, Bomb] = {
     ),
     "values of JSON": Bomb(
         "p.json", lambda: f'{{"p": "{PROFILE_C}", "x": [' + "1," * 1_000_000 + "1]}"
+    ),
+    "Go blocks": Bomb("p.go", lambda: full(GO, "{", 'x("network,")')),
+    "pairs on one line": Bomb(
+        "p.go", lambda: GO + "; " + ('f("network," + "network,' + "x" * 300 + '"); ') * 20_000
     ),
     "words of Python": Bomb("p.py", lambda: PYTHON + "a\n" * 190_000),
     "parts of a key": Bomb("p.toml", lambda: TOML + "a." * 120_000 + "b=1\n"),

@@ -66,6 +66,7 @@ def main() -> int:
     parser.add_argument(
         "--limit",
         type=float,
+        default=0.0,
         help="seconds for the tests of one change (default: what they take unchanged tells)",
     )
     options = parser.parse_args()
@@ -93,8 +94,9 @@ def main() -> int:
             return outcome
 
         with taken(free) as sandbox:
-            limit, left_out = options.limit, []
-            if limit is None:
+            limit: float = options.limit
+            left_out: list[str] = []
+            if not limit:
                 limit, left_out = sandbox.unchanged({area(mutant.path) for _, mutant in sample})
         for test in left_out:
             print(f"    fails unchanged, so left out: {test}", flush=True)

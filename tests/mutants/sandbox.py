@@ -56,7 +56,7 @@ class Sandbox:
                 shutil.copy(root / name, place / name)
 
     def unchanged(self, areas: Iterable[Area]) -> tuple[float, list[str]]:
-        """How long the tests of one change may take, in seconds, which all those of these areas tell;
+        """How long the tests of one change may take, in seconds, told by all those of these areas;
         and which of them fail though nothing is changed, as timed ones may on a busy machine."""
         started = time.monotonic()
         tests = dict.fromkeys(test for each in areas for test in each.tests)

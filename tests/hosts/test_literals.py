@@ -46,7 +46,9 @@ def check_line(content: bytes, line: Any) -> None:
     else:
         assert len(line.offsets) == len(line.text) + 1
     start = line.text.find(b"network,")
-    if start >= 0 and not line.text.startswith(b"{{"):
+    before = line.text[:start]
+    in_action = before.startswith(b"{{") or before.rfind(b"${") > before.rfind(b"}")
+    if start >= 0 and not in_action:
         assert content[offsets[start] : offsets[start] + 8] == b"network,"
 
 

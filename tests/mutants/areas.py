@@ -32,7 +32,7 @@ _READING = (
 AREAS = (
     Area(("patcher/engine.py",), ("tests/test_engine.py", *_READING, "tests/proof/test_host.py")),
     Area(
-        ("patcher/policy/search.py", "patcher/policy/candidates.py"),
+        ("patcher/policy/search.py",),
         ("tests/git/test_git_find.py", *_READING, "tests/policy/test_linear.py"),
     ),
     Area(("patcher/policy/network.py", "patcher/policy/judgement.py"), (*_READING, "tests/oracle")),

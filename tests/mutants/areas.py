@@ -23,6 +23,7 @@ _READING = (
     "tests/policy/test_judgement.py",
     "tests/policy/test_network.py",
     "tests/policy/test_reader.py",
+    "tests/policy/test_search.py",
     "tests/test_engine.py",
     "tests/test_fixtures.py::TestCase::test_findings",
     "tests/test_fixtures.py::TestCase::test_content",

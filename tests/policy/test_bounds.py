@@ -72,6 +72,18 @@ def test_lines(ending: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
         check_lines(ending * 11)
 
 
+def test_sections_that_are_put_in_their_place_often() -> None:
+    def text(rules: bytes, often: int) -> bytes:
+        section = b'{{define "a"}}\n' + rules + b"{{end}}\n"
+        return section + b"profile x {\n" + b'{{template "a"}}\n' * often + b"}\n"
+
+    assert [len(each.rules) for each in read(text(b"file,\n", 10_000))] == [10_000]
+    assert [len(each.rules) for each in read(text(b"file,\nunix,\n", 6_666))] == [13_332]
+    for rules, often in ((b"file,\n", 10_001), (b"file,\nunix,\n", 6_667)):
+        with pytest.raises(TooMuch, match="more than 20000 rules that sections put"):
+            read(text(rules, often))
+
+
 def test_sections_that_are_put_into_each_other() -> None:
     def template(depth: int) -> bytes:
         sections = [

@@ -60,6 +60,7 @@ def judging(content: bytes) -> Work:
         b"{{if .A%d}}network,{{else}}deny network,{{end}}\n",
         b"{{else if .A%d}}network,\n",
         b"priority=%d network,\n",
+        b"priority=%d network,\npriority=%d deny network alg stream,\n",
         b"{{if .A%d}}\nnetwork,\n",
     ],
 )
@@ -68,7 +69,7 @@ def test_conditions_that_differ(line: bytes, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(judgement, "_COMPARISONS", 1 << 13)
 
     def prepare(number: int) -> Work:
-        body = b"".join(line % each for each in range(number))
+        body = b"".join(line % ((each,) * line.count(b"%d")) for each in range(number))
         return judging(HEAD + b"{{if x}}\n" + body + b"{{end}}\nnetwork,\n}\n")
 
     check_linear(prepare, smallest=200, largest=200)

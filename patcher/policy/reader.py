@@ -231,6 +231,8 @@ class _Reader:
         """Where in ``pending`` its lines begin, the current one last."""
         self.begun_in = (0, 0)
         """The stretch and the condition in which the first pending word stands."""
+        self.begun_in_arms: tuple[Arm, ...] = ()
+        """The arms of the template's choices in which it stands."""
 
     def read(self) -> list[Profile]:
         for token in Lexer(self.text, self.budget).tokens():
@@ -264,8 +266,16 @@ class _Reader:
         if len(self.pending) >= _MOST_WORDS:
             self.drop()
         if not self.pending:
-            self.begun_in = self.stretch, self.condition
+            self.begin()
+        elif self.choices and self.choices[-1].arm not in self.begun_in_arms:
+            # It may not be there where the first word is; "network" itself is looked for.
+            token = token if token.text == b"network" else token._replace(hole=True)
         self.pending.append(token)
+
+    def begin(self) -> None:
+        """Note where a rule begins."""
+        self.begun_in = self.stretch, self.condition
+        self.begun_in_arms = (*self.choices[-1].arms, self.choices[-1].arm) if self.choices else ()
 
     def keep(self, pending: list[Token]) -> list[Token]:
         """Go on with these words, which all stand on the current line; give back all of them."""
@@ -292,7 +302,7 @@ class _Reader:
         if before and _starts_rule(line) and not _only_qualifiers(before):
             self.junk()
             self.keep(line)
-            self.begun_in = self.stretch, self.condition
+            self.begin()
 
     def complete_without_comma(self, line: list[Token]) -> bool:
         """Take a line that is whole though no comma ends it: an include, an assignment, a template

@@ -338,3 +338,53 @@ def test_a_profile_goes_on_behind_a_brace_that_may_be_left_out() -> None:
     breaks = [(text.index(b"}"), True, 0), (text.index(b"network"), True, 0)]
     (found,) = read(text, breaks=breaks)
     assert words(found) == ["file", "network"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "unknown"),
+    [
+        ("network inet,", False),
+        ("network {{/* why */}} inet,", False),
+        ("network {{- $x := 1 -}} inet,", False),
+        ("{{/* why */}} network inet,", False),
+        ("network {{if .A}}inet{{end}},", True),
+        ("network {{if .A}} inet, {{end}}", True),
+        ("{{if .A}}network inet,{{end}}", False),
+        ("unix, {{if .A}}network inet,{{end}}", False),
+    ],
+)
+def test_only_an_action_that_decides_about_words_makes_a_rule_unknown(
+    rules: str, unknown: bool
+) -> None:
+    ((_, net),) = profile(f"profile x {{\n{rules}\n}}\n").network_rules
+    assert (net.unknown or net.mode == "unknown") is unknown
+
+
+BROKEN = b"profile x {\n  network\n  alg,\n  file,\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("breaks", "unknown"),
+    [
+        ((), False),
+        ((("network", False, 3), ("file", False, 0)), False),
+        ((("network", True, 0), ("file", True, 0)), False),
+        ((("alg", False, 3), ("file", False, 0)), True),
+        ((("network", False, 3), ("alg", False, 0)), True),
+        ((("network", False, 3), ("alg", False, 4), ("file", False, 0)), True),
+        ((("network", False, 4), ("alg", False, 3), ("file", False, 0)), True),
+        ((("alg", True, 0),), True),
+        ((("network", True, 3), ("alg", True, 3)), True),
+    ],
+)
+def test_a_rule_of_which_a_part_may_be_left_out_is_unknown(
+    breaks: tuple[tuple[str, bool, int], ...], unknown: bool
+) -> None:
+    """As where a program puts a text together, and a conditional chooses one of its strings."""
+    places = [
+        (BROKEN.index(b"  " + word.encode()), other, number) for word, other, number in breaks
+    ]
+    (found,) = read(BROKEN, breaks=places)
+    ((_, net),) = found.network_rules
+    assert net.domain == "alg"
+    assert net.unknown is unknown

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 import pytest
 
 import patcher
-from patcher import Status
+from patcher import Status, hosts
 from patcher.policy import bounds
 from patcher.policy.bounds import Budget, TooMuch, check_lines
 from patcher.policy.reader import read
+
+# Hosts are imported when they are first needed, and take the bounds as they are then: not as a test
+# has made them.
+for _module in pkgutil.iter_modules(hosts.__path__, "patcher.hosts."):
+    importlib.import_module(_module.name)
+importlib.import_module("patcher.proof.host")
 
 PROFILE = (
     b"profile x flags=(attach_disconnected,mediate_deleted) {\n"

@@ -12,7 +12,7 @@ from patcher.campaign.memory import DIGESTS, Memory
 from patcher.campaign.target import ChangedFile, Located, Outcome, Target, blob_id
 from patcher.findings import MAX_BYTES, Profiles, Result, unread
 from patcher.migrations import Migration, choose
-from patcher.policy.search import SEARCH
+from patcher.policy.search import SEARCH, searched
 
 if TYPE_CHECKING:
     from patcher.campaign.prove import Mode
@@ -240,6 +240,7 @@ def matching(
         repository,
         base.commit,
         patterns=SEARCH,
+        matches=searched,
         wanted=selection.wanted(),
         max_bytes=selection.max_bytes,
         jobs=jobs,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,9 +14,11 @@ from patcher.cli import FAILED, FOUND, options
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
+    from patcher.campaign.ledger import Account, Ledger
     from patcher.campaign.look import Selection
-    from patcher.campaign.stages import Counts
+    from patcher.campaign.stages import Counts, Planned
     from patcher.reports import Report
+    from patcher.sources import Found
 
 
 class _Command(click.Command):
@@ -214,85 +216,15 @@ def _campaign(
 ) -> int:
     """Begin a campaign, or go on with it."""
     from patcher.campaign import settings
-    from patcher.campaign.booking import Booking, planned
     from patcher.campaign.database import LedgerError, open_database
     from patcher.campaign.ledger import Ledger, NoSuchCampaign, OtherSettings
-    from patcher.campaign.stages import Planned
-    from patcher.campaign.target import Totals
-    from patcher.cli.session import carry_out, exit_code, found, tell
-    from patcher.reports.text import clean
-    from patcher.sources import Found, with_token
 
-    def plans(items: Iterable[Found | git.Failure]) -> Iterator[Planned]:
-        for item in items:
-            if isinstance(item, git.Failure):
-                failures.append(item)
-                tell(clean(f"{item.place}: {item.error}"))
-            else:
-                if isinstance(item.place, git.Address):
-                    secrets[item.place.url] = item.place.secret
-                yield planned(item)
-
-    def with_secret(address: git.Address) -> git.Address:
-        """The ledger keeps no secrets: one that was named with the sources is known for this run
-        alone."""
-        return with_token(address.with_secret(secrets.get(address.url)))
-
-    failures: list[git.Failure] = []
-    secrets: dict[str, git.Secret | None] = {}
     try:
         with open_database() as database:
             ledger = Ledger(database)
             written = settings.written(selection, commits)
-            if name in ledger.names():
-                account = ledger.open(
-                    name, {key: written[key] for key in _decided() & set(written)}
-                )
-            elif not sources.given:
-                near = ledger.near(name)
-                meant = f"did you mean {near}? Or else " if near else ""
-                raise click.UsageError(
-                    f"there is no campaign {name} to go on with: {meant}name the SOURCEs of a new "
-                    "one"
-                )
-            else:
-                account = ledger.create(name, written)
-            selection, commits = settings.read(account.settings)
-            if sources.given:
-                items, _ = found(sources, quiet=shown.quiet)
-                account.plan(plans(items))
-            before = account.counts()
-            if not before.repositories and not sources.given:
-                raise click.UsageError(
-                    f"campaign {name} was broken off before it had repositories: name its SOURCEs"
-                )
-            if not before.repositories:
-                ledger.forget(name)
-                tell(f"campaign {name} is not begun: there is no repository in it")
-                return FAILED if failures else 0
-            totals, todo = Totals(), _todo(before, retry)
-            try:
-                if todo:
-                    with account.owner() as owner:
-                        booking = Booking(account, owner, retry or "no", with_secret)
-                        totals = carry_out(
-                            options.campaign(work, selection, commits),
-                            booking.items(),
-                            todo,
-                            work,
-                            shown.report(selection, applied=True),
-                            remote=True,
-                            quiet=shown.quiet,
-                            verbose=shown.verbose,
-                            watch=booking,
-                            ahead=2,
-                        )
-            finally:
-                # Also when the user breaks off: that is when it matters how to go on.
-                after = account.counts()
-                if not shown.quiet:
-                    tell(_told(name, after))
-            return exit_code(totals, FAILED if failures or after.failed or after.left else 0)
+            account = _account(ledger, name, written, is_new=sources.given)
+            return _carry_on(ledger, account, retry, sources, work, shown)
     except NoSuchCampaign as error:
         raise click.UsageError(str(error)) from None
     except OtherSettings as error:
@@ -306,6 +238,102 @@ def _campaign(
         ) from None
     except LedgerError as error:
         raise options.Failed(str(error)) from None
+
+
+def _account(ledger: Ledger, name: str, written: Mapping[str, Any], *, is_new: bool) -> Account:
+    """The campaign of that name. ``is_new``: create it where there is none."""
+    if name in ledger.names():
+        return ledger.open(name, {key: written[key] for key in _decided() & set(written)})
+    if is_new:
+        return ledger.create(name, written)
+    near = ledger.near(name)
+    meant = f"did you mean {near}? Or else " if near else ""
+    raise click.UsageError(
+        f"there is no campaign {name} to go on with: {meant}name the SOURCEs of a new one"
+    )
+
+
+class _Planning:
+    """Turns what the sources give into the targets of a campaign, and keeps what must not go into
+    the ledger."""
+
+    def __init__(self) -> None:
+        self.failures: list[git.Failure] = []
+        self._secrets: dict[str, git.Secret | None] = {}
+
+    def plans(self, items: Iterable[Found | git.Failure]) -> Iterator[Planned]:
+        from patcher.campaign.booking import planned
+        from patcher.cli.session import tell
+        from patcher.reports.text import clean
+
+        for item in items:
+            if isinstance(item, git.Failure):
+                self.failures.append(item)
+                tell(clean(f"{item.place}: {item.error}"))
+            else:
+                if isinstance(item.place, git.Address):
+                    self._secrets[item.place.url] = item.place.secret
+                yield planned(item)
+
+    def with_secret(self, address: git.Address) -> git.Address:
+        """The address with the secret that the sources of this run had, or with a token."""
+        from patcher.sources import with_token
+
+        return with_token(address.with_secret(self._secrets.get(address.url)))
+
+
+def _carry_on(
+    ledger: Ledger,
+    account: Account,
+    retry: Literal["failed", "all"] | None,
+    sources: options.Sources,
+    work: options.Work,
+    shown: _Shown,
+) -> int:
+    """Run a campaign as far as it goes."""
+    from patcher.campaign import settings
+    from patcher.campaign.booking import Booking
+    from patcher.campaign.target import Totals
+    from patcher.cli.session import carry_out, exit_code, found, tell
+
+    planning = _Planning()
+    selection, commits = settings.read(account.settings)
+    if sources.given:
+        items, _ = found(sources, quiet=shown.quiet)
+        account.plan(planning.plans(items))
+    failures = planning.failures
+    before = account.counts()
+    if not before.repositories and not sources.given:
+        raise click.UsageError(
+            f"campaign {account.name} was broken off before it had repositories: name its SOURCEs"
+        )
+    if not before.repositories:
+        ledger.forget(account.name)
+        tell(f"campaign {account.name} is not begun: there is no repository in it")
+        return FAILED if failures else 0
+    totals, todo = Totals(), _todo(before, retry)
+    try:
+        if todo:
+            with account.owner() as owner:
+                booking = Booking(account, owner, retry or "no", planning.with_secret)
+                totals = carry_out(
+                    options.campaign(work, selection, commits),
+                    booking.items(),
+                    todo,
+                    work,
+                    shown.report(selection, applied=True),
+                    remote=True,
+                    quiet=shown.quiet,
+                    verbose=shown.verbose,
+                    watch=booking,
+                    ahead=2,
+                )
+    finally:
+        # Also when the user breaks off: that is when it matters how to go on.
+        after = account.counts()
+        if not shown.quiet:
+            tell(_told(account.name, after))
+    return exit_code(totals, FAILED if failures or after.failed or after.left else 0)
 
 
 def _todo(counts: Counts, retry: Literal["failed", "all"] | None) -> int:

@@ -18,6 +18,7 @@ import os
 import re
 from binascii import hexlify
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from patcher.git.errors import BoundExceeded, GitError
@@ -82,6 +83,7 @@ def search(
     commit: str,
     *,
     patterns: Sequence[bytes],
+    matches: Callable[[bytes], bool] | None = None,
     wanted: Callable[[bytes], bool] | None = None,
     max_bytes: int,
     jobs: int | Callable[[], int] = 1,
@@ -96,7 +98,8 @@ def search(
     """Yield, in tree order, the regular files of ``commit`` that have a line matching a pattern.
 
     ``patterns`` are regular expressions that mean the same to PCRE and to Python, and match within
-    a line; several are faster than one that joins them. Files for which ``wanted(path)`` is false
+    a line; several are faster than one that joins them. ``matches`` says the same of a whole
+    content, where that is faster than Python's engine. Files for which ``wanted(path)`` is false
     are passed over, as are binary ones (with a NUL byte). A file that matches but is larger than
     ``max_bytes``, or that cannot be read (missing from a partial clone, corrupt), comes with a
     `Blob.problem`. ``jobs`` is the number of threads, asked for when it matters, ``timeout`` the
@@ -115,7 +118,7 @@ def search(
     yield from _search(
         repository,
         commit,
-        _Sought(tuple(patterns), _matcher(tuple(patterns))),
+        _Sought(tuple(patterns), matches or _matcher(tuple(patterns))),
         wanted=wanted,
         max_bytes=max_bytes,
         jobs=jobs,
@@ -252,54 +255,53 @@ class _Look:
             yield blob
 
     def _blob(self, objects: Objects, header: Header, file: _File) -> Blob | None:
-        content = header.content
-        if content is not None and header.kind == "blob":
-            if b"\0" in content and not content.startswith(_UTF16):
-                return None
-            if self.for_digests and _has_digest(content):
-                self.digests.add(file.oid)
-            if self._matches(content):
-                return Blob(file.path, file.mode, header.oid, header.size, content, None)
-            return None
+        if header.kind == "blob" and header.content is not None:
+            return self._read(header, header.content, file)
         if header.kind != "blob" or header.size <= _MAX_DIGESTS:
             self.unread.add(file.oid)
         # From here on it is not known what the id stands for, unless it is seen below.
-        fits = header.content is not None
-        streamed = header.kind == "blob" and header.size <= _STREAM
-        if objects.shared and not streamed:
+        if objects.shared and not (header.kind == "blob" and header.size <= _STREAM):
             raise _unshared(header)
-        size: int | None = header.size
+        if header.kind == "blob":
+            return self._large(objects, header, file)
+        self.unsure |= header.content is None
+        return Blob(file.path, file.mode, header.oid, None, None, _why_no_file(header))
+
+    def _read(self, header: Header, content: bytes, file: _File) -> Blob | None:
+        if b"\0" in content and not content.startswith(_UTF16):
+            return None
+        if self.for_digests and _has_digest(content):
+            self.digests.add(file.oid)
+        if self._matches(content):
+            return Blob(file.path, file.mode, header.oid, header.size, content, None)
+        return None
+
+    def _large(self, objects: Objects, header: Header, file: _File) -> Blob | None:
+        """Look at a blob over the size limit, piece by piece."""
         limit = f"{_mib(header.size)} is over the size limit of {_mib(self._max_bytes)}"
-        if header.kind == "missing":
-            size = None
-            problem = "its content is not in the repository (a partial clone, or damage): fetch it"
-        elif header.kind == "unreadable":
-            size = None
-            problem = f"its content cannot be read: {header.error}"
-        elif header.kind != "blob":
-            size = None
-            problem = f"its content is a {header.kind}, not a file: run git fsck"
-        elif not streamed:
+        blob = Blob(file.path, file.mode, header.oid, header.size, None, limit)
+        if header.size > _STREAM:
+            self.unsure = True
             if b"\0" in next(objects.chunks(), b""):
-                self.unsure = True
                 return None
-            problem = f"{limit}; not searched"
-        else:
-            hashed = header.hash()
-            found = _streamed_match(objects.chunks(), self._matches, hashed)
-            fits = hashed.hexdigest() == header.oid
-            if not fits:
-                objects.distrust()
-            if objects.shared and not fits:
-                raise _unshared(header)
-            if fits and not found:
-                return None
-            problem = limit
-            if not fits:
-                size = None
-                problem = f"its content cannot be read: {ANOTHER}"
-        self.unsure |= not fits
-        return Blob(file.path, file.mode, header.oid, size, None, problem)
+            return replace(blob, problem=f"{limit}; not searched")
+        hashed = header.hash()
+        found = _streamed_match(objects.chunks(), self._matches, hashed)
+        if hashed.hexdigest() == header.oid:
+            return blob if found else None
+        objects.distrust()
+        if objects.shared:
+            raise _unshared(header)
+        self.unsure = True
+        return replace(blob, size=None, problem=f"its content cannot be read: {ANOTHER}")
+
+
+def _why_no_file(header: Header) -> str:
+    if header.kind == "missing":
+        return "its content is not in the repository (a partial clone, or damage): fetch it"
+    if header.kind == "unreadable":
+        return f"its content cannot be read: {header.error}"
+    return f"its content is a {header.kind}, not a file: run git fsck"
 
 
 def _unshared(header: Header) -> GitError:
@@ -728,94 +730,9 @@ class _Grep:
 
 @functools.cache
 def _matcher(patterns: tuple[bytes, ...]) -> Callable[[bytes], bool]:
-    """A test of a whole content against line-based patterns.
-
-    Python's engine tries a pattern at every byte, 60 MB/s, unless it begins with letters; most
-    contents lack a word that every match holds, which is seen at 1,500 MB/s.
-    """
-    by_word: dict[bytes, list[re.Pattern[bytes]]] = {}
-    always: list[re.Pattern[bytes]] = []
-    for pattern in patterns:
-        compiled = re.compile(pattern, re.MULTILINE)
-        words = literals(pattern)
-        for word in words:
-            by_word.setdefault(word, []).append(compiled)
-        if not words:
-            always.append(compiled)
-
-    def matches(content: bytes) -> bool:
-        for word, tests in by_word.items():
-            at = content.find(word)
-            if at >= 0:
-                start = content.rfind(b"\n", 0, at) + 1
-                if any(test.search(content, start) is not None for test in tests):
-                    return True
-        return any(test.search(content) is not None for test in always)
-
-    return matches
-
-
-_PLAIN = frozenset(
-    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_- ,/=<>@:;\"'!%&~"
-)
-
-# Flags, comments and escapes that change what plain characters mean, or take some of them along.
-_UNCLEAR = re.compile(rb"\(\?(?:[a-zA-Z#-]|P[=>])|\\(?!x[0-9a-f]{2})[^bBdDsSwWAtnrfv\W]", re.DOTALL)
-
-
-def literals(pattern: bytes) -> tuple[bytes, ...]:
-    """Words of which every match of ``pattern`` holds at least one; none when that is unclear.
-
-    Only the outermost level is looked at: of each alternative the longest run of plain characters
-    that no quantifier follows. Groups, classes and escapes are passed over.
-    """
-    if _UNCLEAR.search(pattern):
-        return ()
-    best = run = b""
-    words = []
-    depth = at = 0
-    while at < len(pattern):
-        char = pattern[at]
-        start = at
-        at = _past(pattern, at)
-        if at < 0:
-            return ()
-        depth += (char == 0x28) - (char == 0x29)  # ( and )
-        if depth == 0 and char in _PLAIN:
-            run += pattern[start:at]
-            continue
-        if depth == 0 and pattern.startswith(b"\\x", start):
-            run += bytes.fromhex(pattern[start + 2 : at].decode())
-            continue
-        if depth == 0 and char in b"?*{":
-            run = run[:-1]
-        best = max(best, run, key=len)
-        run = b""
-        if depth == 0 and char == 0x7C:  # |
-            words.append(best)
-            best = b""
-    words.append(max(best, run, key=len))
-    return tuple(words) if all(len(word) > 2 for word in words) else ()
-
-
-def _past(pattern: bytes, at: int) -> int:
-    """The place after the escape, class, count or character at ``at``; -1 if it has no end."""
-    char = pattern[at]
-    if char == 0x5C:  # backslash
-        return at + (4 if pattern[at + 1 : at + 2] == b"x" else 2)
-    if char == 0x7B:  # {
-        return pattern.find(b"}", at) + 1 or -1
-    if char != 0x5B:  # [
-        return at + 1
-    at += 1
-    if pattern[at : at + 1] == b"^":
-        at += 1
-    first = at
-    while at < len(pattern):
-        if pattern[at] == 0x5D and at > first:  # a ] in the first place stands for itself
-            return at + 1
-        at += 2 if pattern[at] == 0x5C else 1
-    return -1
+    """A test of a whole content against line-based patterns."""
+    compiled = [re.compile(pattern, re.MULTILINE) for pattern in patterns]
+    return lambda content: any(pattern.search(content) for pattern in compiled)
 
 
 _MAX_DIGESTS = 8 << 20

@@ -22,16 +22,29 @@ class Control(Enum):
 
 
 _OPEN = frozenset(b"if unless range with for each case".split())
-_OPEN_TAGS = frozenset(b"while until macro call capture comment filter set".split())
-"""Of Jinja, Liquid and ERB: what stands in them may be left out, or come out elsewhere."""
-_ARM = frozenset(b"else elif elsif elseif when".split())
-_CLOSE = frozenset(
-    b"end endif endunless endfor endwith endrange endcase endwhile enduntil endmacro endcall "
-    b"endcapture endcomment endfilter endset".split()
-)
+_OPEN_TAGS = _OPEN | frozenset(b"while until macro call capture comment filter set".split())
+"""Those of Jinja, Liquid and ERB: what stands in them may be left out, or come out elsewhere."""
 _SECTION = frozenset((b"define", b"block"))
-_NONE = frozenset(b"block endblock raw endraw assign extends import from do".split())
-_EXITS = frozenset((b"break", b"continue"))
+_CLOSE = (
+    b"end endif endunless endfor endwith endrange endcase endwhile enduntil endmacro endcall "
+    b"endcapture endcomment endfilter endset"
+)
+_BY_WORD: dict[bytes, Control] = {
+    **dict.fromkeys(_OPEN, Control.OPEN),
+    **dict.fromkeys(b"else elif elsif elseif when".split(), Control.ARM),
+    **dict.fromkeys(_CLOSE.split(), Control.CLOSE),
+    **dict.fromkeys((b"break", b"continue"), Control.UNKNOWN),
+    **dict.fromkeys(
+        b"block endblock raw endraw assign extends import from do".split(), Control.NONE
+    ),
+}
+_BY_SIGN: dict[bytes, Control] = {
+    b"#": Control.OPEN,
+    b"^": Control.OPEN,
+    b"/": Control.CLOSE,
+    b"/*": Control.NONE,
+    b"!": Control.NONE,
+}
 _ASSIGNS = re.compile(rb"\{%[-+~]?\s*set\s[^%]*=|<%[-_]?\s*[@$]?[\w.]+\s*[-+|&]*=(?!=)[^;]*\Z|<%#")
 _OPENS_BLOCK = re.compile(rb"\bdo(?:\s*\|[^|]*\|)?\s*[-~+_]?%>\Z")
 """A block of Ruby."""
@@ -61,25 +74,17 @@ def control(action: bytes) -> Control | None:
     if match is None:
         return None
     sign, word = match["sign"] or b"", match["word"]
+    found = _by_sign(sign)
+    if found is None and word in _SECTION and action.startswith(b"{{"):
+        return Control.SECTION
+    found = found or _BY_WORD.get(word)
+    return _tag(word) if found is None and action.startswith((b"{%", b"<%")) else found
+
+
+def _by_sign(sign: bytes) -> Control | None:
     if sign.startswith(b"else"):
         return Control.ARM
-    if sign == b"/*" or sign == b"!" or sign.startswith(b"$"):
-        return Control.NONE
-    if sign == b"/":
-        return Control.CLOSE
-    if sign in (b"#", b"^") or word in _OPEN:
-        return Control.OPEN
-    if word in _ARM:
-        return Control.ARM
-    if word in _CLOSE:
-        return Control.CLOSE
-    if word in _SECTION and action.startswith(b"{{"):
-        return Control.SECTION
-    if word in _EXITS:
-        return Control.UNKNOWN
-    if word in _NONE:
-        return Control.NONE
-    return _tag(word) if action.startswith((b"{%", b"<%")) else None
+    return Control.NONE if sign.startswith(b"$") else _BY_SIGN.get(sign)
 
 
 def _tag(word: bytes) -> Control | None:

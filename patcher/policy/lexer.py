@@ -170,16 +170,13 @@ class Lexer:
                 yield Token(Kind.CLOSE, position, position + 1, byte, doubled=doubled)
                 position += 1
             elif byte in b"{<" and (end := self._action(position)):
-                piece = text[position:end]
-                if piece.startswith(b"{#") or _BLANK_ACTION.match(piece):
-                    position = end
-                elif control(piece) is not None:
-                    yield Token(Kind.CONTROL, position, end, piece)
-                    position = end
-                else:
-                    token = self._word(position)
+                if text[position : position + 2] != b"{#" and not _BLANK_ACTION.match(
+                    text, position, end
+                ):
+                    token = self._template_action(position, end)
                     yield token
-                    position = token.end
+                    end = token.end
+                position = end
             elif byte == b"{" and not self._starts_word(position):
                 doubled = _DOUBLED_OPEN.match(text, position) is not None
                 end = position + (2 if doubled else 1)
@@ -189,6 +186,13 @@ class Lexer:
                 token = self._word(position)
                 yield token
                 position = token.end
+
+    def _template_action(self, position: int, end: int) -> Token:
+        """The token of a template action, which may be the beginning of a word."""
+        piece = self.text[position:end]
+        if control(piece) is None:
+            return self._word(position)
+        return Token(Kind.CONTROL, position, end, piece)
 
     def _starts_word(self, position: int) -> bool:
         """Whether the brace here begins a placeholder or a path, not a scope."""

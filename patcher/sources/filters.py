@@ -61,9 +61,10 @@ class Sieve:
                 return "by name"
             if self._skip and any(map(self._skip, names)):
                 return "by name"
-        return self._by_facts(found.facts or Facts())
+        facts = found.facts or Facts()
+        return self._by_state(facts) or self._by_use(facts)
 
-    def _by_facts(self, facts: Facts) -> str | None:
+    def _by_state(self, facts: Facts) -> str | None:
         filters = self._filters
         if filters.archived != "include" and facts.archived is not (filters.archived == "only"):
             if facts.archived is not None:
@@ -74,6 +75,10 @@ class Sieve:
             if facts.fork is not None:
                 return "forks" if facts.fork else "no forks"
             self._unknown("--forks", "whether they are forks")
+        return None
+
+    def _by_use(self, facts: Facts) -> str | None:
+        filters = self._filters
         if self._topics:
             if facts.topics is None:
                 self._unknown("--topic", "the topics")

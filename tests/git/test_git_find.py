@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patcher.git import (
@@ -529,68 +529,3 @@ def test_mentions_and_entries(work: Work) -> None:
         name: (mode, work.git(path, "rev-parse", b"HEAD:" + name))
         for name, mode in [(b"d/lock.json", "100644"), (b"d", "40000"), (b"profile", "100644")]
     }
-
-
-PIECES = st.lists(
-    st.sampled_from(
-        [
-            rb"network",
-            rb"ab",
-            rb"\b",
-            rb"\.",
-            rb"[a|b]",
-            rb"[^]x]",
-            rb"[\\]|foo[a]",
-            rb"(?=x|y)",
-            rb"(a|bc)",
-            rb"|",
-            rb"*",
-            rb"?",
-            rb"+",
-            rb"{0,2}",
-            rb"\x6e",
-            rb"(?:n)",
-            rb"$",
-            rb"xyz",
-            rb"(?i:n)",
-            rb"\1",
-            rb"(?!q)",
-            rb"\w",
-            rb"\|",
-            rb"{",
-            rb"a|",
-        ]
-    ),
-    max_size=8,
-)
-
-
-@settings(max_examples=400, suppress_health_check=list(HealthCheck))
-@given(PIECES, st.text("abcnetworkxyzfoq\n,|.\\", max_size=60))
-def test_literals_never_hide_a_match(pieces: list[bytes], text: str) -> None:
-    pattern = b"".join(pieces)
-    content = text.encode()
-    try:
-        compiled = re.compile(pattern, re.MULTILINE)
-    except re.error:
-        return
-    by_line = any(compiled.search(line) for line in content.split(b"\n"))
-    words = find.literals(pattern)
-    if by_line and words:
-        assert any(word in content for word in words)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "words"),
-    [
-        (PATTERN, (b"network", b"mediate_deleted")),
-        (b"network", (b"network",)),
-        (b"^\\s*deny network{2} alg", (b"deny networ",)),
-        (b"a(network)b", ()),
-        (b"network|x*", ()),
-        (b"(?i)network", ()),
-        (b"netwo\\x72k", (b"network",)),
-    ],
-)
-def test_literals(pattern: bytes, words: tuple[bytes, ...]) -> None:
-    assert find.literals(pattern) == words

@@ -265,14 +265,20 @@ def parse(results: str, console: str, expected: Sequence[str]) -> Booted:
             raise BootError(f"{name}: did not come to its end")
     if not ended:
         raise BootError("the virtual machine did not come to its end")
+    audit = _audit(console, probes, expected)
+    runs = {name: Seen(tuple(labels[name]), sockets[name], tuple(audit[name])) for name in expected}
+    return Booted(kernel, mediates, runs, console)
+
+
+def _audit(console: str, probes: dict[str, str], expected: Sequence[str]) -> dict[str, list[str]]:
+    """AppArmor's lines in the kernel's log, by run. ``probes`` says whose a process is, since the
+    log lags behind what is logged."""
     audit: dict[str, list[str]] = {name: [] for name in expected}
     for line in console.splitlines():
-        # By process: the log lags behind what is logged.
         match = re.search(r' apparmor="\w+" .* pid=(\d+) ', line)
         if match is not None and (name := probes.get(match[1], "")) in audit:
             audit[name].append(line)
-    runs = {name: Seen(tuple(labels[name]), sockets[name], tuple(audit[name])) for name in expected}
-    return Booted(kernel, mediates, runs, console)
+    return audit
 
 
 def _tool(name: str) -> str:

@@ -15,15 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import patcher
-from patcher.policy.search import SEARCH, candidates, matters
+from patcher.policy.search import SEARCH, candidates, matters, searched
 
-PATTERNS = [re.compile(pattern, re.MULTILINE) for pattern in SEARCH]
 SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def searched(content: bytes) -> bool:
-    """Whether the search in git repositories gives a file of this content."""
-    return any(pattern.search(content) is not None for pattern in PATTERNS)
 
 
 RULES = [
@@ -149,6 +143,16 @@ PIECES = [
     "\\t", "\\x0a", "\\u000a", '"', "'", "`", "#", "alg", "inet", "create", "ip=1", "x", "MODE",
     "the", ";", ".", "/", "-", "capability", "file", "peer=unconfined", "\\", "9", "<", ">", "é",
 ]  # fmt: skip
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=9).map("".join), max_size=60))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_whole_text_matches_where_a_line_does(lines: list[str]) -> None:
+    content = "".join(f"{line}\n" for line in lines).encode()
+    patterns = [re.compile(pattern, re.MULTILINE) for pattern in SEARCH]
+    assert searched(content) == any(
+        pattern.search(line) for pattern in patterns for line in content.splitlines(keepends=True)
+    )
 
 
 @given(st.lists(st.lists(st.sampled_from(PIECES), max_size=9).map("".join), min_size=200))

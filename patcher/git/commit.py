@@ -15,7 +15,7 @@ from pathlib import Path
 
 from patcher.git.discovery import read_small
 from patcher.git.errors import GitError, GitFailed, printable
-from patcher.git.objects import FOLDER, MAX_TREE, Objects, is_file, tree_content, tree_entries
+from patcher.git.objects import MAX_TREE, Objects, is_directory, is_file, tree_content, tree_entries
 from patcher.git.runner import require_version, run, scratch, spool, time_left
 from patcher.git.values import Change, Identity, Repository, Signing
 
@@ -181,7 +181,7 @@ def _new_tree(objects: Objects, parent: str, changes: Sequence[Change], new: Pac
             name = f"{parent}^{{tree}}".encode()
         else:
             mode, oid = _entry(listings, folder)
-            if mode not in FOLDER:
+            if not is_directory(mode):
                 raise GitError(f"{printable(folder)} is not a folder in the commit")
             name = oid.hex().encode()
         header = objects.one(name, MAX_TREE)

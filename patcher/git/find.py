@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from patcher.git.errors import BoundExceeded, GitError
 from patcher.git.objects import (
     ANOTHER,
-    FOLDER,
     MAX_TREE,
     Header,
     Objects,
+    is_directory,
+    is_executable,
     is_file,
     tree_content,
     tree_entries,
@@ -481,7 +482,7 @@ class _Tree:
                 size += len(data)
                 entries = tree_entries(data, self._hexsize)
                 self.distinct += len(entries)
-                folders = [child for mode, _, child in entries if mode in FOLDER]
+                folders = [child for mode, _, child in entries if is_directory(mode)]
                 self._below[oid] = (len(entries), folders)
                 wanted.update((child, None) for child in folders if child not in self._trees)
             if size > MAX_TREES:
@@ -535,7 +536,7 @@ class _Tree:
                     path = folder + name
                     if wanted is None or wanted(path):
                         yield _File(path, _mode(mode), oid)
-                elif mode in FOLDER:
+                elif is_directory(mode):
                     inside = folder + name + b"/" if name else folder
                     recalled = self._recalled.get(oid)
                     if recalled is None:
@@ -609,7 +610,7 @@ class _Tree:
         """The files below a tree that match; None where that is not known, or they are many."""
         hits = []
         for mode, name, oid in tree_entries(self._trees[tree], self._hexsize):
-            if mode in FOLDER:
+            if is_directory(mode):
                 inside = below[oid]
                 if inside is None:
                     return None
@@ -663,7 +664,7 @@ class _Tree:
 
 @functools.lru_cache(64)
 def _mode(mode: bytes) -> str:
-    return "100755" if int(mode, 8) & 0o100 else "100644"
+    return "100755" if is_executable(mode) else "100644"
 
 
 _UNREADABLE = re.compile(rb"error: '.*': unable to read ([0-9a-f]{40,64})", re.DOTALL)
@@ -865,7 +866,7 @@ def entries(
             name = f"{commit}^{{tree}}".encode()
             mode = b""
             for part in path.split(b"/"):
-                if mode and mode not in FOLDER:
+                if mode and not is_directory(mode):
                     break
                 if name not in known:
                     data = tree_content(objects.one(name, MAX_TREE))

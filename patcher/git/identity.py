@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from patcher.git.discovery import read_small
 from patcher.git.errors import GitError, GitFailed, IdentityMissing
-from patcher.git.runner import require_version, run, scratch
+from patcher.git.runner import actor_of, require_version, run, scratch, search_path
 from patcher.git.values import Identity, Repository, Signing
 
 _PERSON = ("GIT_AUTHOR_", "GIT_COMMITTER_")
@@ -36,6 +36,7 @@ def _user_environment(
     }
     env.pop("GIT_CONFIG", None)  # names a file for `git config` alone
     empty = scratch()
+    env["PATH"] = search_path()
     env |= {"GIT_COMMON_DIR": empty, "LC_ALL": "C", "LANGUAGE": "C", "GIT_TERMINAL_PROMPT": "0"}
     env["GIT_DIR"] = empty if repository is None else os.fspath(repository.git_dir)
     try:
@@ -171,11 +172,7 @@ def _date_of(
 
 def parse_author(text: str) -> tuple[str, str]:
     """Name and address of ``Name <mail>``, as git takes it for ``--author``."""
-    from git.util import Actor
-
-    actor = Actor._from_string(text)
-    name = (actor.name or "").strip()
-    email = (actor.email or "").strip()
+    name, email = actor_of(text)
     whole = f"{name} <{email}>" == text.strip()
     if not (whole and name and email) or any(char in "<>\n\0" for char in name + email):
         raise GitError(f"{text!r} is no author: write it as 'Name <mail@example.org>'")

@@ -322,21 +322,35 @@ def _write(process: Process, names: Iterable[bytes]) -> None:
         process.stdin.write(b"".join(name + b"\n" for name in names))
 
 
-FOLDER = frozenset({b"40000", b"040000", b"0040000"})
-"""The modes of folders; old trees have leading zeros."""
+@functools.lru_cache(64)
+def _type(mode: bytes) -> int:
+    """The type of an entry as git takes it: of the mode's number, whatever digits stand before it
+    (``canon_mode`` in git's ``tree-walk.c``)."""
+    return int(mode[-6:], 8) & 0o170000
 
 
 @functools.lru_cache(64)
 def is_file(mode: bytes) -> bool:
-    """Whether an entry of this mode is a regular file (644, 755, and 664 in old trees)."""
-    return mode.lstrip(b"0").startswith(b"100")
+    """Whether git checks out an entry of this mode as a regular file."""
+    return _type(mode) == 0o100000
+
+
+@functools.lru_cache(64)
+def is_directory(mode: bytes) -> bool:
+    """Whether an entry of this mode is a tree."""
+    return _type(mode) == 0o040000
+
+
+def is_executable(mode: bytes) -> bool:
+    """Whether git checks out a regular file of this mode with mode 755, not 644."""
+    return bool(int(mode[-6:], 8) & 0o100)
 
 
 # What is no entry takes the whole rest, so that garbage shows as an empty last entry, and is read
 # once.
 _ENTRY = {
-    20: re.compile(rb"([0-7]{1,7}) ([^\0]+)\0(.{20})|.+", re.DOTALL),
-    32: re.compile(rb"([0-7]{1,7}) ([^\0]+)\0(.{32})|.+", re.DOTALL),
+    20: re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})|.+", re.DOTALL),
+    32: re.compile(rb"([0-7]+) ([^\0]+)\0(.{32})|.+", re.DOTALL),
 }
 
 

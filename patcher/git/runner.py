@@ -122,6 +122,7 @@ def environment(
         if not name.startswith("GIT_") and name != "SSH_ASKPASS"
     }
     env.update(_ENVIRONMENT)
+    env["PATH"] = search_path()
     pairs: dict[str, str | None] = {**_CONFIG, **(config or {})}
     if protocols:
         env["GIT_ALLOW_PROTOCOL"] = protocols
@@ -140,20 +141,49 @@ def environment(
 _program: tuple[str | None, str] | None = None
 
 
+def search_path() -> str:
+    """``PATH`` without its relative entries, which would find a program (git, gpg, ssh) inside
+    whatever directory the user happens to stand in."""
+    entries = (os.environ.get("PATH") or os.defpath).split(os.pathsep)
+    return os.pathsep.join(entry for entry in entries if entry.startswith("/"))
+
+
 def program() -> str:
-    """The git to run, as an absolute path. Relative entries of ``PATH`` are passed over, since they
-    would find a program inside whatever folder the user happens to stand in.
-    """
+    """The git to run, as an absolute path."""
     global _program
     search = os.environ.get("PATH")
     if _program is not None and _program[0] == search:
         return _program[1]
-    for folder in (search or os.defpath).split(os.pathsep):
+    for folder in search_path().split(os.pathsep):
         candidate = os.path.join(folder, "git")  # noqa: PTH118 - on the path of every scan
-        if folder.startswith("/") and os.access(candidate, os.X_OK):
+        if os.access(candidate, os.X_OK):
             _program = (search, candidate)
             return candidate
     raise GitError("git was not found in PATH: install git 2.31 or newer")
+
+
+_importing = threading.Lock()
+
+
+def actor_of(text: str) -> tuple[str, str]:
+    """Name and address of ``Name <mail>`` as GitPython reads it; either may be empty.
+
+    GitPython runs ``git version`` when it is imported: our git, without what the environment says
+    to git.
+    """
+    with _importing:
+        environment = dict(os.environ)
+        try:
+            for name in environment:
+                if name.startswith("GIT_"):
+                    del os.environ[name]
+            os.environ["GIT_PYTHON_GIT_EXECUTABLE"] = program()
+            from git.util import Actor
+        finally:
+            os.environ.clear()
+            os.environ.update(environment)
+    actor = Actor._from_string(text)
+    return (actor.name or "").strip(), (actor.email or "").strip()
 
 
 class Watchdog:

@@ -4,10 +4,12 @@ silence."""
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import re
 import subprocess
 import sys
+import tempfile
 import tracemalloc
 import zlib
 from base64 import b64encode
@@ -392,6 +394,67 @@ def test_a_corrupt_tree_is_an_error_in_linear_time(work: Work, tree: bytes) -> N
     commit = put_commit(path, put(path, b"tree", tree))
     with pytest.raises(GitError, match=r"corrupt|cannot be read"):
         list(search(opened(path), commit, patterns=[PATTERN], max_bytes=LIMIT))
+
+
+MODES = [
+    *(
+        "100644",
+        "100755",
+        "0100644",
+        "100664",
+        "40000",
+        "040000",
+        "120000",
+        "160000",
+        "0",
+        "100000",
+    ),
+    *("1100644", "1040000", "104644", "107777", "040755", "44444", "140000", "777777", "1120000"),
+    *("7" * 40 + "100644", "1" * 9 + "040000", "20000000000100644", "0" * 300 + "100600"),
+]
+CHANCE = random.Random(7)
+MODES += [f"{CHANCE.randrange(8 ** CHANCE.randint(5, 9)):o}" for _ in range(20)]
+
+
+def checked_out(work: Work, path: Path, commit: str) -> dict[bytes, str]:
+    """The regular files that git makes of a commit, and their modes; none where it refuses it."""
+    place = Path(tempfile.mkdtemp(dir=work.root))
+    for command in (["read-tree", commit], ["checkout-index", "-a"]):
+        done = subprocess.run(
+            ["git", f"--git-dir={path}/.git", f"--work-tree={place}", *command],
+            env={**os.environ, "GIT_INDEX_FILE": f"{place}-index"},
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            return {}
+    return {
+        os.fsencode(file.relative_to(place)): "100755" if file.stat().st_mode & 0o100 else "100644"
+        for file in place.rglob("*")
+        if file.is_file() and not file.is_symlink()
+    }
+
+
+@pytest.mark.parametrize("kind", [b"blob", b"tree"])
+def test_the_number_of_a_mode_counts_not_its_digits(work: Work, kind: bytes) -> None:
+    """Git checks out an entry of mode 1100644 as a regular file."""
+    path = work.repository()
+    oid = put(path, b"blob", b"network,\n")
+    if kind == b"tree":
+        oid = put(path, b"tree", b"100644 below\0" + bytes.fromhex(oid))
+    seen = 0
+    for mode in MODES:
+        tree = put(path, b"tree", mode.encode() + b" x\0" + bytes.fromhex(oid))
+        commit = put_commit(path, tree)
+        files = checked_out(work, path, commit)
+        seen += len(files)
+        try:
+            found = list(search(opened(path), commit, patterns=[PATTERN], max_bytes=LIMIT))
+        except GitError:
+            assert not files, mode
+        else:
+            assert files.items() <= {blob.path: blob.mode for blob in found}.items(), mode
+    assert seen >= 4
 
 
 def test_strange_names_in_trees_do_no_harm(work: Work) -> None:

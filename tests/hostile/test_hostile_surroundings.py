@@ -32,11 +32,17 @@ def test_a_git_in_the_work_tree_does_not_run(bench: Bench) -> None:
     for name in ("git", "apparmor_parser", "gpg"):
         (bench.place / name).symlink_to(bench.run)
     path = f".:{os.environ['PATH']}:"
-    for command in COMMANDS:
-        arguments = APPLY if command == "apply" else [command]
-        done = python(bench, *arguments, PATH=path)
+    author = ("--author", "A <a@example.org>", "--branch", "by-author")
+    for arguments in (*([command] for command in COMMANDS if command != "apply"), APPLY,
+                      (*APPLY, *author)):  # fmt: skip
+        done = python(
+            bench, *arguments, PATH=path, GIT_PYTHON_GIT_EXECUTABLE="./git", GIT_EXEC_PATH="."
+        )
         assert done.returncode in (0, 1) and "docker-default" in done.stdout, done.stderr
         assert bench.ran() == []
+    signed = (*APPLY, "--sign=none@example.org", "--branch", "signed")
+    assert "not signed" in python(bench, *signed, PATH=path).stderr
+    assert bench.ran() == []
     subprocess.run(["git", "status"], cwd=bench.place, env={**os.environ, "PATH": path})
     assert bench.ran() != []
 

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING
 from patcher import git
 from patcher.campaign.large import in_turn
 from patcher.campaign.memory import DIGESTS, Memory
-from patcher.campaign.target import ChangedFile, Located, Outcome, Target, blob_id
-from patcher.findings import MAX_BYTES, Profiles, Result, unread
+from patcher.campaign.target import (
+    MAX_DROPPED,
+    ChangedFile,
+    Located,
+    Outcome,
+    Target,
+    blob_id,
+)
+from patcher.findings import MAX_BYTES, Dropped, Profiles, Result, unread
 from patcher.migrations import Migration, choose
 from patcher.policy.search import SEARCH, searched
 
@@ -110,6 +117,7 @@ class Looker:
     def _look(self, base: git.Base, shared: git.Objects | None) -> Target:
         found: list[Located] = []
         files: list[ChangedFile] = []
+        dropped: list[tuple[bytes, Dropped]] = []
         missing: list[str] = []
         size = 0
         search = self._memory.search()
@@ -133,6 +141,7 @@ class Looker:
                 continue
             result = self._judge(blob, blob.content)
             found += [Located(blob.path, finding) for finding in result.findings]
+            dropped += [(blob.path, each) for each in result.dropped]
             if result.edits:
                 size += len(blob.content)
                 if size > MAX_CHANGED:
@@ -177,6 +186,7 @@ class Looker:
             cause="unread files" if missing else "not proved" if unproved else None,
             findings=tuple(found),
             files=tuple(files),
+            dropped=_first(dropped),
         )
         if search.scope is not None and not proving:
             self._memory.learn(target, search.scope)
@@ -193,6 +203,11 @@ class Looker:
     def _unjudged(self, blob: git.Blob) -> list[Located]:
         ids = [migration.id for migration in self._selection.migrations]
         return [Located(blob.path, finding) for finding in unread(ids, blob.problem or "")]
+
+
+def _first(dropped: list[tuple[bytes, Dropped]]) -> tuple[tuple[bytes, Dropped], ...]:
+    dropped.sort(key=lambda pair: (pair[0], pair[1].line))
+    return tuple(dropped[:MAX_DROPPED])
 
 
 def without_contents(target: Target) -> Target:

@@ -155,3 +155,21 @@ def test_bytes_that_are_no_text_pass_through() -> None:
     result = check("-", stdin=data)
     assert result.exit_code == 0
     assert result.stdout_bytes == data
+
+
+def test_verbose_shows_what_does_not_count(file: Path, sandbox: Sandbox) -> None:
+    file.write_text(sandbox.profile() + "profile y\u202e {\n  /bin/x r,\n}\n")
+    line = sandbox.profile().count("\n") + 1
+    reason = "it has no network rule, and is not moby-style"
+    plain, verbose = check(file).stdout, check("-v", file).stdout
+    assert "dropped" not in plain
+    (row,) = [row for row in verbose.splitlines() if "dropped" in row]
+    assert [part.strip() for part in row.split("  ") if part.strip()] == [
+        f"{file}:{line}",
+        "y\\u202e",
+        "dropped",
+        reason,
+    ]
+    assert [row.split() for row in verbose.splitlines() if "dropped" not in row] == [
+        row.split() for row in plain.splitlines()
+    ]

@@ -10,19 +10,10 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 
 from patcher import hosts
-from patcher.findings import (
-    MAX_BYTES,
-    Dropped,
-    Edit,
-    Finding,
-    Profiles,
-    Result,
-    edited,
-    edits_of,
-    unread,
-)
+from patcher.findings import Dropped, Edit, Finding, Result, edited, edits_of, unread
 from patcher.hosts import Embedding, plain
 from patcher.migrations import Migration, builtin
+from patcher.options import Options
 from patcher.policy import reader
 from patcher.policy.acceptance import Fragments, Origin, accept, why_uncertain
 from patcher.policy.bounds import MAX_FINDINGS, Budget, TooMuch
@@ -52,36 +43,24 @@ _RULES_ALONE = 3
 _POLICY_HOSTS = frozenset(("plain",))
 
 
-def patch(
-    path: str,
-    content: bytes,
-    *,
-    migrations: Sequence[Migration],
-    profiles: Profiles = "moby",
-    docs: bool = False,
-    comment: bool = False,
-    max_bytes: int = MAX_BYTES,
-) -> Result:
+def patch(path: str, content: bytes, options: Options) -> Result:
     """Find the profiles in a file and insert the migrations' rules where they are missing.
 
-    ``path`` says what kind of file it is; nothing is read from it. ``migrations`` come in
-    the order of insertion. ``profiles``: edit moby-style profiles, or all. ``docs``: edit
-    documentation too. ``comment``: put each migration's comment above its rule. ``max_bytes``: a
-    larger file is reported, not read; so is one over a bound of ``patcher.policy.bounds``. Never
-    raises for what stands in the file.
+    ``path`` says what kind of file it is; nothing is read from it. A file over a bound of
+    ``patcher.policy.bounds`` is reported, not read. Never raises for what stands in the file.
     """
     name = PurePosixPath(path)
 
     def whole(reason: str) -> Result:
-        findings = unread((migration.id for migration in migrations), reason)
+        findings = unread((migration.id for migration in options.migrations), reason)
         return Result(path, content, findings, ())
 
-    if len(content) > max_bytes:
-        return whole(f"larger than the limit of {max_bytes} bytes, so not read")
+    if len(content) > options.max_bytes:
+        return whole(f"larger than the limit of {options.max_bytes} bytes, so not read")
     if content.startswith(_UTF16):
         text = content.decode("utf-16", "replace").encode("utf-8", "replace")
         try:
-            if matters(text) and any(f.moby_style for f in _find(name, text, migrations)[0]):
+            if matters(text) and any(f.moby_style for f in _find(name, text, options)[0]):
                 return whole("UTF-16 text: convert it to UTF-8 first")
         except TooMuch as error:
             return whole(f"UTF-16 text, of {error}")
@@ -89,9 +68,7 @@ def patch(
     if b"\0" in content or not matters(content, lambda: plain.claims(name, content)):
         return Result(path, content, (), ())
     try:
-        findings, dropped = _find(
-            name, content, migrations, profiles=profiles, docs=docs, comment=comment
-        )
+        findings, dropped = _find(name, content, options)
     except TooMuch as error:
         return whole(f"{error}, so not read")
     if not findings and _FLAGS in content and any(True for _ in candidates(content)):
@@ -172,23 +149,17 @@ class _Text:
 
 
 def _find(
-    path: PurePosixPath,
-    content: bytes,
-    migrations: Sequence[Migration],
-    *,
-    profiles: Profiles = "moby",
-    docs: bool = False,
-    comment: bool = False,
+    path: PurePosixPath, content: bytes, options: Options
 ) -> tuple[list[Finding], list[Dropped]]:
     budget = Budget()
     texts = [_Text(e, budget) for e in hosts.read(path, content) if e.lines]
-    found = _Search(path, content, migrations, profiles, docs, comment)
+    found = _Search(path, content, options)
     found.take(texts)
     spans = united(text.span() for text in texts)
     if any(True for _ in candidates(content, spans)):
         rest = [_Text(e, budget) for e in hosts.fallback(path, content) if e.lines]
         found.take(rest, outside=spans)
-    findings = _with_lines(content, found.found) or _unread_flags(content, migrations)
+    findings = _with_lines(content, found.found) or _unread_flags(content, options.migrations)
     return findings, _with_lines(content, found.dropped)
 
 
@@ -220,21 +191,9 @@ def _unread_flags(content: bytes, migrations: Sequence[Migration]) -> list[Findi
 class _Search:
     """Collects the findings of one file."""
 
-    def __init__(
-        self,
-        path: PurePosixPath,
-        content: bytes,
-        migrations: Sequence[Migration],
-        profiles: Profiles,
-        docs: bool,
-        comment: bool,
-    ) -> None:
-        self.content = content
+    def __init__(self, path: PurePosixPath, content: bytes, options: Options) -> None:
         self.is_test = _TEST.search(str(path)) is not None
-        self.migrations = migrations
-        self.profiles = profiles
-        self.docs = docs
-        self.comment = comment
+        self.options = options
         self.declares_abi = _ABI.search(content) is not None
         self.found: list[tuple[int, Finding]] = []
         self.order: tuple[Profile | None, dict[int, int]] = (None, {})
@@ -245,10 +204,10 @@ class _Search:
         self.earlier: dict[str, frozenset[str]] = {
             migration.id: frozenset(
                 other.family
-                for other in (*builtin(), *migrations)
+                for other in (*builtin(), *options.migrations)
                 if other.sorting_key() < migration.sorting_key()
             )
-            for migration in migrations
+            for migration in options.migrations
         }
 
     def take(
@@ -275,7 +234,7 @@ class _Search:
         if evidence is None or accepted.reason:
             self.drop(text, profile, accepted.reason)
             return
-        for migration in self.migrations:
+        for migration in self.options.migrations:
             types = migration.socket_types or sorted(TYPES)
             for judgement in fragments.judge(profile, origin, evidence, migration.family, types):
                 why = why_uncertain(profile, evidence, judgement, migration.family)
@@ -319,16 +278,16 @@ class _Search:
                 "rules in strings of a test; whether they change with the profile is to be seen"
             )
         if status is Status.AFFECTED and anchor is not None and anchor.network is not None:
-            if not evidence.moby_style and self.profiles != "all":
+            if not evidence.moby_style and self.options.profiles != "all":
                 reason += "; not moby-style, so edited only with --profiles all"
-            elif embedding.documentation and not self.docs:
+            elif embedding.documentation and not self.options.docs:
                 reason += "; documentation, so edited only with --docs"
             else:
                 edit = text.insertion(
                     self.follow(profile, anchor, migration),
                     anchor.network.priority,
                     migration,
-                    self.comment,
+                    self.options.comment,
                 )
         self.found.append(
             (

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from patcher.policy.status import Status
 
-__all__ = ["MAX_BYTES", "Dropped", "Edit", "Finding", "Profiles", "Result", "Status", "unread"]
-
-MAX_BYTES = 8 * 1024 * 1024
-"""Files larger than this are reported, not read."""
-
-Profiles = Literal["moby", "all"]
-"""Which affected profiles are edited: moby-style ones, or every one."""
+__all__ = ["Dropped", "Edit", "Finding", "Result", "Status", "edited", "edits_of", "unread"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from patcher import git
@@ -17,8 +17,8 @@ from patcher.campaign.target import (
     Target,
     blob_id,
 )
-from patcher.findings import MAX_BYTES, Dropped, Profiles, Result, unread
-from patcher.migrations import Migration, choose
+from patcher.findings import Dropped, Result, unread
+from patcher.options import Options
 from patcher.policy.search import SEARCH, searched
 
 if TYPE_CHECKING:
@@ -41,14 +41,9 @@ MAX_FOUND = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Options):
     """What to look for, and where."""
 
-    migrations: tuple[Migration, ...] = field(default_factory=choose)
-    profiles: Profiles = "moby"
-    docs: bool = False
-    comment: bool = False
-    max_bytes: int = MAX_BYTES
     include: tuple[str, ...] = ()
     """Patterns as in gitignore(5); none: every file."""
     exclude: tuple[str, ...] = ()
@@ -228,15 +223,7 @@ def judge(name: str, content: bytes, selection: Selection) -> Result:
     from patcher import proof
 
     with in_turn(len(content)):
-        return proof.patch(
-            name,
-            content,
-            migrations=selection.migrations,
-            profiles=selection.profiles,
-            docs=selection.docs,
-            comment=selection.comment,
-            max_bytes=selection.max_bytes,
-        )
+        return proof.judge(name, content, selection)
 
 
 def matching(

@@ -13,13 +13,14 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from patcher import git
 from patcher.campaign.target import ChangedFile, Located, Outcome, Target
 from patcher.findings import Dropped, Edit, Finding, Result, Status
+from patcher.options import Options
 
 if TYPE_CHECKING:
     from patcher.campaign.database import Database
@@ -267,11 +268,7 @@ def rules(selection: Selection) -> bytes:
 
     told = (
         *_code(),
-        selection.migrations,
-        selection.profiles,
-        selection.docs,
-        selection.comment,
-        selection.max_bytes,
+        *(getattr(selection, field.name) for field in fields(Options)),
         selection.include,
         selection.exclude,
     )
@@ -281,7 +278,7 @@ def rules(selection: Selection) -> bytes:
 _DECIDING = (
     *("campaign/checksums.py", "campaign/globs.py", "campaign/look.py", "campaign/memory.py"),
     *("campaign/target.py", "engine.py", "findings.py", "git/errors.py", "git/find.py"),
-    *("git/objects.py", "hosts", "migrations", "policy", "proof"),
+    *("git/objects.py", "hosts", "migrations", "options.py", "policy", "proof"),
 )
 _code_lock = threading.Lock()
 _code_seen: tuple[object, ...] = ()

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from patcher.cli import group
+from patcher.options import Options
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
@@ -111,9 +112,9 @@ def test_a_file_that_changes_meanwhile_is_left_alone(
 
     real = engine.patch
 
-    def patch(path: str, content: bytes, **options: object) -> patcher.Result:
+    def patch(path: str, content: bytes, options: Options) -> patcher.Result:
         file.write_text("someone else was here\n")
-        return real(path, content, **options)  # type: ignore[arg-type]
+        return real(path, content, options)
 
     monkeypatch.setattr(engine, "patch", patch)
     result = check("--fix", file)

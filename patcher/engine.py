@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import PurePosixPath
+from typing import TypeVar
 
 from patcher import hosts
-from patcher.findings import MAX_BYTES, Edit, Finding, Profiles, Result, edited, edits_of, unread
+from patcher.findings import Dropped, Edit, Finding, Result, edited, edits_of, unread
 from patcher.hosts import Embedding, plain
 from patcher.migrations import Migration, builtin
+from patcher.options import Options
 from patcher.policy import reader
+from patcher.policy.acceptance import Fragments, Origin, accept, why_uncertain
 from patcher.policy.bounds import MAX_FINDINGS, Budget, TooMuch
-from patcher.policy.evidence import Evidence, policy_like, weigh
-from patcher.policy.header import LAX_FLAGS
-from patcher.policy.judgement import Judgement, judge
+from patcher.policy.evidence import Evidence
+from patcher.policy.judgement import Judgement
 from patcher.policy.network import TYPES
 from patcher.policy.reader import Profile, Rule
 from patcher.policy.search import candidates, matters, united, within
@@ -42,36 +43,24 @@ _RULES_ALONE = 3
 _POLICY_HOSTS = frozenset(("plain",))
 
 
-def patch(
-    path: str,
-    content: bytes,
-    *,
-    migrations: Sequence[Migration],
-    profiles: Profiles = "moby",
-    docs: bool = False,
-    comment: bool = False,
-    max_bytes: int = MAX_BYTES,
-) -> Result:
+def patch(path: str, content: bytes, options: Options) -> Result:
     """Find the profiles in a file and insert the migrations' rules where they are missing.
 
-    ``path`` says what kind of file it is; nothing is read from it. ``migrations`` come in
-    the order of insertion. ``profiles``: edit moby-style profiles, or all. ``docs``: edit
-    documentation too. ``comment``: put each migration's comment above its rule. ``max_bytes``: a
-    larger file is reported, not read; so is one over a bound of ``patcher.policy.bounds``. Never
-    raises for what stands in the file.
+    ``path`` says what kind of file it is; nothing is read from it. A file over a bound of
+    ``patcher.policy.bounds`` is reported, not read. Never raises for what stands in the file.
     """
     name = PurePosixPath(path)
 
     def whole(reason: str) -> Result:
-        findings = unread((migration.id for migration in migrations), reason)
+        findings = unread((migration.id for migration in options.migrations), reason)
         return Result(path, content, findings, ())
 
-    if len(content) > max_bytes:
-        return whole(f"larger than the limit of {max_bytes} bytes, so not read")
+    if len(content) > options.max_bytes:
+        return whole(f"larger than the limit of {options.max_bytes} bytes, so not read")
     if content.startswith(_UTF16):
         text = content.decode("utf-16", "replace").encode("utf-8", "replace")
         try:
-            if matters(text) and any(f.moby_style for f in _find(name, text, migrations)):
+            if matters(text) and any(f.moby_style for f in _find(name, text, options)[0]):
                 return whole("UTF-16 text: convert it to UTF-8 first")
         except TooMuch as error:
             return whole(f"UTF-16 text, of {error}")
@@ -79,13 +68,13 @@ def patch(
     if b"\0" in content or not matters(content, lambda: plain.claims(name, content)):
         return Result(path, content, (), ())
     try:
-        findings = _find(name, content, migrations, profiles=profiles, docs=docs, comment=comment)
+        findings, dropped = _find(name, content, options)
     except TooMuch as error:
         return whole(f"{error}, so not read")
     if not findings and _FLAGS in content and any(True for _ in candidates(content)):
         return whole("it holds a moby-style profile's flags and a network rule, and no profile")
     edits = edits_of(findings)
-    return Result(path, edited(content, edits), tuple(findings), edits)
+    return Result(path, edited(content, edits), tuple(findings), edits, tuple(dropped))
 
 
 _FLAGS = b"mediate_deleted"
@@ -104,11 +93,20 @@ class _Text:
         self.profiles = reader.read(self.text, budget, embedding.breaks())
 
     @property
-    def rules_alone(self) -> bool:
-        """Whether a string of a program says nothing but some rules without a header."""
-        if not self.embedding.is_string or len(self.profiles) != 1:
-            return False
-        return not self.profiles[0].header and len(self.profiles[0].rules) >= _RULES_ALONE
+    def origin(self) -> Origin:
+        """What is known of the text."""
+        # A string of a program that says nothing but some rules without a header.
+        rules_alone = (
+            self.embedding.is_string
+            and len(self.profiles) == 1
+            and not self.profiles[0].header
+            and len(self.profiles[0].rules) >= _RULES_ALONE
+        )
+        return Origin(
+            holds_policy=self.embedding.host in _POLICY_HOSTS or rules_alone,
+            listed=self.embedding.listed,
+            separate=self.embedding.separate,
+        )
 
     def line(self, position: int) -> tuple[int, int]:
         """The line that holds a position of the text, and the position's column in it."""
@@ -151,23 +149,31 @@ class _Text:
 
 
 def _find(
-    path: PurePosixPath,
-    content: bytes,
-    migrations: Sequence[Migration],
-    *,
-    profiles: Profiles = "moby",
-    docs: bool = False,
-    comment: bool = False,
-) -> list[Finding]:
+    path: PurePosixPath, content: bytes, options: Options
+) -> tuple[list[Finding], list[Dropped]]:
     budget = Budget()
     texts = [_Text(e, budget) for e in hosts.read(path, content) if e.lines]
-    found = _Search(path, content, migrations, profiles, docs, comment)
+    found = _Search(path, content, options)
     found.take(texts)
     spans = united(text.span() for text in texts)
     if any(True for _ in candidates(content, spans)):
         rest = [_Text(e, budget) for e in hosts.fallback(path, content) if e.lines]
         found.take(rest, outside=spans)
-    return found.findings() or _unread_flags(content, migrations)
+    findings = _with_lines(content, found.found) or _unread_flags(content, options.migrations)
+    return findings, _with_lines(content, found.dropped)
+
+
+_Found = TypeVar("_Found", Finding, Dropped)
+
+
+def _with_lines(content: bytes, found: Iterable[tuple[int, _Found]]) -> list[_Found]:
+    """What was found at these offsets, in the order of the file, each with its line."""
+    placed, position, line = [], 0, 1
+    for offset, each in sorted(found, key=lambda pair: pair[0]):
+        line += content.count(b"\n", position, offset)
+        position = offset
+        placed.append(replace(each, line=line))
+    return placed
 
 
 def _unread_flags(content: bytes, migrations: Sequence[Migration]) -> list[Finding]:
@@ -182,198 +188,64 @@ def _unread_flags(content: bytes, migrations: Sequence[Migration]) -> list[Findi
     return [replace(finding, line=line) for finding in found]
 
 
-def _certain(judgement: Judgement, migration: Migration) -> bool:
-    """Whether the family is allowed in so many words: less, in rules that stand in no profile and
-    are not moby-style, is not worth a person's look."""
-    anchor = judgement.anchor
-    return judgement.status is Status.AFFECTED or (
-        judgement.status is Status.UNDER_INVESTIGATION
-        and anchor is not None
-        and anchor.network is not None
-        and anchor.network.domain == migration.family
-    )
-
-
-def _allows_network(profile: Profile) -> bool:
-    """Whether a fragment is more than denies, which a program's list of forbidden rules also is."""
-    return any(net.mode != "deny" for _, net in profile.network_rules)
-
-
-def _with_fragments(judgements: list[Judgement], doubtful: set[Status]) -> list[Judgement]:
-    """The judgements of a profile that a program builds, where its file holds other rules."""
-    return [
-        replace(
-            judgement,
-            status=Status.UNDER_INVESTIGATION,
-            reason=f"{judgement.reason}; but other strings of this file hold network rules, and "
-            "whether the program adds them is not known",
-        )
-        if judgement.status in doubtful
-        else judgement
-        for judgement in judgements
-    ]
-
-
-class _Pool:
-    """The fragments of a file that one host found: a program may make one profile of them."""
-
-    def __init__(self) -> None:
-        self.fragments: list[Profile] = []
-
-    @cached_property
-    def evidence(self) -> Evidence:
-        """Of the one profile that they may make."""
-        return weigh(self.fragments)
-
-    @cached_property
-    def denying(self) -> dict[str, set[int]]:
-        """By family, the fragments that deny it (their ``id``)."""
-        denying: dict[str, set[int]] = {}
-        for fragment in self.fragments:
-            for _, net in fragment.network_rules:
-                if net.mode == "deny" and net.domain is not None:
-                    denying.setdefault(net.domain, set()).add(id(fragment))
-        return denying
-
-
 class _Search:
     """Collects the findings of one file."""
 
-    def __init__(
-        self,
-        path: PurePosixPath,
-        content: bytes,
-        migrations: Sequence[Migration],
-        profiles: Profiles,
-        docs: bool,
-        comment: bool,
-    ) -> None:
-        self.content = content
+    def __init__(self, path: PurePosixPath, content: bytes, options: Options) -> None:
         self.is_test = _TEST.search(str(path)) is not None
-        self.migrations = migrations
-        self.profiles = profiles
-        self.docs = docs
-        self.comment = comment
+        self.options = options
         self.declares_abi = _ABI.search(content) is not None
         self.found: list[tuple[int, Finding]] = []
         self.order: tuple[Profile | None, dict[int, int]] = (None, {})
         self.seen: set[tuple[str, int, int]] = set()
-        self.accepted: dict[int, Evidence] = {}
+        self.evidence: dict[int, Evidence] = {}
+        """Of the profiles that are policy, by their ``id``."""
+        self.dropped: dict[tuple[int, Dropped], None] = {}
         self.earlier: dict[str, frozenset[str]] = {
             migration.id: frozenset(
                 other.family
-                for other in (*builtin(), *migrations)
+                for other in (*builtin(), *options.migrations)
                 if other.sorting_key() < migration.sorting_key()
             )
-            for migration in migrations
+            for migration in options.migrations
         }
-
-    def findings(self) -> list[Finding]:
-        """What was found, in the order of the file."""
-        findings, position, line = [], 0, 1
-        for offset, finding in sorted(self.found, key=lambda pair: pair[0]):
-            line += self.content.count(b"\n", position, offset)
-            position = offset
-            findings.append(replace(finding, line=line))
-        return findings
 
     def take(
         self, texts: Sequence[_Text], *, outside: Sequence[tuple[int, int]] | None = None
     ) -> None:
         """Add what the texts hold; of a second reading only what lies outside the first one's."""
-        pools: dict[str, _Pool] = {}
+        read: dict[str, list[Profile]] = {}
+        for text in texts:
+            read.setdefault(text.embedding.host, []).extend(text.profiles)
+        fragments = {host: Fragments(profiles) for host, profiles in read.items()}
         for text in texts:
             for profile in text.profiles:
-                if not profile.header and profile.junk <= len(profile.rules):
-                    pools.setdefault(text.embedding.host, _Pool()).fragments.append(profile)
-        for text in texts:
-            for profile in text.profiles:
-                if outside is not None and within(outside, text.offset(profile.start)):
-                    continue
-                pool = pools.get(text.embedding.host, _Pool())
-                evidence = self.accept(profile, text, pool)
-                if evidence is not None:
-                    self.accepted[id(profile)] = evidence
-                    self.profile(text, profile, evidence, pool)
+                if outside is None or not within(outside, text.offset(profile.start)):
+                    self.profile(text, profile, fragments[text.embedding.host])
 
-    def accept(self, profile: Profile, text: _Text, pool: _Pool) -> Evidence | None:
-        """The evidence for a profile; None when it is no policy at all."""
-        parent = None if profile.parent is None else self.accepted.get(id(profile.parent))
-        if parent is not None and profile.parent is not None:
-            own = weigh([profile])
-            if parent.moby_style and not own.moby_style:
-                note = f"part of {profile.parent.name}, which is moby-style"
-                return replace(parent, notes=(note, *own.notes[:-1]))
-            return own
-        expected = text.embedding.host in _POLICY_HOSTS or text.rules_alone
-        if policy_like(profile, expected=expected):
-            return weigh([profile]) if profile.header else pool.evidence
-        if not profile.header and not profile.junk:
-            # Constants that a program puts together are judged as the one profile that they make.
-            return pool.evidence if pool.evidence.moby_style else None
-        return None
-
-    def profile(self, text: _Text, profile: Profile, evidence: Evidence, pool: _Pool) -> None:
-        worth = (
-            evidence.moby_style
-            or not LAX_FLAGS.isdisjoint(profile.flags)
-            or any(rule.network is not None or rule.keyword == b"all" for rule in profile.rules)
-        )
-        if not worth or not (profile.header or _allows_network(profile)):
+    def profile(self, text: _Text, profile: Profile, fragments: Fragments) -> None:
+        """Add the findings of one profile, or why it is dropped."""
+        origin = text.origin
+        parent = None if profile.parent is None else self.evidence.get(id(profile.parent))
+        accepted = accept(profile, origin, parent, fragments)
+        evidence = accepted.evidence
+        if evidence is not None:
+            self.evidence[id(profile)] = evidence
+        if evidence is None or accepted.reason:
+            self.drop(text, profile, accepted.reason)
             return
-        if not (profile.header or evidence.moby_style) and text.embedding.listed:
-            return  # a program's list of rules: a test's expectations as likely as a profile
-        for migration in self.migrations:
-            judgements = judge(
-                profile,
-                migration.family,
-                migration.socket_types or sorted(TYPES),
-                moby_style=evidence.moby_style,
-            )
-            if not profile.header:
-                judgements = self.fragments(profile, judgements, pool, migration)
-            elif text.embedding.separate:
-                judgements = _with_fragments(judgements, self.doubtful(pool, migration))
-            for judgement in judgements:
-                if not (profile.header or evidence.moby_style) and not _certain(
-                    judgement, migration
-                ):
-                    continue
-                self.finding(text, profile, evidence, migration, judgement)
+        for migration in self.options.migrations:
+            types = migration.socket_types or sorted(TYPES)
+            for judgement in fragments.judge(profile, origin, evidence, migration.family, types):
+                why = why_uncertain(profile, evidence, judgement, migration.family)
+                if why:
+                    self.drop(text, profile, why)
+                else:
+                    self.finding(text, profile, evidence, migration, judgement)
 
-    def doubtful(self, pool: _Pool, migration: Migration) -> set[Status]:
-        """The clean statuses that other rules in the file may belie, if a program adds them."""
-        allowing = [fragment for fragment in pool.fragments if _allows_network(fragment)]
-        types = migration.socket_types or sorted(TYPES)
-        found = {Status.NOT_AFFECTED} if allowing else set[Status]()
-        for fragment in allowing:
-            judged = judge(fragment, migration.family, types, moby_style=False)
-            if any(each.status is Status.AFFECTED for each in judged):
-                found.add(Status.FIXED)
-        return found
-
-    def fragments(
-        self,
-        profile: Profile,
-        judgements: list[Judgement],
-        pool: _Pool,
-        migration: Migration,
-    ) -> list[Judgement]:
-        """A fragment's judgements, seen with the other fragments of the file."""
-        denying = pool.denying.get(migration.family, set())
-        if len(denying) <= (id(profile) in denying):
-            return judgements
-        return [
-            replace(
-                judgement,
-                status=Status.UNDER_INVESTIGATION,
-                reason=f"another fragment in this file denies {migration.family}; whether both "
-                "become one profile is for a person to see",
-            )
-            if judgement.status is Status.AFFECTED
-            else judgement
-            for judgement in judgements
-        ]
+    def drop(self, text: _Text, profile: Profile, reason: str) -> None:
+        """Note a profile that does not count."""
+        self.dropped[text.offset(profile.start), Dropped(0, profile.name, reason)] = None
 
     def finding(
         self,
@@ -406,16 +278,16 @@ class _Search:
                 "rules in strings of a test; whether they change with the profile is to be seen"
             )
         if status is Status.AFFECTED and anchor is not None and anchor.network is not None:
-            if not evidence.moby_style and self.profiles != "all":
+            if not evidence.moby_style and self.options.profiles != "all":
                 reason += "; not moby-style, so edited only with --profiles all"
-            elif embedding.documentation and not self.docs:
+            elif embedding.documentation and not self.options.docs:
                 reason += "; documentation, so edited only with --docs"
             else:
                 edit = text.insertion(
                     self.follow(profile, anchor, migration),
                     anchor.network.priority,
                     migration,
-                    self.comment,
+                    self.options.comment,
                 )
         self.found.append(
             (

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from patcher.policy.status import Status
 
-__all__ = ["MAX_BYTES", "Edit", "Finding", "Profiles", "Result", "Status", "edited", "unread"]
-
-MAX_BYTES = 8 * 1024 * 1024
-"""Files larger than this are reported, not read."""
-
-Profiles = Literal["moby", "all"]
-"""Which affected profiles are edited: moby-style ones, or every one."""
+__all__ = ["Dropped", "Edit", "Finding", "Result", "Status", "edited", "edits_of", "unread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +45,17 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """What reads as a profile and does not count as one."""
+
+    line: int
+    """1-based line of its header, or of its first rule."""
+    profile: str
+    """The name in its header; empty for rules without a header."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What is in a file, and the file with every edit made."""
 
@@ -61,6 +65,7 @@ class Result:
     findings: tuple[Finding, ...]
     edits: tuple[Edit, ...]
     """In the order in which they stand in the file."""
+    dropped: tuple[Dropped, ...] = ()
 
 
 def edits_of(findings: Iterable[Finding]) -> tuple[Edit, ...]:

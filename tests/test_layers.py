@@ -24,8 +24,9 @@ BELOW = {
     "migrations": ("policy",),
     "hosts": ("policy",),
     "findings": ("policy",),
-    "engine": ("findings", "hosts", "migrations", "policy"),
-    "proof": ("interrupts", "engine", "findings", "hosts", "migrations", "policy"),
+    "options": ("migrations",),
+    "engine": ("findings", "hosts", "migrations", "options", "policy"),
+    "proof": ("interrupts", "engine", "findings", "hosts", "migrations", "options", "policy"),
     "git": ("interrupts",),
     "sources": ("extras", "git"),
     "campaign": (
@@ -36,6 +37,7 @@ BELOW = {
         "proof",
         "findings",
         "migrations",
+        "options",
         "policy.search",
     ),
     "reports": ("findings", *VALUES),
@@ -54,7 +56,7 @@ BELOW = {
 }
 """What a package may import, besides itself and ``patcher`` (its version)."""
 
-PURE = ("policy", "hosts", "migrations", "findings", "engine", "reports")
+PURE = ("policy", "hosts", "migrations", "findings", "options", "engine", "reports")
 IMPURE = {"subprocess", "socket", "git", "requests", "urllib", "random", "time", "datetime"}
 
 

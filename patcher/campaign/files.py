@@ -8,7 +8,7 @@ from pathlib import Path
 
 from patcher.campaign import replace
 from patcher.campaign.look import Selection, judge
-from patcher.campaign.target import Located, Outcome, Target
+from patcher.campaign.target import MAX_DROPPED, Located, Outcome, Target
 from patcher.findings import Result
 
 
@@ -44,6 +44,7 @@ def target(name: str, result: Result, *, fixed: bool, note: str | None = None) -
         outcome=Outcome.COMMITTED if fixed else Outcome.SCANNED,
         note=note,
         findings=tuple(Located(path, finding) for finding in result.findings),
+        dropped=tuple((path, each) for each in result.dropped[:MAX_DROPPED]),
     )
 
 

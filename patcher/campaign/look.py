@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from patcher import git
 from patcher.campaign.large import in_turn
 from patcher.campaign.memory import DIGESTS, Memory
-from patcher.campaign.target import ChangedFile, Located, Outcome, Target, blob_id
-from patcher.findings import MAX_BYTES, Profiles, Result, unread
-from patcher.migrations import Migration, choose
+from patcher.campaign.target import (
+    MAX_DROPPED,
+    ChangedFile,
+    Located,
+    Outcome,
+    Target,
+    blob_id,
+)
+from patcher.findings import Dropped, Result, unread
+from patcher.options import Options
 from patcher.policy.search import SEARCH, searched
 
 if TYPE_CHECKING:
@@ -34,14 +41,9 @@ MAX_FOUND = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Options):
     """What to look for, and where."""
 
-    migrations: tuple[Migration, ...] = field(default_factory=choose)
-    profiles: Profiles = "moby"
-    docs: bool = False
-    comment: bool = False
-    max_bytes: int = MAX_BYTES
     include: tuple[str, ...] = ()
     """Patterns as in gitignore(5); none: every file."""
     exclude: tuple[str, ...] = ()
@@ -110,6 +112,7 @@ class Looker:
     def _look(self, base: git.Base, shared: git.Objects | None) -> Target:
         found: list[Located] = []
         files: list[ChangedFile] = []
+        dropped: list[tuple[bytes, Dropped]] = []
         missing: list[str] = []
         size = 0
         search = self._memory.search()
@@ -133,6 +136,7 @@ class Looker:
                 continue
             result = self._judge(blob, blob.content)
             found += [Located(blob.path, finding) for finding in result.findings]
+            dropped += [(blob.path, each) for each in result.dropped]
             if result.edits:
                 size += len(blob.content)
                 if size > MAX_CHANGED:
@@ -177,6 +181,7 @@ class Looker:
             cause="unread files" if missing else "not proved" if unproved else None,
             findings=tuple(found),
             files=tuple(files),
+            dropped=_first(dropped),
         )
         if search.scope is not None and not proving:
             self._memory.learn(target, search.scope)
@@ -193,6 +198,11 @@ class Looker:
     def _unjudged(self, blob: git.Blob) -> list[Located]:
         ids = [migration.id for migration in self._selection.migrations]
         return [Located(blob.path, finding) for finding in unread(ids, blob.problem or "")]
+
+
+def _first(dropped: list[tuple[bytes, Dropped]]) -> tuple[tuple[bytes, Dropped], ...]:
+    dropped.sort(key=lambda pair: (pair[0], pair[1].line))
+    return tuple(dropped[:MAX_DROPPED])
 
 
 def without_contents(target: Target) -> Target:
@@ -213,15 +223,7 @@ def judge(name: str, content: bytes, selection: Selection) -> Result:
     from patcher import proof
 
     with in_turn(len(content)):
-        return proof.patch(
-            name,
-            content,
-            migrations=selection.migrations,
-            profiles=selection.profiles,
-            docs=selection.docs,
-            comment=selection.comment,
-            max_bytes=selection.max_bytes,
-        )
+        return proof.judge(name, content, selection)
 
 
 def matching(

@@ -13,13 +13,14 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from patcher import git
 from patcher.campaign.target import ChangedFile, Located, Outcome, Target
-from patcher.findings import Edit, Finding, Result, Status
+from patcher.findings import Dropped, Edit, Finding, Result, Status
+from patcher.options import Options
 
 if TYPE_CHECKING:
     from patcher.campaign.database import Database
@@ -207,7 +208,7 @@ class Memory:
         if scope != git.EVERYWHERE and scope != git.scope_of(repository):
             return None
         try:
-            found, files = _read(text) if text else ((), ())
+            found, files, dropped = _read(text) if text else ((), (), ())
         except (ValueError, TypeError):  # written otherwise
             return None
         return Target(
@@ -217,13 +218,14 @@ class Memory:
             outcome=Outcome.SCANNED,
             findings=found,
             files=files,
+            dropped=dropped,
         )
 
     def learn(self, target: Target, scope: bytes) -> None:
         """Remember what was found at a target's base."""
         if self._store is None or target.commit is None or target.error is not None:
             return
-        text = _written(target.findings, target.files)
+        text = _written(target)
         if len(text) <= _MOST_VALUE:
             self.remember([(_COMMIT + bytes.fromhex(target.commit), scope + text)])
 
@@ -266,11 +268,7 @@ def rules(selection: Selection) -> bytes:
 
     told = (
         *_code(),
-        selection.migrations,
-        selection.profiles,
-        selection.docs,
-        selection.comment,
-        selection.max_bytes,
+        *(getattr(selection, field.name) for field in fields(Options)),
         selection.include,
         selection.exclude,
     )
@@ -280,7 +278,7 @@ def rules(selection: Selection) -> bytes:
 _DECIDING = (
     *("campaign/checksums.py", "campaign/globs.py", "campaign/look.py", "campaign/memory.py"),
     *("campaign/target.py", "engine.py", "findings.py", "git/errors.py", "git/find.py"),
-    *("git/objects.py", "hosts", "migrations", "policy", "proof"),
+    *("git/objects.py", "hosts", "migrations", "options.py", "policy", "proof"),
 )
 _code_lock = threading.Lock()
 _code_seen: tuple[object, ...] = ()
@@ -309,17 +307,21 @@ def _code() -> tuple[object, ...]:
 # -- as JSON; bytes as Latin-1, which has a character for each
 
 
-def _written(findings: Sequence[Located], files: Sequence[ChangedFile]) -> bytes:
-    if not findings and not files:
+def _written(target: Target) -> bytes:
+    if not (target.findings or target.files or target.dropped):
         return b""
     import json
 
     return json.dumps(
         [
-            [[located.path.decode("latin-1"), *_fields(located.finding)] for located in findings],
+            [[each.path.decode("latin-1"), *_fields(each.finding)] for each in target.findings],
             [
                 [f.path.decode("latin-1"), f.mode, f.old_oid, f.new_oid, [*map(_edit, f.edits)]]
-                for f in files
+                for f in target.files
+            ],
+            [
+                [path.decode("latin-1"), each.line, each.profile, each.reason]
+                for path, each in target.dropped
             ],
         ],
         separators=(",", ":"),
@@ -345,10 +347,12 @@ def _edit(edit: Edit) -> list[Any]:
     return [edit.offset, edit.insert.decode("latin-1")]
 
 
-def _read(text: bytes) -> tuple[tuple[Located, ...], tuple[ChangedFile, ...]]:
+def _read(
+    text: bytes,
+) -> tuple[tuple[Located, ...], tuple[ChangedFile, ...], tuple[tuple[bytes, Dropped], ...]]:
     import json
 
-    findings, files = json.loads(text)
+    findings, files, dropped = json.loads(text)
     return (
         tuple(Located(path.encode("latin-1"), _finding(*fields)) for path, *fields in findings),
         tuple(
@@ -357,6 +361,7 @@ def _read(text: bytes) -> tuple[tuple[Located, ...], tuple[ChangedFile, ...]]:
             )
             for path, mode, old, new, edits in files
         ),
+        tuple((path.encode("latin-1"), Dropped(*fields)) for path, *fields in dropped),
     )
 
 

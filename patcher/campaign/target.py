@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from patcher.findings import Edit, Finding, Status
+from patcher.findings import Dropped, Edit, Finding, Status
 
 if TYPE_CHECKING:
     from patcher.proof.verdict import Proof as Proof
@@ -72,6 +72,10 @@ def blob_id(content: bytes, hexsize: int) -> str:
     return make(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()
 
 
+MAX_DROPPED = 500
+"""Profiles that do not count of which a target says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One repository at one base branch: what is there, and what was done about it."""
@@ -102,6 +106,9 @@ class Target:
     """By path, then by line."""
     files: tuple[ChangedFile, ...] = ()
     """What ``apply`` commits, by path."""
+    dropped: tuple[tuple[bytes, Dropped], ...] = ()
+    """What reads as a profile and does not count, with the path of its file; by path, then by line.
+    No more than ``MAX_DROPPED``."""
 
     @property
     def status(self) -> Status:

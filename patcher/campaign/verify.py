@@ -60,14 +60,7 @@ def _standings(
     name: str, content: bytes, selection: Selection, parser: Parser, find: Find
 ) -> tuple[tuple[Standing, ...], str | None]:
     """The standings, or why the file is not read."""
-    result = proof.patch(
-        name,
-        content,
-        migrations=selection.migrations,
-        profiles="all",
-        docs=selection.docs,
-        max_bytes=selection.max_bytes,
-    )
+    result = proof.judge(name, content, selection)
     if b"\0" in content:  # no text, or UTF-16, which AppArmor's parser does not take
         return (), next((finding.reason for finding in result.findings), None)
     try:

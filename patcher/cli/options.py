@@ -222,7 +222,13 @@ proving = click.option(
 )
 telling = chain(
     click.option("-q", "--quiet", is_flag=True, help="Print failures only."),
-    click.option("-v", "--verbose", count=True, help="Print more; -vv shows where errors arose."),
+    click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        help="Print more: in tables, also what reads as a profile and does not count, and why; -vv "
+        "shows where errors arose.",
+    ),
     click.option(
         "--color",
         type=click.Choice(["auto", "always", "never"]),

@@ -149,33 +149,3 @@ def _from_outside(rule: Rule) -> bool:
     """``signal (receive) peer=unconfined,``"""
     words = b" ".join(rule.rest)
     return b"receive" in words and b"peer=" in words and b"send" not in words
-
-
-_SHORTHAND = frozenset(
-    b"network capability file mount umount remount signal ptrace all pivot_root dbus unix action "
-    b"userns".split()
-)
-"""Rules that may stand as their keyword alone, so that a list of names in code looks like them."""
-
-
-def policy_like(profile: Profile, *, expected: bool) -> bool:
-    """Whether this is AppArmor policy at all, not code or prose that looks like it.
-
-    ``expected``: the host is one that holds policy (a file under ``apparmor.d``), so that little
-    evidence is enough.
-    """
-    rules = [rule for rule in profile.rules if rule.keyword != b"action"]
-    if not rules or profile.junk > 2 * len(rules):
-        return False
-    strong = sum(
-        1
-        for rule in rules
-        if len(rule.words) > 1 or not rule.bare or rule.keyword not in _SHORTHAND
-    )
-    if profile.header:
-        if expected or strong or profile.flags:
-            return True
-        return profile.keyword and profile.leads and len(rules) > 1 and not profile.junk
-    if expected:
-        return profile.junk == 0
-    return strong >= 2 and len(rules) >= 4 and profile.junk * 2 <= len(rules)

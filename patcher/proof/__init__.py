@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import get_args
 
 from patcher import engine, hosts
-from patcher.findings import MAX_BYTES, Profiles, Result
+from patcher.findings import Result
 from patcher.migrations import Migration, choose
+from patcher.options import MAX_BYTES, Options, Profiles
 
-__all__ = ["patch", "prepare"]
+__all__ = ["judge", "patch", "prepare"]
 
 
 def patch(
@@ -39,34 +41,29 @@ def patch(
     more, is left out, and its finding is ``under_investigation``. Never raises for what stands in
     the file; TypeError or ValueError for an argument that means nothing.
     """
-    name = _text(path)
-    chosen = choose(migrations)
-    _check(content, profiles, docs, comment, max_bytes)
+    options = Options(choose(migrations), profiles, docs, comment, max_bytes)
+    _check(content, options)
+    return judge(_text(path), content, options)
 
-    def proved(content: bytes) -> Result:
-        result = engine.patch(
-            name,
-            content,
-            migrations=chosen,
-            profiles=profiles,
-            docs=docs,
-            comment=comment,
-            max_bytes=max_bytes + grown,
-        )
+
+def judge(path: str, content: bytes, options: Options) -> Result:
+    """``patch``, for arguments that mean something."""
+
+    def proved(content: bytes, options: Options) -> Result:
+        result = engine.patch(path, content, options)
         if not result.edits:
             return result
         from patcher.proof import host
 
-        return host.proved(content, result, chosen)
+        return host.proved(content, result, options.migrations)
 
-    grown = 0
-    result = proved(content)
+    result = proved(content, options)
     if not result.edits:
         return result
     # Where one stretch of a file may be read as two embeddings, the edit of one can bring the other
     # to light, and each run would add a rule.
     grown = len(result.content) - len(content)
-    if not proved(result.content).edits:
+    if not proved(result.content, replace(options, max_bytes=options.max_bytes + grown)).edits:
         return result
     from patcher.proof import host
 
@@ -80,24 +77,24 @@ def _text(path: str | os.PathLike[str]) -> str:
     return text
 
 
-def _check(
-    content: object, profiles: object, docs: object, comment: object, max_bytes: object
-) -> None:
+def _check(content: object, options: Options) -> None:
     """Raise for arguments that a type checker would refuse."""
     if not isinstance(content, bytes):
         raise TypeError(
             f"content must be bytes, not {type(content).__name__}: open the file with mode 'rb', "
             "or encode the text"
         )
-    if profiles not in get_args(Profiles):
-        raise ValueError(f"profiles must be 'moby' or 'all', not {profiles!r}")
-    for name, value in (("docs", docs), ("comment", comment)):
+    if options.profiles not in get_args(Profiles):
+        raise ValueError(f"profiles must be 'moby' or 'all', not {options.profiles!r}")
+    for name in ("docs", "comment"):
+        value: object = getattr(options, name)
         if not isinstance(value, bool):
             raise TypeError(f"{name} must be True or False, not {value!r}")
-    if not isinstance(max_bytes, int) or isinstance(max_bytes, bool):
-        raise TypeError(f"max_bytes must be a number of bytes, not {max_bytes!r}")
-    if max_bytes < 0:
-        raise ValueError(f"max_bytes must not be negative: {max_bytes}")
+    most: object = options.max_bytes
+    if not isinstance(most, int) or isinstance(most, bool):
+        raise TypeError(f"max_bytes must be a number of bytes, not {most!r}")
+    if most < 0:
+        raise ValueError(f"max_bytes must not be negative: {most}")
 
 
 def prepare() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from patcher.campaign.target import Located, Outcome, Target, Totals, total
-from patcher.findings import Status
+from patcher.findings import Dropped, Status
 from patcher.reports.text import clean, shown
 
 _GROUPED = 4
@@ -41,7 +41,7 @@ class Style:
     explain: bool = False
     """Show the evidence below each profile."""
     verbose: bool = False
-    """Show also what needs nothing."""
+    """Show also what needs nothing, and what was dropped."""
     quiet: bool = False
     """Show nothing."""
     several_migrations: bool = False
@@ -128,8 +128,9 @@ class Report:
         return lines
 
     def rows(self, target: Target) -> list[Row]:
-        """The rows of the target's findings that are worth one."""
-        return [self._row(target, located) for located in target.findings if self._shows(located)]
+        """The rows of the target's findings that are worth one, and of what was dropped."""
+        rows = [self._row(target, located) for located in target.findings if self._shows(located)]
+        return [*rows, *map(_dropped, target.dropped)] if self._style.verbose else rows
 
     def _worth_a_line(self, target: Target) -> bool:
         if target.failed:
@@ -208,6 +209,17 @@ class Report:
 
     def _painted(self, style: str, text: str) -> str:
         return f"\x1b[{_CODES[style]}m{text}{_RESET}" if self._style.color else text
+
+
+def _dropped(where: tuple[bytes, Dropped]) -> Row:
+    path, dropped = where
+    return Row(
+        where=f"{shown(path)}:{dropped.line}",
+        profile=clean(dropped.profile) or "-",
+        status="dropped",
+        style="dim",
+        why=(clean(dropped.reason),),
+    )
 
 
 def _wrapped(rows: Iterable[Row], width: int, color: bool) -> str:

@@ -24,7 +24,7 @@ from patcher.campaign import database, memory
 from patcher.campaign.database import Database
 from patcher.campaign.look import Selection
 from patcher.campaign.run import Campaign, run
-from patcher.campaign.target import Target
+from patcher.campaign.target import MAX_DROPPED, Target
 from patcher.cli import group
 from patcher.git import find
 from patcher.migrations import choose
@@ -481,3 +481,14 @@ def test_memory_does_not_grow_with_repositories(tmp_path: Path) -> None:
     few = peak(tmp_path / "all/few")
     (tmp_path / "many").rename(tmp_path / "all/many")
     assert peak(tmp_path / "all") < 1.2 * few
+
+
+def test_what_was_dropped_is_remembered(sandbox: Sandbox) -> None:
+    text = sandbox.profile() + "profile y {\n  /bin/x r,\n}\n" * (MAX_DROPPED + 1)
+    sandbox.repository("r", {"docker-default": text})
+    (first,) = scanned(sandbox.root, fresh=True)
+    assert len(first.dropped) == MAX_DROPPED
+    path, dropped = first.dropped[1]
+    assert (path, dropped.profile) == (b"docker-default", "y")
+    assert dropped.line == sandbox.profile().count("\n") + 4
+    assert list(scanned(sandbox.root)) == list(scanned(sandbox.root)) == [first]

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from patcher.cli import group
+from patcher.options import Options
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
@@ -111,9 +112,9 @@ def test_a_file_that_changes_meanwhile_is_left_alone(
 
     real = engine.patch
 
-    def patch(path: str, content: bytes, **options: object) -> patcher.Result:
+    def patch(path: str, content: bytes, options: Options) -> patcher.Result:
         file.write_text("someone else was here\n")
-        return real(path, content, **options)  # type: ignore[arg-type]
+        return real(path, content, options)
 
     monkeypatch.setattr(engine, "patch", patch)
     result = check("--fix", file)
@@ -155,3 +156,21 @@ def test_bytes_that_are_no_text_pass_through() -> None:
     result = check("-", stdin=data)
     assert result.exit_code == 0
     assert result.stdout_bytes == data
+
+
+def test_verbose_shows_what_does_not_count(file: Path, sandbox: Sandbox) -> None:
+    file.write_text(sandbox.profile() + "profile y\u202e {\n  /bin/x r,\n}\n")
+    line = sandbox.profile().count("\n") + 1
+    reason = "it has no network rule, and is not moby-style"
+    plain, verbose = check(file).stdout, check("-v", file).stdout
+    assert "dropped" not in plain
+    (row,) = [row for row in verbose.splitlines() if "dropped" in row]
+    assert [part.strip() for part in row.split("  ") if part.strip()] == [
+        f"{file}:{line}",
+        "y\\u202e",
+        "dropped",
+        reason,
+    ]
+    assert [row.split() for row in verbose.splitlines() if "dropped" not in row] == [
+        row.split() for row in plain.splitlines()
+    ]

@@ -45,6 +45,15 @@ def test_scan_shows_what_is_there_and_says_so_with_its_exit_code(sandbox: Sandbo
     assert "1 repository: 1 affected profile in 1 file." in result.stdout
 
 
+def test_scan_shows_what_does_not_count_when_it_is_verbose(sandbox: Sandbox) -> None:
+    text = sandbox.profile()
+    place = sandbox.repository("r", {"p": text + "profile y {\n  /bin/x r,\n}\n"})
+    row = f"  p:{text.count(chr(10)) + 1}  y               dropped   it has no network rule"
+    for _ in range(2):
+        assert row in patcher("scan", "-v", place).stdout
+    assert "dropped" not in patcher("scan", place).stdout
+
+
 def test_scan_of_a_fixed_repository_exits_with_0(sandbox: Sandbox) -> None:
     place = sandbox.repository(files={"docker-default": sandbox.fixed(sandbox.profile())})
     result = patcher("scan", place)

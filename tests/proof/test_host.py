@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import patcher
-from patcher import Edit, Result, Status, engine
+from patcher import Edit, Result, Status
 from patcher.migrations import builtin, choose
 from patcher.proof import host
 from patcher.proof.added import Added, Item
+from tests.unproved import unproved
 
 RULES = b"""\
   network,
@@ -34,7 +35,7 @@ def indented(text: bytes, margin: bytes) -> bytes:
 
 def judged(path: str, content: bytes, change: Callable[[Edit], Edit]) -> Result:
     """What becomes of an edit that the engine is made to get wrong."""
-    result = engine.patch(path, content, migrations=choose())
+    result = unproved(path, content, migrations=choose())
     (edit,) = result.edits
     wrong = change(edit)
     findings = tuple(
@@ -150,7 +151,7 @@ def test_a_rule_in_another_scope(opening: bytes, closing: bytes) -> None:
 
 def test_of_two_edits_the_right_one_stays() -> None:
     content = PROFILE + PROFILE.replace(b"profile x", b"profile y")
-    result = engine.patch("docker-default", content, migrations=choose())
+    result = unproved("docker-default", content, migrations=choose())
     first, second = result.findings
     assert first.edit is not None
     assert second.edit is not None
@@ -166,7 +167,7 @@ def test_of_two_edits_the_right_one_stays() -> None:
 
 def two(content: bytes, *changes: Callable[[Edit], Edit], path: str = "x.tmpl") -> Result:
     """What becomes of the two edits of a file that are made wrong."""
-    result = engine.patch(path, content, migrations=choose())
+    result = unproved(path, content, migrations=choose())
     assert len(result.edits) == 2
     edits = tuple(change(edit) for change, edit in zip(changes, result.edits, strict=True))
     findings = tuple(
@@ -260,7 +261,7 @@ class TestTheReason:
         """The host takes for a string what stands in a comment; another edit is documentation."""
         profile = indented(PROFILE, b"# ")
         content = b"\n\n".join((profile, profile.replace(b"profile x", b"profile y"))[:profiles])
-        result = engine.patch(path, content, migrations=choose(), docs=True)
+        result = unproved(path, content, migrations=choose(), docs=True)
         assert len(result.edits) == profiles
         assert host.proved(content, result, choose()) == result
         *documented, last = result.findings
@@ -305,7 +306,7 @@ def test_both_migrations_with_comments() -> None:
     for path, content in FILES.items():
         options = {"migrations": builtin(), "comment": True}
         result = patcher.patch(path, content, **options)  # type: ignore[arg-type]
-        assert result == engine.patch(path, content, **options)  # type: ignore[arg-type]
+        assert result == unproved(path, content, **options)
         assert len(result.edits) == 2
 
 
@@ -324,7 +325,7 @@ def test_both_migrations_with_comments() -> None:
 )
 def test_files_that_no_parser_takes_have_the_universal_proof(path: str, content: bytes) -> None:
     result = patcher.patch(path, content)
-    assert result == engine.patch(path, content, migrations=choose())
+    assert result == unproved(path, content, migrations=choose())
     assert b"deny network alg," in result.content
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from patcher import Edit, engine
+from patcher import Edit
 from patcher.migrations import Migration, builtin, choose
 from patcher.proof import parser, policy
 from patcher.proof.compiled import Compiled, Socket
 from patcher.proof.parser import Outcome, Parser
 from patcher.proof.verdict import Proof, Verdict
 from tests.proof.features import without_sockets
+from tests.unproved import unproved
 
 pytestmark = pytest.mark.skipif(not parser.installed(), reason="apparmor_parser is not installed")
 
@@ -45,7 +46,7 @@ def proofs(
 ) -> list[Proof]:
     """The proofs of the engine's edits, or of what is made of them."""
     old = content.encode()
-    result = engine.patch(path, old, migrations=migrations, profiles="all", **options)
+    result = unproved(path, old, migrations=migrations, profiles="all", **options)
     findings = [
         finding if finding.edit is None else replace(finding, edit=change(finding.edit))
         for finding in result.findings
@@ -63,13 +64,13 @@ def proofs(
 
 def prove(old: str, new: str, real: Parser, path: str = "x.tmpl") -> list[Proof]:
     """The proofs of the engine's edits, where the file comes out as ``new``."""
-    result = engine.patch(path, old.encode(), migrations=choose())
+    result = unproved(path, old.encode(), migrations=choose())
     found = policy.prove(path, old.encode(), new.encode(), result.findings, choose(), real)
     return [proof for proof in found if proof is not None]
 
 
 def patched(content: str, path: str = "x.tmpl") -> str:
-    return engine.patch(path, content.encode(), migrations=choose()).content.decode()
+    return unproved(path, content.encode(), migrations=choose()).content.decode()
 
 
 def proof(content: str, real: Parser, change: Callable[[Edit], Edit] = lambda edit: edit) -> Proof:

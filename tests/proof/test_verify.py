@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from patcher import Status, engine
+from patcher import Status
 from patcher.migrations import Migration, builtin, choose
 from patcher.proof import parser
 from patcher.proof.compiled import TYPES
@@ -14,6 +14,7 @@ from patcher.proof.parser import Parser
 from patcher.proof.verdict import Answer, Standing
 from patcher.proof.verify import verify
 from tests.proof.features import without_sockets
+from tests.unproved import unproved
 
 pytestmark = pytest.mark.skipif(not parser.installed(), reason="apparmor_parser is not installed")
 
@@ -29,7 +30,7 @@ def standings(
     text: str, real: Parser, path: str = "apparmor.d/x", migrations: tuple[Migration, ...] = ()
 ) -> list[Standing]:
     chosen = migrations or choose()
-    findings = engine.patch(path, text.encode(), migrations=chosen).findings
+    findings = unproved(path, text.encode(), migrations=chosen).findings
     return verify(path, text.encode(), findings, chosen, real)
 
 

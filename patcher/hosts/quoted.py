@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from patcher.hosts.code.language import CONTROL
+from patcher.hosts.code.lists import DECLARED, Lists, may_be_declared
 from patcher.hosts.dressing import (
     C,
     Decoded,
@@ -16,10 +18,15 @@ from patcher.hosts.dressing import (
     inner_line,
     string_lines,
 )
-from patcher.hosts.embedding import Embedding, Line, line_ending, taken, verbatim
-from patcher.hosts.lists import DECLARED, Lists, may_be_declared
+from patcher.hosts.embedding import (
+    Embedding,
+    Line,
+    line_ending,
+    taken,
+    unknown_line,
+    verbatim,
+)
 from patcher.hosts.physical import Physical, line_above, line_below
-from patcher.hosts.statements import CONTROL
 from patcher.policy.bounds import MAX_STRINGS, check_number
 from patcher.policy.patterns import repeated
 
@@ -185,7 +192,6 @@ def _may_be_declared(content: bytes, members: list[Quoted], start: int) -> bool:
     return may_be_declared(head, content[last.literal.end + 1 : last.literal.end + 40])
 
 
-_HOLE = b"${}"
 _PLAIN_GLUE = re.compile(
     repeated(rb"(?!x\b|" + CONTROL + rb")[\w$]++|[\s\\)\]},;+.<>:/\"'`{-]") + rb"\Z"
 )
@@ -206,7 +212,7 @@ def _in_stretches(
             code = content[one.stop : other.begin].splitlines()
             if b"network" in content[one.literal.end : other.begin]:
                 stretch += 1
-                yield _unknown(one.literal.end, stretch)
+                yield unknown_line(one.literal.end, stretch)
             alike = _margin(content, one) == _margin(content, other)
             stretch += not (
                 (alike or _key(content, one) != key)
@@ -217,12 +223,7 @@ def _in_stretches(
         yield replace(line, stretch=stretch)
     last = members[-1]
     if b"network" in last.glue(content):
-        yield _unknown(last.literal.end, stretch + 1)
-
-
-def _unknown(offset: int, stretch: int) -> Line:
-    """A line for rules that the program may add besides."""
-    return Line(_HOLE, offset, offset, b"", b"", (offset,) * (len(_HOLE) + 1), stretch)
+        yield unknown_line(last.literal.end, stretch + 1)
 
 
 def _margin(content: bytes, member: Quoted) -> bytes:

@@ -13,28 +13,14 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from patcher.hosts.lists import TAKES_MANY
-from patcher.policy.bounds import MAX_NESTING, check_number
-from patcher.policy.patterns import repeated
+from patcher.hosts.code.language import CONTROL, Language
+from patcher.hosts.code.lists import TAKES_MANY
 
 LITERAL = b'""'
 """Stands in a statement's code for a literal."""
-_LONGEST_GAP = 600
 _MOST_BETWEEN = 8
 """Statements between two literals that append what is no literal."""
 
-CONTROL = (
-    rb"(?:if|else|elif|elsif|elseif|unless|while|until|for|foreach|loop|when|case|switch|match|select|"
-    rb"given|where|guard|catch|except|finally|throw|raise|break|continue|goto|defer|go|and|or|not|"
-    rb"xor|in|is|do|then|end|repeat|lambda|filter|grep|reject|compact|takeIf|takeUnless|orelse)\b"
-)
-_WORD = rb"(?!" + CONTROL + rb")[A-Za-z_]\w*+"
-_METHODS = (
-    rb"(?:join|append|push|push_str|add|concat|arg|format|to_string|to_owned|toString|into|as_str|"
-    rb"c_str|encode|getBytes|as_bytes|into_bytes|to_vec|toList|trimIndent|trimMargin|stripMargin|"
-    rb"stripIndent|trim|strip|unwrap|WriteString|write|println|print)\b"
-)
-"""What may be called on text that comes out whole all the same."""
 _APPENDERS = re.compile(
     rb"(?:append|appendLine|push|push_str|push_back|add|write|writeln|writeLine|WriteString|print|println|"
     rb"AppendLine|Append|Write|WriteLine|Add)\Z"
@@ -42,7 +28,6 @@ _APPENDERS = re.compile(
 _WRITTEN_TO = re.compile(
     rb"(?:[\w.]*\.)?(?:[fF]printf?|Fprintln|WriteString|write!|writeln!)\([&*]*([\w.]+),"
 )
-_NOT_CALLED = rb"(?!\s*\.\s*(?!" + _METHODS + rb")\w|\s*[\[%*(])"
 _KEEPS_TEXT = re.compile(rb"\.filter\(Boolean\)|\bfilter(?=\(None,)")
 """Leaves out elements that are empty."""
 _JOINED = re.compile(rb"\s*(?:\.filter\(Boolean\)\s*)?\.\s*(?:join|concat)\b")
@@ -55,15 +40,8 @@ _OTHER_VALUE = re.compile(
     rb"|[\w)\]]\s+if\b[^\n]{0,200}\belse\b"
 )
 """A choice between values of which one is no literal."""
-_CHARACTER = re.compile(rb"'(?:[^'\\\r\n]|\\[^\r\n][^'\r\n]{0,9})'")
-_GOES_ON_BEHIND = b",+-*/|&=.<>!:?([\\%"
-_GOES_ON_BEFORE = b".+-*/|&=?:,)]%<>"
-_RESUMES = b"),.;]:?+-*/&|<>=%[({"
-_CONTROL_FIRST = re.compile(rb"\s*" + CONTROL)
-_CASE = re.compile(rb"\s*(?:case\b|default\s*\Z)")
+CONTROL_FIRST = re.compile(rb"\s*" + CONTROL)
 _LABEL = re.compile(rb"\s*[A-Za-z_]\w*\s*:(?![:=])")
-_DIRECTIVE = rb"|^[ \t]*#[ \t]*(?P<directive>\w*)[^\n]*+"
-_CHOOSES = re.compile(rb"(?:el|end)?if|ifn?def|else|elsif")
 _CALLEE = re.compile(rb"(\w+)!?\s*\Z")
 _BRACKET = re.compile(rb"[()\[\]{}]")
 _LOOKED_BACK = 2000
@@ -90,7 +68,7 @@ class Statement:
     )
 
     def __init__(
-        self, language: Joins, outer: Statement | None, previous: Statement | None
+        self, language: Language, outer: Statement | None, previous: Statement | None
     ) -> None:
         self.language = language
         self.outer = outer
@@ -127,7 +105,7 @@ class Statement:
         if self._plain is None:
             self._plain = (
                 self.depth == 0
-                and self.language.is_plain(self.code)
+                and _is_plain(self.language, self.code)
                 and _LABEL.match(self.code) is None
             )
         return self._plain
@@ -137,7 +115,7 @@ class Statement:
         """Whether it may add text that is not known in place of its literals."""
         return (
             not self.is_plain
-            and _CONTROL_FIRST.match(self.code) is None
+            and CONTROL_FIRST.match(self.code) is None
             and _OTHER_VALUE.search(self.code) is not None
         )
 
@@ -145,7 +123,7 @@ class Statement:
     def form(self) -> Form:
         """How it puts its text where it belongs."""
         if self._form is None:
-            self._form = self.language.form(bytes(self.code)) if self.is_plain else _NO_FORM
+            self._form = _form(self.language, bytes(self.code)) if self.is_plain else _NO_FORM
         return self._form
 
     @property
@@ -182,7 +160,7 @@ class Statement:
             around = self.code[:bracket] + LITERAL + self.code[closed + 1 :]
             self._lists[bracket] = (
                 closed >= 0
-                and self.language.is_plain(around)
+                and _is_plain(self.language, around)
                 and self.keeps_lists(bracket, closed + 1)
             )
         return self._lists[bracket]
@@ -230,197 +208,29 @@ class Form:
 _NO_FORM = Form(Puts.NOTHING)
 
 
-class Joins:
-    """How the statements of a language join text."""
+def _is_plain(language: Language, code: bytes | bytearray) -> bool:
+    """Whether nothing in the code is known to choose, or not known at all."""
+    return language.plain_code.fullmatch(_KEEPS_TEXT.sub(b"", code)) is not None
 
-    def __init__(
-        self,
-        join: bytes,
-        *,
-        adjacent: bool,
-        indented: bool,
-        newlines: bool,
-        members: bytes,
-        tokens: bytes,
-        directives: bool,
-        keyword_blocks: bool,
-    ) -> None:
-        """``newlines``: a line break may end a statement. ``members``: expression for what stands
-        between an object and its member. ``tokens``: what else is plain code. ``directives``: lines
-        that begin with ``#`` are a preprocessor's. ``keyword_blocks``: words begin and end blocks
-        (``then``, ``end``)."""
-        self.indented = indented
-        self.newlines = newlines or indented or keyword_blocks
-        self.keyword_blocks = keyword_blocks
-        marks = rb"[;\n]" if indented else rb"[;{}\n:]"
-        self.marks = re.compile(marks + (_DIRECTIVE if directives else b""), re.MULTILINE)
-        word = _WORD + rb"(?:<[\w\s,?&'\[\]]{0,60}>)?"
-        self.plain = re.compile(
-            repeated(
-                rb'""' + _NOT_CALLED + rb"|" + word + rb"|\d[\w.]*+|[\s\\]++|[,(\[{:@$]"
-                rb"|[)\]}](?!\s*\.\s*(?!" + _METHODS + rb")\w)|\.(?=\s*\w)|" + members + rb"(?=\w)"
-                rb"|=(?![=~>])|[+.:]=|<<|&(?!&)|!(?=[(\[])|(?<=\))\?|(?:" + join + rb")" + tokens
-            )
-        )
-        place = (
-            rb"[$@&]?" + _WORD
-            + repeated(rb"(?:" + members + rb")" + _WORD + rb"|\[(?:\w+|\"\")?\]")
-        )  # fmt: skip
-        operand = (
-            rb'(?:""(?:\s*\.\s*' + _METHODS + rb"\(\))?|" + place + rb"|\d++|'[^']{1,12}'|\.?\{\})"
-        )
-        glue = rb"\s*(?:" + join + rb")" + (b"?" if adjacent else b"") + rb"\s*"
-        chain = operand + repeated(glue + operand)
-        argument = rb"(?:" + _WORD + rb"\s*=\s*)?" + chain
-        arguments = argument + repeated(rb"\s*,\s*" + argument)
-        made = (
-            rb"(?:new\s+)?(?:[\w.:]*(?:String|string|str|from|Builder|Buffer|NewBufferString|Sprintf|"
-            rb"format!?|bytes|bytearray))\s*\(\s*"
-        )
-        self.assignment = re.compile(
-            rb"\s*(?P<before>(?:" + _WORD + rb"[*&]*\s+[*&]*){0,5}(?P<place>" + place
-            + rb")(?:\[\])?(?:\s*:\s*[\w.:<>\[\], &']{1,80}?)?\s*"
-            rb"(?P<operator>:=|=|[+.]=|<<)\s*(?:(?P<itself>(?P=place))\s*(?:" + join + rb")\s*|"
-            rb"(?P<list>append)\(\s*(?P=place)\s*,\s*|(?P<made>" + made + rb")|\()?)"
-            rb"(?:" + arguments + rb")(?P<behind>\s*\)?(?:\s*\.\s*" + _METHODS + rb"\(\))?)\s*"
-        )  # fmt: skip
-        self.call = re.compile(
-            rb"\s*(?P<before>(?:(?:try|await)\s+)?(?P<place>" + place + rb")!?\s*\(\s*"
-            + repeated(place + rb"\s*,\s*") + rb")" + arguments + rb"(?P<behind>\s*\)"
-            + repeated(rb"\s*\.\s*" + _METHODS + rb"\(\s*(?:" + arguments + rb")?\s*\)")
-            + rb"\??)\s*"
-        )  # fmt: skip
 
-    def is_plain(self, code: bytes | bytearray) -> bool:
-        """Whether nothing in the code is known to choose, or not known at all."""
-        return self.plain.fullmatch(_KEEPS_TEXT.sub(b"", code)) is not None
-
-    def form(self, code: bytes) -> Form:
-        """How a plain statement puts its text where it belongs."""
-        if len(code) > _LOOKED_BACK:
-            return _NO_FORM
-        if match := self.assignment.fullmatch(code):
-            adds = match["itself"] or match["list"] or match["operator"] not in (b"=", b":=")
-            return Form(Puts.ADDS if adds else Puts.SETS, match["place"])
-        if match := self.call.fullmatch(code):
-            before, behind = match["before"], match["behind"]
-            if LITERAL in code:
-                before, behind = code.partition(LITERAL)[0], code.rpartition(LITERAL)[2]
-            around = b"".join(before.split()), b"".join(behind.split())
-            head, _, method = match["place"].rpartition(b".")
-            written = _WRITTEN_TO.match(around[0])
-            if written or (head and _APPENDERS.match(method)):
-                return Form(Puts.ADDS, written[1] if written else head, around)
-            return Form(Puts.CALLS, b"", around)
+def _form(language: Language, code: bytes) -> Form:
+    """How a plain statement puts its text where it belongs."""
+    if len(code) > _LOOKED_BACK:
         return _NO_FORM
-
-
-class Program:
-    """Cuts the code of a program into statements as its literals are read."""
-
-    def __init__(self, language: Joins) -> None:
-        self.language = language
-        self.now = Statement(language, None, None)
-        self.blocks = 0
-
-    def literal(self, gap: bytes) -> Statement:
-        """Take the code before a literal, and the literal; the statement that it stands in."""
-        if len(gap) > _LONGEST_GAP:
-            gap = self.forget(gap)
-        self.code(_CHARACTER.sub(b"0", gap) if b"'" in gap else gap)
-        self.now.code += LITERAL
-        return self.now
-
-    def forget(self, gap: bytes) -> bytes:
-        """What is left of a gap that is too long to be read, from where a statement begins."""
-        tail = gap[-_LONGEST_GAP:]
-        self.now, self.blocks = Statement(self.language, None, None), 0
-        begin = re.search(rb"\n" if self.language.indented else rb"[;{}]", tail)
-        if begin is None:
-            self.now.code += b"?"
-            return tail
-        return tail[begin.start() if self.language.indented else begin.end() :]
-
-    def code(self, gap: bytes) -> None:
-        """Take code without literals and comments."""
-        position = 0
-        for mark in self.language.marks.finditer(gap):
-            self.now.add(gap[position : mark.start()])
-            position = mark.end()
-            byte = mark[0][:1]
-            if byte == b";":
-                if self.now.depth > 0:
-                    self.now.code += byte
-                else:
-                    self.end()
-            elif byte == b"\n":
-                self.newline(gap, position)
-            elif byte == b":":
-                if _CASE.match(self.now.code):
-                    self.apart()
-                else:
-                    self.now.code += byte
-            elif byte == b"{":
-                self.open()
-            elif byte == b"}":
-                self.close(gap, position)
-            else:
-                self.directive(mark["directive"])
-        self.now.add(gap[position:])
-
-    def end(self) -> None:
-        """End the statement."""
-        if not self.now.blank:
-            self.now = Statement(self.language, self.now.outer, self.now)
-
-    def apart(self) -> None:
-        """Begin a statement that follows none."""
-        self.now = Statement(self.language, self.now.outer, None)
-
-    def open(self) -> None:
-        self.blocks += 1
-        check_number(self.blocks, MAX_NESTING, "nested blocks")
-        self.now.code += b"{"
-        self.now = Statement(self.language, self.now, None)
-
-    def close(self, gap: bytes, position: int) -> None:
-        outer = self.now.outer
-        self.blocks = max(self.blocks - 1, 0)
-        if outer is None:
-            self.apart()
-            return
-        outer.code += b"}"
-        self.now = outer
-        following = gap[position:].lstrip()[:1]
-        if not following or following not in _RESUMES:
-            self.apart()
-
-    def newline(self, gap: bytes, position: int) -> None:
-        now, language = self.now, self.language
-        if not language.newlines or now.depth > 0:
-            now.code += b"\n"
-            return
-        code, rest = now.code.rstrip(), gap[position:]
-        if language.indented:
-            if not code.endswith(b"\\"):
-                self.end()
-                self.now.margin = len(rest[: len(rest) - len(rest.lstrip(b" \t"))].expandtabs())
-            return
-        following = rest.lstrip()[:1]
-        goes_on = code[-1:] in _GOES_ON_BEHIND if code else False
-        if following:
-            goes_on = goes_on or following in _GOES_ON_BEFORE
-        if goes_on or (not language.keyword_blocks and _CONTROL_FIRST.match(code)):
-            now.code += b"\n"
-        else:
-            self.end()
-
-    def directive(self, word: bytes) -> None:
-        """A line of the preprocessor."""
-        if _CHOOSES.fullmatch(word) and not self.now.blank:
-            self.now.code += b"#"
-        else:
-            self.apart()
+    if match := language.assignment.fullmatch(code):
+        adds = match["itself"] or match["list"] or match["operator"] not in (b"=", b":=")
+        return Form(Puts.ADDS if adds else Puts.SETS, match["place"])
+    if match := language.call.fullmatch(code):
+        before, behind = match["before"], match["behind"]
+        if LITERAL in code:
+            before, behind = code.partition(LITERAL)[0], code.rpartition(LITERAL)[2]
+        around = b"".join(before.split()), b"".join(behind.split())
+        head, _, method = match["place"].rpartition(b".")
+        written = _WRITTEN_TO.match(around[0])
+        if written or (head and _APPENDERS.match(method)):
+            return Form(Puts.ADDS, written[1] if written else head, around)
+        return Form(Puts.CALLS, b"", around)
+    return _NO_FORM
 
 
 def follows(statement: Statement, earlier: Statement) -> int:
@@ -482,8 +292,8 @@ def place(statement: Statement, begin: int, end: int) -> Place | None:
     before = code[max(code.rfind(b",", 0, begin), bracket) + 1 : begin]
     comma = code.find(b",", end, last)
     behind = code[end : last if comma < 0 else comma]
-    certain = b":" not in before.replace(b"::", b"") and statement.language.is_plain(
-        before + LITERAL + behind
+    certain = b":" not in before.replace(b"::", b"") and _is_plain(
+        statement.language, before + LITERAL + behind
     )
     return Place(bracket, certain, wrapper)
 

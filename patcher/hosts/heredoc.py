@@ -12,30 +12,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from patcher.hosts.dressing import C, Escapes, matters, rendered, string_lines, text_start
 from patcher.hosts.embedding import Embedding, region
 from patcher.hosts.lines import dressed
+from patcher.hosts.names import rendered, table
+from patcher.hosts.strings import C, Escapes, matters, string_lines, text_start
 from patcher.policy.bounds import MAX_STRINGS, check_number
 
-_BY_SUFFIX = {
-    ".sh": "shell", ".bash": "shell", ".zsh": "shell", ".ksh": "shell", ".ash": "shell",
-    ".dash": "shell", ".bats": "shell", ".mk": "shell", ".make": "shell", ".spec": "shell",
-    ".ebuild": "shell", ".install": "shell", ".envrc": "shell", ".postinst": "shell",
-    ".preinst": "shell", ".postrm": "shell", ".prerm": "shell", ".run": "shell", ".fish": "shell",
-    ".dockerfile": "dockerfile", ".containerfile": "dockerfile",
-    ".tf": "hcl", ".hcl": "hcl", ".tofu": "hcl", ".nomad": "hcl", ".tfvars": "hcl",
-    ".pl": "perl", ".pm": "perl", ".t": "perl", ".cgi": "perl",
-    ".rb": "ruby", ".rake": "ruby", ".gemspec": "ruby", ".ru": "ruby", ".cr": "ruby",
-    ".php": "php", ".phtml": "php", ".php7": "php", ".inc": "php",
-}  # fmt: skip
-_BY_NAME = {
-    "makefile": "shell", "gnumakefile": "shell", "pkgbuild": "shell", "apkbuild": "shell",
-    "postinst": "shell", "preinst": "shell", "postrm": "shell", "prerm": "shell", "rules": "shell",
-    ".bashrc": "shell", ".profile": "shell", ".envrc": "shell", "configure": "shell",
-    "dockerfile": "dockerfile", "containerfile": "dockerfile",
-    "vagrantfile": "ruby", "rakefile": "ruby", "gemfile": "ruby", "berksfile": "ruby",
-    "podfile": "ruby", "brewfile": "ruby",
-}  # fmt: skip
+_BY_SUFFIX = table(
+    (
+        "shell",
+        ".sh .bash .zsh .ksh .ash .dash .bats .mk .make .spec .ebuild .install .envrc .postinst "
+        ".preinst .postrm .prerm .run .fish",
+    ),
+    ("dockerfile", ".dockerfile .containerfile"),
+    ("hcl", ".tf .hcl .tofu .nomad .tfvars"),
+    ("perl", ".pl .pm .t .cgi"),
+    ("ruby", ".rb .rake .gemspec .ru .cr"),
+    ("php", ".php .phtml .php7 .inc"),
+)
+_BY_NAME = table(
+    (
+        "shell",
+        "makefile gnumakefile pkgbuild apkbuild postinst preinst postrm prerm rules .bashrc "
+        ".profile .envrc configure",
+    ),
+    ("dockerfile", "dockerfile containerfile"),
+    ("ruby", "vagrantfile rakefile gemfile berksfile podfile brewfile"),
+)
 _BY_INTERPRETER = re.compile(
     rb"#![^\r\n]*?\b(?:(perl)|(ruby)|(php)|(?:ba|z|k|da|a|mk)?sh\b|bats\b)"
 )
@@ -77,14 +80,12 @@ def claims(path: PurePosixPath, content: bytes) -> bool:
 
 
 def _host(path: PurePosixPath, content: bytes) -> str | None:
-    for name in (path, rendered(path)):
-        if (host := _BY_SUFFIX.get(name.suffix.lower())) is not None:
-            return host
-        stem = name.name.lower()
-        if (host := _BY_NAME.get(stem)) is not None:
-            return host
-        if stem.startswith(("dockerfile.", "containerfile.", "makefile.")):
-            return _BY_NAME[stem.partition(".")[0]]
+    name = rendered(path)
+    stem = name.name.lower()
+    if found := _BY_SUFFIX.get(name.suffix.lower()) or _BY_NAME.get(stem):
+        return found
+    if stem.startswith(("dockerfile.", "containerfile.", "makefile.")):
+        return _BY_NAME[stem.partition(".")[0]]
     interpreter = _BY_INTERPRETER.match(content, text_start(content), 256)
     if interpreter is None:
         return None

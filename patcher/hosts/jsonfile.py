@@ -12,17 +12,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from patcher.hosts.dressing import (
+from patcher.hosts.embedding import Embedding, taken
+from patcher.hosts.names import suffix
+from patcher.hosts.strings import (
     C,
     Element,
     element_lines,
     matters,
     quote_c,
-    rendered,
     string_lines,
     text_start,
 )
-from patcher.hosts.embedding import Embedding, taken
 from patcher.policy.bounds import MAX_NESTING, MAX_STRINGS, check_number
 from patcher.policy.patterns import repeated
 from patcher.policy.search import united, within
@@ -30,11 +30,9 @@ from patcher.policy.search import united, within
 HOST = "json"
 
 _SUFFIXES = frozenset(
-    (
-        ".json", ".jsonc", ".json5", ".jsonl", ".ndjson", ".geojson", ".ipynb", ".ign", ".har",
-        ".webmanifest", ".tfstate", ".avsc", ".jsonld", ".sarif", ".hcl.json",
-    )
-)  # fmt: skip
+    ".json .jsonc .json5 .jsonl .ndjson .geojson .ipynb .ign .har .webmanifest .tfstate .avsc "
+    ".jsonld .sarif".split()
+)
 
 _STRING = re.compile(b'"(' + repeated(rb'[^"\\\r\n]++|\\[^\r\n]') + b')("?)')
 _TOKEN = re.compile(
@@ -45,7 +43,7 @@ _COMMA = re.compile(rb"[ \t\r\n]*+,[ \t\r\n]*+")
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
     """JSON by its name, behind template suffixes too."""
-    return path.suffix.lower() in _SUFFIXES or rendered(path).suffix.lower() in _SUFFIXES
+    return suffix(path) in _SUFFIXES
 
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:

@@ -11,10 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from patcher.hosts.dressing import (
-    matters,
-    text_start,
-)
 from patcher.hosts.embedding import (
     Embedding,
     Line,
@@ -24,6 +20,7 @@ from patcher.hosts.embedding import (
 from patcher.hosts.patchfile import REASON
 from patcher.hosts.physical import Physical, line_above, line_at, line_below
 from patcher.hosts.quoted import HOST, RULE, Block, quoted_block
+from patcher.hosts.strings import matters, text_start
 from patcher.policy.patterns import repeated
 
 _ANCHOR = re.compile(rb"(?:\b|\\[nrt])network\b|mediate_deleted")

@@ -13,30 +13,40 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from patcher.hosts import plain
-from patcher.hosts.dressing import Escapes, decoded, matters, rendered, text_start
 from patcher.hosts.embedding import Embedding, Line, line_ending, physical_lines, prefixed
 from patcher.hosts.lines import dressed
+from patcher.hosts.names import rendered, table
+from patcher.hosts.strings import Escapes, decoded, matters, text_start
 from patcher.policy.patterns import repeated
 
-_BY_SUFFIX = {
-    ".md": "markdown", ".markdown": "markdown", ".mdx": "markdown", ".mkd": "markdown",
-    ".mdown": "markdown", ".rmd": "markdown", ".qmd": "markdown", ".mdwn": "markdown",
-    ".rst": "rst", ".rest": "rst", ".pod": "pod",
-    ".adoc": "asciidoc", ".asciidoc": "asciidoc", ".asc": "asciidoc",
-    ".html": "html", ".htm": "html", ".xhtml": "html", ".sgml": "html", ".dbk": "html",
-    ".svg": "html",
-    ".org": "org", ".textile": "textile", ".wiki": "wiki", ".mediawiki": "wiki",
-    ".tex": "tex", ".texi": "tex", ".texinfo": "tex", ".txi": "tex", ".ltx": "tex", ".bib": "tex",
-    ".man": "man", ".mdoc": "man", ".ronn": "markdown", ".scd": "scdoc",
-    ".docbook": "docbook", ".dita": "dita", ".ditamap": "dita", ".page": "mallard",
-    ".typ": "typst", ".rdoc": "rdoc", ".creole": "wiki", ".t2t": "txt2tags", ".rtf": "rtf",
-    ".fodt": "odf", ".rd": "rd", ".edoc": "edoc", ".mld": "odoc", ".nfo": "text", ".info": "text",
-    ".eml": "mail", ".mbox": "mail", ".mml": "mail", ".rss": "feed", ".atom": "feed",
-    ".vtt": "text", ".srt": "text", ".log": "text",
-    ".po": "translation", ".pot": "translation", ".xlf": "translation", ".xliff": "translation",
-    ".tmx": "translation", ".arb": "translation", ".strings": "translation",
-    ".stringsdict": "translation", ".xcstrings": "translation", ".ftl": "translation",
-}  # fmt: skip
+_BY_SUFFIX = table(
+    ("markdown", ".md .markdown .mdx .mkd .mdown .rmd .qmd .mdwn .ronn"),
+    ("rst", ".rst .rest"),
+    ("pod", ".pod"),
+    ("asciidoc", ".adoc .asciidoc .asc"),
+    ("html", ".html .htm .xhtml .sgml .dbk .svg"),
+    ("org", ".org"),
+    ("textile", ".textile"),
+    ("wiki", ".wiki .mediawiki .creole"),
+    ("tex", ".tex .texi .texinfo .txi .ltx .bib"),
+    ("man", ".man .mdoc"),
+    ("scdoc", ".scd"),
+    ("docbook", ".docbook"),
+    ("dita", ".dita .ditamap"),
+    ("mallard", ".page"),
+    ("typst", ".typ"),
+    ("rdoc", ".rdoc"),
+    ("txt2tags", ".t2t"),
+    ("rtf", ".rtf"),
+    ("odf", ".fodt"),
+    ("rd", ".rd"),
+    ("edoc", ".edoc"),
+    ("odoc", ".mld"),
+    ("text", ".nfo .info .vtt .srt .log"),
+    ("mail", ".eml .mbox .mml"),
+    ("feed", ".rss .atom"),
+    ("translation", ".po .pot .xlf .xliff .tmx .arb .strings .stringsdict .xcstrings .ftl"),
+)
 _BY_CONTENT = {
     ".ts": (re.compile(rb"<!DOCTYPE TS\b|<TS [^>\r\n]{0,80}(?:version|language)="), "translation"),
     ".xml": (
@@ -81,17 +91,17 @@ def _host(path: PurePosixPath, content: bytes) -> str | None:
         return None  # a profile's file may be called usr.bin.man
     if path.name == "strings.xml":
         return "translation"  # Android's resources
-    for name in (path, rendered(path)):
-        suffix = name.suffix.lower()
-        if suffix in _BY_SUFFIX:
-            return _BY_SUFFIX[suffix]
-        if suffix in _BY_CONTENT:
-            pattern, host = _BY_CONTENT[suffix]
-            return host if pattern.search(content) else None
-        if suffix in ("", ".txt") and name.stem.lower() in _READ_BY_PEOPLE:
-            return "markdown"
-        if _MANUAL.fullmatch(suffix) and _MANUAL_REQUEST.search(content, 0, _LOOKED_AT):
-            return "man"
+    name = rendered(path)
+    suffix = name.suffix.lower()
+    if suffix in _BY_SUFFIX:
+        return _BY_SUFFIX[suffix]
+    if suffix in _BY_CONTENT:
+        pattern, host = _BY_CONTENT[suffix]
+        return host if pattern.search(content) else None
+    if suffix in ("", ".txt") and name.stem.lower() in _READ_BY_PEOPLE:
+        return "markdown"
+    if _MANUAL.fullmatch(suffix) and _MANUAL_REQUEST.search(content, 0, _LOOKED_AT):
+        return "man"
     return "text" if _is_prose(path, content) else None
 
 

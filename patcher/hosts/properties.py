@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from patcher.hosts.dressing import C, Escapes, matters, rendered, string_lines, text_start
 from patcher.hosts.embedding import Embedding, Line
+from patcher.hosts.names import suffix
+from patcher.hosts.strings import C, Escapes, matters, string_lines, text_start
 from patcher.policy.patterns import repeated
 
 HOST = "properties"
@@ -44,7 +45,7 @@ unless a backslash stands before it."""
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
     """Properties by their suffix, behind template suffixes too."""
-    return ".properties" in (path.suffix.lower(), rendered(path).suffix.lower())
+    return suffix(path) == ".properties"
 
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:

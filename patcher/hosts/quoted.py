@@ -8,16 +8,6 @@ from dataclasses import dataclass, replace
 
 from patcher.hosts.code.language import CONTROL
 from patcher.hosts.code.lists import DECLARED, Lists, may_be_declared
-from patcher.hosts.dressing import (
-    C,
-    Decoded,
-    Element,
-    Escapes,
-    decoded,
-    element_lines,
-    inner_line,
-    string_lines,
-)
 from patcher.hosts.embedding import (
     Embedding,
     Line,
@@ -27,6 +17,16 @@ from patcher.hosts.embedding import (
     verbatim,
 )
 from patcher.hosts.physical import Physical, line_above, line_below
+from patcher.hosts.strings import (
+    C,
+    Decoded,
+    Element,
+    Escapes,
+    decoded,
+    element_lines,
+    inner_line,
+    string_lines,
+)
 from patcher.policy.bounds import MAX_STRINGS, check_number
 from patcher.policy.patterns import repeated
 

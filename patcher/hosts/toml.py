@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from patcher.hosts.dressing import C, matters, quote_c, rendered, string_lines, text_start
 from patcher.hosts.embedding import Embedding, region
 from patcher.hosts.lines import dressed
+from patcher.hosts.names import suffix
+from patcher.hosts.strings import C, matters, quote_c, string_lines, text_start
 from patcher.policy.patterns import repeated
 
 HOST = "toml"
@@ -21,7 +22,7 @@ _BASIC = re.compile(repeated(rb'[^"\\]++|\\[\s\S]|"(?!"")'))
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
     """TOML by its name, behind template suffixes too."""
-    return ".toml" in (path.suffix.lower(), rendered(path).suffix.lower())
+    return suffix(path) == ".toml"
 
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:

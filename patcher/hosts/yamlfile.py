@@ -16,20 +16,6 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
-from patcher.hosts.dressing import (
-    MATTERS,
-    Decoded,
-    Element,
-    Escapes,
-    character,
-    decoded,
-    element_lines,
-    inner_line,
-    matters,
-    rendered,
-    string_lines,
-    text_start,
-)
 from patcher.hosts.embedding import (
     Embedding,
     Line,
@@ -39,13 +25,27 @@ from patcher.hosts.embedding import (
     taken,
     verbatim,
 )
+from patcher.hosts.names import rendered
+from patcher.hosts.strings import (
+    MATTERS,
+    Decoded,
+    Element,
+    Escapes,
+    character,
+    decoded,
+    element_lines,
+    inner_line,
+    matters,
+    string_lines,
+    text_start,
+)
 from patcher.policy.patterns import repeated
 
 HOST = "yaml"
 
 _Embedding = partial(Embedding, HOST, keeps_cr=False)
 
-_SUFFIXES = frozenset((".yaml", ".yml", ".eyaml", ".sls", ".clc", ".cloud-config", ".bu"))
+_SUFFIXES = frozenset(".yaml .yml .eyaml .sls .clc .cloud-config .bu".split())
 _NAMES = frozenset(("user-data", "vendor-data", "cloud-config", ".clang-format"))
 
 _SCANNED = 1 << 20
@@ -87,9 +87,7 @@ _NAMED = {
 def claims(path: PurePosixPath, content: bytes) -> bool:
     """YAML by its name, behind template suffixes too, and cloud-init's user data."""
     name = rendered(path)
-    if name.suffix.lower() in _SUFFIXES or path.suffix.lower() in _SUFFIXES:
-        return True
-    if name.name.lower() in _NAMES:
+    if name.suffix.lower() in _SUFFIXES or name.name.lower() in _NAMES:
         return True
     return content.startswith(b"#cloud-config")
 

@@ -17,8 +17,8 @@ from patcher.hosts.code.languages import language_of
 from patcher.hosts.code.margins import line_strings, without_margin
 from patcher.hosts.code.reading import read
 from patcher.hosts.code.source import Source
-from patcher.hosts.dressing import matters
 from patcher.hosts.embedding import Embedding
+from patcher.hosts.strings import matters
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:

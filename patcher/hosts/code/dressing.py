@@ -10,7 +10,7 @@ from patcher.hosts.code.groups import CALLEE, LONGEST_HEAD, NAME, Link, Node
 from patcher.hosts.code.lists import TAKES_MANY
 from patcher.hosts.code.source import Source
 from patcher.hosts.code.statements import LITERAL, Puts, Statement
-from patcher.hosts.dressing import Decoded
+from patcher.hosts.strings import Decoded
 
 Added = tuple[int, bytes, bytes]
 """``insert_at``, ``before`` and ``after`` of a ``Line``."""

@@ -17,7 +17,7 @@ from patcher.hosts.code.flow import Program
 from patcher.hosts.code.language import LINE_BREAK, Literal
 from patcher.hosts.code.source import Source
 from patcher.hosts.code.statements import Statement
-from patcher.hosts.dressing import matters
+from patcher.hosts.strings import matters
 
 LONGEST_GAP = 600
 LONGEST_HEAD = 300

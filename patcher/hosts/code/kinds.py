@@ -6,8 +6,8 @@ import re
 from functools import cache
 
 from patcher.hosts.code.language import Kind, Token
-from patcher.hosts.dressing import C, Escapes
 from patcher.hosts.embedding import PLACEHOLDER
+from patcher.hosts.strings import C, Escapes
 from patcher.policy.patterns import repeated
 
 

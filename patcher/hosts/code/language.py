@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from patcher.hosts.code.lists import ANY, Lists
-from patcher.hosts.dressing import Escapes
+from patcher.hosts.strings import Escapes
 from patcher.policy.patterns import repeated
 
 CONTROL = (

@@ -41,8 +41,9 @@ from patcher.hosts.code.kinds import (
 )
 from patcher.hosts.code.language import Language, Literal, Token
 from patcher.hosts.code.lists import BRACKETS_ALONE, Lists
-from patcher.hosts.dressing import Escapes, rendered
 from patcher.hosts.embedding import PLACEHOLDER
+from patcher.hosts.names import rendered, table
+from patcher.hosts.strings import Escapes
 from patcher.policy.patterns import repeated
 
 
@@ -360,7 +361,7 @@ _ZIG = Language(
 
 # Which file is in which language
 
-_SUFFIXES = (
+_BY_SUFFIX = table(
     (_GO, ".go"),
     (_PYTHON, ".py .pyi .pyw .pyx .bzl .star .bazel .sage .wsgi"),
     (_JAVASCRIPT, ".js .jsx .ts .tsx .mjs .cjs .mts .cts .es6"),
@@ -378,10 +379,9 @@ _SUFFIXES = (
     (_HASKELL, ".hs .purs"),
     (_SML, ".sml"),
 )
-_BY_SUFFIX = {suffix: language for language, suffixes in _SUFFIXES for suffix in suffixes.split()}
-_BY_NAME = dict.fromkeys(
-    ("SConstruct", "SConscript", "BUILD", "WORKSPACE", "Tiltfile", "wscript"), _PYTHON
-) | {"Jenkinsfile": _GROOVY}
+_BY_NAME = table(
+    (_PYTHON, "SConstruct SConscript BUILD WORKSPACE Tiltfile wscript"), (_GROOVY, "Jenkinsfile")
+)
 _INTERPRETER = re.compile(rb"#![^\r\n]*?\bpython")
 
 

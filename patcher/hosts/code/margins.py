@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from patcher.hosts.dressing import matters
 from patcher.hosts.embedding import Embedding, physical_lines, prefixed
+from patcher.hosts.strings import matters
 
 _STRIPS_MARGIN = re.compile(
     rb"(?:\r?\n)?[ \t]*+(?:\"\"\"|''')[\s)?!]{0,100}\.(?:trimMargin|stripMargin)\b"

@@ -13,8 +13,8 @@ from patcher.hosts.code.language import CONTROL, Literal
 from patcher.hosts.code.lists import DECLARED
 from patcher.hosts.code.source import Source
 from patcher.hosts.code.statements import LITERAL, follows, one_operand, place
-from patcher.hosts.dressing import OFFSET, Decoded, decoded, matters
 from patcher.hosts.embedding import PLACEHOLDER, Embedding, Line, unknown_line
+from patcher.hosts.strings import OFFSET, Decoded, decoded, matters
 from patcher.policy.bounds import MAX_LINES, check_number
 from patcher.policy.patterns import repeated
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from patcher.hosts.code.language import Language, Literal, Token
-from patcher.hosts.dressing import MATTERS, text_start
+from patcher.hosts.strings import MATTERS, text_start
 from patcher.policy.bounds import MAX_STRINGS, check_number
 
 _REACH = 1 << 15

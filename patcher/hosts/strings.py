@@ -1,4 +1,4 @@
-"""What hosts share: which text matters, names of templates, escapes, lists of strings."""
+"""What hosts share: which text matters, the escapes of strings, lists of strings."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from patcher.hosts.embedding import Embedding, Line, taken, verbatim
+from patcher.hosts.embedding import Line
 from patcher.policy.bounds import MAX_LINES, MAX_STRINGS, check_number
 from patcher.policy.search import MENTION
 
@@ -21,13 +20,6 @@ _LONGEST_ESCAPED_LINE = 1 << 16
 _KNOWN_TOKENS = 1024
 OFFSET = "I"
 """How an array holds file offsets, in four bytes each: no file of more than 4 GiB is read."""
-_TEMPLATE_SUFFIXES = frozenset(
-    (
-        ".tmpl", ".tpl", ".gotmpl", ".gotpl", ".tmplt", ".template", ".tftpl", ".j2", ".jinja",
-        ".jinja2", ".erb", ".epp", ".ejs", ".hbs", ".mustache", ".mako", ".in", ".cmake", ".dist",
-        ".example", ".sample", ".bak", ".orig", ".liquid", ".ctmpl", ".hcltpl", ".gomplate",
-    )
-)  # fmt: skip
 
 
 def matters(content: bytes, start: int, end: int) -> bool:
@@ -38,18 +30,6 @@ def matters(content: bytes, start: int, end: int) -> bool:
 def text_start(content: bytes) -> int:
     """Where the text of a file begins: behind its byte order mark, if it has one."""
     return len(BOM) if content.startswith(BOM) else 0
-
-
-def is_template(path: PurePosixPath) -> bool:
-    """Whether the name says that a template engine makes another file of this one."""
-    return path.suffix.lower() in _TEMPLATE_SUFFIXES
-
-
-def rendered(path: PurePosixPath) -> PurePosixPath:
-    """The name of what a template is rendered to: ``cm.yaml`` for ``cm.yaml.j2``."""
-    while path.suffix.lower() in _TEMPLATE_SUFFIXES and path.stem:
-        path = path.with_name(path.stem)
-    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,17 +213,3 @@ def element_lines(
             after=closing,
             offsets=last.offsets,
         )
-
-
-def embedding(
-    host: str,
-    lines: Iterable[Line],
-    escape: Callable[[bytes], bytes] = verbatim,
-    *,
-    documentation: bool = False,
-    comments: bool = True,
-) -> Iterator[Embedding]:
-    """One embedding of these lines, or none where there is no line."""
-    found = taken(lines)
-    if found:
-        yield Embedding(host, found, escape=escape, documentation=documentation, comments=comments)

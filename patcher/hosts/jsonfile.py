@@ -16,8 +16,7 @@ from patcher.hosts.embedding import Embedding, taken
 from patcher.hosts.names import suffix
 from patcher.hosts.strings import (
     C,
-    Element,
-    element_lines,
+    list_lines,
     matters,
     quote_c,
     string_lines,
@@ -110,17 +109,7 @@ def _hand_over(content: bytes, start: int, end: int) -> Iterator[Embedding]:
                 lines = tuple(string_lines(content, *span, C))
                 yield Embedding(HOST, lines, escape=quote_c)
         return
-    lines = taken(element_lines(content, _elements(content, strings), C))
+    margin = content[max(start - 256, 0) : start]
+    alone = b"," + margin[len(margin.rstrip(b" \t\r\n")) :]
+    lines = taken(list_lines(content, strings, b'"', C, alone=alone))
     yield Embedding(HOST, lines, escape=quote_c, separate=True, listed=True)
-
-
-def _elements(content: bytes, strings: list[tuple[int, int]]) -> Iterator[Element]:
-    for number, (start, end) in enumerate(strings):
-        if number:
-            glue = content[strings[number - 1][1] + 1 : start - 1]
-        elif len(strings) > 1:
-            glue = content[end + 1 : strings[1][0] - 1]
-        else:
-            margin = content[max(start - 257, 0) : start - 1]
-            glue = b"," + margin[len(margin.rstrip(b" \t\r\n")) :]
-        yield Element(start, end, b'"', b'"', glue)

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath
 
 from patcher.hosts import plain
 from patcher.hosts.embedding import Embedding, Line, line_ending, physical_lines, prefixed
 from patcher.hosts.lines import dressed
 from patcher.hosts.names import rendered, table
+from patcher.hosts.physical import filled, next_line
 from patcher.hosts.strings import Escapes, decoded, matters, text_start
 from patcher.policy.patterns import repeated
 
@@ -119,19 +121,20 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
     start, end = text_start(content), len(content)
     if host == "man":
         yield from _manual(content, start, end)
-    elif host == "markdown":
-        yield from _fenced(content, start, end, host)
-    elif host == "asciidoc":
-        yield from _delimited(content, start, end, host)
-    else:
-        yield from _prose(content, start, end, host)
+        return
+    find = {"markdown": _fenced, "asciidoc": _delimited}.get(host)
+    blocks = find(content, start, end) if find else ()
+    yield from filled(start, end, blocks, partial(_prose, content, host=host))
 
 
-def _fenced(content: bytes, start: int, end: int, host: str) -> Iterator[Embedding]:
+_Block = tuple[int, int, Iterator[Embedding]]
+
+
+def _fenced(content: bytes, start: int, end: int) -> Iterator[_Block]:
     """Fenced code blocks (CommonMark 0.31, 4.5), in block quotes and list items too."""
-    gap = position = start
+    position = start
     while (fence := _FENCE.search(content, position, end)) is not None:
-        body = _next_line(content, fence.end(), end)
+        body = next_line(content, fence.end(), end)
         quoted = b">" in fence[1]
         mark = re.escape(fence[2][:1]) + b"{%d,}+" % len(fence[2])
         outside = rb"|(?![ \t]*+>)" if quoted else b""
@@ -139,16 +142,12 @@ def _fenced(content: bytes, start: int, end: int, host: str) -> Iterator[Embeddi
             rb"^(?:[ \t>]*+" + mark + rb"[ \t]*+\r?$" + outside + b")", re.MULTILINE
         ).search(content, body, end)
         stop = end if close is None else close.start()
-        yield from _prose(content, gap, fence.start(), host)
-        if quoted:
-            yield from _quoted(content, body, stop, host)
-        else:
-            yield from dressed(content, body, stop, host, documentation=True)
-        gap = position = end if close is None else max(_next_line(content, close.end(), end), body)
-    yield from _prose(content, gap, end, host)
+        position = end if close is None else max(next_line(content, close.end(), end), body)
+        kind = "quotation" if quoted else "code"
+        yield fence.start(), position, _stretch(content, body, stop, kind, "markdown")
 
 
-def _delimited(content: bytes, start: int, end: int, host: str) -> Iterator[Embedding]:
+def _delimited(content: bytes, start: int, end: int) -> Iterator[_Block]:
     """Listing and literal blocks of AsciiDoc, each between two lines that are the same."""
     delimiters = [(mark.start(), mark[1]) for mark in _DELIMITER.finditer(content, start, end)]
     closing: dict[bytes, int] = {}
@@ -157,19 +156,16 @@ def _delimited(content: bytes, start: int, end: int, host: str) -> Iterator[Embe
         mark = delimiters[number][1]
         partner[number] = closing.get(mark, -1)
         closing[mark] = number
-    gap = start
     number = 0
     while number < len(delimiters):
         close = partner[number]
         if close >= 0:
             opening = delimiters[number][0]
-            body, stop = _next_line(content, opening, end), delimiters[close][0]
-            yield from _prose(content, gap, opening, host)
-            yield from dressed(content, body, stop, host, documentation=True)
-            gap = _next_line(content, stop, end)
+            body, stop = next_line(content, opening, end), delimiters[close][0]
+            found = _stretch(content, body, stop, "code", "asciidoc")
+            yield opening, next_line(content, stop, end), found
             number = close
         number += 1
-    yield from _prose(content, gap, end, host)
 
 
 def _prose(content: bytes, start: int, end: int, host: str) -> Iterator[Embedding]:
@@ -214,11 +210,6 @@ def _quoted(content: bytes, start: int, end: int, host: str) -> Iterator[Embeddi
 
     lines = prefixed(content, physical_lines(content, start, end), prefix=prefix, end=end)
     yield Embedding(host, tuple(lines), documentation=True)
-
-
-def _next_line(content: bytes, position: int, end: int) -> int:
-    found = content.find(b"\n", position, end)
-    return end if found < 0 else found + 1
 
 
 # Manual pages

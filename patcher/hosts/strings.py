@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from patcher.hosts.embedding import Line
@@ -58,8 +58,12 @@ class Decoded:
     offsets: Sequence[int] | None
 
 
-def decoded(content: bytes, start: int, end: int, escapes: Escapes) -> Iterator[Decoded]:
-    """The lines of a string literal whose inside is ``content[start:end]``. Raises TooMuch."""
+def decoded(content: bytes, start: int, end: int, escapes: Escapes | None) -> Iterator[Decoded]:
+    """The lines of a string literal whose inside is ``content[start:end]``; None: it is one line,
+    without escapes. Raises TooMuch."""
+    if escapes is None:
+        yield Decoded(content[start:end], start, end, end, None)
+        return
     pieces: list[tuple[int, int, bytes]] = []  # (begin, end, value) of the tokens of this line
     begin = start
     number = 0
@@ -166,50 +170,60 @@ C = Escapes(
 is none of them stays as it is."""
 
 
-def quote_c(text: bytes) -> bytes:
-    """Policy text inside a double-quoted string of C's kind, JSON's among them."""
-    return text.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\t", b"\\t")
+def backslashed(*marks: bytes, tabs: bool = False) -> Callable[[bytes], bytes]:
+    """Writes text in a string in which a backslash stands before each of these marks; ``tabs``: as
+    escapes."""
+
+    def escape(text: bytes) -> bytes:
+        for mark in (b"\\", *marks):
+            text = text.replace(mark, b"\\" + mark)
+        return text.replace(b"\t", b"\\t") if tabs else text
+
+    return escape
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
-    """One string literal of a list of strings: the offsets of its inside."""
-
-    start: int
-    end: int
-    opening: bytes
-    closing: bytes
-    glue: bytes
-    """What stands between the literal before this one, or the list's bracket, and this one."""
+quote_c = backslashed(b'"', tabs=True)
+"""Writes text in a double-quoted string of C's kind, JSON's among them."""
 
 
-def element_lines(
-    content: bytes, elements: Iterable[Element], escapes: Escapes | None
+Added = tuple[int, bytes, bytes]
+"""How a line is added below another one: ``insert_at``, ``before`` and ``after`` of a ``Line``."""
+
+
+def literal_lines(
+    content: bytes, start: int, end: int, escapes: Escapes | None, below: Callable[[bytes], Added]
 ) -> Iterator[Line]:
-    """The lines of a list of strings, a rule an element: a new line is one more element, written
-    right behind the closing quote of the one above it with that one's glue, so that the last
-    element needs no special treatment."""
-    number = 0
-    for element in elements:
-        number += 1
-        check_number(number, MAX_STRINGS, "strings in one list")
-        pieces = (
-            list(decoded(content, element.start, element.end, escapes))
-            if escapes
-            else [Decoded(content[element.start : element.end], element.start, element.end,
-                          element.end, None)]
-        )  # fmt: skip
-        for piece in pieces[:-1]:
-            yield inner_line(content, piece)
-        if not pieces:
-            continue
+    """The lines of policy in a string literal, which is one of several that each hold a rule.
+
+    A line that a line break in the literal ends is followed by one more in the same literal;
+    ``below`` says what follows the last line, by what stands in the literal behind it.
+    """
+    pieces = list(decoded(content, start, end, escapes))
+    for piece in pieces[:-1]:
+        yield inner_line(content, piece)
+    if pieces:
         last = pieces[-1]
-        closing = content[last.end : last.stop] + element.closing
-        yield Line(
-            text=last.text,
-            start=last.start,
-            insert_at=element.end + len(element.closing),
-            before=element.glue + element.opening,
-            after=closing,
-            offsets=last.offsets,
-        )
+        yield Line(last.text, last.start, *below(content[last.end : end]), last.offsets)
+
+
+def list_lines(
+    content: bytes,
+    spans: Sequence[tuple[int, int]],
+    quote: bytes,
+    escapes: Escapes | None,
+    *,
+    alone: bytes = b", ",
+) -> Iterator[Line]:
+    """The lines of a list of strings between quotes: a new line is one more element, written right
+    behind the closing quote of the one above it with the glue before that one, so that the last
+    element needs no special treatment. ``alone``: the glue of a list of one string. Raises
+    TooMuch."""
+    for number, (start, end) in enumerate(spans):
+        check_number(number + 1, MAX_STRINGS, "strings in one list")
+        one, other = max(number, 1) - 1, max(number, 1)
+        glue = content[spans[one][1] + 1 : spans[other][0] - 1] if len(spans) > 1 else alone
+
+        def below(rest: bytes, end: int = end, glue: bytes = glue) -> Added:
+            return end + 1, glue + quote, rest + quote
+
+        yield from literal_lines(content, start, end, escapes, below)

@@ -7,7 +7,7 @@ from functools import cache
 
 from patcher.hosts.code.language import Kind, Token
 from patcher.hosts.embedding import PLACEHOLDER
-from patcher.hosts.strings import C, Escapes
+from patcher.hosts.strings import C, Escapes, backslashed
 from patcher.policy.patterns import repeated
 
 
@@ -65,11 +65,7 @@ RAW_LINE = Escapes(RAW.token, RAW.decode, b" ")
 
 def quoted(quote: bytes = b'"', escapes: Escapes = CODE, *, one_line: bool = False) -> Kind:
     """A literal with backslash escapes between these quotes."""
-
-    def escape(text: bytes) -> bytes:
-        return text.replace(b"\\", b"\\\\").replace(quote, b"\\" + quote)
-
-    return Kind(escapes, escape, one_line=one_line)
+    return Kind(escapes, backslashed(quote), one_line=one_line)
 
 
 def raw(quote: bytes = b'"', escapes: Escapes = RAW, *, one_line: bool = False) -> Kind:
@@ -232,5 +228,5 @@ TEMPLATE = Kind(
     Escapes(
         re.compile(rb"\$\{[^{}]{0,2000}\}|" + CODE.token.pattern), _decode_template, CODE.newline
     ),
-    lambda text: text.replace(b"\\", b"\\\\").replace(b"`", b"\\`").replace(b"${", b"\\${"),
+    backslashed(b"`", b"${"),
 )

@@ -19,12 +19,7 @@ __all__ = ["HOSTS", "Embedding", "Line", "fallback", "read"]
 HOSTS: tuple[str, ...] = (
     "patchfile",
     "markup",
-    "go",
-    "python",
-    "javascript",
-    "rust",
-    "c",
-    "languages",
+    "code",
     "jsonfile",
     "nix",
     "heredoc",

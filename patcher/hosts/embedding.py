@@ -10,6 +10,10 @@ from itertools import accumulate, islice
 from patcher.policy.bounds import MAX_LINES, check_number
 from patcher.policy.reader import Break
 
+PLACEHOLDER = b"${}"
+"""Stands in the text for what an expression puts there: the policy reader takes it for a template
+action."""
+
 _BLANK_LINES = 100
 """Of more blank lines in a row the rest is left out: a million of them would fill the memory."""
 
@@ -135,6 +139,12 @@ class Embedding:
                 found.append((start, line.stretch != stretch, line.condition))
                 stretch, condition = line.stretch, line.condition
         return found
+
+
+def unknown_line(offset: int, stretch: int) -> Line:
+    """A line for text that the program may add at an offset, and that is not known."""
+    offsets = (offset,) * (len(PLACEHOLDER) + 1)
+    return Line(PLACEHOLDER, offset, offset, b"", b"", offsets, stretch)
 
 
 def taken(lines: Iterable[Line]) -> tuple[Line, ...]:

@@ -10,32 +10,37 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 
-from patcher.hosts.dressing import C, Escapes, matters, rendered, string_lines, text_start
 from patcher.hosts.embedding import Embedding, region
 from patcher.hosts.lines import dressed
+from patcher.hosts.names import rendered, table
+from patcher.hosts.physical import filled, next_line
+from patcher.hosts.strings import C, Escapes, backslashed, matters, string_lines, text_start
 from patcher.policy.bounds import MAX_STRINGS, check_number
 
-_BY_SUFFIX = {
-    ".sh": "shell", ".bash": "shell", ".zsh": "shell", ".ksh": "shell", ".ash": "shell",
-    ".dash": "shell", ".bats": "shell", ".mk": "shell", ".make": "shell", ".spec": "shell",
-    ".ebuild": "shell", ".install": "shell", ".envrc": "shell", ".postinst": "shell",
-    ".preinst": "shell", ".postrm": "shell", ".prerm": "shell", ".run": "shell", ".fish": "shell",
-    ".dockerfile": "dockerfile", ".containerfile": "dockerfile",
-    ".tf": "hcl", ".hcl": "hcl", ".tofu": "hcl", ".nomad": "hcl", ".tfvars": "hcl",
-    ".pl": "perl", ".pm": "perl", ".t": "perl", ".cgi": "perl",
-    ".rb": "ruby", ".rake": "ruby", ".gemspec": "ruby", ".ru": "ruby", ".cr": "ruby",
-    ".php": "php", ".phtml": "php", ".php7": "php", ".inc": "php",
-}  # fmt: skip
-_BY_NAME = {
-    "makefile": "shell", "gnumakefile": "shell", "pkgbuild": "shell", "apkbuild": "shell",
-    "postinst": "shell", "preinst": "shell", "postrm": "shell", "prerm": "shell", "rules": "shell",
-    ".bashrc": "shell", ".profile": "shell", ".envrc": "shell", "configure": "shell",
-    "dockerfile": "dockerfile", "containerfile": "dockerfile",
-    "vagrantfile": "ruby", "rakefile": "ruby", "gemfile": "ruby", "berksfile": "ruby",
-    "podfile": "ruby", "brewfile": "ruby",
-}  # fmt: skip
+_BY_SUFFIX = table(
+    (
+        "shell",
+        ".sh .bash .zsh .ksh .ash .dash .bats .mk .make .spec .ebuild .install .envrc .postinst "
+        ".preinst .postrm .prerm .run .fish",
+    ),
+    ("dockerfile", ".dockerfile .containerfile"),
+    ("hcl", ".tf .hcl .tofu .nomad .tfvars"),
+    ("perl", ".pl .pm .t .cgi"),
+    ("ruby", ".rb .rake .gemspec .ru .cr"),
+    ("php", ".php .phtml .php7 .inc"),
+)
+_BY_NAME = table(
+    (
+        "shell",
+        "makefile gnumakefile pkgbuild apkbuild postinst preinst postrm prerm rules .bashrc "
+        ".profile .envrc configure",
+    ),
+    ("dockerfile", "dockerfile containerfile"),
+    ("ruby", "vagrantfile rakefile gemfile berksfile podfile brewfile"),
+)
 _BY_INTERPRETER = re.compile(
     rb"#![^\r\n]*?\b(?:(perl)|(ruby)|(php)|(?:ba|z|k|da|a|mk)?sh\b|bats\b)"
 )
@@ -77,14 +82,12 @@ def claims(path: PurePosixPath, content: bytes) -> bool:
 
 
 def _host(path: PurePosixPath, content: bytes) -> str | None:
-    for name in (path, rendered(path)):
-        if (host := _BY_SUFFIX.get(name.suffix.lower())) is not None:
-            return host
-        stem = name.name.lower()
-        if (host := _BY_NAME.get(stem)) is not None:
-            return host
-        if stem.startswith(("dockerfile.", "containerfile.", "makefile.")):
-            return _BY_NAME[stem.partition(".")[0]]
+    name = rendered(path)
+    stem = name.name.lower()
+    if found := _BY_SUFFIX.get(name.suffix.lower()) or _BY_NAME.get(stem):
+        return found
+    if stem.startswith(("dockerfile.", "containerfile.", "makefile.")):
+        return _BY_NAME[stem.partition(".")[0]]
     interpreter = _BY_INTERPRETER.match(content, text_start(content), 256)
     if interpreter is None:
         return None
@@ -95,13 +98,13 @@ def _host(path: PurePosixPath, content: bytes) -> str | None:
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
     """Each here document that matters, and what stands between them."""
     host = _host(path, content) or "shell"
-    gap = text_start(content)
-    for document in _documents(content, host):
-        if matters(content, document.start, document.end):
-            yield from dressed(content, gap, document.start, host)
-            yield _embedding(content, document, host)
-            gap = document.end
-    yield from dressed(content, gap, len(content), host)
+    blocks = (
+        (document.start, document.end, [_embedding(content, document, host)])
+        for document in _documents(content, host)
+        if matters(content, document.start, document.end)
+    )
+    start, end = text_start(content), len(content)
+    return filled(start, end, blocks, partial(dressed, content, host=host))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +120,9 @@ def _embedding(content: bytes, document: _Document, host: str) -> Embedding:
     if document.literal and host != "hcl":
         return Embedding(host, region(content, start, end))
     escapes = {"shell": _SHELL, "dockerfile": _SHELL, "hcl": _HCL}.get(host, _CODE)
-    escape = _escape_hcl if host == "hcl" else _escape
-    if escapes is _CODE and content.find(b"\\t", start, end) >= 0:
-        escape = _escape_tabs
+    tabs = escapes is _CODE and content.find(b"\\t", start, end) >= 0
+    escape = _escape_hcl if host == "hcl" else backslashed(b"$", b"`", tabs=tabs)
     return Embedding(host, tuple(string_lines(content, start, end, escapes)), escape=escape)
-
-
-def _escape(text: bytes) -> bytes:
-    return text.replace(b"\\", b"\\\\").replace(b"$", b"\\$").replace(b"`", b"\\`")
-
-
-def _escape_tabs(text: bytes) -> bytes:
-    return _escape(text).replace(b"\t", b"\\t")
 
 
 def _escape_hcl(text: bytes) -> bytes:
@@ -163,7 +157,7 @@ def _documents(content: bytes, host: str) -> Iterator[_Document]:
         end = found[index]
         quoted = bool(quote or marker[4]) if host in ("shell", "dockerfile") else quote == b"'"
         yield _Document(behind, end, quoted)
-        resume = behind = _next_line(content, end)
+        resume = behind = next_line(content, end)
 
 
 def _mode(host: str, dash: bytes) -> str:
@@ -206,8 +200,3 @@ def _behind_command(content: bytes, position: int) -> int:
         if not content[max(end - 2, 0) : end].rstrip(b"\r").endswith(b"\\"):
             break
     return position
-
-
-def _next_line(content: bytes, position: int) -> int:
-    end = content.find(b"\n", position)
-    return len(content) if end < 0 else end + 1

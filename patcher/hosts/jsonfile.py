@@ -12,17 +12,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from patcher.hosts.dressing import (
+from patcher.hosts.embedding import Embedding, taken
+from patcher.hosts.names import suffix
+from patcher.hosts.strings import (
     C,
-    Element,
-    element_lines,
+    list_lines,
     matters,
     quote_c,
-    rendered,
     string_lines,
     text_start,
 )
-from patcher.hosts.embedding import Embedding, taken
 from patcher.policy.bounds import MAX_NESTING, MAX_STRINGS, check_number
 from patcher.policy.patterns import repeated
 from patcher.policy.search import united, within
@@ -30,11 +29,9 @@ from patcher.policy.search import united, within
 HOST = "json"
 
 _SUFFIXES = frozenset(
-    (
-        ".json", ".jsonc", ".json5", ".jsonl", ".ndjson", ".geojson", ".ipynb", ".ign", ".har",
-        ".webmanifest", ".tfstate", ".avsc", ".jsonld", ".sarif", ".hcl.json",
-    )
-)  # fmt: skip
+    ".json .jsonc .json5 .jsonl .ndjson .geojson .ipynb .ign .har .webmanifest .tfstate .avsc "
+    ".jsonld .sarif".split()
+)
 
 _STRING = re.compile(b'"(' + repeated(rb'[^"\\\r\n]++|\\[^\r\n]') + b')("?)')
 _TOKEN = re.compile(
@@ -45,7 +42,7 @@ _COMMA = re.compile(rb"[ \t\r\n]*+,[ \t\r\n]*+")
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
     """JSON by its name, behind template suffixes too."""
-    return path.suffix.lower() in _SUFFIXES or rendered(path).suffix.lower() in _SUFFIXES
+    return suffix(path) in _SUFFIXES
 
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
@@ -112,17 +109,7 @@ def _hand_over(content: bytes, start: int, end: int) -> Iterator[Embedding]:
                 lines = tuple(string_lines(content, *span, C))
                 yield Embedding(HOST, lines, escape=quote_c)
         return
-    lines = taken(element_lines(content, _elements(content, strings), C))
+    margin = content[max(start - 256, 0) : start]
+    alone = b"," + margin[len(margin.rstrip(b" \t\r\n")) :]
+    lines = taken(list_lines(content, strings, b'"', C, alone=alone))
     yield Embedding(HOST, lines, escape=quote_c, separate=True, listed=True)
-
-
-def _elements(content: bytes, strings: list[tuple[int, int]]) -> Iterator[Element]:
-    for number, (start, end) in enumerate(strings):
-        if number:
-            glue = content[strings[number - 1][1] + 1 : start - 1]
-        elif len(strings) > 1:
-            glue = content[end + 1 : strings[1][0] - 1]
-        else:
-            margin = content[max(start - 257, 0) : start - 1]
-            glue = b"," + margin[len(margin.rstrip(b" \t\r\n")) :]
-        yield Element(start, end, b'"', b'"', glue)

@@ -7,23 +7,15 @@ in an unknown format is not lost. What is policy is decided by the policy reader
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from patcher.hosts.dressing import (
-    matters,
-    text_start,
-)
-from patcher.hosts.embedding import (
-    Embedding,
-    Line,
-    line_ending,
-    region,
-)
+from patcher.hosts.embedding import Embedding, Line, prefixed, region
 from patcher.hosts.patchfile import REASON
-from patcher.hosts.physical import Physical, line_above, line_at, line_below
+from patcher.hosts.physical import Area, Physical, filled
 from patcher.hosts.quoted import HOST, RULE, Block, quoted_block
+from patcher.hosts.strings import matters, text_start
 from patcher.policy.patterns import repeated
 
 _ANCHOR = re.compile(rb"(?:\b|\\[nrt])network\b|mediate_deleted")
@@ -59,46 +51,34 @@ def dressed(
 ) -> Iterator[Embedding]:
     """The policy text in ``content[start:end]``: blocks of lines that carry a dressing (quotes, a
     prefix, a continuation mark), and what lies between them as it stands."""
-    blocks = _blocks(content, start, end, host, documentation, prefixes=True)
-    for _, found in _with_gaps(content, blocks, start, end, host, documentation):
-        yield found
+    area = Area(content, start, end, host, documentation)
+    blocks = _blocks(area, prefixes=True)
+    return filled(start, end, blocks, lambda begin, stop: _raw(area, begin, stop))
 
 
 def quoted(text: bytes) -> Iterator[tuple[bool, Embedding]]:
     """The same of a text that another host took out of a file, or nothing where no line carries a
     dressing, which a prefix is not here: it stands before comments. The first value says whether
     the lines of an embedding carry one."""
-    blocks = list(_blocks(text, 0, len(text), HOST, False, prefixes=False))
-    return _with_gaps(text, blocks, 0, len(text), HOST, False) if blocks else iter(())
+    area = Area(text, 0, len(text), HOST)
+    blocks = [
+        (start, end, [(True, found) for found in inner])
+        for start, end, inner in _blocks(area, prefixes=False)
+    ]
+    if not blocks:
+        return iter(())
+    return filled(
+        0, len(text), blocks, lambda start, end: ((False, raw) for raw in _raw(area, start, end))
+    )
 
 
-def _with_gaps(
-    content: bytes,
-    blocks: Iterable[Block],
-    start: int,
-    end: int,
-    host: str,
-    documentation: bool,
-) -> Iterator[tuple[bool, Embedding]]:
-    for block_start, block_end, found in blocks:
-        for raw in _raw(content, start, block_start, host, documentation):
-            yield False, raw
-        for dressed in found:
-            yield True, dressed
-        start = block_end
-    for raw in _raw(content, start, end, host, documentation):
-        yield False, raw
-
-
-def _blocks(
-    content: bytes, start: int, end: int, host: str, documentation: bool, *, prefixes: bool
-) -> Iterator[Block]:
-    plain = _HEADER.search(content, start, end) is not None
-    gap = position = start
-    while (candidate := _ANCHOR.search(content, position, end)) is not None:
+def _blocks(area: Area, *, prefixes: bool) -> Iterator[Block]:
+    plain = _HEADER.search(area.content, area.start, area.end) is not None
+    gap = position = area.start
+    while (candidate := _ANCHOR.search(area.content, position, area.end)) is not None:
         # An escape's backslash may be the first byte of the match, never a line break.
-        line = line_at(content, candidate.start(), start, end)
-        block = _block(content, line, gap, end, host, documentation, plain, prefixes)
+        line = area.line_at(candidate.start())
+        block = _block(replace(area, start=gap), line, plain, prefixes)
         if block is None:
             position = max(line[2], candidate.end())
             continue
@@ -107,12 +87,10 @@ def _blocks(
         yield block_start, gap, found
 
 
-def _raw(
-    content: bytes, start: int, end: int, host: str, documentation: bool
-) -> Iterator[Embedding]:
-    if matters(content, start, end):
-        lines = _without_code(content, region(content, start, end))
-        yield Embedding(host, lines, documentation=documentation)
+def _raw(area: Area, start: int, end: int) -> Iterator[Embedding]:
+    if matters(area.content, start, end):
+        lines = _without_code(area.content, region(area.content, start, end))
+        yield Embedding(area.host, lines, documentation=area.documentation)
 
 
 def _without_code(content: bytes, lines: tuple[Line, ...]) -> tuple[Line, ...]:
@@ -127,27 +105,18 @@ def _without_code(content: bytes, lines: tuple[Line, ...]) -> tuple[Line, ...]:
     )
 
 
-def _block(
-    content: bytes,
-    line: Physical,
-    start: int,
-    end: int,
-    host: str,
-    documentation: bool,
-    plain: bool,
-    prefixes: bool,
-) -> Block | None:
+def _block(area: Area, line: Physical, plain: bool, prefixes: bool) -> Block | None:
     """The block of lines with one dressing around ``line``; None where it has none."""
     begin, text_end, _ = line
-    if (found := quoted_block(content, line, start, end, host, documentation)) is not None:
+    if (found := quoted_block(area, line)) is not None:
         return found
-    prefix = _PREFIX.match(content, begin, text_end) if prefixes else None
-    if prefix is not None and _PREFIXED_RULE.match(content, prefix.end(), text_end):
+    prefix = _PREFIX.match(area.content, begin, text_end) if prefixes else None
+    if prefix is not None and _PREFIXED_RULE.match(area.content, prefix.end(), text_end):
         mark = prefix[0].strip()
         if not (plain and mark.startswith(b"#")):  # else a comment inside plain policy
-            return _prefixed_block(content, line, mark, start, end, host, documentation)
-    if _CONTINUED.search(content, max(begin, text_end - 64), text_end):
-        return _continued_block(content, line, start, end, host, documentation)
+            return _prefixed_block(area, line, mark)
+    if _CONTINUED.search(area.content, max(begin, text_end - 64), text_end):
+        return _continued_block(area, line)
     return None
 
 
@@ -155,85 +124,72 @@ def _block(
 
 
 def _contiguous(
-    content: bytes, line: Physical, start: int, end: int, alike: Callable[[Physical], bool]
+    area: Area, line: Physical, alike: Callable[[Physical], bool]
 ) -> tuple[list[Physical], Physical | None]:
     """The lines around ``line`` that are like it, without interruption, and the one below them."""
     members = [line]
-    above = line_above(content, line[0], start)
+    above = area.above(line)
     while above is not None and alike(above):
         members.append(above)
-        above = line_above(content, above[0], start)
+        above = area.above(above)
     members.reverse()
-    below = line_below(content, line[2], end)
+    below = area.below(line)
     while below is not None and alike(below):
         members.append(below)
-        below = line_below(content, below[2], end)
+        below = area.below(below)
     return members, below
 
 
-def _prefixed_block(
-    content: bytes,
-    line: Physical,
-    mark: bytes,
-    start: int,
-    end: int,
-    host: str,
-    documentation: bool,
-) -> Block:
-    def width(physical: Physical) -> int:
-        begin, text_end, _ = physical
-        indent = begin
-        while content[indent : indent + 1] in (b" ", b"\t") and indent < text_end:
-            indent += 1
-        after = indent + len(mark)
-        if after > text_end or content[indent:after] != mark:
-            return -1
-        blank = mark != b"|" and after < text_end and content[after : after + 1] == b" "
-        return after - begin + blank
+def _prefixed_block(area: Area, line: Physical, mark: bytes) -> Block:
+    content = area.content
 
-    members, _ = _contiguous(content, line, start, end, lambda physical: width(physical) >= 0)
+    def width(line: bytes) -> int:
+        text = line.lstrip(b" \t")
+        after = len(line) - len(text) + len(mark)
+        if not text.startswith(mark):
+            return -1
+        return after + (mark != b"|" and line[after : after + 1] == b" ")
+
+    members, _ = _contiguous(area, line, lambda other: width(content[other[0] : other[1]]) >= 0)
     lines: list[Line] = []
-    opening = line_above(content, members[0][0], start) if mark == b"|" else None
+    begin = members[0][0]
+    opening = area.above(members[0]) if mark == b"|" else None
     if opening is not None and _OPENED.search(content, opening[0], opening[1]):
         # The string's first line, which has no margin.
         lines += _without_code(content, region(content, opening[0], opening[2]))
-        members.insert(0, opening)
-    for member in members[len(lines) :]:
-        begin, text_end, stop = member
-        taken = begin + width(member)
-        dressing, ending = content[begin:taken], content[text_end:stop]
-        before, after = dressing, ending
-        if not ending:
-            before, after = line_ending(content, begin) + dressing, b""
-        lines.append(Line(content[taken:text_end], taken, stop, before, after))
-    documented = documentation or mark not in _PROSE_PREFIXES
-    reason = REASON if mark == b"+" else ""
-    found = Embedding(host, tuple(lines), documentation=documented, reason=reason)
-    return members[0][0], members[-1][2], [found]
+        begin = opening[0]
+    lines += prefixed(content, members, prefix=width, end=area.end)
+    found = Embedding(
+        area.host,
+        tuple(lines),
+        documentation=area.documentation or mark not in _PROSE_PREFIXES,
+        reason=REASON if mark == b"+" else "",
+    )
+    return begin, members[-1][2], [found]
 
 
-def _continued_block(
-    content: bytes, line: Physical, start: int, end: int, host: str, documentation: bool
-) -> Block:
+def _continued_block(area: Area, line: Physical) -> Block:
     """A string or macro over several physical lines, each but the last ending in a backslash."""
+    content = area.content
 
     def mark(physical: Physical) -> int:
         """Where the continuation mark of a line begins; -1 without one."""
         found = _CONTINUED.search(content, max(physical[0], physical[1] - 64), physical[1])
         return -1 if found is None else found.start()
 
-    members, below = _contiguous(content, line, start, end, lambda physical: mark(physical) >= 0)
+    members, below = _contiguous(area, line, lambda other: mark(other) >= 0)
     lines = []
     for member in members:
         begin, text_end, stop = member
-        text_stop = mark(member)
-        if stop == text_end:  # the file ends in the mark: nothing can follow
-            text_stop = text_end
+        # Nothing can follow where the file ends in the mark.
+        text_stop = text_end if stop == text_end else mark(member)
         lines.append(Line(content[begin:text_stop], begin, stop, b"", content[text_stop:stop]))
     if below is not None:
         begin, text_end, stop = below
         ending = content[lines[-1].start + len(lines[-1].text) : begin]
         lines.append(Line(content[begin:text_end], begin, text_end, ending, b""))
         members.append(below)
-    found = Embedding(host, _without_code(content, tuple(lines)), documentation=documentation)
+    found = Embedding(
+        area.host, _without_code(content, tuple(lines)), documentation=area.documentation
+    )
     return members[0][0], members[-1][2], [found]

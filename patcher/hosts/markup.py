@@ -10,33 +10,45 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath
 
 from patcher.hosts import plain
-from patcher.hosts.dressing import Escapes, decoded, matters, rendered, text_start
 from patcher.hosts.embedding import Embedding, Line, line_ending, physical_lines, prefixed
 from patcher.hosts.lines import dressed
+from patcher.hosts.names import rendered, table
+from patcher.hosts.physical import filled, next_line
+from patcher.hosts.strings import Escapes, decoded, matters, text_start
 from patcher.policy.patterns import repeated
 
-_BY_SUFFIX = {
-    ".md": "markdown", ".markdown": "markdown", ".mdx": "markdown", ".mkd": "markdown",
-    ".mdown": "markdown", ".rmd": "markdown", ".qmd": "markdown", ".mdwn": "markdown",
-    ".rst": "rst", ".rest": "rst", ".pod": "pod",
-    ".adoc": "asciidoc", ".asciidoc": "asciidoc", ".asc": "asciidoc",
-    ".html": "html", ".htm": "html", ".xhtml": "html", ".sgml": "html", ".dbk": "html",
-    ".svg": "html",
-    ".org": "org", ".textile": "textile", ".wiki": "wiki", ".mediawiki": "wiki",
-    ".tex": "tex", ".texi": "tex", ".texinfo": "tex", ".txi": "tex", ".ltx": "tex", ".bib": "tex",
-    ".man": "man", ".mdoc": "man", ".ronn": "markdown", ".scd": "scdoc",
-    ".docbook": "docbook", ".dita": "dita", ".ditamap": "dita", ".page": "mallard",
-    ".typ": "typst", ".rdoc": "rdoc", ".creole": "wiki", ".t2t": "txt2tags", ".rtf": "rtf",
-    ".fodt": "odf", ".rd": "rd", ".edoc": "edoc", ".mld": "odoc", ".nfo": "text", ".info": "text",
-    ".eml": "mail", ".mbox": "mail", ".mml": "mail", ".rss": "feed", ".atom": "feed",
-    ".vtt": "text", ".srt": "text", ".log": "text",
-    ".po": "translation", ".pot": "translation", ".xlf": "translation", ".xliff": "translation",
-    ".tmx": "translation", ".arb": "translation", ".strings": "translation",
-    ".stringsdict": "translation", ".xcstrings": "translation", ".ftl": "translation",
-}  # fmt: skip
+_BY_SUFFIX = table(
+    ("markdown", ".md .markdown .mdx .mkd .mdown .rmd .qmd .mdwn .ronn"),
+    ("rst", ".rst .rest"),
+    ("pod", ".pod"),
+    ("asciidoc", ".adoc .asciidoc .asc"),
+    ("html", ".html .htm .xhtml .sgml .dbk .svg"),
+    ("org", ".org"),
+    ("textile", ".textile"),
+    ("wiki", ".wiki .mediawiki .creole"),
+    ("tex", ".tex .texi .texinfo .txi .ltx .bib"),
+    ("man", ".man .mdoc"),
+    ("scdoc", ".scd"),
+    ("docbook", ".docbook"),
+    ("dita", ".dita .ditamap"),
+    ("mallard", ".page"),
+    ("typst", ".typ"),
+    ("rdoc", ".rdoc"),
+    ("txt2tags", ".t2t"),
+    ("rtf", ".rtf"),
+    ("odf", ".fodt"),
+    ("rd", ".rd"),
+    ("edoc", ".edoc"),
+    ("odoc", ".mld"),
+    ("text", ".nfo .info .vtt .srt .log"),
+    ("mail", ".eml .mbox .mml"),
+    ("feed", ".rss .atom"),
+    ("translation", ".po .pot .xlf .xliff .tmx .arb .strings .stringsdict .xcstrings .ftl"),
+)
 _BY_CONTENT = {
     ".ts": (re.compile(rb"<!DOCTYPE TS\b|<TS [^>\r\n]{0,80}(?:version|language)="), "translation"),
     ".xml": (
@@ -81,17 +93,17 @@ def _host(path: PurePosixPath, content: bytes) -> str | None:
         return None  # a profile's file may be called usr.bin.man
     if path.name == "strings.xml":
         return "translation"  # Android's resources
-    for name in (path, rendered(path)):
-        suffix = name.suffix.lower()
-        if suffix in _BY_SUFFIX:
-            return _BY_SUFFIX[suffix]
-        if suffix in _BY_CONTENT:
-            pattern, host = _BY_CONTENT[suffix]
-            return host if pattern.search(content) else None
-        if suffix in ("", ".txt") and name.stem.lower() in _READ_BY_PEOPLE:
-            return "markdown"
-        if _MANUAL.fullmatch(suffix) and _MANUAL_REQUEST.search(content, 0, _LOOKED_AT):
-            return "man"
+    name = rendered(path)
+    suffix = name.suffix.lower()
+    if suffix in _BY_SUFFIX:
+        return _BY_SUFFIX[suffix]
+    if suffix in _BY_CONTENT:
+        pattern, host = _BY_CONTENT[suffix]
+        return host if pattern.search(content) else None
+    if suffix in ("", ".txt") and name.stem.lower() in _READ_BY_PEOPLE:
+        return "markdown"
+    if _MANUAL.fullmatch(suffix) and _MANUAL_REQUEST.search(content, 0, _LOOKED_AT):
+        return "man"
     return "text" if _is_prose(path, content) else None
 
 
@@ -109,19 +121,20 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
     start, end = text_start(content), len(content)
     if host == "man":
         yield from _manual(content, start, end)
-    elif host == "markdown":
-        yield from _fenced(content, start, end, host)
-    elif host == "asciidoc":
-        yield from _delimited(content, start, end, host)
-    else:
-        yield from _prose(content, start, end, host)
+        return
+    find = {"markdown": _fenced, "asciidoc": _delimited}.get(host)
+    blocks = find(content, start, end) if find else ()
+    yield from filled(start, end, blocks, partial(_prose, content, host=host))
 
 
-def _fenced(content: bytes, start: int, end: int, host: str) -> Iterator[Embedding]:
+_Block = tuple[int, int, Iterator[Embedding]]
+
+
+def _fenced(content: bytes, start: int, end: int) -> Iterator[_Block]:
     """Fenced code blocks (CommonMark 0.31, 4.5), in block quotes and list items too."""
-    gap = position = start
+    position = start
     while (fence := _FENCE.search(content, position, end)) is not None:
-        body = _next_line(content, fence.end(), end)
+        body = next_line(content, fence.end(), end)
         quoted = b">" in fence[1]
         mark = re.escape(fence[2][:1]) + b"{%d,}+" % len(fence[2])
         outside = rb"|(?![ \t]*+>)" if quoted else b""
@@ -129,16 +142,12 @@ def _fenced(content: bytes, start: int, end: int, host: str) -> Iterator[Embeddi
             rb"^(?:[ \t>]*+" + mark + rb"[ \t]*+\r?$" + outside + b")", re.MULTILINE
         ).search(content, body, end)
         stop = end if close is None else close.start()
-        yield from _prose(content, gap, fence.start(), host)
-        if quoted:
-            yield from _quoted(content, body, stop, host)
-        else:
-            yield from dressed(content, body, stop, host, documentation=True)
-        gap = position = end if close is None else max(_next_line(content, close.end(), end), body)
-    yield from _prose(content, gap, end, host)
+        position = end if close is None else max(next_line(content, close.end(), end), body)
+        kind = "quotation" if quoted else "code"
+        yield fence.start(), position, _stretch(content, body, stop, kind, "markdown")
 
 
-def _delimited(content: bytes, start: int, end: int, host: str) -> Iterator[Embedding]:
+def _delimited(content: bytes, start: int, end: int) -> Iterator[_Block]:
     """Listing and literal blocks of AsciiDoc, each between two lines that are the same."""
     delimiters = [(mark.start(), mark[1]) for mark in _DELIMITER.finditer(content, start, end)]
     closing: dict[bytes, int] = {}
@@ -147,19 +156,16 @@ def _delimited(content: bytes, start: int, end: int, host: str) -> Iterator[Embe
         mark = delimiters[number][1]
         partner[number] = closing.get(mark, -1)
         closing[mark] = number
-    gap = start
     number = 0
     while number < len(delimiters):
         close = partner[number]
         if close >= 0:
             opening = delimiters[number][0]
-            body, stop = _next_line(content, opening, end), delimiters[close][0]
-            yield from _prose(content, gap, opening, host)
-            yield from dressed(content, body, stop, host, documentation=True)
-            gap = _next_line(content, stop, end)
+            body, stop = next_line(content, opening, end), delimiters[close][0]
+            found = _stretch(content, body, stop, "code", "asciidoc")
+            yield opening, next_line(content, stop, end), found
             number = close
         number += 1
-    yield from _prose(content, gap, end, host)
 
 
 def _prose(content: bytes, start: int, end: int, host: str) -> Iterator[Embedding]:
@@ -204,11 +210,6 @@ def _quoted(content: bytes, start: int, end: int, host: str) -> Iterator[Embeddi
 
     lines = prefixed(content, physical_lines(content, start, end), prefix=prefix, end=end)
     yield Embedding(host, tuple(lines), documentation=True)
-
-
-def _next_line(content: bytes, position: int, end: int) -> int:
-    found = content.find(b"\n", position, end)
-    return end if found < 0 else found + 1
 
 
 # Manual pages

@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from patcher.hosts import jsonfile, patchfile
-from patcher.hosts.dressing import OFFSET, matters
 from patcher.hosts.embedding import Embedding, Line
 from patcher.hosts.lines import quoted
+from patcher.hosts.strings import OFFSET, matters
 from patcher.policy.bounds import check_number
 
 _DEEPEST = 4

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from patcher.hosts.dressing import C, Escapes, matters, quote_c, rendered, string_lines, text_start
 from patcher.hosts.embedding import Embedding
+from patcher.hosts.names import suffix
+from patcher.hosts.strings import C, Escapes, matters, quote_c, string_lines, text_start
 from patcher.policy.bounds import MAX_NESTING, check_number
 
 HOST = "nix"
@@ -32,7 +33,7 @@ _INSIDE = Escapes(re.compile(rb"\r\n|\n|\r|''\$|'''|''\\[\s\S]"), _decode, b"\n"
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
     """Nix expressions by their suffix."""
-    return ".nix" in (path.suffix.lower(), rendered(path).suffix.lower())
+    return suffix(path) == ".nix"
 
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from patcher.hosts.dressing import MATTERS, text_start
 from patcher.hosts.embedding import Embedding, Line, line_ending, physical_lines
+from patcher.hosts.strings import MATTERS, text_start
 
 HOST = "patch"
 REASON = "a patch file: its hunks count lines, so a line cannot simply be added"

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from patcher.hosts.dressing import matters, text_start
 from patcher.hosts.embedding import Embedding, region
+from patcher.hosts.strings import matters, text_start
 from patcher.policy.patterns import repeated
 
 HOST = "plain"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from patcher.hosts.dressing import C, Escapes, matters, rendered, string_lines, text_start
 from patcher.hosts.embedding import Embedding, Line
+from patcher.hosts.names import suffix
+from patcher.hosts.strings import C, Escapes, backslashed, matters, string_lines, text_start
 from patcher.policy.patterns import repeated
 
 HOST = "properties"
@@ -44,7 +45,7 @@ unless a backslash stands before it."""
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
     """Properties by their suffix, behind template suffixes too."""
-    return ".properties" in (path.suffix.lower(), rendered(path).suffix.lower())
+    return suffix(path) == ".properties"
 
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
@@ -52,14 +53,10 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
     for pair in _PAIR.finditer(content, text_start(content)):
         if matters(content, *pair.span(1)):
             lines = string_lines(content, *pair.span(1), _VALUE)
-            yield Embedding(HOST, tuple(map(_keep_blank, lines)), escape=_escape)
+            yield Embedding(HOST, tuple(map(_keep_blank, lines)), escape=backslashed(tabs=True))
 
 
 def _keep_blank(line: Line) -> Line:
     """The blank that begins a continuation line is lost unless it is escaped."""
     continued = line.text.startswith(b" ") and line.after.strip(b" \t\f").endswith((b"\n", b"\r"))
     return replace(line, before=b"\\") if continued else line
-
-
-def _escape(text: bytes) -> bytes:
-    return text.replace(b"\\", b"\\\\").replace(b"\t", b"\\t")

@@ -5,21 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import NamedTuple
 
-from patcher.hosts.dressing import (
+from patcher.hosts.code.language import CONTROL
+from patcher.hosts.code.lists import DECLARED, Lists, may_be_declared
+from patcher.hosts.embedding import Embedding, Line, line_ending, taken, unknown_line, verbatim
+from patcher.hosts.physical import Area, Physical
+from patcher.hosts.strings import (
+    Added,
     C,
-    Decoded,
-    Element,
     Escapes,
-    decoded,
-    element_lines,
-    inner_line,
+    backslashed,
+    list_lines,
+    literal_lines,
     string_lines,
 )
-from patcher.hosts.embedding import Embedding, Line, line_ending, taken, verbatim
-from patcher.hosts.lists import DECLARED, Lists, may_be_declared
-from patcher.hosts.physical import Physical, line_above, line_below
-from patcher.hosts.statements import CONTROL
 from patcher.policy.bounds import MAX_STRINGS, check_number
 from patcher.policy.patterns import repeated
 
@@ -48,8 +49,7 @@ Block = tuple[int, int, list[Embedding]]
 """Where lines with one dressing begin and end, and what they hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class _Literal(NamedTuple):
     """A string literal inside one physical line: where its inside begins and ends."""
 
     start: int
@@ -58,41 +58,53 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
-class Quoted:
+class _Member:
     """A physical line and the literal in it that holds policy."""
 
     begin: int
-    text_end: int
     stop: int
-    literal: Literal
+    literal: _Literal
+    margin: bytes
+    """What stands before the text of the literal."""
+    glue: bytes
+    """What stands behind the literal's closing quote, line ending included."""
+    key: bytes
+    """The code before the literal, by which lines are told apart."""
 
-    def margin(self, content: bytes) -> bytes:
-        """What stands before the text of the literal."""
-        return content[self.begin : self.literal.start]
-
-    def glue(self, content: bytes) -> bytes:
-        """What stands behind the literal's closing quote, line ending included."""
-        return content[self.literal.end + 1 : self.stop]
+    @property
+    def indentation(self) -> bytes:
+        return self.margin[: len(self.margin) - len(self.margin.lstrip())]
 
 
-def quoted_block(
-    content: bytes, line: Physical, start: int, end: int, host: str, documentation: bool
-) -> Block | None:
+def quoted_block(area: Area, line: Physical) -> Block | None:
     """The lines around ``line`` that carry policy in a literal as it does; None where it has no
     literal that does."""
-    hits: list[tuple[int, Literal]] = []
-    for ordinal, literal in enumerate(_literals(content, line[0], line[1])):
-        if _IN_LITERAL.search(content, literal.start, literal.end):
+    hits: list[tuple[int, _Literal]] = []
+    for ordinal, literal in enumerate(_literals(area.content, line)):
+        if _IN_LITERAL.search(area.content, literal.start, literal.end):
             hits.append((ordinal, literal))
             check_number(len(hits), MAX_STRINGS, "strings on one line")
-    return _around(content, line, hits, start, end, host, documentation) if hits else None
+    if not hits:
+        return None
+    key, members = _members(area, line, *hits[0])
+    if len(members) == 1:
+        return _long_strings(area, line, hits) or _row(area, line, hits[0][1])
+    tabs = any(b"\\t" in area.content[m.literal.start : m.literal.end] for m in members)
+    lines = _lines(area.content, members, key)
+    found = replace(
+        _embedding(area, hits[0][1], lines, tabs=tabs),
+        reason=DECLARED if area.host == HOST and _may_be_declared(area, members) else "",
+        separate=True,
+        listed=_is_list(members),
+    )
+    return members[0].begin, members[-1].stop, [found]
 
 
-def _literals(content: bytes, begin: int, end: int) -> Iterator[Literal]:
+def _literals(content: bytes, line: Physical) -> Iterator[_Literal]:
     """The string literals of one physical line. A quote that nothing closes (an apostrophe) opens
     no literal, and no later one of its kind on this line can."""
     unclosed: set[bytes] = set()
-    position = begin
+    position, end, _ = line
     while (opening := _QUOTE.search(content, position, end)) is not None:
         position = opening.end()
         if opening[0] in unclosed:
@@ -102,90 +114,75 @@ def _literals(content: bytes, begin: int, end: int) -> Iterator[Literal]:
         if inside.end() >= end or content[inside.end() : inside.end() + 1] != opening[0]:
             unclosed.add(opening[0])
             continue
-        yield Literal(position, inside.end(), opening[0])
+        yield _Literal(position, inside.end(), opening[0])
         position = inside.end() + 1
 
 
-def _around(
-    content: bytes,
-    line: Physical,
-    hits: list[tuple[int, Literal]],
-    start: int,
-    end: int,
-    host: str,
-    documentation: bool,
-) -> Block | None:
-    ordinal, literal = hits[0]
-    anchor = Quoted(*line, literal)
-    key = _key(content, anchor)
-    members = [anchor]
-    following = line_below(content, line[2], end)
-    second = None if following is None else _member(content, following, 0)
-    if second is not None and not (other := _key(content, second)) and key:
-        key = other  # the anchor opens the statement: what is around it is told by the next line
-    above: Physical | None = line if _key(content, anchor) == key else None
+def _members(
+    area: Area, line: Physical, ordinal: int, literal: _Literal
+) -> tuple[bytes, list[_Member]]:
+    """What stands before the literals of a block, and the lines of the block."""
+    anchor = _member(area.content, line, literal)
+    key = anchor.key
+    below = area.below(line)
+    second = None if below is None else _found(area.content, below, 0)
+    if key and second is not None and not second.key:
+        key = b""  # the anchor opens the statement: what is around it is told by the next line
+    above = [anchor]
+    for member in _walk(area, line, area.above, ordinal) if anchor.key == key else ():
+        if member.key == key or member.glue.strip() == above[-1].glue.strip():
+            above.append(member)
+        if member.key != key:
+            break  # the first of them: "policy := " and the like stand before it
+    following = takewhile(lambda member: member.key == key, _walk(area, line, area.below, ordinal))
+    return key, [*reversed(above), *following]
+
+
+def _walk(
+    area: Area, line: Physical, step: Callable[[Physical], Physical | None], ordinal: int
+) -> Iterator[_Member]:
+    """The literals above or below a line, as long as no more than a few lines part them."""
     skipped = 0
-    while above is not None and (above := line_above(content, above[0], start)) is not None:
-        member = _member(content, above, ordinal)
-        if member is None:
-            skipped += 1
-            if skipped > _GAP:
-                break
-            continue
-        if _key(content, member) == key:
-            members.append(member)
-            skipped = 0
-            continue
-        if member.glue(content).strip() == members[-1].glue(content).strip():
-            members.append(member)  # the first of them: "policy := " and the like stand before it
-        break
-    members.reverse()
-    below: Physical | None = line
-    skipped = 0
-    while below is not None and (below := line_below(content, below[2], end)) is not None:
-        member = _member(content, below, ordinal)
-        if member is not None and _key(content, member) == key:
-            members.append(member)
-            skipped = 0
-            continue
-        skipped += 1
-        if member is not None or skipped > _GAP:
+    at: Physical | None = line
+    while skipped <= _GAP and at is not None and (at := step(at)) is not None:
+        member = _found(area.content, at, ordinal)
+        skipped = skipped + 1 if member is None else 0
+        if member is not None:
+            yield member
+
+
+def _found(content: bytes, line: Physical, ordinal: int) -> _Member | None:
+    """The literal of that number on a line, or its first one; None where it has none."""
+    found: _Literal | None = None
+    for number, literal in enumerate(_literals(content, line)):
+        if found is None or number == ordinal:
+            found = literal
+        if number >= ordinal:
             break
-    if len(members) == 1:
-        return _long_strings(content, line, hits, host, documentation) or _row(
-            content, line, literal, host, documentation
-        )
-    lines = taken(_in_stretches(content, members, key, _member_lines(content, members, key)))
-    tabs = any(b"\\t" in content[m.literal.start : m.literal.end] for m in members)
-    found = Embedding(
-        host,
-        lines,
-        escape=_escape(literal.quote, tabs),
-        documentation=documentation,
-        reason=DECLARED if host == HOST and _may_be_declared(content, members, start) else "",
-        separate=True,
-        listed=_is_list(content, members),
-    )
-    return members[0].begin, members[-1].stop, [found]
+    return None if found is None else _member(content, line, found)
 
 
-def _is_list(content: bytes, members: list[Quoted]) -> bool:
+def _member(content: bytes, line: Physical, literal: _Literal) -> _Member:
+    begin, _, stop = line
+    margin = content[begin : literal.start]
+    key = b" ".join(margin[:-1].split())
+    return _Member(begin, stop, literal, margin, content[literal.end + 1 : stop], key)
+
+
+def _is_list(members: list[_Member]) -> bool:
     """Whether commas or semicolons part the strings."""
     middle = members[len(members) // 2]
-    marks = middle.glue(content).strip()[:1], _key(content, middle)[:1]
-    return b"," in marks or marks[0] == b";"
+    mark = middle.glue.strip()[:1]
+    return mark in (b",", b";") or middle.key.startswith(b",")
 
 
-def _may_be_declared(content: bytes, members: list[Quoted], start: int) -> bool:
+def _may_be_declared(area: Area, members: list[_Member]) -> bool:
     """Whether a program's list of strings may have a declared length."""
-    first, last = members[0], members[-1]
-    if not _is_list(content, members):
-        return False
-    head = content[max(first.literal.start - 301, start) : first.literal.start - 1]
-    return may_be_declared(head, content[last.literal.end + 1 : last.literal.end + 40])
+    content, first, last = area.content, members[0].literal, members[-1].literal
+    head = content[max(first.start - 301, area.start) : first.start - 1]
+    return _is_list(members) and may_be_declared(head, content[last.end + 1 : last.end + 40])
 
 
-_HOLE = b"${}"
 _PLAIN_GLUE = re.compile(
     repeated(rb"(?!x\b|" + CONTROL + rb")[\w$]++|[\s\\)\]},;+.<>:/\"'`{-]") + rb"\Z"
 )
@@ -194,162 +191,93 @@ _NO_CODE = re.compile(rb"\s*(?:#(?!\s*(?:el|end)?if)[^\n]*|//[^\n]*|/\*[^\n]*\*/
 """A blank line, or one with a comment."""
 
 
-def _in_stretches(
-    content: bytes, members: list[Quoted], key: bytes, lines: Iterable[Line]
-) -> Iterator[Line]:
-    """The lines, told apart where the program may leave out one of two members."""
-    stretch = number = 0
-    for line in lines:
-        while number + 1 < len(members) and members[number + 1].literal.start <= line.start:
-            one, number = members[number], number + 1
-            other = members[number]
-            code = content[one.stop : other.begin].splitlines()
-            if b"network" in content[one.literal.end : other.begin]:
-                stretch += 1
-                yield _unknown(one.literal.end, stretch)
-            alike = _margin(content, one) == _margin(content, other)
-            stretch += not (
-                (alike or _key(content, one) != key)
-                and _PLAIN_GLUE.match(one.glue(content))
-                and _PLAIN_GLUE.match(other.glue(content))
-                and all(map(_NO_CODE.match, code))
-            )
-        yield replace(line, stretch=stretch)
-    last = members[-1]
-    if b"network" in last.glue(content):
-        yield _unknown(last.literal.end, stretch + 1)
-
-
-def _unknown(offset: int, stretch: int) -> Line:
-    """A line for rules that the program may add besides."""
-    return Line(_HOLE, offset, offset, b"", b"", (offset,) * (len(_HOLE) + 1), stretch)
-
-
-def _margin(content: bytes, member: Quoted) -> bytes:
-    margin = member.margin(content)
-    return margin[: len(margin) - len(margin.lstrip())]
-
-
-def _key(content: bytes, member: Quoted) -> bytes:
-    return b" ".join(content[member.begin : member.literal.start - 1].split())
-
-
-def _member(content: bytes, line: Physical, ordinal: int) -> Quoted | None:
-    found: Literal | None = None
-    for number, literal in enumerate(_literals(content, line[0], line[1])):
-        found = literal if found is None or number == ordinal else found
-        if number >= ordinal:
-            break
-    return None if found is None else Quoted(*line, found)
-
-
-def _escapes(quote: bytes) -> Escapes | None:
-    return None if quote == b"`" else C
-
-
-def _escape(quote: bytes, tabs: bool) -> Callable[[bytes], bytes]:
-    """Writes text in a literal of this kind; ``tabs``: as escapes, as the file has them (a shell's
-    ``echo`` knows no such escape)."""
-    if quote == b"`":
-        return verbatim
-
-    def escape(text: bytes) -> bytes:
-        escaped = text.replace(b"\\", b"\\\\").replace(quote, b"\\" + quote)
-        return escaped.replace(b"\t", b"\\t") if tabs else escaped
-
-    return escape
-
-
-def _pieces(content: bytes, literal: Literal) -> list[Decoded]:
-    escapes = _escapes(literal.quote)
-    if escapes is None:
-        return [
-            Decoded(content[literal.start : literal.end], literal.start, literal.end,
-                    literal.end, None)
-        ]  # fmt: skip
-    return list(decoded(content, literal.start, literal.end, escapes))
-
-
-def _member_lines(content: bytes, members: list[Quoted], key: bytes) -> Iterator[Line]:
-    """A line of policy for each literal (more, where one holds escaped line breaks). A new line
-    repeats the physical line around the text: but its margin is the next line's where this one
-    opens the statement, and its glue the last line's where this one closes it."""
+def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]:
+    """A line of policy for each literal (more, where one holds escaped line breaks), told apart
+    where the program may leave out one of two members."""
+    stretch = 0
     for number, member in enumerate(members):
-        pieces = _pieces(content, member.literal)
-        for piece in pieces[:-1]:
-            yield inner_line(content, piece)
-        if not pieces:
-            continue
-        last = pieces[-1]
-        margin = member.margin(content)
-        if number == 0 and _key(content, member) != key:
-            margin = members[1].margin(content)
-        glue = member.glue(content)
-        closing = content[last.end : member.literal.end + 1]
-        above = members[number - 1].glue(content) if number else glue
-        if number == len(members) - 1 and glue.strip() != above.strip():
-            insert_at, before, after = member.literal.end + 1, above + margin, closing
-        elif member.stop == member.text_end:
-            insert_at, after = member.stop, closing + glue
-            before = line_ending(content, member.begin) + margin
-        else:
-            insert_at, before, after = member.stop, margin, closing + glue
-        yield Line(last.text, last.start, insert_at, before, after, last.offsets)
+        if number:
+            above = members[number - 1]
+            between = content[above.literal.end : member.begin]
+            if b"network" in between:
+                stretch += 1
+                yield unknown_line(above.literal.end, stretch)
+            stretch += not (
+                (above.indentation == member.indentation or above.key != key)
+                and _PLAIN_GLUE.match(above.glue)
+                and _PLAIN_GLUE.match(member.glue)
+                and all(map(_NO_CODE.match, content[above.stop : member.begin].splitlines()))
+            )
+        for line in _member_lines(content, members, number, key):
+            yield replace(line, stretch=stretch)
+    last = members[-1]
+    if b"network" in last.glue:
+        yield unknown_line(last.literal.end, stretch + 1)
 
 
-def _long_strings(
-    content: bytes,
-    line: Physical,
-    hits: list[tuple[int, Literal]],
-    host: str,
-    documentation: bool,
-) -> Block | None:
+def _member_lines(
+    content: bytes, members: list[_Member], number: int, key: bytes
+) -> Iterator[Line]:
+    """The lines of one literal. A new line repeats the physical line around the text: but its
+    margin is the next line's where this one opens the statement, and its glue the last line's where
+    this one closes it."""
+    member, literal = members[number], members[number].literal
+
+    def below(rest: bytes) -> Added:
+        margin = members[1].margin if number == 0 and member.key != key else member.margin
+        glue = members[max(number - 1, 0)].glue
+        closing = rest + literal.quote
+        if number == len(members) - 1 and member.glue.strip() != glue.strip():
+            return literal.end + 1, glue + margin, closing
+        if not member.glue.endswith((b"\n", b"\r")):
+            return member.stop, line_ending(content, member.begin) + margin, closing + member.glue
+        return member.stop, margin, closing + member.glue
+
+    return literal_lines(content, literal.start, literal.end, _escapes(literal), below)
+
+
+def _escapes(literal: _Literal) -> Escapes | None:
+    return None if literal.quote == b"`" else C
+
+
+def _embedding(area: Area, literal: _Literal, lines: Iterable[Line], *, tabs: bool) -> Embedding:
+    """Policy in literals of the same kind as this one; ``tabs``: written as escapes, as the file
+    has them (a shell's ``echo`` knows no such escape)."""
+    escape = verbatim if literal.quote == b"`" else backslashed(literal.quote, tabs=tabs)
+    return Embedding(area.host, taken(lines), escape, documentation=area.documentation)
+
+
+def _long_strings(area: Area, line: Physical, hits: list[tuple[int, _Literal]]) -> Block | None:
     """Strings that hold a whole profile with escaped line breaks."""
     found = []
     for _, literal in hits:
-        if literal.quote != b"`" and b"\\n" in content[literal.start : literal.end]:
-            lines = tuple(string_lines(content, literal.start, literal.end, C))
-            tabs = b"\\t" in content[literal.start : literal.end]
-            found.append(
-                Embedding(
-                    host, lines, escape=_escape(literal.quote, tabs), documentation=documentation
-                )
-            )
+        text = area.content[literal.start : literal.end]
+        if literal.quote != b"`" and b"\\n" in text:
+            lines = string_lines(area.content, literal.start, literal.end, C)
+            found.append(_embedding(area, literal, lines, tabs=b"\\t" in text))
     return (line[0], line[2], found) if found else None
 
 
-def _row(
-    content: bytes, line: Physical, anchor: Literal, host: str, documentation: bool
-) -> Block | None:
+def _row(area: Area, line: Physical, anchor: _Literal) -> Block | None:
     """The strings on one line of which each holds a rule: ``printf '%s\\n' 'file,' 'network,'``."""
-    row: list[Literal] = []
-    glue = b""
-    for literal in _literals(content, line[0], line[1]):
+    content = area.content
+    row: list[_Literal] = []
+    for literal in _literals(content, line):
         between = content[row[-1].end + 1 : literal.start - 1] if row else b""
-        if row and literal.quote == row[-1].quote and _PARTED.fullmatch(between):
-            glue = glue or between
-        elif anchor in row:
-            break
-        else:
-            row, glue = [], b""
+        if row and not (literal.quote == row[-1].quote and _PARTED.fullmatch(between)):
+            if anchor in row:
+                break
+            row = []
         row.append(literal)
     if len(row) < _FEW or anchor not in row:
         return None
-    elements = [Element(one.start, one.end, one.quote, one.quote, glue) for one in row]
-    lines = taken(element_lines(content, elements, _escapes(anchor.quote)))
-    head = content[line[0] : row[0].start - 1]
+    spans = [(literal.start, literal.end) for literal in row]
+    lines = taken(list_lines(content, spans, anchor.quote, _escapes(anchor)))
+    glue = content[row[0].end + 1 : row[1].start - 1]
     reason = ""
-    if b"," in glue and not Lists(tuples=True).takes_more(head):
+    if b"," in glue and not Lists(tuples=True).takes_more(content[line[0] : row[0].start - 1]):
         reason = DECLARED
     elif not any(line.text.endswith(b"{") for line in lines):
         reason = _LOOSE_RULES
-    found = Embedding(
-        host,
-        lines,
-        escape=_escape(anchor.quote, False),
-        documentation=documentation,
-        reason=reason,
-        separate=True,
-        listed=True,
-    )
-    return line[0], line[2], [found]
+    found = _embedding(area, anchor, lines, tabs=False)
+    return line[0], line[2], [replace(found, reason=reason, separate=True, listed=True)]

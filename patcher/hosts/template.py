@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from patcher.hosts.dressing import is_template, text_start
 from patcher.hosts.embedding import Embedding
 from patcher.hosts.lines import dressed
+from patcher.hosts.names import is_template
+from patcher.hosts.strings import text_start
 
 HOST = "template"
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath
 
-from patcher.hosts.dressing import C, matters, quote_c, rendered, string_lines, text_start
 from patcher.hosts.embedding import Embedding, region
 from patcher.hosts.lines import dressed
+from patcher.hosts.names import suffix
+from patcher.hosts.physical import filled
+from patcher.hosts.strings import C, backslashed, matters, string_lines, text_start
 from patcher.policy.patterns import repeated
 
 HOST = "toml"
@@ -21,18 +24,23 @@ _BASIC = re.compile(repeated(rb'[^"\\]++|\\[\s\S]|"(?!"")'))
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
     """TOML by its name, behind template suffixes too."""
-    return ".toml" in (path.suffix.lower(), rendered(path).suffix.lower())
+    return suffix(path) == ".toml"
 
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
     """The multi-line strings that matter; the rest line by line."""
-    gap = position = text_start(content)
+    start, end = text_start(content), len(content)
+    return filled(start, end, _strings(content), partial(dressed, content, host=HOST))
+
+
+def _strings(content: bytes) -> Iterator[tuple[int, int, list[Embedding]]]:
+    """The multi-line strings that matter, up to the first one that nothing closes."""
+    position = text_start(content)
     while (token := _OPENING.search(content, position)) is not None:
-        position = token.end()
+        position = start = token.end()
         if token[0] not in (b'"""', b"'''"):
             position += content[position : position + 1] == token[0][:1] != b"#"
             continue
-        start = position
         if token[0] == b"'''":
             end = content.find(b"'''", start)
         else:
@@ -43,10 +51,7 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
             break
         position = end + 3
         if matters(content, start, end):
-            yield from dressed(content, gap, token.start(), HOST)
-            yield _string(content, start, end, token[0])
-            gap = position
-    yield from dressed(content, gap, len(content), HOST)
+            yield token.start(), position, [_string(content, start, end, token[0])]
 
 
 def _string(content: bytes, start: int, end: int, quotes: bytes) -> Embedding:
@@ -54,8 +59,4 @@ def _string(content: bytes, start: int, end: int, quotes: bytes) -> Embedding:
         return Embedding(HOST, region(content, start, end))
     tabs = b"\\t" in content[start:end]
     lines = tuple(string_lines(content, start, end, C))
-    return Embedding(HOST, lines, escape=quote_c if tabs else _escape)
-
-
-def _escape(text: bytes) -> bytes:
-    return text.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    return Embedding(HOST, lines, escape=backslashed(b'"', tabs=tabs))

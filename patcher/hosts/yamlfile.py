@@ -16,20 +16,6 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
-from patcher.hosts.dressing import (
-    MATTERS,
-    Decoded,
-    Element,
-    Escapes,
-    character,
-    decoded,
-    element_lines,
-    inner_line,
-    matters,
-    rendered,
-    string_lines,
-    text_start,
-)
 from patcher.hosts.embedding import (
     Embedding,
     Line,
@@ -39,13 +25,26 @@ from patcher.hosts.embedding import (
     taken,
     verbatim,
 )
+from patcher.hosts.names import rendered
+from patcher.hosts.strings import (
+    MATTERS,
+    Added,
+    Escapes,
+    character,
+    list_lines,
+    literal_lines,
+    matters,
+    quote_c,
+    string_lines,
+    text_start,
+)
 from patcher.policy.patterns import repeated
 
 HOST = "yaml"
 
 _Embedding = partial(Embedding, HOST, keeps_cr=False)
 
-_SUFFIXES = frozenset((".yaml", ".yml", ".eyaml", ".sls", ".clc", ".cloud-config", ".bu"))
+_SUFFIXES = frozenset(".yaml .yml .eyaml .sls .clc .cloud-config .bu".split())
 _NAMES = frozenset(("user-data", "vendor-data", "cloud-config", ".clang-format"))
 
 _SCANNED = 1 << 20
@@ -87,9 +86,7 @@ _NAMED = {
 def claims(path: PurePosixPath, content: bytes) -> bool:
     """YAML by its name, behind template suffixes too, and cloud-init's user data."""
     name = rendered(path)
-    if name.suffix.lower() in _SUFFIXES or path.suffix.lower() in _SUFFIXES:
-        return True
-    if name.name.lower() in _NAMES:
+    if name.suffix.lower() in _SUFFIXES or name.name.lower() in _NAMES:
         return True
     return content.startswith(b"#cloud-config")
 
@@ -157,7 +154,7 @@ def _embedding(content: bytes, scalar: _Scalar) -> Iterator[Embedding]:
         inside = string_lines(content, scalar.start + 1, scalar.end - 1, _DOUBLE)
         lines = tuple(_keep_blank(line) for line in inside)
         if lines:
-            yield _Embedding(lines, escape=_escape_double)
+            yield _Embedding(lines, escape=quote_c)
     elif scalar.style == "'":
         lines = tuple(string_lines(content, scalar.start + 1, scalar.end - 1, _SINGLE))
         if lines:
@@ -430,10 +427,6 @@ def _keep_blank(line: Line) -> Line:
     return line
 
 
-def _escape_double(text: bytes) -> bytes:
-    return text.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\t", b"\\t")
-
-
 def _escape_single(text: bytes) -> bytes:
     return text.replace(b"'", b"''")
 
@@ -458,7 +451,7 @@ def _list_of_rules(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
     lines = taken(line for item in items for line in _item_lines(content, item))
     plain = any(not item.style for item in items)
     double = any(item.style == '"' for item in items)
-    escape = _escape_double if double else verbatim
+    escape = quote_c if double else verbatim
     quoted = any(item.style for item in items)
     yield _Embedding(lines, escape=escape, comments=not plain, separate=quoted, listed=quoted)
 
@@ -468,33 +461,24 @@ def _array(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
     style = items[0].style
     if style not in ('"', "'") or any(item.style != style for item in items):
         return
-    glues = [content[a.end : b.start] for a, b in pairwise(items)]
-    if any(glue.strip() != b"," for glue in glues):
+    if any(content[a.end : b.start].strip() != b"," for a, b in pairwise(items)):
         return
-    quote = style.encode()
-    elements = [
-        Element(item.start + 1, item.end - 1, quote, quote, glue)
-        for item, glue in zip(items, [*glues[:1], *glues] or [b", "], strict=True)
-    ]
-    escapes, escape = (_DOUBLE, _escape_double) if style == '"' else (_SINGLE, _escape_single)
-    lines = taken(element_lines(content, elements, escapes))
+    spans = [(item.start + 1, item.end - 1) for item in items]
+    escapes, escape = (_DOUBLE, quote_c) if style == '"' else (_SINGLE, _escape_single)
+    lines = taken(list_lines(content, spans, style.encode(), escapes))
     yield _Embedding(lines, escape=escape, separate=True, listed=True)
 
 
 def _item_lines(content: bytes, item: _Scalar) -> Iterator[Line]:
-    quoted = bool(item.style)
-    start, end = item.start + quoted, item.end - quoted
+    start, end = item.start + bool(item.style), item.end - bool(item.style)
+
+    def below(rest: bytes) -> Added:
+        line = content.rfind(b"\n", 0, item.start) + 1
+        # The line may go on with a comment, which stays with its item.
+        _, text_end, stop = next(physical_lines(content, line, len(content)))
+        ending = content[text_end:stop]
+        before = content[line:start] if ending else line_ending(content, line) + content[line:start]
+        return stop, before, rest + content[end : item.end] + ending
+
     escapes = {'"': _DOUBLE, "'": _SINGLE}.get(item.style, _PLAIN)
-    pieces: list[Decoded] = list(decoded(content, start, end, escapes))
-    for piece in pieces[:-1]:
-        yield inner_line(content, piece)
-    if not pieces:
-        return
-    last = pieces[-1]
-    line = content.rfind(b"\n", 0, item.start) + 1
-    closing = content[last.end : item.end]
-    # The line may go on with a comment, which stays with its item.
-    _, text_end, stop = next(physical_lines(content, line, len(content)))
-    ending = content[text_end:stop]
-    before = content[line:start] if ending else line_ending(content, line) + content[line:start]
-    yield Line(last.text, last.start, stop, before, closing + ending, last.offsets)
+    return literal_lines(content, start, end, escapes, below)

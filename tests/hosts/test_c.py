@@ -156,12 +156,12 @@ def test_every_dressing(tmp_path: Path, compiler: str, path: str, source: str, c
         output(found, "-w", "-O0", "-o", "main", path, cwd=tmp_path)
         return printed(output(tmp_path / "main"))
 
-    check("c", path, source, values, count)
+    check("code", path, source, values, count)
 
 
 def test_comments_are_documentation() -> None:
     content = SOURCE.encode()
-    found = [e for e in read("c", "x.h", content) if e.documentation]
+    found = [e for e in read("code", "x.h", content) if e.documentation]
     assert b"\n *   network,\n *   deny network alg,\n" in insert(content, *anchors(found)[0])
 
 
@@ -176,16 +176,16 @@ def test_comments_are_documentation() -> None:
 )
 def test_what_looks_for_a_rule_is_no_policy(line: str) -> None:
     content = f'void f() {{\n\tchar *p = "profile x {{";\n\t{line}\n'.encode()
-    assert not [text(e) for e in read("c", "x.c", content) if b"network" in text(e)]
+    assert not [text(e) for e in read("code", "x.c", content) if b"network" in text(e)]
 
 
-def test_a_name_between_literals_is_a_hole() -> None:
+def test_a_name_between_literals_is_a_placeholder() -> None:
     (found,) = read(
-        "c", "x.c", b'x = "profile " NAME " {\\n" "network,\\n" QUALIFIER "file,\\n";\n'
+        "code", "x.c", b'x = "profile " NAME " {\\n" "network,\\n" QUALIFIER "file,\\n";\n'
     )
     assert text(found) == b"profile ${} {\nnetwork,\n${}file,"
 
 
-def test_an_operator_between_literals_is_a_hole() -> None:
-    found = read("c", "x.cc", b'out << qualifier << "network,\\n";\nout << "network,\\n";\n')
+def test_an_operator_between_literals_is_a_placeholder() -> None:
+    found = read("code", "x.cc", b'out << qualifier << "network,\\n";\nout << "network,\\n";\n')
     assert text(found[0]).splitlines()[0] == b"${}network,"

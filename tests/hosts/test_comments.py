@@ -5,7 +5,7 @@ import re
 import pytest
 
 from patcher.hosts import Embedding
-from patcher.hosts.comments import comment_embeddings
+from patcher.hosts.code.comments import comment_embeddings
 
 from .inserting import anchors, insert_only, text
 from .programs import check_map

@@ -163,12 +163,12 @@ def test_every_dressing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         return printed(output(go, "run", "main.go", cwd=tmp_path))
 
     assert SEPARATOR.replace("\n", "\\n") in SOURCE
-    check("go", "main.go", SOURCE, values, 20)
+    check("code", "main.go", SOURCE, values, 20)
 
 
 def test_comments_are_documentation() -> None:
     content = SOURCE.encode()
-    found = [e for e in read("go", "x.go", content) if e.host == "comment" and anchors([e])]
+    found = [e for e in read("code", "x.go", content) if e.host == "comment" and anchors([e])]
     assert [e.documentation for e in found] == [True, True]
     new = [insert(content, *anchors([e])[0]) for e in found]
     assert b"//\t  network,\n//\t  deny network alg,\n//\t  deny mount,\n" in new[0]
@@ -187,12 +187,12 @@ def test_comments_are_documentation() -> None:
 )
 def test_what_looks_for_a_rule_is_no_policy(line: str) -> None:
     content = f'func f() {{\n\tp := "profile x {{\\n"\n\t{line}\n'.encode()
-    assert not [text(e) for e in read("go", "x.go", content) if b"network" in text(e)]
+    assert not [text(e) for e in read("code", "x.go", content) if b"network" in text(e)]
 
 
 def test_what_an_expression_puts_in_is_a_hole() -> None:
     content = b'f(qualifier + "network,\\n" + a + "peer=" + b(c, "d") + ",\\n", "x" + y)\n'
-    found = [text(e) for e in read("go", "x.go", content)]
+    found = [text(e) for e in read("code", "x.go", content)]
     assert found[0].splitlines()[:2] == [b"${}network,", b"${}peer=${}"]
 
 
@@ -207,14 +207,14 @@ def test_code_between_statements_is_followed() -> None:
 \tsb.WriteString("}\\n")
 }
 """
-    (embedding,) = read("go", "x.go", content)
+    (embedding,) = read("code", "x.go", content)
     assert text(embedding).splitlines() == [b"profile x {", b"network,", b"deny network,", b"}"]
     assert [line.stretch for line in embedding.lines] == [0, 1, 2, 3]
 
 
 def test_calls_with_arguments_of_their_own_get_no_more_of_them() -> None:
     content = b'add("file,", "why")\nput("network,", "all of it")\n'
-    found = read("go", "x.go", content)
+    found = read("code", "x.go", content)
     assert insert(content, *anchors(found)[0]) == content.replace(
         b'"network,"', b'"network,\\ndeny network alg,"'
     )
@@ -224,7 +224,7 @@ def test_calls_with_arguments_of_their_own_get_no_more_of_them() -> None:
 def test_offsets_and_escapes(value: str) -> None:
     written = value.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
     content = f'x := "{written} network,\\n"\n'.encode()
-    (found,) = read("go", "x.go", content)
+    (found,) = read("code", "x.go", content)
     check_map(content, found)
     (line,) = found.lines
     assert line.text == f"{value} network,".encode()

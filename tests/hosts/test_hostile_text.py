@@ -18,17 +18,17 @@ PIECES = [
 ]  # fmt: skip
 MARKS = [(b"`", b"%b\n"), (b"-", b"%b\n"), (b" ", b"%ba: |\n"), (b"#", b"%b\n")]
 HOSTS = {
-    "yamlfile": "x.yaml", "jsonfile": "x.json", "toml": "x.toml", "heredoc": "x.sh",
-    "nix": "x.nix", "markup": "x.md", "patchfile": "x.patch", "template": "x.tmpl",
-    "go": "x.go", "python": "x.py", "javascript": "x.js", "rust": "x.rs", "c": "x.cc",
-    "languages": "x.swift",
+    "x.yaml": "yamlfile", "x.json": "jsonfile", "x.toml": "toml", "x.sh": "heredoc",
+    "x.nix": "nix", "x.md": "markup", "x.patch": "patchfile", "x.tmpl": "template",
+    "x.go": "code", "x.py": "code", "x.js": "code", "x.rs": "code", "x.cc": "code",
+    "x.swift": "code",
 }  # fmt: skip
 
 
 def reading(name: str, content: bytes) -> Work:
     """What a host does with a file."""
-    host: Any = import_module(f"patcher.hosts.{name}")
-    path = PurePosixPath(HOSTS[name])
+    host: Any = import_module(f"patcher.hosts.{HOSTS[name]}")
+    path = PurePosixPath(name)
 
     def work() -> None:
         host.claims(path, content)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patcher.hosts.javascript import template_end
+from patcher.hosts.code.kinds import template_end
 
 from .inserting import anchors, insert, read, text
 from .programs import check, check_map, output, printed, tool
@@ -99,12 +99,12 @@ def test_every_dressing(tmp_path: Path) -> None:
         (tmp_path / "main.js").write_bytes(content)
         return printed(output(node, "main.js", cwd=tmp_path))
 
-    check("javascript", "main.js", SOURCE, values, SOURCE.count("found.push("))
+    check("code", "main.js", SOURCE, values, SOURCE.count("found.push("))
 
 
 def test_comments_are_documentation() -> None:
     content = SOURCE.encode()
-    found = [e for e in read("javascript", "x.ts", content) if e.documentation]
+    found = [e for e in read("code", "x.ts", content) if e.documentation]
     assert [e.host for e in found] == ["comment"]
     assert b" *   network,\n *   deny network alg,\n * }" in insert(content, *anchors(found)[0])
 
@@ -120,7 +120,7 @@ def test_comments_are_documentation() -> None:
 )
 def test_what_looks_for_a_rule_is_no_policy(line: str) -> None:
     content = f"const p = 'profile x {{';\n{line}\n".encode()
-    assert not [text(e) for e in read("javascript", "x.js", content) if b"network" in text(e)]
+    assert not [text(e) for e in read("code", "x.js", content) if b"network" in text(e)]
 
 
 @pytest.mark.parametrize(
@@ -142,18 +142,18 @@ def test_where_a_template_ends(inside: bytes, end: int) -> None:
 
 def test_what_is_not_closed_hides_little() -> None:
     content = b"const a = 'it is\nconst p = 'file,\\nnetwork,\\n';\nconst q = `network,"
-    assert [text(e) for e in read("javascript", "x.js", content)] == [b"file,\nnetwork,"]
+    assert [text(e) for e in read("code", "x.js", content)] == [b"file,\nnetwork,"]
 
 
 @given(st.text(st.sampled_from("ab\t\"\\{}'`$\n"), max_size=8))
 def test_offsets_and_escapes(value: str) -> None:
     written = value.replace("\\", "\\\\").replace("`", "\\`").replace("${", "\\${")
     content = f"const x = `{written} network,`\n".encode()
-    (found,) = read("javascript", "x.js", content)
+    (found,) = read("code", "x.js", content)
     check_map(content, found)
     assert text(found) == f"{value} network,".encode()
     line = found.lines[-1]
     new = line.before + found.escape(value.encode()) + line.after
     changed = content[: line.insert_at] + new + content[line.insert_at :]
-    (again,) = read("javascript", "x.js", changed)
+    (again,) = read("code", "x.js", changed)
     assert text(again) == f"{value} network,\n{value}".encode().removesuffix(b"\n") or "\n" in value

@@ -83,7 +83,7 @@ def test_every_dressing_of_java(tmp_path: Path) -> None:
         output(javac, "-encoding", "UTF-8", "Main.java", cwd=tmp_path)
         return printed(output(java, "-cp", ".", "Main", cwd=tmp_path))
 
-    check("languages", "Main.java", JAVA, values, 10)
+    check("code", "Main.java", JAVA, values, 10)
 
 
 CASES = {
@@ -154,18 +154,18 @@ def test_every_language(name: str, ending: str) -> None:
     rest, _, tail = tail.partition("\n")
     after = head + anchor + rest + "\n" + added + tail
     content = before.replace("\n", ending).encode()
-    found = read("languages", path, content)
+    found = read("code", path, content)
     for embedding in found:
         check_map(content, embedding)
     assert insert_all(content, found) == after.replace("\n", ending).encode()
 
 
 def test_what_an_expression_puts_in_is_a_hole() -> None:
-    (found,) = read("languages", "a.swift", b'let p = "\\(a.b)network,\\n"\n')
+    (found,) = read("code", "a.swift", b'let p = "\\(a.b)network,\\n"\n')
     assert text(found) == b"${}network,"
 
 
 def test_comments_are_documentation() -> None:
     content = JAVA.encode()
-    found = [e for e in read("languages", "Main.java", content) if e.documentation]
+    found = [e for e in read("code", "Main.java", content) if e.documentation]
     assert b" *   network,\n *   deny network alg,\n" in insert(content, *anchors(found)[0])

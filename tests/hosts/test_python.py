@@ -127,7 +127,7 @@ def values(content: bytes) -> list[str]:
 
 
 def test_every_dressing() -> None:
-    check("python", "x.py", SOURCE, values, SOURCE.count("found.append("))
+    check("code", "x.py", SOURCE, values, SOURCE.count("found.append("))
 
 
 def test_docstrings_and_comments_are_documentation() -> None:
@@ -153,7 +153,7 @@ class A:
             '''network,''',
     }
 """
-    found = read("python", "bin/tool", content)
+    found = read("code", "bin/tool", content)
     assert [(e.documentation, e.host) for e in found if anchors([e])] == [
         (True, "python"), (False, "python"), (True, "python"), (False, "python"),
         (True, "comment"),
@@ -175,7 +175,7 @@ class A:
 )
 def test_what_looks_for_a_rule_is_no_policy(line: str) -> None:
     content = f"def f():\n    x = 'profile x {{'\n    {line}\n".encode()
-    assert not [text(e) for e in read("python", "x.py", content) if b"network" in text(e)]
+    assert not [text(e) for e in read("code", "x.py", content) if b"network" in text(e)]
 
 
 @pytest.mark.parametrize("kind", ['"', "'", '"""', "'''"])
@@ -188,7 +188,7 @@ def test_literals_are_decoded(kind: str, value: str) -> None:
         inside = inside.replace("\n", "\\n")
     content = f"x = {kind}{inside}{kind}\n".encode()
     assert ast.literal_eval(content.decode()[4:].strip()) == value
-    (embedding,) = read("python", "x.py", content)
+    (embedding,) = read("code", "x.py", content)
     check_map(content, embedding)
     assert text(embedding) == value.encode()
 
@@ -197,7 +197,7 @@ def test_literals_are_decoded(kind: str, value: str) -> None:
 def test_what_is_escaped_reads_as_it_was(value: str) -> None:
     for source in ('x = "network,\\n"', "x = 'network,\\n'", 'x = """network,\n"""'):
         content = source.encode()
-        (embedding,) = read("python", "x.py", content)
+        (embedding,) = read("code", "x.py", content)
         (line,) = embedding.lines
         new = line.before + embedding.escape(value.encode()) + line.after
         changed = content[: line.insert_at] + new + content[line.insert_at :]

@@ -117,18 +117,18 @@ def test_every_dressing(tmp_path: Path) -> None:
         output(rustc, "-A", "warnings", "--edition", "2021", "-o", "main", "main.rs", cwd=tmp_path)
         return printed(output(tmp_path / "main"))
 
-    check("rust", "main.rs", SOURCE, values, SOURCE.count("show(") - 1)
+    check("code", "main.rs", SOURCE, values, SOURCE.count("show(") - 1)
 
 
 def test_comments_are_documentation() -> None:
     content = SOURCE.encode()
-    found = [e for e in read("rust", "x.rs", content) if e.documentation]
+    found = [e for e in read("code", "x.rs", content) if e.documentation]
     assert b"//!   network,\n//!   deny network alg,\n" in insert(content, *anchors(found)[0])
 
 
 def test_format_strings_double_their_braces() -> None:
     content = b'let p = format!("profile {} {{\\n  network,\\n}}", x);\n'
-    (found,) = read("rust", "x.rs", content)
+    (found,) = read("code", "x.rs", content)
     assert text(found) == b"profile ${} {{\n  network,\n}}"
     assert found.escape(b"# {x}") == b"# {{x}}"
 
@@ -145,4 +145,4 @@ def test_format_strings_double_their_braces() -> None:
 )
 def test_what_looks_for_a_rule_is_no_policy(line: str) -> None:
     content = f'fn f() {{\n    let p = "profile x {{";\n    {line}\n'.encode()
-    assert not [text(e) for e in read("rust", "x.rs", content) if b"network" in text(e)]
+    assert not [text(e) for e in read("code", "x.rs", content) if b"network" in text(e)]

@@ -1,14 +1,13 @@
-"""What hosts share: which text matters, names of templates, escapes, lists of strings."""
+"""What hosts share: which text matters, the escapes of strings, lists of strings."""
 
 from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from patcher.hosts.embedding import Embedding, Line, taken, verbatim
+from patcher.hosts.embedding import Line
 from patcher.policy.bounds import MAX_LINES, MAX_STRINGS, check_number
 from patcher.policy.search import MENTION
 
@@ -21,13 +20,6 @@ _LONGEST_ESCAPED_LINE = 1 << 16
 _KNOWN_TOKENS = 1024
 OFFSET = "I"
 """How an array holds file offsets, in four bytes each: no file of more than 4 GiB is read."""
-_TEMPLATE_SUFFIXES = frozenset(
-    (
-        ".tmpl", ".tpl", ".gotmpl", ".gotpl", ".tmplt", ".template", ".tftpl", ".j2", ".jinja",
-        ".jinja2", ".erb", ".epp", ".ejs", ".hbs", ".mustache", ".mako", ".in", ".cmake", ".dist",
-        ".example", ".sample", ".bak", ".orig", ".liquid", ".ctmpl", ".hcltpl", ".gomplate",
-    )
-)  # fmt: skip
 
 
 def matters(content: bytes, start: int, end: int) -> bool:
@@ -38,18 +30,6 @@ def matters(content: bytes, start: int, end: int) -> bool:
 def text_start(content: bytes) -> int:
     """Where the text of a file begins: behind its byte order mark, if it has one."""
     return len(BOM) if content.startswith(BOM) else 0
-
-
-def is_template(path: PurePosixPath) -> bool:
-    """Whether the name says that a template engine makes another file of this one."""
-    return path.suffix.lower() in _TEMPLATE_SUFFIXES
-
-
-def rendered(path: PurePosixPath) -> PurePosixPath:
-    """The name of what a template is rendered to: ``cm.yaml`` for ``cm.yaml.j2``."""
-    while path.suffix.lower() in _TEMPLATE_SUFFIXES and path.stem:
-        path = path.with_name(path.stem)
-    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +58,12 @@ class Decoded:
     offsets: Sequence[int] | None
 
 
-def decoded(content: bytes, start: int, end: int, escapes: Escapes) -> Iterator[Decoded]:
-    """The lines of a string literal whose inside is ``content[start:end]``. Raises TooMuch."""
+def decoded(content: bytes, start: int, end: int, escapes: Escapes | None) -> Iterator[Decoded]:
+    """The lines of a string literal whose inside is ``content[start:end]``; None: it is one line,
+    without escapes. Raises TooMuch."""
+    if escapes is None:
+        yield Decoded(content[start:end], start, end, end, None)
+        return
     pieces: list[tuple[int, int, bytes]] = []  # (begin, end, value) of the tokens of this line
     begin = start
     number = 0
@@ -186,64 +170,60 @@ C = Escapes(
 is none of them stays as it is."""
 
 
-def quote_c(text: bytes) -> bytes:
-    """Policy text inside a double-quoted string of C's kind, JSON's among them."""
-    return text.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\t", b"\\t")
+def backslashed(*marks: bytes, tabs: bool = False) -> Callable[[bytes], bytes]:
+    """Writes text in a string in which a backslash stands before each of these marks; ``tabs``: as
+    escapes."""
+
+    def escape(text: bytes) -> bytes:
+        for mark in (b"\\", *marks):
+            text = text.replace(mark, b"\\" + mark)
+        return text.replace(b"\t", b"\\t") if tabs else text
+
+    return escape
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
-    """One string literal of a list of strings: the offsets of its inside."""
-
-    start: int
-    end: int
-    opening: bytes
-    closing: bytes
-    glue: bytes
-    """What stands between the literal before this one, or the list's bracket, and this one."""
+quote_c = backslashed(b'"', tabs=True)
+"""Writes text in a double-quoted string of C's kind, JSON's among them."""
 
 
-def element_lines(
-    content: bytes, elements: Iterable[Element], escapes: Escapes | None
+Added = tuple[int, bytes, bytes]
+"""How a line is added below another one: ``insert_at``, ``before`` and ``after`` of a ``Line``."""
+
+
+def literal_lines(
+    content: bytes, start: int, end: int, escapes: Escapes | None, below: Callable[[bytes], Added]
 ) -> Iterator[Line]:
-    """The lines of a list of strings, a rule an element: a new line is one more element, written
-    right behind the closing quote of the one above it with that one's glue, so that the last
-    element needs no special treatment."""
-    number = 0
-    for element in elements:
-        number += 1
-        check_number(number, MAX_STRINGS, "strings in one list")
-        pieces = (
-            list(decoded(content, element.start, element.end, escapes))
-            if escapes
-            else [Decoded(content[element.start : element.end], element.start, element.end,
-                          element.end, None)]
-        )  # fmt: skip
-        for piece in pieces[:-1]:
-            yield inner_line(content, piece)
-        if not pieces:
-            continue
+    """The lines of policy in a string literal, which is one of several that each hold a rule.
+
+    A line that a line break in the literal ends is followed by one more in the same literal;
+    ``below`` says what follows the last line, by what stands in the literal behind it.
+    """
+    pieces = list(decoded(content, start, end, escapes))
+    for piece in pieces[:-1]:
+        yield inner_line(content, piece)
+    if pieces:
         last = pieces[-1]
-        closing = content[last.end : last.stop] + element.closing
-        yield Line(
-            text=last.text,
-            start=last.start,
-            insert_at=element.end + len(element.closing),
-            before=element.glue + element.opening,
-            after=closing,
-            offsets=last.offsets,
-        )
+        yield Line(last.text, last.start, *below(content[last.end : end]), last.offsets)
 
 
-def embedding(
-    host: str,
-    lines: Iterable[Line],
-    escape: Callable[[bytes], bytes] = verbatim,
+def list_lines(
+    content: bytes,
+    spans: Sequence[tuple[int, int]],
+    quote: bytes,
+    escapes: Escapes | None,
     *,
-    documentation: bool = False,
-    comments: bool = True,
-) -> Iterator[Embedding]:
-    """One embedding of these lines, or none where there is no line."""
-    found = taken(lines)
-    if found:
-        yield Embedding(host, found, escape=escape, documentation=documentation, comments=comments)
+    alone: bytes = b", ",
+) -> Iterator[Line]:
+    """The lines of a list of strings between quotes: a new line is one more element, written right
+    behind the closing quote of the one above it with the glue before that one, so that the last
+    element needs no special treatment. ``alone``: the glue of a list of one string. Raises
+    TooMuch."""
+    for number, (start, end) in enumerate(spans):
+        check_number(number + 1, MAX_STRINGS, "strings in one list")
+        one, other = max(number, 1) - 1, max(number, 1)
+        glue = content[spans[one][1] + 1 : spans[other][0] - 1] if len(spans) > 1 else alone
+
+        def below(rest: bytes, end: int = end, glue: bytes = glue) -> Added:
+            return end + 1, glue + quote, rest + quote
+
+        yield from literal_lines(content, start, end, escapes, below)

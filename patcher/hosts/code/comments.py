@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from patcher.hosts.dressing import matters
 from patcher.hosts.embedding import Embedding, Line, line_ending, physical_lines
+from patcher.hosts.strings import matters
 
 HOST = "comment"
 

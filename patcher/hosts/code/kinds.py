@@ -1,0 +1,232 @@
+"""Kinds of string literals and comments that the tables of languages are made of."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from patcher.hosts.code.language import Kind, Token
+from patcher.hosts.embedding import PLACEHOLDER
+from patcher.hosts.strings import C, Escapes, backslashed
+from patcher.policy.patterns import repeated
+
+
+def _decode(token: bytes) -> bytes:
+    if token.startswith((b"\\n\\", b"\\r\\n\\")):
+        return b"\n"  # the escape, and a continuation line behind it
+    return C.decode(token)
+
+
+CODE = Escapes(
+    re.compile(rb"(?:\\r)?\\n\\\r?\n|" + C.token.pattern),
+    _decode,
+    b"\\n",
+)
+"""The escapes of C and its kin, in strings that may go on behind a backslash on the next line."""
+
+
+def _decode_eating(token: bytes) -> bytes:
+    if token[:1] == b"\\" and token[1:2] in b"\r\n":
+        return b""
+    return b"\n" if b"\n" in token else _decode(token)
+
+
+EATING = Escapes(
+    re.compile(rb"(?:\\r)?\\n\\\r?\n[ \t\r\n]*+|\\\r?\n[ \t\r\n]*+|" + C.token.pattern),
+    _decode_eating,
+    b"\\n",
+)
+"""As ``CODE``; a continuation line begins at its first word (Rust reference, string continuation
+escapes)."""
+
+
+def _decode_gapped(token: bytes) -> bytes:
+    if token[-1:] == b"\\" and token != b"\\\\":
+        return b"" if token[1:2].isspace() else b"\n"
+    return b"" if token == b"\\&" else CODE.decode(token)
+
+
+GAPS = Escapes(
+    re.compile(rb"(?:\\r)?\\n\\\s++\\|\\\s++\\|" + CODE.token.pattern),
+    _decode_gapped,
+    b"\\n",
+)
+"""As ``CODE``, with gaps: a backslash, white space and a backslash stand for nothing."""
+
+RAW = Escapes(re.compile(rb"\r?\n|\r"), lambda token: b"\n", b"\n")
+"""Nothing is escaped, and line breaks stand as they are."""
+
+RAW_LINE = Escapes(RAW.token, RAW.decode, b" ")
+"""Nothing is escaped, and there can be no line break."""
+
+
+# Kinds
+
+
+def quoted(quote: bytes = b'"', escapes: Escapes = CODE, *, one_line: bool = False) -> Kind:
+    """A literal with backslash escapes between these quotes."""
+    return Kind(escapes, backslashed(quote), one_line=one_line)
+
+
+def raw(quote: bytes = b'"', escapes: Escapes = RAW, *, one_line: bool = False) -> Kind:
+    """A raw literal, which cannot hold its own quotes: only a comment has any."""
+
+    def escape(text: bytes) -> bytes:
+        return text.replace(quote, b'"' if quote == b"'" else b"'")
+
+    return Kind(escapes, escape, one_line=one_line, raw=True)
+
+
+@cache
+def formatted(kind: Kind) -> Kind:
+    """The kind for format strings: braces are doubled in it, and ``{...}`` is a placeholder."""
+
+    def decode(token: bytes) -> bytes:
+        if token[:1] in b"{}":
+            return token if token in (b"{{", b"}}") or token[1:-1].isalnum() else PLACEHOLDER
+        return kind.escapes.decode(token)
+
+    def escape(text: bytes) -> bytes:
+        return kind.escape(text).replace(b"{", b"{{").replace(b"}", b"}}")
+
+    token = re.compile(rb"\{\{|\}\}|\{[^{}\r\n]{0,200}\}|" + kind.escapes.token.pattern)
+    escapes = Escapes(token, decode, kind.escapes.newline)
+    return Kind(escapes, escape, one_line=kind.one_line, raw=kind.raw)
+
+
+QUOTED = quoted(one_line=True)
+"""``"a\\n"``"""
+APOSTROPHED = quoted(b"'", one_line=True)
+"""``'a\\n'``"""
+TEXT = quoted()
+TEXT_SINGLE = quoted(b"'")
+RAW_QUOTED = raw()
+RAW_SINGLE = raw(b"'")
+BRACKETED = Kind(RAW, lambda text: text, raw=True)
+VERBATIM = Kind(
+    Escapes(re.compile(rb"\r?\n|\r|\"\""), lambda t: b'"' if t == b'""' else b"\n", b"\n"),
+    lambda text: text.replace(b'"', b'""'),
+    raw=True,
+)
+"""A raw literal in which a doubled quote stands for one."""
+
+
+# Comments
+
+
+_COMMENT_MARK = re.compile(rb"/\*|\*/")
+
+
+def nested_comment(content: bytes, start: int) -> int:
+    """Where a block comment ends in languages in which they nest."""
+    depth = 1
+    for mark in _COMMENT_MARK.finditer(content, start):
+        depth += 1 if mark[0] == b"/*" else -1
+        if not depth:
+            return mark.start()
+    return -1
+
+
+LINE_COMMENT = Token(rb"//[^\r\n]*+", comment=True)
+BLOCK_COMMENT = Token(rb"/\*", comment=True, closing=b"*/")
+NESTED_COMMENT = Token(rb"/\*", comment=True, closing=b"*/", reader=nested_comment)
+HASH_COMMENT = Token(rb"#[^\r\n]*+", comment=True)
+DASH_COMMENT = Token(rb"--[^\r\n]*+", comment=True)
+
+COMMENTS = (LINE_COMMENT, BLOCK_COMMENT)
+NESTING_COMMENTS = (LINE_COMMENT, NESTED_COMMENT)
+
+
+# Literals
+
+
+def tripled(quote: bytes, kind: Kind) -> Token:
+    """A literal with escapes between three quotes."""
+    inside = rb"[^%b\\]++|\\[\s\S]|%b(?!%b)" % (quote, quote, quote * 2)
+    return Token(quote * 3, kind, closing=quote * 3, inside=re.compile(repeated(inside)))
+
+
+DOUBLE = Token(b'"' + repeated(rb'[^"\\\r\n]++|\\\r?\n|\\.') + b'"', QUOTED)
+SINGLE = Token(b"'" + repeated(rb"[^'\\\r\n]++|\\\r?\n|\\.") + b"'", APOSTROPHED)
+CHARACTER = Token(rb"'(?:[^'\\\r\n]|\\[^\r\n][^'\r\n]{0,9})'")
+UNCLOSED = Token(b'"' + repeated(rb'[^"\\\r\n]++|\\.'))
+"""A quote that nothing closes hides the rest of its line; stands behind the closed ones."""
+UNCLOSED_SINGLE = Token(b"'" + repeated(rb"[^'\\\r\n]++|\\."))
+GAPPED = Token(
+    b'"' + repeated(rb'[^"\\\r\n]++|\\[^\s]|\\\s++\\') + b'"', quoted(escapes=GAPS, one_line=True)
+)
+
+QUOTES = (DOUBLE, UNCLOSED, CHARACTER)
+"""Of languages in which apostrophes hold one character."""
+BOTH_QUOTES = (DOUBLE, SINGLE, UNCLOSED, UNCLOSED_SINGLE)
+TEXT_BLOCK = tripled(b'"', TEXT)
+TEXT_BLOCKS = (TEXT_BLOCK, tripled(b"'", TEXT_SINGLE))
+RAW_TEXT_BLOCK = Token(rb'"""', RAW_QUOTED, closing=b'"""')
+
+
+def hashed(opening: bytes) -> bytes:
+    """The end of a raw literal of Rust or Swift: the quotes that begin it, and as many hashes."""
+    return opening.strip(b"bcr#") + b"#" * opening.count(b"#")
+
+
+def bracketed(opening: bytes) -> bytes:
+    """The end of a long bracket of Lua."""
+    return b"]" + b"=" * opening.count(b"=") + b"]"
+
+
+# JavaScript's template literals
+
+
+_IN_TEMPLATE = re.compile(rb"\\[\s\S]|\$\{|`")
+_IN_CODE = re.compile(
+    rb'//[^\r\n]*+|/\*|"'
+    + repeated(rb'[^"\\\r\n]++|\\[\s\S]')
+    + rb"\"?|'"
+    + repeated(rb"[^'\\\r\n]++|\\[\s\S]")
+    + rb"'?|[{}`]"
+)
+
+
+def template_end(content: bytes, start: int) -> int:
+    """The offset of the backquote that ends the template literal whose inside begins at ``start``;
+    -1 without one. Templates and blocks inside of ``${...}`` may nest."""
+    outer: list[int] = []  # of each template that is open: braces open in its innermost ${...}
+    braces = -1  # -1: in a template's text
+    position = start
+    while True:
+        token = (_IN_TEMPLATE if braces < 0 else _IN_CODE).search(content, position)
+        if token is None:
+            return -1
+        position, text = token.end(), token[0]
+        if text == b"`":
+            if braces < 0 and not outer:
+                return token.start()
+            if braces < 0:
+                braces = outer.pop()
+            else:
+                outer.append(braces)
+                braces = -1
+        elif text == b"${":
+            braces = 0
+        elif text == b"{":
+            braces += 1
+        elif text == b"}":
+            braces -= 1  # below zero: the template's text goes on
+        elif text == b"/*":
+            position = content.find(b"*/", position) + 2
+            if position < 2:
+                return -1
+
+
+def _decode_template(token: bytes) -> bytes:
+    if token.startswith(b"${"):
+        return token if b"\n" not in token and len(token) < 200 else PLACEHOLDER
+    return CODE.decode(token)
+
+
+TEMPLATE = Kind(
+    Escapes(
+        re.compile(rb"\$\{[^{}]{0,2000}\}|" + CODE.token.pattern), _decode_template, CODE.newline
+    ),
+    backslashed(b"`", b"${"),
+)

@@ -1,0 +1,395 @@
+"""The languages whose programs are read: one table each, and which file is in which language."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from patcher.hosts.code.kinds import (
+    APOSTROPHED,
+    BOTH_QUOTES,
+    BRACKETED,
+    CHARACTER,
+    CODE,
+    COMMENTS,
+    DASH_COMMENT,
+    DOUBLE,
+    EATING,
+    GAPPED,
+    HASH_COMMENT,
+    LINE_COMMENT,
+    NESTING_COMMENTS,
+    QUOTED,
+    QUOTES,
+    RAW_LINE,
+    RAW_QUOTED,
+    RAW_SINGLE,
+    RAW_TEXT_BLOCK,
+    TEMPLATE,
+    TEXT,
+    TEXT_BLOCK,
+    TEXT_BLOCKS,
+    TEXT_SINGLE,
+    UNCLOSED,
+    VERBATIM,
+    bracketed,
+    formatted,
+    hashed,
+    quoted,
+    raw,
+    template_end,
+)
+from patcher.hosts.code.language import Language, Literal, Token
+from patcher.hosts.code.lists import BRACKETS_ALONE, Lists
+from patcher.hosts.embedding import PLACEHOLDER
+from patcher.hosts.names import rendered, table
+from patcher.hosts.strings import Escapes
+from patcher.policy.patterns import repeated
+
+
+def _prefix(content: bytes, literal: Literal, prefix: re.Pattern[bytes]) -> bytes:
+    """What stands before the quote of a literal and tells its kind; empty without."""
+    found = prefix.search(content[max(0, literal.open - 3) : literal.open])
+    return b"" if found is None else found[0]
+
+
+_GO = Language(
+    "go",
+    (*COMMENTS, Token(rb"`[^`]*+`", raw(b"`")), *QUOTES),
+    keeps_cr=False,
+    lists=Lists(
+        open=re.compile(
+            rb"\[\][\w.*\[\] ]+\{\Z|\[\](?:struct|interface)\s*\{[^{}]*\}\s*\{\Z"
+            rb"|(?:\bvar\s+\w+\s*|:)=\s*\[\.\.\.\][\w.]+\{\Z"
+        )
+    ),
+    newlines=True,
+    margins=False,
+)
+"""The Go Programming Language Specification, "String literals" and "Comments"."""
+
+
+# Python and Starlark
+
+_PYTHON_PREFIX = re.compile(rb"(?<![\w])[rRbBuUfFtT]{1,2}\Z")
+_PYTHON_RAW = {
+    QUOTED: raw(b'"', RAW_LINE, one_line=True),
+    APOSTROPHED: raw(b"'", RAW_LINE, one_line=True),
+    TEXT: RAW_QUOTED,
+    TEXT_SINGLE: RAW_SINGLE,
+}
+_DEFINITION = re.compile(rb"[ \t]*(?:(?:async[ \t]+)?def\b|class\b|\))")
+
+
+def _refine_python(content: bytes, literal: Literal) -> Literal:
+    """Take the prefix of a literal into account, and a call of ``format`` behind it."""
+    letters = _prefix(content, literal, _PYTHON_PREFIX).lower()
+    kind = _PYTHON_RAW[literal.kind] if b"r" in letters else literal.kind
+    if b"f" in letters or b"t" in letters or content.startswith(b".format(", literal.stop):
+        kind = formatted(kind)
+    return literal._replace(open=literal.open - len(letters), kind=kind)
+
+
+def _is_docstring(content: bytes, literal: Literal, gap: bytes) -> bool:
+    """Whether this is a docstring (PEP 257)."""
+    code = gap.rstrip()
+    if literal.start - literal.open < 3 or b"\n" not in gap[len(code) :]:
+        return literal.open == 0
+    return not code or (code.endswith(b":") and bool(_DEFINITION.match(code.rpartition(b"\n")[2])))
+
+
+_PYTHON = Language(
+    "python",
+    (HASH_COMMENT, *TEXT_BLOCKS, *BOTH_QUOTES),
+    adjacent=True,
+    blank=rb"[\s\\]",
+    refine=_refine_python,
+    documentation=_is_docstring,
+    indented=True,
+    newlines=True,
+    keeps_cr=False,
+    lists=Lists(tuples=True),
+    margins=False,
+)
+"""The Python Language Reference, 2.4.1 "String and Bytes literals"."""
+
+
+# JavaScript and TypeScript
+
+_RAW_TEMPLATE = raw(b"`")
+_BEFORE_REGEX = rb"[=(,:\[!&|?{};+>]"
+_REGEX = (
+    rb"(?:(?<=%s)|(?<=%s )|(?<=return )|(?<=\n))/(?![/*])" % (_BEFORE_REGEX, _BEFORE_REGEX)
+    + repeated(rb"[^/\\\[\r\n]++|\\[^\r\n]|\[" + repeated(rb"[^\]\\\r\n]++|\\[^\r\n]") + rb"\]?")
+    + rb"/?"
+)
+
+
+def _refine_javascript(content: bytes, literal: Literal) -> Literal:
+    if content.endswith(b"String.raw", max(0, literal.open - 10), literal.open):
+        return literal._replace(open=literal.open - 10, kind=_RAW_TEMPLATE)
+    return literal
+
+
+_JAVASCRIPT = Language(
+    "javascript",
+    (
+        *COMMENTS,
+        Token(_REGEX),
+        Token(b"`" + repeated(rb"[^`\\$]++|\\[\s\S]|\$(?!\{)") + b"`", TEMPLATE),
+        Token(rb"`", TEMPLATE, closing=b"`", reader=template_end),
+        *BOTH_QUOTES,
+    ),
+    refine=_refine_javascript,
+    keeps_cr=False,
+    lists=Lists(counted=re.compile(rb":\s*(?:readonly\s+)?\[[^\[\]]*\w[^\[\]]*\]\s*=\s*\[\Z")),
+    newlines=True,
+    plain=rb"|=>",
+    margins=False,
+)
+"""ECMAScript Language Specification, 12.9.4 "String Literals" and 12.9.6 "Template Literal Lexical
+Components"."""
+
+
+# Rust
+
+_FORMATS = re.compile(
+    rb"\b(?:format|print|println|eprint|eprintln|write|writeln|format_args|panic)!\s*[(\[{]"
+    rb"(?:[^()\"]{0,80},)?\s*\Z"
+)
+
+
+def _refine_rust(content: bytes, literal: Literal) -> Literal:
+    """Tell the format strings of macros, in which braces are doubled."""
+    if _FORMATS.search(content[max(0, literal.open - 160) : literal.open]):
+        return literal._replace(kind=formatted(literal.kind))
+    return literal
+
+
+_RUST = Language(
+    "rust",
+    (
+        *NESTING_COMMENTS,
+        Token(rb'\b[bc]?r#{0,255}"', RAW_QUOTED, closing=hashed),
+        Token(
+            rb'"',
+            quoted(escapes=EATING, one_line=True),
+            closing=b'"',
+            inside=re.compile(repeated(rb'[^"\\]++|\\[\s\S]')),
+        ),
+        CHARACTER,
+    ),
+    refine=_refine_rust,
+    keeps_cr=False,
+    lists=Lists(
+        open=re.compile(rb"(?:&(?:mut\b)?|\w!)\s*[\[{]\Z"),
+        counted=re.compile(rb"\[[^\[\]=]*;[^\[\];=]*\]\s*(?:\)\s*)?=\s*&?(?:mut\b)?\s*\[\Z"),
+        byte_array=re.compile(rb"\[\s*u8\s*;[^\[\];=]*\]\s*=\s*\*?b?\Z"),
+    ),
+    members=rb"\.|::",
+    plain=rb"|'\w+|->",
+    margins=False,
+)
+"""The Rust Reference, "Tokens": string literals."""
+
+
+# C, C++ and Objective-C
+
+_C_PREFIX = re.compile(rb"(?:(?<!\w)(?:u8|[uUL])|@)\Z")
+
+
+def _refine_c(content: bytes, literal: Literal) -> Literal:
+    if literal.kind.raw:
+        return literal
+    return literal._replace(open=literal.open - len(_prefix(content, literal, _C_PREFIX)))
+
+
+_C = Language(
+    "c",
+    (
+        *COMMENTS,
+        Token(rb"\b\d[\w.']*+"),
+        Token(
+            rb"\b(?:u8|[uUL])?R\"[^()\\\s\"]{0,16}\(",
+            RAW_QUOTED,
+            closing=lambda opening: b")" + opening.partition(b'"')[2][:-1] + b'"',
+        ),
+        *QUOTES,
+    ),
+    join=rb"\+|<<",
+    adjacent=True,
+    blank=rb"[\s\\]",
+    glue=b" ",
+    names_join=True,
+    refine=_refine_c,
+    lists=Lists(
+        open=re.compile(
+            rb"\[\s*\]\s*(?:\)\s*|=\s*)?\{\Z|\b(?:vector|list|deque|set|initializer_list)[^;{}]*\{\Z"
+            rb"|\bauto\b[^;{}]*=\s*\{\Z|@\[\Z"
+        ),
+        byte_array=re.compile(
+            rb"\b(?:char|wchar_t|char\d+_t|u?int8_t|byte)\b"
+            rb"[^;{}()=*]*(?:\[[^\[\]]*[^\s\[\]][^\[\]]*\]|>\s*\w+)\s*=?\s*\{?\Z"
+        ),
+    ),
+    members=rb"\.|->|::",
+    plain=rb"|\*",
+    directives=True,
+    margins=False,
+)
+"""ISO C 6.4.5 "String literals" (adjacent ones are put together in translation phase 6), ISO C++
+[lex.string]."""
+
+
+# Java and its kin, C#
+
+_JAVA = Language("java", (*COMMENTS, TEXT_BLOCK, *QUOTES), keeps_cr=False)
+"""The Java Language Specification, 3.10.6 "Text Blocks"."""
+_KOTLIN = Language("kotlin", (*NESTING_COMMENTS, RAW_TEXT_BLOCK, *QUOTES), newlines=True)
+_SCALA = Language("scala", _KOTLIN.tokens, newlines=True)
+_GROOVY = Language("groovy", (*COMMENTS, *TEXT_BLOCKS, *BOTH_QUOTES), newlines=True)
+_CSHARP = Language(
+    "csharp",
+    (
+        *COMMENTS,
+        Token(rb'\$*+"""', RAW_QUOTED, closing=b'"""'),
+        Token(
+            rb'(?:@\$?|\$@)"', VERBATIM, closing=b'"', inside=re.compile(repeated(rb'[^"]++|""'))
+        ),
+        *QUOTES,
+    ),
+    lists=BRACKETS_ALONE,
+    directives=True,
+)
+"""C# language specification, "String literals"; C# 11 raw string literals."""
+
+
+# Swift and Dart
+
+_SWIFT_ESCAPES = Escapes(
+    re.compile(rb"\\\([^()\r\n]{0,100}\)|" + CODE.token.pattern),
+    lambda token: PLACEHOLDER if token.startswith(b"\\(") else CODE.decode(token),
+    CODE.newline,
+)
+_SWIFT = Language(
+    "swift",
+    (
+        *NESTING_COMMENTS,
+        Token(rb'#{1,32}"(?:"")?', RAW_QUOTED, closing=hashed),
+        Token(rb'"""', quoted(escapes=_SWIFT_ESCAPES), closing=b'"""', inside=TEXT_BLOCK.inside),
+        Token(DOUBLE.opening, quoted(escapes=_SWIFT_ESCAPES, one_line=True)),
+        UNCLOSED,
+    ),
+    lists=Lists(
+        counted=re.compile(rb"\bInlineArray\s*<[^<>]*>\s*=\s*\[\Z|\bof\b[^\[\]=]*\]\s*=\s*\[\Z")
+    ),
+    newlines=True,
+    directives=True,
+)
+
+_DART_PREFIX = re.compile(rb"(?<!\w)r\Z")
+
+
+def _refine_dart(content: bytes, literal: Literal) -> Literal:
+    if not _prefix(content, literal, _DART_PREFIX):
+        return literal
+    kind = RAW_QUOTED if content[literal.start - 1 : literal.start] == b'"' else RAW_SINGLE
+    return literal._replace(open=literal.open - 1, kind=kind)
+
+
+_DART = Language(
+    "dart",
+    (*NESTING_COMMENTS, *TEXT_BLOCKS, *BOTH_QUOTES),
+    adjacent=True,
+    refine=_refine_dart,
+)
+
+
+# Lua, Haskell, Standard ML, Zig
+
+_LUA = Language(
+    "lua",
+    (
+        Token(rb"--\[={0,32}\[", comment=True, closing=bracketed),
+        DASH_COMMENT,
+        Token(rb"\[={0,32}\[", BRACKETED, closing=bracketed),
+        *BOTH_QUOTES,
+    ),
+    join=rb"\.\.",
+    glue=b" .. ",
+    members=rb"[.:]",
+    newlines=True,
+    keyword_blocks=True,
+)
+"""Lua Reference Manual, 3.1 "Lexical Conventions"."""
+_HASKELL = Language(
+    "haskell",
+    (
+        Token(rb"\{-", comment=True, closing=b"-}"),
+        DASH_COMMENT,
+        Token(rb"\[[a-z]\w*\|", BRACKETED, closing=b"|]"),
+        GAPPED,
+        UNCLOSED,
+        CHARACTER,
+    ),
+    join=rb"\+\+|<>",
+    glue=b" ++ ",
+)
+"""Haskell 2010 Language Report, 2.6 "Character and String Literals": a gap is a backslash, white
+space and a backslash."""
+_SML = Language(
+    "sml",
+    (Token(rb"\(\*", comment=True, closing=b"*)"), GAPPED, UNCLOSED),
+    join=rb"\^",
+    glue=b" ^ ",
+)
+"""The Definition of Standard ML, 2.2 "Special constants"."""
+_ZIG = Language(
+    "zig",
+    (Token(rb"\\\\[^\r\n]*+"), LINE_COMMENT, *QUOTES),
+    join=rb"\+\+",
+    glue=b" ++ ",
+    lists=Lists(
+        open=re.compile(rb"\[_\][^{};=]*\{\Z|:\s*\[\]const\b[^;{}=]*=\s*&\.\{\Z"),
+        byte_array=re.compile(rb"\[[^\[\]]*\w[^\[\]]*\]\s*(?:const\s+)?u8\s*=\s*\Z"),
+    ),
+    plain=rb"|\.(?=\{)",
+    line_strings=re.compile(rb"[ \t]*+\\\\"),
+)
+"""Zig language reference, "Multiline String Literals"."""
+
+
+# Which file is in which language
+
+_BY_SUFFIX = table(
+    (_GO, ".go"),
+    (_PYTHON, ".py .pyi .pyw .pyx .bzl .star .bazel .sage .wsgi"),
+    (_JAVASCRIPT, ".js .jsx .ts .tsx .mjs .cjs .mts .cts .es6"),
+    (_RUST, ".rs"),
+    (_C, ".c .h .cc .cpp .cxx .c++ .hh .hpp .hxx .inl .ipp .m .mm .ino .cu"),
+    (_JAVA, ".java"),
+    (_KOTLIN, ".kt .kts"),
+    (_SCALA, ".scala .sc"),
+    (_GROOVY, ".groovy .gradle .jenkinsfile"),
+    (_CSHARP, ".cs .csx"),
+    (_SWIFT, ".swift"),
+    (_DART, ".dart"),
+    (_LUA, ".lua"),
+    (_ZIG, ".zig"),
+    (_HASKELL, ".hs .purs"),
+    (_SML, ".sml"),
+)
+_BY_NAME = table(
+    (_PYTHON, "SConstruct SConscript BUILD WORKSPACE Tiltfile wscript"), (_GROOVY, "Jenkinsfile")
+)
+_INTERPRETER = re.compile(rb"#![^\r\n]*?\bpython")
+
+
+def language_of(path: PurePosixPath, content: bytes) -> Language | None:
+    """The language of a file by its name, behind template suffixes too, or by its first line; None
+    where it is no program."""
+    name = rendered(path)
+    found = _BY_SUFFIX.get(name.suffix.lower()) or _BY_NAME.get(name.name)
+    if found is None and _INTERPRETER.match(content, 0, 128):
+        return _PYTHON
+    return found

@@ -1,0 +1,308 @@
+"""Which literals of a program certainly make one text.
+
+The code between literals is cut into statements, and only what is known to join text is taken for
+joining: operators, the commas of a list, statements in a row that append to one variable. Whatever
+else stands there (a keyword, a condition, a brace, a call that is not known) may leave out a
+literal, or repeat it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from patcher.hosts.code.language import CONTROL, Language
+from patcher.hosts.code.lists import TAKES_MANY
+
+LITERAL = b'""'
+"""Stands in a statement's code for a literal."""
+_MOST_BETWEEN = 8
+"""Statements between two literals that append what is no literal."""
+
+_APPENDERS = re.compile(
+    rb"(?:append|appendLine|push|push_str|push_back|add|write|writeln|writeLine|WriteString|print|println|"
+    rb"AppendLine|Append|Write|WriteLine|Add)\Z"
+)
+_WRITTEN_TO = re.compile(
+    rb"(?:[\w.]*\.)?(?:[fF]printf?|Fprintln|WriteString|write!|writeln!)\([&*]*([\w.]+),"
+)
+_KEEPS_TEXT = re.compile(rb"\.filter\(Boolean\)|\bfilter(?=\(None,)")
+"""Leaves out elements that are empty."""
+_JOINED = re.compile(rb"\s*(?:\.filter\(Boolean\)\s*)?\.\s*(?:join|concat)\b")
+_JOINS = re.compile(rb"join|concat", re.IGNORECASE)
+_MOST_CALLS = 16
+_DOES = re.compile(rb"=(?!=)|\breturn\b|<<")
+_OTHER_VALUE = re.compile(
+    rb"(?:\?[^?]{0,200}:|\?|\|\||\bor\b(?!\s*not\b))\s*[A-Za-z_$][\w.$]*"
+    rb"(?:\s*\((?!\s*(?:\"\"|[\[{])))?(?![\w.$(])"
+    rb"|[\w)\]]\s+if\b[^\n]{0,200}\belse\b"
+)
+"""A choice between values of which one is no literal."""
+CONTROL_FIRST = re.compile(rb"\s*" + CONTROL)
+_LABEL = re.compile(rb"\s*[A-Za-z_]\w*\s*:(?![:=])")
+_CALLEE = re.compile(rb"(\w+)!?\s*\Z")
+_BRACKET = re.compile(rb"[()\[\]{}]")
+_LOOKED_BACK = 2000
+_BEFORE_CHAIN = re.compile(rb"(?:\A|[(,=\[{?:;>&|\n]|\b(?:return|else|and|or|yield|in|not))\s*\Z")
+_BEHIND_CHAIN = re.compile(rb"\s*(?:\Z|[),;\]}:?&|\n])|\s+(?:if|else|and|or|for|unless)\b")
+
+
+class Statement:
+    """One statement of a program."""
+
+    __slots__ = (
+        "_brackets",
+        "_closing",
+        "_form",
+        "_lists",
+        "_plain",
+        "begun_at",
+        "code",
+        "depth",
+        "language",
+        "margin",
+        "outer",
+        "previous",
+    )
+
+    def __init__(
+        self, language: Language, outer: Statement | None, previous: Statement | None
+    ) -> None:
+        self.language = language
+        self.outer = outer
+        """The one in whose braces it stands."""
+        self.previous = previous
+        """The one right before it; None behind a brace and a directive."""
+        self.code = bytearray()
+        """Without comments, and with ``LITERAL`` for each literal."""
+        self.depth = 0
+        """Brackets that are open."""
+        self.margin = -1
+        self.begun_at = 0 if outer is None else len(outer.code) - 1
+        """Where its brace stands in the code of ``outer``."""
+        self._plain: bool | None = None
+        self._form: Form | None = None
+        self._closing: dict[int, int] | None = None
+        self._brackets: list[tuple[int, int]] = []
+        self._lists: dict[int, bool] = {}
+
+    def add(self, code: bytes) -> None:
+        """Add code, braces left out."""
+        self.code += code
+        for bracket in _BRACKET.findall(code):
+            self.depth += 1 if bracket in b"([" else -1
+
+    @property
+    def blank(self) -> bool:
+        """Whether there is no code in it yet."""
+        return not self.code.strip()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing in it is known to choose, or not known at all."""
+        if self._plain is None:
+            self._plain = (
+                self.depth == 0
+                and _is_plain(self.language, self.code)
+                and _LABEL.match(self.code) is None
+            )
+        return self._plain
+
+    @property
+    def may_add_others(self) -> bool:
+        """Whether it may add text that is not known in place of its literals."""
+        return (
+            not self.is_plain
+            and CONTROL_FIRST.match(self.code) is None
+            and _OTHER_VALUE.search(self.code) is not None
+        )
+
+    @property
+    def form(self) -> Form:
+        """How it puts its text where it belongs."""
+        if self._form is None:
+            self._form = _form(self.language, bytes(self.code)) if self.is_plain else _NO_FORM
+        return self._form
+
+    @property
+    def closing(self) -> dict[int, int]:
+        """By the offsets of its opening brackets, where the closing ones stand."""
+        if self._closing is None:
+            self._closing = {}
+            opened = [-1]
+            for match in _BRACKET.finditer(self.code):
+                if match[0] in b"([{":
+                    opened.append(match.start())
+                elif len(opened) > 1:
+                    self._closing[opened.pop()] = match.start()
+                self._brackets.append((match.start(), opened[-1]))
+        return self._closing
+
+    def bracket(self, offset: int) -> int:
+        """Where the innermost bracket around an offset opens; -1 for none."""
+        if not self.closing:
+            return -1
+        index = bisect_left(self._brackets, (offset, -1)) - 1
+        return self._brackets[index][1] if index >= 0 else -1
+
+    def holds_list(self, bracket: int) -> bool:
+        """Whether what is in a bracket certainly comes out as a whole, save for what its elements
+        say themselves."""
+        if bracket < 0:
+            outer = self.outer
+            if outer is None or _DOES.search(self.code):
+                return False
+            return outer.is_plain and outer.keeps_lists(self.begun_at, self.begun_at + 2)
+        if bracket not in self._lists:
+            closed = self.closing.get(bracket, -1)
+            around = self.code[:bracket] + LITERAL + self.code[closed + 1 :]
+            self._lists[bracket] = (
+                closed >= 0
+                and _is_plain(self.language, around)
+                and self.keeps_lists(bracket, closed + 1)
+            )
+        return self._lists[bracket]
+
+    def keeps_lists(self, begin: int, end: int) -> bool:
+        """Whether the calls around a list are known to take it as it is, up to where its elements
+        become one text."""
+        for _ in range(_MOST_CALLS):
+            if _JOINED.match(self.code, end):
+                return True
+            begin = self.bracket(begin)
+            if begin < 0:
+                return True
+            end = self.closing.get(begin, len(self.code)) + 1
+            if self.code[begin : begin + 1] != b"(":
+                continue
+            callee = _CALLEE.search(self.code, max(begin - 100, 0), begin)
+            if callee is not None and not TAKES_MANY.search(callee[1]):
+                return False
+            if callee is not None and _JOINS.search(callee[1]):
+                return True
+        return False
+
+
+class Puts(Enum):
+    """What a statement does with its text."""
+
+    NOTHING = auto()
+    SETS = auto()
+    ADDS = auto()
+    CALLS = auto()
+    """Hands it to a function, of which nothing is known but that it is called alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A statement that puts text somewhere, and does nothing else."""
+
+    puts: Puts
+    target: bytes = b""
+    around: tuple[bytes, bytes] = (b"", b"")
+    """The code before and behind its text, blanks left out."""
+
+
+_NO_FORM = Form(Puts.NOTHING)
+
+
+def _is_plain(language: Language, code: bytes | bytearray) -> bool:
+    """Whether nothing in the code is known to choose, or not known at all."""
+    return language.plain_code.fullmatch(_KEEPS_TEXT.sub(b"", code)) is not None
+
+
+def _form(language: Language, code: bytes) -> Form:
+    """How a plain statement puts its text where it belongs."""
+    if len(code) > _LOOKED_BACK:
+        return _NO_FORM
+    if match := language.assignment.fullmatch(code):
+        adds = match["itself"] or match["list"] or match["operator"] not in (b"=", b":=")
+        return Form(Puts.ADDS if adds else Puts.SETS, match["place"])
+    if match := language.call.fullmatch(code):
+        before, behind = match["before"], match["behind"]
+        if LITERAL in code:
+            before, behind = code.partition(LITERAL)[0], code.rpartition(LITERAL)[2]
+        around = b"".join(before.split()), b"".join(behind.split())
+        head, _, method = match["place"].rpartition(b".")
+        written = _WRITTEN_TO.match(around[0])
+        if written or (head and _APPENDERS.match(method)):
+            return Form(Puts.ADDS, written[1] if written else head, around)
+        return Form(Puts.CALLS, b"", around)
+    return _NO_FORM
+
+
+def follows(statement: Statement, earlier: Statement) -> int:
+    """Whether a statement certainly adds its text to that of an earlier one: -1 where it may not,
+    else how many statements between the two add text that is not known."""
+    form = statement.form
+    if form.puts not in (Puts.ADDS, Puts.CALLS):
+        return -1
+    between, at = 0, statement.previous
+    while at is not None and at.margin == statement.margin and alike(at.form, form):
+        if at is earlier:
+            return between
+        between += 1
+        if LITERAL in at.code or between > _MOST_BETWEEN:
+            return -1
+        at = at.previous
+    return -1
+
+
+def alike(one: Form, other: Form) -> bool:
+    """Whether the first of two statements certainly puts its text where the second one does."""
+    if other.puts is Puts.ADDS:
+        return one.puts in (Puts.ADDS, Puts.SETS) and one.target == other.target
+    return (
+        one.puts is other.puts is Puts.CALLS
+        and one.around[0] == other.around[0]
+        and (one.around[1] == other.around[1] or b"," in one.around[0])
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the elements of a list stand, and how one of them stands in it."""
+
+    bracket: int
+    """Offset of the list's bracket in its statement; -1 for the brace in which this stands."""
+    certain: bool
+    """The element is in the list in any case."""
+    wrapper: bytes = b""
+    """The function that is called on the element."""
+
+
+def place(statement: Statement, begin: int, end: int) -> Place | None:
+    """The list in which the literals between two offsets of a statement's code are an element; None
+    where it is none, or one that may not be put together as it is."""
+    bracket = statement.bracket(begin)
+    wrapper = b""
+    if bracket >= 0 and statement.code[bracket : bracket + 1] == b"(":
+        callee = _CALLEE.search(statement.code, max(bracket - 100, 0), bracket)
+        if callee is not None and not TAKES_MANY.search(callee[1]):
+            closed = statement.closing.get(bracket, len(statement.code))
+            if statement.code[bracket + 1 : begin].strip() or statement.code[end:closed].strip():
+                return None
+            wrapper, begin, end = bytes(callee[0]), callee.start(), closed + 1
+            bracket = statement.bracket(begin)
+    if not statement.holds_list(bracket):
+        return None
+    code, last = statement.code, statement.closing.get(bracket, len(statement.code))
+    before = code[max(code.rfind(b",", 0, begin), bracket) + 1 : begin]
+    comma = code.find(b",", end, last)
+    behind = code[end : last if comma < 0 else comma]
+    certain = b":" not in before.replace(b"::", b"") and _is_plain(
+        statement.language, before + LITERAL + behind
+    )
+    return Place(bracket, certain, wrapper)
+
+
+def one_operand(statement: Statement, begin: int, end: int) -> bool:
+    """Whether what joins the literals between two offsets of a statement's code binds stronger than
+    the code around them."""
+    if statement.is_plain:
+        return True
+    code = statement.code
+    before = bytes(code[max(begin - 100, 0) : begin])
+    return _BEFORE_CHAIN.search(before) is not None and _BEHIND_CHAIN.match(code, end) is not None

@@ -33,7 +33,7 @@ from patcher.git.objects import (
     tree_content,
     tree_entries,
 )
-from patcher.git.runner import MEMORY_LIMIT, TIMEOUT, Process
+from patcher.git.runner import MEMORY_LIMIT, MOST_ERRORS, TIMEOUT, Process
 from patcher.git.values import Blob, Repository
 
 if TYPE_CHECKING:
@@ -705,13 +705,13 @@ class _Grep:
         """
         assert self.process is not None
         prefix = self._commit.encode() + b":"
-        output = self.process.stdout.read()
         try:
+            output = self.process.output()
             status = self.process.wait()
         except GitError:
             return None
         errors = self.process.errors()
-        if status not in (0, 1):
+        if status not in (0, 1) or len(errors) >= MOST_ERRORS:
             return None
         doubtful = set()
         for line in errors.splitlines():

@@ -39,6 +39,10 @@ from patcher.git.errors import GitError, GitFailed, GitTimeout, printable, witho
 TIMEOUT = 300.0
 """Seconds that one call to git may take."""
 
+MOST_ERRORS = 1 << 20
+"""Bytes of git's standard error that are kept, the first ones; a repository or a server can have it
+write without end."""
+
 OUTPUT_LIMIT = 64 << 20
 """Bytes that one call to `run` may write to its standard output."""
 
@@ -326,8 +330,7 @@ class Process:
         self.timeout = time_left(timeout)
         self.session = session
         self.timed_out = False
-        # A file, not a pipe: a repository with a million errors must not block git on a full pipe.
-        self._errors = spool()
+        self._errors = _bounded_file(MOST_ERRORS)
         try:
             with contextlib.nullcontext() if signals or session else _blocked():
                 self.child = subprocess.Popen(
@@ -364,9 +367,24 @@ class Process:
     def stdout(self) -> BinaryIO:
         return cast(BinaryIO, self.child.stdout)
 
-    def errors(self, limit: int = 1 << 20) -> bytes:
-        """What git wrote to its standard error, up to ``limit`` bytes."""
-        return os.pread(self._errors, limit, 0)
+    def output(self, limit: int = OUTPUT_LIMIT) -> bytes:
+        """git's standard output, to its end. Raises `GitError` where that is over the limit."""
+        pieces = []
+        size = 0
+        while piece := self.stdout.read(1 << 16):
+            size += len(piece)
+            if size > limit:
+                raise GitError(
+                    f"git {self.arguments_shown()} wrote more than its limit of {limit} bytes"
+                )
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def errors(self) -> bytes:
+        """What git wrote to its standard error, of which the first ``MOST_ERRORS`` bytes are
+        kept."""
+        written = os.lseek(self._errors, 0, os.SEEK_CUR)
+        return os.pread(self._errors, min(written, MOST_ERRORS), 0)
 
     def wait(self) -> int:
         """git's exit status, once it has ended."""
@@ -465,7 +483,7 @@ def run(
             session=session,
             signals=signals,
         ) as process:
-            output = _read(process, limit)
+            output = process.output(limit)
             status = process.wait()
             if status not in allowed:
                 failure = process.failure(status)
@@ -474,19 +492,6 @@ def run(
             return output
     finally:
         os.close(source)
-
-
-def _read(process: Process, limit: int) -> bytes:
-    pieces = []
-    size = 0
-    while piece := process.stdout.read(1 << 16):
-        size += len(piece)
-        if size > limit:
-            raise GitError(
-                f"git {process.arguments_shown()} wrote more than its limit of {limit} bytes"
-            )
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def spool(content: bytes = b"") -> int:
@@ -502,6 +507,26 @@ def spool(content: bytes = b"") -> int:
     while view:
         view = view[os.write(descriptor, view) :]
     os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _bounded_file(size: int) -> int:
+    """A nameless file of that size at most, as a descriptor; what is written behind it is lost.
+
+    A file, not a pipe: a repository with a million errors must not block git on a full pipe. Where
+    files cannot be sealed (not Linux), it has no bound.
+    """
+    descriptor = -1
+    try:
+        import fcntl
+
+        descriptor = os.memfd_create("patcher", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(descriptor, size)
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+    except (ImportError, AttributeError, OSError):
+        if descriptor >= 0:
+            os.close(descriptor)
+        return spool()
     return descriptor
 
 

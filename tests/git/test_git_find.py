@@ -364,6 +364,19 @@ def test_a_tree_bomb_is_over_the_bound(work: Work) -> None:
         list(search(opened(path), commit, patterns=[PATTERN], max_bytes=LIMIT))
 
 
+def test_more_missing_blobs_than_errors_are_kept_of(work: Work) -> None:
+    """None of them is taken for read."""
+    path = work.repository()
+    entries = [
+        b"100644 %04d%b\0" % (number, b"x" * 240) + hashlib.sha1(b"%d" % number).digest()
+        for number in range(4_000)
+    ]
+    commit = put_commit(path, put(path, b"tree", b"".join(entries)))
+    found = list(search(opened(path), commit, patterns=[PATTERN], max_bytes=LIMIT))
+    assert len(found) == len(entries)
+    assert all("not in the repository" in (blob.problem or "") for blob in found)
+
+
 def test_the_same_blob_at_many_paths(work: Work) -> None:
     path = work.repository()
     hit, miss = put(path, b"blob", b"network,\n"), put(path, b"blob", b"no\n")

@@ -137,6 +137,23 @@ def test_large_input_and_many_errors_do_not_block(work: Work) -> None:
         runner.run(["update-ref", "--stdin"], git_dir=path / ".git", stdin=lines * 50_000)
 
 
+def test_errors_without_end_take_no_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    endless = tmp_path / "git"
+    endless.write_text(
+        "#!/bin/sh\nhead -c 50000000 /dev/zero | tr '\\0' 'e' >&2\necho end\nread x\nexit 9"
+    )
+    endless.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with runner.Process(["x"], runner.environment()) as process:
+        assert process.stdout.readline() == b"end\n"
+        if Path("/proc/self/fd").is_dir():
+            errors = Path(f"/proc/{process.child.pid}/fd/2").stat()
+            assert errors.st_blocks * 512 <= runner.MOST_ERRORS
+        process.stdin.close()
+        assert process.wait() == 9
+        assert process.errors() == b"e" * runner.MOST_ERRORS
+
+
 def test_no_git_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(GitError, match="install git"):

@@ -237,7 +237,7 @@ def _read_in_files(repository: Repository, ref: str) -> str | None:
         folder = repository.git_dir if ref == "HEAD" else common
         text = _read_ref_file(folder, ref)
         if text is None:
-            found_oid = _packed(f"{common}/packed-refs", ref)
+            found_oid = _packed(repository, ref)
             # `git pack-refs` writes the packed file and then removes the loose one
             text = found_oid or _read_ref_file(folder, ref)
         if text is None or _OID.match(text):
@@ -263,22 +263,32 @@ def _read_ref_file(folder: Path, ref: str) -> str | None:
     return text.strip().decode("utf-8", "surrogateescape") or None
 
 
-def _packed(path: str, ref: str) -> str | None:
+def _packed(repository: Repository, ref: str) -> str | None:
+    """The object id of a ref in packed-refs; git reads it where more than a line of its own there
+    names the ref."""
+    name = b" " + os.fsencode(ref) + b"\n"
     try:
         with (
-            open(path, "rb") as file,  # noqa: PTH123
+            open(f"{repository.common_dir}/packed-refs", "rb") as file,  # noqa: PTH123
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
         ):
             if len(data) > MAX_PACKED_REFS:
                 raise BoundExceeded(f"packed-refs is over the limit of {MAX_PACKED_REFS >> 20} MiB")
-            at = data.find(b" " + os.fsencode(ref) + b"\n")
+            at = data.find(name)
             if at < 0:
                 return None
-            start = data.rfind(b"\n", max(0, at - 65), at) + 1
-            oid = data[start:at].decode("ascii", "replace")
-            return oid if _OID.match(oid) else None
+            is_only = data.find(name, at + 1) < 0
+            line = data[max(0, at - 65) : at].rpartition(b"\n")[2]
     except (OSError, ValueError):  # none, or empty
         return None
+    oid = line.decode("ascii", "replace")
+    return oid if is_only and _OID.match(oid) else _by_git(repository, ref)
+
+
+def _by_git(repository: Repository, ref: str) -> str | None:
+    command = ["rev-parse", "--verify", "--quiet", "--end-of-options", ref]
+    found = run(command, git_dir=repository.git_dir, allowed=(0, 1))
+    return found.decode("ascii", "replace").strip() or None
 
 
 def branch_tip(repository: Repository, branch: str) -> str | None:

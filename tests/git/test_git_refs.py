@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -384,13 +385,58 @@ def test_a_ref_that_is_packed_or_unpacked_meanwhile_is_found(
     oid = file.read_text()
     file.unlink()
 
-    def packed(place: str, ref: str) -> str | None:
+    def packed(place: Repository, ref: str) -> str | None:
         found = real(place, ref)
         file.write_text(oid)
         return found
 
     monkeypatch.setattr(refs, "_packed", packed)
     assert branch_tip(repository, "x") == oid.strip()
+
+
+SORTED = "# pack-refs with: peeled fully-peeled sorted \n"
+
+
+@pytest.mark.parametrize("header", ["", SORTED])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["{a} refs/heads/main"],
+        ["{a} refs/heads/main", "{b} refs/heads/main"],
+        ["# {a} refs/heads/main", "{b} refs/heads/main"],
+        ["{a} refs/heads/a refs/heads/main", "{b} refs/heads/main"],
+        ["{a} refs/heads/a", "^{b} refs/heads/main", "{b} refs/heads/main"],
+        ["{a} refs/heads/a", "^{b}", "{b} refs/heads/main", "^{a}"],
+        ["x{a} refs/heads/main"],
+        ["{A} refs/heads/main"],
+        ["{a}{a} refs/heads/main"],
+        ["{a}  refs/heads/main", "{b} refs/heads/main"],
+        ["{a} refs/heads/main\r", "{b} refs/heads/main"],
+        ["", "{a} refs/heads/main"],
+        ["{a} refs/heads/mai", "{b} refs/heads/main", "{a} refs/heads/mainx"],
+        ["{a} refs/heads/main", "{b} refs/heads/m"],
+    ],
+)
+def test_packed_refs_say_what_they_say_to_git(work: Work, header: str, lines: list[str]) -> None:
+    path = work.repository()
+    ids = {"a": work.git(path, "rev-parse", "HEAD"), "b": work.commit(path, {"x": b"x"})}
+    ids["A"] = ids["a"].upper()
+    text = header + "".join(f"{line}\n" for line in lines).format(**ids)
+    (path / ".git/refs/heads/main").unlink()
+    (path / ".git/packed-refs").write_bytes(text.encode())
+    by_git = subprocess.run(
+        ["git", "-C", path, "rev-parse", "--verify", "--quiet", "refs/heads/main"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if by_git.returncode == 0:
+        assert branch_tip(opened(path), "main") == by_git.stdout.strip()
+        return
+    try:
+        assert branch_tip(opened(path), "main") in (None, ids["a"], ids["b"])
+    except GitError as error:
+        assert by_git.returncode == 128, error
 
 
 def test_a_fifo_as_a_ref_does_not_block(work: Work) -> None:
@@ -421,13 +467,16 @@ def test_move_branch_creates_and_moves(work: Work, way: str) -> None:
 
 
 @pytest.mark.parametrize("oid", [b"\xff" * 40, b"1" * 39, b"1" * 41, b"1" * 63, b"x" * 40, b""])
-def test_a_packed_ref_without_an_id_is_none(work: Work, oid: bytes) -> None:
+def test_a_packed_ref_without_an_id_has_no_tip(work: Work, oid: bytes) -> None:
     path = work.repository()
     good = work.git(path, "rev-parse", "HEAD")
     lines = [b"# pack-refs with: sorted ", oid + b" refs/heads/x", good.encode() + b" refs/heads/y"]
     (path / ".git/packed-refs").write_bytes(b"\n".join(lines) + b"\n")
     repository = opened(path)
-    assert branch_tip(repository, "x") is None
+    try:
+        assert branch_tip(repository, "x") is None
+    except GitError as error:
+        assert "unexpected line" in str(error)
     assert branch_tip(repository, "y") == good
     (path / ".git/packed-refs").write_bytes(b"")
     assert branch_tip(repository, "y") is None

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from patcher.hosts import plain
-from patcher.hosts.embedding import Embedding, Line, line_ending, physical_lines, prefixed
+from patcher.hosts.embedding import Embedding, Line, again, physical_lines, prefixed
 from patcher.hosts.lines import dressed
 from patcher.hosts.names import rendered, table
 from patcher.hosts.physical import filled, next_line
@@ -208,7 +208,7 @@ def _quoted(content: bytes, start: int, end: int, host: str) -> Iterator[Embeddi
             width = mark.end()
         return width
 
-    lines = prefixed(content, physical_lines(content, start, end), prefix=prefix, end=end)
+    lines = prefixed(content, physical_lines(content, start, end), prefix=prefix)
     yield Embedding(host, tuple(lines), documentation=True)
 
 
@@ -254,10 +254,8 @@ def _manual(content: bytes, start: int, end: int) -> Iterator[Embedding]:
                     )  # fmt: skip
             continue
         for piece in decoded(content, begin, text_end, _ROFF):
-            before, after = b"", ending
-            if not ending:
-                before, after = line_ending(content, begin), b""
-            lines.append(Line(piece.text, piece.start, stop, before, after, piece.offsets))
+            around = again(content, begin, b"", b"", ending)
+            lines.append(Line(piece.text, piece.start, stop, *around, piece.offsets))
     if lines:
         yield Embedding("man", tuple(lines), escape=_escape_roff, documentation=True)
 

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from patcher.hosts.code.kinds import BLOCK_COMMENT, HASH_COMMENT, interpolated_end
-from patcher.hosts.code.language import Kind, Language, Literal, Token
+from patcher.hosts.code.language import Language, Literal, Token
 from patcher.hosts.code.scan import scan
 from patcher.hosts.embedding import Embedding
 from patcher.hosts.names import suffix
-from patcher.hosts.strings import C, Escapes, matters, quote_c, string_lines
+from patcher.hosts.strings import C, Escapes, Kind, matters, quote_c, string_lines
 
 HOST = "nix"
 

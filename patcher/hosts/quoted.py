@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from patcher.hosts.code.language import CONTROL
 from patcher.hosts.code.lists import DECLARED, Lists, may_be_declared
-from patcher.hosts.embedding import Embedding, Line, line_ending, taken, unknown_line, verbatim
+from patcher.hosts.embedding import Embedding, Line, again, taken, unknown_line, verbatim
 from patcher.hosts.physical import Area, Physical
 from patcher.hosts.strings import (
     Added,
@@ -229,9 +229,9 @@ def _member_lines(
         closing = rest + literal.quote
         if number == len(members) - 1 and member.glue.strip() != glue.strip():
             return literal.end + 1, glue + margin, closing
-        if not member.glue.endswith((b"\n", b"\r")):
-            return member.stop, line_ending(content, member.begin) + margin, closing + member.glue
-        return member.stop, margin, closing + member.glue
+        ending = member.glue[len(member.glue.rstrip(b"\r\n")) :]
+        closing += member.glue.removesuffix(ending)
+        return member.stop, *again(content, member.begin, margin, closing, ending)
 
     return literal_lines(content, literal.start, literal.end, _escapes(literal), below)
 

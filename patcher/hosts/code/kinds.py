@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from functools import cache, partial
 
-from patcher.hosts.code.language import Kind, Token
+from patcher.hosts.code.language import Token
 from patcher.hosts.embedding import PLACEHOLDER
-from patcher.hosts.strings import C, Escapes, backslashed
+from patcher.hosts.strings import C, Escapes, Kind, backslashed
 from patcher.policy.bounds import MAX_NESTING, check_number
 from patcher.policy.patterns import repeated
 

@@ -24,7 +24,7 @@ for a part of the last word of a network rule of several words, and refuse it.""
 _ESCAPED_CRLF = re.compile(rb"\\++r\\++n")
 """With more backslashes in a text within a text."""
 
-_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r(?!\n)|\Z)")
+_LINE = re.compile(rb"([^\r\n]*+)(?:\r\n|[\r\n]|\Z)")
 
 
 def verbatim(text: bytes) -> bytes:
@@ -159,18 +159,9 @@ def physical_lines(content: bytes, start: int, end: int) -> Iterator[tuple[int, 
 
     ``\\n``, ``\\r\\n`` and a lone ``\\r`` end a line; a last line may have no ending.
     """
-    position = start
-    while position < end:
-        match = _LINE.match(content, position, end)
-        assert match is not None
-        stop = match.end()
-        text_end = stop
-        if text_end > position and content[text_end - 1 : text_end] == b"\n":
-            text_end -= 1
-        if text_end > position and content[text_end - 1 : text_end] == b"\r":
-            text_end -= 1
-        yield position, text_end, stop
-        position = stop
+    for line in _LINE.finditer(content, start, end):
+        if line.start() < end:
+            yield line.start(), line.end(1), line.end()
 
 
 def line_ending(content: bytes, near: int) -> bytes:
@@ -181,10 +172,18 @@ def line_ending(content: bytes, near: int) -> bytes:
     return b"\n"
 
 
+def again(
+    content: bytes, line: int, before: bytes, after: bytes, ending: bytes
+) -> tuple[bytes, bytes]:
+    """What stands before and after the text of a new line that repeats the physical line which
+    begins at ``line``; the line ending comes first where the file's last line has none."""
+    return (before, after + ending) if ending else (line_ending(content, line) + before, after)
+
+
 def region(content: bytes, start: int, end: int) -> tuple[Line, ...]:
     """The lines of a stretch of the file in which policy stands unescaped (raw string, heredoc,
     block scalar, the whole file): an inserted line repeats nothing but the line ending."""
-    return tuple(prefixed(content, physical_lines(content, start, end), end=end))
+    return tuple(prefixed(content, physical_lines(content, start, end)))
 
 
 def prefixed(
@@ -192,25 +191,15 @@ def prefixed(
     spans: Iterable[tuple[int, int, int]],
     *,
     prefix: Callable[[bytes], int] = lambda line: 0,
-    end: int,
 ) -> Iterator[Line]:
     """Lines from ``physical_lines`` whose dressing is a prefix; ``prefix`` says how many bytes of a
-    line it takes (``> ``, ` * `, ``# ``). ``end``: where the stretch ends."""
+    line it takes (``> ``, ` * `, ``# ``)."""
     blank = 0
     for begin, text_end, stop in spans:
         blank = blank + 1 if begin == text_end else 0
         if blank > _BLANK_LINES:
             continue
         width = prefix(content[begin:text_end])
-        dressing, ending = content[begin : begin + width], content[text_end:stop]
-        if ending:
-            before, after = dressing, ending
-        else:
-            before, after = line_ending(content, begin) + dressing, b""
-        yield Line(
-            text=content[begin + width : text_end],
-            start=begin + width,
-            insert_at=stop if ending else min(stop, end),
-            before=before,
-            after=after,
-        )
+        text = begin + width
+        before, after = again(content, begin, content[begin:text], b"", content[text_end:stop])
+        yield Line(content[text:text_end], text, stop, before, after)

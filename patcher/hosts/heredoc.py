@@ -77,7 +77,7 @@ _HCL = Escapes(re.compile(rb"\r\n|\n|\r|\$\$\{|%%\{|%\{[^{}\r\n]{0,300}\}"), _de
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
-    """By name, behind template suffixes too, or by the interpreter that the first line names."""
+    """Tell the file by its name, behind template suffixes, too, or by its interpreter."""
     return _host(path, content) is not None
 
 
@@ -96,7 +96,7 @@ def _host(path: PurePosixPath, content: bytes) -> str | None:
 
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
-    """Each here document that matters, and what stands between them."""
+    """Return each here document that matters, and what stands between them."""
     host = _host(path, content) or "shell"
     blocks = (
         (document.start, document.end, [_embedding(content, document, host)])
@@ -130,8 +130,8 @@ def _escape_hcl(text: bytes) -> bytes:
 
 
 def _documents(content: bytes, host: str) -> Iterator[_Document]:
-    """The here documents that end, outermost ones only. A mark without its end is none: shift
-    operators, and prose, look the same."""
+    """Find the here documents that have an end, the outermost ones only. A marker without an end is
+    a shift operator, or prose."""
     pattern = _PHP_MARKER if host == "php" else _MARKER
     words: set[bytes] = set()
     for marker in pattern.finditer(content):
@@ -161,7 +161,7 @@ def _documents(content: bytes, host: str) -> Iterator[_Document]:
 
 
 def _mode(host: str, dash: bytes) -> str:
-    """How the line that ends a here document may differ from the word alone."""
+    """Say how the line that ends a here document may differ from the word alone."""
     if host in ("hcl", "php"):
         return host
     if host in ("shell", "dockerfile"):
@@ -170,7 +170,7 @@ def _mode(host: str, dash: bytes) -> str:
 
 
 def _ends(content: bytes, words: set[bytes], host: str) -> dict[tuple[bytes, str], list[int]]:
-    """Where the lines begin that may end a here document, by word and mode, in order."""
+    """Return where the lines begin that may end a here document, by word and mode, in order."""
     found: dict[tuple[bytes, str], list[int]] = {}
     modes = dict.fromkeys(_mode(host, dash) for dash in (b"", b"-", b"~"))
     for line in _LINE.finditer(content):
@@ -191,7 +191,7 @@ def _ends(content: bytes, words: set[bytes], host: str) -> dict[tuple[bytes, str
 
 
 def _behind_command(content: bytes, position: int) -> int:
-    """The line below the command that goes on at ``position``."""
+    """Return where the line below a command begins that goes on at ``position``."""
     for _ in range(_CONTINUATION_LINES):
         end = content.find(b"\n", position)
         if end < 0:

@@ -41,12 +41,12 @@ _COMMA = re.compile(rb"[ \t\r\n]*+,[ \t\r\n]*+")
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
-    """JSON by its name, behind template suffixes too."""
+    """Tell JSON by its name, behind template suffixes, too."""
     return suffix(path) in _SUFFIXES
 
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
-    """Each string that matters; where it is an element of an array, the array's strings as one."""
+    """Return each string that matters; the strings of an array are one text."""
     if path.suffix.lower() != ".ipynb":
         yield from _strings(content)
         return
@@ -74,8 +74,8 @@ def _strings(content: bytes) -> Iterator[Embedding]:
 
 
 def _prose(content: bytes) -> Iterator[tuple[int, int]]:
-    """The cells of a notebook that are text, and what its code printed (nbformat 4: ``cell_type``
-    and ``outputs``)."""
+    """Find the cells of a notebook that are text, and what its code printed (nbformat 4:
+    ``cell_type`` and ``outputs``)."""
     opened: list[tuple[int, bool]] = []  # where each bracket stands, and whether it holds prose
     key = b""
     for token in _TOKEN.finditer(content):
@@ -96,8 +96,8 @@ def _prose(content: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _hand_over(content: bytes, start: int, end: int) -> Iterator[Embedding]:
-    """The strings from ``start`` to ``end``, with only commas between them: an array's, or the
-    value of one key and the next key."""
+    """Read the strings from ``start`` to ``end``, between which there are only commas: those of an
+    array, or the value of one key and the next key."""
     strings: list[tuple[int, int]] = []
     for string in _STRING.finditer(content, start, end):
         strings.append(string.span(1))

@@ -158,7 +158,7 @@ def _prefixed_block(area: Area, line: Physical, mark: bytes) -> Block:
         # The string's first line, which has no margin.
         lines += _without_code(content, region(content, opening[0], opening[2]))
         begin = opening[0]
-    lines += prefixed(content, members, prefix=width, end=area.end)
+    lines += prefixed(content, members, prefix=width)
     found = Embedding(
         area.host,
         tuple(lines),

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from patcher.hosts import plain
-from patcher.hosts.embedding import Embedding, Line, line_ending, physical_lines, prefixed
+from patcher.hosts.embedding import Embedding, Line, again, physical_lines, prefixed
 from patcher.hosts.lines import dressed
 from patcher.hosts.names import rendered, table
 from patcher.hosts.physical import filled, next_line
@@ -60,7 +60,7 @@ _BY_CONTENT = {
         "docbook",
     ),
 }
-"""Names that say too little: Qt's translations are called as TypeScript is."""
+"""Suffixes that do not suffice: Qt's translations have that of TypeScript."""
 _PROSE_FOLDERS = frozenset(("doc", "docs", "documentation", "man", "manual", "help"))
 _SENTENCE = re.compile(
     rb"^[ \t]*+[A-Z][\w'-]*+"
@@ -68,7 +68,7 @@ _SENTENCE = re.compile(
     + rb"[.:!?]?[ \t]*+\r?$",
     re.MULTILINE,
 )
-"""A line of prose, which no rule, code or comment looks like."""
+"""A line of prose: it cannot be taken for a rule, code or a comment."""
 _READ_BY_PEOPLE = frozenset(("readme", "changelog", "changes", "news", "history", "install"))
 _MANUAL = re.compile(r"\.[1-9][a-z]{0,2}")
 _MANUAL_REQUEST = re.compile(rb"^[.'][ \t]*(?:TH|SH|Dd|Sh)[ \t]", re.MULTILINE)
@@ -84,7 +84,7 @@ _INDENTED = {"markdown": re.compile(rb"[ ]{4}|[ ]{0,3}\t"), "": re.compile(rb"[ 
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
-    """Documentation by its name; a manual page by its section and its first requests too."""
+    """Tell documentation by its name, a manual page by its section and its first requests, too."""
     return _host(path, content) is not None
 
 
@@ -116,7 +116,7 @@ def _is_prose(path: PurePosixPath, content: bytes) -> bool:
 
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
-    """The code blocks that matter, and the stretches of prose between them."""
+    """Return the code blocks that matter, and the stretches of prose between them."""
     host = _host(path, content) or "markdown"
     start, end = text_start(content), len(content)
     if host == "man":
@@ -131,7 +131,7 @@ _Block = tuple[int, int, Iterator[Embedding]]
 
 
 def _fenced(content: bytes, start: int, end: int) -> Iterator[_Block]:
-    """Fenced code blocks (CommonMark 0.31, 4.5), in block quotes and list items too."""
+    """Find fenced code blocks (CommonMark 0.31, 4.5), in block quotes and list items, too."""
     position = start
     while (fence := _FENCE.search(content, position, end)) is not None:
         body = next_line(content, fence.end(), end)
@@ -148,7 +148,7 @@ def _fenced(content: bytes, start: int, end: int) -> Iterator[_Block]:
 
 
 def _delimited(content: bytes, start: int, end: int) -> Iterator[_Block]:
-    """Listing and literal blocks of AsciiDoc, each between two lines that are the same."""
+    """Find listing and literal blocks of AsciiDoc, each between two equal lines."""
     delimiters = [(mark.start(), mark[1]) for mark in _DELIMITER.finditer(content, start, end)]
     closing: dict[bytes, int] = {}
     partner = [-1] * len(delimiters)
@@ -169,7 +169,7 @@ def _delimited(content: bytes, start: int, end: int) -> Iterator[_Block]:
 
 
 def _prose(content: bytes, start: int, end: int, host: str) -> Iterator[Embedding]:
-    """What stands in no fence: indented blocks and quotations, and the text between them."""
+    """Read what is outside of fences: indented blocks, quotations, and the text between them."""
     if not matters(content, start, end):
         return
     indented = _INDENTED.get(host, _INDENTED[""])
@@ -208,7 +208,7 @@ def _quoted(content: bytes, start: int, end: int, host: str) -> Iterator[Embeddi
             width = mark.end()
         return width
 
-    lines = prefixed(content, physical_lines(content, start, end), prefix=prefix, end=end)
+    lines = prefixed(content, physical_lines(content, start, end), prefix=prefix)
     yield Embedding(host, tuple(lines), documentation=True)
 
 
@@ -237,8 +237,8 @@ _ROFF = Escapes(
 
 
 def _manual(content: bytes, start: int, end: int) -> Iterator[Embedding]:
-    """The text lines of a page. Requests stand between them: a line break after the line above
-    is repeated, others are not policy."""
+    """Read the text lines of a page. Of the requests between them, only a line break (``.br``) is
+    repeated for a new line; the others are not policy."""
     if content.find(b"network", start, end) < 0 and not matters(content, start, end):
         return  # (the letter of a font escape may stand before the word)
     lines: list[Line] = []
@@ -254,10 +254,8 @@ def _manual(content: bytes, start: int, end: int) -> Iterator[Embedding]:
                     )  # fmt: skip
             continue
         for piece in decoded(content, begin, text_end, _ROFF):
-            before, after = b"", ending
-            if not ending:
-                before, after = line_ending(content, begin), b""
-            lines.append(Line(piece.text, piece.start, stop, before, after, piece.offsets))
+            around = again(content, begin, b"", b"", ending)
+            lines.append(Line(piece.text, piece.start, stop, *around, piece.offsets))
     if lines:
         yield Embedding("man", tuple(lines), escape=_escape_roff, documentation=True)
 

@@ -21,7 +21,7 @@ from patcher.hosts.strings import OFFSET, matters
 from patcher.policy.bounds import check_number
 
 _DEEPEST = 4
-"""Texts within each other: JSON in an annotation of an object in a script has three."""
+"""How many texts may be within each other: JSON in an annotation in a script makes three."""
 _JSON = re.compile(rb"\s*+(?:\{\s*+\"|\[\s*+[\[{\"])")
 _MAY_HOLD_TEXT = re.compile(rb"[\"'`\\]|^[ \t]*+(?:@@|--- \d|\d)", re.MULTILINE)
 _BREAK = re.compile(rb"\r?\n")
@@ -31,7 +31,7 @@ _UNKNOWN = PurePosixPath()
 
 
 def nested(content: bytes, embedding: Embedding, depth: int = 0) -> Iterator[Embedding]:
-    """The embedding itself, or what is read out of its text in its place. Raises TooMuch."""
+    """Return the embedding itself, or the embeddings found in its text instead. Raises TooMuch."""
     outer = _Outer(content, embedding)
     if embedding.host == patchfile.HOST or not outer.may_hold_text:
         yield embedding
@@ -55,7 +55,7 @@ def nested(content: bytes, embedding: Embedding, depth: int = 0) -> Iterator[Emb
 
 
 def _inner(text: bytes) -> Iterator[tuple[bool, Embedding]]:
-    """What a text holds, and whether it is more than a part of the text as it stands."""
+    """Find the embeddings in a text; with each, whether it differs from a part of that text."""
     if _JSON.match(text):
         for embedding in jsonfile.embeddings(_UNKNOWN, text):
             yield True, embedding
@@ -83,7 +83,7 @@ class _Outer:
         return matters(text, 0, len(text)) and _MAY_HOLD_TEXT.search(text) is not None
 
     def place(self, position: int) -> tuple[int, int]:
-        """The line that holds a position of the text, and the column in it."""
+        """Return the line that holds a position of the text, and the column in it."""
         index = min(bisect_right(self.starts, position) - 1, len(self.lines) - 1)
         return index, position - self.starts[index]
 
@@ -92,7 +92,7 @@ class _Outer:
         return self.lines[index].offset(column)
 
     def composed(self, inner: Embedding) -> Embedding:
-        """An embedding in this text, as one in the file."""
+        """Return an embedding in this text as an embedding in the file."""
         outer = self.embedding
         outer_escape, inner_escape = outer.escape, inner.escape
         lines = tuple(self.line(line) for line in inner.lines)
@@ -150,8 +150,8 @@ class _Outer:
         return offsets[0], offsets
 
     def written(self, frame: Line, text: bytes, near: bytes) -> bytes:
-        """Bytes that are added to this text, as the file has them: what stands ``near`` without
-        escapes needs none."""
+        """Return bytes that are added to this text as they are written in the file. What occurs
+        ``near`` without escapes needs none."""
         escape = self.embedding.escape
         return (frame.after + frame.before).join(
             part if frame.offsets is None and part in near else escape(part)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath
 
+from patcher.hosts.code.kinds import BLOCK_COMMENT, HASH_COMMENT, interpolated_end
+from patcher.hosts.code.language import Language, Literal, Token
+from patcher.hosts.code.scan import scan
 from patcher.hosts.embedding import Embedding
 from patcher.hosts.names import suffix
-from patcher.hosts.strings import C, Escapes, matters, quote_c, string_lines, text_start
-from patcher.policy.bounds import MAX_NESTING, check_number
+from patcher.hosts.strings import C, Escapes, Kind, matters, quote_c, string_lines
 
 HOST = "nix"
-
-# Names may hold apostrophes, so they are read as wholes.
-_CODE = re.compile(rb"[A-Za-z_][\w'-]*+|#[^\r\n]*+|/\*[\s\S]*?(?:\*/|\Z)|''|\"|\{|\}")
-_INDENTED = re.compile(rb"''\$|'''|''\\[\s\S]|\$\$|\$\{|''")
-_QUOTED = re.compile(rb"\\[\s\S]|\$\$|\$\{|\"")
 
 
 def _decode(token: bytes) -> bytes:
@@ -27,8 +25,32 @@ def _decode(token: bytes) -> bytes:
     return b"\n"
 
 
-_INSIDE = Escapes(re.compile(rb"\r\n|\n|\r|''\$|'''|''\\[\s\S]"), _decode, b"\n")
-"""Nix reference manual, "String literal": what an indented string escapes."""
+_INDENTED = Kind(
+    Escapes(re.compile(rb"\r\n|\n|\r|''\$|'''|''\\[\s\S]"), _decode, b"\n"),
+    lambda text: text.replace(b"''", b"'''").replace(b"${", b"''${"),
+)
+_NAME = rb"[A-Za-z_][\w'-]*+"
+"""Names may hold apostrophes, so they are read as wholes."""
+_CODE = re.compile(_NAME + rb"|#[^\r\n]*+|/\*[\s\S]*?(?:\*/|\Z)|''|\"|\{|\}")
+_END = partial(
+    interpolated_end,
+    {
+        b"''": re.compile(rb"''\$|'''|''\\[\s\S]|\$\$|\$\{|''"),
+        b'"': re.compile(rb"\\[\s\S]|\$\$|\$\{|\""),
+    },
+    _CODE,
+)
+_NIX = Language(
+    HOST,
+    (
+        Token(_NAME),
+        HASH_COMMENT,
+        BLOCK_COMMENT,
+        Token(rb"''", _INDENTED, closing=b"''", reader=partial(_END, b"''")),
+        Token(rb'"', Kind(C, quote_c), closing=b'"', reader=partial(_END, b'"')),
+    ),
+)
+"""Nix reference manual, "String literal"."""
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
@@ -38,46 +60,8 @@ def claims(path: PurePosixPath, content: bytes) -> bool:
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
     """The strings that matter and stand in no other string's antiquotation; what is antiquoted
-    stays in the text as it is, a hole that the policy reader passes over."""
-    kind = _CODE  # what is being read: code, or the inside of a string of either kind
-    outer: list[tuple[re.Pattern[bytes], int]] = []  # what encloses it, and the braces open there
-    braces = 0
-    strings = 0
-    start = 0  # inside of the outermost string
-    position = text_start(content)
-    while (token := kind.search(content, position)) is not None:
-        check_number(len(outer), MAX_NESTING, "nested strings")
-        position = token.end()
-        text = token[0]
-        if kind is _CODE:
-            if text in (b"''", b'"'):
-                if not strings:
-                    start = position
-                strings += 1
-                outer.append((kind, braces))
-                kind, braces = (_INDENTED if text == b"''" else _QUOTED), 0
-            elif text == b"{":
-                braces += 1
-            elif text == b"}":
-                if braces:
-                    braces -= 1
-                elif outer:
-                    kind, braces = outer.pop()
-        elif text == b"${":
-            outer.append((kind, braces))
-            kind, braces = _CODE, 0
-        elif text in (b"''", b'"'):
-            strings -= 1
-            if not strings and matters(content, start, token.start()):
-                yield _string(content, start, token.start(), text)
-            kind, braces = outer.pop()
-
-
-def _string(content: bytes, start: int, end: int, quote: bytes) -> Embedding:
-    escapes, escape = (C, quote_c) if quote == b'"' else (_INSIDE, _escape)
-    lines = tuple(string_lines(content, start, end, escapes))
-    return Embedding(HOST, lines, escape=escape, is_string=True)
-
-
-def _escape(text: bytes) -> bytes:
-    return text.replace(b"''", b"'''").replace(b"${", b"''${")
+    stays in the text as it is, a placeholder that the policy reader skips."""
+    for literal in scan(content, _NIX):
+        if isinstance(literal, Literal) and matters(content, literal.start, literal.end):
+            lines = string_lines(content, literal.start, literal.end, literal.kind.escapes)
+            yield Embedding(HOST, tuple(lines), escape=literal.kind.escape, is_string=True)

@@ -29,11 +29,11 @@ _HUNK = re.compile(
 """Where a hunk begins: unified (of several parents with an ``@`` more for each), context, normal
 (GNU diffutils manual, "Detailed Description of Formats"; git-diff(1), "Combined diff format")."""
 _MARKS = {"unified": (b" +", b"-\\"), "context": (b" +!", b"-"), "normal": (b"> ", b"<-\\")}
-"""How a hunk's lines begin that stay, and those that do not."""
+"""The marks of lines that a hunk keeps or adds, and of those that it removes."""
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
-    """A patch by its name and a hunk in it, or by a first hunk near its top."""
+    """Tell a patch by its name and a hunk in it, or by a first hunk near its top."""
     suffix = path.suffix.lower()
     if suffix in _SUFFIXES:
         return is_patch(content)
@@ -46,7 +46,7 @@ def is_patch(text: bytes) -> bool:
 
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
-    """For each file that the patch changes, what its hunks leave: context and added lines."""
+    """Return, for each file that the patch changes, the context and the added lines."""
     lines: list[Line] = []
     width, stays, goes = 0, b"", b""  # of the marks before the lines of a hunk; 0 outside of one
     margin = 0

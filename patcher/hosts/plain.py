@@ -20,22 +20,22 @@ _POLICY = re.compile(
     rb"|\#?include[ \t]++(?:if[ \t]++exists[ \t]++)?[<\"](?:tunables|abstractions|local|abi)/"
     rb"|abi[ \t]++<abi/|@\{\w++\}[ \t]*+\+?=|/[^\s{]*+[ \t]++(?:flags=[^\r\n{]*+)?\{)"
 )
-"""Policy's first line, behind comments and template actions."""
+"""The first line of policy, behind comments and template actions."""
 _LOOKED_AT = 1 << 14
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
-    """Policy by its folder, its suffix or its first lines."""
+    """Tell policy by its directory, its suffix or its first lines."""
     return path.suffix.lower() in _SUFFIXES or is_among_policy(path) or begins_as_policy(content)
 
 
 def is_among_policy(path: PurePosixPath) -> bool:
-    """Whether the file stands in a folder of policy."""
+    """Whether the file is in a directory of policy."""
     return not _FOLDERS.isdisjoint(path.parts[:-1])
 
 
 def begins_as_policy(content: bytes) -> bool:
-    """Whether the first lines are policy's."""
+    """Whether the first lines are policy."""
     return _POLICY.match(content, text_start(content), _LOOKED_AT) is not None
 
 

@@ -1,4 +1,4 @@
-"""Lines of which each carries policy in a string literal, in a language that is not known."""
+"""Lines with a rule each in a string literal, in a language that is not known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from patcher.hosts.code.language import CONTROL
 from patcher.hosts.code.lists import DECLARED, Lists, may_be_declared
-from patcher.hosts.embedding import Embedding, Line, line_ending, taken, unknown_line, verbatim
+from patcher.hosts.embedding import Embedding, Line, again, taken, unknown_line, verbatim
 from patcher.hosts.physical import Area, Physical
 from patcher.hosts.strings import (
     Added,
@@ -69,7 +69,7 @@ class _Member:
     glue: bytes
     """What stands behind the literal's closing quote, line ending included."""
     key: bytes
-    """The code before the literal, by which lines are told apart."""
+    """The code before the literal: it is the same for all lines of a block."""
 
     @property
     def indentation(self) -> bytes:
@@ -77,8 +77,8 @@ class _Member:
 
 
 def quoted_block(area: Area, line: Physical) -> Block | None:
-    """The lines around ``line`` that carry policy in a literal as it does; None where it has no
-    literal that does."""
+    """Return the lines around ``line`` that carry policy in literals of the same kind; None if it
+    has no such literal."""
     hits: list[tuple[int, _Literal]] = []
     for ordinal, literal in enumerate(_literals(area.content, line)):
         if _IN_LITERAL.search(area.content, literal.start, literal.end):
@@ -101,8 +101,8 @@ def quoted_block(area: Area, line: Physical) -> Block | None:
 
 
 def _literals(content: bytes, line: Physical) -> Iterator[_Literal]:
-    """The string literals of one physical line. A quote that nothing closes (an apostrophe) opens
-    no literal, and no later one of its kind on this line can."""
+    """Find the string literals of one physical line. A quote without a partner (an apostrophe)
+    opens no literal, and no later one of its kind on this line does."""
     unclosed: set[bytes] = set()
     position, end, _ = line
     while (opening := _QUOTE.search(content, position, end)) is not None:
@@ -121,7 +121,7 @@ def _literals(content: bytes, line: Physical) -> Iterator[_Literal]:
 def _members(
     area: Area, line: Physical, ordinal: int, literal: _Literal
 ) -> tuple[bytes, list[_Member]]:
-    """What stands before the literals of a block, and the lines of the block."""
+    """Return the code before the literals of a block, and the lines of the block."""
     anchor = _member(area.content, line, literal)
     key = anchor.key
     below = area.below(line)
@@ -141,7 +141,7 @@ def _members(
 def _walk(
     area: Area, line: Physical, step: Callable[[Physical], Physical | None], ordinal: int
 ) -> Iterator[_Member]:
-    """The literals above or below a line, as long as no more than a few lines part them."""
+    """Return the literals above or below a line, up to a gap of more than a few lines."""
     skipped = 0
     at: Physical | None = line
     while skipped <= _GAP and at is not None and (at := step(at)) is not None:
@@ -152,7 +152,7 @@ def _walk(
 
 
 def _found(content: bytes, line: Physical, ordinal: int) -> _Member | None:
-    """The literal of that number on a line, or its first one; None where it has none."""
+    """Return the literal of that number on a line, else its first one; None if it has none."""
     found: _Literal | None = None
     for number, literal in enumerate(_literals(content, line)):
         if found is None or number == ordinal:
@@ -170,7 +170,7 @@ def _member(content: bytes, line: Physical, literal: _Literal) -> _Member:
 
 
 def _is_list(members: list[_Member]) -> bool:
-    """Whether commas or semicolons part the strings."""
+    """Whether commas or semicolons separate the strings."""
     middle = members[len(members) // 2]
     mark = middle.glue.strip()[:1]
     return mark in (b",", b";") or middle.key.startswith(b",")
@@ -186,14 +186,14 @@ def _may_be_declared(area: Area, members: list[_Member]) -> bool:
 _PLAIN_GLUE = re.compile(
     repeated(rb"(?!x\b|" + CONTROL + rb")[\w$]++|[\s\\)\]},;+.<>:/\"'`{-]") + rb"\Z"
 )
-"""What may stand behind a string that is in the text in any case."""
+"""What may follow a string that is in the text in any case."""
 _NO_CODE = re.compile(rb"\s*(?:#(?!\s*(?:el|end)?if)[^\n]*|//[^\n]*|/\*[^\n]*\*/|--[^\n]*)?\Z")
 """A blank line, or one with a comment."""
 
 
 def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]:
-    """A line of policy for each literal (more, where one holds escaped line breaks), told apart
-    where the program may leave out one of two members."""
+    """Return a line of policy for each literal (more, where it holds escaped line breaks). Another
+    stretch begins where the program may leave out one of two literals."""
     stretch = 0
     for number, member in enumerate(members):
         if number:
@@ -218,9 +218,9 @@ def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]
 def _member_lines(
     content: bytes, members: list[_Member], number: int, key: bytes
 ) -> Iterator[Line]:
-    """The lines of one literal. A new line repeats the physical line around the text: but its
-    margin is the next line's where this one opens the statement, and its glue the last line's where
-    this one closes it."""
+    """Return the lines of one literal. A new line repeats the physical line, with two exceptions:
+    its margin is that of the second line where the first one opens the statement, and its glue is
+    that of the line above where the last one closes it."""
     member, literal = members[number], members[number].literal
 
     def below(rest: bytes) -> Added:
@@ -229,9 +229,9 @@ def _member_lines(
         closing = rest + literal.quote
         if number == len(members) - 1 and member.glue.strip() != glue.strip():
             return literal.end + 1, glue + margin, closing
-        if not member.glue.endswith((b"\n", b"\r")):
-            return member.stop, line_ending(content, member.begin) + margin, closing + member.glue
-        return member.stop, margin, closing + member.glue
+        ending = member.glue[len(member.glue.rstrip(b"\r\n")) :]
+        closing += member.glue.removesuffix(ending)
+        return member.stop, *again(content, member.begin, margin, closing, ending)
 
     return literal_lines(content, literal.start, literal.end, _escapes(literal), below)
 

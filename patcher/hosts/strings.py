@@ -46,6 +46,19 @@ class Escapes:
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of string literal."""
+
+    escapes: Escapes
+    escape: Callable[[bytes], bytes]
+    """Writes text in it; tabs are left alone."""
+    one_line: bool = False
+    """It cannot hold a line break, and writes tabs as escapes."""
+    raw: bool = False
+    """It has no escapes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """One line of a string literal's value, and where it stands."""
 

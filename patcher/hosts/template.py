@@ -14,11 +14,11 @@ HOST = "template"
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
-    """Templates by their suffix. What a template of a format with a host of its own is rendered to
-    says which: ``cm.yaml.j2`` is the YAML host's."""
+    """Tell templates by their suffix. A template of a format that has a host goes to that host:
+    ``cm.yaml.j2`` to the one for YAML."""
     return is_template(path)
 
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
-    """The whole file; a template's actions are the policy reader's to pass over."""
+    """Return the whole file; the policy reader skips template actions."""
     return dressed(content, text_start(content), len(content), HOST)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
+from patcher.hosts.code.kinds import HASH_COMMENT, RAW_SINGLE, TEXT, tripled
+from patcher.hosts.code.language import Language, Literal, Token
+from patcher.hosts.code.scan import scan
 from patcher.hosts.embedding import Embedding, region
 from patcher.hosts.lines import dressed
 from patcher.hosts.names import suffix
@@ -16,10 +18,17 @@ from patcher.policy.patterns import repeated
 
 HOST = "toml"
 
-_OPENING = re.compile(
-    rb"#[^\r\n]*+|\"\"\"|'''|\"" + repeated(rb"[^\"\\\r\n]++|\\[^\r\n]") + rb"|'[^'\r\n]*+"
+_TOML = Language(
+    HOST,
+    (
+        HASH_COMMENT,
+        tripled(b'"', TEXT),
+        Token(rb"'''", RAW_SINGLE, closing=b"'''"),
+        Token(b'"' + repeated(rb"[^\"\\\r\n]++|\\[^\r\n]") + b'"?'),
+        Token(rb"'[^'\r\n]*+'?"),
+    ),
 )
-_BASIC = re.compile(repeated(rb'[^"\\]++|\\[\s\S]|"(?!"")'))
+"""TOML 1.0.0, "String"."""
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
@@ -29,33 +38,18 @@ def claims(path: PurePosixPath, content: bytes) -> bool:
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
     """The multi-line strings that matter; the rest line by line."""
+    blocks = (
+        (literal.open, literal.stop, [_string(content, literal)])
+        for literal in scan(content, _TOML)
+        if isinstance(literal, Literal) and matters(content, literal.start, literal.end)
+    )
     start, end = text_start(content), len(content)
-    return filled(start, end, _strings(content), partial(dressed, content, host=HOST))
+    return filled(start, end, blocks, partial(dressed, content, host=HOST))
 
 
-def _strings(content: bytes) -> Iterator[tuple[int, int, list[Embedding]]]:
-    """The multi-line strings that matter, up to the first one that nothing closes."""
-    position = text_start(content)
-    while (token := _OPENING.search(content, position)) is not None:
-        position = start = token.end()
-        if token[0] not in (b'"""', b"'''"):
-            position += content[position : position + 1] == token[0][:1] != b"#"
-            continue
-        if token[0] == b"'''":
-            end = content.find(b"'''", start)
-        else:
-            inside = _BASIC.match(content, start)
-            assert inside is not None
-            end = inside.end() if inside.end() < len(content) else -1
-        if end < 0:
-            break
-        position = end + 3
-        if matters(content, start, end):
-            yield token.start(), position, [_string(content, start, end, token[0])]
-
-
-def _string(content: bytes, start: int, end: int, quotes: bytes) -> Embedding:
-    if quotes == b"'''":
+def _string(content: bytes, literal: Literal) -> Embedding:
+    start, end = literal.start, literal.end
+    if literal.kind.raw:
         return Embedding(HOST, region(content, start, end))
     tabs = b"\\t" in content[start:end]
     lines = tuple(string_lines(content, start, end, C))

@@ -19,7 +19,7 @@ from typing import Any
 from patcher.hosts.embedding import (
     Embedding,
     Line,
-    line_ending,
+    again,
     physical_lines,
     prefixed,
     taken,
@@ -30,6 +30,7 @@ from patcher.hosts.strings import (
     MATTERS,
     Added,
     Escapes,
+    Kind,
     character,
     list_lines,
     literal_lines,
@@ -129,6 +130,11 @@ class _Scalar:
     flow: bool = False
     """Whether that sequence is one in brackets."""
 
+    @property
+    def inside(self) -> tuple[int, int]:
+        """Where it begins and ends without its quotes."""
+        return self.start + bool(self.style), self.end - bool(self.style)
+
 
 def _hand_over(content: bytes, scalars: list[_Scalar]) -> Iterator[Embedding]:
     items: list[_Scalar] = []
@@ -145,24 +151,16 @@ def _hand_over(content: bytes, scalars: list[_Scalar]) -> Iterator[Embedding]:
 
 
 def _embedding(content: bytes, scalar: _Scalar) -> Iterator[Embedding]:
-    lines: tuple[Line, ...]
-    if scalar.style in ("|", ">"):
-        lines = tuple(_block_lines(content, scalar))
-        if lines:
-            yield _Embedding(lines, comments=scalar.style == "|")
-    elif scalar.style == '"':
-        inside = string_lines(content, scalar.start + 1, scalar.end - 1, _DOUBLE)
-        lines = tuple(_keep_blank(line) for line in inside)
-        if lines:
-            yield _Embedding(lines, escape=quote_c)
-    elif scalar.style == "'":
-        lines = tuple(string_lines(content, scalar.start + 1, scalar.end - 1, _SINGLE))
-        if lines:
-            yield _Embedding(lines, escape=_escape_single)
+    kind = _KINDS.get(scalar.style, _KINDS[""])
+    if scalar.style in _KINDS:
+        lines = string_lines(content, *scalar.inside, kind.escapes)
     else:
-        lines = tuple(string_lines(content, scalar.start, scalar.end, _PLAIN))
-        if lines:
-            yield _Embedding(lines, comments=False)
+        lines = _block_lines(content, scalar)
+    if scalar.style == '"':
+        lines = map(_keep_blank, lines)
+    if found := tuple(lines):
+        folded = scalar.style in ("", ">")
+        yield _Embedding(found, escape=kind.escape, comments=not folded)
 
 
 # What ruamel.yaml says
@@ -379,7 +377,7 @@ def _block_lines(content: bytes, scalar: _Scalar) -> Iterator[Line]:
     stop = max(content.rfind(b"\n", header_end, stop), content.rfind(b"\r", header_end, stop)) + 1
     if stop <= header_end or scalar.end == len(content):
         stop = scalar.end
-    yield from prefixed(content, physical_lines(content, header_end, stop), prefix=prefix, end=stop)
+    yield from prefixed(content, physical_lines(content, header_end, stop), prefix=prefix)
 
 
 # Quoted and plain scalars
@@ -404,20 +402,28 @@ def _decode_double(token: bytes) -> bytes:
     return _NAMED.get(kind, kind)
 
 
-_DOUBLE = Escapes(
-    re.compile(
-        rb"(?:\\r)?\\n|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}"
-        rb"|\\" + _BREAKS + rb"|\\[^\r\n]|" + _FOLD
+_KINDS = {
+    '"': Kind(
+        Escapes(
+            re.compile(
+                rb"(?:\\r)?\\n|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}"
+                rb"|\\" + _BREAKS + rb"|\\[^\r\n]|" + _FOLD
+            ),
+            _decode_double,
+            b"\\n",
+        ),
+        quote_c,
     ),
-    _decode_double,
-    b"\\n",
-)
-_SINGLE = Escapes(
-    re.compile(rb"''|" + _FOLD),
-    lambda token: b"'" if token == b"''" else _folded(token),
-    b"\n\n",
-)
-_PLAIN = Escapes(re.compile(_FOLD), _folded, b"\n\n")
+    "'": Kind(
+        Escapes(
+            re.compile(rb"''|" + _FOLD),
+            lambda token: b"'" if token == b"''" else _folded(token),
+            b"\n\n",
+        ),
+        lambda text: text.replace(b"'", b"''"),
+    ),
+    "": Kind(Escapes(re.compile(_FOLD), _folded, b"\n\n"), verbatim),
+}
 
 
 def _keep_blank(line: Line) -> Line:
@@ -425,10 +431,6 @@ def _keep_blank(line: Line) -> Line:
     if line.text.startswith(b" ") and line.after and not line.after.endswith(b"\\n"):
         return replace(line, before=line.before + b"\\")
     return line
-
-
-def _escape_single(text: bytes) -> bytes:
-    return text.replace(b"'", b"''")
 
 
 # Lists with a rule an item
@@ -463,22 +465,19 @@ def _array(content: bytes, items: list[_Scalar]) -> Iterator[Embedding]:
         return
     if any(content[a.end : b.start].strip() != b"," for a, b in pairwise(items)):
         return
-    spans = [(item.start + 1, item.end - 1) for item in items]
-    escapes, escape = (_DOUBLE, quote_c) if style == '"' else (_SINGLE, _escape_single)
-    lines = taken(list_lines(content, spans, style.encode(), escapes))
-    yield _Embedding(lines, escape=escape, separate=True, listed=True)
+    kind, spans = _KINDS[style], [item.inside for item in items]
+    lines = taken(list_lines(content, spans, style.encode(), kind.escapes))
+    yield _Embedding(lines, escape=kind.escape, separate=True, listed=True)
 
 
 def _item_lines(content: bytes, item: _Scalar) -> Iterator[Line]:
-    start, end = item.start + bool(item.style), item.end - bool(item.style)
+    start, end = item.inside
 
     def below(rest: bytes) -> Added:
         line = content.rfind(b"\n", 0, item.start) + 1
         # The line may go on with a comment, which stays with its item.
         _, text_end, stop = next(physical_lines(content, line, len(content)))
-        ending = content[text_end:stop]
-        before = content[line:start] if ending else line_ending(content, line) + content[line:start]
-        return stop, before, rest + content[end : item.end] + ending
+        closing = rest + content[end : item.end]
+        return stop, *again(content, line, content[line:start], closing, content[text_end:stop])
 
-    escapes = {'"': _DOUBLE, "'": _SINGLE}.get(item.style, _PLAIN)
-    return literal_lines(content, start, end, escapes, below)
+    return literal_lines(content, start, end, _KINDS[item.style].escapes, below)

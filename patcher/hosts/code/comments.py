@@ -17,8 +17,8 @@ _STAR = re.compile(rb"[ \t]*\*(?=[ \t\r\n]|\Z) ?")
 
 
 def comment_embeddings(content: bytes, spans: Iterable[tuple[int, int]]) -> Iterator[Embedding]:
-    """The comments that mention network rules: those on consecutive lines, with the same mark and
-    margin, are one text.
+    """Return the comments that mention network rules: those on consecutive lines, with the same
+    mark and margin, are one text.
 
     ``spans``: begin (of the mark) and end of each comment, in order; a comment behind code is left
     out.
@@ -57,7 +57,7 @@ def _embedding(content: bytes, lines: list[Line], begin: int, end: int) -> Itera
 
 
 def _margin(content: bytes, start: int) -> int:
-    """Where the line of a comment begins; -1 where anything but blanks stands before it."""
+    """Return where the line of a comment begins; -1 if anything but blanks precedes it."""
     line = content.rfind(b"\n", max(0, start - _LONGEST_INDENT), start) + 1
     if not line and start > _LONGEST_INDENT:
         return -1
@@ -73,7 +73,7 @@ def _next_line(content: bytes, end: int) -> int:
 def _own_line(
     content: bytes, margin: int, begin: int, end: int, closing: bytes | None
 ) -> Line | None:
-    """A comment of one line; None where code follows it."""
+    """Return a comment of one line; None if code follows it."""
     text_end = end - 1 if content[end - 1 : end] == b"\r" else end
     suffix_end = text_end
     if closing is not None:
@@ -95,7 +95,7 @@ def _own_line(
 def _block_lines(
     content: bytes, start: int, end: int, behind_mark: int, closing: bytes
 ) -> Iterator[Line]:
-    """The lines of a block comment: their prefix is the star that they begin with."""
+    """Return the lines of a block comment; the star that begins a line is its prefix."""
     physical = list(physical_lines(content, start, end))
     prefixes = [0] * len(physical)
     for number, (begin, text_end, _) in enumerate(physical):

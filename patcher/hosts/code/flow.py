@@ -26,7 +26,7 @@ class Program:
         self.blocks = 0
 
     def literal(self, gap: bytes) -> Statement:
-        """Take the code before a literal, and the literal; the statement that it stands in."""
+        """Take the code before a literal, and the literal; return the statement that it is in."""
         if len(gap) > _LONGEST_GAP:
             gap = self.forget(gap)
         self.code(_CHARACTER.sub(b"0", gap) if b"'" in gap else gap)
@@ -34,7 +34,8 @@ class Program:
         return self.now
 
     def forget(self, gap: bytes) -> bytes:
-        """What is left of a gap that is too long to be read, from where a statement begins."""
+        """Drop the statement that is being read; return the part of a long gap that begins with the
+        next one."""
         tail = gap[-_LONGEST_GAP:]
         self.now, self.blocks = Statement(self.language, None, None), 0
         begin = re.search(rb"\n" if self.language.indented else rb"[;{}]", tail)
@@ -76,7 +77,7 @@ class Program:
             self.now = Statement(self.language, self.now.outer, self.now)
 
     def apart(self) -> None:
-        """Begin a statement that follows none."""
+        """Begin a statement that has none before it."""
         self.now = Statement(self.language, self.now.outer, None)
 
     def open(self) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, partial
 
-from patcher.hosts.code.language import Kind, Token
+from patcher.hosts.code.language import Token
 from patcher.hosts.embedding import PLACEHOLDER
-from patcher.hosts.strings import C, Escapes, backslashed
+from patcher.hosts.strings import C, Escapes, Kind, backslashed
+from patcher.policy.bounds import MAX_NESTING, check_number
 from patcher.policy.patterns import repeated
 
 
@@ -174,48 +176,56 @@ def bracketed(opening: bytes) -> bytes:
     return b"]" + b"=" * opening.count(b"=") + b"]"
 
 
-# JavaScript's template literals
+# Literals that hold expressions
 
 
-_IN_TEMPLATE = re.compile(rb"\\[\s\S]|\$\{|`")
-_IN_CODE = re.compile(
-    rb'//[^\r\n]*+|/\*|"'
-    + repeated(rb'[^"\\\r\n]++|\\[\s\S]')
-    + rb"\"?|'"
-    + repeated(rb"[^'\\\r\n]++|\\[\s\S]")
-    + rb"'?|[{}`]"
-)
+def interpolated_end(
+    texts: Mapping[bytes, re.Pattern[bytes]],
+    code: re.Pattern[bytes],
+    quote: bytes,
+    content: bytes,
+    start: int,
+) -> int:
+    """The offset of the quote that ends the literal whose inside begins at ``start``; -1 without
+    one. Literals and blocks inside of ``${...}`` may nest. Raises TooMuch.
 
-
-def template_end(content: bytes, start: int) -> int:
-    """The offset of the backquote that ends the template literal whose inside begins at ``start``;
-    -1 without one. Templates and blocks inside of ``${...}`` may nest."""
-    outer: list[int] = []  # of each template that is open: braces open in its innermost ${...}
-    braces = -1  # -1: in a template's text
+    ``texts``: for the quote of each kind of literal, what its text holds beside plain text;
+    ``code``: what an expression holds that could be taken for a quote or a brace, and these.
+    """
+    outer: list[tuple[bytes, int]] = []  # around this literal: each quote, and its open braces
+    braces = -1  # open ones in the innermost ${...}; -1: in the text of a literal
     position = start
-    while True:
-        token = (_IN_TEMPLATE if braces < 0 else _IN_CODE).search(content, position)
-        if token is None:
-            return -1
+    while (token := (texts[quote] if braces < 0 else code).search(content, position)) is not None:
         position, text = token.end(), token[0]
-        if text == b"`":
-            if braces < 0 and not outer:
-                return token.start()
-            if braces < 0:
-                braces = outer.pop()
-            else:
-                outer.append(braces)
-                braces = -1
-        elif text == b"${":
-            braces = 0
-        elif text == b"{":
-            braces += 1
-        elif text == b"}":
-            braces -= 1  # below zero: the template's text goes on
-        elif text == b"/*":
-            position = content.find(b"*/", position) + 2
-            if position < 2:
-                return -1
+        if braces < 0:
+            if text == b"${":
+                braces = 0
+            elif text == quote:
+                if not outer:
+                    return token.start()
+                quote, braces = outer.pop()
+        elif text in texts:
+            outer.append((quote, braces))
+            check_number(len(outer), MAX_NESTING, "nested strings")
+            quote, braces = text, -1
+        else:
+            braces += (text == b"{") - (text == b"}")  # below zero: the literal's text goes on
+    return -1
+
+
+template_end = partial(
+    interpolated_end,
+    {b"`": re.compile(rb"\\[\s\S]|\$\{|`")},
+    re.compile(
+        rb'//[^\r\n]*+|/\*[\s\S]*?(?:\*/|\Z)|"'
+        + repeated(rb'[^"\\\r\n]++|\\[\s\S]')
+        + rb"\"?|'"
+        + repeated(rb"[^'\\\r\n]++|\\[\s\S]")
+        + rb"'?|[{}`]"
+    ),
+    b"`",
+)
+"""Where a template literal of JavaScript ends."""
 
 
 def _decode_template(token: bytes) -> bytes:

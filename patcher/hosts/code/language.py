@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from patcher.hosts.code.lists import ANY, Lists
-from patcher.hosts.strings import Escapes
+from patcher.hosts.strings import Kind
 from patcher.policy.patterns import repeated
 
 CONTROL = (
@@ -40,19 +40,6 @@ _LINE_BREAK = (
 )
 LINE_BREAK = re.compile(rb"\s*" + _LINE_BREAK + rb"\s*\Z")
 """An expression that puts a line break into the text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of string literal."""
-
-    escapes: Escapes
-    escape: Callable[[bytes], bytes]
-    """Writes text in it; tabs are left alone."""
-    one_line: bool = False
-    """It cannot hold a line break, and writes tabs as escapes."""
-    raw: bool = False
-    """It has no escapes."""
 
 
 class Literal(NamedTuple):

@@ -5,40 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from patcher.hosts.code.kinds import (
-    APOSTROPHED,
-    BOTH_QUOTES,
-    BRACKETED,
-    CHARACTER,
-    CODE,
-    COMMENTS,
-    DASH_COMMENT,
-    DOUBLE,
-    EATING,
-    GAPPED,
-    HASH_COMMENT,
-    LINE_COMMENT,
-    NESTING_COMMENTS,
-    QUOTED,
-    QUOTES,
-    RAW_LINE,
-    RAW_QUOTED,
-    RAW_SINGLE,
-    RAW_TEXT_BLOCK,
-    TEMPLATE,
-    TEXT,
-    TEXT_BLOCK,
-    TEXT_BLOCKS,
-    TEXT_SINGLE,
-    UNCLOSED,
-    VERBATIM,
-    bracketed,
-    formatted,
-    hashed,
-    quoted,
-    raw,
-    template_end,
-)
+from patcher.hosts.code import kinds
 from patcher.hosts.code.language import Language, Literal, Token
 from patcher.hosts.code.lists import BRACKETS_ALONE, Lists
 from patcher.hosts.embedding import PLACEHOLDER
@@ -55,7 +22,7 @@ def _prefix(content: bytes, literal: Literal, prefix: re.Pattern[bytes]) -> byte
 
 _GO = Language(
     "go",
-    (*COMMENTS, Token(rb"`[^`]*+`", raw(b"`")), *QUOTES),
+    (*kinds.COMMENTS, Token(rb"`[^`]*+`", kinds.raw(b"`")), *kinds.QUOTES),
     keeps_cr=False,
     lists=Lists(
         open=re.compile(
@@ -73,10 +40,10 @@ _GO = Language(
 
 _PYTHON_PREFIX = re.compile(rb"(?<![\w])[rRbBuUfFtT]{1,2}\Z")
 _PYTHON_RAW = {
-    QUOTED: raw(b'"', RAW_LINE, one_line=True),
-    APOSTROPHED: raw(b"'", RAW_LINE, one_line=True),
-    TEXT: RAW_QUOTED,
-    TEXT_SINGLE: RAW_SINGLE,
+    kinds.QUOTED: kinds.raw(b'"', kinds.RAW_LINE, one_line=True),
+    kinds.APOSTROPHED: kinds.raw(b"'", kinds.RAW_LINE, one_line=True),
+    kinds.TEXT: kinds.RAW_QUOTED,
+    kinds.TEXT_SINGLE: kinds.RAW_SINGLE,
 }
 _DEFINITION = re.compile(rb"[ \t]*(?:(?:async[ \t]+)?def\b|class\b|\))")
 
@@ -86,7 +53,7 @@ def _refine_python(content: bytes, literal: Literal) -> Literal:
     letters = _prefix(content, literal, _PYTHON_PREFIX).lower()
     kind = _PYTHON_RAW[literal.kind] if b"r" in letters else literal.kind
     if b"f" in letters or b"t" in letters or content.startswith(b".format(", literal.stop):
-        kind = formatted(kind)
+        kind = kinds.formatted(kind)
     return literal._replace(open=literal.open - len(letters), kind=kind)
 
 
@@ -100,7 +67,7 @@ def _is_docstring(content: bytes, literal: Literal, gap: bytes) -> bool:
 
 _PYTHON = Language(
     "python",
-    (HASH_COMMENT, *TEXT_BLOCKS, *BOTH_QUOTES),
+    (kinds.HASH_COMMENT, *kinds.TEXT_BLOCKS, *kinds.BOTH_QUOTES),
     adjacent=True,
     blank=rb"[\s\\]",
     refine=_refine_python,
@@ -116,7 +83,7 @@ _PYTHON = Language(
 
 # JavaScript and TypeScript
 
-_RAW_TEMPLATE = raw(b"`")
+_RAW_TEMPLATE = kinds.raw(b"`")
 _BEFORE_REGEX = rb"[=(,:\[!&|?{};+>]"
 _REGEX = (
     rb"(?:(?<=%s)|(?<=%s )|(?<=return )|(?<=\n))/(?![/*])" % (_BEFORE_REGEX, _BEFORE_REGEX)
@@ -134,11 +101,11 @@ def _refine_javascript(content: bytes, literal: Literal) -> Literal:
 _JAVASCRIPT = Language(
     "javascript",
     (
-        *COMMENTS,
+        *kinds.COMMENTS,
         Token(_REGEX),
-        Token(b"`" + repeated(rb"[^`\\$]++|\\[\s\S]|\$(?!\{)") + b"`", TEMPLATE),
-        Token(rb"`", TEMPLATE, closing=b"`", reader=template_end),
-        *BOTH_QUOTES,
+        Token(b"`" + repeated(rb"[^`\\$]++|\\[\s\S]|\$(?!\{)") + b"`", kinds.TEMPLATE),
+        Token(rb"`", kinds.TEMPLATE, closing=b"`", reader=kinds.template_end),
+        *kinds.BOTH_QUOTES,
     ),
     refine=_refine_javascript,
     keeps_cr=False,
@@ -162,22 +129,22 @@ _FORMATS = re.compile(
 def _refine_rust(content: bytes, literal: Literal) -> Literal:
     """Tell the format strings of macros, in which braces are doubled."""
     if _FORMATS.search(content[max(0, literal.open - 160) : literal.open]):
-        return literal._replace(kind=formatted(literal.kind))
+        return literal._replace(kind=kinds.formatted(literal.kind))
     return literal
 
 
 _RUST = Language(
     "rust",
     (
-        *NESTING_COMMENTS,
-        Token(rb'\b[bc]?r#{0,255}"', RAW_QUOTED, closing=hashed),
+        *kinds.NESTING_COMMENTS,
+        Token(rb'\b[bc]?r#{0,255}"', kinds.RAW_QUOTED, closing=kinds.hashed),
         Token(
             rb'"',
-            quoted(escapes=EATING, one_line=True),
+            kinds.quoted(escapes=kinds.EATING, one_line=True),
             closing=b'"',
             inside=re.compile(repeated(rb'[^"\\]++|\\[\s\S]')),
         ),
-        CHARACTER,
+        kinds.CHARACTER,
     ),
     refine=_refine_rust,
     keeps_cr=False,
@@ -207,14 +174,14 @@ def _refine_c(content: bytes, literal: Literal) -> Literal:
 _C = Language(
     "c",
     (
-        *COMMENTS,
+        *kinds.COMMENTS,
         Token(rb"\b\d[\w.']*+"),
         Token(
             rb"\b(?:u8|[uUL])?R\"[^()\\\s\"]{0,16}\(",
-            RAW_QUOTED,
+            kinds.RAW_QUOTED,
             closing=lambda opening: b")" + opening.partition(b'"')[2][:-1] + b'"',
         ),
-        *QUOTES,
+        *kinds.QUOTES,
     ),
     join=rb"\+|<<",
     adjacent=True,
@@ -243,20 +210,27 @@ _C = Language(
 
 # Java and its kin, C#
 
-_JAVA = Language("java", (*COMMENTS, TEXT_BLOCK, *QUOTES), keeps_cr=False)
+_JAVA = Language("java", (*kinds.COMMENTS, kinds.TEXT_BLOCK, *kinds.QUOTES), keeps_cr=False)
 """The Java Language Specification, 3.10.6 "Text Blocks"."""
-_KOTLIN = Language("kotlin", (*NESTING_COMMENTS, RAW_TEXT_BLOCK, *QUOTES), newlines=True)
+_KOTLIN = Language(
+    "kotlin", (*kinds.NESTING_COMMENTS, kinds.RAW_TEXT_BLOCK, *kinds.QUOTES), newlines=True
+)
 _SCALA = Language("scala", _KOTLIN.tokens, newlines=True)
-_GROOVY = Language("groovy", (*COMMENTS, *TEXT_BLOCKS, *BOTH_QUOTES), newlines=True)
+_GROOVY = Language(
+    "groovy", (*kinds.COMMENTS, *kinds.TEXT_BLOCKS, *kinds.BOTH_QUOTES), newlines=True
+)
 _CSHARP = Language(
     "csharp",
     (
-        *COMMENTS,
-        Token(rb'\$*+"""', RAW_QUOTED, closing=b'"""'),
+        *kinds.COMMENTS,
+        Token(rb'\$*+"""', kinds.RAW_QUOTED, closing=b'"""'),
         Token(
-            rb'(?:@\$?|\$@)"', VERBATIM, closing=b'"', inside=re.compile(repeated(rb'[^"]++|""'))
+            rb'(?:@\$?|\$@)"',
+            kinds.VERBATIM,
+            closing=b'"',
+            inside=re.compile(repeated(rb'[^"]++|""')),
         ),
-        *QUOTES,
+        *kinds.QUOTES,
     ),
     lists=BRACKETS_ALONE,
     directives=True,
@@ -267,18 +241,18 @@ _CSHARP = Language(
 # Swift and Dart
 
 _SWIFT_ESCAPES = Escapes(
-    re.compile(rb"\\\([^()\r\n]{0,100}\)|" + CODE.token.pattern),
-    lambda token: PLACEHOLDER if token.startswith(b"\\(") else CODE.decode(token),
-    CODE.newline,
+    re.compile(rb"\\\([^()\r\n]{0,100}\)|" + kinds.CODE.token.pattern),
+    lambda token: PLACEHOLDER if token.startswith(b"\\(") else kinds.CODE.decode(token),
+    kinds.CODE.newline,
 )
 _SWIFT = Language(
     "swift",
     (
-        *NESTING_COMMENTS,
-        Token(rb'#{1,32}"(?:"")?', RAW_QUOTED, closing=hashed),
-        Token(rb'"""', quoted(escapes=_SWIFT_ESCAPES), closing=b'"""', inside=TEXT_BLOCK.inside),
-        Token(DOUBLE.opening, quoted(escapes=_SWIFT_ESCAPES, one_line=True)),
-        UNCLOSED,
+        *kinds.NESTING_COMMENTS,
+        Token(rb'#{1,32}"(?:"")?', kinds.RAW_QUOTED, closing=kinds.hashed),
+        kinds.tripled(b'"', kinds.quoted(escapes=_SWIFT_ESCAPES)),
+        Token(kinds.DOUBLE.opening, kinds.quoted(escapes=_SWIFT_ESCAPES, one_line=True)),
+        kinds.UNCLOSED,
     ),
     lists=Lists(
         counted=re.compile(rb"\bInlineArray\s*<[^<>]*>\s*=\s*\[\Z|\bof\b[^\[\]=]*\]\s*=\s*\[\Z")
@@ -293,13 +267,15 @@ _DART_PREFIX = re.compile(rb"(?<!\w)r\Z")
 def _refine_dart(content: bytes, literal: Literal) -> Literal:
     if not _prefix(content, literal, _DART_PREFIX):
         return literal
-    kind = RAW_QUOTED if content[literal.start - 1 : literal.start] == b'"' else RAW_SINGLE
+    kind = (
+        kinds.RAW_QUOTED if content[literal.start - 1 : literal.start] == b'"' else kinds.RAW_SINGLE
+    )
     return literal._replace(open=literal.open - 1, kind=kind)
 
 
 _DART = Language(
     "dart",
-    (*NESTING_COMMENTS, *TEXT_BLOCKS, *BOTH_QUOTES),
+    (*kinds.NESTING_COMMENTS, *kinds.TEXT_BLOCKS, *kinds.BOTH_QUOTES),
     adjacent=True,
     refine=_refine_dart,
 )
@@ -310,10 +286,10 @@ _DART = Language(
 _LUA = Language(
     "lua",
     (
-        Token(rb"--\[={0,32}\[", comment=True, closing=bracketed),
-        DASH_COMMENT,
-        Token(rb"\[={0,32}\[", BRACKETED, closing=bracketed),
-        *BOTH_QUOTES,
+        Token(rb"--\[={0,32}\[", comment=True, closing=kinds.bracketed),
+        kinds.DASH_COMMENT,
+        Token(rb"\[={0,32}\[", kinds.BRACKETED, closing=kinds.bracketed),
+        *kinds.BOTH_QUOTES,
     ),
     join=rb"\.\.",
     glue=b" .. ",
@@ -326,11 +302,11 @@ _HASKELL = Language(
     "haskell",
     (
         Token(rb"\{-", comment=True, closing=b"-}"),
-        DASH_COMMENT,
-        Token(rb"\[[a-z]\w*\|", BRACKETED, closing=b"|]"),
-        GAPPED,
-        UNCLOSED,
-        CHARACTER,
+        kinds.DASH_COMMENT,
+        Token(rb"\[[a-z]\w*\|", kinds.BRACKETED, closing=b"|]"),
+        kinds.GAPPED,
+        kinds.UNCLOSED,
+        kinds.CHARACTER,
     ),
     join=rb"\+\+|<>",
     glue=b" ++ ",
@@ -339,14 +315,14 @@ _HASKELL = Language(
 space and a backslash."""
 _SML = Language(
     "sml",
-    (Token(rb"\(\*", comment=True, closing=b"*)"), GAPPED, UNCLOSED),
+    (Token(rb"\(\*", comment=True, closing=b"*)"), kinds.GAPPED, kinds.UNCLOSED),
     join=rb"\^",
     glue=b" ^ ",
 )
 """The Definition of Standard ML, 2.2 "Special constants"."""
 _ZIG = Language(
     "zig",
-    (Token(rb"\\\\[^\r\n]*+"), LINE_COMMENT, *QUOTES),
+    (Token(rb"\\\\[^\r\n]*+"), kinds.LINE_COMMENT, *kinds.QUOTES),
     join=rb"\+\+",
     glue=b" ++ ",
     lists=Lists(

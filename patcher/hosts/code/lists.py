@@ -25,7 +25,7 @@ _UNPACKED = re.compile(
     + rb"[ \t]*+[\])}]?[ \t]*+:?=\s*+(?:new\b)?[ \t]*+\Z",
     re.MULTILINE,
 )
-"""``a, b, c = ``: one more value has no name to go to."""
+"""``a, b, c = ``: for one more value there is no name."""
 TAKES_MANY = re.compile(
     rb"push|append|extend|add|of\Z|list|concat|unshift|insert|join|vec|array|set|lines|rules|seq",
     re.IGNORECASE,
@@ -37,7 +37,7 @@ _DECLARED_ANYWHERE = re.compile(
     rb"[\[({<][ \t]*+(?:\w++[ \t]*+\.\.[ \t]*+)?(?:\d++|[A-Z_]{2,}[A-Z_\d]*+)[ \t]*+[\])},;:>]"
     rb"|\b\d++[ \t]++of\b|\bOCCURS\b",
 )
-"""``[8]``, ``(8)``, ``array [0..7]``, ``[8, string]``, ``<8>``: no language in particular."""
+"""``[8]``, ``(8)``, ``array [0..7]``, ``[8, string]``, ``<8>``, in any language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ class Lists:
     """How a language shows that a list takes one more element."""
 
     open: re.Pattern[bytes] | None = None
-    """The code before a list that does. None: all that ``counted`` does not match."""
+    """Matches the code before a list that does. None: whatever ``counted`` does not match."""
     counted: re.Pattern[bytes] | None = None
-    """The code before a list that does not."""
+    """Matches the code before a list that does not."""
     tuples: bool = False
     """Whether parentheses without a function's name before them make a list."""
     byte_array: re.Pattern[bytes] | None = None
-    """The code before a string, or a list of strings, whose length in bytes is declared."""
+    """Matches the code before strings whose length in bytes is declared."""
 
     def takes_more(self, head: bytes, *, rows: bool = False) -> bool:
         """Whether the list that the code ``head`` opens takes one more element; ``rows``: whether
@@ -78,7 +78,7 @@ class Lists:
 
 
 def _opening(head: bytes) -> int:
-    """Where the innermost bracket stands that is open at the end of this code; -1 without one."""
+    """Return the offset of the innermost bracket that is open at the end of the code; else -1."""
     closed = 0
     for bracket in reversed(list(_BRACKET.finditer(head))):
         if bracket[0] in (b")", b"]", b"}"):

@@ -57,6 +57,6 @@ def line_strings(content: bytes, mark: re.Pattern[bytes], host: str) -> Iterator
             spans.append(line)
             continue
         if spans and matters(content, spans[0][0], spans[-1][1]):
-            lines = prefixed(content, spans, prefix=width, end=spans[-1][2])
+            lines = prefixed(content, spans, prefix=width)
             yield Embedding(host, tuple(lines))
         spans = []

@@ -19,7 +19,7 @@ from patcher.hosts.code.lists import TAKES_MANY
 LITERAL = b'""'
 """Stands in a statement's code for a literal."""
 _MOST_BETWEEN = 8
-"""Statements between two literals that append what is no literal."""
+"""Between two literals: statements that append something else."""
 
 _APPENDERS = re.compile(
     rb"(?:append|appendLine|push|push_str|push_back|add|write|writeln|writeLine|WriteString|print|println|"
@@ -39,7 +39,7 @@ _OTHER_VALUE = re.compile(
     rb"(?:\s*\((?!\s*(?:\"\"|[\[{])))?(?![\w.$(])"
     rb"|[\w)\]]\s+if\b[^\n]{0,200}\belse\b"
 )
-"""A choice between values of which one is no literal."""
+"""A conditional between values of which one is no literal."""
 CONTROL_FIRST = re.compile(rb"\s*" + CONTROL)
 _LABEL = re.compile(rb"\s*[A-Za-z_]\w*\s*:(?![:=])")
 _CALLEE = re.compile(rb"(\w+)!?\s*\Z")
@@ -72,9 +72,9 @@ class Statement:
     ) -> None:
         self.language = language
         self.outer = outer
-        """The one in whose braces it stands."""
+        """The statement in whose braces this one stands."""
         self.previous = previous
-        """The one right before it; None behind a brace and a directive."""
+        """The statement right before this one; None behind a brace or a directive."""
         self.code = bytearray()
         """Without comments, and with ``LITERAL`` for each literal."""
         self.depth = 0
@@ -101,7 +101,7 @@ class Statement:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing in it is known to choose, or not known at all."""
+        """Whether all of it is known, and none of it is a conditional."""
         if self._plain is None:
             self._plain = (
                 self.depth == 0
@@ -121,14 +121,14 @@ class Statement:
 
     @property
     def form(self) -> Form:
-        """How it puts its text where it belongs."""
+        """Where it puts its text, and how."""
         if self._form is None:
             self._form = _form(self.language, bytes(self.code)) if self.is_plain else _NO_FORM
         return self._form
 
     @property
     def closing(self) -> dict[int, int]:
-        """By the offsets of its opening brackets, where the closing ones stand."""
+        """The offset of the closing bracket for that of each opening one."""
         if self._closing is None:
             self._closing = {}
             opened = [-1]
@@ -141,15 +141,15 @@ class Statement:
         return self._closing
 
     def bracket(self, offset: int) -> int:
-        """Where the innermost bracket around an offset opens; -1 for none."""
+        """Return the offset of the innermost bracket that is open at an offset; -1 without one."""
         if not self.closing:
             return -1
         index = bisect_left(self._brackets, (offset, -1)) - 1
         return self._brackets[index][1] if index >= 0 else -1
 
     def holds_list(self, bracket: int) -> bool:
-        """Whether what is in a bracket certainly comes out as a whole, save for what its elements
-        say themselves."""
+        """Whether all elements of the list in a bracket certainly come out, unless an element is
+        itself conditional."""
         if bracket < 0:
             outer = self.outer
             if outer is None or _DOES.search(self.code):
@@ -166,8 +166,8 @@ class Statement:
         return self._lists[bracket]
 
     def keeps_lists(self, begin: int, end: int) -> bool:
-        """Whether the calls around a list are known to take it as it is, up to where its elements
-        become one text."""
+        """Whether the calls around a list, up to the one that joins its elements, are known to
+        leave none out."""
         for _ in range(_MOST_CALLS):
             if _JOINED.match(self.code, end):
                 return True
@@ -192,7 +192,7 @@ class Puts(Enum):
     SETS = auto()
     ADDS = auto()
     CALLS = auto()
-    """Hands it to a function, of which nothing is known but that it is called alike."""
+    """Hands it to a function of which only the name is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +209,12 @@ _NO_FORM = Form(Puts.NOTHING)
 
 
 def _is_plain(language: Language, code: bytes | bytearray) -> bool:
-    """Whether nothing in the code is known to choose, or not known at all."""
+    """Whether all of the code is known, and none of it is a conditional."""
     return language.plain_code.fullmatch(_KEEPS_TEXT.sub(b"", code)) is not None
 
 
 def _form(language: Language, code: bytes) -> Form:
-    """How a plain statement puts its text where it belongs."""
+    """Say where a plain statement puts its text, and how."""
     if len(code) > _LOOKED_BACK:
         return _NO_FORM
     if match := language.assignment.fullmatch(code):
@@ -234,8 +234,8 @@ def _form(language: Language, code: bytes) -> Form:
 
 
 def follows(statement: Statement, earlier: Statement) -> int:
-    """Whether a statement certainly adds its text to that of an earlier one: -1 where it may not,
-    else how many statements between the two add text that is not known."""
+    """Return how many statements between two add text that is not known, or -1 if the second one
+    may not add its text to that of the earlier one."""
     form = statement.form
     if form.puts not in (Puts.ADDS, Puts.CALLS):
         return -1
@@ -251,7 +251,7 @@ def follows(statement: Statement, earlier: Statement) -> int:
 
 
 def alike(one: Form, other: Form) -> bool:
-    """Whether the first of two statements certainly puts its text where the second one does."""
+    """Whether two statements certainly put their text in the same place."""
     if other.puts is Puts.ADDS:
         return one.puts in (Puts.ADDS, Puts.SETS) and one.target == other.target
     return (
@@ -268,14 +268,14 @@ class Place:
     bracket: int
     """Offset of the list's bracket in its statement; -1 for the brace in which this stands."""
     certain: bool
-    """The element is in the list in any case."""
+    """Whether the element is in the list in any case."""
     wrapper: bytes = b""
     """The function that is called on the element."""
 
 
 def place(statement: Statement, begin: int, end: int) -> Place | None:
-    """The list in which the literals between two offsets of a statement's code are an element; None
-    where it is none, or one that may not be put together as it is."""
+    """Return the list of which the literals between two offsets of a statement are an element; None
+    if there is none, or if it may not be joined as it is."""
     bracket = statement.bracket(begin)
     wrapper = b""
     if bracket >= 0 and statement.code[bracket : bracket + 1] == b"(":
@@ -299,8 +299,8 @@ def place(statement: Statement, begin: int, end: int) -> Place | None:
 
 
 def one_operand(statement: Statement, begin: int, end: int) -> bool:
-    """Whether what joins the literals between two offsets of a statement's code binds stronger than
-    the code around them."""
+    """Whether the operator that joins the literals between two offsets of a statement's code binds
+    more tightly than the code around them."""
     if statement.is_plain:
         return True
     code = statement.code

@@ -697,6 +697,7 @@ def missing_blobs(path: Path, tips: Sequence[str], *, timeout: float = TIMEOUT) 
         config={f"remote.{remote.REMOTE}.promisor": "true"},
         timeout=timeout,
         limit=_MOST_OBJECTS,
+        memory=remote.FETCH_MEMORY,
     )
     return [oid.decode() for oid in re.findall(rb"^\?([0-9a-f]+)$", output, re.MULTILINE)]
 
@@ -710,12 +711,14 @@ def _check_objects(path: Path, note: _Note, timeout: float) -> None:
         else {}
     )
     if packs:
-        run(["verify-pack", "--", *packs], git_dir=path, timeout=timeout)
+        command = ["verify-pack", "--", *packs]
+        run(command, git_dir=path, timeout=timeout, memory=remote.FETCH_MEMORY)
     run(
         ["fsck", "--connectivity-only", "--no-dangling", "--no-progress"],
         git_dir=path,
         config=config,
         timeout=timeout,
+        memory=remote.FETCH_MEMORY,
     )
     if not note.partial and missing_blobs(path, list(note.refs.values()), timeout=timeout):
         raise GitError("objects are missing")

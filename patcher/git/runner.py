@@ -306,7 +306,7 @@ class Process:
 
     With ``session`` it has no terminal, so nothing that it starts (ssh) can ask there, and all that
     it started ends with it. ``memory`` and ``file_size`` are bytes that it and what it starts may
-    take of memory and write to one file.
+    take of memory and write to one file. What only ``reads`` is ended when patcher ends.
 
     Ctrl-C goes to every process there, and would make a failure of what is about to be broken off,
     and leave git's lock file if it comes in the moment after that was made. So it does not reach
@@ -325,6 +325,7 @@ class Process:
         pass_fds: Sequence[int] = (),
         session: bool = False,
         signals: bool = False,
+        reads: bool = True,
     ) -> None:
         self.arguments = arguments
         self.timeout = time_left(timeout)
@@ -347,7 +348,7 @@ class Process:
         except OSError as error:
             os.close(self._errors)
             raise GitError(f"git could not be started: {error.strerror or error}") from error
-        self.reads = memory is not None
+        self.reads = reads
         if memory is not None:
             limit_memory(self.child.pid, memory)
         if file_size is not None:
@@ -463,13 +464,17 @@ def run(
 
     ``git_dir`` is the repository; without one, git runs outside of any. ``env`` replaces the
     cleaned environment (see `environment`) and is for reading the user's own configuration and for
-    speaking to a remote only. An exit status that is not ``allowed`` raises `GitFailed`. Of
-    ``memory``, ``file_size`` and ``session`` see `Process`; ``signals`` is for a git that starts a
-    program of the user's, which Ctrl-C is to reach.
+    speaking to a remote only. An exit status that is not ``allowed`` raises `GitFailed`.
+    ``memory`` is for what reads; without it, a call for a repository may take `MEMORY_LIMIT`. Of
+    ``file_size`` and ``session`` see `Process`; ``signals`` is for a git that starts a program of
+    the user's, which Ctrl-C is to reach.
     """
     command = [f"--git-dir={scratch() if git_dir is None else git_dir}", *arguments]
     if env is None:
         env = environment(config, extra)
+    limit_of_memory = memory
+    if memory is None and git_dir is not None and not signals:
+        limit_of_memory = MEMORY_LIMIT  # its configuration alone can take all there is
     source = spool(stdin)
     try:
         with Process(
@@ -477,11 +482,12 @@ def run(
             env,
             stdin=source,
             timeout=timeout,
-            memory=memory,
+            memory=limit_of_memory,
             file_size=file_size,
             pass_fds=pass_fds,
             session=session,
             signals=signals,
+            reads=memory is not None,
         ) as process:
             output = process.output(limit)
             status = process.wait()

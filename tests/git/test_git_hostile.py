@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -258,3 +260,27 @@ def test_a_configuration_that_git_cannot_read_is_no_reason_not_to_scan(
     repository = opened(lure)
     [base] = bases(repository)
     assert len(list(search(repository, base.commit, patterns=[b"network,"], max_bytes=99))) == 2
+
+
+def test_a_configuration_takes_no_more_memory_than_git_may(work: Work, lure: Path) -> None:
+    """Included files that include others many times over stand for gigabytes."""
+    folder = lure / ".git"
+    for level in range(3):
+        (folder / f"include{level}").write_text("[include]\n" + f"path = include{level + 1}\n" * 10)
+    (folder / "include3").write_text("[a]\n" + f"k = {'v' * 1000}\n" * 60)
+    with (folder / "config").open("a") as config:
+        config.write("[include]\npath = include0\n")
+    source = (
+        "import resource, sys; from pathlib import Path; from patcher import git\n"
+        "git.runner.MEMORY_LIMIT >>= 3\n"
+        "[repository] = git.discover([Path(sys.argv[1])])\n"
+        "try: git.bases(repository, ['release/*'])\n"
+        "except git.GitError as error: print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", source, str(lure)], capture_output=True, check=True, text=True
+    )
+    error, mebibytes = done.stdout.splitlines()
+    assert "memory" in error
+    assert int(mebibytes) < 80  # Python, before it is git, has a part of it

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from patcher.findings import Edit, Finding, Result, Status
     from patcher.migrations import Migration, MigrationError, load_migration
+    from patcher.policy.judgement import Includes
     from patcher.proof import patch
 
 __version__ = "0.1.0"
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Edit",
     "Finding",
+    "Includes",
     "Migration",
     "MigrationError",
     "Result",
@@ -35,6 +37,10 @@ def __getattr__(name: str) -> object:
         from patcher.proof import patch
 
         return patch
+    if name == "Includes":
+        from patcher.policy.judgement import Includes
+
+        return Includes
     if name in __all__:
         from patcher import findings, migrations
 

@@ -18,10 +18,10 @@ from patcher.policy import reader
 from patcher.policy.acceptance import Fragments, Origin, accept, why_uncertain
 from patcher.policy.bounds import MAX_FINDINGS, Budget, TooMuch
 from patcher.policy.evidence import Evidence
-from patcher.policy.judgement import Judgement
+from patcher.policy.judgement import Includes, Judgement
 from patcher.policy.network import TYPES
 from patcher.policy.reader import Profile, Rule
-from patcher.policy.search import candidates, matters, united, within
+from patcher.policy.search import candidates, is_binary, matters, united, within
 from patcher.policy.status import Status
 
 __all__ = ["patch"]
@@ -43,11 +43,12 @@ _RULES_ALONE = 3
 _POLICY_HOSTS = frozenset(("plain",))
 
 
-def patch(path: str, content: bytes, options: Options) -> Result:
+def patch(path: str, content: bytes, options: Options, includes: Includes | None = None) -> Result:
     """Find the profiles in a file and insert the migrations' rules where they are missing.
 
     ``path`` says what kind of file it is; nothing is read from it. A file over a bound of
-    ``patcher.policy.bounds`` is reported, not read. Never raises for what stands in the file.
+    ``patcher.policy.bounds`` is reported, not read. ``includes``: the files that policy at that
+    place includes. Never raises for what stands in the file.
     """
     name = PurePosixPath(path)
 
@@ -57,26 +58,36 @@ def patch(path: str, content: bytes, options: Options) -> Result:
 
     if len(content) > options.max_bytes:
         return whole(f"larger than the limit of {options.max_bytes} bytes, so not read")
-    if content.startswith(_UTF16):
-        text = content.decode("utf-16", "replace").encode("utf-8", "replace")
-        try:
-            if matters(text) and any(f.moby_style for f in _find(name, text, options)[0]):
-                return whole("UTF-16 text: convert it to UTF-8 first")
-        except TooMuch as error:
-            return whole(f"UTF-16 text, of {error}")
-        return Result(path, content, (), ())
-    if b"\0" in content or not matters(content, lambda: plain.claims(name, content)):
+    text, fault = _as_text(content)
+    if not matters(text, lambda: plain.claims(name, text)):
         return Result(path, content, (), ())
     try:
-        findings, dropped = _find(name, content, options)
+        findings, dropped = _find(name, text, options, includes or Includes())
     except TooMuch as error:
         return whole(f"{error}, so not read")
-    if not findings and _FLAGS in content and any(True for _ in candidates(content)):
+    if not findings and _FLAGS in text and any(True for _ in candidates(text)):
         return whole("it holds a moby-style profile's flags and a network rule, and no profile")
+    if fault:
+        worth = any(f.moby_style or f.status not in _CLEAN for f in findings)
+        return whole(f"{fault} first") if worth else Result(path, content, (), ())
     edits = edits_of(findings)
     return Result(path, edited(content, edits), tuple(findings), edits, tuple(dropped))
 
 
+def _as_text(content: bytes) -> tuple[bytes, str]:
+    """The content as text, empty for a binary file; and what must be done to it before it can be
+    edited."""
+    if content.startswith(_UTF16):
+        text = content.decode("utf-16", "replace").encode("utf-8", "replace")
+        return text, "UTF-16 text: convert it to UTF-8"
+    if b"\0" not in content:
+        return content, ""
+    if is_binary(content):
+        return b"", ""
+    return content.replace(b"\0", b""), "a NUL byte stands in it: remove it"
+
+
+_CLEAN = (Status.FIXED, Status.NOT_AFFECTED)
 _FLAGS = b"mediate_deleted"
 
 
@@ -91,6 +102,14 @@ class _Text:
         self.text = _LONE_CR.sub(b"\n", embedding.text)
         self.starts = embedding.starts()
         self.profiles = reader.read(self.text, budget, embedding.breaks())
+
+    @property
+    def comment_goes_on(self) -> bool:
+        """Whether a comment ends in a carriage return alone: for AppArmor's parser it goes on."""
+        if b"\r" not in self.embedding.text:
+            return False
+        lines = (line.partition(b"#")[2] for line in self.embedding.text.split(b"\n"))
+        return any(line.partition(b"\r")[2].strip() for line in lines)
 
     @property
     def origin(self) -> Origin:
@@ -149,11 +168,11 @@ class _Text:
 
 
 def _find(
-    path: PurePosixPath, content: bytes, options: Options
+    path: PurePosixPath, content: bytes, options: Options, includes: Includes
 ) -> tuple[list[Finding], list[Dropped]]:
     budget = Budget()
     texts = [_Text(e, budget) for e in hosts.read(path, content) if e.lines]
-    found = _Search(path, content, options)
+    found = _Search(path, content, options, includes)
     found.take(texts)
     spans = united(text.span() for text in texts)
     if any(True for _ in candidates(content, spans)):
@@ -191,7 +210,10 @@ def _unread_flags(content: bytes, migrations: Sequence[Migration]) -> list[Findi
 class _Search:
     """Collects the findings of one file."""
 
-    def __init__(self, path: PurePosixPath, content: bytes, options: Options) -> None:
+    def __init__(
+        self, path: PurePosixPath, content: bytes, options: Options, includes: Includes
+    ) -> None:
+        self.includes = includes
         self.is_test = _TEST.search(str(path)) is not None
         self.options = options
         self.declares_abi = _ABI.search(content) is not None
@@ -217,7 +239,7 @@ class _Search:
         read: dict[str, list[Profile]] = {}
         for text in texts:
             read.setdefault(text.embedding.host, []).extend(text.profiles)
-        fragments = {host: Fragments(profiles) for host, profiles in read.items()}
+        fragments = {host: Fragments(each, self.includes) for host, each in read.items()}
         for text in texts:
             for profile in text.profiles:
                 if outside is None or not within(outside, text.offset(profile.start)):
@@ -265,6 +287,9 @@ class _Search:
         self.seen.add(key)
         status, reason, edit = judgement.status, judgement.reason, None
         embedding = text.embedding
+        if status in _CLEAN and text.comment_goes_on:
+            status = Status.UNDER_INVESTIGATION
+            reason = "a carriage return alone ends a comment, which goes on for AppArmor's parser"
         if status is Status.AFFECTED and embedding.reason:
             status, reason = Status.UNDER_INVESTIGATION, embedding.reason
         if (

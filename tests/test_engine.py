@@ -451,13 +451,21 @@ def test_of_a_fragment_that_is_not_moby_style_only_what_allows_the_family_counts
 
 def test_what_is_not_read() -> None:
     text = (HEAD + "  network,\n" + TAIL).encode()
-    assert patcher.patch("x", b"\0" + text).findings == ()
+    assert patcher.patch("x", bytes(5) + text).findings == ()
     (large,) = patcher.patch("x", text, max_bytes=100).findings
     assert (large.status, large.line) == (LOOK, 1)
     assert "100 bytes" in large.reason
     (wide,) = patcher.patch("x", text.decode().encode("utf-16")).findings
     assert (wide.status, wide.edit) == (LOOK, None)
     assert "UTF-16" in wide.reason
+    for hidden in (b"# \0\n" + text, text + b"# \0\0\0\0\n", text.replace(b"  net", b"  \0net")):
+        (nul,) = patcher.patch("x", hidden).findings
+        assert (nul.status, nul.edit) == (LOOK, None)
+        assert "NUL" in nul.reason
+    fixed = text.replace(b"network,\n", b"network,\n  deny network alg,\n")
+    assert [f.status for f in patcher.patch("x", fixed).findings] == [Status.FIXED]
+    assert [f.status for f in patcher.patch("x", fixed + b"#\0\n").findings] == [LOOK]
+    assert patcher.patch("x", b"profile y {\n  network inet,\n}\n#\0\n").findings == ()
 
 
 def test_the_result() -> None:

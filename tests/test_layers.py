@@ -38,6 +38,8 @@ BELOW = {
         "findings",
         "migrations",
         "options",
+        "policy.includes",
+        "policy.judgement",
         "policy.search",
     ),
     "reports": ("findings", *VALUES),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from patcher.campaign import replace
+from patcher.campaign.includes import beside
 from patcher.campaign.look import Selection, judge
 from patcher.campaign.target import MAX_DROPPED, Located, Outcome, Target
 from patcher.findings import Result
@@ -63,7 +64,7 @@ def _file(path: Path, selection: Selection, fix: bool) -> Target:
     name = str(path)
     try:
         opened = replace.read(path, selection.max_bytes)
-        result = judge(name, opened.content, selection)
+        result = judge(name, opened.content, selection, beside(path))
         if not fix or not result.edits:
             return target(name, result, fixed=False)
         replace.write(opened, result.content)

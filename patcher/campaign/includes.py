@@ -6,83 +6,150 @@ repository any directory above the profile may become that, or hold one that doe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from patcher import git
 from patcher.campaign import replace
-from patcher.proof.includes import BASE, Find
+from patcher.policy.includes import BASE, Find, nothing
+
+if TYPE_CHECKING:
+    from patcher.policy.judgement import Includes
 
 _LAYOUTS = ("", "apparmor.d", "etc/apparmor.d", "profiles/apparmor.d")
+_FOLDER = "40000"
+_NOT_LOADED = re.compile(
+    r"\.|README$|.*(?:~|\.(?:dpkg-(?:new|old|dist|bak|remove)|pacsave|pacnew|rpmnew|rpmsave|orig|rej))$"
+)
+"""Files of an included directory that the parser leaves out (``is_blacklisted`` in its
+``parser_misc.c``)."""
 _MOST = 1 << 18
 """Bytes of an included file."""
+_MOST_OF_ALL = 32 << 20
+"""Bytes of all that one commit's policy includes; apparmor.d has 1 MiB."""
 
 
 class InRepository:
-    """Looks up includes at one base of a repository, and those that it lacks in the system."""
+    """Looks up includes at one base of a repository."""
 
-    def __init__(self, repository: git.Repository, commit: str) -> None:
-        self._repository = repository
-        self._commit = commit
-        self._known: dict[tuple[PurePosixPath, str], bytes | None] = {}
+    def __init__(
+        self,
+        repository: git.Repository,
+        commit: str,
+        *,
+        otherwise: Find = nothing,
+        complete: Callable[[Sequence[str]], object] | None = None,
+    ) -> None:
+        """``otherwise``: looks up those that it lacks. ``complete``: fetches missing blobs."""
+        self._complete = complete
+        self._objects = git.Objects(repository.common_dir / "objects", hexsize=len(commit))
+        self._files = git.Files(self._objects, commit)
+        self._otherwise = otherwise
+        self._known: dict[PurePosixPath, Includes] = {}
+        self._places: dict[PurePosixPath, list[bytes]] = {}
+        self._contents: dict[bytes, bytes | None] = {}
+        self._left = _MOST_OF_ALL
+        self._read: dict[bytes, Any] = {}
 
-    def finder(self, path: bytes) -> Find:
-        """What looks up the includes of the file at ``path``. A file that is in neither may still
-        be where the profile is loaded, ``if exists`` or not: it is not known."""
+    def __enter__(self) -> InRepository:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._objects.close()
+
+    def of(self, path: bytes) -> Includes:
+        """The includes of the file at ``path``. A file that the repository lacks may still be where
+        the profile is loaded: it is not known."""
         folder = PurePosixPath(path.decode("utf-8", "surrogateescape")).parent
+        if folder not in self._known:
+            from patcher.policy.judgement import Includes
 
-        def find(name: str, optional: bool) -> bytes | None:
-            key = folder, name
-            if key not in self._known:
-                self._known[key] = self._find(folder, name)
-            return self._known[key]
+            self._known[folder] = Includes(partial(self._find, folder), self._read)
+        return self._known[folder]
 
-        return find
+    def _find(self, folder: PurePosixPath, name: str, optional: bool) -> bytes | None:
+        if folder not in self._places:
+            places = [os.fsencode(place) for place in _places(folder)]
+            there = [place for place in places if place == b"." or self._files.entry(place)]
+            self._places[folder] = there
+        for place in self._places[folder]:
+            path = posixpath.normpath(posixpath.join(place, os.fsencode(name)))
+            mode, oid = self._files.entry(path) or ("", b"")
+            if mode == _FOLDER:
+                inside = sorted(self._files.folder(oid).items())
+                parts = [
+                    self._content(entry[1], path)
+                    for name, entry in inside
+                    if entry[0].startswith("100") and _is_loaded(os.fsdecode(name))
+                ]
+                return None if None in parts else b"\n".join(filter(None, parts))
+            if mode.startswith("100"):
+                return self._content(oid, posixpath.dirname(path))
+        return self._otherwise(name, optional)
 
-    def _find(self, folder: PurePosixPath, name: str) -> bytes | None:
-        paths = [str(place).encode("utf-8", "surrogateescape") for place in _places(folder, name)]
-        entries = git.entries(self._repository, self._commit, paths)
-        for path in paths:
-            mode, oid = entries.get(path, ("", ""))
-            if not mode.startswith("100"):
-                continue
-            folder_of_objects = self._repository.common_dir / "objects"
-            with git.Objects(folder_of_objects, hexsize=len(self._commit)) as objects:
-                content = objects.one(oid.encode(), _MOST).content
-            if content is not None:
-                return content
-        return _read(Path(BASE, name))
+    def _content(self, oid: bytes, folder: bytes) -> bytes | None:
+        if oid not in self._contents:
+            header = self._objects.one(oid, _MOST)
+            if header.kind == "missing" and self._complete is not None:
+                # Where one include lies, others do, and each fetch takes a second.
+                entry = self._files.entry(folder)
+                there = self._files.folder(entry[1]).values() if entry else [("100644", oid)]
+                self._objects.close()  # what it has open does not show what comes in
+                self._complete([each.decode() for mode, each in there if mode.startswith("100")])
+                header = self._objects.one(oid, _MOST)
+            content = header.content if self._left > 0 else None
+            self._left -= len(content or b"")
+            self._contents[oid] = content
+        return self._contents[oid]
 
 
-def beside(file: Path) -> Find:
+def system(name: str, optional: bool) -> bytes | None:
+    """The text of an included file as this system has it."""
+    return _read(Path(BASE, name))
+
+
+def beside(file: Path) -> Includes:
     """What looks up the includes of a file outside git, as they are on this system: an optional one
     that is not there adds nothing."""
     folder = PurePosixPath(file.absolute().parent)
 
     def find(name: str, optional: bool) -> bytes | None:
-        for place in _places(folder, name):
-            content = _read(Path(place))
+        for place in _places(folder):
+            content = _read(Path(place, name))
             if content is not None:
                 return content
         return b"" if optional else None
 
-    return find
+    from patcher.policy.judgement import Includes
+
+    return Includes(find)
 
 
-def _places(folder: PurePosixPath, name: str) -> Iterator[PurePosixPath]:
-    """Where an included file may be, for a profile in ``folder``: the nearest first."""
+def _places(folder: PurePosixPath) -> Iterator[PurePosixPath]:
+    """The folders below which an included file may be, for a profile in ``folder``: the nearest
+    first."""
     for above in (folder, *folder.parents):
         for layout in _LAYOUTS:
-            yield above / layout / name
+            yield above / layout
 
 
 def _read(file: Path) -> bytes | None:
     """A file's content, or that of the files in a directory; None where there is neither."""
     try:
         if file.is_dir():
-            parts = [_read(each) for each in sorted(file.iterdir()) if each.is_file()]
-            return b"\n".join(part for part in parts if part is not None)
+            inside = sorted(file.iterdir())
+            parts = [_read(each) for each in inside if each.is_file() and _is_loaded(each.name)]
+            return None if None in parts else b"\n".join(filter(None, parts))
         opened = replace.read(file, _MOST)
     except OSError:
         return None
     return opened.content if len(opened.content) <= _MOST else None
+
+
+def _is_loaded(name: str) -> bool:
+    return _NOT_LOADED.match(name) is None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from patcher import git
+from patcher.campaign.includes import InRepository
 from patcher.campaign.large import in_turn
 from patcher.campaign.memory import DIGESTS, Memory
 from patcher.campaign.target import (
@@ -19,10 +20,11 @@ from patcher.campaign.target import (
 )
 from patcher.findings import Dropped, Result, unread
 from patcher.options import Options
-from patcher.policy.search import SEARCH, searched
+from patcher.policy.search import SEARCH, is_binary, searched
 
 if TYPE_CHECKING:
     from patcher.campaign.prove import Mode
+    from patcher.policy.judgement import Includes
 
 
 MAX_MATCHES = 10_000
@@ -110,6 +112,11 @@ class Looker:
         return self._look(base, None)
 
     def _look(self, base: git.Base, shared: git.Objects | None) -> Target:
+        complete = self._complete
+        with InRepository(self.repository, base.commit, complete=complete) as includes:
+            return self._judged(base, shared, includes)
+
+    def _judged(self, base: git.Base, shared: git.Objects | None, includes: InRepository) -> Target:
         found: list[Located] = []
         files: list[ChangedFile] = []
         dropped: list[tuple[bytes, Dropped]] = []
@@ -134,7 +141,7 @@ class Looker:
                 else:
                     missing.append(f"{git.printable(blob.path)}: {blob.problem}")
                 continue
-            result = self._judge(blob, blob.content)
+            result = self._judge(blob, blob.content, includes)
             found += [Located(blob.path, finding) for finding in result.findings]
             dropped += [(blob.path, each) for each in result.dropped]
             if result.edits:
@@ -187,12 +194,15 @@ class Looker:
             self._memory.learn(target, search.scope)
         return target if self._contents else without_contents(target)
 
-    def _judge(self, blob: git.Blob, content: bytes) -> Result:
+    def _judge(self, blob: git.Blob, content: bytes, includes: InRepository) -> Result:
         result = self._memory.judged(blob.path, blob.oid)
         if result is None:
             name = blob.path.decode("utf-8", "surrogateescape")
-            result = judge(name, content, self._selection)
-            self._memory.keep(blob.path, blob.oid, result)
+            there = includes.of(blob.path)
+            there.used = False
+            result = judge(name, content, self._selection, there)
+            if not there.used:
+                self._memory.keep(blob.path, blob.oid, result)
         return result
 
     def _unjudged(self, blob: git.Blob) -> list[Located]:
@@ -218,12 +228,15 @@ def check_found(number: int) -> None:
         raise git.BoundExceeded(f"more than {MAX_FOUND} findings: use --include or --exclude")
 
 
-def judge(name: str, content: bytes, selection: Selection) -> Result:
-    """What the engine says of one file, each edit proved in it."""
+def judge(
+    name: str, content: bytes, selection: Selection, includes: Includes | None = None
+) -> Result:
+    """What the engine says of one file, each edit proved in it. ``includes``: the files that policy
+    there includes."""
     from patcher import proof
 
     with in_turn(len(content)):
-        return proof.judge(name, content, selection)
+        return proof.judge(name, content, selection, includes)
 
 
 def matching(
@@ -252,6 +265,7 @@ def matching(
         complete=complete,
         own=repository.address is not None,
         digests=digests,
+        is_binary=is_binary,
     )
     for number, blob in enumerate(found):
         if number >= MAX_MATCHES:

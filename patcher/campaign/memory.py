@@ -276,7 +276,8 @@ def rules(selection: Selection) -> bytes:
 
 
 _DECIDING = (
-    *("campaign/checksums.py", "campaign/globs.py", "campaign/look.py", "campaign/memory.py"),
+    *("campaign/checksums.py", "campaign/globs.py", "campaign/includes.py"),
+    *("campaign/look.py", "campaign/memory.py"),
     *("campaign/target.py", "engine.py", "findings.py", "git/errors.py", "git/find.py"),
     *("git/objects.py", "hosts", "migrations", "options.py", "policy", "proof"),
 )
@@ -297,7 +298,7 @@ def _code() -> tuple[object, ...]:
             for name in _DECIDING:
                 place = root / name
                 for file in sorted(place.iterdir()) if place.is_dir() else [place]:
-                    if file.suffix in (".py", ".yaml"):
+                    if file.suffix in (".py", ".yaml", ".json"):
                         status = file.stat()
                         seen.append((file.name, status.st_size, status.st_mtime_ns))
             _code_seen = tuple(seen)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from patcher import git, proof
 from patcher.campaign import files, replace
-from patcher.campaign.includes import InRepository, beside
+from patcher.campaign.includes import InRepository, beside, system
 from patcher.campaign.look import Selection, check_found, matching
 from patcher.campaign.run import chosen_bases
 from patcher.campaign.target import Verified
-from patcher.proof.includes import Find
+from patcher.policy.judgement import Includes
+from patcher.policy.search import is_binary
 from patcher.proof.parser import Parser
 from patcher.proof.verdict import Standing
 from patcher.proof.verify import TooMuch, verify
@@ -39,7 +40,7 @@ def run(names: Iterable[str], selection: Selection, parser: Parser) -> Iterator[
                 yield Verified(None, None, place, error=error.strerror or str(error))
                 continue
             if len(content) > selection.max_bytes:
-                if b"\0" not in content:
+                if not is_binary(content):
                     limit = f"is over the limit of {selection.max_bytes} bytes (--max-size)"
                     yield Verified(None, None, place, error=limit)
                 continue
@@ -57,11 +58,11 @@ def _inside(item: git.Repository | git.Failure, path: Path) -> bool:
 
 
 def _standings(
-    name: str, content: bytes, selection: Selection, parser: Parser, find: Find
+    name: str, content: bytes, selection: Selection, parser: Parser, includes: Includes
 ) -> tuple[tuple[Standing, ...], str | None]:
     """The standings, or why the file is not read."""
-    result = proof.judge(name, content, selection)
-    if b"\0" in content:  # no text, or UTF-16, which AppArmor's parser does not take
+    result = proof.judge(name, content, selection, includes)
+    if b"\0" in content:  # reported as a whole, if at all
         return (), next((finding.reason for finding in result.findings), None)
     try:
         standings = verify(
@@ -70,7 +71,7 @@ def _standings(
             result.findings,
             selection.migrations,
             parser,
-            find=find,
+            find=includes.find,
             docs=selection.docs,
         )
     except TooMuch as error:
@@ -90,20 +91,30 @@ def _repository(
         for reason in missing:
             yield Verified(place, None, b"", error=reason)
         for base in bases:
-            number = 0
-            includes = InRepository(item, base.commit)
-            for blob in matching(item, base, selection):
-                if blob.content is None:
-                    yield Verified(place, base.ref, blob.path, error=blob.problem)
-                    continue
-                name = blob.path.decode("utf-8", "surrogateescape")
-                find = includes.finder(blob.path)
-                standings, unread = _standings(name, blob.content, selection, parser, find)
-                number += len(standings)
-                check_found(number)
-                if standings or unread:
-                    yield Verified(place, base.ref, blob.path, standings, unread)
+            with InRepository(item, base.commit, otherwise=system) as includes:
+                yield from _base(item, base, includes, selection, parser)
     except git.UnbornHead:
         return
     except git.GitError as error:
         yield Verified(place, None, b"", error=str(error))
+
+
+def _base(
+    item: git.Repository,
+    base: git.Base,
+    includes: InRepository,
+    selection: Selection,
+    parser: Parser,
+) -> Iterator[Verified]:
+    place, number = str(item.path), 0
+    for blob in matching(item, base, selection):
+        if blob.content is None:
+            yield Verified(place, base.ref, blob.path, error=blob.problem)
+            continue
+        name = blob.path.decode("utf-8", "surrogateescape")
+        there = includes.of(blob.path)
+        standings, unread = _standings(name, blob.content, selection, parser, there)
+        number += len(standings)
+        check_found(number)
+        if standings or unread:
+            yield Verified(place, base.ref, blob.path, standings, unread)

@@ -24,7 +24,7 @@ from patcher.git.errors import (
     UnbornHead,
     printable,
 )
-from patcher.git.find import EVERYWHERE, Memory, entries, mentions, scope_of, search
+from patcher.git.find import EVERYWHERE, Files, Memory, entries, mentions, scope_of, search
 from patcher.git.identity import identities, signing, user_configuration
 from patcher.git.objects import Objects
 from patcher.git.refs import bases, branch_tip, check_branch_name, move_branch
@@ -52,6 +52,7 @@ __all__ = [
     "BranchTaken",
     "Change",
     "Failure",
+    "Files",
     "GitError",
     "GitFailed",
     "GitTimeout",

@@ -95,16 +95,17 @@ def search(
     complete: Callable[[Sequence[str]], object] | None = None,
     own: bool = False,
     digests: Memory | None = None,
+    is_binary: Callable[[bytes], bool] = lambda content: b"\0" in content,
 ) -> Iterator[Blob]:
     """Yield, in tree order, the regular files of ``commit`` that have a line matching a pattern.
 
     ``patterns`` are regular expressions that mean the same to PCRE and to Python, and match within
     a line; several are faster than one that joins them. ``matches`` says the same of a whole
     content, where that is faster than Python's engine. Files for which ``wanted(path)`` is false
-    are passed over, as are binary ones (with a NUL byte). A file that matches but is larger than
-    ``max_bytes``, or that cannot be read (missing from a partial clone, corrupt), comes with a
-    `Blob.problem`. ``jobs`` is the number of threads, asked for when it matters, ``timeout`` the
-    seconds that each git process may take.
+    are passed over, as are those for which ``is_binary(content)``, save UTF-16. A file that matches
+    but is larger than ``max_bytes``, or that cannot be read (missing from a partial clone,
+    corrupt), comes with a `Blob.problem`. ``jobs`` is the number of threads, asked for when it
+    matters, ``timeout`` the seconds that each git process may take.
 
     ``shared`` reads several repositories, this one among them; then `GitError` is raised for what
     cannot be read, since whose it is shows only when each is read alone. ``memory`` says what is
@@ -119,7 +120,7 @@ def search(
     yield from _search(
         repository,
         commit,
-        _Sought(tuple(patterns), matches or _matcher(tuple(patterns))),
+        _Sought(tuple(patterns), matches or _matcher(tuple(patterns)), is_binary),
         wanted=wanted,
         max_bytes=max_bytes,
         jobs=jobs,
@@ -140,6 +141,7 @@ class _Sought(NamedTuple):
     """To git."""
     matches: Callable[[bytes], bool]
     """The same, to Python."""
+    is_binary: Callable[[bytes], bool] = lambda content: b"\0" in content
 
 
 def _search(
@@ -159,7 +161,7 @@ def _search(
     digests: Memory | None = None,
 ) -> Iterator[Blob]:
     """As `search` says."""
-    look = _Look(sought.matches, max_bytes)
+    look = _Look(sought, max_bytes)
     alone = Objects(repository.common_dir / "objects", hexsize=len(commit), timeout=timeout)
     objects = shared if shared is not None and shared.hexsize == len(commit) else alone
     with alone:
@@ -210,8 +212,8 @@ def _search(
 class _Look:
     """Looks at files, and keeps what came of it."""
 
-    def __init__(self, matches: Callable[[bytes], bool], max_bytes: int) -> None:
-        self._matches, self._max_bytes = matches, max_bytes
+    def __init__(self, sought: _Sought, max_bytes: int) -> None:
+        self._sought, self._max_bytes = sought, max_bytes
         self.for_digests = False
         """Whether it is to be noted where a digest may stand."""
         self.matched: set[bytes] = set()
@@ -269,11 +271,11 @@ class _Look:
         return Blob(file.path, file.mode, header.oid, None, None, _why_no_file(header))
 
     def _read(self, header: Header, content: bytes, file: _File) -> Blob | None:
-        if b"\0" in content and not content.startswith(_UTF16):
+        if self._sought.is_binary(content) and not content.startswith(_UTF16):
             return None
         if self.for_digests and _has_digest(content):
             self.digests.add(file.oid)
-        if self._matches(content):
+        if self._sought.matches(content):
             return Blob(file.path, file.mode, header.oid, header.size, content, None)
         return None
 
@@ -283,11 +285,11 @@ class _Look:
         blob = Blob(file.path, file.mode, header.oid, header.size, None, limit)
         if header.size > _STREAM:
             self.unsure = True
-            if b"\0" in next(objects.chunks(), b""):
+            if self._sought.is_binary(next(objects.chunks(), b"")):
                 return None
             return replace(blob, problem=f"{limit}; not searched")
         hashed = header.hash()
-        found = _streamed_match(objects.chunks(), self._matches, hashed)
+        found = _streamed_match(objects.chunks(), self._sought, hashed)
         if hashed.hexdigest() == header.oid:
             return blob if found else None
         objects.distrust()
@@ -317,19 +319,17 @@ def _mib(size: int) -> str:
 _OVERLAP = 1 << 16
 
 
-def _streamed_match(
-    chunks: Iterable[bytes], matches: Callable[[bytes], bool], hashed: hashlib._Hash
-) -> bool:
+def _streamed_match(chunks: Iterable[bytes], sought: _Sought, hashed: hashlib._Hash) -> bool:
     """Whether a text that comes in pieces matches. A line longer than `_OVERLAP` may be cut where
     two pieces meet."""
     rest = b""
     found = binary = False
     for chunk in chunks:
         hashed.update(chunk)
-        binary = binary or b"\0" in chunk
+        binary = binary or sought.is_binary(chunk)
         if not found and not binary:
             piece = rest + chunk
-            found = matches(piece)
+            found = sought.matches(piece)
             rest = piece[max(piece.rfind(b"\n") + 1, len(piece) - _OVERLAP) :]
     return found and not binary
 
@@ -855,29 +855,46 @@ def _many(digests: Iterable[bytes]) -> _Standing:
     return standing
 
 
+_FOLDER = "40000"
+
+
+class Files:
+    """The files of one commit, by their paths; each folder is read once."""
+
+    def __init__(self, objects: Objects, commit: str) -> None:
+        self._objects = objects
+        self._root = f"{commit}^{{tree}}".encode()
+        self._known: dict[bytes, dict[bytes, tuple[str, bytes]]] = {}
+
+    def entry(self, path: bytes) -> tuple[str, bytes] | None:
+        """Mode and object id of a file or folder; None where there is none."""
+        mode, name = _FOLDER, self._root
+        for part in path.split(b"/"):
+            entry = self.folder(name).get(part) if mode == _FOLDER else None
+            if entry is None:
+                return None
+            mode, name = entry
+        return mode, name
+
+    def folder(self, oid: bytes) -> dict[bytes, tuple[str, bytes]]:
+        """Mode and object id of what lies in a folder, by name."""
+        if oid not in self._known:
+            data = tree_content(self._objects.one(oid, MAX_TREE))
+            self._known[oid] = {
+                child: (
+                    _FOLDER if is_directory(mode) else mode.decode().lstrip("0"),
+                    oid.hex().encode(),
+                )
+                for mode, child, oid in tree_entries(data, self._objects.hexsize)
+            }
+        return self._known[oid]
+
+
 def entries(
     repository: Repository, commit: str, paths: Sequence[bytes]
 ) -> dict[bytes, tuple[str, str]]:
     """Mode and object id of the paths that ``commit`` has; the others are left out."""
-    found: dict[bytes, tuple[str, str]] = {}
     with Objects(repository.common_dir / "objects", hexsize=len(commit)) as objects:
-        known: dict[bytes, dict[bytes, tuple[bytes, bytes]]] = {}
-        for path in paths:
-            name = f"{commit}^{{tree}}".encode()
-            mode = b""
-            for part in path.split(b"/"):
-                if mode and not is_directory(mode):
-                    break
-                if name not in known:
-                    data = tree_content(objects.one(name, MAX_TREE))
-                    known[name] = {
-                        child: (mode, oid)
-                        for mode, child, oid in tree_entries(data, objects.hexsize)
-                    }
-                entry = known[name].get(part)
-                if entry is None:
-                    break
-                mode, name = entry[0], entry[1].hex().encode()
-            else:
-                found[path] = (mode.decode().lstrip("0"), name.decode())
-    return found
+        files = Files(objects, commit)
+        found = {path: files.entry(path) for path in paths}
+    return {path: (entry[0], entry[1].decode()) for path, entry in found.items() if entry}

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from patcher.policy.evidence import Evidence, weigh
 from patcher.policy.header import LAX_FLAGS
-from patcher.policy.judgement import Judgement, judge
+from patcher.policy.judgement import Includes, Judgement, judge
 from patcher.policy.reader import Profile
 from patcher.policy.status import Status
 
@@ -43,8 +43,9 @@ class Acceptance:
 class Fragments:
     """The fragments of a file that one host found: a program may make one profile of them."""
 
-    def __init__(self, profiles: Iterable[Profile] = ()) -> None:
-        """``profiles``: all those that the host found."""
+    def __init__(self, profiles: Iterable[Profile] = (), includes: Includes | None = None) -> None:
+        """``profiles``: all those that the host found. ``includes``: what policy there includes."""
+        self._includes = includes
         self._fragments = [p for p in profiles if not p.header and p.junk <= len(p.rules)]
 
     @cached_property
@@ -71,7 +72,13 @@ class Fragments:
         socket_types: Sequence[str],
     ) -> list[Judgement]:
         """Judge a profile, and doubt what the other fragments may belie."""
-        judgements = judge(profile, family, socket_types, moby_style=evidence.moby_style)
+        judgements = judge(
+            profile,
+            family,
+            socket_types,
+            moby_style=evidence.moby_style,
+            includes=self._includes,
+        )
         if not profile.header:
             if not self._denying.get(family, set()) - {id(profile)}:
                 return judgements
@@ -121,6 +128,8 @@ def why_uncertain(profile: Profile, evidence: Evidence, judgement: Judgement, fa
     Rules that stand in no profile and are not moby-style are worth a person's look only where they
     allow the family in so many words.
     """
+    if judgement.status in (Status.FIXED, Status.NOT_AFFECTED) and not _speaks(profile, evidence):
+        return _SAYS_NOTHING
     if profile.header or evidence.moby_style or judgement.status is Status.AFFECTED:
         return ""
     net = None if judgement.anchor is None else judgement.anchor.network
@@ -150,6 +159,8 @@ _SHORTHAND = frozenset(
 def _why_no_policy(profile: Profile, origin: Origin) -> str:
     """Why this is no policy, but code or prose that looks like it; empty where it is policy."""
     rules = [rule for rule in profile.rules if rule.keyword != b"action"]
+    if not rules and profile.end >= 0 and not profile.junk and _is_lax(profile):
+        return ""
     if not rules:
         return "no rule can be read in it"
     if profile.junk > 2 * len(rules):
@@ -173,12 +184,8 @@ def _why_no_policy(profile: Profile, origin: Origin) -> str:
 
 def _why_irrelevant(profile: Profile, origin: Origin, evidence: Evidence) -> str:
     """Why nothing can be said of a profile's network rules; empty where something can."""
-    if not (
-        evidence.moby_style
-        or not LAX_FLAGS.isdisjoint(profile.flags)
-        or any(rule.network is not None or rule.keyword == b"all" for rule in profile.rules)
-    ):
-        return "it has no network rule, and is not moby-style"
+    if not _speaks(profile, evidence) and all(r.keyword != b"include" for r in profile.rules):
+        return _SAYS_NOTHING
     if profile.header:
         return ""
     if not _allows_network(profile):
@@ -186,6 +193,20 @@ def _why_irrelevant(profile: Profile, origin: Origin, evidence: Evidence) -> str
     if origin.listed and not evidence.moby_style:
         return "a list of rules that is not moby-style: a test may expect them"
     return ""
+
+
+_SAYS_NOTHING = "it has no network rule, and is not moby-style"
+
+
+def _speaks(profile: Profile, evidence: Evidence) -> bool:
+    """Whether something can be said of a profile's network rules, whatever it includes."""
+    if evidence.moby_style or _is_lax(profile):
+        return True
+    return any(rule.network is not None or rule.keyword == b"all" for rule in profile.rules)
+
+
+def _is_lax(profile: Profile) -> bool:
+    return not LAX_FLAGS.isdisjoint(profile.flags)
 
 
 def _allows_network(profile: Profile) -> bool:

@@ -17,6 +17,8 @@ KEYWORDS: frozenset[bytes] = frozenset(
 )
 """Words that begin a rule; file rules may also begin with their path."""
 
+INCLUDES = (b"include", b"#include")
+
 MODES: frozenset[bytes] = frozenset((b"allow", b"deny", b"prompt"))
 """Qualifiers that say what a rule does."""
 
@@ -138,3 +140,15 @@ def _is_file_rule(first: bytes, rest: Sequence[bytes], holes: Sequence[bool]) ->
     if _is_path(first):
         return b"->" in rest or _FILE_MODE.match(rest[-1]) is not None or any(holes[1:])
     return _FILE_MODE.match(first) is not None and _is_path(rest[0])
+
+
+def included(words: list[bytes]) -> tuple[str, bool] | None:
+    """The file that an include names, and whether it may be missing; None while these words make no
+    include, or not yet."""
+    if len(words) < 2 or words[0] not in INCLUDES or words[1:] == [b"if"]:
+        return None
+    optional = words[1:3] == [b"if", b"exists"]
+    at = 3 if optional else 1
+    if at == len(words):
+        return None
+    return words[at].decode("utf-8", "surrogateescape").strip('<>" '), optional

@@ -11,7 +11,7 @@ from patcher.policy.grammar import PATH
 from patcher.policy.lexer import Token
 
 UNKNOWN_FLAGS = b""
-"""Stands among the flags where a template action may put in more."""
+"""Stands among the flags where a template action, or an escape, may stand for more."""
 
 LAX_FLAGS = frozenset((b"complain", b"unconfined", b"default_allow", b"prompt"))
 """Flags with which a profile does not deny what no rule of it names."""
@@ -24,7 +24,7 @@ _FLAG = re.compile(
     rb"delegate_deleted|no_attach_disconnected|interruptible"
 )
 _FLAGS_WORDS = (b"flags", b"flags=", b"=")
-_NAME = re.compile(rb"[\"'<\w/@^:.*\-][^=;]*\Z")
+_NAME = re.compile(rb"[\"'<\w/@^:.*\-\x80-\xff][^=;]*\Z")
 _ATTACHMENT = re.compile(rb"\"?[/@{]|xattrs=|\+|identities=|[\"']?\w[\w.-]*[\"']\Z")
 _CONTINUED = re.compile(rb"flags\b|\(|xattrs=|\"?/|@\{")
 """What a header's second or third line may begin with."""
@@ -109,13 +109,13 @@ def _flags(words: Sequence[Token]) -> tuple[list[Token], set[bytes] | None]:
         match = _FLAGS.match(word.text)
         if match is None or len(words) == 1:
             continue
-        found = {part for part in _FLAG_SEPARATOR.split(match[1]) if part}
+        found = {part.strip(b'"') for part in _FLAG_SEPARATOR.split(match[1]) if part}
         said = index > 0 and words[index - 1].text in _FLAGS_WORDS
         if word.text.startswith(b"(") and not (said or any(map(_FLAG.match, found))):
             continue
         if len(found) > MAX_FLAGS:
             raise TooMuch(f"a profile with more than {MAX_FLAGS} flags")
-        if word.hole:
+        if word.hole or any(b"\\" in part for part in found):
             found.add(UNKNOWN_FLAGS)
         names = [each for each in words[:index] if each.text not in _FLAGS_WORDS]
         return names, found

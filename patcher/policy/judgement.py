@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from patcher.policy.abstractions import network_rules
+from patcher.policy.bounds import TooMuch
+from patcher.policy.grammar import included
 from patcher.policy.header import UNKNOWN_FLAGS
+from patcher.policy.includes import Find, is_for_additions, look_up, nothing
 from patcher.policy.network import NetworkRule
-from patcher.policy.reader import Arm, Profile, Rule
+from patcher.policy.reader import Arm, Profile, Rule, read
 from patcher.policy.status import Status
 
 
@@ -29,23 +31,78 @@ class Judgement:
 _Rules = Sequence[tuple[Rule, NetworkRule]]
 
 
+_MOST_INCLUDED = 16 << 20
+"""Bytes of files that policy in one place may include; AppArmor's own abstractions have 0.2 MiB."""
+
+_CARRY = (b"include", b"all")
+_Carried = tuple[int, str]
+"""The priority with which an included file may allow a family, and why it may: empty where it does
+not."""
 _CONFINES_NOTHING = frozenset((b"unconfined", b"default_allow"))
 """Flags with which the kernel lets a process do what it likes: the parser writes both as the same
 mode (``profile_mode_packed`` in its ``profile.h``), in which the kernel looks at no rule."""
 
 
+class Includes:
+    """The files that policy in one place includes, each read once. ``find(name, optional)`` looks
+    one up by its name below ``/etc/apparmor.d``: None where it is not known."""
+
+    def __init__(
+        self, find: Find = nothing, read: dict[bytes, list[Rule] | None] | None = None
+    ) -> None:
+        """``read``: what texts hold that were read before; several may share it."""
+        self.find = find
+        self.used = False
+        """Whether a judgement depends on them."""
+        self.known: dict[tuple[str, bool, tuple[str, ...], bool], _Carried] = {}
+        """By name, whether it may be missing, family with its types, and whether it is in what is
+        moby-style."""
+        self.depth = 0
+        self._read = {} if read is None else read
+        self._left = _MOST_INCLUDED
+
+    def rules(self, name: str, optional: bool) -> list[Rule] | None:
+        """The rules of an included file that stand in no profile of its own, and may say something
+        of sockets; None where they are not known."""
+        text = look_up(self.find, name, optional)
+        if text is None or self.depth >= _DEEPEST:
+            return None
+        if text not in self._read:
+            self._left -= len(text)
+            self._read[text] = _outside_profiles(text) if self._left >= 0 else None
+        return self._read[text]
+
+
+def _outside_profiles(text: bytes) -> list[Rule] | None:
+    try:
+        rules = [rule for part in read(text) if not part.header for rule in part.rules]
+    except TooMuch:
+        return None
+    return [
+        rule
+        for rule in rules
+        if rule.network is not None or rule.keyword in _CARRY or rule.may_hold_others
+    ]
+
+
 def judge(
-    profile: Profile, family: str, socket_types: Sequence[str], *, moby_style: bool
+    profile: Profile,
+    family: str,
+    socket_types: Sequence[str],
+    *,
+    moby_style: bool,
+    includes: Includes | None = None,
 ) -> list[Judgement]:
     """Judge a profile: one judgement, or one for each place that needs a rule of its own.
 
-    ``socket_types``: the types in which the kernel offers the family.
+    ``socket_types``: the types in which the kernel offers the family. ``includes``: what the
+    files hold that it includes.
     """
     lawless = sorted(profile.flags & _CONFINES_NOTHING)
     if lawless:
         reason = f"flags=({lawless[0].decode()}): it confines nothing, whatever its rules say"
         return _look(reason, next((rule for rule, _ in profile.network_rules), None))
-    judging = _Judge(profile, family, socket_types, moby_style)
+    judging = _Judge(profile, family, socket_types, moby_style, includes or Includes())
     try:
         return _where_braces_are_certain(profile, judging.by_flags(judging.judgements()))
     except _TooManyError:
@@ -73,12 +130,18 @@ class _Judge:
     """Judges one profile for one family."""
 
     def __init__(
-        self, profile: Profile, family: str, socket_types: Sequence[str], moby_style: bool
+        self,
+        profile: Profile,
+        family: str,
+        socket_types: Sequence[str],
+        moby_style: bool,
+        includes: Includes,
     ) -> None:
         self.profile = profile
         self.family = family
         self.socket_types = socket_types
         self.moby_style = moby_style
+        self.includes = includes
         reaching = [
             (rule, net)
             for rule, net in profile.network_rules
@@ -95,11 +158,6 @@ class _Judge:
             (rule, net)
             for rule, net in sorted(certain + all_rules, key=lambda pair: pair[0].start)
             if net.mode == "deny"
-        ]
-        self.actions = [
-            (rule, NetworkRule("allow", unknown=True))
-            for rule in profile.rules
-            if rule.keyword == b"action" and moby_style
         ]
         self.cover = self.covered_by(self.denies)
 
@@ -147,12 +205,10 @@ class _Judge:
         if open_uncertain:
             rule, net = open_uncertain[0]
             return _look(_why_uncertain(net), rule)
-        if self.allows and (open_actions := self.cover.undenied(self.actions)):
-            return _look(
-                f"`{_text(open_actions[0][0])}` may put network rules there, and no deny certainly "
-                "stands with them",
-                open_actions[0][0],
-            )
+        carriers = list(self.carriers())
+        if open_carriers := self.cover.undenied([(rule, net) for rule, net, _ in carriers]):
+            rule = open_carriers[0][0]
+            return _look(next(reason for other, _, reason in carriers if other is rule), rule)
         if fixing and self.allows:
             return [Judgement(Status.FIXED, f"`{_text(fixing[0])},` is there", self.allows[0][0])]
         if self.denies and (self.allows or self.cover.always()):
@@ -173,23 +229,62 @@ class _Judge:
                 blocked[0][0],
             )
         networks = [rule for rule, _ in self.profile.network_rules]
-        carrier = next((rule for rule in self.profile.rules if self.may_carry(rule)), None)
-        if carrier is not None and (networks or self.moby_style):
-            which = "no network rule of it reaches the family" if networks else "no network rule"
-            return _look(f"{which}; `{_text(carrier)}` may carry one", carrier)
         reason = f"no rule of it reaches {self.family} sockets"
         if not networks:
             reason = "it has no network rule"
+        for rule in self.profile.rules:
+            if rule.keyword == b"include" and is_for_additions(*_named(rule)):
+                reason += f"; what an administrator may add by `{_text(rule)}` is not counted"
+                break
         return [Judgement(Status.NOT_AFFECTED, reason, networks[0] if networks else None)]
 
-    def may_carry(self, rule: Rule) -> bool:
-        """Whether a rule may put in others that allow the family: an action of a template, and of a
-        moby-style profile an include, unless it names an abstraction of AppArmor's own."""
-        if rule.keyword != b"include" or not self.moby_style:
-            return rule.may_hold_others
-        name = rule.words[-1].decode("utf-8", "replace").strip('<>"')
-        carried = network_rules(name.removeprefix("/etc/apparmor.d/"))
-        return carried is None or any(self.family in each.split() for each in carried)
+    def carriers(self) -> Iterator[tuple[Rule, NetworkRule, str]]:
+        """The rules that may put in others which allow the family, and why: includes, and actions
+        of a template in what is moby-style or has network rules."""
+        actions = self.moby_style or next(self.profile.network_rules, None) is not None
+        for rule in self.profile.rules:
+            if rule.keyword == b"include":
+                priority, reason = self.carried(*_named(rule))
+                if reason:
+                    net = NetworkRule("allow", priority=priority)
+                    yield rule, net, f"`{_text(rule)}`: {reason}"
+            elif actions and rule.may_hold_others:
+                reason = f"`{_text(rule)}` may put network rules there, and no deny certainly "
+                yield rule, NetworkRule("allow", unknown=True), reason + "stands with them"
+
+    def carried(self, name: str, optional: bool) -> _Carried:
+        """What an included file carries. Raises _TooManyError."""
+        if self.cover.always() and nothing(name, optional) is not None:
+            return 0, ""
+        includes = self.includes
+        includes.used = True
+        key = name, optional, (self.family, *self.socket_types), self.moby_style
+        if key not in includes.known:
+            includes.known[key] = 0, "it is not known what that file holds"
+            rules = includes.rules(name, optional)
+            if rules is not None:
+                includes.known[key] = self.carried_by(rules)
+            elif is_for_additions(name, optional) and not self.moby_style:
+                includes.known[key] = 0, ""
+        return includes.known[key]
+
+    def carried_by(self, rules: list[Rule]) -> _Carried:
+        """What these rules of an included file carry. Raises _TooManyError."""
+        if not rules:
+            return 0, ""
+        part = Profile(name="", start=0, header=False, rules=rules)
+        self.includes.depth += 1
+        try:
+            judging = _Judge(part, self.family, self.socket_types, self.moby_style, self.includes)
+            judgement = judging.judgements()[0]
+        finally:
+            self.includes.depth -= 1
+        if judgement.status in (Status.FIXED, Status.NOT_AFFECTED):
+            return 0, ""
+        reason = judgement.reason
+        if judgement.status is Status.AFFECTED and judgement.anchor is not None:
+            reason = f"it carries `{_text(judgement.anchor)},`, and nothing denies {self.family}"
+        return max(rule.qualifiers.priority for rule in rules), reason
 
     def by_flags(self, judgements: list[Judgement]) -> list[Judgement]:
         """Judge what the profile's flags make of that. Raises _TooManyError.
@@ -203,7 +298,8 @@ class _Judge:
         if b"complain" in flags:
             return self.complaining(judgements)
         if clean and UNKNOWN_FLAGS in flags:
-            reason = "a template action fills in its flags, which may make it allow everything"
+            reason = "a template action or an escape stands in its flags, which may make it allow "
+            reason += "everything"
             return _look(reason, judgements[0].anchor)
         if clean and b"prompt" in flags and not self.cover.always():
             return _look("flags=(prompt): a daemon decides", judgements[0].anchor)
@@ -239,11 +335,20 @@ def _settles(judgement: Judgement, logs_all: bool) -> bool:
     deny that follows is there whatever the template's actions choose, and is not logged."""
     if judgement.status is Status.AFFECTED:
         return judgement.anchor is not None and not judgement.anchor.arms and not logs_all
-    return judgement.status is Status.UNDER_INVESTIGATION
+    carried = judgement.anchor is not None and judgement.anchor.keyword == b"include"
+    return judgement.status is Status.UNDER_INVESTIGATION and not carried
 
 
 def _audited_deny(net: NetworkRule) -> bool:
     return net.audit and net.mode in ("deny", "unknown")
+
+
+_DEEPEST = 10
+"""Includes within each other."""
+
+
+def _named(include: Rule) -> tuple[str, bool]:
+    return included([*include.words]) or ("", False)
 
 
 _LONGEST_TEXT = 1000

@@ -46,7 +46,7 @@ class Token(NamedTuple):
 _BLANK = re.compile(repeated(rb"[ \t\r\f\v]++|\\t", b"+"))
 _PRIORITY = re.compile(rb"priority\s{0,100}=\s{0,100}(?!\s)")
 """As ``parser_lex.l`` has it, with blanks around its sign."""
-_PLAIN = re.compile(rb"[^\s{},\"#()$%@<\\]+")
+_PLAIN = re.compile(rb"[^\s{},\"#()$%@<\\\[]+")
 _VARIABLE = re.compile(rb"@\{[^\s{}]{1,200}\}")
 _DOLLAR = re.compile(
     rb"\$\{" + repeated(rb"[^{}\n]|\{[^{}\n]{0,200}\}", b"{0,200}") + rb"\}|\$\w{1,200}"
@@ -56,8 +56,10 @@ _PERCENT = re.compile(rb"%(?:\(\w{1,100}\))?[-#0+]*\d{0,4}[sdvqr]\b|%\w{1,100}%"
 _PLACEHOLDER = re.compile(rb"\{[A-Za-z_0-9.!:\[\]()'-]{0,100}\}")
 _GROUP = re.compile(rb"\([^()]{0,2000}\)")
 _QUOTED = re.compile(b'"' + repeated(rb'[^"\n\\]++|\\[^\n]') + b'"')
-_NO_COMMENT = re.compile(rb"#include\s|#\{[\w.@\[\]:()]{1,100}\}")
+_NO_COMMENT = re.compile(rb"#include[\s<\"]|#\{[\w.@\[\]:()]{1,100}\}")
 """An include as AppArmor 2 writes it; an interpolation as Ruby writes it."""
+_CHARACTERS = re.compile(rb"\[[^\]\s]{1,100}\]")
+"""A set of characters in a path, which may hold a brace."""
 _ANGLE = re.compile(rb"<(?!=)[^<>,\n]{0,300}>")
 _DOUBLED_OPEN = re.compile(rb"\{\{(?=[ \t\r]{0,200}(?:\n|\Z|#))")
 _BLANK_ACTION = re.compile(rb"""\{\{-?\s*(["'`])[ \t]*\1\s*-?\}\}\Z""")
@@ -224,6 +226,8 @@ class Lexer:
     def _word(self, start: int) -> Token:
         """The word that begins at ``start``: at least one byte long."""
         text, size, position, hole = self.text, len(self.text), start, False
+        if text.startswith(b"#include", start):
+            return Token(Kind.WORD, start, start + 8, b"#include")  # no blank need follow
         priority = _PRIORITY.match(text, start) if text.startswith(b"priority", start) else None
         if priority is not None:
             position = priority.end()
@@ -256,6 +260,10 @@ class Lexer:
             return None if control(text[position:end]) is not None else (end, True)
         if byte == b"{":
             return self._brace(position, start)
+        if byte == b"[" and text[start : start + 1] in (b"/", b"@", b"{", b'"'):
+            characters = _CHARACTERS.match(text, position)
+            if characters is not None:
+                return characters.end(), _HOLE_MARK.search(characters[0]) is not None
         if byte == b",":
             following = text[position + 1 : position + 2]
             inside = text[start : start + 1] in (b"/", b"@", b'"') and not (

@@ -265,12 +265,26 @@ class _Reader:
     def word(self, token: Token) -> None:
         if len(self.pending) >= _MOST_WORDS:
             self.drop()
+        if token.text in grammar.INCLUDES and all(
+            grammar.is_qualifier(w.text) for w in self.pending
+        ):
+            self.keep([])  # they are for the first rule of the file, if any
         if not self.pending:
             self.begin()
         elif self.choices and self.choices[-1].arm not in self.begun_in_arms:
             # It may not be there where the first word is; "network" itself is looked for.
             token = token if token.text == b"network" else token._replace(hole=True)
         self.pending.append(token)
+        if self.pending[self.lines[-1]].text in grammar.INCLUDES:
+            self.include()
+
+    def include(self) -> None:
+        """Take an include, which ends behind the name of its file."""
+        line = self.pending[self.lines[-1] :]
+        if grammar.included([token.text for token in line]) is not None:
+            self.resume()
+            self.keep([])
+            self.add(_bare(b"include", line), line[0].start, line[-1].end)
 
     def begin(self) -> None:
         """Note where a rule begins."""
@@ -307,9 +321,6 @@ class _Reader:
     def complete_without_comma(self, line: list[Token]) -> bool:
         """Take a line that is whole though no comma ends it: an include, an assignment, a template
         action that stands where rules stand."""
-        first = line[0].text
-        if first in (b"include", b"#include"):
-            return self.add(_bare(b"include", line), line[0].start, line[-1].end)
         if _ASSIGNMENT.match(b"".join(token.text for token in line[:2])):
             return True
         if all(_AT_CONDITIONAL.match(token.text) for token in line):

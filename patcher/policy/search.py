@@ -14,7 +14,17 @@ from itertools import chain
 from patcher.policy.grammar import FILE_QUALIFIERS, KEYWORDS, QUALIFIERS
 from patcher.policy.network import ACCESSES, FAMILIES, PROTOCOLS, TYPES
 
-__all__ = ["MENTION", "SEARCH", "Spans", "candidates", "matters", "searched", "united", "within"]
+__all__ = [
+    "MENTION",
+    "SEARCH",
+    "Spans",
+    "candidates",
+    "is_binary",
+    "matters",
+    "searched",
+    "united",
+    "within",
+]
 
 
 def _words(*groups: Iterable[str | bytes]) -> bytes:
@@ -55,6 +65,7 @@ _FOLLOWED = (
     *(rb"[^a-z],[ \t]", rb"userns[ \t]create,[ \t]"),
     rb"[ \t][rwmixklaUPCup]{1,6},[ \t]",
     rb"=[a-z_]{1,24},[ \t]",
+    rb"\d[ \t][a-z]{1,12},[ \t]",  # set rlimit cpu <= 1 minute,
     rb"y[ \t][a-z_]{3,18},[ \t]",  # capability x,
     rb">[ \t]\S{1,32},[ \t]",
 )
@@ -105,8 +116,8 @@ _ENDS_ALONE = _ends(
 _ENDS_IN_PLACEHOLDER = _ends(_PLACEHOLDER)
 
 
-_AMONG_FLAGS = rb"(?<=[\s(,}]%b)"
-_LAST_FLAGS = rb"(?:[\w ,.=${}@%|-]{0,200}\)[ \t\r]*(?:$|[^\w\s,.;:)])|,[ \t\r]*$)"
+_AMONG_FLAGS = rb"(?<=[\s(,}\"]%b)"
+_LAST_FLAGS = rb"(?:[\w ,.=${}@%|\"-]{0,200}\)[ \t\r]*(?:$|[^\w\s,.;:)])|,[ \t\r]*$)"
 """How a profile's flags end, which may be broken over lines."""
 
 
@@ -224,6 +235,21 @@ def within(spans: Spans, offset: int) -> bool:
     """Whether the offset lies in one of these spans, which ``united`` made."""
     index = bisect_right(spans, offset, key=lambda span: span[0]) - 1
     return index >= 0 and offset < spans[index][1]
+
+
+_NULS, _BEGINNING = 4, 8192
+
+
+def is_binary(content: bytes) -> bool:
+    """Whether a file, or a piece of it, is no text. A few NUL bytes do not make it so: AppArmor's
+    parser takes them in comments."""
+    if b"\0" not in content:
+        return False
+    for piece in (content[:_BEGINNING], content):
+        number = piece.count(b"\0")
+        if number > _NULS and number * 1000 > len(piece):
+            return True
+    return False
 
 
 def searched(content: bytes) -> bool:

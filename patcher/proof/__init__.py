@@ -15,6 +15,7 @@ from patcher import engine, hosts
 from patcher.findings import Result
 from patcher.migrations import Migration, choose
 from patcher.options import MAX_BYTES, Options, Profiles
+from patcher.policy.judgement import Includes
 
 __all__ = ["judge", "patch", "prepare"]
 
@@ -28,6 +29,7 @@ def patch(
     docs: bool = False,
     comment: bool = False,
     max_bytes: int = MAX_BYTES,
+    includes: Includes | None = None,
 ) -> Result:
     """Find the profiles in a file and insert the migrations' rules where they are missing.
 
@@ -35,7 +37,8 @@ def patch(
     ``load_migration`` returns, or ids of built-in ones; ``deny-af-alg`` alone when None.
     ``profiles``: edit moby-style profiles (``moby``), or every one (``all``). ``docs``: edit
     documentation too. ``comment``: put each migration's comment above its rule. ``max_bytes``: a
-    larger file is reported, not read.
+    larger file is reported, not read. ``includes``: the files that policy includes at that place;
+    where none are known, each include needs review but AppArmor's own abstractions.
 
     An edit after which the file would not read as before, but for the rule, or would be edited once
     more, is left out, and its finding is ``under_investigation``. Never raises for what stands in
@@ -43,14 +46,14 @@ def patch(
     """
     options = Options(choose(migrations), profiles, docs, comment, max_bytes)
     _check(content, options)
-    return judge(_text(path), content, options)
+    return judge(_text(path), content, options, includes)
 
 
-def judge(path: str, content: bytes, options: Options) -> Result:
+def judge(path: str, content: bytes, options: Options, includes: Includes | None = None) -> Result:
     """``patch``, for arguments that mean something."""
 
     def proved(content: bytes, options: Options) -> Result:
-        result = engine.patch(path, content, options)
+        result = engine.patch(path, content, options, includes)
         if not result.edits:
             return result
         from patcher.proof import host

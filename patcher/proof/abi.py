@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from patcher.policy.actions import Control, control
+from patcher.policy.includes import BASE
 from patcher.policy.lexer import Kind, Lexer, Token
-from patcher.proof.includes import BASE
 
 _SYSTEM = Path(BASE)
 _WORD = re.compile(rb"abi(?:(?<!\wabi)|(?<=\\[nrt]abi))\b")

@@ -6,17 +6,12 @@ read what it should not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from patcher.policy.abstractions import network_rules
+from patcher.policy.grammar import INCLUDES, included
+from patcher.policy.includes import Find, look_up
 from patcher.policy.lexer import Kind, Lexer, Token
 
-Find = Callable[[str, bool], bytes | None]
-"""The text of an included file, by its name below ``/etc/apparmor.d``, and whether the rule says
-``if exists``: empty where the file is known not to be there, None where it is not known."""
-
-BASE = "/etc/apparmor.d/"
 _DEEPEST = 10
 _MOST = 200
 """Includes of one text."""
@@ -48,12 +43,6 @@ class Included:
             parts += [self.text[position:start], rule]
             position = end
         return b"".join([*parts, self.text[position:]])
-
-
-def nothing(name: str, optional: bool) -> bytes | None:
-    """What is known of an include's file where it cannot be looked for."""
-    rules = network_rules(name)
-    return None if rules is None else b"".join(b" %s,\n" % rule.encode() for rule in rules)
 
 
 def put_in(text: bytes, find: Find, *, inside: bool = False) -> Included:
@@ -104,12 +93,7 @@ class _Expansion:
         self.number += 1
         if depth >= _DEEPEST or self.number > _MOST or self.size > _MOST_TEXT:
             raise Endless("it has more includes than any policy")
-        plain = name.removeprefix(BASE)
-        if plain.startswith("/") or ".." in plain.split("/"):
-            return None
-        found = self.find(plain, optional)
-        if found is None:
-            found = nothing(plain, optional)
+        found = look_up(self.find, name, optional)
         self.size += len(found or b"")
         return found
 
@@ -117,13 +101,7 @@ class _Expansion:
 def _include(line: list[Token]) -> tuple[int, str, bool] | None:
     """Where an include that these words make begins, what it names, and whether it may be
     missing; None while they make none."""
-    at = next((n for n, word in enumerate(line) if word.text in (b"include", b"#include")), None)
-    if at is None:
-        return None
-    words = line[at + 1 :]
-    optional = [word.text for word in words[:2]] == [b"if", b"exists"]
-    words = words[2:] if optional else words
-    if not words or (words[0].text == b"if" and len(words) == 1):
-        return None
-    name = words[0].text.decode("utf-8", "surrogateescape").strip('<>"')
-    return line[at].start, name, optional
+    texts = [word.text for word in line]
+    at = next((n for n, text in enumerate(texts) if text in INCLUDES), 0)
+    found = included(texts[at:])
+    return None if found is None else (line[at].start, *found)

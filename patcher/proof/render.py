@@ -14,11 +14,12 @@ from functools import lru_cache
 
 from patcher.policy.actions import Control, control, section
 from patcher.policy.bounds import TooMuch
+from patcher.policy.includes import Find
 from patcher.policy.lexer import Kind, Lexer, Token
 from patcher.policy.reader import QUALIFIERS as _QUALIFIERS
 from patcher.policy.reader import Profile
 from patcher.proof.choices import Arms, Choices, NotRendered, check, taken
-from patcher.proof.includes import Endless, Find, put_in
+from patcher.proof.includes import Endless, put_in
 from patcher.proof.variables import assignments, preamble
 
 # No profile comes near any of these, and one that is over any is not rendered.

@@ -18,13 +18,14 @@ from patcher.hosts import Embedding
 from patcher.hosts.embedding import region
 from patcher.migrations import Migration
 from patcher.policy.bounds import Budget, TooMuch
+from patcher.policy.includes import Find, nothing
 from patcher.policy.reader import Profile, read
 from patcher.policy.search import Spans, candidates, united, within
 from patcher.proof.abi import NONE, Abi, declared
 from patcher.proof.choices import NotRendered
 from patcher.proof.compiled import TYPES, Compiled, Socket
 from patcher.proof.host import texts
-from patcher.proof.includes import Endless, Find, nothing, put_in
+from patcher.proof.includes import Endless, put_in
 from patcher.proof.parser import Outcome, Parser, expected
 from patcher.proof.policy import (
     SECONDS,

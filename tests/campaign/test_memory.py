@@ -492,3 +492,19 @@ def test_what_was_dropped_is_remembered(sandbox: Sandbox) -> None:
     assert (path, dropped.profile) == (b"docker-default", "y")
     assert dropped.line == sandbox.profile().count("\n") + 4
     assert list(scanned(sandbox.root)) == list(scanned(sandbox.root)) == [first]
+
+
+def test_what_is_said_of_an_include_counts_for_its_commit_alone(sandbox: Sandbox) -> None:
+    def found() -> dict[str | None, list[str]]:
+        targets = scanned(place, Selection(bases=("main", "other")))
+        return {target.base: [x.finding.status for x in target.findings] for target in targets}
+
+    profile = "profile x {\n  network inet,\n  include <abstractions/own>\n}\n"
+    place = sandbox.repository(
+        files={"apparmor.d/x": profile, "apparmor.d/abstractions/own": "  network unix,\n"}
+    )
+    sandbox.git(place, "branch", "other")
+    assert found() == {"refs/heads/main": ["not_affected"], "refs/heads/other": ["not_affected"]}
+    sandbox.commit(place, {"apparmor.d/abstractions/own": "  network alg,\n"})
+    assert set(found()["refs/heads/main"]) == {"under_investigation"}
+    assert found()["refs/heads/other"] == ["not_affected"]

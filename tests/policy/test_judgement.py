@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from patcher.policy.judgement import Judgement, judge
+from patcher.policy.judgement import Includes, Judgement, judge
 from patcher.policy.reader import read
 from patcher.policy.status import Status
 
@@ -77,6 +77,11 @@ def status(body: str, family: str = "alg", flags: str = "") -> Status:
         ("#include <abstractions/nameservice>\ninclude <abstractions/base.d>", NOT_AFFECTED),
         ('include "/etc/apparmor.d/abstractions/X"', NOT_AFFECTED),
         ("include if exists <local/x>", LOOK),
+        ("include if exists <abstractions/mine.d>", LOOK),
+        ("#include<abstractions/network>", LOOK),
+        ("audit include <abstractions/network>", LOOK),
+        ("include <abstractions/base> network,", AFFECTED),
+        ("include <abstractions/base> network,\ndeny network alg,", FIXED),
         ("network inet,\ninclude <abstractions/lxc/container-base>", LOOK),
         ("include <abstractions/lxc/container-base>\ndeny network alg,", FIXED),
         ("{{.Rules}}", LOOK),
@@ -318,3 +323,95 @@ def test_a_policy_of_too_many_conditions_is_for_a_person() -> None:
         for i in range(3000)
     )
     assert status(body) is LOOK
+
+
+# -- includes
+
+FILES = {
+    "abstractions/net": "  network,\n",
+    "abstractions/types": "  network seqpacket,\n",
+    "abstractions/first": "  priority=5 network,\n",
+    "abstractions/inet": "  network inet stream,\n  /a r,\n",
+    "abstractions/closed": "  network,\n  deny network alg,\n",
+    "abstractions/deny": "  deny network alg,\n",
+    "abstractions/all": "  all,\n",
+    "abstractions/outer": "  include <abstractions/net>\n",
+    "abstractions/more": "include if exists <abstractions/more.d>\ninclude <abstractions/inet>\n",
+    "abstractions/cycle": "  include <abstractions/cycle>\n  network inet,\n",
+    "abstractions/unknown": "  include <abstractions/nowhere>\n",
+    "abstractions/hat": "  ^hat {\n    network,\n  }\n",
+    "abstractions/base": "  network,\n",
+    "local/x": "  network,\n",
+}
+
+
+def find(name: str, optional: bool) -> bytes | None:
+    return FILES[name].encode() if name in FILES else None
+
+
+@pytest.mark.parametrize("rest", ["", "network inet,\n", "file,\n/a r,\n"])
+@pytest.mark.parametrize(
+    ("include", "expected"),
+    [
+        ("include <abstractions/net>", LOOK),
+        ("#include <abstractions/net>", LOOK),
+        ("#include<abstractions/net>", LOOK),
+        ('include "abstractions/net"', LOOK),
+        ("include </etc/apparmor.d/abstractions/net>", LOOK),
+        ("include if exists <abstractions/net>", LOOK),
+        ("deny include <abstractions/net>", LOOK),
+        ("capability, include <abstractions/net> signal,", LOOK),
+        ("include <abstractions/types>", LOOK),
+        ("include <abstractions/first>", LOOK),
+        ("include <abstractions/all>", LOOK),
+        ("include <abstractions/outer>", LOOK),
+        ("include <abstractions/cycle>", LOOK),
+        ("include <abstractions/unknown>", LOOK),
+        ("include <abstractions/nowhere>", LOOK),
+        ("include if exists <abstractions/nowhere>", LOOK),
+        ("include <../net>", LOOK),
+        ("include <{{.Name}}>", LOOK),
+        ("include <abstractions/base>", LOOK),
+        ("include if exists <local/x>", LOOK),
+        ("include <local/y>", LOOK),
+        ("include <abstractions/nameservice>", NOT_AFFECTED),
+        ("include <abstractions/inet>", NOT_AFFECTED),
+        ("include <abstractions/closed>", NOT_AFFECTED),
+        ("include <abstractions/deny>", NOT_AFFECTED),
+        ("include <abstractions/more>", NOT_AFFECTED),
+        ("include <abstractions/hat>", NOT_AFFECTED),
+        ("include if exists <local/y>", NOT_AFFECTED),
+        ("include if exists <abstractions/base.d>", NOT_AFFECTED),
+    ],
+)
+def test_what_is_included_counts(include: str, rest: str, expected: Status) -> None:
+    (profile,) = read(f"profile x {{\n{include}\n{rest}}}\n".encode())
+    (found,) = judge(profile, "alg", TYPES["alg"], moby_style=False, includes=Includes(find))
+    assert found.status is expected
+    assert ("include" in found.reason) is (expected is LOOK or "if exists" in include)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("include <abstractions/net>\ndeny network alg,", FIXED),
+        ("include <abstractions/outer>\ndeny network,", NOT_AFFECTED),
+        ("include <abstractions/nowhere>\ndeny network alg,", FIXED),
+        ("include <abstractions/first>\ndeny network alg,", LOOK),
+        ("include <abstractions/first>\npriority=5 deny network alg,", FIXED),
+        # Which file is loaded is not certain enough to leave out the deny.
+        ("include <abstractions/deny>\nnetwork,", AFFECTED),
+        ("include <abstractions/closed>\nnetwork,", AFFECTED),
+        ("{{if .S}}include <abstractions/net>{{end}}\n{{if .S}}deny network alg,{{end}}", LOOK),
+    ],
+)
+def test_denies_and_includes(body: str, expected: Status) -> None:
+    (profile,) = read(f"profile x {{\n{body}\n}}\n".encode())
+    (found,) = judge(profile, "alg", TYPES["alg"], moby_style=False, includes=Includes(find))
+    assert found.status is expected
+
+
+def test_complain_mode_is_affected_whatever_it_includes() -> None:
+    (profile,) = read(b"profile x flags=(complain) {\n  include <abstractions/nowhere>\n}\n")
+    (found,) = judge(profile, "alg", TYPES["alg"], moby_style=False)
+    assert found.status is AFFECTED

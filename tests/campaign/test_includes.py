@@ -1,0 +1,121 @@
+"""Includes in the reading: looked up in the same repository, or beside a file outside git."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from patcher import Status, git
+from patcher.campaign.files import check
+from patcher.campaign.includes import InRepository
+from patcher.campaign.look import Looker, Selection
+
+if TYPE_CHECKING:
+    from tests.conftest import Sandbox
+
+PROFILE = "profile x {{\n  network inet,\n  {}\n}}\n"
+OPEN, LOOK, CLEAN = "  network,\n", Status.UNDER_INVESTIGATION, Status.NOT_AFFECTED
+
+
+def statuses(place: Path) -> list[tuple[str, Status]]:
+    """Of the profile ``x``."""
+    (repository,) = git.discover([place])
+    assert isinstance(repository, git.Repository)
+    (base,) = git.bases(repository, ())
+    found = Looker(repository, Selection()).look(base).findings
+    return [(os.fsdecode(each.path), each.finding.status) for each in found if each.finding.profile]
+
+
+@pytest.mark.parametrize(
+    ("include", "files", "expected"),
+    [
+        ("include <abstractions/own>", {"apparmor.d/abstractions/own": OPEN}, LOOK),
+        ("include <abstractions/own>", {"abstractions/own": OPEN}, LOOK),
+        ("include <abstractions/own>", {"profiles/apparmor.d/abstractions/own": OPEN}, LOOK),
+        ("include <abstractions/own>", {"apparmor.d/abstractions/own": "  /x r,\n"}, CLEAN),
+        ("include <abstractions/own>", {"elsewhere/abstractions/own": "  /x r,\n"}, LOOK),
+        ('include "groups/own"', {"apparmor.d/groups/own": "  /x r,\n"}, CLEAN),
+        ("include <own.d>", {"apparmor.d/own.d/a": "  /x r,\n", "apparmor.d/own.d/b": OPEN}, LOOK),
+        ("include <own.d/>", {"apparmor.d/own.d/a": "  /x r,\n"}, CLEAN),
+        (
+            "include <own.d>",
+            {"apparmor.d/own.d/a": "  /x r,\n", "apparmor.d/own.d/a~": OPEN},
+            CLEAN,
+        ),
+        ("include if exists <local/x>", {"apparmor.d/local/x": OPEN}, LOOK),
+        ("include if exists <local/x>", {}, CLEAN),
+        ("include if exists <own>", {}, LOOK),
+        ("include <abstractions/base>", {}, CLEAN),
+        ("include <abstractions/base>", {"apparmor.d/abstractions/base": OPEN}, LOOK),
+        ("include <../secret>", {"secret": "  /x r,\n"}, LOOK),
+        (
+            "include <abstractions/own>",
+            {
+                "apparmor.d/abstractions/own": "  include if exists <abstractions/own.d>\n",
+                "apparmor.d/abstractions/own.d/more": OPEN,
+            },
+            LOOK,
+        ),
+    ],
+)
+def test_includes_of_the_same_repository(
+    include: str, files: dict[str, str], expected: Status, sandbox: Sandbox
+) -> None:
+    place = sandbox.repository(files={"apparmor.d/x": PROFILE.format(include), **files})
+    assert [status for path, status in statuses(place) if path == "apparmor.d/x"] == [expected]
+
+
+def test_the_nearest_file_counts(sandbox: Sandbox) -> None:
+    include = PROFILE.format("include <abstractions/own>")
+    place = sandbox.repository(
+        files={
+            "one/apparmor.d/x": include,
+            "one/apparmor.d/abstractions/own": OPEN,
+            "two/apparmor.d/x": include,
+            "two/apparmor.d/abstractions/own": "  /x r,\n",
+            "abstractions/own": OPEN,
+        }
+    )
+    found = dict(statuses(place))
+    assert (found["one/apparmor.d/x"], found["two/apparmor.d/x"]) == (LOOK, CLEAN)
+
+
+def test_includes_beside_a_file_outside_git(tmp_path: Path) -> None:
+    file = tmp_path / "apparmor.d" / "x"
+    (file.parent / "abstractions").mkdir(parents=True)
+    file.write_text(PROFILE.format("include <abstractions/own>"))
+    for text, expected in ((OPEN, LOOK), ("  /x r,\n", CLEAN)):
+        (file.parent / "abstractions" / "own").write_text(text)
+        (target,) = check([str(file)], Selection())
+        assert [located.finding.status for located in target.findings] == [expected]
+
+
+def test_what_a_partial_clone_lacks_is_fetched_a_folder_at_a_time(sandbox: Sandbox) -> None:
+    names = ("own", "other")
+    place = sandbox.repository(files={f"abstractions/{name}": f"  /{name} r,\n" for name in names})
+    (repository,) = git.discover([place])
+    assert isinstance(repository, git.Repository)
+    lost = [sandbox.git(place, "rev-parse", f"HEAD:abstractions/{name}") for name in names]
+    objects = [place / ".git/objects" / oid[:2] / oid[2:] for oid in lost]
+    contents = [file.read_bytes() for file in objects]
+    for file in objects:
+        file.unlink()
+    fetched: list[list[str]] = []
+
+    def complete(oids: object) -> None:
+        assert isinstance(oids, list)
+        fetched.append(oids)
+        for file, content in zip(objects, contents, strict=True):
+            file.write_bytes(content)
+
+    commit = sandbox.git(place, "rev-parse", "HEAD")
+    with InRepository(repository, commit, complete=complete) as includes:
+        find = includes.of(b"x").find
+        assert [find(f"abstractions/{name}", False) for name in names] == [
+            b"  /own r,\n",
+            b"  /other r,\n",
+        ]
+    assert [sorted(oids) for oids in fetched] == [sorted(lost)]

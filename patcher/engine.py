@@ -39,7 +39,7 @@ _MOBY_FLAGS = re.compile(
     rb"attach_disconnected[^)\n]{0,200}mediate_deleted|mediate_deleted[^)\n]{0,200}attach_disconnected"
 )
 _TEST = re.compile(r"(?:^|/)tests?/|(?:^|/)test_[^/]*$|[_.-](?:test|spec|tests)\.\w+$|\.bats$")
-_RULES_ALONE = 3
+_RULES_ALONE = 2
 _POLICY_HOSTS = frozenset(("plain",))
 
 

@@ -118,11 +118,12 @@ class _Document:
 def _embedding(content: bytes, document: _Document, host: str) -> Embedding:
     start, end = document.start, document.end
     if document.literal and host != "hcl":
-        return Embedding(host, region(content, start, end))
+        return Embedding(host, region(content, start, end), is_string=True)
     escapes = {"shell": _SHELL, "dockerfile": _SHELL, "hcl": _HCL}.get(host, _CODE)
     tabs = escapes is _CODE and content.find(b"\\t", start, end) >= 0
     escape = _escape_hcl if host == "hcl" else backslashed(b"$", b"`", tabs=tabs)
-    return Embedding(host, tuple(string_lines(content, start, end, escapes)), escape=escape)
+    lines = tuple(string_lines(content, start, end, escapes))
+    return Embedding(host, lines, escape=escape, is_string=True)
 
 
 def _escape_hcl(text: bytes) -> bytes:

@@ -107,7 +107,7 @@ def _hand_over(content: bytes, start: int, end: int) -> Iterator[Embedding]:
         for span in strings:
             if matters(content, *span):
                 lines = tuple(string_lines(content, *span, C))
-                yield Embedding(HOST, lines, escape=quote_c)
+                yield Embedding(HOST, lines, escape=quote_c, is_string=True)
         return
     margin = content[max(start - 256, 0) : start]
     alone = b"," + margin[len(margin.rstrip(b" \t\r\n")) :]

@@ -50,7 +50,7 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
 def _string(content: bytes, literal: Literal) -> Embedding:
     start, end = literal.start, literal.end
     if literal.kind.raw:
-        return Embedding(HOST, region(content, start, end))
+        return Embedding(HOST, region(content, start, end), is_string=True)
     tabs = b"\\t" in content[start:end]
     lines = tuple(string_lines(content, start, end, C))
-    return Embedding(HOST, lines, escape=backslashed(b'"', tabs=tabs))
+    return Embedding(HOST, lines, escape=backslashed(b'"', tabs=tabs), is_string=True)

@@ -160,7 +160,7 @@ def _embedding(content: bytes, scalar: _Scalar) -> Iterator[Embedding]:
         lines = map(_keep_blank, lines)
     if found := tuple(lines):
         folded = scalar.style in ("", ">")
-        yield _Embedding(found, escape=kind.escape, comments=not folded)
+        yield _Embedding(found, escape=kind.escape, comments=not folded, is_string=True)
 
 
 # What ruamel.yaml says

@@ -85,7 +85,9 @@ class Fragments:
             why = f"another fragment in this file denies {family}; whether both become one profile "
             why += "is for a person to see"
             return [_doubted(j, why) if j.status is Status.AFFECTED else j for j in judgements]
-        doubtful = self._doubtful(family, socket_types) if origin.separate else set[Status]()
+        doubtful = set[Status]()
+        if origin.separate and _speaks(profile, evidence):
+            doubtful = self._doubtful(family, socket_types)
         why = "but other strings of this file hold network rules, and whether the program adds "
         why += "them is not known"
         return [

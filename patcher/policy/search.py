@@ -131,7 +131,7 @@ _NETWORK_END = (rb"[ \t]*+(?:,%b|\x5c[nrt]|#)|(?:[ \t]+%b){1,8}[a-z \t]{0,80}(?:
 )
 _ENDS: dict[bytes, tuple[bytes, bytes]] = {
     b"network": (rb"%b|[ \t]*+,?[ \t\r]*$" % _NETWORK_END, _NETWORK_END),
-    b"all,": (_NEXT, _NEXT),
+    b"all": (rb"[ \t]*+,%b" % _NEXT,) * 2,
 }
 """How a rule goes on behind its keyword: where that stands alone, and behind a placeholder."""
 
@@ -152,7 +152,7 @@ _UTF16_RULE = _UTF16.replace(b"\0", rb"\x00") + rb"\x00?,"
 SEARCH: tuple[bytes, ...] = (
     rb"network" + _rule(b"network"),
     rb"mediate_deleted",
-    rb"all(?:,%b|ow(?<=default_allow))" % _rule(b"all,"),
+    rb"all(?:%b|ow(?<=default_allow))" % _rule(b"all"),
     rb"co(?:mplain%b|nfined%b)" % (_AMONG_FLAGS % b"complain", _AMONG_FLAGS % b"unconfined")
     + _LAST_FLAGS,
     _UTF16_RULE,

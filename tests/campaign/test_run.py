@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -212,13 +212,13 @@ def test_two_bases_that_share_a_file_judge_it_once(
     place = sandbox.repository()
     sandbox.git(place, "branch", "next")
     asked = []
-    real = proof.patch
+    real = proof.judge
 
-    def patch(path: str, content: bytes, **options: object) -> patcher.Result:
+    def judge(path: str, *arguments: Any) -> patcher.Result:
         asked.append(path)
-        return real(path, content, **options)  # type: ignore[arg-type]
+        return real(path, *arguments)
 
-    monkeypatch.setattr(proof, "patch", patch)
+    monkeypatch.setattr(proof, "judge", judge)
     found = list(run(Campaign(Selection(bases=("main", "next"))), discover([place])))
     assert [len(target.findings) for target in found] == [1, 1]
     assert asked == ["docker-default"]

@@ -112,9 +112,11 @@ def test_a_file_that_changes_meanwhile_is_left_alone(
 
     real = engine.patch
 
-    def patch(path: str, content: bytes, options: Options) -> patcher.Result:
+    def patch(
+        path: str, content: bytes, options: Options, includes: patcher.Includes
+    ) -> patcher.Result:
         file.write_text("someone else was here\n")
-        return real(path, content, options)
+        return real(path, content, options, includes)
 
     monkeypatch.setattr(engine, "patch", patch)
     result = check("--fix", file)

@@ -66,7 +66,7 @@ def test_a_profile(path: str, before: str, text: str, reason: str) -> None:
         ),
         (
             "x.go",
-            go("network,\nfile,\n"),
+            go("network,\n"),
             3,
             "rules in no profile, too few to be told from code and prose",
         ),

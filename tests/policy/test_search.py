@@ -28,13 +28,14 @@ RULES = [
     "network alg seqpacket,", "{{.Mode}} network,", "${MODE} network,", "$MODE network,",
     "@MODE@ network,", "MODE network,", "{{if .X}}network,{{end}}", "network {{.Family}},",
     "network %s,", "network @FAMILY@,", "network ${FAMILY},", "network {family},", "all,",
-    "audit all,", "all, # everything", "priority=5 all,",
+    "audit all,", "all, # everything", "priority=5 all,", "all ,", "allow all  ,",
 ]  # fmt: skip
 """Rules that allow the family, or may."""
 BESIDE = [
     "file,", "capability,", "capability net_admin,", "signal peer=unconfined,", "/x r,",
     "signal (receive),", "ptrace (trace,read) peer=x,", "deny mount,", "/usr/bin/x Px -> y,",
     "unsafe /usr/bin/y Px,", "unix type=stream,", "mount fstype=ext4,", "set rlimit nofile <= 5,",
+    "set rlimit cpu <= 2 hours,", "set rlimit as <= 4 GB,",
     "userns create,", "change_profile -> other,", "dbus send bus=session,", "owner /y rw,",
 ]  # fmt: skip
 
@@ -86,6 +87,8 @@ def test_a_rule_is_found_wherever_it_stands(text: str, path: str) -> None:
     "text",
     [
         "profile x flags=(complain) {\n  file,\n}\n",
+        'profile x flags=("complain") {\n  file,\n}\n',
+        "profile x flags=(complain) {}\n",
         "profile x (audit, complain) {\n  file,\n}\n",
         "profile x flags=(\n  complain,\n) {\n  file,\n}\n",
         "profile x\n  flags=(attach_disconnected,\n    complain)\n{\n  file,\n}\n",

@@ -275,12 +275,15 @@ class _Reader:
             # It may not be there where the first word is; "network" itself is looked for.
             token = token if token.text == b"network" else token._replace(hole=True)
         self.pending.append(token)
-        if self.pending[self.lines[-1]].text in grammar.INCLUDES:
-            self.include()
+        start = self.lines[-1]
+        if self.pending[start].text in grammar.INCLUDES:
+            self.include(start)
+        elif self.pending[0].text in grammar.INCLUDES and token.text[:1] in b'<"':
+            self.include(0)  # its name stands on the next line
 
-    def include(self) -> None:
+    def include(self, start: int) -> None:
         """Take an include, which ends behind the name of its file."""
-        line = self.pending[self.lines[-1] :]
+        line = self.pending[start:]
         if grammar.included([token.text for token in line]) is not None:
             self.resume()
             self.keep([])
@@ -449,12 +452,17 @@ class _Reader:
         return _Scope(profile, outer, qualifiers, arms, doubled=doubled, depth=depth)
 
     def block_arm(self, words: list[bytes]) -> Arm:
-        """The arm that an ``if``, ``else if`` or ``else`` block is."""
+        """The arm that an ``if``, ``else if`` or ``else`` block is.
+
+        Its condition is never ``else``, which would make of a deny in each arm a certain one:
+        parser 3.0.8 compiles no network rule in such blocks, whichever is taken.
+        """
+        condition = b" ".join((*words, b"{"))
         if words[0] == b"else" and self.closed_if is not None:
             number, index, _ = self.closed_if
-            return number, index + 1, b" ".join(words)
+            return number, index + 1, condition
         self.choice_count += 1
-        return self.choice_count, 0, b" ".join(words)
+        return self.choice_count, 0, condition
 
     def close(self, token: Token) -> None:
         if token.start == self.second_brace:

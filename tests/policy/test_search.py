@@ -118,6 +118,27 @@ def test_what_allows_the_family_is_found(text: str) -> None:
     assert searched(text.encode())
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("profile x flags=(complain) {\n  file,\n}\n", True),
+        ("profile x flags=(unconfined) {\n  userns,\n}\n", True),
+        ("profile x flags=(default_allow) {\n  file,\n}\n", True),
+        ("profile x {\n  all,\n}\n", True),
+        ("profile x {\n  network,\n}\n", True),
+        ("profile x {\n  network inet,\n}\n", False),
+        ("they complain\n", False),
+    ],
+)
+def test_utf_16(text: str, found: bool, encoding: str) -> None:
+    content = ("\ufeff" + text).encode(encoding)
+    result = patcher.patch("apparmor.d/x", content)
+    assert [finding.status.value for finding in result.findings] == ["under_investigation"] * found
+    assert not result.edits
+    assert searched(content) or not found
+
+
 CODE = [
     "the network, as it is,", "volumes, networks, network,", "network.Name, err", "(network, err)",
     "network, err := f()", "if all(x):",
@@ -144,7 +165,8 @@ PIECES = [
     "network", "all", "complain", "unconfined", "default_allow", "mediate_deleted", ",", " ", " ",
     "\t", "deny", "audit", "priority=5", "=", "(", ")", "{", "}", "{{", "}}", "$", "%s", "\\n",
     "\\t", "\\x0a", "\\u000a", '"', "'", "`", "#", "alg", "inet", "create", "ip=1", "x", "MODE",
-    "the", ";", ".", "/", "-", "capability", "file", "peer=unconfined", "\\", "9", "<", ">", "é",
+    "the", ";", ".", "/", "-", "capability", "file", "peer=unconfined", "\\",
+    "n\0e\0t\0w\0o\0r\0k\0,", "a\0l\0l\0,", "c\0o\0m\0p\0l\0a\0i\0n", "9", "<", ">", "é",
 ]  # fmt: skip
 
 

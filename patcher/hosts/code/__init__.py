@@ -33,7 +33,7 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
     if language is None or not matters(content, 0, len(content)):
         return
     source = Source(content, language)
-    texts = (text for group in groups(source) for text in read(source, group))
+    texts = (read(source, group) for group in groups(source))
     for found in chain(texts, comment_embeddings(content, source.comments)):
         yield without_margin(content, found) if language.margins else found
     if language.line_strings is not None:

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from patcher.hosts.code import kinds
 from patcher.hosts.code.language import Language, Literal, Token
-from patcher.hosts.code.lists import BRACKETS_ALONE, Lists
+from patcher.hosts.code.lists import Lists
 from patcher.hosts.embedding import PLACEHOLDER
 from patcher.hosts.names import rendered, table
 from patcher.hosts.strings import Escapes
@@ -232,7 +232,7 @@ _CSHARP = Language(
         ),
         *kinds.QUOTES,
     ),
-    lists=BRACKETS_ALONE,
+    lists=Lists(counted=re.compile(rb"\[[^\[\]\"']*[^\s\[\],][^\[\]]*\]\s*\{\Z")),
     directives=True,
 )
 """C# language specification, "String literals"; C# 11 raw string literals."""

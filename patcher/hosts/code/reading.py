@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from patcher.hosts.code.dressing import Dressing, Part, Shape
@@ -42,24 +42,21 @@ class _Segment(NamedTuple):
     piece: Decoded
 
 
-def read(source: Source, group: Group) -> Iterator[Embedding]:
-    """The embedding that a group of literals makes, if it makes any text. Raises TooMuch."""
+def read(source: Source, group: Group) -> Embedding:
+    """Return the text that a group of literals makes. Raises TooMuch."""
     nodes, content, language = group.nodes, source.content, source.language
     lines = _Reading(source, group).read()
-    if not lines:
-        return
     if group.alone and _is_short(lines):
         # Claims literals that are no policy, so that nobody else reads them.
         start, end = nodes[0].literal.start, nodes[-1].literal.end
-        yield Embedding(language.host, (Line(b"", start, end, b"", b"", (end,)),))
-        return
+        return Embedding(language.host, (Line(b"", start, end, b"", b"", (end,)),))
     declared = language.lists.byte_array
     in_bytes = declared is not None and any(
         declared.search(node.gap[-LONGEST_HEAD:].rstrip())
         for node in nodes
         if node.link not in (Link.JOINED, Link.ELEMENT)
     )
-    yield Embedding(
+    return Embedding(
         language.host,
         tuple(lines),
         _escape(content, nodes),

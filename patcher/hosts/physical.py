@@ -16,7 +16,7 @@ Physical = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A stretch of a file, and what is found in it belongs to."""
+    """A stretch of a file, with the host that reads it and whether it is documentation."""
 
     content: bytes
     start: int
@@ -29,8 +29,8 @@ class Area:
         return next(physical_lines(self.content, self._line_start(position), self.end))
 
     def _line_start(self, position: int) -> int:
-        """Where the line that holds ``position`` begins. Looks for both line breaks in a window
-        that grows, for one of them may not occur in the whole file."""
+        """Return where the line that holds ``position`` begins. Searches for both line breaks in a
+        window that grows, since one of them may not occur in the whole file."""
         content, window = self.content, 256
         while True:
             low = max(self.start, position - window)
@@ -69,8 +69,10 @@ def filled(
     blocks: Iterable[tuple[int, int, Iterable[T]]],
     between: Callable[[int, int], Iterable[T]],
 ) -> Iterator[T]:
-    """What the blocks of a stretch hold, and what is read between them; a block: where it begins,
-    where it ends, what it holds."""
+    """Return what the blocks of a stretch hold, and what ``between`` reads in the gaps.
+
+    A block is its begin, its end, and what it holds.
+    """
     for block_start, block_end, found in blocks:
         yield from between(start, block_start)
         yield from found

@@ -28,7 +28,7 @@ def matters(content: bytes, start: int, end: int) -> bool:
 
 
 def text_start(content: bytes) -> int:
-    """Where the text of a file begins: behind its byte order mark, if it has one."""
+    """Return where the text of a file begins: behind its byte order mark, if it has one."""
     return len(BOM) if content.startswith(BOM) else 0
 
 
@@ -72,8 +72,8 @@ class Decoded:
 
 
 def decoded(content: bytes, start: int, end: int, escapes: Escapes | None) -> Iterator[Decoded]:
-    """The lines of a string literal whose inside is ``content[start:end]``; None: it is one line,
-    without escapes. Raises TooMuch."""
+    """Return the lines of a string literal with ``content[start:end]`` inside; ``escapes`` is None
+    for one line without escapes. Raises TooMuch."""
     if escapes is None:
         yield Decoded(content[start:end], start, end, end, None)
         return
@@ -126,15 +126,15 @@ def _decoded(
 
 
 def inner_line(content: bytes, piece: Decoded) -> Line:
-    """A line that a line break of its own string ends: a new one is written with the same."""
+    """Return a line that a line break in its string ends: a new line ends with the same one."""
     return Line(
         piece.text, piece.start, piece.stop, b"", content[piece.end : piece.stop], piece.offsets
     )
 
 
 def string_lines(content: bytes, start: int, end: int, escapes: Escapes) -> Iterator[Line]:
-    """The lines of one string with escaped line breaks: a new line is written as one more of
-    them, with the line break that the line above it has."""
+    """Return the lines of one string with escaped line breaks. A new line has the line break of the
+    line above it."""
     newline = escapes.newline
     for piece in decoded(content, start, end, escapes):
         if piece.stop > piece.end:
@@ -206,7 +206,7 @@ Added = tuple[int, bytes, bytes]
 def literal_lines(
     content: bytes, start: int, end: int, escapes: Escapes | None, below: Callable[[bytes], Added]
 ) -> Iterator[Line]:
-    """The lines of policy in a string literal, which is one of several that each hold a rule.
+    """Return the lines of policy in a string literal, one of several of which each holds a rule.
 
     A line that a line break in the literal ends is followed by one more in the same literal;
     ``below`` says what follows the last line, by what stands in the literal behind it.
@@ -227,8 +227,8 @@ def list_lines(
     *,
     alone: bytes = b", ",
 ) -> Iterator[Line]:
-    """The lines of a list of strings between quotes: a new line is one more element, written right
-    behind the closing quote of the one above it with the glue before that one, so that the last
+    """Return the lines of a list of strings. A new line is one more element, written right behind
+    the closing quote of the element above it, with the glue that precedes that element: so the last
     element needs no special treatment. ``alone``: the glue of a list of one string. Raises
     TooMuch."""
     for number, (start, end) in enumerate(spans):

@@ -1,8 +1,9 @@
 """Programs: policy in string literals of languages that a table describes, and in comments.
 
-``languages`` holds the tables. A file is read in four steps: ``scan`` finds its literals and
-comments, ``statements`` says which literals certainly make one text, ``groups`` puts together those
-that may, ``reading`` turns a group into lines of policy, and ``dressing`` says how a line is added.
+``languages`` holds the tables. A file is read in steps: ``scan`` finds its literals and comments,
+``flow`` cuts the code between them into statements, ``groups`` collects the literals that may make
+one text, ``reading`` turns each group into lines of policy, and ``dressing`` says how a line is
+added below another one.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ from patcher.hosts.strings import matters
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
-    """Programs by their name, behind template suffixes too, or by the interpreter that the first
-    line names."""
+    """Tell a program by its name, behind template suffixes, too, or by the interpreter that its
+    first line names."""
     return language_of(path, content) is not None
 
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
-    """Each text that string literals make, and comments that quote a profile."""
+    """Return each text that string literals make, and comments that quote a profile."""
     language = language_of(path, content)
     if language is None or not matters(content, 0, len(content)):
         return
     source = Source(content, language)
-    texts = (text for group in groups(source) for text in read(source, group))
+    texts = (read(source, group) for group in groups(source))
     for found in chain(texts, comment_embeddings(content, source.comments)):
         yield without_margin(content, found) if language.margins else found
     if language.line_strings is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from patcher.hosts.embedding import Embedding, Line, line_ending, physical_lines
+from patcher.hosts.embedding import Embedding, Line, again, physical_lines, prefixed
 from patcher.hosts.strings import matters
 
 HOST = "comment"
@@ -47,7 +48,7 @@ def comment_embeddings(content: bytes, spans: Iterable[tuple[int, int]]) -> Iter
             below = -1
             continue
         lines.append(line)
-        below, stop = _next_line(content, end), end
+        below, stop = end + len(_ending(content, end)), end
     yield from _embedding(content, lines, begin, stop)
 
 
@@ -64,59 +65,44 @@ def _margin(content: bytes, start: int) -> int:
     return line if not content[line:start].strip(b" \t\xef\xbb\xbf") else -1
 
 
-def _next_line(content: bytes, end: int) -> int:
-    if content.startswith(b"\r\n", end):
-        return end + 2
-    return end + 1 if content.startswith(b"\n", end) else -1
+def _ending(content: bytes, position: int) -> bytes:
+    """Return the line ending at a position; empty if there is none."""
+    return next((e for e in (b"\r\n", b"\n") if content.startswith(e, position)), b"")
 
 
 def _own_line(
     content: bytes, margin: int, begin: int, end: int, closing: bytes | None
 ) -> Line | None:
     """Return a comment of one line; None if code follows it."""
-    text_end = end - 1 if content[end - 1 : end] == b"\r" else end
-    suffix_end = text_end
+    text_end = suffix_end = end - content.endswith(b"\r", begin, end)
     if closing is not None:
-        text_end -= len(closing)
-        text_end -= len(content[begin:text_end]) - len(content[begin:text_end].rstrip(b" \t"))
-        text_end = max(text_end, begin)
+        text_end = begin + len(content[begin : text_end - len(closing)].rstrip(b" \t"))
     begin += content.startswith(b" ", begin) and begin < text_end
-    before, after = content[margin:begin], content[text_end:suffix_end]
-    stop = _next_line(content, suffix_end)
-    if stop < 0:
-        if end < len(content):
-            return None
-        return Line(
-            content[begin:text_end], begin, end, line_ending(content, margin) + before, after
-        )
-    return Line(content[begin:text_end], begin, stop, before, after + content[suffix_end:stop])
+    ending = _ending(content, suffix_end)
+    if not ending and end < len(content):
+        return None
+    around = again(content, margin, content[margin:begin], content[text_end:suffix_end], ending)
+    return Line(content[begin:text_end], begin, max(end, suffix_end + len(ending)), *around)
+
+
+def _star(line: bytes) -> int:
+    found = _STAR.match(line)
+    return 0 if found is None else found.end()
 
 
 def _block_lines(
     content: bytes, start: int, end: int, behind_mark: int, closing: bytes
 ) -> Iterator[Line]:
     """Return the lines of a block comment; the star that begins a line is its prefix."""
-    physical = list(physical_lines(content, start, end))
-    prefixes = [0] * len(physical)
-    for number, (begin, text_end, _) in enumerate(physical):
-        star = _STAR.match(content, begin, text_end)
-        prefixes[number] = star.end() - begin if star else 0
-    for number, (begin, text_end, stop) in enumerate(physical):
-        if number == 0:
-            text = behind_mark + content.startswith(b" ", behind_mark)
-            second = physical[1][0] if len(physical) > 1 else end
-            before = content[second : second + prefixes[min(1, len(physical) - 1)]]
-            yield Line(content[text:text_end], text, stop, before, content[text_end:stop])
-            continue
-        text = begin + prefixes[number]
-        before = content[begin:text]
-        if number < len(physical) - 1:
-            yield Line(content[text:text_end], text, stop, before, content[text_end:stop])
-            continue
-        if content.endswith(closing, begin, end):
-            text_end = end - len(closing)
-        last = content[text:text_end].rstrip(b" \t*")
-        if last:
-            text_end = text + len(last)
-            ending = line_ending(content, begin)
-            yield Line(last, text, text_end, ending + before, b"")
+    first, *others = physical_lines(content, start, end)
+    text = behind_mark + content.startswith(b" ", behind_mark)
+    second = content[others[0][0] : others[0][1]] if others else b""
+    before, after = second[: _star(second)], content[first[1] : first[2]]
+    yield Line(content[text : first[1]], text, first[2], before, after)
+    for line in prefixed(content, others, prefix=_star):
+        if not line.after and line.text.endswith(closing):
+            last = line.text.removesuffix(closing).rstrip(b" \t*")
+            if last:
+                yield replace(line, text=last, insert_at=line.start + len(last))
+        else:
+            yield line

@@ -18,7 +18,8 @@ Added = tuple[int, bytes, bytes]
 _WRAPPER = re.compile(rb"[\w.:&]{1,60}\(\s*\Z")
 _LONGEST_ROW = 8
 _LONGEST_LINE = 1 << 16
-"""Of a longer line, which may hold thousands of literals, none is told by what is around it."""
+"""Bytes of a line. In a longer one, which may hold thousands of literals, the code around a literal
+is not compared."""
 _TRAILING = re.compile(rb"[ \t]+(?=\r?\n)")
 _BLANK_LINES = re.compile(rb"(\r?\n)(?:[ \t]*\r?\n)+")
 _TABLE_DEPTH = 8
@@ -58,8 +59,8 @@ class Dressing:
         """Whether the list that a literal stands in takes one more element, or one more row."""
 
     def below(self, part: Part, newline: Decoded | None) -> Added:
-        """Return how a line is added behind the last one of a literal; ``newline``: the piece whose
-        line break ends it."""
+        """Return how a line is added below the last line of a literal. ``newline``: the piece whose
+        line break ends that line."""
         first, last, begun, text_end = part
         nodes = self.nodes
         follows, precedes = self.certain_link(last + 1), self.certain_link(first)
@@ -88,7 +89,7 @@ class Dressing:
         return stop, glue + self.content[like.open : like.start], self.content[text_end:stop]
 
     def within(self, last: int, newline: Decoded | None) -> Added:
-        """One more line in the same literal."""
+        """Add a line in the same literal."""
         literal = self.nodes[last].literal
         if newline is not None:
             return newline.stop, b"", self.content[newline.end : newline.stop]
@@ -103,7 +104,7 @@ class Dressing:
     # -- the physical line once more
 
     def own_line(self, part: Part, link: Link) -> Added | None:
-        """The physical line once more, where it holds nothing but the literal and its glue."""
+        """Repeat the physical line if it holds nothing but the literal and its glue."""
         first, last, nodes = part.first, part.last, self.nodes
         if not self.is_whole_line(first, last):
             return None
@@ -117,7 +118,7 @@ class Dressing:
         return self.again(part) if like else None
 
     def row(self, part: Part) -> Added | None:
-        """The physical line once more, where it is one of a table."""
+        """Repeat the physical line if it is a row of a table."""
         first, last = part.first, part.last
         if (
             self.is_whole_line(first, last)
@@ -129,7 +130,7 @@ class Dressing:
         return None
 
     def repeated(self, part: Part) -> Added | None:
-        """The physical line once more, where it is a statement that can stand twice."""
+        """Repeat the physical line if it is a statement that may occur twice."""
         first, last, nodes = part.first, part.last, self.nodes
         if len(nodes) == 1 or not self.is_whole_line(first, last):
             return None
@@ -153,7 +154,7 @@ class Dressing:
         return self.again(part) if twice else None
 
     def again(self, part: Part) -> Added:
-        """The physical line once more."""
+        """Repeat the physical line."""
         content, source = self.content, self.source
         line, literal = self.nodes[part.first].line, self.nodes[part.first].literal
         stop = self.nodes[part.last].literal.stop
@@ -168,12 +169,12 @@ class Dressing:
     # -- what is around a literal
 
     def certain_link(self, index: int) -> Link | None:
-        """How a literal follows the one that it certainly stands with."""
+        """Return how a literal is linked to the one with which it certainly occurs."""
         node = self.nodes[index] if index < len(self.nodes) else None
         return node.link if node is not None and node.shares else None
 
     def around(self, first: int, last: int) -> tuple[bytes, bytes]:
-        """The code before and behind literals on their physical line, without blanks around."""
+        """Return the code before and behind literals on their physical line, stripped of blanks."""
         source = self.source
         stop = self.nodes[last].literal.stop
         line, text_end = self.nodes[first].line, source.line_end(stop)[0]
@@ -206,7 +207,7 @@ class Dressing:
         )
 
     def shape(self, first: int, last: int) -> Shape:
-        """What the line of these literals is where it holds several."""
+        """Tell what the line of these literals is; a list, unless it holds several."""
         if not self.shared(first, last):
             return Shape.LIST
         nodes = self.nodes

@@ -111,8 +111,8 @@ class Group:
 
 
 def groups(source: Source) -> list[Group]:
-    """The groups that mention the network, or may be other parts of a profile that a program puts
-    together from several. Raises TooMuch."""
+    """Return the groups that mention the network, or that may be other parts of a profile that the
+    program joins from several. Raises TooMuch."""
     content = source.content
     return [
         group
@@ -161,8 +161,8 @@ class _Grouping:
         yield from self.opened
 
     def links(self, previous: Node, node: Node, gap: bytes) -> bool:
-        """Link a literal that is joined to the one before it, or is the next element of a list;
-        false where it is neither."""
+        """Link a literal that is joined to the one before it, or is the next element of its list;
+        return whether it is one of both."""
         if len(gap) > LONGEST_GAP:
             return False
         language = self.language
@@ -189,7 +189,7 @@ class _Grouping:
         node.placeholder_after = bool(self.language.begins_joined.match(code))
 
     def begin(self, node: Node, gap: bytes) -> None:
-        """Put a literal into the group that it goes on with as a statement, or into a new one."""
+        """Put a literal into the group that it continues as a statement, or into a new one."""
         if self.previous is not None:
             self.ends(self.previous, gap)
         node.placeholder_before = bool(
@@ -212,8 +212,8 @@ class _Grouping:
         self.opened.append(group)
 
     def earlier(self, node: Node, names: set[bytes]) -> Group | None:
-        """The group that a literal goes on with: the latest one that shares a name with it, else
-        one in the same statement."""
+        """Return the group that a literal continues: the latest one that shares a name with it,
+        else one in the same statement."""
         near = [
             group
             for group in reversed(self.opened)
@@ -228,7 +228,7 @@ class _Grouping:
         return next((group for group in near if group.nodes[-1].statement is node.statement), None)
 
     def is_compared(self, node: Node, head: bytes) -> bool:
-        """Whether a call looks for the literal in a text, or compares it: it is no policy then."""
+        """Whether the code searches for the literal or compares it: then it is no policy."""
         if _COMPARES.search(head) or head.startswith(b"assert"):
             return True
         callee = CALLEE.search(head)

@@ -66,12 +66,12 @@ RAW_LINE = Escapes(RAW.token, RAW.decode, b" ")
 
 
 def quoted(quote: bytes = b'"', escapes: Escapes = CODE, *, one_line: bool = False) -> Kind:
-    """A literal with backslash escapes between these quotes."""
+    """Return the kind with backslash escapes between these quotes."""
     return Kind(escapes, backslashed(quote), one_line=one_line)
 
 
 def raw(quote: bytes = b'"', escapes: Escapes = RAW, *, one_line: bool = False) -> Kind:
-    """A raw literal, which cannot hold its own quotes: only a comment has any."""
+    """Return the kind without escapes. It cannot hold its quotes, but only comments have any."""
 
     def escape(text: bytes) -> bytes:
         return text.replace(quote, b'"' if quote == b"'" else b"'")
@@ -81,7 +81,7 @@ def raw(quote: bytes = b'"', escapes: Escapes = RAW, *, one_line: bool = False) 
 
 @cache
 def formatted(kind: Kind) -> Kind:
-    """The kind for format strings: braces are doubled in it, and ``{...}`` is a placeholder."""
+    """Return the kind for format strings, with doubled braces; ``{...}`` is a placeholder."""
 
     def decode(token: bytes) -> bytes:
         if token[:1] in b"{}":
@@ -120,7 +120,7 @@ _COMMENT_MARK = re.compile(rb"/\*|\*/")
 
 
 def nested_comment(content: bytes, start: int) -> int:
-    """Where a block comment ends in languages in which they nest."""
+    """Return where a block comment ends in a language in which they nest."""
     depth = 1
     for mark in _COMMENT_MARK.finditer(content, start):
         depth += 1 if mark[0] == b"/*" else -1
@@ -167,12 +167,12 @@ RAW_TEXT_BLOCK = Token(rb'"""', RAW_QUOTED, closing=b'"""')
 
 
 def hashed(opening: bytes) -> bytes:
-    """The end of a raw literal of Rust or Swift: the quotes that begin it, and as many hashes."""
+    """Return the end of a raw literal of Rust or Swift: its opening quotes and as many hashes."""
     return opening.strip(b"bcr#") + b"#" * opening.count(b"#")
 
 
 def bracketed(opening: bytes) -> bytes:
-    """The end of a long bracket of Lua."""
+    """Return the end of a long bracket of Lua."""
     return b"]" + b"=" * opening.count(b"=") + b"]"
 
 
@@ -186,11 +186,11 @@ def interpolated_end(
     content: bytes,
     start: int,
 ) -> int:
-    """The offset of the quote that ends the literal whose inside begins at ``start``; -1 without
-    one. Literals and blocks inside of ``${...}`` may nest. Raises TooMuch.
+    """Return the offset of the quote that ends the literal whose inside begins at ``start``; -1 if
+    there is none. Literals and blocks inside of ``${...}`` may nest. Raises TooMuch.
 
-    ``texts``: for the quote of each kind of literal, what its text holds beside plain text;
-    ``code``: what an expression holds that could be taken for a quote or a brace, and these.
+    ``texts``: for the quote of each kind of literal, matches all that is not plain text in it.
+    ``code``: matches quotes and braces in an expression, and all that may hold other ones.
     """
     outer: list[tuple[bytes, int]] = []  # around this literal: each quote, and its open braces
     braces = -1  # open ones in the innermost ${...}; -1: in the text of a literal

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from patcher.hosts.code import kinds
 from patcher.hosts.code.language import Language, Literal, Token
-from patcher.hosts.code.lists import BRACKETS_ALONE, Lists
+from patcher.hosts.code.lists import Lists
 from patcher.hosts.embedding import PLACEHOLDER
 from patcher.hosts.names import rendered, table
 from patcher.hosts.strings import Escapes
@@ -15,7 +15,7 @@ from patcher.policy.patterns import repeated
 
 
 def _prefix(content: bytes, literal: Literal, prefix: re.Pattern[bytes]) -> bytes:
-    """What stands before the quote of a literal and tells its kind; empty without."""
+    """Return the prefix of a literal that tells its kind; empty if it has none."""
     found = prefix.search(content[max(0, literal.open - 3) : literal.open])
     return b"" if found is None else found[0]
 
@@ -49,7 +49,7 @@ _DEFINITION = re.compile(rb"[ \t]*(?:(?:async[ \t]+)?def\b|class\b|\))")
 
 
 def _refine_python(content: bytes, literal: Literal) -> Literal:
-    """Take the prefix of a literal into account, and a call of ``format`` behind it."""
+    """Tell the kind by the prefix of a literal, and by a call of ``format`` behind it."""
     letters = _prefix(content, literal, _PYTHON_PREFIX).lower()
     kind = _PYTHON_RAW[literal.kind] if b"r" in letters else literal.kind
     if b"f" in letters or b"t" in letters or content.startswith(b".format(", literal.stop):
@@ -127,7 +127,7 @@ _FORMATS = re.compile(
 
 
 def _refine_rust(content: bytes, literal: Literal) -> Literal:
-    """Tell the format strings of macros, in which braces are doubled."""
+    """Tell the format strings of macros, which have doubled braces."""
     if _FORMATS.search(content[max(0, literal.open - 160) : literal.open]):
         return literal._replace(kind=kinds.formatted(literal.kind))
     return literal
@@ -232,7 +232,7 @@ _CSHARP = Language(
         ),
         *kinds.QUOTES,
     ),
-    lists=BRACKETS_ALONE,
+    lists=Lists(counted=re.compile(rb"\[[^\[\]\"']*[^\s\[\],][^\[\]]*\]\s*\{\Z")),
     directives=True,
 )
 """C# language specification, "String literals"; C# 11 raw string literals."""
@@ -362,8 +362,8 @@ _INTERPRETER = re.compile(rb"#![^\r\n]*?\bpython")
 
 
 def language_of(path: PurePosixPath, content: bytes) -> Language | None:
-    """The language of a file by its name, behind template suffixes too, or by its first line; None
-    where it is no program."""
+    """Return the language of a file by its name, behind template suffixes, too, or by its first
+    line; None if it is no program."""
     name = rendered(path)
     found = _BY_SUFFIX.get(name.suffix.lower()) or _BY_NAME.get(name.name)
     if found is None and _INTERPRETER.match(content, 0, 128):

@@ -93,9 +93,6 @@ def _opening(head: bytes) -> int:
 ANY = Lists()
 """A language whose lists have no declared length."""
 
-BRACKETS_ALONE = Lists(counted=re.compile(rb"\[[^\[\]\"']*[^\s\[\],][^\[\]]*\]\s*\{\Z"))
-"""``new string[8] {``"""
-
 
 def may_be_declared(head: bytes, tail: bytes) -> bool:
     """Whether a list in a language that is not known may have a declared length, by the code before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from patcher.hosts.code.dressing import Dressing, Part, Shape
@@ -42,24 +42,21 @@ class _Segment(NamedTuple):
     piece: Decoded
 
 
-def read(source: Source, group: Group) -> Iterator[Embedding]:
-    """The embedding that a group of literals makes, if it makes any text. Raises TooMuch."""
+def read(source: Source, group: Group) -> Embedding:
+    """Return the text that a group of literals makes. Raises TooMuch."""
     nodes, content, language = group.nodes, source.content, source.language
     lines = _Reading(source, group).read()
-    if not lines:
-        return
     if group.alone and _is_short(lines):
         # Claims literals that are no policy, so that nobody else reads them.
         start, end = nodes[0].literal.start, nodes[-1].literal.end
-        yield Embedding(language.host, (Line(b"", start, end, b"", b"", (end,)),))
-        return
+        return Embedding(language.host, (Line(b"", start, end, b"", b"", (end,)),))
     declared = language.lists.byte_array
     in_bytes = declared is not None and any(
         declared.search(node.gap[-LONGEST_HEAD:].rstrip())
         for node in nodes
         if node.link not in (Link.JOINED, Link.ELEMENT)
     )
-    yield Embedding(
+    return Embedding(
         language.host,
         tuple(lines),
         _escape(content, nodes),
@@ -73,13 +70,13 @@ def read(source: Source, group: Group) -> Iterator[Embedding]:
 
 
 def _is_short(lines: list[Line]) -> bool:
-    """Whether they name a rule or two, rather than a profile."""
+    """Whether these are a rule or two, rather than a profile."""
     filled = [line.text for line in lines if line.text.strip()]
     return len(filled) <= _FEW and not any(b"{" in text for text in filled)
 
 
 def _escape(content: bytes, nodes: list[Node]) -> Callable[[bytes], bytes]:
-    """Writes text in a literal as the first one has it; tabs as all have them."""
+    """Return what writes text in the way of the first literal, with tabs as all of them have."""
     kinds = dict.fromkeys(node.literal.kind for node in nodes)
     escape = next(iter(kinds)).escape
     if all(kind.one_line and not kind.raw for kind in kinds):
@@ -169,7 +166,7 @@ class _Reading:
             )
 
     def place(self, index: int) -> tuple[int, int] | None:
-        """The list in which a literal, with those joined to it, is an element."""
+        """Return the list of which a literal, with those joined to it, is an element."""
         if index in self.places:
             return self.places[index]
         nodes, (first, last) = self.nodes, self.chain(index)
@@ -205,7 +202,7 @@ class _Reading:
         )
 
     def beside(self) -> set[int]:
-        """The literals of rows that are not policy: those in columns without any."""
+        """Return the literals in columns of a table that hold no policy, if other columns do."""
         columns: dict[int, list[int]] = {}
         policy: set[int] = set()
         begin = 0
@@ -286,7 +283,7 @@ class _Reading:
         return index + 1 == len(self.nodes) or self.nodes[index + 1].link is not Link.JOINED
 
     def flush(self, newline: Decoded | None = None, *, inside: bool = False) -> None:
-        """Hand over the line read so far. ``newline``: the piece whose line break ends it;
+        """End the line that is being read. ``newline``: the piece whose line break ends it;
         ``inside``: more of the literal follows."""
         pending, self.pending = self.pending, []
         segments = [segment for segment in pending if segment.node >= 0]
@@ -315,7 +312,7 @@ def _placeholder(offset: int) -> _Segment:
 
 
 def _put_together(pieces: list[Decoded]) -> tuple[bytes, int, Sequence[int] | None]:
-    """The text of the pieces, where it begins, and its offsets where ``Line`` needs them."""
+    """Return the text of the pieces, where it begins, and its offsets if ``Line`` needs them."""
     if len(pieces) == 1:
         return pieces[0].text, pieces[0].start, pieces[0].offsets
     offsets = array(OFFSET)

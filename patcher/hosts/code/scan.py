@@ -25,8 +25,7 @@ class Comment(NamedTuple):
 
 
 def scan(content: bytes, language: Language) -> Iterator[Literal | Comment]:
-    """The literals and comments within reach of a mention of the network, in order. Raises
-    TooMuch."""
+    """Return the literals and comments near a mention of the network, in order. Raises TooMuch."""
     number = 0
     windows = _windows(content)
     window = 0
@@ -58,8 +57,8 @@ def _windows(content: bytes) -> list[tuple[int, int]]:
 def _tokens(
     content: bytes, language: Language, windows: list[tuple[int, int]]
 ) -> Iterator[tuple[Token, int, int, int, int]]:
-    """Each token up to the end of the last window: where it begins, where its inside begins and
-    ends, where it ends."""
+    """Return each token up to the end of the last window, with four offsets: where it begins, where
+    its inside begins and ends, where it ends."""
     missing: set[bytes] = set()  # closing marks of which none follows
     position, last = text_start(content), windows[-1][1] if windows else 0
     resume = True
@@ -83,7 +82,7 @@ def _tokens(
 
 
 def _closing(content: bytes, token: Token, mark: bytes, start: int, missing: set[bytes]) -> int:
-    """Where the closing mark of a token begins; -1 without one, and then no later one has it."""
+    """Return where the closing mark of a token begins, or -1: no later token has that mark then."""
     if mark in missing or len(missing) > _MARKS:
         return -1
     if token.reader is not None:

@@ -25,7 +25,7 @@ class Source:
         self._first_ending = b""
 
     def literals(self) -> Iterator[tuple[Literal, bytes, int]]:
-        """Each literal, with the code before it, comments left out, and the offset at which the
+        """Return each literal, the code before it without comments, and the offset at which the
         physical line of its opening quote begins. Raises TooMuch."""
         content = self.content
         line = behind = 0
@@ -45,7 +45,7 @@ class Source:
                 line = newline + 1
 
     def line_end(self, position: int) -> tuple[int, int]:
-        """The end of the physical line, without and with its line ending."""
+        """Return where the physical line ends, without and with its line ending."""
         since, text_end, stop = self._known
         if not since <= position <= text_end:
             found = self.content.find(b"\n", position)
@@ -58,7 +58,7 @@ class Source:
         return text_end, stop
 
     def line_ending(self, line: int) -> bytes:
-        """The line ending in use around the line that begins at ``line``."""
+        """Return the line ending in use around the line that begins at ``line``."""
         if line > 0:
             return b"\r\n" if self.content[line - 2 : line - 1] == b"\r" else b"\n"
         if not self._first_ending:
@@ -71,7 +71,7 @@ class Source:
         return index >= 0 and self._broken[index][0] < position < self._broken[index][1]
 
     def code(self, start: int, end: int) -> bytes:
-        """A stretch of the file without its comments."""
+        """Return a stretch of the file without its comments."""
         index = bisect_right(self.comments, (start, len(self.content))) - 1
         pieces: list[bytes] = []
         for comment in self.comments[max(index, 0) :]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from patcher.hosts.code.language import CONTROL, Language
@@ -49,44 +49,30 @@ _BEFORE_CHAIN = re.compile(rb"(?:\A|[(,=\[{?:;>&|\n]|\b(?:return|else|and|or|yie
 _BEHIND_CHAIN = re.compile(rb"\s*(?:\Z|[),;\]}:?&|\n])|\s+(?:if|else|and|or|for|unless)\b")
 
 
+@dataclass(slots=True, eq=False)
 class Statement:
     """One statement of a program."""
 
-    __slots__ = (
-        "_brackets",
-        "_closing",
-        "_form",
-        "_lists",
-        "_plain",
-        "begun_at",
-        "code",
-        "depth",
-        "language",
-        "margin",
-        "outer",
-        "previous",
-    )
+    language: Language
+    outer: Statement | None
+    """The statement in whose braces this one stands."""
+    previous: Statement | None
+    """The statement right before this one; None behind a brace or a directive."""
+    code: bytearray = field(default_factory=bytearray)
+    """Without comments, and with ``LITERAL`` for each literal."""
+    depth: int = 0
+    """Brackets that are open."""
+    margin: int = -1
+    begun_at: int = field(init=False)
+    """Where its brace stands in the code of ``outer``."""
+    _plain: bool | None = None
+    _form: Form | None = None
+    _closing: dict[int, int] | None = None
+    _brackets: list[tuple[int, int]] = field(default_factory=list)
+    _lists: dict[int, bool] = field(default_factory=dict)
 
-    def __init__(
-        self, language: Language, outer: Statement | None, previous: Statement | None
-    ) -> None:
-        self.language = language
-        self.outer = outer
-        """The statement in whose braces this one stands."""
-        self.previous = previous
-        """The statement right before this one; None behind a brace or a directive."""
-        self.code = bytearray()
-        """Without comments, and with ``LITERAL`` for each literal."""
-        self.depth = 0
-        """Brackets that are open."""
-        self.margin = -1
-        self.begun_at = 0 if outer is None else len(outer.code) - 1
-        """Where its brace stands in the code of ``outer``."""
-        self._plain: bool | None = None
-        self._form: Form | None = None
-        self._closing: dict[int, int] | None = None
-        self._brackets: list[tuple[int, int]] = []
-        self._lists: dict[int, bool] = {}
+    def __post_init__(self) -> None:
+        self.begun_at = 0 if self.outer is None else len(self.outer.code) - 1
 
     def add(self, code: bytes) -> None:
         """Add code, braces left out."""

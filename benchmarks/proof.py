@@ -13,7 +13,7 @@ import resource
 import statistics
 import time
 
-from patcher import engine
+from patcher import engine, hosts
 from patcher.migrations import choose
 from patcher.options import Options
 from patcher.proof import host, parser, policy
@@ -54,15 +54,14 @@ TEMPLATES = {"one rendering": PLAIN, "two renderings": BRANCHES}
 def measured(template: str, name: str, by: parser.Parser) -> tuple[float, float, float]:
     """Seconds of the host proof, of the policy proof, and of the processor for both."""
     content = template.replace("NAME", name).encode()
-    result = engine.patch("docker-default", content, Options())
+    before = hosts.read("docker-default", content)
+    result = engine.judge(before, Options())
     assert result.edits
     spent = _processor()
     started = time.perf_counter()
-    proved = host.proved(content, result, choose())
+    proved, after = host.proved(before, result, choose())
     between = time.perf_counter()
-    (proof,) = policy.prove(
-        "docker-default", content, proved.content, proved.findings, choose(), by
-    )
+    (proof,) = policy.prove(before, after, proved.findings, choose(), by)
     ended = time.perf_counter()
     assert proof is not None
     assert proof.verdict is Verdict.PROVED, proof

@@ -1,36 +1,32 @@
-"""The pure heart: a file's path and bytes in, findings, edits and new bytes out."""
+"""The pure heart: a document and options in; findings, edits and new bytes out."""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TypeVar
 
 from patcher import hosts
 from patcher.findings import Dropped, Edit, Finding, Result, edited, edits_of, unread
-from patcher.hosts import Embedding, plain
+from patcher.hosts import Document, Text, plain
 from patcher.migrations import Migration, builtin
 from patcher.options import Options
-from patcher.policy import reader
 from patcher.policy.acceptance import Fragments, Origin, accept, why_uncertain
-from patcher.policy.bounds import MAX_FINDINGS, Budget, TooMuch
+from patcher.policy.bounds import MAX_FINDINGS, TooMuch
 from patcher.policy.evidence import Evidence
 from patcher.policy.judgement import Includes, Judgement
 from patcher.policy.network import TYPES
 from patcher.policy.reader import Profile, Rule
-from patcher.policy.search import candidates, is_binary, matters, united, within
+from patcher.policy.search import Spans, candidates, is_binary, matters, within
 from patcher.policy.status import Status
 
-__all__ = ["patch"]
+__all__ = ["Unread", "judge", "read"]
 
 _BLANK = re.compile(rb"(?:[ \t]|\\t)*\Z")
 _REST = re.compile(rb"[ \t]*(?:#.*)?\Z", re.DOTALL)
 _INDENTATION = re.compile(rb"(?:[ \t]|\\t)*")
-_LONE_CR = re.compile(rb"\r(?!\n)")
-"""Ends a line for whoever wrote such a file, but not for AppArmor's parser, as the proof says."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _ABI = re.compile(rb"\babi[ \t]+[<\"\\]*abi/")
 """A rule that says for which features policy is compiled. Without one it is for those that
@@ -41,37 +37,43 @@ _MOBY_FLAGS = re.compile(
 _TEST = re.compile(r"(?:^|/)tests?/|(?:^|/)test_[^/]*$|[_.-](?:test|spec|tests)\.\w+$|\.bats$")
 _RULES_ALONE = 2
 _POLICY_HOSTS = frozenset(("plain",))
+_CLEAN = (Status.FIXED, Status.NOT_AFFECTED)
 
 
-def patch(path: str, content: bytes, options: Options, includes: Includes | None = None) -> Result:
-    """Find the profiles in a file and insert the migrations' rules where they are missing.
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that is not read."""
+
+    path: str
+    content: bytes
+    reason: str = ""
+    """Why a person must look; empty where nothing in it matters."""
+
+
+def read(
+    path: str, content: bytes, options: Options, includes: Includes | None = None
+) -> Document | Unread:
+    """Read a file, if anything in it may matter.
 
     ``path`` says what kind of file it is; nothing is read from it. A file over a bound of
-    ``patcher.policy.bounds`` is reported, not read. ``includes``: the files that policy at that
-    place includes. Never raises for what stands in the file.
+    ``patcher.policy.bounds`` is not read. ``includes``: the files that policy at that place
+    includes. Never raises for what stands in the file.
     """
-    name = PurePosixPath(path)
-
-    def whole(reason: str) -> Result:
-        findings = unread((migration.id for migration in options.migrations), reason)
-        return Result(path, content, findings, ())
-
     if len(content) > options.max_bytes:
-        return whole(f"larger than the limit of {options.max_bytes} bytes, so not read")
+        reason = f"larger than the limit of {options.max_bytes} bytes, so not read"
+        return Unread(path, content, reason)
     text, fault = _as_text(content)
-    if not matters(text, lambda: plain.claims(name, text)):
-        return Result(path, content, (), ())
+    if not matters(text, lambda: plain.claims(PurePosixPath(path), text)):
+        return Unread(path, content)
     try:
-        findings, dropped = _find(name, text, options, includes or Includes())
+        document = hosts.read(path, text)
     except TooMuch as error:
-        return whole(f"{error}, so not read")
-    if not findings and _FLAGS in text and any(True for _ in candidates(text)):
-        return whole("it holds a moby-style profile's flags and a network rule, and no profile")
-    if fault:
-        worth = any(f.moby_style or f.status not in _CLEAN for f in findings)
-        return whole(f"{fault} first") if worth else Result(path, content, (), ())
-    edits = edits_of(findings)
-    return Result(path, edited(content, edits), tuple(findings), edits, tuple(dropped))
+        return Unread(path, content, f"{error}, so not read")
+    if not fault:
+        return document
+    found = judge(document, options, includes).findings
+    worth = any(finding.moby_style or finding.status not in _CLEAN for finding in found)
+    return Unread(path, content, f"{fault} first" if worth else "")
 
 
 def _as_text(content: bytes) -> tuple[bytes, str]:
@@ -87,99 +89,38 @@ def _as_text(content: bytes) -> tuple[bytes, str]:
     return content.replace(b"\0", b""), "a NUL byte stands in it: remove it"
 
 
-_CLEAN = (Status.FIXED, Status.NOT_AFFECTED)
-_FLAGS = b"mediate_deleted"
+def judge(file: Document | Unread, options: Options, includes: Includes | None = None) -> Result:
+    """Find the profiles in a file, and insert the migrations' rules where they are missing."""
+    content = file.content
+    if isinstance(file, Unread):
+        return Result(file.path, content, _unread(options, file.reason), ())
+    try:
+        search = _Search(file, options, includes or Includes())
+    except TooMuch as error:
+        return Result(file.path, content, _unread(options, f"{error}, so not read"), ())
+    found = tuple(_with_lines(content, search.found)) or _flags_alone(content, options)
+    dropped = tuple(_with_lines(content, search.dropped))
+    edits = edits_of(found)
+    return Result(file.path, edited(content, edits), found, edits, dropped)
 
 
-# -- from embeddings to findings
+def _unread(options: Options, reason: str, line: int = 1) -> tuple[Finding, ...]:
+    """The findings for a file that a person must look at for this reason, if there is one."""
+    found = unread((migration.id for migration in options.migrations), reason) if reason else ()
+    return tuple(replace(finding, line=line) for finding in found)
 
 
-class _Text:
-    """The policy text of an embedding, with the way back to the file."""
-
-    def __init__(self, embedding: Embedding, budget: Budget) -> None:
-        self.embedding = embedding
-        self.text = _LONE_CR.sub(b"\n", embedding.text)
-        self.starts = embedding.starts()
-        self.profiles = reader.read(self.text, budget, embedding.breaks())
-
-    @property
-    def comment_goes_on(self) -> bool:
-        """Whether a comment ends in a carriage return alone: for AppArmor's parser it goes on."""
-        if b"\r" not in self.embedding.text:
-            return False
-        lines = (line.partition(b"#")[2] for line in self.embedding.text.split(b"\n"))
-        return any(line.partition(b"\r")[2].strip() for line in lines)
-
-    @property
-    def origin(self) -> Origin:
-        """What is known of the text."""
-        # A string of a program that says nothing but some rules without a header.
-        rules_alone = (
-            self.embedding.is_string
-            and len(self.profiles) == 1
-            and not self.profiles[0].header
-            and len(self.profiles[0].rules) >= _RULES_ALONE
-        )
-        return Origin(
-            holds_policy=self.embedding.host in _POLICY_HOSTS or rules_alone,
-            listed=self.embedding.listed,
-            separate=self.embedding.separate,
-        )
-
-    def line(self, position: int) -> tuple[int, int]:
-        """The line that holds a position of the text, and the position's column in it."""
-        index = min(bisect_right(self.starts, position) - 1, len(self.embedding.lines) - 1)
-        return index, position - self.starts[index]
-
-    def offset(self, position: int) -> int:
-        """The file offset of a position of the text."""
-        index, column = self.line(position)
-        return self.embedding.lines[index].offset(column)
-
-    def span(self) -> tuple[int, int]:
-        """The stretch of the file that the embedding takes."""
-        lines = self.embedding.lines
-        return lines[0].start, max(lines[-1].start + 1, lines[-1].offset(len(lines[-1].text)))
-
-    def insertion(self, rule: Rule, priority: int, migration: Migration, comment: bool) -> Edit:
-        """The edit that puts the migration's rule behind ``rule``."""
-        lines = self.embedding.lines
-        added = migration.rule.encode()
-        if priority:
-            added = b"priority=%d " % priority + added
-        first, first_column = self.line(rule.start)
-        last, column = self.line(rule.end)
-        text = lines[last].text
-        alone = _BLANK.match(lines[first].text[:first_column]) and _REST.match(text[column:])
-        if not alone:
-            inline = self.embedding.behind(lines[last], column, added)
-            return Edit(lines[last].offset(column), inline)
-        margin = _INDENTATION.match(lines[first].text)
-        indentation = margin[0] if margin else b""
-        new = [added]
-        if comment and migration.comment and self.embedding.comments:
-            new.insert(0, b"# " + migration.comment.encode())
-        line = lines[last]
-        return Edit(
-            line.insert_at,
-            b"".join(self.embedding.below(line, indentation + part) for part in new),
-        )
-
-
-def _find(
-    path: PurePosixPath, content: bytes, options: Options, includes: Includes
-) -> tuple[list[Finding], list[Dropped]]:
-    budget = Budget()
-    texts = [_Text(e, budget) for e in hosts.read(path, content) if e.lines]
-    found = _Search(path, content, options, includes)
-    found.take(texts)
-    spans = united(text.span() for text in texts)
-    if any(True for _ in candidates(content, spans)):
-        rest = [_Text(e, budget) for e in hosts.fallback(path, content) if e.lines]
-        found.take(rest, outside=spans)
-    findings = _with_lines(content, found.found) or _unread_flags(content, options.migrations)
-    return findings, _with_lines(content, found.dropped)
+def _flags_alone(content: bytes, options: Options) -> tuple[Finding, ...]:
+    """The findings for a file with the flags of moby-style profiles and a network rule, in which no
+    host found a profile: a person must look."""
+    position = next(candidates(content), -1) if b"mediate_deleted" in content else -1
+    if position < 0:
+        return ()
+    if not _MOBY_FLAGS.search(content):
+        reason = "it holds a moby-style profile's flags and a network rule, and no profile"
+        return _unread(options, reason)
+    reason = "the flags of moby-style profiles and what looks like a network rule, in no profile "
+    return _unread(options, f"{reason}that can be read here", content.count(b"\n", 0, position) + 1)
 
 
 _Found = TypeVar("_Found", Finding, Dropped)
@@ -195,34 +136,44 @@ def _with_lines(content: bytes, found: Iterable[tuple[int, _Found]]) -> list[_Fo
     return placed
 
 
-def _unread_flags(content: bytes, migrations: Sequence[Migration]) -> list[Finding]:
-    """The findings for a file with the flags of moby-style profiles and a network rule, in which no
-    host found a profile: a person must look."""
-    position = next(candidates(content), -1) if _MOBY_FLAGS.search(content) else -1
-    if position < 0:
-        return []
-    reason = "the flags of moby-style profiles and what looks like a network rule, in no profile"
-    found = unread((migration.id for migration in migrations), f"{reason} that can be read here")
-    line = content.count(b"\n", 0, position) + 1
-    return [replace(finding, line=line) for finding in found]
+def _comment_goes_on(text: bytes) -> bool:
+    """Whether a comment ends in a carriage return alone: for AppArmor's parser it goes on."""
+    if b"\r" not in text:
+        return False
+    comments = (line.partition(b"#")[2] for line in text.split(b"\n"))
+    return any(comment.partition(b"\r")[2].strip() for comment in comments)
+
+
+def _origin(text: Text) -> Origin:
+    embedding = text.embedding
+    # A string of a program that says nothing but some rules without a header.
+    rules_alone = (
+        embedding.is_string
+        and len(text.profiles) == 1
+        and not text.profiles[0].header
+        and len(text.profiles[0].rules) >= _RULES_ALONE
+    )
+    return Origin(
+        holds_policy=embedding.host in _POLICY_HOSTS or rules_alone,
+        listed=embedding.listed,
+        separate=embedding.separate,
+    )
 
 
 class _Search:
-    """Collects the findings of one file."""
+    """The findings of one file, and what was dropped, with their offsets. Raises TooMuch."""
 
-    def __init__(
-        self, path: PurePosixPath, content: bytes, options: Options, includes: Includes
-    ) -> None:
+    def __init__(self, document: Document, options: Options, includes: Includes) -> None:
         self.includes = includes
-        self.is_test = _TEST.search(str(path)) is not None
+        self.is_test = _TEST.search(str(PurePosixPath(document.path))) is not None
         self.options = options
-        self.declares_abi = _ABI.search(content) is not None
+        self.declares_abi = _ABI.search(document.content) is not None
         self.found: list[tuple[int, Finding]] = []
+        self.dropped: dict[tuple[int, Dropped], None] = {}
         self.order: tuple[Profile | None, dict[int, int]] = (None, {})
         self.seen: set[tuple[str, int, int]] = set()
         self.evidence: dict[int, Evidence] = {}
         """Of the profiles that are policy, by their ``id``."""
-        self.dropped: dict[tuple[int, Dropped], None] = {}
         self.earlier: dict[str, frozenset[str]] = {
             migration.id: frozenset(
                 other.family
@@ -231,23 +182,23 @@ class _Search:
             )
             for migration in options.migrations
         }
+        self.take(document.texts)
+        self.take(document.others, outside=document.spans)
 
-    def take(
-        self, texts: Sequence[_Text], *, outside: Sequence[tuple[int, int]] | None = None
-    ) -> None:
-        """Add what the texts hold; of a second reading only what lies outside the first one's."""
+    def take(self, texts: Iterable[Text], *, outside: Spans = ()) -> None:
+        """Add what the texts hold outside of these spans."""
         read: dict[str, list[Profile]] = {}
         for text in texts:
             read.setdefault(text.embedding.host, []).extend(text.profiles)
         fragments = {host: Fragments(each, self.includes) for host, each in read.items()}
         for text in texts:
             for profile in text.profiles:
-                if outside is None or not within(outside, text.offset(profile.start)):
+                if not within(outside, text.offset(profile.start)):
                     self.profile(text, profile, fragments[text.embedding.host])
 
-    def profile(self, text: _Text, profile: Profile, fragments: Fragments) -> None:
+    def profile(self, text: Text, profile: Profile, fragments: Fragments) -> None:
         """Add the findings of one profile, or why it is dropped."""
-        origin = text.origin
+        origin = _origin(text)
         parent = None if profile.parent is None else self.evidence.get(id(profile.parent))
         accepted = accept(profile, origin, parent, fragments)
         evidence = accepted.evidence
@@ -265,13 +216,13 @@ class _Search:
                 else:
                     self.finding(text, profile, evidence, migration, judgement)
 
-    def drop(self, text: _Text, profile: Profile, reason: str) -> None:
+    def drop(self, text: Text, profile: Profile, reason: str) -> None:
         """Note a profile that does not count."""
         self.dropped[text.offset(profile.start), Dropped(0, profile.name, reason)] = None
 
     def finding(
         self,
-        text: _Text,
+        text: Text,
         profile: Profile,
         evidence: Evidence,
         migration: Migration,
@@ -287,7 +238,7 @@ class _Search:
         self.seen.add(key)
         status, reason, edit = judgement.status, judgement.reason, None
         embedding = text.embedding
-        if status in _CLEAN and text.comment_goes_on:
+        if status in _CLEAN and _comment_goes_on(text.text):
             status = Status.UNDER_INVESTIGATION
             reason = "a carriage return alone ends a comment, which goes on for AppArmor's parser"
         if status is Status.AFFECTED and embedding.reason:
@@ -308,12 +259,9 @@ class _Search:
             elif embedding.documentation and not self.options.docs:
                 reason += "; documentation, so edited only with --docs"
             else:
-                edit = text.insertion(
-                    self.follow(profile, anchor, migration),
-                    anchor.network.priority,
-                    migration,
-                    self.options.comment,
-                )
+                rule = self.follow(profile, anchor, migration)
+                priority = anchor.network.priority
+                edit = _insertion(text, rule, priority, migration, comment=self.options.comment)
         self.found.append(
             (
                 offset,
@@ -356,3 +304,25 @@ class _Search:
                 break
             anchor = rule
         return anchor
+
+
+def _insertion(
+    text: Text, rule: Rule, priority: int, migration: Migration, *, comment: bool
+) -> Edit:
+    """The edit that puts the migration's rule behind ``rule``."""
+    embedding = text.embedding
+    added = migration.rule.encode()
+    if priority:
+        added = b"priority=%d " % priority + added
+    first, first_column = text.line(rule.start)
+    last, column = text.line(rule.end)
+    above, line = embedding.lines[first].text, embedding.lines[last]
+    if not (_BLANK.match(above[:first_column]) and _REST.match(line.text[column:])):
+        return Edit(line.offset(column), embedding.behind(line, column, added))
+    margin = _INDENTATION.match(above)
+    indentation = margin[0] if margin else b""
+    new = [added]
+    if comment and migration.comment and embedding.comments:
+        new.insert(0, b"# " + migration.comment.encode())
+    below = (embedding.below(line, indentation + part) for part in new)
+    return Edit(line.insert_at, b"".join(below))

@@ -10,4 +10,5 @@ from patcher.options import Options
 
 def unproved(path: str, content: bytes, **options: Any) -> Result:
     """The findings, and the file with every edit."""
-    return engine.patch(path, content, Options(**options))
+    chosen = Options(**options)
+    return engine.judge(engine.read(path, content, chosen), chosen)

@@ -64,7 +64,7 @@ def _file(path: Path, selection: Selection, fix: bool) -> Target:
     name = str(path)
     try:
         opened = replace.read(path, selection.max_bytes)
-        result = judge(name, opened.content, selection, beside(path))
+        result, _ = judge(name, opened.content, selection, beside(path))
         if not fix or not result.edits:
             return target(name, result, fixed=False)
         replace.write(opened, result.content)

@@ -25,6 +25,7 @@ from patcher.policy.search import SEARCH, is_binary, searched
 if TYPE_CHECKING:
     from patcher.campaign.prove import Mode
     from patcher.policy.judgement import Includes
+    from patcher.proof.verdict import Proof
 
 
 MAX_MATCHES = 10_000
@@ -141,8 +142,11 @@ class Looker:
                 else:
                     missing.append(f"{git.printable(blob.path)}: {blob.problem}")
                 continue
-            result = self._judge(blob, blob.content, includes)
-            found += [Located(blob.path, finding) for finding in result.findings]
+            result, proofs = self._judge(blob, blob.content, includes)
+            found += [
+                Located(blob.path, finding, proof)
+                for finding, proof in zip(result.findings, proofs, strict=True)
+            ]
             dropped += [(blob.path, each) for each in result.dropped]
             if result.edits:
                 size += len(blob.content)
@@ -158,11 +162,9 @@ class Looker:
         unproved = None
         proving = bool(files) and self._selection.proof != "off"
         if proving:
-            from patcher.campaign.prove import prove
+            from patcher.campaign.prove import without_refuted
 
-            found, files, unproved = prove(
-                found, files, self._selection.migrations, self._selection.proof
-            )
+            found, files, unproved = without_refuted(found, files, self._selection.proof)
         if files:
             from patcher.campaign import checksums
 
@@ -194,16 +196,19 @@ class Looker:
             self._memory.learn(target, search.scope)
         return target if self._contents else without_contents(target)
 
-    def _judge(self, blob: git.Blob, content: bytes, includes: InRepository) -> Result:
+    def _judge(
+        self, blob: git.Blob, content: bytes, includes: InRepository
+    ) -> tuple[Result, Sequence[Proof | None]]:
         result = self._memory.judged(blob.path, blob.oid)
-        if result is None:
-            name = blob.path.decode("utf-8", "surrogateescape")
-            there = includes.of(blob.path)
-            there.used = False
-            result = judge(name, content, self._selection, there)
-            if not there.used:
-                self._memory.keep(blob.path, blob.oid, result)
-        return result
+        if result is not None and not (result.edits and self._selection.proof != "off"):
+            return result, [None] * len(result.findings)
+        name = blob.path.decode("utf-8", "surrogateescape")
+        there = includes.of(blob.path)
+        there.used = False
+        result, proofs = judge(name, content, self._selection, there)
+        if not there.used:
+            self._memory.keep(blob.path, blob.oid, result)
+        return result, proofs
 
     def _unjudged(self, blob: git.Blob) -> list[Located]:
         ids = [migration.id for migration in self._selection.migrations]
@@ -230,13 +235,19 @@ def check_found(number: int) -> None:
 
 def judge(
     name: str, content: bytes, selection: Selection, includes: Includes | None = None
-) -> Result:
-    """What the engine says of one file, each edit proved in it. ``includes``: the files that policy
+) -> tuple[Result, Sequence[Proof | None]]:
+    """What the engine says of one file, each edit proved in it; and where the selection asks for
+    it, what AppArmor's own parser says of each finding's edit. ``includes``: the files that policy
     there includes."""
     from patcher import proof
 
     with in_turn(len(content)):
-        return proof.judge(name, content, selection, includes)
+        judged = proof.judge(name, content, selection, includes)
+        if not judged.result.edits or selection.proof == "off":
+            return judged.result, [None] * len(judged.result.findings)
+        from patcher.campaign.prove import proofs
+
+        return judged.result, proofs(judged, selection, selection.proof)
 
 
 def matching(

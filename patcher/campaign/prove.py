@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from patcher.campaign.large import in_turn
 from patcher.campaign.target import ChangedFile, Located, blob_id
 from patcher.findings import Finding, Status, edited, edits_of
 from patcher.git import printable
-from patcher.migrations import Migration
+from patcher.options import Options
 
 if TYPE_CHECKING:
-    from patcher.proof.parser import Parser
+    from patcher.proof import Judged
     from patcher.proof.verdict import Proof
 
 Mode = Literal["auto", "require", "off"]
@@ -47,99 +46,66 @@ def check(mode: Mode) -> str | None:
     return None
 
 
-def prove(
-    found: Sequence[Located],
-    files: Sequence[ChangedFile],
-    migrations: Sequence[Migration],
-    mode: Mode,
-) -> tuple[list[Located], list[ChangedFile], str | None]:
-    """The findings with their proofs, the files with the edits that are left, and in one line what
-    was left out and why."""
-    from patcher.proof import parser
+def proofs(judged: Judged, options: Options, mode: Mode) -> Sequence[Proof | None]:
+    """The proof of each finding's edit, where there is one and it is compiled.
 
-    by: Parser | str
+    Of edits for one migration at one line each has the worst proof of them all.
+    """
+    from patcher.proof import parser, policy
+    from patcher.proof.verdict import Proof, Verdict
+
+    findings = judged.result.findings
+    nothing = [None] * len(findings)
+    if judged.edited is None:
+        return nothing
+    found: Sequence[Proof | None]
     try:
         by = parser.usable()
     except parser.Unusable as error:
-        by = str(error)
-    if mode == "auto" and isinstance(by, str) and not (parser.installed() or parser.named()):
-        return list(found), list(files), None
-    edits = _edited_by_path(found)
-    proofs = {
-        (file.path, *key): proof
-        for file in files
-        for key, proof in _proofs(file, edits.get(file.path, ()), migrations, by).items()
-    }
+        if mode == "auto" and not (parser.installed() or parser.named()):
+            return nothing
+        none = Proof(Verdict.NOT_PROVABLE, reason=str(error))
+        found = [None if finding.edit is None else none for finding in findings]
+    else:
+        found = policy.prove(*judged.edited, findings, options.migrations, by)
+    order = (Verdict.PROVED, Verdict.NOT_PROVABLE, Verdict.REFUTED)
+    worst: dict[tuple[int, str], Proof] = {}
+    for finding, proof in zip(findings, found, strict=True):
+        key = finding.line, finding.migration
+        if proof is not None and (
+            key not in worst or order.index(proof.verdict) > order.index(worst[key].verdict)
+        ):
+            worst[key] = proof
+    return [
+        None if finding.edit is None else worst.get((finding.line, finding.migration))
+        for finding in findings
+    ]
+
+
+def without_refuted(
+    found: Sequence[Located], files: Sequence[ChangedFile], mode: Mode
+) -> tuple[list[Located], list[ChangedFile], str | None]:
+    """The findings and files without the edits that are refuted, or that ``mode`` wants proved and
+    are not; and in one line what was left out and why."""
     judged: list[Located] = []
     problems: list[str] = []
     left_out: set[bytes] = set()
     for located in found:
-        proof = proofs.get((located.path, *_key(located)))
-        if proof is None or located.finding.edit is None:
-            judged.append(located)
-            continue
-        located = replace(located, proof=proof)
-        if proof.verdict == "refuted" or (mode == "require" and proof.verdict != "proved"):
+        proof = located.proof
+        if proof is not None and (
+            proof.verdict == "refuted" or (mode == "require" and proof.verdict != "proved")
+        ):
             left_out.add(located.path)
             place = f"{printable(located.path)}:{located.finding.line}"
             problems.append(f"{place}: {proof.text}")
             located = replace(located, finding=_unedited(located, proof, mode))
         judged.append(located)
-    edits = _edited_by_path(judged)
-    kept = [
-        _kept(file, edits.get(file.path, ())) if file.path in left_out else file for file in files
-    ]
+    edits: dict[bytes, list[Finding]] = {path: [] for path in left_out}
+    for located in judged:
+        if located.path in left_out:
+            edits[located.path].append(located.finding)
+    kept = [_kept(file, edits[file.path]) if file.path in left_out else file for file in files]
     return judged, [file for file in kept if file is not None], _told(problems)
-
-
-def _edited_by_path(found: Iterable[Located]) -> dict[bytes, list[Located]]:
-    """The findings with an edit."""
-    there: dict[bytes, list[Located]] = {}
-    for located in found:
-        if located.finding.edit is not None:
-            there.setdefault(located.path, []).append(located)
-    return there
-
-
-_Key = tuple[int, str]
-
-
-def _key(located: Located) -> _Key:
-    return located.finding.line, located.finding.migration
-
-
-def _proofs(
-    file: ChangedFile,
-    mine: Sequence[Located],
-    migrations: Sequence[Migration],
-    by: Parser | str,
-) -> dict[_Key, Proof]:
-    """The proofs of a file's edits; where several stand at one line, the worst of them."""
-    from patcher.proof import policy
-    from patcher.proof.verdict import Proof, Verdict
-
-    proofs: Sequence[Proof | None]
-    if isinstance(by, str):
-        proofs = [Proof(Verdict.NOT_PROVABLE, reason=by)] * len(mine)
-    else:
-        with in_turn(len(file.old)):
-            proofs = policy.prove(
-                file.path.decode("utf-8", "surrogateescape"),
-                file.old,
-                file.new,
-                [located.finding for located in mine],
-                migrations,
-                by,
-            )
-    order = (Verdict.PROVED, Verdict.NOT_PROVABLE, Verdict.REFUTED)
-    worst: dict[_Key, Proof] = {}
-    for located, proof in zip(mine, proofs, strict=True):
-        if proof is None:
-            continue
-        key = _key(located)
-        if key not in worst or order.index(proof.verdict) > order.index(worst[key].verdict):
-            worst[key] = proof
-    return worst
 
 
 def _unedited(located: Located, proof: Proof, mode: Mode) -> Finding:
@@ -152,9 +118,9 @@ def _unedited(located: Located, proof: Proof, mode: Mode) -> Finding:
     )
 
 
-def _kept(file: ChangedFile, mine: Sequence[Located]) -> ChangedFile | None:
+def _kept(file: ChangedFile, findings: Iterable[Finding]) -> ChangedFile | None:
     """The file with the edits that are left."""
-    edits = edits_of(located.finding for located in mine)
+    edits = edits_of(findings)
     if not edits:
         return None
     new = edited(file.old, edits)

@@ -61,14 +61,14 @@ def _standings(
     name: str, content: bytes, selection: Selection, parser: Parser, includes: Includes
 ) -> tuple[tuple[Standing, ...], str | None]:
     """The standings, or why the file is not read."""
-    result = proof.judge(name, content, selection, includes)
+    findings = proof.judge(name, content, selection, includes).result.findings
     if b"\0" in content:  # reported as a whole, if at all
-        return (), next((finding.reason for finding in result.findings), None)
+        return (), next((finding.reason for finding in findings), None)
     try:
         standings = verify(
             name,
             content,
-            result.findings,
+            findings,
             selection.migrations,
             parser,
             find=includes.find,

@@ -88,6 +88,6 @@ def _piped(name: str, selection: Any, fix: bool) -> Target:
     from patcher.cli.session import write
 
     content = sys.stdin.buffer.read()
-    result = judge(name, content, selection)
+    result, _ = judge(name, content, selection)
     write(result.content)
     return target(name, result, fixed=fix and bool(result.edits))

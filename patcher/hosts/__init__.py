@@ -11,10 +11,12 @@ from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Protocol, cast
 
+from patcher.hosts.document import Document, Text
 from patcher.hosts.embedding import Embedding, Line
-from patcher.policy.bounds import MAX_LINES, check_lines, check_number
+from patcher.policy.bounds import MAX_LINES, Budget, check_lines, check_number
+from patcher.policy.search import candidates, united
 
-__all__ = ["HOSTS", "Embedding", "Line", "fallback", "read"]
+__all__ = ["HOSTS", "Document", "Embedding", "Line", "Text", "read"]
 
 HOSTS: tuple[str, ...] = (
     "patchfile",
@@ -49,37 +51,38 @@ def _hosts() -> Iterator[Host]:
         yield cast(Host, import_module(f"patcher.hosts.{name}"))
 
 
-def read(path: PurePosixPath, content: bytes) -> list[Embedding]:
-    """The embeddings that the file's own host finds in it; empty when no host claims it. Raises
-    TooMuch."""
+def read(path: str, content: bytes) -> Document:
+    """Read a file; ``path`` says of which kind it is. Raises TooMuch.
+
+    What its own host does not take for policy, though a rule may stand there, is read by the
+    general line host; so is a file that no host claims.
+    """
     check_lines(content)
-    for host in _hosts():
-        if host.claims(path, content):
-            return _bounded(content, host.embeddings(path, content))
-    return []
+    name, budget = PurePosixPath(path), Budget()
+    host = next((host for host in _hosts() if host.claims(name, content)), None)
+    texts = () if host is None else _texts(host, name, content, budget)
+    spans = united(text.span for text in texts)
+    others: tuple[Text, ...] = ()
+    if next(candidates(content, spans), -1) >= 0:
+        lines = cast(Host, import_module("patcher.hosts.lines"))
+        others = _texts(lines, name, content, budget)
+    return Document(path, content, texts, spans, others)
 
 
-def fallback(path: PurePosixPath, content: bytes) -> list[Embedding]:
-    """The embeddings that the general line host finds: for a file that no host claims, and for what
-    its own host did not take for policy. Raises TooMuch."""
-    check_lines(content)
-    lines = cast(Host, import_module("patcher.hosts.lines"))
-    return _bounded(content, lines.embeddings(path, content))
-
-
-def _bounded(content: bytes, embeddings: Iterable[Embedding]) -> list[Embedding]:
-    """The embeddings, and what is embedded in them, which together have no more lines than a file
-    may have."""
+def _texts(host: Host, path: PurePosixPath, content: bytes, budget: Budget) -> tuple[Text, ...]:
+    """The texts that a host finds, and what is embedded in them, which together have no more lines
+    than a file may have."""
     from patcher.hosts.nested import nested
 
-    found: list[Embedding] = []
+    found: list[Text] = []
     number = 0
-    for outer in embeddings:
+    for outer in host.embeddings(path, content):
         for embedding in nested(content, outer) if outer.lines else ():
             number += len(embedding.lines)
             check_number(number, MAX_LINES, "lines of policy text")
-            found.append(embedding)
-    return found
+            if embedding.lines:
+                found.append(Text.of(embedding, budget))
+    return tuple(found)
 
 
 def prepare() -> None:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import get_args
 
 from patcher import engine, hosts
 from patcher.findings import Result
+from patcher.hosts import Document
 from patcher.migrations import Migration, choose
 from patcher.options import MAX_BYTES, Options, Profiles
 from patcher.policy.judgement import Includes
 
-__all__ = ["judge", "patch", "prepare"]
+__all__ = ["Judged", "judge", "patch", "prepare"]
 
 
 def patch(
@@ -46,31 +47,38 @@ def patch(
     """
     options = Options(choose(migrations), profiles, docs, comment, max_bytes)
     _check(content, options)
-    return judge(_text(path), content, options, includes)
+    return judge(_text(path), content, options, includes).result
 
 
-def judge(path: str, content: bytes, options: Options, includes: Includes | None = None) -> Result:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What becomes of a file, and the readings that show it."""
+
+    result: Result
+    edited: tuple[Document, Document] | None = None
+    """The file before and after its edits, without lines; None without any."""
+
+
+def judge(path: str, content: bytes, options: Options, includes: Includes | None = None) -> Judged:
     """``patch``, for arguments that mean something."""
-
-    def proved(content: bytes, options: Options) -> Result:
-        result = engine.patch(path, content, options, includes)
-        if not result.edits:
-            return result
-        from patcher.proof import host
-
-        return host.proved(content, result, options.migrations)
-
-    result = proved(content, options)
-    if not result.edits:
-        return result
-    # Where one stretch of a file may be read as two embeddings, the edit of one can bring the other
-    # to light, and each run would add a rule.
-    grown = len(result.content) - len(content)
-    if not proved(result.content, replace(options, max_bytes=options.max_bytes + grown)).edits:
-        return result
+    file = engine.read(path, content, options, includes)
+    result = engine.judge(file, options, includes)
+    if isinstance(file, engine.Unread) or not result.edits:
+        return Judged(result)
     from patcher.proof import host
 
-    return host.without_edits(content, result, "the file as edited would be edited once more")
+    before = file.without_lines()
+    del file
+    result, after = host.proved(before, result, options.migrations)
+    if not result.edits:
+        return Judged(result)
+    # Where one stretch of a file may be read as two embeddings, the edit of one can bring the other
+    # to light, and each run would add a rule.
+    again = engine.judge(after, options, includes)
+    if again.edits and host.proved(after, again, options.migrations)[0].edits:
+        why = "the file as edited would be edited once more"
+        return Judged(host.without_edits(content, result, why))
+    return Judged(result, (before, after.without_lines()))
 
 
 def _text(path: str | os.PathLike[str]) -> str:

@@ -7,17 +7,16 @@ policy, in which the rule must stand in the very scope of the rule that it follo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from patcher import hosts, interrupts
 from patcher.findings import Edit, Finding, Result, Status, edited, edits_of
-from patcher.hosts import Embedding
+from patcher.hosts import Document, Text
 from patcher.migrations import Migration
-from patcher.policy import reader
 from patcher.policy.bounds import TooMuch
-from patcher.policy.reader import Break, Profile, Rule
+from patcher.policy.reader import Profile, Rule
 from patcher.proof.added import Added, Item
 from patcher.proof.structure import structure
 
@@ -25,14 +24,19 @@ _MOST_ALONE = 16
 """Edits of a file that are tried one by one where all together fail."""
 
 
-def proved(content: bytes, result: Result, migrations: Sequence[Migration]) -> Result:
-    """The result with those edits alone that the file's readings bear out. Never raises."""
-    proof = _Proof(PurePosixPath(result.path), content, migrations)
+def proved(
+    before: Document, result: Result, migrations: Sequence[Migration]
+) -> tuple[Result, Document]:
+    """The result with those edits alone that the file's readings bear out, and the file with them.
+
+    ``result``: what the engine makes of ``before``. Never raises.
+    """
+    proof = _Proof(before, migrations)
     findings = result.findings
     whole = [finding for finding in findings if finding.edit is not None]
     reason = proof.why_not(whole)
     if not reason:
-        return result
+        return result, proof.after
     reasons: dict[int, str] = {}
     kept: list[Finding] = []
     for finding in whole:
@@ -49,7 +53,8 @@ def proved(content: bytes, result: Result, migrations: Sequence[Migration]) -> R
         for finding in findings
     )
     edits = edits_of(left)
-    return replace(result, content=edited(content, edits), findings=left, edits=edits)
+    new = edited(before.content, edits)
+    return replace(result, content=new, findings=left, edits=edits), proof.after
 
 
 def without_edits(content: bytes, result: Result, why: str) -> Result:
@@ -67,66 +72,25 @@ def _dropped(finding: Finding, why: str) -> Finding:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """What a host makes of a file."""
-
-    texts: tuple[tuple[str, bytes], ...]
-    """The policy text of each embedding, with what else is told of it. Its lines are not kept:
-    they are many times the text."""
-    breaks: tuple[Sequence[Break], ...]
-    """Of each embedding."""
-
-    @classmethod
-    def of(cls, path: PurePosixPath, content: bytes, edits: Sequence[Edit]) -> _Reading:
-        """The reading of a file."""
-        found = [
-            (f"{e.host} {e.documentation} {e.reason}", text, e.breaks())
-            for e, text in texts(path, content, edits)
-        ]
-        return cls(
-            tuple((kind, text) for kind, text, _ in found), tuple(breaks for _, _, breaks in found)
-        )
-
-    @property
-    def items(self) -> list[Item]:
-        """As a structure."""
-        return [(kind, text.decode("utf-8", "surrogateescape")) for kind, text in self.texts]
-
-    def added(self, added: Added, after: _Reading) -> int:
-        """How many rules ``after`` has more; -1 where anything else differs."""
-        if len(self.texts) != len(after.texts):
-            return added.compare(self.items, after.items)
-        number = 0
-        for (kind, old), (other, new) in zip(self.texts, after.texts, strict=True):
-            more = added.count(old, new)
-            if kind != other or more < 0:
-                return -1
-            number += more
-        return number
+def _kind(text: Text) -> str:
+    """What is told of a text besides what it says."""
+    embedding = text.embedding
+    return f"{embedding.host} {embedding.documentation} {embedding.reason}"
 
 
-def texts(
-    path: PurePosixPath, content: bytes, edits: Sequence[Edit]
-) -> Iterator[tuple[Embedding, bytes]]:
-    """The policy texts in a file: those of its host, and those of the general line host where an
-    edit lies outside."""
-    embeddings = [e for e in hosts.read(path, content) if e.lines]
-    if not all(any(_holds(e, edit.offset) for e in embeddings) for edit in edits):
-        embeddings += [e for e in hosts.fallback(path, content) if e.lines]
-    for embedding in embeddings:
-        yield embedding, embedding.text
+def _items(texts: Iterable[Text]) -> list[Item]:
+    """The texts as a structure."""
+    return [(_kind(text), text.text.decode("utf-8", "surrogateescape")) for text in texts]
 
 
 class _Proof:
     """Proves edits of one file."""
 
-    def __init__(
-        self, path: PurePosixPath, content: bytes, migrations: Sequence[Migration]
-    ) -> None:
-        self.path, self.content = path, content
+    def __init__(self, before: Document, migrations: Sequence[Migration]) -> None:
+        self.before = before
+        self.after = before
+        """The file with those edits that were proved last."""
         self.added = Added(migrations)
-        self._before: _Reading | None = None
 
     def why_not(self, findings: Sequence[Finding]) -> str:
         """Why these edits are not proved; empty where they are."""
@@ -141,28 +105,41 @@ class _Proof:
 
     def _why_not(self, findings: Sequence[Finding]) -> str:
         edits = edits_of(findings)
-        new = edited(self.content, edits)
-        if self._before is None:
-            self._before = _Reading.of(self.path, self.content, edits)
-        before, after = self._before, _Reading.of(self.path, new, moved(edits))
-        if before.added(self.added, after) != len(edits):
+        content = edited(self.before.content, edits)
+        after = hosts.read(self.before.path, content)
+        old = self.before.texts_for(edit.offset for edit in edits)
+        new = after.texts_for(edit.offset for edit in moved(edits))
+        if self._number(old, new) != len(edits):
             return "the file does not carry the same policy with just the rule added"
-        why = self._policies(before, after, findings)
-        return why or self._structure(findings, edits, new)
+        why = self._policies(old, new, findings) or self._structure(findings, edits, content)
+        if not why:
+            self.after = after
+        return why
 
-    def _policies(self, before: _Reading, after: _Reading, findings: Sequence[Finding]) -> str:
+    def _number(self, old: Sequence[Text], new: Sequence[Text]) -> int:
+        """How many rules ``new`` has more than ``old``; -1 where anything else differs."""
+        if len(old) != len(new):
+            return self.added.compare(_items(old), _items(new))
+        number = 0
+        for one, other in zip(old, new, strict=True):
+            more = self.added.count(one.text, other.text)
+            if more < 0 or _kind(one) != _kind(other):
+                return -1
+            number += more
+        return number
+
+    def _policies(
+        self, old: Sequence[Text], new: Sequence[Text], findings: Sequence[Finding]
+    ) -> str:
         """The universal check: the same profiles, with just these rules more, in scope."""
         names: dict[tuple[int, int], set[str]] = {}
-        for index, ((_, old), (_, new)) in enumerate(zip(before.texts, after.texts, strict=True)):
-            if old == new:
+        for index, texts in enumerate(zip(old, new, strict=True)):
+            if texts[0].text == texts[1].text:
                 continue
-            profiles = (
-                reader.read(old, breaks=before.breaks[index]),
-                reader.read(new, breaks=after.breaks[index]),
-            )
-            if len(profiles[0]) != len(profiles[1]):
+            before, after = (text.as_parsed() for text in texts)
+            if len(before) != len(after):
                 return "the profiles in the file are not the same with the rule added"
-            for one, other in zip(*profiles, strict=True):
+            for one, other in zip(before, after, strict=True):
                 starts: set[int] = set()
                 why = _same(one, other, self.added, starts)
                 if why:
@@ -178,8 +155,9 @@ class _Proof:
         return ""
 
     def _structure(self, findings: Sequence[Finding], edits: Sequence[Edit], new: bytes) -> str:
-        host = next((f.host for f in findings if f.host in _PARSED), _named(self.path))
-        before = structure(host, self.content, [edit.offset for edit in edits])
+        named = _named(PurePosixPath(self.before.path))
+        host = next((f.host for f in findings if f.host in _PARSED), named)
+        before = structure(host, self.before.content, [edit.offset for edit in edits])
         if before is None:
             return ""
         after = structure(host, new, [edit.offset for edit in moved(edits)])
@@ -210,13 +188,6 @@ def moved(edits: Sequence[Edit]) -> list[Edit]:
         moved.append(Edit(edit.offset + shift, edit.insert))
         shift += len(edit.insert)
     return moved
-
-
-def _holds(embedding: Embedding, offset: int) -> bool:
-    lines = embedding.lines
-    last = lines[-1]
-    end = max(last.insert_at, last.offset(len(last.text)))
-    return lines[0].start <= offset <= end
 
 
 def _same(one: Profile, other: Profile, added: Added, starts: set[int]) -> str:

@@ -15,11 +15,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import PurePosixPath
 
 from patcher import interrupts
 from patcher.findings import Finding
-from patcher.hosts import Embedding, Line
+from patcher.hosts import Document, Line, Text
 from patcher.migrations import Migration
 from patcher.policy import reader
 from patcher.policy.bounds import Budget
@@ -27,7 +26,7 @@ from patcher.policy.reader import Profile
 from patcher.proof.abi import NONE, declared
 from patcher.proof.choices import NotRendered
 from patcher.proof.compiled import Compiled, Socket
-from patcher.proof.host import moved, texts
+from patcher.proof.host import moved
 from patcher.proof.parser import Effect, Outcome, Parser, Unusable, expected
 from patcher.proof.render import (
     STAND_IN,
@@ -51,20 +50,19 @@ _AT_LINE = re.compile(r"(line )(\d+)")
 
 
 def prove(
-    path: str | PurePosixPath,
-    old: bytes,
-    new: bytes,
+    before: Document,
+    after: Document,
     findings: Iterable[Finding],
     migrations: Iterable[Migration],
     parser: Parser,
 ) -> list[Proof | None]:
-    """The proof of each finding's edit; None for one without. ``new`` is ``old`` with all edits."""
+    """The proof of each finding's edit; None for one without. ``after``: with all edits."""
     findings = list(findings)
     edited = [finding for finding in findings if finding.edit is not None]
     if not edited:
         return [None] * len(findings)
     try:
-        file = _File(PurePosixPath(path), old, new, edited, tuple(migrations), parser)
+        file = _File(before, after, edited, tuple(migrations), parser)
         return [file.proof(f) if f.edit is not None else None for f in findings]
     except Exception as error:
         interrupts.check(error)
@@ -103,9 +101,8 @@ class _File:
 
     def __init__(
         self,
-        path: PurePosixPath,
-        old: bytes,
-        new: bytes,
+        before: Document,
+        after: Document,
         findings: Sequence[Finding],
         migrations: Sequence[Migration],
         parser: Parser,
@@ -117,9 +114,9 @@ class _File:
             self.wanted.setdefault(finding.profile, set()).add(finding.migration)
         self.rules = {migration.id: migration.rule for migration in migrations}
         edits = sorted((f.edit for f in findings if f.edit is not None), key=lambda e: e.offset)
-        before = [as_template(embedding) for embedding, _ in texts(path, old, edits)]
-        after = [as_template(embedding) for embedding, _ in texts(path, new, moved(edits))]
-        abis = [abi for text in before for abi in declared(text) if abi.name]
+        old = [(t, as_template(t)) for t in before.texts_for(e.offset for e in edits)]
+        new = [(t, as_template(t)) for t in after.texts_for(e.offset for e in moved(edits))]
+        abis = [abi for _, template in old for abi in declared(template) if abi.name]
         self.abi = next((abi for abi in abis if not parser.mediates(abi.rule)), (*abis, NONE)[0])
         self.notes = [self.abi.missing] if self.abi.missing else []
         self.deadline = time.monotonic() + SECONDS
@@ -127,30 +124,31 @@ class _File:
         self.roots: list[_Root] = []
         self.known: dict[tuple[str, str], Proof] = {}
         """By profile and migration."""
-        self.same = len(before) == len(after)
-        for one, other in zip(before, after, strict=False):
+        self.same = len(old) == len(new)
+        for one, other in zip(old, new, strict=False):
             self.roots += self.read(one, other)
         self.named: dict[str, list[_Root]] = {}
         for root in self.roots:
             for name in root.names:
                 self.named.setdefault(name, []).append(root)
 
-    def read(self, old: bytes, new: bytes) -> list[_Root]:
-        """The outermost profiles in a text before and after."""
-        before, after = read_roots(old), read_roots(new)
+    def read(self, one: tuple[Text, bytes], other: tuple[Text, bytes]) -> list[_Root]:
+        """The outermost profiles in a text, and what is made of it, before and after."""
+        old, new = one[1], other[1]
+        before, after = read_roots(*one), read_roots(*other)
         if len(before) != len(after):
             self.same = False
             return []
         found = []
-        for (root, inside), (other, _) in zip(before, after, strict=True):
+        for (root, inside), (same, _) in zip(before, after, strict=True):
             if not any(profile.name in self.wanted for profile in inside):
-                self.same = self.same and _as_written(old, root) == _as_written(new, other)
+                self.same = self.same and _as_written(old, root) == _as_written(new, same)
                 continue
             if time.monotonic() > self.deadline:
                 found.append(_Root(inside, (), (), _TOO_LONG))
                 continue
             try:
-                ways = render_both((old, root), (new, other), self.abi.rule)
+                ways = render_both((old, root), (new, same), self.abi.rule)
                 self.left -= sum(len(rendering.text) for each in ways for rendering in each)
                 if self.left < 0:
                     raise NotRendered("the file's profiles come out in too many ways")
@@ -315,15 +313,16 @@ class _File:
         return None
 
 
-def as_template(embedding: Embedding, *, every: bool = False) -> bytes:
-    """The text of an embedding, in which what a program may leave out stands in conditionals.
+def as_template(source: Text, *, every: bool = False) -> bytes:
+    """A text in which what a program may leave out stands in conditionals.
 
     ``every``: also the only stretch that speaks of the network.
     """
-    if not embedding.breaks():
-        return embedding.text
+    if not source.breaks:
+        return source.text
+    embedding = source.embedding
     stretches = [list(lines) for _, lines in groupby(embedding.lines, lambda line: line.stretch)]
-    surplus = embedding.text.count(b"}") - embedding.text.count(b"{")
+    surplus = source.text.count(b"}") - source.text.count(b"{")
     while surplus > 0 and (at := _closing_alone(stretches)) >= 0:
         del stretches[at]  # an early return: the profile goes on where it is not taken
         surplus -= 1
@@ -362,11 +361,13 @@ def _as_written(text: bytes, root: Profile) -> bytes | list[tuple[bytes, ...]]:
 
 
 def read_roots(
-    text: bytes, budget: Budget | None = None
+    text: Text, template: bytes, budget: Budget | None = None
 ) -> list[tuple[Profile, tuple[Profile, ...]]]:
-    """The outermost profiles, each with all that stand in it. Raises TooMuch."""
+    """The outermost profiles in what was made of a text, each with all that stand in it. Raises
+    TooMuch."""
     found: dict[int, tuple[Profile, list[Profile]]] = {}
-    for profile in reader.read(text, budget):
+    same = template is text.text
+    for profile in text.as_parsed() if same else reader.read(template, budget):
         root = outermost(profile)
         found.setdefault(id(root), (root, []))[1].append(profile)
     return [(root, tuple(inside)) for root, inside in found.values()]

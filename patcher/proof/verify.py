@@ -8,23 +8,21 @@ in their place.
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from patcher import hosts
 from patcher.findings import Finding, Status
-from patcher.hosts import Embedding
+from patcher.hosts import Document, Embedding, Text
 from patcher.hosts.embedding import region
 from patcher.migrations import Migration
 from patcher.policy.bounds import Budget, TooMuch
 from patcher.policy.includes import Find, nothing
 from patcher.policy.reader import Profile, read
-from patcher.policy.search import Spans, candidates, united, within
+from patcher.policy.search import Spans, within
 from patcher.proof.abi import NONE, Abi, declared
 from patcher.proof.choices import NotRendered
 from patcher.proof.compiled import TYPES, Compiled, Socket
-from patcher.proof.host import texts
 from patcher.proof.includes import Endless, put_in
 from patcher.proof.parser import Outcome, Parser, expected
 from patcher.proof.policy import (
@@ -53,7 +51,7 @@ _ANY_RULE = b" network,\n"
 
 
 def verify(
-    path: str | PurePosixPath,
+    path: str,
     content: bytes,
     findings: Sequence[Finding],
     migrations: Iterable[Migration],
@@ -69,19 +67,21 @@ def verify(
     documentation quotes. Profiles that are not reached in ``SECONDS``, and findings for which there
     is nothing to compile, are not decidable. Raises Unusable, and TooMuch.
     """
-    name = PurePosixPath(path)
-    file = _File(findings, migrations, parser, find)
-    embeddings = list(_texts(name, content))
-    if not embeddings and any(_is_policy(profile) for profile in _read_all(name, content)):
+    document = hosts.read(path, content)
+    compiled = _File(findings, migrations, parser, find)
+    texts: list[tuple[Text, bytes, Spans]]
+    texts = [(text, as_template(text, every=True), ()) for text in document.texts]
+    texts += [(text, text.text, document.spans) for text in document.others]
+    if not texts and any(map(_is_policy, _all_profiles(document))):
         # Hosts hand over only what may hold a network rule.
-        whole = Embedding("plain", region(content, 0, len(content)))
-        embeddings = [(whole, whole.text, ())]
-    file.abis = _abis(text for _, text, _ in embeddings)
-    for embedding, text, seen in embeddings:
-        if docs or not embedding.documentation:
-            file.take(embedding, text, seen)
-    file.found += file.readings.left(docs)
-    return file.found
+        whole = Text.of(Embedding("plain", region(content, 0, len(content))), compiled.budget)
+        texts = [(whole, whole.text, ())]
+    compiled.abis = _abis(template for _, template, _ in texts)
+    for text, template, seen in texts:
+        if docs or not text.embedding.documentation:
+            compiled.take(text, template, seen)
+    compiled.found += compiled.readings.left(docs)
+    return compiled.found
 
 
 class _File:
@@ -107,16 +107,14 @@ class _File:
         self.budget = Budget()
         self.found: list[Standing] = []
 
-    def take(self, embedding: Embedding, text: bytes, seen: Spans) -> None:
-        """Add what one text holds; of it, nothing that lies in ``seen``."""
-        self.in_program = bool(embedding.breaks())
-        roots = read_roots(text, self.budget)
-        if seen:
-            at = _offsets(embedding)
-            roots = [(root, inside) for root, inside in roots if not within(seen, at(root.start))]
+    def take(self, source: Text, text: bytes, seen: Spans) -> None:
+        """Add what stands in the template that was made of a text, but outside of ``seen``."""
+        self.in_program = bool(source.breaks)
+        roots = read_roots(source, text, self.budget)
+        roots = [each for each in roots if not within(seen, source.offset(each[0].start))]
         profiles = [profile for _, inside in roots for profile in inside if profile.header]
         abis = declared(text)
-        if embedding.host == "plain" and profiles and abis[0].here:
+        if source.embedding.host == "plain" and profiles and abis[0].here:
             found = self.whole(text, profiles)
             if found:
                 self.found += found
@@ -261,40 +259,16 @@ def _abis(found: Iterable[bytes]) -> tuple[Abi, ...]:
     return tuple(every)
 
 
-def _read_all(path: PurePosixPath, content: bytes) -> list[Profile]:
+def _all_profiles(document: Document) -> list[Profile]:
     """The profiles in a file that no host hands over. Raises TooMuch, if the file is policy."""
     try:
-        return read(content)
+        return read(document.content)
     except TooMuch:
         from patcher.hosts import plain
 
-        if plain.claims(path, content):
+        if plain.claims(PurePosixPath(document.path), document.content):
             raise
         return []
-
-
-def _texts(path: PurePosixPath, content: bytes) -> Iterator[tuple[Embedding, bytes, Spans]]:
-    """The policy texts in a file, with what other readings have seen of it: those of its host, and
-    where rules may stand outside, those of the general line host."""
-    found = list(texts(path, content, ()))
-    for embedding, _ in found:
-        yield embedding, as_template(embedding, every=True), ()
-    seen = united((e.lines[0].start, e.lines[-1].offset(len(e.lines[-1].text))) for e, _ in found)
-    if next(candidates(content, seen), -1) >= 0:
-        for embedding in hosts.fallback(path, content):
-            if embedding.lines:
-                yield embedding, embedding.text, seen
-
-
-def _offsets(embedding: Embedding) -> Callable[[int], int]:
-    """What tells the file offset of a position of the text."""
-    starts = embedding.starts()
-
-    def offset(position: int) -> int:
-        line = min(bisect_right(starts, position), len(embedding.lines)) - 1
-        return embedding.lines[line].offset(position - starts[line])
-
-    return offset
 
 
 def _is_policy(profile: Profile) -> bool:

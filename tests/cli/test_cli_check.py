@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
+import patcher
 from patcher.cli import group
+from patcher.hosts import Document
 from patcher.options import Options
 
 if TYPE_CHECKING:
@@ -107,18 +109,17 @@ def test_what_is_no_file_does_not_stop_the_others(file: Path) -> None:
 def test_a_file_that_changes_meanwhile_is_left_alone(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import patcher
     from patcher import engine
 
-    real = engine.patch
+    real = engine.judge
 
-    def patch(
-        path: str, content: bytes, options: Options, includes: patcher.Includes
+    def judge(
+        read: Document | engine.Unread, options: Options, includes: patcher.Includes | None = None
     ) -> patcher.Result:
         file.write_text("someone else was here\n")
-        return real(path, content, options, includes)
+        return real(read, options, includes)
 
-    monkeypatch.setattr(engine, "patch", patch)
+    monkeypatch.setattr(engine, "judge", judge)
     result = check("--fix", file)
     assert result.exit_code == 3
     assert "changed while" in result.stderr

@@ -555,7 +555,7 @@ def test_an_unforeseen_error_is_one_line(sandbox: Sandbox, monkeypatch: pytest.M
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the\nsky \x1b[31m fell")
 
-    monkeypatch.setattr("patcher.engine.patch", broken)
+    monkeypatch.setattr("patcher.engine.judge", broken)
     result = patcher("scan", place)
     assert result.exit_code == 3
     assert result.stderr.count("\n") == 1

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from ruamel.yaml import YAML
 
 from patcher import proof
 from patcher.migrations import choose
+from patcher.options import Options
 from patcher.proof import parser, policy
-from patcher.proof.verdict import Verdict
+from patcher.proof.verdict import Proof, Verdict
 from tests.test_fixtures import CASES, ROOT, read
 
 pytestmark = pytest.mark.skipif(not parser.installed(), reason="apparmor_parser is not installed")
@@ -27,13 +29,16 @@ def told(folder: Path) -> str:
 @pytest.mark.parametrize("folder", CASES, ids=lambda folder: str(folder.relative_to(ROOT)))
 def test_fixture(folder: Path) -> None:
     case = read(folder)
-    result = proof.patch(case.path, case.before, **case.options)
-    migrations = case.options.get("migrations") or choose()
-    proofs = policy.prove(
-        case.path, case.before, result.content, result.findings, migrations, parser.usable()
+    migrations = choose(case.options.get("migrations"))
+    judged = proof.judge(
+        case.path, case.before, Options(**(case.options | {"migrations": migrations}))
     )
+    findings = judged.result.findings
+    proofs: Sequence[Proof | None] = [None] * len(findings)
+    if judged.edited is not None:
+        proofs = policy.prove(*judged.edited, findings, migrations, parser.usable())
     verdict, _, why = told(folder).partition(": ")
-    for found, finding in zip(proofs, result.findings, strict=True):
+    for found, finding in zip(proofs, findings, strict=True):
         assert (found is None) == (finding.edit is None)
         if found is not None:
             assert found.verdict is Verdict(verdict), found

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import patcher
-from patcher import Edit, Result, Status
+from patcher import Edit, Result, Status, hosts
 from patcher.migrations import builtin, choose
 from patcher.proof import host
 from patcher.proof.added import Added, Item
@@ -33,6 +33,11 @@ def indented(text: bytes, margin: bytes) -> bytes:
     return b"".join(margin + line for line in text.splitlines(keepends=True))
 
 
+def proved(content: bytes, result: Result) -> Result:
+    """The result with the edits that are borne out."""
+    return host.proved(hosts.read(result.path, content), result, choose())[0]
+
+
 def judged(path: str, content: bytes, change: Callable[[Edit], Edit]) -> Result:
     """What becomes of an edit that the engine is made to get wrong."""
     result = unproved(path, content, migrations=choose())
@@ -44,7 +49,7 @@ def judged(path: str, content: bytes, change: Callable[[Edit], Edit]) -> Result:
     )
     new = content[: wrong.offset] + wrong.insert + content[wrong.offset :]
     given = replace(result, content=new, edits=(wrong,), findings=findings)
-    return host.proved(content, given, choose())
+    return proved(content, given)
 
 
 def refused(path: str, content: bytes, change: Callable[[Edit], Edit]) -> str:
@@ -159,10 +164,10 @@ def test_of_two_edits_the_right_one_stays() -> None:
     given = replace(
         result, findings=(first, replace(second, edit=wrong)), edits=(first.edit, wrong)
     )
-    proved = host.proved(content, given, choose())
-    assert proved.edits == (first.edit,)
-    assert proved.content.count(b"deny network") == 1
-    assert [f.status for f in proved.findings] == [Status.AFFECTED, Status.UNDER_INVESTIGATION]
+    left = proved(content, given)
+    assert left.edits == (first.edit,)
+    assert left.content.count(b"deny network") == 1
+    assert [f.status for f in left.findings] == [Status.AFFECTED, Status.UNDER_INVESTIGATION]
 
 
 def two(content: bytes, *changes: Callable[[Edit], Edit], path: str = "x.tmpl") -> Result:
@@ -176,7 +181,7 @@ def two(content: bytes, *changes: Callable[[Edit], Edit], path: str = "x.tmpl") 
         else replace(finding, edit=edits[result.edits.index(finding.edit)])
         for finding in result.findings
     )
-    return host.proved(content, replace(result, findings=findings, edits=edits), choose())
+    return proved(content, replace(result, findings=findings, edits=edits))
 
 
 def as_it_is(edit: Edit) -> Edit:
@@ -263,43 +268,43 @@ class TestTheReason:
         content = b"\n\n".join((profile, profile.replace(b"profile x", b"profile y"))[:profiles])
         result = unproved(path, content, migrations=choose(), docs=True)
         assert len(result.edits) == profiles
-        assert host.proved(content, result, choose()) == result
+        assert proved(content, result) == result
         *documented, last = result.findings
         for name, stays in ((host._named(PurePosixPath(path)), False), ("text", True)):
             lie = replace(last, host=name, documentation=False)
-            proved = host.proved(content, replace(result, findings=(*documented, lie)), choose())
-            assert len(proved.edits) == profiles - (not stays)
-            assert ("got the rule" in proved.findings[-1].reason) is not stays
+            left = proved(content, replace(result, findings=(*documented, lie)))
+            assert len(left.edits) == profiles - (not stays)
+            assert ("got the rule" in left.findings[-1].reason) is not stays
 
 
 def test_of_two_edits_for_one_profile_one_is_in_another() -> None:
     rules = b"{{if .A}}\n  network,\n{{else}}\n  audit network,\n{{end}}\n"
     other = b"profile y {\n  file,\n}\n"
     content = PROFILE.replace(b"  network,\n", rules) + other
-    proved = two(content, as_it_is, lambda _: Edit(len(content) - 2, b"  deny network alg,\n"))
-    assert len(proved.edits) == 1
-    reasons = [f.reason for f in proved.findings if f.status is Status.UNDER_INVESTIGATION]
+    left = two(content, as_it_is, lambda _: Edit(len(content) - 2, b"  deny network alg,\n"))
+    assert len(left.edits) == 1
+    reasons = [f.reason for f in left.findings if f.status is Status.UNDER_INVESTIGATION]
     assert ["in another profile" in reason for reason in reasons] == [True]
 
 
 def test_of_the_edits_for_two_profiles_both_are_in_one() -> None:
     content = PROFILE + PROFILE.replace(b"profile x", b"profile y")
     at = content.index(b"  umount")
-    proved = two(content, as_it_is, lambda _: Edit(at, b"  deny network alg,\n"))
-    assert len(proved.edits) == 1
-    assert "in another profile" in proved.findings[1].reason
+    left = two(content, as_it_is, lambda _: Edit(at, b"  deny network alg,\n"))
+    assert len(left.edits) == 1
+    assert "in another profile" in left.findings[1].reason
 
 
 def test_of_two_texts_one_gets_the_rule_twice_and_the_other_a_comment() -> None:
     content = b"".join(b"const %s = `\n" % name + PROFILE + b"`\n" for name in (b"a", b"b"))
     comment = f"  # {builtin()[0].comment}\n".encode()
-    proved = two(
+    left = two(
         b"package x\n" + content,
         lambda edit: Edit(edit.offset, edit.insert * 2),
         lambda edit: Edit(edit.offset, comment),
         path="x.go",
     )
-    assert proved.edits == ()
+    assert left.edits == ()
 
 
 def test_both_migrations_with_comments() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from patcher import Edit
+from patcher import Edit, hosts
 from patcher.migrations import Migration, builtin, choose
 from patcher.proof import parser, policy
 from patcher.proof.compiled import Compiled, Socket
@@ -58,14 +58,15 @@ def proofs(
         new += old[position : edit.offset] + edit.insert
         position = edit.offset
     new += old[position:]
-    found = policy.prove(path, old, new, findings, migrations, real)
+    found = policy.prove(hosts.read(path, old), hosts.read(path, new), findings, migrations, real)
     return [proof for proof in found if proof is not None]
 
 
 def prove(old: str, new: str, real: Parser, path: str = "x.tmpl") -> list[Proof]:
     """The proofs of the engine's edits, where the file comes out as ``new``."""
     result = unproved(path, old.encode(), migrations=choose())
-    found = policy.prove(path, old.encode(), new.encode(), result.findings, choose(), real)
+    before, after = (hosts.read(path, text.encode()) for text in (old, new))
+    found = policy.prove(before, after, result.findings, choose(), real)
     return [proof for proof in found if proof is not None]
 
 

@@ -1,0 +1,104 @@
+"""A file as its hosts and the reader understand it: read once, and a value from then on."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from patcher.hosts.embedding import Embedding
+from patcher.hosts.strings import OFFSET
+from patcher.policy import reader
+from patcher.policy.bounds import Budget
+from patcher.policy.reader import Break, Profile
+from patcher.policy.search import Spans
+
+_LONE_CR = re.compile(rb"\r(?!\n)")
+"""Ends a line for whoever wrote such a file, but not for AppArmor's parser."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The policy text of an embedding, and the profiles in it."""
+
+    embedding: Embedding
+    text: bytes
+    """The very bytes that the format makes of it."""
+    breaks: Sequence[Break]
+    """As of the embedding."""
+    starts: Sequence[int]
+    """Where each line of the embedding begins in ``text``."""
+    profiles: tuple[Profile, ...]
+    """As whoever wrote the file reads them."""
+    span: tuple[int, int]
+    """The stretch of the file that it takes."""
+    end: int
+    """The last offset of the file at which something may be inserted into it."""
+
+    @classmethod
+    def of(cls, embedding: Embedding, budget: Budget) -> Self:
+        """Read an embedding. Raises TooMuch."""
+        text, breaks = embedding.text, embedding.breaks()
+        profiles = reader.read(_LONE_CR.sub(b"\n", text), budget, breaks)
+        first, last = embedding.lines[0], embedding.lines[-1]
+        span = first.start, max(last.start + 1, last.offset(len(last.text)))
+        end = max(span[1], last.insert_at)
+        starts = array(OFFSET, embedding.starts())
+        return cls(embedding, text, breaks, starts, tuple(profiles), span, end)
+
+    def without_lines(self) -> Self:
+        """The text without the lines of its embedding, which are many times as large, and without
+        ``offset``; as it is, where a program may leave out some of the lines."""
+        if self.breaks:
+            return self
+        return replace(self, embedding=replace(self.embedding, lines=()), starts=())
+
+    def as_parsed(self) -> Sequence[Profile]:
+        """The profiles as AppArmor's parser reads them. Raises TooMuch."""
+        if _LONE_CR.search(self.text) is None:
+            return self.profiles
+        return reader.read(self.text, breaks=self.breaks)
+
+    def line(self, position: int) -> tuple[int, int]:
+        """The line that holds a position of the text, and the position's column in it."""
+        index = min(bisect_right(self.starts, position) - 1, len(self.embedding.lines) - 1)
+        return index, position - self.starts[index]
+
+    def offset(self, position: int) -> int:
+        """The file offset of a position of the text."""
+        index, column = self.line(position)
+        return self.embedding.lines[index].offset(column)
+
+    def takes_edit(self, offset: int) -> bool:
+        """Whether something that is inserted at this offset of the file may be a part of it."""
+        return self.span[0] <= offset <= self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file and the policy in it."""
+
+    path: str
+    content: bytes
+    texts: tuple[Text, ...]
+    """Those that the file's own host finds."""
+    spans: Spans
+    """What ``texts`` take of the file."""
+    others: tuple[Text, ...]
+    """Those that the general line host finds, where rules may stand outside of ``texts``."""
+
+    def without_lines(self) -> Self:
+        """The document to prove with, which takes less memory."""
+        texts = tuple(text.without_lines() for text in self.texts)
+        others = tuple(text.without_lines() for text in self.others)
+        return replace(self, texts=texts, others=others)
+
+    def texts_for(self, offsets: Iterable[int]) -> tuple[Text, ...]:
+        """The texts into which something is inserted at these offsets: those of the file's own
+        host, and where that does not take all of them, the others, too."""
+        if all(any(text.takes_edit(offset) for text in self.texts) for offset in offsets):
+            return self.texts
+        return self.texts + self.others

@@ -206,7 +206,6 @@ def test_a_glob_of_bases_may_match_nothing(sandbox: Sandbox) -> None:
 def test_two_bases_that_share_a_file_judge_it_once(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import patcher
     from patcher import proof
 
     place = sandbox.repository()
@@ -214,7 +213,7 @@ def test_two_bases_that_share_a_file_judge_it_once(
     asked = []
     real = proof.judge
 
-    def judge(path: str, *arguments: Any) -> patcher.Result:
+    def judge(path: str, *arguments: Any) -> Any:
         asked.append(path)
         return real(path, *arguments)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from patcher.policy.bounds import TooMuch
 from patcher.policy.grammar import included
@@ -402,15 +403,50 @@ class _TooManyError(Exception):
 _COMPARISONS = 1 << 19
 
 
+_Value = TypeVar("_Value")
+
+
+class _Filed(Generic[_Value]):
+    """Values, each with the conditions that it needs."""
+
+    def __init__(self) -> None:
+        self._filed: dict[_Condition | None, list[tuple[frozenset[_Condition], _Value]]] = {}
+        self._left = _COMPARISONS
+
+    def add(self, needed: frozenset[_Condition], value: _Value) -> None:
+        """File a value."""
+        self._filed.setdefault(max(needed, default=None), []).append((needed, value))
+
+    def under(self, given: frozenset[_Condition]) -> Iterator[_Value]:
+        """The values that need no other conditions than these. Raises _TooManyError."""
+        self._left -= len(given)
+        for condition in (None, *given):
+            for needed, value in self._filed.get(condition, ()):
+                self._left -= 1 + len(needed)
+                if self._left < 0:
+                    raise _TooManyError
+                if needed <= given:
+                    yield value
+
+
 class _Cover:
     """What a profile's denies cover, and under which conditions."""
 
     def __init__(self, denies: _Rules, family: str, socket_types: Sequence[str]) -> None:
-        self.denies = [(net, rule.arms, _given(rule.arms)) for rule, net in _distinct(denies)]
         self.family = family
         self.socket_types = socket_types
-        self.effort = sum(1 + len(arms) for _, arms, _ in self.denies)
-        self.left = _COMPARISONS
+        self.denies = _Filed[NetworkRule]()
+        choices: dict[int, dict[int, Arm]] = {}
+        for rule, net in _distinct(denies):
+            self.denies.add(_given(rule.arms), net)
+            for arm in rule.arms:
+                choices.setdefault(arm[0], {})[arm[1]] = arm
+        self.whole = [
+            _given(arms.values())
+            for arms in choices.values()
+            if len(arms) > 1 and len(arms) == max(arms) + 1 and arms[max(arms)][2] == b"else"
+        ]
+        """The choices that have an else, in each arm of which a deny stands."""
 
     def undenied(self, allows: _Rules) -> list[tuple[Rule, NetworkRule]]:
         """Of these rules those that no deny answers in full; of those that say the same under the
@@ -437,31 +473,14 @@ class _Cover:
     ) -> bool:
         """Whether the type is denied whenever text under these conditions, of this priority, is
         there. Raises _TooManyError."""
-        self.left -= self.effort
-        if self.left < 0:
-            raise _TooManyError
-        choices: dict[int, dict[int, Arm]] = {}
-        for net, arms, needed in self.denies:
-            if net.priority < priority or not net.covers(self.family, kind):
-                continue
-            if needed <= given:
+        for net in self.denies.under(given):
+            if net.priority >= priority and net.covers(self.family, kind):
                 return True
-            for arm in arms:
-                if not _given((arm,)) <= given:
-                    choices.setdefault(arm[0], {})[arm[1]] = arm
-        if depth == 3:
-            return False
         # Denied in each arm of a choice that has an else is denied whatever is chosen.
-        return any(
-            last > 0
-            and len(found) == last + 1
-            and found[last][2] == b"else"
-            and all(
-                self.denied(kind, given | _given((arm,)), priority, depth + 1)
-                for arm in found.values()
-            )
-            for found in choices.values()
-            for last in (max(found),)
+        return depth < 3 and any(
+            given.isdisjoint(choice)
+            and all(self.denied(kind, given | {arm}, priority, depth + 1) for arm in choice)
+            for choice in self.whole
         )
 
 
@@ -471,18 +490,14 @@ def _anchors(allows: _Rules) -> list[tuple[Rule, NetworkRule]]:
     Raises _TooManyError.
     """
     chosen: list[tuple[Rule, NetworkRule]] = []
-    answers: list[frozenset[_Condition]] = []
-    left = _COMPARISONS
+    answers = _Filed[None]()
     # Those of higher priority come first, so an answer's priority is enough for all that follow.
     for rule, net in sorted(
         allows,
         key=lambda pair: (-pair[1].priority, not pair[1].blanket, len(pair[0].arms), pair[0].start),
     ):
-        left -= len(answers)
-        if left < 0:
-            raise _TooManyError
         given = _given(rule.arms)
-        if not any(needed <= given for needed in answers):
+        if not any(True for _ in answers.under(given)):
             chosen.append((rule, net))
-            answers.append(given)
+            answers.add(given, None)
     return sorted(chosen, key=lambda pair: pair[0].start)

@@ -320,10 +320,19 @@ def test_reasons_name_what_was_seen() -> None:
     assert "on purpose" in judgements("network alg,")[0].reason
 
 
-def test_a_policy_of_too_many_conditions_is_for_a_person() -> None:
+def test_many_conditions_are_judged() -> None:
     body = "".join(
         f"{{{{if .A{i}}}}}network,{{{{end}}}}\n{{{{if .B{i}}}}}deny network alg,{{{{end}}}}\n"
         for i in range(3000)
+    )
+    assert [each.status for each in judgements(body)] == [Status.AFFECTED] * 3000
+
+
+def test_a_policy_of_too_many_conditions_is_for_a_person() -> None:
+    """Each way through three conditionals may deny what has a higher priority."""
+    body = "priority=5 network,\n" + "".join(
+        f"{{{{if .A{i}}}}}deny network alg,{{{{else}}}}deny network alg,{{{{end}}}}\n"
+        for i in range(300)
     )
     assert status(body) is LOOK
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, islice
 
 from patcher.policy.bounds import MAX_LINES, check_number
@@ -66,6 +66,15 @@ class Line:
         """The file offset of the byte at ``column`` of ``text``; behind it, of its end."""
         column = min(column, len(self.text))
         return self.start + column if self.offsets is None else self.offsets[column]
+
+    def without(self, column: int) -> Line:
+        """Return the line without its text before ``column``."""
+        return replace(
+            self,
+            text=self.text[column:],
+            start=self.offset(column),
+            offsets=None if self.offsets is None else self.offsets[column:],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,9 +98,7 @@ def _without_code(content: bytes, lines: tuple[Line, ...]) -> tuple[Line, ...]:
     if _OPENED.search(content, lines[0].start, lines[-1].insert_at) is None:
         return lines
     return tuple(
-        line
-        if (code := _OPENED.search(line.text)) is None
-        else replace(line, text=line.text[code.end() :], start=line.start + code.end())
+        line if (code := _OPENED.search(line.text)) is None else line.without(code.end())
         for line in lines
     )
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import PurePosixPath
 
-from patcher.hosts.embedding import Embedding, Line
+from patcher.hosts.embedding import Embedding
 from patcher.hosts.names import suffix
-from patcher.hosts.strings import C, Escapes, backslashed, matters, string_lines, text_start
+from patcher.hosts.strings import (
+    C,
+    Escapes,
+    backslashed,
+    keep_blank,
+    matters,
+    string_lines,
+    text_start,
+)
 from patcher.policy.patterns import repeated
 
 HOST = "properties"
@@ -53,10 +60,4 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
     for pair in _PAIR.finditer(content, text_start(content)):
         if matters(content, *pair.span(1)):
             lines = string_lines(content, *pair.span(1), _VALUE)
-            yield Embedding(HOST, tuple(map(_keep_blank, lines)), escape=backslashed(tabs=True))
-
-
-def _keep_blank(line: Line) -> Line:
-    """The blank that begins a continuation line is lost unless it is escaped."""
-    continued = line.text.startswith(b" ") and line.after.strip(b" \t\f").endswith((b"\n", b"\r"))
-    return replace(line, before=b"\\") if continued else line
+            yield Embedding(HOST, tuple(map(keep_blank, lines)), escape=backslashed(tabs=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from patcher.hosts.embedding import Line
 from patcher.policy.bounds import MAX_LINES, MAX_STRINGS, check_number
@@ -142,6 +142,15 @@ def string_lines(content: bytes, start: int, end: int, escapes: Escapes) -> Iter
             yield inner_line(content, piece)
         else:
             yield Line(piece.text, piece.start, piece.stop, newline, b"", piece.offsets)
+
+
+def keep_blank(line: Line) -> Line:
+    """Return the line with a backslash before the new line where that goes on a physical line and
+    begins with a blank, which is lost there unless it is escaped."""
+    continues = line.after.rstrip(b" \t\f").endswith((b"\n", b"\r"))
+    if not (continues and line.text.startswith(b" ")):
+        return line
+    return replace(line, before=line.before + b"\\")
 
 
 _SIMPLE = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import PurePosixPath
@@ -32,6 +32,7 @@ from patcher.hosts.strings import (
     Escapes,
     Kind,
     character,
+    keep_blank,
     list_lines,
     literal_lines,
     matters,
@@ -157,7 +158,7 @@ def _embedding(content: bytes, scalar: _Scalar) -> Iterator[Embedding]:
     else:
         lines = _block_lines(content, scalar)
     if scalar.style == '"':
-        lines = map(_keep_blank, lines)
+        lines = map(keep_blank, lines)
     if found := tuple(lines):
         folded = scalar.style in ("", ">")
         yield _Embedding(found, escape=kind.escape, comments=not folded, is_string=True)
@@ -424,13 +425,6 @@ _KINDS = {
     ),
     "": Kind(Escapes(re.compile(_FOLD), _folded, b"\n\n"), verbatim),
 }
-
-
-def _keep_blank(line: Line) -> Line:
-    """Where the scalar is folded, a blank that begins a line is lost unless it is escaped."""
-    if line.text.startswith(b" ") and line.after and not line.after.endswith(b"\\n"):
-        return replace(line, before=line.before + b"\\")
-    return line
 
 
 # Lists with a rule an item

@@ -32,11 +32,7 @@ def without_margin(content: bytes, embedding: Embedding) -> Embedding:
         embedding,
         lines=tuple(
             replace(
-                line,
-                text=line.text[width:],
-                start=line.offset(width),
-                before=line.before + content[line.start : line.offset(width)],
-                offsets=None if line.offsets is None else line.offsets[width:],
+                line.without(width), before=line.before + content[line.start : line.offset(width)]
             )
             for line, width in zip(lines, widths, strict=True)
         ),

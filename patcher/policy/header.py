@@ -30,6 +30,7 @@ _CONTINUED = re.compile(rb"flags\b|\(|xattrs=|\"?/|@\{")
 """What a header's second or third line may begin with."""
 
 _KEYWORDS = (b"profile", b"hat")
+_GLUED = re.compile(rb"(?:profile|hat)(?=[\"/@:])")
 _MOST_WORDS = 12
 _MOST_PENDING = 64
 """Words behind the first of a line that may be looked at for a header."""
@@ -50,6 +51,7 @@ class Header:
 
 def parse(words: Sequence[Token]) -> Header | None:
     """Parse the words of a header; None when they make none. Raises TooMuch."""
+    words = [part for word in words for part in _parts(word)]
     start = next((i for i, word in enumerate(words) if word.text in _KEYWORDS), 0)
     words = words[start:]
     if not words or len(words) > _MOST_WORDS:
@@ -87,6 +89,16 @@ def find(pending: Sequence[Token], lines: Sequence[int]) -> tuple[Header, bool] 
         if words and not _CONTINUED.match(words[0].text):
             break
     return found
+
+
+def _parts(word: Token) -> tuple[Token, ...]:
+    """A word, or the keyword and the name that are written as one: ``profile"x y"``."""
+    match = _GLUED.match(word.text)
+    if match is None:
+        return (word,)
+    end = word.start + match.end()
+    keyword = word._replace(end=end, text=match[0], hole=False)
+    return keyword, word._replace(start=end, text=word.text[match.end() :])
 
 
 def _may_be_flags(word: Token) -> bool:

@@ -65,7 +65,7 @@ _DOUBLED_OPEN = re.compile(rb"\{\{(?=[ \t\r]{0,200}(?:\n|\Z|#))")
 _BLANK_ACTION = re.compile(rb"""\{\{-?\s*(["'`])[ \t]*\1\s*-?\}\}\Z""")
 _GO_COMMENT = re.compile(rb"\{\{-?\s{0,20}/\*")
 _HOLE_MARK = re.compile(rb"\{\{|\{%|<%|\$[\w{(]|(?<!@)\{\w*\}|%[sdvqr]\b|@\w+@")
-_BRACE_OR_BLANK = re.compile(rb"[{}\s]")
+_BRACE_OR_BLANK = re.compile(_CHARACTERS.pattern + rb"|[{}\s]")
 _CLOSING = {b"{{": b"}}", b"{%": b"%}", b"{#": b"#}", b"<%": b"%>"}
 _MAX_ACTION, _MAX_ACTION_LINES = 600, 8
 _MAX_BRACES = 100_000
@@ -211,6 +211,8 @@ class Lexer:
             until = len(self.text)
             for match in _BRACE_OR_BLANK.finditer(self.text, position):
                 mark = match[0]
+                if mark.startswith(b"["):
+                    continue
                 if mark == b"{":
                     opened.append(match.start())
                     if len(opened) + len(self._pairs) > _MAX_BRACES:

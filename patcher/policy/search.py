@@ -122,7 +122,10 @@ _LAST_FLAGS = rb"(?:[\w ,.=${}@%|\"-]{0,200}\)[ \t\r]*(?:$|[^\w\s,.;:)])|,[ \t\r
 
 
 def _flag(word: bytes) -> bytes:
-    return word + _AMONG_FLAGS % word + _LAST_FLAGS
+    """What shows behind a word that it is a profile's flag: others follow, or their end, or it
+    stands alone on its line."""
+    alone = _behind(word, (rb"^[ \t]{0,8}",))
+    return rb"(?:%b%b|%b[ \t\r]*$)" % (_AMONG_FLAGS % word, _LAST_FLAGS, alone)
 
 
 _NETWORK_END = (rb"[ \t]*+(?:,%b|\x5c[nrt]|#)|(?:[ \t]+%b){1,8}[a-z \t]{0,80}(?:,|[ \t\r]*$)") % (
@@ -146,19 +149,29 @@ def _rule(word: bytes) -> bytes:
     )
 
 
-_LAX = (_flag(b"complain"), _flag(b"unconfined"), rb"default_allow")
-_UTF16 = tuple(
-    b"\0".join(word[at : at + 1] for at in range(len(word)))
-    for word in (b"network,", b"complain", b"unconfined", b"all,", b"default_allow")
+_LAX = (
+    rb"complain" + _flag(b"complain"),
+    rb"unconfined" + _flag(b"unconfined"),
+    rb"default_allow",
 )
-"""In UTF-16, in either order of its bytes."""
+
+
+def _wide(text: bytes) -> bytes:
+    """The text in UTF-16, in either order of its bytes, without its last NUL."""
+    return rb"\x00".join(text[at : at + 1] for at in range(len(text)))
+
+
+_UTF16 = (
+    _wide(b"network,"),
+    rb"%b\x00(?:%b|%b)" % (_wide(b"co"), _wide(b"mplain"), _wide(b"nfined")),
+    rb"%b\x00(?:,|%b)" % (_wide(b"all"), _wide(b"ow")),  # of default_allow
+)
 SEARCH: tuple[bytes, ...] = (
     rb"network" + _rule(b"network"),
     rb"mediate_deleted",
     rb"all(?:%b|ow(?<=default_allow))" % _rule(b"all"),
-    rb"co(?:mplain%b|nfined%b)" % (_AMONG_FLAGS % b"complain", _AMONG_FLAGS % b"unconfined")
-    + _LAST_FLAGS,
-    *(word.replace(b"\0", rb"\x00") for word in _UTF16),
+    rb"co(?:mplain%b|nfined%b)" % (_flag(b"complain"), _flag(b"unconfined")),
+    *_UTF16,
 )
 """A file that matters has a line that matches one of these, in PCRE as in Python's ``re``.
 
@@ -188,6 +201,7 @@ _FLAGS = tuple(
         strict=True,
     )
 )
+_IN_UTF16 = tuple(map(re.compile, _UTF16))
 _NEAR = re.compile(
     rb"(?:capability|umount|ptrace|pivot_root)(?:[ \t]+[^\n,]{1,80})?,(?!\w)"
     rb"|signal[ \t]+(?:[^\w\s,]|(?:send|receive|r|w|rw|read|write|set|peer)\b)[^\n,]{0,80},"
@@ -260,9 +274,9 @@ def searched(content: bytes) -> bool:
     Python's engine tries a pattern at every byte, 60 MB/s, unless it begins with letters; most
     contents lack the words, which is seen at 1,500 MB/s.
     """
-    return next(candidates(content), -1) >= 0 or (
-        _any(_FLAGS, content) or (b"\0" in content and any(word in content for word in _UTF16))
-    )
+    if next(candidates(content), -1) >= 0 or _any(_FLAGS, content):
+        return True
+    return b"\0" in content and any(pattern.search(content) for pattern in _IN_UTF16)
 
 
 def matters(content: bytes, is_policy: Callable[[], bool] = lambda: False) -> bool:

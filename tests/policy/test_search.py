@@ -89,6 +89,8 @@ def test_a_rule_is_found_wherever_it_stands(text: str, path: str) -> None:
         "profile x flags=(complain) {\n  file,\n}\n",
         'profile x flags=("complain") {\n  file,\n}\n',
         "profile x flags=(complain) {}\n",
+        "profile x flags=(\n  attach_disconnected,\n  complain\n) {\n  file,\n}\n",
+        "profile x flags=(\n\tunconfined\n) {\n  userns,\n}\n",
         "profile x (audit, complain) {\n  file,\n}\n",
         "profile x flags=(\n  complain,\n) {\n  file,\n}\n",
         "profile x\n  flags=(attach_disconnected,\n    complain)\n{\n  file,\n}\n",

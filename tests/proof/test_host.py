@@ -204,6 +204,14 @@ class TestTheReason:
     def test_nothing_that_a_host_reads(self, path: str) -> None:
         assert "just the rule added" in refused(path, FILES[path], lambda _: Edit(0, b"\n"))
 
+    def test_behind_a_text(self) -> None:
+        """It makes the right file of it, but not at a place that was read."""
+        rules = [line for line in PROFILE.splitlines()[:-1] if line != b"  network,"]
+        lines = b",\n  ".join(b'"%s"' % line for line in (*rules, b"  network,"))
+        content = b"[\n  " + lines + b"\n]\n"
+        at = content.index(b"]")
+        assert "just the rule added" in refused("x.json", content, lambda e: Edit(at, e.insert))
+
     def test_in_a_comment_of_the_template(self) -> None:
         content = PROFILE.replace(b"  file,\n", b"{{/*\n  here\n*/}}\n  file,\n")
         at = content.index(b"  here")

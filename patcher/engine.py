@@ -136,14 +136,6 @@ def _with_lines(content: bytes, found: Iterable[tuple[int, _Found]]) -> list[_Fo
     return placed
 
 
-def _comment_goes_on(text: bytes) -> bool:
-    """Whether a comment ends in a carriage return alone: for AppArmor's parser it goes on."""
-    if b"\r" not in text:
-        return False
-    comments = (line.partition(b"#")[2] for line in text.split(b"\n"))
-    return any(comment.partition(b"\r")[2].strip() for comment in comments)
-
-
 def _origin(text: Text) -> Origin:
     embedding = text.embedding
     # A string of a program that says nothing but some rules without a header.
@@ -238,7 +230,7 @@ class _Search:
         self.seen.add(key)
         status, reason, edit = judgement.status, judgement.reason, None
         embedding = text.embedding
-        if status in _CLEAN and _comment_goes_on(text.text):
+        if status in _CLEAN and text.comment_goes_on:
             status = Status.UNDER_INVESTIGATION
             reason = "a carriage return alone ends a comment, which goes on for AppArmor's parser"
         if status is Status.AFFECTED and embedding.reason:

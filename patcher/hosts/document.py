@@ -37,6 +37,8 @@ class Text:
     """The stretch of the file that it takes."""
     end: int
     """The last offset of the file at which something may be inserted into it."""
+    comment_goes_on: bool
+    """Whether a comment ends in a carriage return alone: for AppArmor's parser it goes on."""
 
     @classmethod
     def of(cls, embedding: Embedding, budget: Budget) -> Self:
@@ -47,7 +49,8 @@ class Text:
         span = first.start, max(last.start + 1, last.offset(len(last.text)))
         end = max(span[1], last.insert_at)
         starts = array(OFFSET, embedding.starts())
-        return cls(embedding, text, breaks, starts, tuple(profiles), span, end)
+        goes_on = _comment_goes_on(text)
+        return cls(embedding, text, breaks, starts, tuple(profiles), span, end, goes_on)
 
     def without_lines(self) -> Self:
         """The text without the lines of its embedding, which are many times as large, and without
@@ -75,6 +78,13 @@ class Text:
     def takes_edit(self, offset: int) -> bool:
         """Whether something that is inserted at this offset of the file may be a part of it."""
         return self.span[0] <= offset <= self.end
+
+
+def _comment_goes_on(text: bytes) -> bool:
+    if _LONE_CR.search(text) is None:
+        return False
+    comments = (line.partition(b"#")[2] for line in text.split(b"\n"))
+    return any(comment.partition(b"\r")[2].strip() for comment in comments)
 
 
 @dataclass(frozen=True, slots=True)

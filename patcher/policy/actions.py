@@ -101,6 +101,26 @@ def subject(action: bytes) -> bytes:
     return word.removeprefix(b"end")
 
 
+_TRIMS_BEHIND = re.compile(rb"(?:[-~](?:\}\}|%\}|%>)|~\})[ \t\r]*\Z")
+_TRIMS_BEFORE = re.compile(
+    rb"\s*+(?:\{\{[-~][\s\S]{0,600}?\}\}|\{%[-~][\s\S]{0,600}?%\}|[$%]\{~[^{}\n]{0,600}\})"
+)
+
+
+def pulls_up(text: bytes, begin: int, end: int) -> bool:
+    """Whether the line that is ``text[begin:end]`` may go on with what stands below it: a template
+    action trims the line break away (``{{- x }} y``, ``-}}``)."""
+    if _TRIMS_BEHIND.search(text, begin, end):
+        return True
+    action = _TRIMS_BEFORE.match(text, end)
+    if action is None:
+        return False
+    if _TRIMS_BEHIND.search(action[0]):
+        return True
+    line_end = text.find(b"\n", action.end())
+    return bool(text[action.end() : line_end if line_end >= 0 else len(text)].strip())
+
+
 def is_directive(comment: bytes) -> bool:
     """Whether a comment is a preprocessor's conditional (``#ifdef X``), or a line with which a
     template chooses (``# for x in y:``)."""

@@ -7,11 +7,11 @@ remembered, and every other look ahead has a bound. How many tokens there may be
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from enum import Enum, auto
 from typing import NamedTuple
 
-from patcher.policy.actions import control, is_directive
+from patcher.policy.actions import control, is_directive, pulls_up
 from patcher.policy.bounds import MAX_TOKENS, Budget, TooMuch
 from patcher.policy.patterns import repeated
 
@@ -66,6 +66,7 @@ _BLANK_ACTION = re.compile(rb"""\{\{-?\s*(["'`])[ \t]*\1\s*-?\}\}\Z""")
 _GO_COMMENT = re.compile(rb"\{\{-?\s{0,20}/\*")
 _HOLE_MARK = re.compile(rb"\{\{|\{%|<%|\$[\w{(]|(?<!@)\{\w*\}|%[sdvqr]\b|@\w+@")
 _BRACE_OR_BLANK = re.compile(_CHARACTERS.pattern + rb"|[{}\s]")
+_ACTION = re.compile(rb"\{\{|\{%|<%")
 _CLOSING = {b"{{": b"}}", b"{%": b"%}", b"{#": b"#}", b"<%": b"%>"}
 _MAX_ACTION, _MAX_ACTION_LINES = 600, 8
 _MAX_BRACES = 100_000
@@ -162,11 +163,7 @@ class Lexer:
                 yield Token(Kind.COMMA, position, position + 1, byte)
                 position += 1
             elif byte == b"#" and not _NO_COMMENT.match(text, position):
-                end = self._line_end(position)
-                begin = text.rfind(b"\n", max(0, position - 80), position) + 1
-                if is_directive(text[begin : min(end, begin + _MAX_ACTION)]):
-                    yield Token(Kind.CONTROL, position, end, text[position:end])
-                position = end
+                position = yield from self._comment(position)
             elif byte == b"}":
                 doubled = text[position : position + 2] == b"}}"
                 yield Token(Kind.CLOSE, position, position + 1, byte, doubled=doubled)
@@ -188,6 +185,25 @@ class Lexer:
                 token = self._word(position)
                 yield token
                 position = token.end
+
+    def _comment(self, position: int) -> Generator[Token, None, int]:
+        """The template's actions in the comment that begins here, and where it ends: the template
+        knows nothing of comments. It counts as one that is not known where it may swallow what
+        stands below it."""
+        text = self.text
+        end = self._line_end(position)
+        begin = text.rfind(b"\n", max(0, position - 80), position) + 1
+        directive = is_directive(text[begin : min(end, begin + _MAX_ACTION)])
+        if directive or pulls_up(text, position, end):
+            yield Token(Kind.CONTROL, position, end, text[position:end])
+        at = position + 1
+        while mark := _ACTION.search(text, at, end):
+            at = self._action(mark.start()) or mark.end()
+            piece = text[mark.start() : at]
+            if control(piece) is not None:
+                yield Token(Kind.CONTROL, mark.start(), at, piece)
+            end = max(end, self._line_end(at)) if at > end else end
+        return end
 
     def _template_action(self, position: int, end: int) -> Token:
         """The token of a template action, which may be the beginning of a word."""

@@ -29,6 +29,8 @@ _REST = re.compile(rb"[ \t]*(?:#.*)?\Z", re.DOTALL)
 _INDENTATION = re.compile(rb"(?:[ \t]|\\t)*")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _ABI = re.compile(rb"\babi[ \t]+[<\"\\]*abi/")
+_NO_NETWORK = re.compile(rb"\babi[ \t]+[<\"\\/\w.]*abi/kernel-5\.4-vanilla")
+"""The ABI of AppArmor's own for which no network rule is compiled (parsers 3.0.8 to 6.0)."""
 """A rule that says for which features policy is compiled. Without one it is for those that
 parser.conf names; where it names none, parsers 3.0.8 to 6.0 compile no network rule."""
 _MOBY_FLAGS = re.compile(
@@ -160,6 +162,7 @@ class _Search:
         self.is_test = _TEST.search(str(PurePosixPath(document.path))) is not None
         self.options = options
         self.declares_abi = _ABI.search(document.content) is not None
+        self.without_network = _NO_NETWORK.search(document.content) is not None
         self.found: list[tuple[int, Finding]] = []
         self.dropped: dict[tuple[int, Dropped], None] = {}
         self.order: tuple[Profile | None, dict[int, int]] = (None, {})
@@ -233,6 +236,9 @@ class _Search:
         if status in _CLEAN and text.comment_goes_on:
             status = Status.UNDER_INVESTIGATION
             reason = "a carriage return alone ends a comment, which goes on for AppArmor's parser"
+        if status in _CLEAN and self.without_network:
+            status = Status.UNDER_INVESTIGATION
+            reason = "abi/kernel-5.4-vanilla compiles no network rule: every socket is allowed"
         if status is Status.AFFECTED and embedding.reason:
             status, reason = Status.UNDER_INVESTIGATION, embedding.reason
         if (

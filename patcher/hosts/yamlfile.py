@@ -9,7 +9,7 @@ indentation and quoted ones by their quotes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -155,6 +155,9 @@ def _embedding(content: bytes, scalar: _Scalar) -> Iterator[Embedding]:
     kind = _KINDS.get(scalar.style, _KINDS[""])
     if scalar.style in _KINDS:
         lines = string_lines(content, *scalar.inside, kind.escapes)
+    elif scalar.style == ">" and _swallows(_block_lines(content, scalar)):
+        begin = _next_line(content, scalar.start, scalar.end)
+        lines = string_lines(content, begin, scalar.end, kind.escapes)
     else:
         lines = _block_lines(content, scalar)
     if scalar.style == '"':
@@ -162,6 +165,15 @@ def _embedding(content: bytes, scalar: _Scalar) -> Iterator[Embedding]:
     if found := tuple(lines):
         folded = scalar.style in ("", ">")
         yield _Embedding(found, escape=kind.escape, comments=not folded, is_string=True)
+
+
+def _swallows(lines: Iterable[Line]) -> bool:
+    """Whether a comment goes on with the next line of a folded scalar: the break between two lines
+    is a blank, unless one is blank or indented (YAML 1.2, 8.1.3)."""
+    return any(
+        b"#" in line.text and not {line.text[:1], below.text[:1]} & {b"", b" ", b"\t"}
+        for line, below in pairwise(lines)
+    )
 
 
 # What ruamel.yaml says

@@ -79,8 +79,7 @@ def qualifiers(words: Sequence[bytes], holes: Sequence[bool]) -> Qualifiers:
         elif holes[index] or _CAPITALS.match(word):
             if not (word.startswith(b"priority") or _begins_rule(words, holes, index + 1)):
                 break
-            mode = "unknown"
-            rank = UNKNOWN_PRIORITY if word.startswith(b"priority") else rank
+            mode, rank = "unknown", UNKNOWN_PRIORITY
         elif word in MODES:
             mode = mode if mode == "unknown" else word.decode()
         elif (number := priority(word)) is not None:

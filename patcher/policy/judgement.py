@@ -7,11 +7,11 @@ Deny wins over allow whatever the order (apparmor.d(5)), unless the allow rule h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from patcher.policy.bounds import TooMuch
-from patcher.policy.grammar import included
+from patcher.policy.grammar import UNKNOWN_PRIORITY, included
 from patcher.policy.header import UNKNOWN_FLAGS
 from patcher.policy.includes import Find, is_for_additions, look_up, nothing
 from patcher.policy.network import NetworkRule
@@ -148,11 +148,17 @@ class _Judge:
             for rule, net in profile.network_rules
             if any(net.covers(family, socket_type) for socket_type in socket_types)
         ]
-        self.dropped = [(rule, net) for rule, net in reaching if rule.qualifier_block]
+        blocks = [(rule, net) for rule, net in reaching if rule.qualifier_block]
+        self.dropped = [pair for pair in blocks if b"priority" not in pair[0].qualifier_block]
+        ranked = [
+            (rule, replace(net, unknown=True, priority=UNKNOWN_PRIORITY))
+            for rule, net in blocks
+            if b"priority" in rule.qualifier_block and net.mode != "deny"
+        ]
         live = [(rule, net) for rule, net in reaching if not rule.qualifier_block]
         all_rules = list(_all_rules(profile))
         certain = [(rule, net) for rule, net in live if not _uncertain(net)]
-        self.uncertain = [(rule, net) for rule, net in live if _uncertain(net)]
+        self.uncertain = [(rule, net) for rule, net in live if _uncertain(net)] + ranked
         self.allows = [(rule, net) for rule, net in certain if net.mode != "deny"]
         self.allows_all = [(rule, net) for rule, net in all_rules if net.mode != "deny"]
         self.denies = [

@@ -115,6 +115,15 @@ def status(body: str, family: str = "alg", flags: str = "") -> Status:
         ("network,\ndeny network {{if .S}}alg{{else}}inet{{end}},", AFFECTED),
         ("{{if .S}}audit {{end}}network,", AFFECTED),
         ("network,\nMODE network alg,", LOOK),
+        ("{{.Prio}} network,\ndeny network alg,", LOOK),
+        ("priority=5 {\n network,\n}\ndeny network alg,", LOOK),
+        ("network,\n# {{if .S}}\ndeny network alg,\n# {{end}}", AFFECTED),
+        ("network,\n# x {{- if .S}}\ndeny network alg,{{end}}", AFFECTED),
+        ("network,\n# <% if s %>\ndeny network alg,\n# <% end %>", AFFECTED),
+        ("network,\n# x\n{%- set s = 1 -%}\ndeny network alg,", AFFECTED),
+        ("network,\n# x {{ .S -}}\ndeny network alg,", AFFECTED),
+        ("network,\n# x\n{{- if .S}}\n{{end}}\ndeny network alg,", FIXED),
+        ("network,\n# {{.S}} {a,b}\ndeny network alg,", FIXED),
     ],
 )
 def test_alg(body: str, expected: Status) -> None:

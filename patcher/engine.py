@@ -235,6 +235,8 @@ class _Search:
             reason = "a carriage return alone ends a comment, which goes on for AppArmor's parser"
         if status is Status.AFFECTED and embedding.reason:
             status, reason = Status.UNDER_INVESTIGATION, embedding.reason
+        if embedding.changed:
+            status, reason = Status.UNDER_INVESTIGATION, embedding.changed
         if (
             status is Status.AFFECTED
             and text.embedding.separate

@@ -92,6 +92,9 @@ class Embedding:
     reason: str = ""
     """Not empty: why nothing in here can be edited safely. Findings become
     ``under_investigation`` with this reason."""
+    changed: str = ""
+    """Not empty: what may change the text after it is made. All findings become
+    ``under_investigation`` with this reason."""
     separate: bool = False
     """Its lines stand in several strings."""
     is_string: bool = False

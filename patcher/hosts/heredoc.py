@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
+from patcher.hosts import shell
 from patcher.hosts.embedding import Embedding, region
 from patcher.hosts.lines import dressed
 from patcher.hosts.names import rendered, table
@@ -99,7 +100,7 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
     """Return each here document that matters, and what stands between them."""
     host = _host(path, content) or "shell"
     blocks = (
-        (document.start, document.end, [_embedding(content, document, host)])
+        (document.start, document.end, [_with_changes(content, document, host)])
         for document in _documents(content, host)
         if matters(content, document.start, document.end)
     )
@@ -113,6 +114,26 @@ class _Document:
     end: int
     literal: bool
     """Whether nothing is expanded in it."""
+    marker: int
+    """Where its marker stands in the command."""
+
+
+def why_filtered(content: bytes) -> str:
+    """Say which command changes a here document of a shell in this text; empty if none does."""
+    for document in _documents(content, "shell"):
+        if matters(content, document.start, document.end) and (
+            why := shell.why_filtered(content, document.marker, document.start, document.end)
+        ):
+            return why
+    return ""
+
+
+def _with_changes(content: bytes, document: _Document, host: str) -> Embedding:
+    found = _embedding(content, document, host)
+    if host not in ("shell", "dockerfile"):
+        return found
+    why = shell.why_filtered(content, document.marker, document.start, document.end)
+    return replace(found, changed=why)
 
 
 def _embedding(content: bytes, document: _Document, host: str) -> Embedding:
@@ -157,7 +178,7 @@ def _documents(content: bytes, host: str) -> Iterator[_Document]:
             continue
         end = found[index]
         quoted = bool(quote or marker[4]) if host in ("shell", "dockerfile") else quote == b"'"
-        yield _Document(behind, end, quoted)
+        yield _Document(behind, end, quoted, marker.start())
         resume = behind = next_line(content, end)
 
 

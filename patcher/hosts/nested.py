@@ -33,6 +33,8 @@ _UNKNOWN = PurePosixPath()
 def nested(content: bytes, embedding: Embedding, depth: int = 0) -> Iterator[Embedding]:
     """Return the embedding itself, or the embeddings found in its text instead. Raises TooMuch."""
     outer = _Outer(content, embedding)
+    if not embedding.changed and (why := outer.why_filtered()):
+        embedding = outer.embedding = replace(embedding, changed=why)
     if embedding.host == patchfile.HOST or not outer.may_hold_text:
         yield embedding
         return
@@ -82,6 +84,14 @@ class _Outer:
         text = self.text
         return matters(text, 0, len(text)) and _MAY_HOLD_TEXT.search(text) is not None
 
+    def why_filtered(self) -> str:
+        """Say which command changes a here document in the text; empty if none does."""
+        if b"<<" not in self.text:
+            return ""
+        from patcher.hosts.heredoc import why_filtered
+
+        return why_filtered(self.text)
+
     def place(self, position: int) -> tuple[int, int]:
         """Return the line that holds a position of the text, and the column in it."""
         index = min(bisect_right(self.starts, position) - 1, len(self.lines) - 1)
@@ -102,6 +112,7 @@ class _Outer:
             escape=lambda text: outer_escape(inner_escape(text)),
             documentation=outer.documentation or inner.documentation,
             reason=outer.reason or inner.reason,
+            changed=outer.changed or inner.changed,
             separate=outer.separate or inner.separate,
             listed=outer.listed or inner.listed,
             comments=outer.comments and inner.comments,

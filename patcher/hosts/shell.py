@@ -1,0 +1,113 @@
+"""What a shell does with the text that a command makes or reads: where it goes, and whether another
+command may change it on the way.
+"""
+
+from __future__ import annotations
+
+import re
+
+from patcher.hosts.changes import is_placeholder
+from patcher.policy.patterns import repeated
+
+_BEGINS = re.compile(
+    rb";|&&|\|\||(?<![>&|])&(?![&>])|\$?\((?![^()]*\))|[{`]\s|`|\)\s|\b(?:then|do|else)\s|\n"
+)
+"""Behind what a command may begin."""
+_ENDS = re.compile(rb";|&&|\|\||(?<!>)&(?![&>])|\n\Z")
+_BEFORE_WORD = re.compile(
+    rb"\A"
+    + repeated(
+        rb"[\s@!({\"'-]|\w+=(?:[\"']?(?=[$`(])|[^\s$`(]*)|\$\(|>{1,2}\s*[^\s<>|]+\s"
+        rb"|(?:if|while|until|sudo|env|command|exec|time|builtin|run|local|export|declare|readonly|RUN|"
+        rb"ONBUILD)\s(?:\s*-\S+)*"
+    )
+)
+"""What may stand before the name of a command: ``sudo``, ``x=$(``."""
+_PASSES = re.compile(
+    rb"(?:[\w./]*/)?(?:cat|tee|dd|sponge|read|mapfile|readarray|install|cp|ssh|bash|sh|dash|zsh|ksh|su|"
+    rb"apparmor_parser|kubectl|oc|k3s|microk8s|helm|docker|podman|nerdctl|lxc|incus|vagrant|"
+    rb"multipass|define|COPY|ADD|true|:)(?:\.\w+)?(?=[\s\"'|)`<>]|\Z)"
+)
+"""Commands that hand on what they read as it is, or run another command that reads it."""
+_WITHIN = re.compile(rb"[\s\"'|(](?:e?grep|sed|awk|head|tail|tr|cut|envsubst|perl|sort|uniq)\s")
+_COMPOUND_ENDS = re.compile(rb"[ \t]*(?:[)}`\"]|done\b|fi\b|esac\b)[^\n]*")
+_CONTINUED = re.compile(rb"\\\r?\n[ \t]*")
+_LONGEST_COMMAND = 2000
+
+_TARGET = re.compile(
+    rb"(?<![\d&])1?>{1,2}\|?[ \t]*(\"[^\"\n]+\"|'[^'\n]+'|[^\s&;|<>()]+)|\bof=([^\s;|]+)"
+    rb"|\btee\b((?:[ \t]+[^\s;|<>&]+)+)"
+)
+_EDITOR = re.compile(
+    rb"(?:^|[\s;|&(])((?:g?sed|perl|ruby|g?awk|ed|ex|patch)\b(?:[^\\\n]|\\[\s\S]){0,600})"
+)
+_IN_PLACE = re.compile(
+    rb"(?:ed|ex|patch)\b|[^\n]*?\s-(?:-in-place|i|[a-zA-Z]*i\b|[npEr]+i)|[^\n]*\binplace\b"
+)
+_SUBSTITUTES = re.compile(rb"s([/|#,@!:])((?:(?!\1)[^\\\n])+)\1[^\n]*\1[gI]*")
+_QUOTED = re.compile(rb"\"([^\"\n]*)\"|'([^'\n]*)'")
+
+
+def why_filtered(content: bytes, marker: int, begin: int, end: int) -> str:
+    """Say which command may change the here document in ``content[begin:end]`` that the command
+    line around ``marker`` reads; empty if none does."""
+    command = _command(content, marker, begin, end)
+    commands = _CONTINUED.sub(b" ", command).replace(b">|", b">").split(b"|")
+    for each in commands:
+        word = _BEFORE_WORD.sub(b"", each, 1)
+        if word.startswith(b"<<") or not word:
+            continue  # a redirection alone: ``> f <<EOF``, ``RUN <<EOF``
+        if _PASSES.match(word) is None or _WITHIN.search(word):
+            name = word.split(None, 1)[0].decode("utf-8", "replace")
+            return f"{name} reads the here document, and may change it"
+    return why_edited(content, targets(command), end)
+
+
+def _command(content: bytes, marker: int, begin: int, end: int) -> bytes:
+    """Return the command that reads a here document, with the commands that read its output."""
+    low = content.rfind(b"\n", 0, marker) + 1
+    while low and content[:low].rstrip(b"\r\n").endswith(b"\\") and marker - low < _LONGEST_COMMAND:
+        low = content.rfind(b"\n", 0, low - 1) + 1
+    line, position = content[max(low, marker - _LONGEST_COMMAND) : begin], marker - low
+    first = 0
+    for found in _BEGINS.finditer(line, 0, position):
+        if found[0] != b"\n" or not line[: found.start()].rstrip(b"\r").endswith(b"\\"):
+            first = found.end()
+    stop = _ENDS.search(line, position)
+    command = line[first : len(line) if stop is None else stop.start()]
+    behind = content[end : end + _LONGEST_COMMAND].partition(b"\n")[2]
+    follows = behind.partition(b"\n")[0]
+    if command.rstrip().endswith(b"|"):
+        command += follows
+    elif _COMPOUND_ENDS.match(follows):
+        command += b" |" + follows.partition(b"|")[2] if b"|" in follows else b""
+    return command
+
+
+def targets(command: bytes) -> set[bytes]:
+    """Return the names of the files that a command writes to."""
+    found: set[bytes] = set()
+    for match in _TARGET.finditer(command):
+        names = match[3].split() if match[3] else [match[1] or match[2]]
+        found |= {name.strip(b"\"'") for name in names if not name.startswith(b"-")}
+    return found - {b"/dev/null", b"/dev/stderr", b"/dev/stdout", b""}
+
+
+def why_edited(content: bytes, names: set[bytes], position: int) -> str:
+    """Say which command behind a position edits one of these files in place; empty if none does."""
+    if not names:
+        return ""
+    for editor in _EDITOR.finditer(content, position):
+        command = editor[1]
+        if _IN_PLACE.match(command) is None or not any(name in command for name in names):
+            continue
+        scripts = [double or single for double, single in _QUOTED.findall(command)]
+        scripts = [script for script in scripts if script not in names]
+        replaced = [_SUBSTITUTES.fullmatch(script) for script in scripts]
+        if replaced and all(
+            each is not None and is_placeholder(each[2], content) for each in replaced
+        ):
+            continue
+        name = command.split(None, 1)[0].decode("utf-8", "replace")
+        return f"{name} edits the file afterwards, and may change the rules"
+    return ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import NamedTuple
 
+from patcher.hosts import shell
 from patcher.hosts.code.language import CONTROL
 from patcher.hosts.code.lists import DECLARED, Lists, may_be_declared
 from patcher.hosts.embedding import Embedding, Line, again, taken, unknown_line, verbatim
@@ -42,6 +43,7 @@ _INSIDE = {
 _QUOTE = re.compile(rb"[\"'`]")
 _GAP = 3
 _LOOSE_RULES = "rules on one line without a profile's header; whether they make one is to be seen"
+_COMMENTED = "the format of printf makes comments of some of its arguments"
 _PARTED = re.compile(rb"[ \t]++|[ \t]*+,[ \t]*+")
 _FEW = 3
 
@@ -94,6 +96,7 @@ def quoted_block(area: Area, line: Physical) -> Block | None:
     found = replace(
         _embedding(area, hits[0][1], lines, tabs=tabs),
         reason=DECLARED if area.host == HOST and _may_be_declared(area, members) else "",
+        changed=_why_changed(area.content, members),
         separate=True,
         listed=_is_list(members),
     )
@@ -187,6 +190,8 @@ _PLAIN_GLUE = re.compile(
     repeated(rb"(?!x\b|" + CONTROL + rb")[\w$]++|[\s\\)\]},;+.<>:/\"'`{-]") + rb"\Z"
 )
 """What may follow a string that is in the text in any case."""
+_PRINTS = re.compile(rb"(?:^|[\s;&({])(?:echo|printf)\b")
+_CHAINED = re.compile(rb"[ \t]*&&[ \t]*(?:\\[ \t]*)?(?:\r?\n)?\Z")
 _NO_CODE = re.compile(rb"\s*(?:#(?!\s*(?:el|end)?if)[^\n]*|//[^\n]*|/\*[^\n]*\*/|--[^\n]*)?\Z")
 """A blank line, or one with a comment."""
 
@@ -204,8 +209,9 @@ def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]
                 yield unknown_line(above.literal.end, stretch)
             stretch += not (
                 (above.indentation == member.indentation or above.key != key)
-                and _PLAIN_GLUE.match(above.glue)
-                and _PLAIN_GLUE.match(member.glue)
+                and _PLAIN_GLUE.match(_glue(above))
+                and _PLAIN_GLUE.match(_glue(member))
+                and shell.goes_to(above.glue) == shell.goes_to(member.glue)
                 and all(map(_NO_CODE.match, content[above.stop : member.begin].splitlines()))
             )
         for line in _member_lines(content, members, number, key):
@@ -213,6 +219,26 @@ def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]
     last = members[-1]
     if b"network" in last.glue:
         yield unknown_line(last.literal.end, stretch + 1)
+
+
+def _glue(member: _Member) -> bytes:
+    """Return what stands behind a literal, without the ``&&`` that leads from one command that
+    prints a line to the next."""
+    return _CHAINED.sub(b"", member.glue) if _PRINTS.search(member.key) else member.glue
+
+
+def _why_changed(content: bytes, members: list[_Member]) -> str:
+    """Say what a shell may do to the lines that these literals make."""
+    first, last = members[0], members[-1]
+    for member in members:
+        if shell.may_swallow(content[member.literal.start : member.literal.end], member.key):
+            return "a comment without a line break behind it takes up what the next command prints"
+    if shell.COMMENTED_FORMAT.search(content, max(first.begin - 200, 0), last.begin):
+        return _COMMENTED
+    if not any(_PRINTS.search(member.key) for member in members):
+        return ""
+    names = {name for member in members for name in shell.targets(member.glue)}
+    return shell.why_grouped(content, last.stop) or shell.why_edited(content, names, last.stop)
 
 
 def _member_lines(
@@ -280,4 +306,6 @@ def _row(area: Area, line: Physical, anchor: _Literal) -> Block | None:
     elif not any(line.text.endswith(b"{") for line in lines):
         reason = _LOOSE_RULES
     found = _embedding(area, anchor, lines, tabs=False)
+    if shell.COMMENTED_FORMAT.search(content, line[0], row[-1].start):
+        found = replace(found, changed=_COMMENTED)
     return line[0], line[2], [replace(found, reason=reason, separate=True, listed=True)]

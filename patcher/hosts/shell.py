@@ -38,8 +38,12 @@ _TARGET = re.compile(
     rb"(?<![\d&])1?>{1,2}\|?[ \t]*(\"[^\"\n]+\"|'[^'\n]+'|[^\s&;|<>()]+)|\bof=([^\s;|]+)"
     rb"|\btee\b((?:[ \t]+[^\s;|<>&]+)+)"
 )
+_REDIRECTED = re.compile(rb"(?<![\d&])1?>{1,2}\|?[ \t]*(\"[^\"\n]+\"|'[^'\n]+'|[^\s;|<>()]+)")
+_PRINTED = re.compile(rb"\becho\s+(?P<echo>-[eE]*n)|\bprintf\b(?P<line>.*\\n)?", re.DOTALL)
+COMMENTED_FORMAT = re.compile(rb"\bprintf[ \t]+(?:--[ \t]+)?([\"'])[^\"'\n]*#[^\"'\n]*%")
+"""A format that makes comments of some of its arguments."""
 _EDITOR = re.compile(
-    rb"(?:^|[\s;|&(])((?:g?sed|perl|ruby|g?awk|ed|ex|patch)\b(?:[^\\\n]|\\[\s\S]){0,600})"
+    rb"(?<![\w.-])((?:g?sed|perl|ruby|g?awk|ed|ex|patch)\b(?:[^\\\n]|\\[\s\S]){0,600})"
 )
 _IN_PLACE = re.compile(
     rb"(?:ed|ex|patch)\b|[^\n]*?\s-(?:-in-place|i|[a-zA-Z]*i\b|[npEr]+i)|[^\n]*\binplace\b"
@@ -52,15 +56,28 @@ def why_filtered(content: bytes, marker: int, begin: int, end: int) -> str:
     """Say which command may change the here document in ``content[begin:end]`` that the command
     line around ``marker`` reads; empty if none does."""
     command = _command(content, marker, begin, end)
-    commands = _CONTINUED.sub(b" ", command).replace(b">|", b">").split(b"|")
-    for each in commands:
+    return _why_read(command) or why_edited(content, targets(command), end)
+
+
+def why_grouped(content: bytes, end: int) -> str:
+    """Say which command may change what a group of commands prints, of which the last one ends
+    before the line at ``end``; empty if none does."""
+    follows = content[end : end + _LONGEST_COMMAND].partition(b"\n")[0]
+    if _COMPOUND_ENDS.match(follows) is None or b"|" not in follows:
+        return ""
+    return _why_read(follows.partition(b"|")[2])
+
+
+def _why_read(command: bytes) -> str:
+    """Say which of the commands joined by ``|`` may change what it reads; empty if none does."""
+    for each in _CONTINUED.sub(b" ", command).replace(b">|", b">").split(b"|"):
         word = _BEFORE_WORD.sub(b"", each, 1)
         if word.startswith(b"<<") or not word:
             continue  # a redirection alone: ``> f <<EOF``, ``RUN <<EOF``
         if _PASSES.match(word) is None or _WITHIN.search(word):
             name = word.split(None, 1)[0].decode("utf-8", "replace")
-            return f"{name} reads the here document, and may change it"
-    return why_edited(content, targets(command), end)
+            return f"{name} reads the text, and may change it"
+    return ""
 
 
 def _command(content: bytes, marker: int, begin: int, end: int) -> bytes:
@@ -91,6 +108,20 @@ def targets(command: bytes) -> set[bytes]:
         names = match[3].split() if match[3] else [match[1] or match[2]]
         found |= {name.strip(b"\"'") for name in names if not name.startswith(b"-")}
     return found - {b"/dev/null", b"/dev/stderr", b"/dev/stdout", b""}
+
+
+def goes_to(command: bytes) -> bytes:
+    """Return the file to which the end of a command sends what it prints; empty without one."""
+    found: list[bytes] = _REDIRECTED.findall(command)
+    return found[-1].strip(b"\"'") if found else b""
+
+
+def may_swallow(text: bytes, command: bytes) -> bool:
+    """Whether a command prints text that ends in a comment, and no line break behind it."""
+    printed = _PRINTED.search(command)
+    if printed is None or b"#" not in text:
+        return False
+    return bool(printed["echo"]) or (not printed["line"] and b"\\n" not in text)
 
 
 def why_edited(content: bytes, names: set[bytes], position: int) -> str:

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from patcher.hosts import shell
+from patcher.hosts.changes import why_changed
 from patcher.hosts.embedding import Embedding, region
 from patcher.hosts.lines import dressed
 from patcher.hosts.names import rendered, table
@@ -50,6 +51,7 @@ _MARKER = re.compile(
     rb"(?<!<)<<(?!<)([-~]?)[ \t]*+(?:(['\"])([^'\"\r\n]{1,64}+)\2|(\\?)([A-Za-z_]\w{0,63}+))"
 )
 _PHP_MARKER = re.compile(rb"<<<()[ \t]*+(?:(['\"])([^'\"\r\n]{1,64}+)\2|(\\?)([A-Za-z_]\w{0,63}+))")
+_WORD = re.compile(rb"<<<?[-~]?[ \t]*[\"'\\]?\w+[\"']?")
 _LINE = re.compile(rb"[^\r\n]++")
 _NAME = re.compile(rb"[A-Za-z_]\w*+")
 _CONTINUATION_LINES = 16
@@ -105,7 +107,18 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
         if matters(content, document.start, document.end)
     )
     start, end = text_start(content), len(content)
-    return filled(start, end, blocks, partial(dressed, content, host=host))
+    return filled(start, end, blocks, partial(_between, content, host))
+
+
+def _between(content: bytes, host: str, start: int, end: int) -> Iterator[Embedding]:
+    """Return what stands between here documents."""
+    for found in dressed(content, start, end, host):
+        if found.changed or host not in ("shell", "dockerfile"):
+            yield found
+        else:
+            first, last = found.lines[0], found.lines[-1]
+            stop = last.offset(len(last.text))
+            yield replace(found, changed=shell.why_variable(content, first.start, stop))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +143,13 @@ def why_filtered(content: bytes) -> str:
 
 def _with_changes(content: bytes, document: _Document, host: str) -> Embedding:
     found = _embedding(content, document, host)
-    if host not in ("shell", "dockerfile"):
-        return found
-    why = shell.why_filtered(content, document.marker, document.start, document.end)
+    marker, start, end = document.marker, document.start, document.end
+    if host in ("shell", "dockerfile"):
+        return replace(found, changed=shell.why_filtered(content, marker, start, end))
+    line = content[content.rfind(b"\n", 0, marker) + 1 : marker].rstrip()
+    tail = _WORD.sub(b"", content[marker:start].rstrip(), 1)
+    behind = tail + content[next_line(content, end) : next_line(content, end) + 300]
+    why = why_changed(content, start, end, before=line or b" ", behind=behind or b" ")
     return replace(found, changed=why)
 
 

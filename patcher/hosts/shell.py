@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import re
 
-from patcher.hosts.changes import is_placeholder
+from patcher.hosts.changes import REACH, is_placeholder, why_used
+from patcher.hosts.strings import MATTERS
 from patcher.policy.patterns import repeated
 
 _BEGINS = re.compile(
@@ -49,6 +50,12 @@ _IN_PLACE = re.compile(
     rb"(?:ed|ex|patch)\b|[^\n]*?\s-(?:-in-place|i|[a-zA-Z]*i\b|[npEr]+i)|[^\n]*\binplace\b"
 )
 _SUBSTITUTES = re.compile(rb"s([/|#,@!:])((?:(?!\1)[^\\\n])+)\1[^\n]*\1[gI]*")
+_NEAR = 300
+_ASSIGNMENT = re.compile(
+    rb"^[ \t]*(?:(?:local|export|readonly|declare|typeset)[ \t]+(?:-\w+[ \t]+)*)?"
+    rb"(?:(\w+)\+?=(?:\$?[\"'(]|\$\(cat\b)|read\b[^\n<|;]*[ \t](\w+)[ \t]*<<)",
+    re.MULTILINE,
+)
 _QUOTED = re.compile(rb"\"([^\"\n]*)\"|'([^'\n]*)'")
 
 
@@ -56,7 +63,11 @@ def why_filtered(content: bytes, marker: int, begin: int, end: int) -> str:
     """Say which command may change the here document in ``content[begin:end]`` that the command
     line around ``marker`` reads; empty if none does."""
     command = _command(content, marker, begin, end)
-    return _why_read(command) or why_edited(content, targets(command), end)
+    return (
+        _why_read(command)
+        or why_edited(content, targets(command), end)
+        or why_variable(content, begin, end)
+    )
 
 
 def why_grouped(content: bytes, end: int) -> str:
@@ -128,7 +139,8 @@ def why_edited(content: bytes, names: set[bytes], position: int) -> str:
     """Say which command behind a position edits one of these files in place; empty if none does."""
     if not names:
         return ""
-    for editor in _EDITOR.finditer(content, position):
+    near = content[max(position - 4000, 0) : position]
+    for editor in _EDITOR.finditer(content, position, position + REACH):
         command = editor[1]
         if _IN_PLACE.match(command) is None or not any(name in command for name in names):
             continue
@@ -136,9 +148,27 @@ def why_edited(content: bytes, names: set[bytes], position: int) -> str:
         scripts = [script for script in scripts if script not in names]
         replaced = [_SUBSTITUTES.fullmatch(script) for script in scripts]
         if replaced and all(
-            each is not None and is_placeholder(each[2], content) for each in replaced
+            each is not None and is_placeholder(each[2], near) for each in replaced
         ):
             continue
         name = command.split(None, 1)[0].decode("utf-8", "replace")
         return f"{name} edits the file afterwards, and may change the rules"
     return ""
+
+
+def why_variable(content: bytes, start: int, end: int) -> str:
+    """Say what may change the variable that holds the text which mentions the network in
+    ``content[start:end]``, or whose assignment begins right before it; empty if nothing does."""
+    mention = MATTERS.search(content, start, end)
+    stop = start if mention is None else mention.start()
+    names = _ASSIGNMENT.findall(content, max(start - _NEAR, 0), stop)
+    name: bytes = next(filter(None, names[-1]), b"") if names else b""
+    if not name:
+        return ""
+    used = (
+        rb"\$\{?%s(?:\[[@*]\])?\}?[\"']?[ \t]*\|(?!\|)([^\n;&]*)|([^\n;&|]*)<<<[ \t]*\"?\$\{?%s\b"
+    )
+    for use in re.finditer(used % (name, name), content[stop : stop + REACH]):
+        if why := _why_read(use[1] or use[2]):
+            return why
+    return why_used(content, name, stop, stop + REACH, content[start:end])

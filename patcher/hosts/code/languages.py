@@ -174,6 +174,9 @@ def _refine_c(content: bytes, literal: Literal) -> Literal:
 _C = Language(
     "c",
     (
+        Token(
+            rb"//(?:[^\r\n\\]|\\(?:\r?\n|[^\r\n]|(?=\r)))*", comment=True
+        ),  # a backslash: 5.1.1.2
         *kinds.COMMENTS,
         Token(rb"\b\d[\w.']*+"),
         Token(

@@ -53,6 +53,9 @@ class Choices:
 
     def take(self, action: Control | None, text: bytes) -> None:
         """Follow one control action. Raises NotRendered."""
+        if action is Control.UNKNOWN:
+            shown = text.split(b"\n", 1)[0][:60].decode("utf-8", "replace")
+            raise NotRendered(f"what `{shown}` does to the template is not known")
         if action is Control.OPEN:
             self._open(text)
         elif action is Control.SECTION:

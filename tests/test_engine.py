@@ -391,6 +391,15 @@ def literals(path: str, *rules: str) -> str:
 
 
 @pytest.mark.parametrize(
+    ("rule", "expected"), [("network,", LOOK), ("network inet,", FIXED), ("signal,", FIXED)]
+)
+def test_strings_with_rules_may_belong_to_a_profile_in_strings(rule: str, expected: Status) -> None:
+    profile = (HEAD.rstrip(), "network,", "deny network alg,", *TAIL.splitlines())
+    result = go(elements(*profile), constant("b", rule, "file,", "capability,"))
+    assert [f.status for f in result.findings if f.profile == "docker-default"] == [expected]
+
+
+@pytest.mark.parametrize(
     "source",
     [
         "package x\n\n" + constant("a", *ALLOWED, *DENIED),

@@ -124,6 +124,9 @@ def status(body: str, family: str = "alg", flags: str = "") -> Status:
         ("network,\n# x {{ .S -}}\ndeny network alg,", AFFECTED),
         ("network,\n# x\n{{- if .S}}\n{{end}}\ndeny network alg,", FIXED),
         ("network,\n# {{.S}} {a,b}\ndeny network alg,", FIXED),
+        ("network,\n{{/* not now:\ndeny network alg,\n*/}}", AFFECTED),
+        ("network,\n{{- /*\ndeny network alg,\n*/ -}}\nfile,", AFFECTED),
+        ("words of prose\naudit network,", AFFECTED),
     ],
 )
 def test_alg(body: str, expected: Status) -> None:

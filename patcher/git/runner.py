@@ -190,15 +190,37 @@ def actor_of(text: str) -> tuple[str, str]:
     return (actor.name or "").strip(), (actor.email or "").strip()
 
 
+_PATIENCE = 2.0
+"""Seconds that patcher's end waits for processes that are being started."""
+
+
 class Watchdog:
     """One thread that ends every git process that outlives its time limit."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._started = threading.Condition(lock)
         self._deadlines: dict[Process, float] = {}
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
         self._over = False
+        self._starting = 0
+
+    @contextlib.contextmanager
+    def starting(self, ends: bool) -> Iterator[None]:
+        """Within it a process is started and watched: patcher's end waits for that. One that
+        ``ends`` with patcher is not started once that ends. Raises `GitError`."""
+        with self._changed:
+            if ends and self._over and self._pid == os.getpid():
+                raise GitError("patcher was interrupted")
+            self._starting += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._starting -= 1
+                self._started.notify_all()
 
     def watch(self, process: Process, seconds: float) -> None:
         with self._changed:
@@ -238,6 +260,7 @@ class Watchdog:
         if self._pid == os.getpid():
             with self._changed:
                 self._over = True
+                self._started.wait_for(lambda: not self._starting, _PATIENCE)
                 left = list(self._deadlines)
             for process in left:
                 self._end(process)
@@ -332,10 +355,26 @@ class Process:
         self.session = session
         self.timed_out = False
         self._errors = _bounded_file(MOST_ERRORS)
+        self.reads = reads
         try:
-            with contextlib.nullcontext() if signals or session else _blocked():
+            with _watchdog.starting(reads or session):
+                self._start(env, stdin, pass_fds, signals)
+                if memory is not None:
+                    limit_memory(self.child.pid, memory)
+                if file_size is not None:
+                    limit_file_size(self.child.pid, file_size)
+                _watchdog.watch(self, self.timeout)
+        except BaseException:
+            os.close(self._errors)
+            raise
+
+    def _start(
+        self, env: Mapping[str, str], stdin: int, pass_fds: Sequence[int], signals: bool
+    ) -> None:
+        try:
+            with contextlib.nullcontext() if signals or self.session else _blocked():
                 self.child = subprocess.Popen(
-                    [program(), *arguments],
+                    [program(), *self.arguments],
                     env=env,
                     cwd="/",
                     stdin=stdin,
@@ -343,17 +382,10 @@ class Process:
                     stderr=self._errors,
                     bufsize=0,
                     pass_fds=pass_fds,
-                    start_new_session=session,
+                    start_new_session=self.session,
                 )
         except OSError as error:
-            os.close(self._errors)
             raise GitError(f"git could not be started: {error.strerror or error}") from error
-        self.reads = reads
-        if memory is not None:
-            limit_memory(self.child.pid, memory)
-        if file_size is not None:
-            limit_file_size(self.child.pid, file_size)
-        _watchdog.watch(self, self.timeout)
 
     def limit(self, seconds: float) -> None:
         """Give git so many seconds from now."""

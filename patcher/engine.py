@@ -29,10 +29,10 @@ _REST = re.compile(rb"[ \t]*(?:#.*)?\Z", re.DOTALL)
 _INDENTATION = re.compile(rb"(?:[ \t]|\\t)*")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _ABI = re.compile(rb"\babi[ \t]+[<\"\\]*abi/")
-_NO_NETWORK = re.compile(rb"\babi[ \t]+[<\"\\/\w.]*abi/kernel-5\.4-vanilla")
-"""The ABI of AppArmor's own for which no network rule is compiled (parsers 3.0.8 to 6.0)."""
 """A rule that says for which features policy is compiled. Without one it is for those that
 parser.conf names; where it names none, parsers 3.0.8 to 6.0 compile no network rule."""
+_NO_NETWORK = re.compile(rb"\babi[ \t]+[<\"\\/\w.]*abi/kernel-5\.4-vanilla")
+"""The ABI of AppArmor's own for which no network rule is compiled (parsers 3.0.8 to 6.0)."""
 _MOBY_FLAGS = re.compile(
     rb"attach_disconnected[^)\n]{0,200}mediate_deleted|mediate_deleted[^)\n]{0,200}attach_disconnected"
 )

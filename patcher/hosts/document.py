@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from array import array
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from patcher.hosts.embedding import Embedding
+from patcher.hosts.embedding import Embedding, place_in
 from patcher.hosts.strings import OFFSET
 from patcher.policy import reader
 from patcher.policy.bounds import Budget
@@ -67,8 +66,7 @@ class Text:
 
     def line(self, position: int) -> tuple[int, int]:
         """The line that holds a position of the text, and the position's column in it."""
-        index = min(bisect_right(self.starts, position) - 1, len(self.embedding.lines) - 1)
-        return index, position - self.starts[index]
+        return place_in(self.starts, position)
 
     def offset(self, position: int) -> int:
         """The file offset of a position of the text."""

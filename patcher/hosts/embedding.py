@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, islice
@@ -157,6 +158,13 @@ def unknown_line(offset: int, stretch: int) -> Line:
     """A line for text that the program may add at an offset, and that is not known."""
     offsets = (offset,) * (len(PLACEHOLDER) + 1)
     return Line(PLACEHOLDER, offset, offset, b"", b"", offsets, stretch)
+
+
+def place_in(starts: Sequence[int], position: int) -> tuple[int, int]:
+    """Return the line that holds a position of a text, and the column in it. ``starts``: as
+    `Embedding.starts` gives them."""
+    index = min(bisect_right(starts, position) - 1, len(starts) - 2)
+    return index, position - starts[index]
 
 
 def taken(lines: Iterable[Line]) -> tuple[Line, ...]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from array import array
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
 from patcher.hosts import jsonfile, patchfile
-from patcher.hosts.embedding import Embedding, Line
+from patcher.hosts.embedding import Embedding, Line, place_in
 from patcher.hosts.lines import quoted
 from patcher.hosts.strings import OFFSET, matters
 from patcher.policy.bounds import check_number
@@ -92,13 +91,8 @@ class _Outer:
 
         return why_filtered(self.text)
 
-    def place(self, position: int) -> tuple[int, int]:
-        """Return the line that holds a position of the text, and the column in it."""
-        index = min(bisect_right(self.starts, position) - 1, len(self.lines) - 1)
-        return index, position - self.starts[index]
-
     def offset(self, position: int) -> int:
-        index, column = self.place(position)
+        index, column = place_in(self.starts, position)
         return self.lines[index].offset(column)
 
     def composed(self, inner: Embedding) -> Embedding:
@@ -120,7 +114,7 @@ class _Outer:
         )
 
     def line(self, line: Line) -> Line:
-        index, column = self.place(line.insert_at)
+        index, column = place_in(self.starts, line.insert_at)
         before, after = line.before, line.after
         if column == 0 and index and after.endswith(b"\n"):  # a line below the one before
             frame, insert_at = self.lines[index - 1], self.lines[index - 1].insert_at
@@ -148,7 +142,7 @@ class _Outer:
 
     def offsets(self, line: Line) -> tuple[int, Sequence[int] | None]:
         """Where a line of this text begins in the file, and its offsets where escapes need them."""
-        index, column = self.place(line.start)
+        index, column = place_in(self.starts, line.start)
         around = self.lines[index]
         if (
             line.offsets is None

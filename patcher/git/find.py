@@ -28,8 +28,8 @@ from patcher.git.objects import (
     Header,
     Objects,
     is_directory,
-    is_executable,
     is_file,
+    mode_of,
     tree_content,
     tree_entries,
 )
@@ -535,7 +535,7 @@ class _Tree:
                 if is_file(mode):
                     path = folder + name
                     if wanted is None or wanted(path):
-                        yield _File(path, _mode(mode), oid)
+                        yield _File(path, mode_of(mode), oid)
                 elif is_directory(mode):
                     inside = folder + name + b"/" if name else folder
                     recalled = self._recalled.get(oid)
@@ -618,7 +618,7 @@ class _Tree:
             elif oid in doubtful:
                 return None
             elif oid in matched and is_file(mode):
-                hits.append(_File(name, _mode(mode), oid))
+                hits.append(_File(name, mode_of(mode), oid))
             if len(hits) > _MOST_HITS:
                 return None
         return hits
@@ -659,12 +659,7 @@ class _Tree:
             if entry is None:
                 return None
             mode, oid = entry
-        return _File(path, _mode(mode), oid) if is_file(mode) else None
-
-
-@functools.lru_cache(64)
-def _mode(mode: bytes) -> str:
-    return "100755" if is_executable(mode) else "100644"
+        return _File(path, mode_of(mode), oid) if is_file(mode) else None
 
 
 _UNREADABLE = re.compile(rb"error: '.*': unable to read ([0-9a-f]{40,64})", re.DOTALL)
@@ -881,10 +876,7 @@ class Files:
         if oid not in self._known:
             data = tree_content(self._objects.one(oid, MAX_TREE))
             self._known[oid] = {
-                child: (
-                    _FOLDER if is_directory(mode) else mode.decode().lstrip("0"),
-                    oid.hex().encode(),
-                )
+                child: (mode_of(mode), oid.hex().encode())
                 for mode, child, oid in tree_entries(data, self._objects.hexsize)
             }
         return self._known[oid]

@@ -341,9 +341,12 @@ def is_directory(mode: bytes) -> bool:
     return _type(mode) == 0o040000
 
 
-def is_executable(mode: bytes) -> bool:
-    """Whether git checks out a regular file of this mode with mode 755, not 644."""
-    return bool(int(mode[-6:], 8) & 0o100)
+@functools.lru_cache(64)
+def mode_of(mode: bytes) -> str:
+    """The mode of an entry as git takes it: one of the five that it writes itself."""
+    if is_file(mode):
+        return "100755" if int(mode[-6:], 8) & 0o100 else "100644"
+    return {0o040000: "40000", 0o120000: "120000"}.get(_type(mode), "160000")
 
 
 # What is no entry takes the whole rest, so that garbage shows as an empty last entry, and is read

@@ -467,6 +467,8 @@ def test_the_number_of_a_mode_counts_not_its_digits(work: Work, kind: bytes) -> 
             assert not files, mode
         else:
             assert files.items() <= {blob.path: blob.mode for blob in found}.items(), mode
+            there = entries(opened(path), commit, list(files))
+            assert {name: mode for name, (mode, _) in there.items()} == files, mode
     assert seen >= 4
 
 

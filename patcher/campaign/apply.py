@@ -90,14 +90,13 @@ def apply(
             target = replace(target, files=there.files, findings=there.findings, error=there.error)
     if commits.dry_run:
         return target
-    packs: list[git.Pack] = []
-    new, committer = _write(repository, base, branch, parent, target, selection, commits, packs)
-    if push is not None:
-        # The mirror's branches are the remote's, so that is all that has to move.
-        push(repository, branch, new, tip)
-        return replace(target, outcome=Outcome.PUSHED, new_commit=new, at_remote=True)
-    git.move_branch(repository, branch, new, tip, committer)
-    git.restore(repository, packs)
+    with git.Store(repository) as store:
+        new, committer = _write(repository, base, branch, parent, target, selection, commits, store)
+        if push is not None:
+            # The mirror's branches are the remote's, so that is all that has to move.
+            push(repository, branch, new, tip)
+            return replace(target, outcome=Outcome.PUSHED, new_commit=new, at_remote=True)
+        git.move_branch(repository, branch, new, tip, committer)
     return replace(target, outcome=Outcome.COMMITTED, new_commit=new)
 
 
@@ -121,9 +120,9 @@ def _write(
     target: Target,
     selection: Selection,
     commits: Commits,
-    packs: list[git.Pack],
+    store: git.Store,
 ) -> tuple[str, git.Identity]:
-    """The new tip, and who committed it; what was written goes to ``packs``."""
+    """The new tip, and who committed it; ``store`` takes what is written."""
     author, committer = git.identities(repository, commits.author)
     sign = git.signing(commits.key, repository) if commits.sign else None
     signoff = f"{committer.name} <{committer.email}>" if commits.signoff else None
@@ -145,6 +144,6 @@ def _write(
             author,
             committer,
             sign,
-            packs,
+            store,
         )
     return parent, committer

@@ -6,7 +6,7 @@ Nothing here reads or writes a work tree or an index.
 
 from patcher.git.address import Address, Secret, is_address
 from patcher.git.alternates import alternates
-from patcher.git.commit import Pack, restore, write_commit
+from patcher.git.commit import write_commit
 from patcher.git.discovery import discover, place_key
 from patcher.git.errors import (
     BoundExceeded,
@@ -27,6 +27,7 @@ from patcher.git.errors import (
 from patcher.git.find import EVERYWHERE, Files, Memory, entries, mentions, scope_of, search
 from patcher.git.identity import identities, signing, user_configuration
 from patcher.git.objects import Objects
+from patcher.git.packs import Store
 from patcher.git.refs import bases, branch_tip, check_branch_name, move_branch
 from patcher.git.runner import limited, time_left
 from patcher.git.values import (
@@ -62,12 +63,12 @@ __all__ = [
     "Misused",
     "NoSuchBase",
     "Objects",
-    "Pack",
     "RemoteError",
     "RemoteMoved",
     "Repository",
     "Secret",
     "Signing",
+    "Store",
     "UnbornHead",
     "alternates",
     "bases",
@@ -82,7 +83,6 @@ __all__ = [
     "move_branch",
     "place_key",
     "printable",
-    "restore",
     "scope_of",
     "search",
     "signing",

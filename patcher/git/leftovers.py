@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import re
+import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,6 @@ from collections.abc import Callable, Iterator
 _NAME = re.compile(r"patcher-([0-9]+)-[0-9a-f]{16}(\.new)?\Z")
 _NOTE = "moving-"
 _FILES = ("config", "sign", "HEAD")
-_FOLDERS = ("objects", "refs")
 
 UNFINISHED = 3600.0
 """Seconds after which a folder that was never finished is taken for left behind."""
@@ -83,9 +83,9 @@ def remove(path: str) -> None:
         for name in _FILES:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{path}/{name}")  # noqa: PTH108
-        for name in _FOLDERS:
-            with contextlib.suppress(FileNotFoundError):
-                os.rmdir(f"{path}/{name}")  # noqa: PTH106
+        shutil.rmtree(f"{path}/objects", ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(f"{path}/refs")  # noqa: PTH106
         os.rmdir(path)  # noqa: PTH106
 
 

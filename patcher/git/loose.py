@@ -5,6 +5,7 @@ A git that reads many repositories at once would look for each in every one of t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import zlib
@@ -43,6 +44,12 @@ class Loose:
             return None
         finally:
             os.close(descriptor)
+
+    def holds(self, oid: str) -> bool:
+        """Whether the object lies here in a file of its own, and not behind a link."""
+        with contextlib.suppress(OSError):
+            return stat.S_ISREG(os.lstat(f"{self._objects}/{oid[:2]}/{oid[2:]}").st_mode)
+        return False
 
     def _listed(self) -> frozenset[str]:
         try:

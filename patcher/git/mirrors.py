@@ -48,7 +48,7 @@ MAX_PACKS = 50
 """Packs after which a mirror is made anew; each makes every look for an object slower."""
 
 _REVIEW = ("refs/heads/" + REVIEW_BRANCHES + "*",)
-_NOTE = "patcher"
+_NOTE, _PUSHED = "patcher", "patcher-pushed"
 _NEW = ".new-"
 _LOCK = ".lock"
 _OLD = ".old-"
@@ -201,6 +201,11 @@ class Mirrors:
         assert repository.address is not None
         with self._host(repository.address):
             remote.push(repository, branch, commit, expected, timeout=self._timeout)
+        with (
+            contextlib.suppress(OSError),  # then the next update fetches it
+            (repository.git_dir / _PUSHED).open("a", encoding="ascii") as file,
+        ):
+            file.write(f"{commit}\n")
 
     def list(self) -> Sequence[Mirror]:
         """The mirrors that are there, by address."""
@@ -372,8 +377,8 @@ class Mirrors:
     ) -> None:
         """Fetch what the mirror lacks, then let its refs be the remote's."""
         tips = dict.fromkeys(wanted.values())
-        there = set(note.refs.values())
-        lacking = [oid for oid in tips if oid not in there and not _is_loose(path, oid)]
+        there, pushed = set(note.refs.values()), _pushed(path)
+        lacking = [oid for oid in tips if oid not in there and oid not in pushed]
         partial = bool(note.partial) or any(name.endswith(".promisor") for name in note.packs)
         if lacking:
             filtered = _base_of(path) is not None
@@ -402,6 +407,7 @@ class Mirrors:
             _write_refs(path, wanted, head)
             note.refs, note.head = wanted, head
             _write_note(path, note)
+            (path / _PUSHED).unlink(missing_ok=True)
         else:
             _drop_loose(path)
 
@@ -683,9 +689,13 @@ def _packs(path: Path) -> dict[str, int]:
         return {}
 
 
-def _is_loose(path: Path, oid: str) -> bool:
-    """Whether patcher wrote the commit here itself: its trees and blobs are written before it."""
-    return os.path.exists(f"{path}/objects/{oid[:2]}/{oid[2:]}")  # noqa: PTH110
+def _pushed(path: Path) -> frozenset[str]:
+    """The commits that patcher wrote here and pushed since the last update: all of their objects
+    are here."""
+    try:
+        return frozenset((path / _PUSHED).read_text(encoding="ascii").split("\n"))
+    except (OSError, UnicodeDecodeError):
+        return frozenset()
 
 
 def missing_blobs(path: Path, tips: Sequence[str], *, timeout: float = TIMEOUT) -> list[str]:

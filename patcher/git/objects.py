@@ -105,7 +105,7 @@ class Objects:
         first, *more = map(os.fspath, self._folders)
         extra = {"GIT_DIR": scratch(self.hexsize), "GIT_OBJECT_DIRECTORY": first}
         if more:
-            extra["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = ":".join(map(_quoted, more))
+            extra["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = ":".join(map(quoted, more))
         return environment(extra=extra)
 
     def turn_to(self, objects: Path) -> None:
@@ -309,7 +309,7 @@ def _fits(kind: bytes, content: bytes, oid: str) -> bool:
 ANOTHER = "what is stored there is another object: run git fsck"
 
 
-def _quoted(folder: str) -> str:
+def quoted(folder: str) -> str:
     """A folder as GIT_ALTERNATE_OBJECT_DIRECTORIES takes it (see git(1))."""
     if ":" not in folder and not folder.startswith('"'):
         return folder

@@ -23,6 +23,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -633,6 +634,22 @@ def scratch(hexsize: int = 40) -> str:
             _scratch[key] = path
             interrupts.at_end(functools.partial(_remove_scratch, path, os.getpid()))
         return _scratch[key]
+
+
+@contextlib.contextmanager
+def object_directory(hexsize: int = 40) -> Iterator[str]:
+    """A directory for objects that are of use within the block alone. Raises `GitError`."""
+    path = f"{scratch(hexsize)}/objects/{os.urandom(8).hex()}"
+    try:
+        os.mkdir(path)  # noqa: PTH102
+    except OSError as error:
+        raise GitError(
+            f"no room for a scratch folder in {temporary_folder()} ({error.strerror}): set TMPDIR"
+        ) from error
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def temporary_folder() -> str:

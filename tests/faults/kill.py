@@ -52,7 +52,7 @@ esac
 exec {git} "$@"
 """
 STEPS = [
-    ("unpack-objects", "before"), ("unpack-objects", "during"), ("unpack-objects", "after"),
+    ("index-pack", "before"), ("index-pack", "during"), ("index-pack", "after"),
     ("update-ref", "before"), ("update-ref", "during"), ("update-ref", "after"),
     ("update-ref", "locked"),
 ]  # fmt: skip
@@ -215,7 +215,8 @@ class Harness:
         for place in before:
             inner = place / ".git" if (place / ".git").is_dir() else place
             self.figures.left["lock files"] += len(list(inner.glob("**/*.lock")))
-            self.figures.left["tmp_obj files"] += len(list(inner.glob("objects/**/tmp_obj_*")))
+            self.figures.left["tmp_* files"] += len(list(inner.glob("objects/pack/tmp_*")))
+            self.figures.left["keep files"] += len(list(inner.glob("objects/pack/*.keep")))
         self.figures.left["scratch folders"] += len(leftovers(world.env))
         done = patcher(world.env, *APPLY, source)
         again = self._whole(world, before, f"{how}, then again")

@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from patcher.campaign.memory import NOT_USED
-from patcher.git import Change, Identity, Pack, Repository, discover, restore, write_commit
 from patcher.git import leftovers as made_by_the_dead
 from tests.faults.disk import WAYS, Power, full_disk, readonly_disk
 from tests.faults.world import (
@@ -580,27 +579,6 @@ def test_what_a_killed_fix_left_is_neither_checked_nor_kept(env: Env, tmp_path: 
     assert "patcher-new" not in done.stdout
     assert sorted(folder.iterdir()) == sorted([file, living])
     assert "deny network alg," in file.read_text()
-
-
-def test_what_gc_removed_before_a_branch_named_it_is_written_again(
-    env: Env, places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place, _ = places
-    for name in ("HOME", "TMPDIR"):
-        monkeypatch.setenv(name, env[name])
-    (found,) = list(discover([place]))
-    assert isinstance(found, Repository)
-    parent = git(env, place, "rev-parse", "HEAD").strip()
-    person = Identity("A", "a@example.org", "1700000000 +0000")
-    packs: list[Pack] = []
-    change = Change(b"profiles/0/docker-default", b"new\n")
-    commit = write_commit(found, parent, [change], "x", person, person, None, packs)
-    git(env, place, "prune", "--expire=now")
-    assert "fatal" in git(env, place, "cat-file", "-t", commit, check=False)
-    restore(found, packs)
-    git(env, place, "branch", "kept", commit)
-    assert git(env, place, "show", "kept:profiles/0/docker-default") == "new\n"
-    assert fsck(env, place) == ""
 
 
 def rows(env: Env) -> dict[str, dict[str, str]]:

@@ -6,7 +6,6 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,13 +17,12 @@ from patcher.git import (
     Change,
     GitError,
     Identity,
-    Pack,
     Repository,
     Signing,
+    Store,
     bases,
     discover,
     move_branch,
-    restore,
     signing,
     write_commit,
 )
@@ -83,38 +81,36 @@ note.unlink()
 """
 
 
-def test_what_a_gc_removes_that_began_before_the_branch_was_there_is_restored(work: Work) -> None:
+def test_new_objects_outlive_a_gc_until_their_store_is_closed(work: Work) -> None:
     path = work.repository("repo", {"f": b"1\n"})
-    repository, packs = opened(path), list[Pack]()
+    repository = opened(path)
     [base] = bases(repository)
-    changes = [Change(b"f", b"2\n")]
-    commit = write_commit(repository, base.commit, changes, "m", ADA, BEA, written=packs)
-    lost = path / ".git/objects" / commit[:2] / commit[2:]
-    gc: list[str | Path] = [sys.executable, "-c", GC, path / ".git/gc.pid", lost]
-    with subprocess.Popen(gc, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None and process.stdout.readline()
+    with Store(repository) as store:
+        for number in range(2):
+            change = Change(b"f", b"%d\n" % (number + 2))
+            commit = write_commit(repository, base.commit, [change], "m", ADA, BEA, store=store)
+        work.git(path, "gc", "-q", "--prune=now")
+        assert work.git(path, "cat-file", "-t", commit) == "commit"
         move_branch(repository, BRANCH, commit, None)
-        restore(repository, packs)
-        assert process.wait() == 0  # it had removed the commit
-    assert work.git(path, "cat-file", "-t", commit) == "commit"
+    work.git(path, "gc", "-q", "--prune=now")
+    assert work.git(path, "show", f"{commit}:f") == "3"
     work.fsck(path)
+    [_] = (path / ".git/objects/pack").glob("*.pack")  # gc took it in
 
 
-@pytest.mark.parametrize("note", [b"", b"0 here", b"-1 here", b"x", b"9" * 50, b"4194305 here"])
-def test_a_note_of_a_gc_that_is_no_more_holds_up_nothing(
-    work: Work, note: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_killed_run_kept_from_gc_is_given_up_after_an_hour(work: Work) -> None:
     path = work.repository("repo", {"f": b"1\n"})
-    repository, packs = opened(path), list[Pack]()
-    [base] = bases(repository)
-    changes = [Change(b"f", b"2\n")]
-    commit = write_commit(repository, base.commit, changes, "m", ADA, BEA, written=packs)
-    move_branch(repository, BRANCH, commit, None)
-    (path / ".git/gc.pid").write_bytes(note)
-    slept: list[float] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-    restore(repository, packs)
-    assert not slept
+    packs = path / ".git/objects/pack"
+    written = {"old": "patcher\n", "new": "patcher\n", "theirs": "my own\n"}
+    for name, text in written.items():
+        keep = packs / f"pack-{name}.keep"
+        keep.write_text(text)
+        if name != "new":
+            os.utime(keep, (time.time() - 4000,) * 2)
+    apply(opened(path), Change(b"f", b"2\n"))
+    assert sorted(keep.name for keep in packs.glob("*.keep")) == [
+        "pack-new.keep", "pack-theirs.keep",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["work tree", "bare", "linked", "shallow", "sha256", "packed"])
@@ -305,15 +301,11 @@ def test_without_a_date_it_is_now(work: Work) -> None:
 def test_a_repository_that_cannot_be_written_is_said(work: Work) -> None:
     path = work.repository("repo", {"f": b"1"})
     parent = work.git(path, "rev-parse", "HEAD")
-    store = path / ".git" / "objects"
-    shutil.rmtree(store / "pack")
-    for folder in [*store.iterdir(), store]:
-        folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    if os.access(store, os.W_OK):  # root may write anywhere: put a file where folders belong
-        for prefix in range(256):
-            folder = store / f"{prefix:02x}"
-            if not folder.exists():
-                folder.touch()
+    packs = path / ".git/objects/pack"
+    packs.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    if os.access(packs, os.W_OK):  # root may write anywhere: put a file where the folder belongs
+        packs.rmdir()
+        packs.touch()
     with pytest.raises(GitError, match="new objects were not written"):
         write_commit(opened(path), parent, [Change(b"f", b"2")], "m", ADA, ADA)
 
@@ -321,12 +313,12 @@ def test_a_repository_that_cannot_be_written_is_said(work: Work) -> None:
 def test_shared_repositories_stay_shared(work: Work) -> None:
     path = work.repository("repo", {"f": b"1"}, "--shared=group")
     parent = work.git(path, "rev-parse", "HEAD")
-    for number in range(20):
-        content = b"%d" % number * 9
-        write_commit(opened(path), parent, [Change(b"f", content)], "m", ADA, ADA)
-    folders = [folder for folder in (path / ".git/objects").iterdir() if len(folder.name) == 2]
-    assert len(folders) > 20
-    assert all(folder.stat().st_mode & stat.S_IWGRP for folder in folders)
+    write_commit(opened(path), parent, [Change(b"f", b"2")], "m", ADA, ADA)
+    pack, index = sorted((path / ".git/objects/pack").iterdir(), reverse=True)
+    assert (pack.suffix, index.suffix) == (".pack", ".idx")
+    for file in (pack, index, pack.parent):
+        assert file.stat().st_mode & stat.S_IRGRP, file
+    assert pack.parent.stat().st_mode & stat.S_IWGRP
 
 
 def ssh_key(work: Work) -> Path:
@@ -455,8 +447,56 @@ def test_what_another_repository_has_is_not_committed(work: Work) -> None:
     theirs = work.git(private, "rev-parse", "HEAD:profile")
     tree = work.git(path, "mktree", "--missing", stdin=f"100644 blob {theirs}\tprofile\n".encode())
     work.git(path, "reset", "-q", "--soft", work.git(path, "commit-tree", "-m", "x", tree))
-    with pytest.raises(GitError, match=f"{theirs} is not in the repository"):
-        apply(opened(path), Change(b"profile", b"network,\ndeny network alg,\n"))
+    change = Change(b"profile", b"network,\ndeny network alg,\n")
+    with pytest.raises(GitError, match=f"{theirs} is not in the repository: run git fsck"):
+        apply(opened(path), change)
     objects = path / ".git/objects"
     (objects / "info/alternates").write_text(f"{private}/.git/objects\n")
-    apply(opened(path), Change(b"profile", b"network,\ndeny network alg,\n"))
+    for _ in range(2):  # loose there, and packed
+        with pytest.raises(GitError, match="profile: object .* git repack -a"):
+            apply(opened(path), change)
+        work.git(private, "repack", "-a", "-d", "-q")
+
+
+@pytest.mark.parametrize("stored", ["loose", "packed"])
+def test_a_repository_with_alternates_and_its_own_file_gets_its_commit(
+    work: Work, stored: str
+) -> None:
+    path, other = work.repository("repo", {"f": b"1\n"}), work.repository("other", {"g": b"2\n"})
+    if stored == "packed":
+        work.git(path, "gc", "-q", "--prune=now")
+    (path / ".git/objects/info/alternates").write_text(f"{other}/.git/objects\n")
+    commit = apply(opened(path), Change(b"f", b"2\n"))
+    assert work.git(path, "show", f"{commit}:f") == "2"
+
+
+def test_the_advice_for_a_file_in_an_alternate_helps(work: Work) -> None:
+    other = work.repository("other", {"f": b"1\n"})
+    work.git(work.root, "clone", "-q", "--shared", str(other), "repo")
+    path = work.root / "repo"
+    with pytest.raises(GitError, match="it comes from an alternate"):
+        apply(opened(path), Change(b"f", b"2\n"))
+    work.git(path, "repack", "-a", "-d", "-q")
+    commit = apply(opened(path), Change(b"f", b"2\n"))
+    assert work.git(path, "show", f"{commit}:f") == "2"
+
+
+@pytest.mark.parametrize("where", ["objects/{two}", "objects/pack", "file in pack", "objects"])
+def test_nothing_is_written_through_a_link(work: Work, where: str) -> None:
+    path, other = work.repository("repo", {"f": b"1\n"}), work.root / "other"
+    other.mkdir()
+    objects = path / ".git/objects"
+    link = {
+        "objects/{two}": objects / "fe",
+        "objects/pack": objects / "pack",
+        "file in pack": objects / "pack/pack-1234.pack",
+        "objects": objects,
+    }[where]
+    repository = opened(path)
+    if link.is_dir():
+        link.rename(other / link.name)
+    link.symlink_to(other / link.name if (other / link.name).exists() else other)
+    before = sorted(work.root.rglob("*"))
+    with pytest.raises(GitError, match="is a symbolic link: patcher writes only where"):
+        apply(repository, Change(b"f", b"2\n"))
+    assert sorted(work.root.rglob("*")) == before

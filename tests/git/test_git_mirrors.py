@@ -207,8 +207,9 @@ def test_what_was_pushed_from_here_is_not_fetched_back(
     tip = bases(mirror)[0].commit
     commit = write_commit(mirror, tip, [Change(b"profile", b"x")], "x", ME, ME)
     move_branch(mirror, "patcher/x", commit, None)
-    remote.push(mirror, "patcher/x", commit, None)
+    cache.push(mirror, "patcher/x", commit, None)
     seen = fetches(monkeypatch)
+    cache.update(origin.address)
     cache.update(origin.address)
     assert seen == []
     assert branch_tip(mirror, "patcher/x") == commit

@@ -86,6 +86,7 @@ def _texts(host: Host, path: PurePosixPath, content: bytes, budget: Budget) -> t
 
 
 def prepare() -> None:
-    """Import every host, which otherwise happens when the first file is read."""
-    for name in (*HOSTS, "lines"):
+    """Import every host and what it needs, which otherwise happens when the first file is read."""
+    for name in (*HOSTS, "lines", "nested"):
         import_module(f"patcher.hosts.{name}")
+    import_module("ruamel.yaml")

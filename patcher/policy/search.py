@@ -212,7 +212,7 @@ _NEAR = re.compile(
     re.MULTILINE,
 )
 """What stands near a rule."""
-_ATTACHED = rb"/[^\s(]++(?:[ \t]+[^\n{(;]{0,80})?[ \t]\{$"
+_ATTACHED = rb"/[^\s(]++(?:[ \t][^\n{(;]{0,80}+)?(?<=[ \t])\{$"
 _ANYWHERE = tuple(
     (word, re.compile(pattern, re.MULTILINE))
     for word, pattern in (

@@ -48,6 +48,7 @@ class Language:
     otherwise: str
     closed: str
     loop: str
+    """What begins a loop."""
     choose: str
     """The expression for ``A`` where ``@`` holds and ``B`` where it does not."""
     expressions: tuple[str, ...] = ()
@@ -62,6 +63,8 @@ class Language:
     switch: tuple[str, str, str, str] = ("", "", "", "")
     """Begins a switch over ``@``, an arm for true, one for false, and ends it."""
     directives: tuple[str, str] = ("", "")
+    loop_closed: str = ""
+    """What ends a loop, where that is not ``closed``."""
     extra: str = "extra"
     indent: str = "    "
 
@@ -139,6 +142,21 @@ def _bash(number: int, body: list[str]) -> str:
     rest = "\n".join(f'  echo "{line}" >> "$out"' for line in REST.splitlines())
     code = "\n".join([head, *body, rest])
     return f"f{number}() {{\n  local out=$1 c0=$2 c1=$3 c2=$4 extra=$5\n{code}\n}}\n"
+
+
+def _ruby(number: int, body: list[str]) -> str:
+    code = "\n".join([f"  p = +{_quoted(HEADER)}", *body, f"  p << {_quoted(REST)}"])
+    return f"def f{number}(c0, c1, c2, extra)\n{code}\n  p\nend\n"
+
+
+def _php(number: int, body: list[str]) -> str:
+    code = "\n".join([f"    $p = {_quoted(HEADER)};", *body, f"    $p .= {_quoted(REST)};"])
+    return f"<?php\nfunction f{number}($c0, $c1, $c2, $extra) {{\n{code}\n    return $p;\n}}\n"
+
+
+def _lua(number: int, body: list[str]) -> str:
+    code = "\n".join([f"  local p = {_quoted(HEADER)}", *body, f"  p = p .. {_quoted(REST)}"])
+    return f"return function(c0, c1, c2, extra)\n{code}\n  return p\nend\n"
 
 
 def _template(number: int, body: list[str]) -> str:
@@ -274,8 +292,78 @@ BASH = Language(
     expressions=('echo A >> "$out"; @ && echo B >> "$out"', '@ || echo A >> "$out"'),
     on_a_line="@ && A",
     leave='{ echo A >> "$out"; return; }',
+    loop_closed="done",
     extra='"$extra"',
     indent="  ",
+)  # fmt: skip
+RUBY = Language(
+    "ruby", ".rb", _ruby, "c%d",
+    add=("p << @", "p += @", "p += [@].join", "p.concat(@)"),
+    opened="if @", otherwise="else", closed="end",
+    loop="(@ ? 2 : 0).times do",
+    choose="(@ ? A : B)",
+    expressions=(
+        "p << A; p << B if @",
+        "p << A\np << B unless !@",
+        "p += [A, (B if @)].compact.join",
+        "p << A; @ && p << B",
+        "p += [A, B].reject.with_index { |r, i| i > 0 && !@ }.join",
+        "p += [A, B].take(@ ? 2 : 1).join",
+        'p << A << (@ ? B : "")',
+        "p << A; @ or next_rule = B; p << next_rule.to_s",
+        "p += A + B * (@ ? 1 : 0)",
+    ),
+    on_a_line="A if @",
+    leave="return p + A",
+    switch=('case (@ ? "yes;{" : "no")', 'when "yes;{"', "else", "end"),
+    indent="  ",
+)  # fmt: skip
+PHP = Language(
+    "php", ".php", _php, "$c%d",
+    add=("$p .= @;", "$p = $p . @;", '$p .= implode("", [@]);'),
+    loop="for ($I = 0; $I < (@ ? 2 : 0); $I++) {",
+    join=" . ",
+    expressions=(
+        '$p .= A; $p .= @ ? B : "";',
+        '$p .= implode("", array_filter([A, @ ? B : null]));',
+        "$p .= A; @ && $p .= B;",
+        '$p .= implode("", array_slice([A, B], 0, @ ? 2 : 1));',
+        '$p .= implode("", [A, ...(@ ? [B] : [])]);',
+        "$p .= A . str_repeat(B, @ ? 1 : 0);",
+        '$p .= A; $p .= match (@) { true => B, default => "" };',
+    ),
+    leave="return $p . A;",
+    switch=('switch (@ ? "yes;{" : "no") {', 'case "yes;{":', "break;\ndefault:", "}"),
+    extra="$extra",
+    **_C_LIKE,
+)  # fmt: skip
+LUA = Language(
+    "lua", ".lua", _lua, "c%d",
+    add=("p = p .. @", "p = p .. table.concat({@})"),
+    opened="if @ then", otherwise="else", closed="end",
+    loop="for i = 1, (@ and 2 or 0) do",
+    choose="(@ and A or B)",
+    join=" .. ",
+    expressions=(
+        "p = p .. A; if @ then p = p .. B end",
+        'p = p .. A .. (@ and B or "")',
+        "p = p .. A .. (B):rep(@ and 1 or 0)",
+        "p = p .. A .. (B):sub(1, @ and -1 or 0)",
+    ),
+    on_a_line="if @ then A end",
+    leave="do return p .. A end",
+    indent="  ",
+)  # fmt: skip
+ERB = Language(
+    "erb", ".erb", _template, "c%d", add=("@",), opened="<% if @ %>", otherwise="<% else %>",
+    closed="<% end %>", loop="<% (@ ? 2 : 0).times do %>", choose="", join="",
+    quote=lambda text: text.rstrip("\n"), extra="<%= extra %>", indent="",
+)  # fmt: skip
+PHP_TEMPLATE = Language(
+    "phptemplate", ".php", _template, "$c%d", add=("@",), opened="<?php if (@): ?>",
+    otherwise="<?php else: ?>", closed="<?php endif; ?>",
+    loop="<?php for ($I = 0; $I < (@ ? 2 : 0); $I++): ?>", loop_closed="<?php endfor; ?>",
+    choose="", join="", quote=lambda text: text.rstrip("\n"), extra="<?= $extra ?>", indent="",
 )  # fmt: skip
 GO_TEMPLATE = Language(
     "gotemplate", ".tmpl", _template, ".C%d", add=("@",), opened="{{if @}}",
@@ -285,13 +373,14 @@ GO_TEMPLATE = Language(
 JINJA = Language(
     "jinja", ".j2", _template, "c%d", add=("@",), opened="{% if @ %}",
     otherwise="{% else %}", closed="{% endif %}",
-    loop="{% for i in range(2 if @ else 0) %}", choose="", join="",
+    loop="{% for i in range(2 if @ else 0) %}", loop_closed="{% endfor %}", choose="", join="",
     quote=lambda text: text.rstrip("\n"), extra="{{ extra }}", indent="",
 )  # fmt: skip
 LANGUAGES = {
     each.name: each
     for each in (
-        GO, CPP, C, JAVA, JAVASCRIPT, PYTHON, RUST, PERL, BASH, GO_TEMPLATE, JINJA,
+        GO, CPP, C, JAVA, JAVASCRIPT, PYTHON, RUST, PERL, BASH, RUBY, PHP, LUA,
+        GO_TEMPLATE, JINJA, ERB, PHP_TEMPLATE,
     )
 }  # fmt: skip
 
@@ -389,11 +478,7 @@ class Writer:
 
     def loop(self, level: int, depth: int) -> list[str]:
         language = self.language
-        closed = language.closed
-        if language is BASH:
-            closed = "done"
-        if language is JINJA:
-            closed = "{% endfor %}"
+        closed = language.loop_closed or language.closed
         text = language.loop.replace("I", f"i{level}").replace("@", self.condition())
         lines = self.lines(level, text)
         lines += self.body(level + 1, depth - 1)

@@ -230,11 +230,65 @@ def _jinja(folder: Path, numbers: Sequence[int]) -> list[str]:
     return ["".join(found)]
 
 
+def _ruby_loop(numbers: Sequence[int], begin: str, text: str) -> str:
+    """The program that prints a text for each of the numbers and all inputs."""
+    return (
+        f"{begin}\nextra = [{_extra()}]\n{list(numbers)}.each do |n|\n"
+        "  [false, true].repeated_permutation(3) do |a, b, c|\n"
+        f"    extra.each {{ |e| print {text}, 30.chr }}\n  end\nend\n"
+    )
+
+
+def _ruby(folder: Path, numbers: Sequence[int]) -> list[str]:
+    begin = "\n".join(f'require_relative "p{number}"' for number in numbers)
+    text = 'send("f#{n}", a, b, c, e)'
+    (folder / "main.rb").write_text(_ruby_loop(numbers, begin, text))
+    return [run("ruby", "main.rb", cwd=folder)]
+
+
+def _erb(folder: Path, numbers: Sequence[int]) -> list[str]:
+    text = 'ERB.new(File.read("p#{n}.erb")).result_with_hash({c0: a, c1: b, c2: c, extra: e})'
+    (folder / "main.rb").write_text(_ruby_loop(numbers, 'require "erb"', text))
+    return [run("ruby", "main.rb", cwd=folder)]
+
+
+def _php_runs(begin: str, text: str) -> Callable[[Path, Sequence[int]], list[str]]:
+    def runs(folder: Path, numbers: Sequence[int]) -> list[str]:
+        (folder / "main.php").write_text(
+            f"<?php\n$all = [{_extra()}];\nforeach ({list(numbers)} as $n) {{\n  {begin}\n"
+            "  for ($i = 0; $i < 8; $i++) foreach ($all as $extra) {\n"
+            "    [$c0, $c1, $c2] = [($i & 4) > 0, ($i & 2) > 0, ($i & 1) > 0];\n"
+            f'    {text}\n    echo "\\x1e";\n  }}\n}}\n'
+        )
+        return [run("php", "main.php", cwd=folder)]
+
+    return runs
+
+
+_php = _php_runs('require "p$n.php";', 'echo "f$n"($c0, $c1, $c2, $extra);')
+_php_template = _php_runs(
+    "", '(function () use ($n, $c0, $c1, $c2, $extra) { require "p$n.php"; })();'
+)
+
+
+def _lua(folder: Path, numbers: Sequence[int]) -> list[str]:
+    (folder / "main.lua").write_text(
+        f"local extra = {{{_extra()}}}\nlocal both = {{false, true}}\n"
+        f"for _, n in ipairs({{{', '.join(map(str, numbers))}}}) do\n"
+        "  local f = dofile('p' .. n .. '.lua')\n"
+        "  for _, a in ipairs(both) do for _, b in ipairs(both) do for _, c in ipairs(both) do\n"
+        "    for _, e in ipairs(extra) do io.write(f(a, b, c, e), '\\30') end\n"
+        "  end end end\nend\n"
+    )
+    return [run("lua5.4", "main.lua", cwd=folder)]
+
+
 RUNNERS: dict[str, tuple[str, Callable[[Path, Sequence[int]], list[str]]]] = {
     "go": ("go", _go), "gotemplate": ("go", _go_template), "c": ("gcc", _c), "cpp": ("g++", _cpp),
     "java": ("javac", _java), "javascript": ("node", _javascript), "python": ("", _python),
     "rust": ("rustc", _rust), "perl": ("perl", _perl), "bash": ("bash", _bash),
-    "jinja": ("", _jinja),
+    "jinja": ("", _jinja), "ruby": ("ruby", _ruby), "erb": ("ruby", _erb), "php": ("php", _php),
+    "phptemplate": ("php", _php_template), "lua": ("lua5.4", _lua),
 }  # fmt: skip
 """By language: the tool that must be there, and what runs the programs in a folder."""
 

@@ -13,7 +13,7 @@ from patcher.findings import Dropped, Edit, Finding, Result, edited, edits_of, u
 from patcher.hosts import Document, Text, plain
 from patcher.migrations import Migration, builtin
 from patcher.options import Options
-from patcher.policy.acceptance import Fragments, Origin, accept, why_uncertain
+from patcher.policy.acceptance import NO_RULE, Fragments, Origin, accept, why_uncertain
 from patcher.policy.bounds import MAX_FINDINGS, TooMuch
 from patcher.policy.evidence import Evidence
 from patcher.policy.judgement import Includes, Judgement
@@ -100,8 +100,8 @@ def judge(file: Document | Unread, options: Options, includes: Includes | None =
         search = _Search(file, options, includes or Includes())
     except TooMuch as error:
         return Result(file.path, content, _unread(options, f"{error}, so not read"), ())
-    found = tuple(_with_lines(content, search.found)) or _flags_alone(content, options)
     dropped = tuple(_with_lines(content, search.dropped))
+    found = tuple(_with_lines(content, search.found)) or _flags_alone(content, dropped, options)
     edits = edits_of(found)
     return Result(file.path, edited(content, edits), found, edits, dropped)
 
@@ -112,15 +112,23 @@ def _unread(options: Options, reason: str, line: int = 1) -> tuple[Finding, ...]
     return tuple(replace(finding, line=line) for finding in found)
 
 
-def _flags_alone(content: bytes, options: Options) -> tuple[Finding, ...]:
-    """The findings for a file with the flags of moby-style profiles and a network rule, in which no
-    host found a profile: a person must look."""
-    position = next(candidates(content), -1) if b"mediate_deleted" in content else -1
-    if position < 0:
+def _flags_alone(
+    content: bytes, dropped: Iterable[Dropped], options: Options
+) -> tuple[Finding, ...]:
+    """The findings for a file with the flags of moby-style profiles, and a network rule or a header
+    without rules, in which no host found a profile: a person must look."""
+    if b"mediate_deleted" not in content:
+        return ()
+    position = next(candidates(content), -1)
+    header = next((each.line for each in dropped if each.reason == NO_RULE), 0)
+    if position < 0 and not header:
         return ()
     if not _MOBY_FLAGS.search(content):
         reason = "it holds a moby-style profile's flags and a network rule, and no profile"
-        return _unread(options, reason)
+        return _unread(options, reason) if position >= 0 else ()
+    if position < 0:
+        reason = "the flags of moby-style profiles, and no rule that can be read here"
+        return _unread(options, reason, header)
     reason = "the flags of moby-style profiles and what looks like a network rule, in no profile "
     return _unread(options, f"{reason}that can be read here", content.count(b"\n", 0, position) + 1)
 

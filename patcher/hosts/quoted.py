@@ -43,6 +43,11 @@ _INSIDE = {
 _QUOTE = re.compile(rb"[\"'`]")
 _GAP = 3
 _LOOSE_RULES = "rules on one line without a profile's header; whether they make one is to be seen"
+_GOVERNS = re.compile(
+    rb"[ \t]*+(?:\}[ \t]*+)?" + CONTROL + rb"[^\n]*(?<![{:;])(?<!\bdo)(?<!\bthen)\Z"
+)
+"""A line with a condition that opens no block."""
+_LONGEST_HEAD = 300
 _COMMENTED = "the format of printf makes comments of some of its arguments"
 _PARTED = re.compile(rb"[ \t]++|[ \t]*+,[ \t]*+")
 _FEW = 3
@@ -246,10 +251,13 @@ def _member_lines(
 ) -> Iterator[Line]:
     """Return the lines of one literal. A new line repeats the physical line, with two exceptions:
     its margin is that of the second line where the first one opens the statement, and its glue is
-    that of the line above where the last one closes it."""
+    that of the line above where the last one closes it. Where a condition governs one statement, it
+    stands in the same literal."""
     member, literal = members[number], members[number].literal
 
     def below(rest: bytes) -> Added:
+        if rest and _is_governed(content, member):
+            return literal.end, b"", rest
         margin = members[1].margin if number == 0 and member.key != key else member.margin
         glue = members[max(number - 1, 0)].glue
         closing = rest + literal.quote
@@ -260,6 +268,15 @@ def _member_lines(
         return member.stop, *again(content, member.begin, margin, closing, ending)
 
     return literal_lines(content, literal.start, literal.end, _escapes(literal), below)
+
+
+def _is_governed(content: bytes, member: _Member) -> bool:
+    """Whether a condition on the line above may govern this statement alone: no brace or word opens
+    a block there."""
+    head = (
+        content[max(member.begin - _LONGEST_HEAD, 0) : member.begin].rstrip().rpartition(b"\n")[2]
+    )
+    return _GOVERNS.match(head) is not None
 
 
 def _escapes(literal: _Literal) -> Escapes | None:

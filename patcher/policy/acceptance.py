@@ -158,13 +158,18 @@ _SHORTHAND = frozenset(
 """Rules that may stand as their keyword alone, so that a list of names in code looks like them."""
 
 
+NO_RULE = "no rule can be read in it"
+"""Why a profile is dropped of which nothing but the header is known."""
+
+
 def _why_no_policy(profile: Profile, origin: Origin) -> str:
     """Why this is no policy, but code or prose that looks like it; empty where it is policy."""
     rules = [rule for rule in profile.rules if rule.keyword != b"action"]
     if not rules and profile.end >= 0 and not profile.junk and _is_lax(profile):
         return ""
     if not rules:
-        return "no rule can be read in it"
+        empty = profile.end >= 0 and not (profile.rules or profile.strange)
+        return "it is empty" if empty else NO_RULE
     if profile.junk > 2 * len(rules):
         return "most of its statements are no rules"
     strong = sum(

@@ -1,6 +1,6 @@
 """Template actions: which choose or repeat text (control), and which put text in their place.
 
-Go's text/template, Helm, Jinja and Ansible, Handlebars and Mustache, Liquid, ERB.
+Go's text/template, Helm, Jinja and Ansible, Handlebars and Mustache, Liquid, ERB, PHP.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ _BY_SIGN: dict[bytes, Control] = {
     b"/*": Control.NONE,
     b"!": Control.NONE,
 }
-_ASSIGNS = re.compile(rb"\{%[-+~]?\s*set\s[^%]*=|<%[-_]?\s*[@$]?[\w.]+\s*[-+|&]*=(?!=)[^;]*\Z|<%#")
+_ASSIGNS = re.compile(
+    rb"<\?xml|<\?php\s+\$\w+\s*=(?!=)|\{%[-+~]?\s*set\s[^%]*=|<%[-_]?\s*[@$]?[\w.]+\s*[-+|&]*=(?!=)[^;]*\Z|<%#"
+)
 _OPENS_BLOCK = re.compile(rb"\bdo(?:\s*\|[^|]*\|)?\s*[-~+_]?%>\Z")
 """A block of Ruby."""
 _DIRECTIVE = re.compile(
@@ -54,7 +56,7 @@ _DIRECTIVE = re.compile(
     rb"|[ \t]*[#%]{1,2} ?(?:end|endif|endfor|endwhile)\s*\Z"
 )
 _HEAD = re.compile(
-    rb"(?:\{\{\{?|\{%|<%)[-~+=_]?\s*"
+    rb"(?:\{\{\{?|\{%|<%|<\?(?:php\b)?)[-~+=_]?\s*"
     rb"(?P<sign>/\*|[#/^!](?=\s*\w|-)|[$]\w+\s*:?=|else\s+if\b)?\s*(?P<word>\w*)"
 )
 _CONDITION = re.compile(rb"\s+")
@@ -64,7 +66,7 @@ def control(action: bytes) -> Control | None:
     """What the control action does; None when it puts text in its place."""
     if action.startswith(b"#"):
         return Control.UNKNOWN
-    if action.startswith(b"<%="):
+    if action.startswith((b"<%=", b"<?=")):
         return None
     if _OPENS_BLOCK.search(action):
         return Control.OPEN
@@ -91,6 +93,12 @@ def _tag(word: bytes) -> Control | None:
     if word == b"include":
         return None
     return Control.OPEN if word in _OPEN_TAGS else Control.UNKNOWN
+
+
+def may_print(action: bytes) -> bool:
+    """Whether an action of which it is not known what it does may put text in its place: a tag that
+    somebody added to a template engine, an include of JSP."""
+    return action.startswith((b"{%", b"<%@")) and subject(action) not in (b"break", b"continue")
 
 
 def subject(action: bytes) -> bytes:

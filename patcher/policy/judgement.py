@@ -236,6 +236,9 @@ class _Judge:
                 blocked[0][0],
             )
         networks = [rule for rule, _ in self.profile.network_rules]
+        if self.profile.strange and (self.moby_style or networks):
+            strange = _shown(self.profile.strange)
+            return _look(f"`{strange}` is no rule, and what takes its place may be one", None)
         reason = f"no rule of it reaches {self.family} sockets"
         if not networks:
             reason = "it has no network rule"
@@ -363,7 +366,11 @@ _LONGEST_TEXT = 1000
 
 def _text(rule: Rule) -> str:
     """The rule as reasons show it; thousands of profiles may share one rule of a megabyte."""
-    text = b" ".join(rule.words).decode("utf-8", "replace")
+    return _shown(b" ".join(rule.words))
+
+
+def _shown(words: bytes) -> str:
+    text = words.decode("utf-8", "replace")
     return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + " ..."
 
 

@@ -64,10 +64,10 @@ _ANGLE = re.compile(rb"<(?!=)[^<>,\n]{0,300}>")
 _DOUBLED_OPEN = re.compile(rb"\{\{(?=[ \t\r]{0,200}(?:\n|\Z|#))")
 _BLANK_ACTION = re.compile(rb"""\{\{-?\s*(["'`])[ \t]*\1\s*-?\}\}\Z""")
 _GO_COMMENT = re.compile(rb"\{\{-?\s{0,20}/\*")
-_HOLE_MARK = re.compile(rb"\{\{|\{%|<%|\$[\w{(]|(?<!@)\{\w*\}|%[sdvqr]\b|@\w+@")
+_HOLE_MARK = re.compile(rb"\{\{|\{%|<[%?]|\$[\w{(]|(?<!@)\{\w*\}|%[sdvqr]\b|@\w+@")
 _BRACE_OR_BLANK = re.compile(_CHARACTERS.pattern + rb"|[{}\s]")
-_ACTION = re.compile(rb"\{\{|\{%|<%")
-_CLOSING = {b"{{": b"}}", b"{%": b"%}", b"{#": b"#}", b"<%": b"%>"}
+_ACTION = re.compile(rb"\{\{|\{%|<[%?]")
+_CLOSING = {b"{{": b"}}", b"{%": b"%}", b"{#": b"#}", b"<%": b"%>", b"<?": b"?>"}
 _MAX_ACTION, _MAX_ACTION_LINES = 600, 8
 _MAX_BRACES = 100_000
 """Braces without a blank between them."""

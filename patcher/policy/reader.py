@@ -12,7 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from patcher.policy import grammar, header, network
-from patcher.policy.actions import Control, condition, control, section, sections, subject
+from patcher.policy.actions import (
+    Control,
+    condition,
+    control,
+    may_print,
+    section,
+    sections,
+    subject,
+)
 from patcher.policy.bounds import MAX_NAME, MAX_NESTING, Budget, TooMuch
 from patcher.policy.grammar import KEYWORDS, Qualifiers
 from patcher.policy.lexer import Kind, Lexer, Token
@@ -88,6 +96,8 @@ class Profile:
     rules: list[Rule] = field(default_factory=list)
     junk: int = 0
     """Statements in it that are no rules."""
+    strange: bytes = b""
+    """How the first of them begins."""
     attachment: bytes = b""
     """The path of the programs that it is for, be it its name; empty without one."""
     named: bool = True
@@ -177,6 +187,7 @@ _AT_CONDITIONAL = re.compile(
 """``@if@``, as autoconf-like templates choose."""
 _DEPTH = 32
 _MOST_WORDS = 512
+_SHOWN = 8
 """No rule has as many."""
 
 
@@ -317,7 +328,7 @@ class _Reader:
         start = self.lines[-1]
         before, line = self.pending[:start], self.pending[start:]
         if before and _starts_rule(line) and not _only_qualifiers(before):
-            self.junk()
+            self.junk(before)
             self.keep(line)
             self.begin()
 
@@ -327,7 +338,7 @@ class _Reader:
         if _ASSIGNMENT.match(b"".join(token.text for token in line[:2])):
             return True
         if all(_AT_CONDITIONAL.match(token.text) for token in line):
-            self.junk()
+            self.junk(line)
             return True
         if all(token.hole for token in line):
             return self.add(_bare(b"action", line), line[0].start, line[-1].end)
@@ -345,7 +356,7 @@ class _Reader:
             self.parsed[words, holes] = _parsed(words, holes)
         statement = self.parsed[words, holes]
         if statement is None:
-            self.junk()
+            self.junk(pending)
         else:
             self.add(statement, pending[0].start, end)
 
@@ -402,17 +413,23 @@ class _Reader:
             choices = ((self.condition, -1, b""), *choices)
         return choices + self.scope.arms if self.scope is not None else choices
 
-    def junk(self) -> None:
+    def junk(self, words: list[Token]) -> None:
         """Count a statement that is no rule. What it does to those around it is not known."""
         self.stretch += 1
-        if self.scope is not None:
-            self.scope.profile.junk += 1
-        elif self.fragment is not None:
-            self.fragment.junk += 1
+        profile = self.strange(b" ".join(word.text for word in words[:_SHOWN]))
+        if profile is not None:
+            profile.junk += 1
+
+    def strange(self, text: bytes) -> Profile | None:
+        """Note what is no rule, and may put one there, in the profile that is open; return that."""
+        profile = self.fragment if self.scope is None else self.scope.profile
+        if profile is not None:
+            profile.strange = profile.strange or text
+        return profile
 
     def drop(self) -> None:
-        if self.keep([]):
-            self.junk()
+        if words := self.keep([]):
+            self.junk(words)
 
     # -- scopes
 
@@ -445,6 +462,7 @@ class _Reader:
                 return _Scope(parent, outer, qualifiers, _nested(arms, arm), arm, doubled, depth)
         found = header.find(pending, lines)
         if found is None:
+            self.strange(b"{")
             profile = Profile(name="", start=-1, header=False)
         else:
             profile = _profile(*found, parent)
@@ -493,6 +511,8 @@ class _Reader:
 
     def control(self, token: Token) -> None:
         action = control(token.text)
+        if action is Control.UNKNOWN and may_print(token.text):
+            self.strange(token.text)
         if action is Control.UNKNOWN or self.unsure:
             self.unsure = True
             self.stretch += 1

@@ -14,7 +14,7 @@ _LONGEST_VALUE = 4096
 _MOST_DEFINED = 1 << 16
 """Bytes of all definitions."""
 _VALUE = b"standin"
-_ACTION = re.compile(rb"\{\{|\{%|<%|\$[\w{]|%[\w(]|\{[\w.!:]*\}|@[A-Za-z_]\w*@")
+_ACTION = re.compile(rb"\{\{|\{%|<[%?]|\$[\w{]|%[\w(]|\{[\w.!:]*\}|@[A-Za-z_]\w*@")
 _VARIABLE = re.compile(rb"(.?)@\{(\w+)\}")
 _ASSIGNED = re.compile(rb"^[ \t]*(@\{\w+\})[ \t]*(\+?=)[ \t]*([^\n#]*)", re.MULTILINE)
 _KNOWN_VARIABLES = {

@@ -453,7 +453,7 @@ def test_what_another_repository_has_is_not_committed(work: Work) -> None:
     objects = path / ".git/objects"
     (objects / "info/alternates").write_text(f"{private}/.git/objects\n")
     for _ in range(2):  # loose there, and packed
-        with pytest.raises(GitError, match="profile: object .* git repack -a"):
+        with pytest.raises(GitError, match=r"profile: object .* git repack -a"):
             apply(opened(path), change)
         work.git(private, "repack", "-a", "-d", "-q")
 

@@ -127,6 +127,26 @@ def status(body: str, family: str = "alg", flags: str = "") -> Status:
         ("network,\n{{/* not now:\ndeny network alg,\n*/}}", AFFECTED),
         ("network,\n{{- /*\ndeny network alg,\n*/ -}}\nfile,", AFFECTED),
         ("words of prose\naudit network,", AFFECTED),
+        ("network inet,\n<?= $rules ?>", LOOK),
+        ("network inet,\n<?php render($x); ?>", LOOK),
+        ("<?php $x = 1; ?>\nnetwork inet,", NOT_AFFECTED),
+        ("network,\n<?php if ($s): ?>\ndeny network alg,\n<?php endif; ?>", AFFECTED),
+        ("<?php foreach ($a as $b): ?>\nnetwork,\ndeny network alg,\n<?php endforeach ?>", FIXED),
+        ("network,\n<?php if ($s) { ?>\ndeny network alg,\n<?php } ?>", AFFECTED),
+        ("network inet,\n{% render 'rules' %}", LOOK),
+        ("network inet,\n<%@ include file='rules' %>", LOOK),
+        ("network inet,\n{$rules}", LOOK),
+        *(
+            (f"network inet,\n{strange}\nfile,", LOOK)
+            for strange in (
+                *("[% rules %]", "[[ rules ]]", "<#= rules #>", "@rules", "@(rules)", "$(rules)"),
+                *("`rules`", "<rules/>", "<<rules>>", "__RULES__", "&rules;", "RULES", "m4_x(y)"),
+                *("@include rules", "%include rules", "source rules", "{= rules }", "\\(rules)"),
+            )
+        ),
+        ("RULES\nnetwork,\ndeny network alg,", FIXED),
+        ("RULES\ndeny network,", LOOK),
+        ("RULES\nnetwork,", AFFECTED),
     ],
 )
 def test_alg(body: str, expected: Status) -> None:

@@ -22,7 +22,6 @@ from patcher.git.errors import (
     RemoteError,
     RemoteMoved,
     UnbornHead,
-    printable,
 )
 from patcher.git.find import EVERYWHERE, Files, Memory, entries, mentions, scope_of, search
 from patcher.git.identity import identities, signing, user_configuration
@@ -40,6 +39,7 @@ from patcher.git.values import (
     Repository,
     Signing,
 )
+from patcher.text import printable
 
 __all__ = [
     "EVERYWHERE",

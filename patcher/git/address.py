@@ -6,7 +6,8 @@ import os
 import re
 from dataclasses import dataclass, field, replace
 
-from patcher.git.errors import GitError, printable
+from patcher.git.errors import GitError
+from patcher.text import printable
 
 PROTOCOLS = ("https", "http", "ssh", "git", "file")
 """The protocols that patcher lets git speak."""

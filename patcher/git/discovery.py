@@ -13,8 +13,9 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from patcher.git.errors import GitError, printable
+from patcher.git.errors import GitError
 from patcher.git.values import Failure, Repository
+from patcher.text import printable
 
 
 class _Unusable(Exception):

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
+from patcher.text import printable
+
 
 class GitError(Exception):
     """A repository or a call to git failed. ``str(error)`` is one printable line that says what to
@@ -119,32 +121,6 @@ class RemoteMoved(RemoteError):
 def _remote_error(message: str, cause: Cause, transient: bool) -> RemoteError:
     """The same error in another process, to which it travelled."""
     return RemoteError(message, cause, transient=transient)
-
-
-# Marks that reorder or hide text on a terminal: they can make one name look like another.
-_UNSEEN = frozenset(
-    [0x00AD, 0x061C, 0xFEFF, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070)]
-)
-
-
-def printable(text: str | bytes | os.PathLike[str]) -> str:
-    """``text`` on one line: control, bidirectional and undecodable characters become escapes."""
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", "surrogateescape")
-    elif not isinstance(text, str):
-        text = os.fspath(text)
-    if text.isprintable():
-        return text
-    return "".join(map(_escape, text))
-
-
-def _escape(char: str) -> str:
-    code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as Python's surrogateescape keeps it
-        return f"\\x{code - 0xDC00:02x}"
-    if code in _UNSEEN or not (char.isprintable() or char == " "):
-        return char.encode("unicode_escape").decode("ascii")
-    return char
 
 
 # User and password of a URL; either may be a token, and hold an ``@`` that nobody encoded.

@@ -39,13 +39,13 @@ from patcher.git.errors import (
     GitTimeout,
     RemoteError,
     RemoteMoved,
-    printable,
     without_secrets,
 )
 from patcher.git.identity import user_settings
 from patcher.git.refs import check_branch_name
 from patcher.git.runner import MEMORY_LIMIT, TIMEOUT, environment, run, scratch, time_left
 from patcher.git.values import Repository
+from patcher.text import printable
 
 MAX_ADVERTISED = 64 << 20
 """Bytes of a remote's list of refs; a million branches take about as much."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -159,6 +160,64 @@ def test_a_format_that_git_does_not_know_is_not_written_to(
     assert line.startswith(f"patcher: {bench.place}")
     assert bench.snapshot() == before
     assert not (bench.git_dir / "refs/heads/patcher").exists()
+
+
+@pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed")
+@pytest.mark.parametrize("how", ["--sign", "--signoff", ""])
+def test_a_repository_does_not_choose_who_vouches_and_with_which_key(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """gpg takes the key of whom git names as committer: the user may have several."""
+    gnupg = Path("/tmp") / f"patcher-test-{os.getpid()}"  # a socket's path must be short
+    gnupg.mkdir(mode=0o700)
+    monkeypatch.setenv("GNUPGHOME", str(gnupg))
+    try:
+        keys = ("Ada Maintainer <ada@example.org>", "Ada <ada@secret.example>")
+        for who in keys if how == "--sign" else ():
+            made = ["gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", who]
+            subprocess.run([*made, "ed25519", "sign"], check=True, capture_output=True)
+        bench.config("[user]\n\tname = Ada\n\temail = ada@secret.example\n")
+        before = bench.snapshot()
+        arguments = [*APPLY, *filter(None, [how]), str(bench.place)]
+        result = patcher(*arguments)
+        if not how:
+            assert result.exit_code == 0, result.stderr
+            assert bench.git("log", "-1", "--format=%ce", BRANCH) == "ada@secret.example"
+            return
+        assert result.exit_code == 3
+        assert "only yours counts with --sign and --signoff" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+        assert bench.snapshot() == before
+        # Plain git does as the repository says.
+        git = ["-c", "gpg.program=gpg", "commit", "-q", "--allow-empty", "-m", "x"]
+        bench.git(*git, "-S" if how == "--sign" else how)
+        commit = bench.git("log", "-1", "--show-signature", "--format=%B", "HEAD")
+        assert how == "--sign" or "Signed-off-by: Ada <ada@secret.example>" in commit
+        for name, value in (("NAME", "Ada Maintainer"), ("EMAIL", "ada@example.org")):
+            monkeypatch.setenv(f"GIT_COMMITTER_{name}", value)
+            monkeypatch.setenv(f"GIT_AUTHOR_{name}", value)
+        result = patcher(*arguments)
+        assert result.exit_code == 0, result.stderr
+        if how == "--sign":
+            signer = bench.git("log", "-1", "--format=%GS", BRANCH)
+            assert signer == "Ada Maintainer <ada@example.org>"
+        else:
+            trailer = bench.git("log", "-1", "--format=%(trailers:key=Signed-off-by)", BRANCH)
+            assert trailer == "Signed-off-by: Ada Maintainer <ada@example.org>"
+    finally:
+        subprocess.run(["gpgconf", "--kill", "all"], check=False, capture_output=True)
+        shutil.rmtree(gnupg)
+
+
+def test_names_of_the_repository_that_do_not_print_are_in_no_commit(bench: Bench) -> None:
+    bench.git("config", "user.name", "Ada\x1b[2J\u202egnp")
+    before = bench.snapshot()
+    for how in ([], ["--signoff"]):
+        result = patcher("apply", "--proof", "off", *how, bench.place)
+        assert result.exit_code == 3
+        assert result.stderr.rstrip("\n").isprintable()
+        assert "user.name in this repository's configuration" in result.stderr
+    assert bench.snapshot() == before
 
 
 @pytest.mark.parametrize("name", ["HEAD", "packed-refs", "config", "commondir", "refs/heads/main"])

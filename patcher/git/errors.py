@@ -123,16 +123,33 @@ def _remote_error(message: str, cause: Cause, transient: bool) -> RemoteError:
     return RemoteError(message, cause, transient=transient)
 
 
-# User and password of a URL; either may be a token, and hold an ``@`` that nobody encoded.
-_URL_SECRET = re.compile(r"://[^/\s]*@")
+_WORD = re.compile(r"\S+")
 
 
-def without_secrets(text: str, words: Iterable[str] = ()) -> str:
-    """Return ``text`` without users and passwords of URLs, and with ``***`` for each of ``words``,
-    whichever of its characters are percent-encoded."""
+def hidden(text: str, words: Iterable[str]) -> str:
+    """Return ``text`` with ``***`` for each of ``words``, whichever of its characters are
+    percent-encoded."""
     for word in sorted(words, key=len, reverse=True):  # one may be a part of another
-        text = re.sub("".join(map(_either_way, word)), "***", text)
-    return _URL_SECRET.sub("://", text)
+        if "%" in text:
+            text = re.sub("".join(map(_either_way, word)), "***", text)
+        else:
+            text = text.replace(word, "***")
+    return text
+
+
+def without_secrets(text: str) -> str:
+    """Return ``text`` without users and passwords of URLs."""
+    return _WORD.sub(lambda word: without_secret(word[0]) if "://" in word[0] else word[0], text)
+
+
+def without_secret(address: str) -> str:
+    """Return what may be an address without its user and password, each of which may be a token,
+    and hold a ``/``, ``@`` or blank that nobody encoded: so up to the last ``@``."""
+    start = address.find("://") + 3 if "://" in address else 0
+    before, _at, after = address[start:].rpartition("@")
+    if not start and ":" not in before:  # a path, or me@host
+        return re.sub(r"[^/]*@", "", address)
+    return address[:start] + after
 
 
 def _either_way(char: str) -> str:

@@ -39,6 +39,7 @@ from patcher.git.errors import (
     GitTimeout,
     RemoteError,
     RemoteMoved,
+    hidden,
     without_secrets,
 )
 from patcher.git.identity import user_settings
@@ -260,9 +261,9 @@ def push(
                 )
             # A hook's own words, or a forge's.
             words = [each[8:].strip() for each in lines if each.startswith("remote: ")]
-            inner = ": ".join([inner, *filter(None, [" ".join(words)[:300].strip()])])
+            inner = ": ".join([inner, *filter(None, [" ".join(words).strip()])])
             raise RemoteError(
-                f"branch {branch} was not pushed: {_hidden(inner, address)}", "rejected"
+                f"branch {branch} was not pushed: {_hidden(inner, address)[:400]}", "rejected"
             )
     raise RemoteError(f"branch {branch} was not pushed: the remote does not say why", "protocol")
 
@@ -413,7 +414,8 @@ def _rewritten(address: Address, settings: Sequence[tuple[str, str]], service: s
         if best[0]:
             text = best[1] + address.url[len(best[0]) :]
             new = Address.parse(f"file://{text}" if text.startswith("/") else text)
-            return new.with_secret(address.secret) if new.host == address.host else new
+            kept = new.host == address.host and new.protocol in (address.protocol, "https")
+            return new.with_secret(address.secret) if kept else new
     return address
 
 
@@ -598,9 +600,8 @@ def _hidden(text: str, address: Address) -> str:
         secret = address.secret
         pair = os.fsencode(f"{secret.username or 'token'}:{secret.password}")
         words = (b64encode(pair).decode(), *secret.words())
-    return without_secrets(
-        text, [word for word in words if len(word) > 3 and word not in _NO_SECRETS]
-    )
+    words = [word for word in words if len(word) > 3 and word not in _NO_SECRETS]
+    return without_secrets(hidden(text, words))
 
 
 _NO_SECRETS = {"oauth2", "token", "x-access-token", "x-oauth-basic", "x-token-auth"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,8 +57,3 @@ def failed(place: str, error: str) -> git.Failure:
 
     shown = git.printable(place)
     return git.Failure(Path(shown), git.printable(error), named=shown)
-
-
-def without_secret(word: str) -> str:
-    """The word as it may be shown: without what stands before an ``@``."""
-    return re.sub(r"[^/]*@", "", word[:500])

@@ -55,8 +55,8 @@ class Server:
     ``flood``  refs without end; ``v0``  git's oldest protocol; ``names``  the refs of `names`.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, at: str = "127.0.0.1") -> None:
+        self.root, self.at = root, at
         self.other = "http://localhost.invalid"
         self.names: list[tuple[bytes, str]] = []
         """Names and ids of refs, as a server that lies has them."""
@@ -77,14 +77,14 @@ class Server:
         class Handler(_Handler):
             site = server
 
-        self._http = _HTTP(("127.0.0.1", 0), Handler)
+        self._http = _HTTP((at, 0), Handler)
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
 
     @property
     def host(self) -> str:
-        return f"127.0.0.1:{self._http.server_address[1]}"
+        return f"{self.at}:{self._http.server_address[1]}"
 
     @property
     def url(self) -> str:

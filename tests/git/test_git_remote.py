@@ -408,6 +408,20 @@ def test_a_secret_is_for_its_own_host_alone(work: Work, server: Server, origin: 
         assert {one.authorization for one in other.requests} == {None}
 
 
+def test_no_secret_goes_over_http_because_of_the_users_instead_of(
+    work: Work, server: Server
+) -> None:
+    host = server.host
+    (Path(os.environ["HOME"]) / ".gitconfig").write_text(
+        f'[url "http://{host}/"]\n\tinsteadOf = https://{host}/\n'
+    )
+    clear_caches()
+    address = Address.parse(f"https://{host}/401/repo.git").with_secret(Secret(PASSWORD, USER))
+    with pytest.raises(RemoteError, match="wants a user name"):
+        remote.list_refs(address)
+    assert {one.authorization for one in server.requests} == {None}
+
+
 def clear_caches() -> None:
     identity._plain_configuration.cache_clear()
 

@@ -117,21 +117,21 @@ def _json(repositories: Iterator[Found]) -> Iterator[bytes | None]:
     import json
 
     from patcher.reports.text import valid
+    from patcher.sources import Facts
 
     yield b'{"schema": 1, "repositories": ['
     separator = b"\n"
     for found in repositories:
-        facts = found.facts
-        pushed = facts.pushed_at if facts else None
+        facts = found.facts or Facts()
         document = {
             _kind(found): valid(_place(found)),
             "bases": list(found.bases),
-            "default_branch": facts.default_branch if facts else None,
-            "fork": facts.fork if facts else None,
-            "archived": facts.archived if facts else None,
-            "visibility": facts.visibility if facts else None,
-            "topics": None if facts is None or facts.topics is None else list(facts.topics),
-            "pushed_at": None if pushed is None else pushed.isoformat(),
+            "default_branch": facts.default_branch and valid(facts.default_branch),
+            "fork": facts.fork,
+            "archived": facts.archived,
+            "visibility": facts.visibility and valid(facts.visibility),
+            "topics": facts.topics and [valid(topic) for topic in facts.topics],
+            "pushed_at": facts.pushed_at and facts.pushed_at.isoformat(),
             "parent": found.family,
         }
         yield separator + json.dumps(document).encode("ascii")

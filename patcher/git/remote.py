@@ -99,11 +99,12 @@ def list_refs(
 ) -> RemoteRefs:
     """Ask a remote for its refs: those that match one of ``patterns`` (git-ls-remote(1)), or all.
 
-    Raises `RemoteError`, and `BoundExceeded` for a list over `MAX_ADVERTISED`.
+    Raises `RemoteError`, also where something that is no git server answers (a sign-in page), and
+    `BoundExceeded` for a list over `MAX_ADVERTISED`.
     """
     output = call(
         address,
-        ["ls-remote", "--symref", "-q", "--", REMOTE, *patterns],
+        ["ls-remote", "--exit-code", "--symref", "-q", "--", REMOTE, *patterns],
         timeout=timeout,
         limit=MAX_ADVERTISED,
         memory=MEMORY_LIMIT,
@@ -339,7 +340,7 @@ def call(
     target = _rewritten(address, settings, service)
     end = time.monotonic() + timeout
     traced = False
-    for _ in range(2 * REDIRECTS + 1):
+    for _ in range(2 * REDIRECTS + 2):
         env = _environment(target, settings, config or {}, extra or {}, trace=traced)
         try:
             return run(
@@ -362,9 +363,14 @@ def call(
         except GitFailed as failed:
             if service == "push" and re.search(rb"\t\[(?:remote )?rejected\]", failed.output):
                 return failed.output + b"\n" + failed.stderr
-            if _REDIRECT.search(failed.stderr) is None:
+            if failed.status == _NO_REFS and "--exit-code" in arguments:
+                if not target.protocol.startswith("http") or _GIT_SERVER.search(failed.stderr):
+                    return b""
+                if traced:
+                    raise RemoteError(f"protocol: {_NO_SERVER}", "protocol") from None
+            elif _REDIRECT.search(failed.stderr) is None:
                 raise explained(failed, target) from None
-            if traced:
+            elif traced:
                 target = _redirected(target, failed.stderr)
             traced = not traced
         except GitError as error:
@@ -375,6 +381,15 @@ def call(
             raise
     raise RemoteError(f"more than {REDIRECTS} redirects", "protocol")
 
+
+_NO_REFS = 2
+"""git's exit status where a remote has no refs. Over HTTP git says so of any page without a line
+break, and of an empty one, as of the list of refs of a server that does not speak its protocol
+(gitprotocol-http(5)); of a server that does, the type of the answer tells."""
+_GIT_SERVER = re.compile(
+    rb"<= Recv header: Content-Type: application/x-git-upload-pack-advertisement\b", re.IGNORECASE
+)
+_NO_SERVER = "the server does not speak git's own protocol: is it a sign-in page that answers?"
 
 _REDIRECT = re.compile(rb"The requested URL returned error: 30[1278]\b")
 _LOCATION = re.compile(rb"<= Recv header: Location: ([^\r\n]+)", re.IGNORECASE)
@@ -546,11 +561,11 @@ FAILURES = (
         "network",
         True,
     ),
-    _row(r"dumb http transport", "protocol", says="the server does not speak git's own protocol"),
+    _row(r"dumb http transport|not valid: is this a git rep", "protocol", says=_NO_SERVER),
     _row(r"transport .* not allowed", "protocol"),
     _row(
         r"invalid index-pack output|bad pack header|pack (?:has|is)|index-pack|unpack-objects|"
-        r"inflate|not valid: is this a git repository|protocol error|bad line length|expected |"
+        r"inflate|protocol error|bad line length|expected |"
         r"unexpected |invalid |did not send|bad band|unable to parse|mismatched|RPC failed",
         "protocol",
     ),

@@ -52,6 +52,7 @@ class Server:
     well-formed answer; ``junk``  its bytes are wrong; ``trickle``  a byte each 50 ms;
     ``elsewhere``  a redirect to another host (`other`); ``moved``  one to ``/ok/`` here;
     ``circle``  one to itself; ``lost``  the push is done, the answer is not sent;
+    ``page``  status 200 and `page`, whatever was asked for;
     ``flood``  refs without end; ``v0``  git's oldest protocol; ``names``  the refs of `names`.
     """
 
@@ -60,6 +61,7 @@ class Server:
         self.other = "http://localhost.invalid"
         self.names: list[tuple[bytes, str]] = []
         """Names and ids of refs, as a server that lies has them."""
+        self.page = b""
         self.requests: list[Request] = []
         self.pushes: Counter[tuple[str, str]] = Counter()
         """How often each ref of each repository was pushed with success."""
@@ -185,6 +187,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault.isdigit():
             headers = [("WWW-Authenticate", 'Basic realm="git"')] if fault == "401" else []
             self._answer(int(fault), headers)
+        elif fault == "page":
+            self._answer(200, [("Content-Type", "text/html")], self.site.page)
         elif fault == "names" and self.command == "GET":
             self._lie()
         else:
@@ -211,12 +215,13 @@ class _Handler(BaseHTTPRequestHandler):
         kind, _, value = (authorization or "").partition(" ")
         return kind == "Basic" and b64decode(value) == f"{USER}:{PASSWORD}".encode()
 
-    def _answer(self, status: int, headers: list[tuple[str, str]]) -> None:
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes = b"") -> None:
         self._answered()
         self.send_response(status)
-        for name, value in [*headers, ("Content-Length", "0")]:
+        for name, value in [*headers, ("Content-Length", str(len(body)))]:
             self.send_header(name, value)
         self.end_headers()
+        self.wfile.write(body)
 
     def _git(self, path: str, query: str, body: bytes, fault: str) -> None:
         env = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -134,6 +135,17 @@ def test_a_repository_of_another_user_is_refused(
     with (home / ".gitconfig").open("a") as file:
         file.write(f"[safe]\n\tdirectory = {bench.place}\n")
     assert patcher("scan", bench.place).exit_code == 1
+
+
+@pytest.mark.parametrize("name", ["a b", "$(touch pwned)", "x;touch pwned", "`id`", "a'b\"c", "-x"])
+def test_the_command_that_would_trust_it_is_one_that_a_shell_takes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    place = bench.place.rename(bench.place.with_name(name))
+    me = os.getuid()
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    advice = patcher("scan", place).stderr.partition(" it, run ")[2].partition("\n")[0]
+    assert shlex.split(advice) == [*"git config --global --add safe.directory".split(), str(place)]
 
 
 @pytest.mark.parametrize(

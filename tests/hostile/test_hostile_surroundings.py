@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.git.server import Server
 from tests.hostile.bench import BRANCH, COMMANDS, Bench, patcher
 
 HERE = Path(__file__).parents[2]
@@ -113,6 +114,30 @@ def test_the_callers_git_variables_lead_nowhere(
         monkeypatch.delenv(name, raising=False)
     assert bench.git("rev-parse", f"{BRANCH}~") == bench.git("rev-parse", "main")
     assert bench.git("branch", "--list", BRANCH, where=bench.victim) == ""
+
+
+def test_no_network_is_used_for_a_repository_on_this_machine(bench: Bench) -> None:
+    bench.commit({"gone": "network, # gone\n", ".gitmodules": '[submodule "s"]\n\tpath = s\n'})
+    gone = bench.git("rev-parse", "HEAD:gone")
+    (bench.git_dir / "objects" / gone[:2] / gone[2:]).unlink()
+    bench.git("config", "core.repositoryFormatVersion", "1")
+    with Server(bench.root) as server:
+        bench.config(
+            f'[remote "origin"]\n\turl = {server.url}/ok/victim/.git\n\tpromisor = true\n'
+            "\tfetch = +refs/heads/*:refs/remotes/origin/*\n[extensions]\n\tpartialClone = origin\n"
+            f"\tworktreeConfig = true\n[http]\n\tproxy = {server.url}\n"
+            f'[url "{server.url}/ok/"]\n\tinsteadOf = /\n[fetch]\n\tbundleURI = {server.url}/ok/b\n'
+            f'[submodule "s"]\n\tactive = true\n\turl = {server.url}/ok/victim/.git\n'
+            '[branch "main"]\n\tremote = origin\n\tmerge = refs/heads/main\n'
+        )
+        for command in COMMANDS:
+            result = patcher(command, "--base", "**" if command == "scan" else "main", bench.place)
+            assert "docker-default" in result.stdout, result.stderr
+        result = patcher("apply", "--proof", "off", "--signoff", "--branch", "b", bench.place)
+        assert bench.git("log", "-1", "--format=%s", "b"), result.stderr
+        assert server.requests == []
+        bench.git("cat-file", "-p", gone, check=False)  # plain git fetches it
+        assert server.requests != []
 
 
 @pytest.mark.parametrize("command", COMMANDS)

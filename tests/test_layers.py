@@ -20,6 +20,7 @@ VALUES = ("campaign.stages", "campaign.target")
 BELOW = {
     "extras": (),
     "interrupts": (),
+    "text": (),
     "policy": (),
     "migrations": ("policy",),
     "hosts": ("policy",),
@@ -27,11 +28,12 @@ BELOW = {
     "options": ("migrations",),
     "engine": ("findings", "hosts", "migrations", "options", "policy"),
     "proof": ("interrupts", "engine", "findings", "hosts", "migrations", "options", "policy"),
-    "git": ("interrupts",),
+    "git": ("interrupts", "text"),
     "sources": ("extras", "git"),
     "campaign": (
         "extras",
         "interrupts",
+        "text",
         "sources",
         "git",
         "proof",
@@ -42,10 +44,11 @@ BELOW = {
         "policy.judgement",
         "policy.search",
     ),
-    "reports": ("findings", *VALUES),
+    "reports": ("text", "findings", *VALUES),
     "reviews": ("campaign", "git"),
     "cli": (
         "interrupts",
+        "text",
         "reviews",
         "campaign",
         "sources",
@@ -58,7 +61,7 @@ BELOW = {
 }
 """What a package may import, besides itself and ``patcher`` (its version)."""
 
-PURE = ("policy", "hosts", "migrations", "findings", "options", "engine", "reports")
+PURE = ("text", "policy", "hosts", "migrations", "findings", "options", "engine", "reports")
 IMPURE = {"subprocess", "socket", "git", "requests", "urllib", "random", "time", "datetime"}
 
 

@@ -123,7 +123,8 @@ def _write(
     store: git.Store,
 ) -> tuple[str, git.Identity]:
     """The new tip, and who committed it; ``store`` takes what is written."""
-    author, committer = git.identities(repository, commits.author)
+    vouched = commits.sign or commits.signoff
+    author, committer = git.identities(repository, commits.author, vouched=vouched)
     sign = git.signing(commits.key, repository) if commits.sign else None
     signoff = f"{committer.name} <{committer.email}>" if commits.signoff else None
     groups = [(file,) for file in target.files] if commits.per_file else [target.files]

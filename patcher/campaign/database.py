@@ -31,8 +31,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from patcher.git.errors import GitError, printable
+from patcher.git.errors import GitError
 from patcher.git.places import state_folder
+from patcher.text import printable
 
 FILE = "ledger.db"
 

@@ -77,6 +77,7 @@ class Rows:
         # The database does not show what it has queued.
         self._recent: dict[bytes, bytes] = {}
         self._before: dict[bytes, bytes] = {}
+        self._written = 0
 
     def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """As `Store` says."""
@@ -112,6 +113,10 @@ class Rows:
                 "INSERT OR REPLACE INTO memory (rules, key, value, used) VALUES (?, ?, ?, ?)",
                 (self._rules, key, _check(key, value) + value, self._today),
             )
+            self._written += len(key) + len(value)
+        if self._written > MOST // _TRIMMED:  # not at the end alone: a dask worker has none
+            self._written = 0
+            self._database.trim_memory(MOST)
 
     def close(self) -> None:
         """As `Store` says."""
@@ -130,6 +135,9 @@ def _check(key: bytes, value: bytes) -> bytes:
 MOST = 512 << 20
 """Bytes that the memory may take on disk; 10,000 small repositories take 3 MB, a family of large
 ones 10."""
+
+_TRIMMED = 8
+"""What part of that may come on top of it before it is trimmed."""
 
 NOT_USED = "what earlier runs found is not used"
 
@@ -279,7 +287,7 @@ _DECIDING = (
     *("campaign/checksums.py", "campaign/globs.py", "campaign/includes.py"),
     *("campaign/look.py", "campaign/memory.py"),
     *("campaign/target.py", "engine.py", "findings.py", "git/errors.py", "git/find.py"),
-    *("git/objects.py", "hosts", "migrations", "options.py", "policy", "proof"),
+    *("git/objects.py", "hosts", "migrations", "options.py", "policy", "proof", "text.py"),
 )
 _code_lock = threading.Lock()
 _code_seen: tuple[object, ...] = ()

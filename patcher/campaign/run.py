@@ -298,14 +298,15 @@ def _failed(target: Target, error: Exception) -> Target:
     if os.environ.get("PATCHER_DEBUG"):
         import traceback
 
-        traceback.print_exception(error)
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            print(git.printable(line), file=sys.stderr)
     reason = git.printable(f"unexpected {type(error).__name__}: {error}")
     return replace(target, outcome=Outcome.FAILED, error=reason, cause="unexpected")
 
 
 def tell(problem: str) -> None:
     """Say on standard error what is no failure."""
-    print(f"patcher: {problem}", file=sys.stderr)
+    print(f"patcher: {git.printable(problem)}", file=sys.stderr)
 
 
 def chosen_bases(

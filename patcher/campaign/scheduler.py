@@ -12,10 +12,11 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Executor
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from patcher import __version__, extras, git
 from patcher.campaign.run import Campaign
@@ -28,8 +29,11 @@ _PATIENCE = 10
 _PATIENCE_WORKERS = 30
 """Seconds that it gets to have a worker."""
 
+_SILENCE = 60
+"""Seconds that it gets for an answer while it works."""
 
 _SCHEDULER = "the scheduler's machine"
+_T = TypeVar("_T")
 
 
 class Unreachable(Exception):
@@ -56,30 +60,24 @@ def connected(address: str, campaign: Campaign) -> Iterator[tuple[Executor, int,
         for name in ("asyncio", "distributed", "distributed.client", "tornado.application"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
     _check_speaker(address)
+    _check_certificate(address)
+    client = _within(_PATIENCE, address, lambda: _client(Client, address))
     try:
-        client: Any = Client(address, timeout=_PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, TimeoutError, ValueError) as error:
-        why = _reason(error)
-        told = "" if address in why else f": {why}"
-        raise Unreachable(f"no scheduler answers at {address}{told}") from None
-    try:
-        try:
-            client.wait_for_workers(1, timeout=_PATIENCE_WORKERS)
-        except TimeoutError:
-            raise Unreachable(f"the scheduler at {address} has no workers") from None
-        _compare(client)
-        workers = client.scheduler_info(n_workers=-1)["workers"]
+        patience = _PATIENCE + _PATIENCE_WORKERS
+        workers = _within(patience, address, lambda: _workers(client, address))
         jobs = sum(worker["nthreads"] for worker in workers.values())
         share = max(1, campaign.per_host // len(workers))
         executor = client.get_executor(pure=False, retries=2)
         try:
-            yield executor, jobs, replace(campaign, per_host=share)
+            with _watched(client):
+                yield executor, jobs, replace(campaign, per_host=share)
         except Exception:
             if client.status == "running":
                 raise
             raise Unreachable(f"the scheduler at {address} went away") from None
     finally:
-        client.close()
+        with contextlib.suppress(TimeoutError):
+            client.close(timeout=_PATIENCE)
 
 
 _MOST_FIRST = 1 << 20
@@ -88,7 +86,7 @@ _MOST_FIRST = 1 << 20
 
 def _check_speaker(address: str) -> None:
     """Raise Unreachable where something else than a scheduler takes connections: dask's client
-    waits for ever for what that will not say. A scheduler speaks first: a message, behind its
+    makes room for what its first bytes announce. A scheduler speaks first: a message, behind its
     length in eight bytes (distributed/comm/tcp.py)."""
     from distributed.comm.addressing import get_address_host_port
 
@@ -105,6 +103,75 @@ def _check_speaker(address: str) -> None:
             said += more
     if len(said) < 8 or not 0 < int.from_bytes(said, sys.byteorder) < _MOST_FIRST:
         raise Unreachable(f"what answers at {address} is no dask scheduler")
+
+
+def _check_certificate(address: str) -> None:
+    from distributed.security import Security
+
+    if address.startswith(("tls:", "wss:")):
+        known: Any = Security()  # type: ignore[no-untyped-call]
+        if known.get_connection_args("client").get("ssl_context") is None:
+            raise Unreachable(
+                f"{address} needs certificates: set distributed.comm.tls in dask's configuration"
+            )
+
+
+def _client(make: Any, address: str) -> Any:
+    try:
+        return make(address, timeout=_PATIENCE, set_as_default=False)
+    except Exception as error:  # dask's, of many kinds
+        why = _reason(error)
+        told = "" if address in why else f": {why}"
+        raise Unreachable(f"no scheduler answers at {address}{told}") from None
+
+
+def _workers(client: Any, address: str) -> Any:
+    """The workers. Raises Unreachable unless there are some, and all are as this patcher is."""
+    try:
+        client.wait_for_workers(1, timeout=_PATIENCE_WORKERS)
+    except TimeoutError:
+        raise Unreachable(f"the scheduler at {address} has no workers") from None
+    _compare(client)
+    return client.scheduler_info(n_workers=-1)["workers"]
+
+
+def _within(seconds: float, address: str, work: Callable[[], _T]) -> _T:
+    """What ``work`` returns. It has a thread of its own, which is left behind where that takes too
+    long: dask waits for ever for what its peer does not say."""
+    future: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="patcher scheduler", daemon=True).start()
+    try:
+        return future.result(seconds + 1)  # dask's own time limit comes first
+    except TimeoutError:
+        raise Unreachable(f"no scheduler answers at {address} within {seconds:g} s") from None
+
+
+@contextlib.contextmanager
+def _watched(client: Any) -> Iterator[None]:
+    """Within it, a scheduler that says nothing for long is taken for gone."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_SILENCE / 4):
+            try:
+                client.sync(client.scheduler.versions, callback_timeout=_SILENCE)
+            except Exception:
+                if not over.is_set():
+                    client.loop.add_callback(client.scheduler_comm.abort)
+                return
+
+    threading.Thread(target=watch, name="patcher scheduler", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _compare(client: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from patcher import __version__, interrupts
+from patcher.text import printable
 
 _COMMANDS = {
     "scan": "Report the AppArmor profiles in git repositories.",
@@ -81,7 +82,7 @@ def _guarded(run: Callable[[], Any]) -> int:
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("patcher: interrupted", err=True)
@@ -92,17 +93,25 @@ def _guarded(run: Callable[[], Any]) -> int:
         if interrupts.received():
             click.echo("patcher: interrupted", err=True)
             return interrupts.exit_code()
-        from patcher.reports.text import clean
-
         hint = "PATCHER_DEBUG=1 shows where"
         if os.environ.get("PATCHER_DEBUG"):
             import traceback
 
-            traceback.print_exc()
+            for line in traceback.format_exc().splitlines():
+                click.echo(printable(line), err=True)
             hint = "see above"
-        text = clean(f"{type(error).__name__}: {error}")
+        text = printable(f"{type(error).__name__}: {error}")
         click.echo(f"patcher: {text} ({hint})", err=True)
         return FAILED
+
+
+def _show(error: click.ClickException) -> None:
+    """Print what is wrong with the command line. Names of files stand there, as a shell's ``*``
+    puts them, so the message is escaped; but for a page of help, which is a message to click."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is None or error.message != context.get_help():
+        vars(error)["message"] = printable(error.message)
+    error.show()
 
 
 def _unread() -> int:

@@ -264,12 +264,11 @@ class _Planning:
     def plans(self, items: Iterable[Found | git.Failure]) -> Iterator[Planned]:
         from patcher.campaign.booking import planned
         from patcher.cli.session import tell
-        from patcher.reports.text import clean
 
         for item in items:
             if isinstance(item, git.Failure):
                 self.failures.append(item)
-                tell(clean(f"{item.place}: {item.error}"))
+                tell(f"{item.place}: {item.error}")
             else:
                 if isinstance(item.place, git.Address):
                     self._secrets[item.place.url] = item.place.secret

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from patcher.cli import FAILED, options
+from patcher.text import printable
 
 if TYPE_CHECKING:
     from patcher.git.mirrors import Mirror, Mirrors
@@ -69,6 +70,7 @@ def verify_command(urls: tuple[str, ...], quiet: bool) -> int:
       patcher cache verify
       patcher cache verify https://github.com/moby/moby
     """
+    from patcher.cli.session import tell
     from patcher.git import GitError
 
     mirrors = _mirrors()
@@ -82,7 +84,7 @@ def verify_command(urls: tuple[str, ...], quiet: bool) -> int:
                 why = str(error)
         if why is not None:
             faults += 1
-            click.echo(f"patcher: {_clean(mirror.repository.place)}: {_clean(why)}", err=True)
+            tell(f"{mirror.repository.place}: {why}")
     if not quiet:
         rest = f", {faults} not: made anew at the next use" if faults else ""
         click.echo(f"{_count(len(chosen) - faults)} whole{rest}.")
@@ -186,7 +188,7 @@ class _Counter:
 def _table(found: Sequence[Mirror]) -> str:
     rows = [
         (
-            _clean(mirror.repository.place),
+            printable(mirror.repository.place),
             str(mirror.branches),
             _size(mirror.size),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(mirror.used)),
@@ -235,9 +237,3 @@ def _size(size: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} GiB"
-
-
-def _clean(text: str) -> str:
-    from patcher.reports.text import clean
-
-    return clean(text)

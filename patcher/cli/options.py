@@ -62,7 +62,9 @@ class Failed(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """On standard error, as other failures are told."""
-        click.echo(f"patcher: {self.message}", err=True)
+        from patcher.cli.session import tell
+
+        tell(self.message)
 
 
 def chain(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
@@ -253,9 +255,7 @@ def load_migrations(names: tuple[str, ...]) -> tuple[Migration, ...]:
     try:
         return choose([load_migration(name) for name in names] or None)
     except MigrationError as error:
-        from patcher.reports.text import clean
-
-        raise click.UsageError(clean(str(error))) from None
+        raise click.UsageError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,6 @@ def command(paths: tuple[str, ...], format: str, quiet: bool, **chosen: Any) -> 
     """
     from patcher import git
     from patcher.cli.session import found, tell, write
-    from patcher.reports.text import clean
 
     failures = 0
 
@@ -61,7 +60,7 @@ def command(paths: tuple[str, ...], format: str, quiet: bool, **chosen: Any) -> 
         for item in items:
             if isinstance(item, git.Failure):
                 failures += 1
-                tell(clean(f"{item.place}: {item.error}"))
+                tell(f"{item.place}: {item.error}")
             else:
                 yield item
 
@@ -74,16 +73,16 @@ def command(paths: tuple[str, ...], format: str, quiet: bool, **chosen: Any) -> 
 
 
 def _table(repositories: Iterator[Found]) -> Iterator[bytes | None]:
-    from patcher.reports.text import clean
     from patcher.sources import Facts
+    from patcher.text import printable
 
     head = ("repository", "branch", "fork", "archived", "last push")
     rows = [head]
     for found in repositories:
         facts = found.facts or Facts()
         pushed = "-" if facts.pushed_at is None else f"{facts.pushed_at:%Y-%m-%d}"
-        branch = clean(facts.default_branch or "-")[:40]
-        place = clean(_place(found))
+        branch = printable(facts.default_branch or "-")[:40]
+        place = printable(_place(found))
         rows.append((place, branch, _word(facts.fork), _word(facts.archived), pushed))
     if len(rows) == 1:
         return
@@ -100,14 +99,14 @@ def _word(fact: bool | None) -> str:
 def _urls(repositories: Iterator[Found]) -> Iterator[bytes | None]:
     """Lines that ``--from`` takes; None for what none can say."""
     from patcher.cli.session import tell
-    from patcher.reports.text import clean
+    from patcher.text import printable
 
     terminal = sys.stdout.isatty()
     for found in repositories:
         place = _place(found)
-        unseen = not place.isprintable() if terminal else False
+        unseen = terminal and printable(place) != place
         if unseen or any(char < " " or char == "\x7f" for char in place):
-            tell(f"{clean(place)}: a line cannot say this name: use --format json")
+            tell(f"{place}: a line cannot say this name: use --format json")
             yield None
             continue
         blanks = "\t" if " " in place else " " if found.bases else ""
@@ -118,21 +117,21 @@ def _json(repositories: Iterator[Found]) -> Iterator[bytes | None]:
     import json
 
     from patcher.reports.text import valid
+    from patcher.sources import Facts
 
     yield b'{"schema": 1, "repositories": ['
     separator = b"\n"
     for found in repositories:
-        facts = found.facts
-        pushed = facts.pushed_at if facts else None
+        facts = found.facts or Facts()
         document = {
             _kind(found): valid(_place(found)),
             "bases": list(found.bases),
-            "default_branch": facts.default_branch if facts else None,
-            "fork": facts.fork if facts else None,
-            "archived": facts.archived if facts else None,
-            "visibility": facts.visibility if facts else None,
-            "topics": None if facts is None or facts.topics is None else list(facts.topics),
-            "pushed_at": None if pushed is None else pushed.isoformat(),
+            "default_branch": facts.default_branch and valid(facts.default_branch),
+            "fork": facts.fork,
+            "archived": facts.archived,
+            "visibility": facts.visibility and valid(facts.visibility),
+            "topics": facts.topics and [valid(topic) for topic in facts.topics],
+            "pushed_at": facts.pushed_at and facts.pushed_at.isoformat(),
             "parent": found.family,
         }
         yield separator + json.dumps(document).encode("ascii")

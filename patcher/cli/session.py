@@ -14,7 +14,7 @@ from patcher.campaign import memory
 from patcher.campaign.run import Campaign, Item, Watch, run
 from patcher.campaign.target import Target, Totals
 from patcher.cli import FAILED, options
-from patcher.reports.text import clean
+from patcher.text import printable
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -150,7 +150,7 @@ def found(sources: options.Sources, *, quiet: bool) -> tuple[Iterable[Item], int
         return find(words, filters=filters, tell=tell), None
     gathered = gather(words, lists=lists, filters=filters, tell=tell)
     if not quiet:
-        tell(clean(gathered.tally.line()))
+        tell(gathered.tally.line())
     return gathered, gathered.tally.total
 
 
@@ -188,12 +188,12 @@ def failure(target: Target) -> str:
     from patcher.reports.table import short
 
     where = f"{target.repository} {short(target.base)}" if target.base else target.repository
-    return clean(f"{where}: {target.error}")
+    return f"{where}: {target.error}"
 
 
 def tell(text: str) -> None:
-    """A line on standard error."""
-    click.echo(f"patcher: {text}", err=True)
+    """A line on standard error, whatever stands in ``text``."""
+    click.echo(f"patcher: {printable(text)}", err=True)
 
 
 def write(piece: bytes) -> None:

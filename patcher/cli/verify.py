@@ -52,7 +52,6 @@ def command(
     from patcher.proof.verdict import Answer
     from patcher.reports import verify as report
     from patcher.reports.table import Style
-    from patcher.reports.text import clean
 
     selection = options.selection(profiles="all", comment=False, **chosen)
     try:
@@ -64,7 +63,7 @@ def command(
     for file in run(paths or (".",), selection, by):
         verified.append(file)
         if file.error is not None:
-            tell(clean(f"{_place(file)}: {file.error}"))
+            tell(f"{_place(file)}: {file.error}")
     if format == "json":
         write(report.document(verified, by.name, names))
     elif not quiet:

@@ -22,7 +22,9 @@ from patcher.git.errors import (
     RemoteError,
     RemoteMoved,
     UnbornHead,
-    printable,
+    hidden,
+    without_secret,
+    without_secrets,
 )
 from patcher.git.find import EVERYWHERE, Files, Memory, entries, mentions, scope_of, search
 from patcher.git.identity import identities, signing, user_configuration
@@ -40,6 +42,7 @@ from patcher.git.values import (
     Repository,
     Signing,
 )
+from patcher.text import printable
 
 __all__ = [
     "EVERYWHERE",
@@ -76,6 +79,7 @@ __all__ = [
     "check_branch_name",
     "discover",
     "entries",
+    "hidden",
     "identities",
     "is_address",
     "limited",
@@ -88,5 +92,7 @@ __all__ = [
     "signing",
     "time_left",
     "user_configuration",
+    "without_secret",
+    "without_secrets",
     "write_commit",
 ]

@@ -6,7 +6,8 @@ import os
 import re
 from dataclasses import dataclass, field, replace
 
-from patcher.git.errors import GitError, printable
+from patcher.git.errors import GitError, without_secret
+from patcher.text import printable
 
 PROTOCOLS = ("https", "http", "ssh", "git", "file")
 """The protocols that patcher lets git speak."""
@@ -105,8 +106,7 @@ class Address:
         host = _host(text, protocol, place)
         path = "/" + path.rstrip("/")
         _check_path(text, path)
-        if any(char in path for char in " ?#") and protocol in ("http", "https"):
-            raise _wrong(text, "has a space, ? or # in its path: write %20, %3F or %23")
+        _check_plain(text, path, " ?#@" if protocol in ("http", "https") else "@")
         if path == "/":
             raise _wrong(text, "names a host, but no repository on it")
         secret = None
@@ -144,6 +144,8 @@ def _scp_like(text: str) -> Address:
     path = match[3].rstrip("/")
     _check_path(text, path)
     user = f"{match[1]}@" if match[1] is not None else ""
+    if path.startswith("/") or not user:  # of others, git takes the path as it is
+        _check_plain(text, path, "@")
     if path.startswith("/"):
         return Address(f"ssh://{user}{name}{path}", "ssh", name, path)
     if path.startswith("-"):
@@ -190,6 +192,16 @@ def _check_path(text: str, path: str) -> None:
         raise _wrong(text, "has a control character in its path")
 
 
+def _check_plain(text: str, path: str, encoded: str) -> None:
+    """Refuse what has to be percent-encoded. An @ may also be the end of a password with a /."""
+    if any(char in path for char in encoded):
+        raise _wrong(
+            text,
+            "has a space, ?, # or @ in its path: write %20, %3F, %23 or %40, and %2F for a / in a "
+            "password",
+        )
+
+
 def _decoded(text: str) -> str:
     if "%" not in text:
         return text
@@ -198,10 +210,6 @@ def _decoded(text: str) -> str:
     return unquote(text)
 
 
-# Whatever stands before the last @ of what looks like a host.
-_BEFORE_AT = re.compile(r"(://|\A)[^/]*@")
-
-
 def _wrong(text: str, why: str) -> GitError:
-    shown = _BEFORE_AT.sub(r"\1", text[:200])
+    shown = without_secret(text)[:200]
     return GitError(f"{printable(shown)!r} is no address that patcher uses: it {why}")

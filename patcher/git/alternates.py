@@ -11,8 +11,9 @@ import re
 import stat
 
 from patcher.git.discovery import read_small
-from patcher.git.errors import BoundExceeded, GitError, printable
+from patcher.git.errors import BoundExceeded, GitError
 from patcher.git.values import Alternates, Repository
+from patcher.text import printable
 
 MAX_FILE = 1 << 16
 """Bytes of one list of alternates."""

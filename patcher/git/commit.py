@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from patcher.git.errors import GitError, GitFailed, printable
+from patcher.git.errors import GitError, GitFailed
 from patcher.git.loose import Loose
 from patcher.git.objects import (
     MAX_TREE,
@@ -27,6 +27,7 @@ from patcher.git.objects import (
 from patcher.git.packs import BLOB, COMMIT, TREE, Pack, Store, check_no_links
 from patcher.git.runner import object_directory, require_version, run, scratch, spool
 from patcher.git.values import Change, Identity, Repository, Signing
+from patcher.text import printable
 
 _MOST_COMMIT = 1 << 24
 

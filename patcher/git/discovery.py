@@ -13,8 +13,9 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from patcher.git.errors import GitError, printable
+from patcher.git.errors import GitError
 from patcher.git.values import Failure, Repository
+from patcher.text import printable
 
 
 class _Unusable(Exception):
@@ -351,9 +352,11 @@ def _check_owner(paths: Iterable[str], named: str) -> None:
     except OSError as error:
         raise _Unusable(_os_error(error)) from error
     if foreign and not _is_safe(named):
+        import shlex
+
         raise _Unusable(
             "belongs to another user: if you trust it, run "
-            f"git config --global --add safe.directory {printable(named)}"
+            f"git config --global --add safe.directory {shlex.quote(printable(named))}"
         )
 
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
+from patcher.text import printable
+
 
 class GitError(Exception):
     """A repository or a call to git failed. ``str(error)`` is one printable line that says what to
@@ -121,42 +123,33 @@ def _remote_error(message: str, cause: Cause, transient: bool) -> RemoteError:
     return RemoteError(message, cause, transient=transient)
 
 
-# Marks that reorder or hide text on a terminal: they can make one name look like another.
-_UNSEEN = frozenset(
-    [0x00AD, 0x061C, 0xFEFF, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070)]
-)
+_WORD = re.compile(r"\S+")
 
 
-def printable(text: str | bytes | os.PathLike[str]) -> str:
-    """``text`` on one line: control, bidirectional and undecodable characters become escapes."""
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", "surrogateescape")
-    elif not isinstance(text, str):
-        text = os.fspath(text)
-    if text.isprintable():
-        return text
-    return "".join(map(_escape, text))
-
-
-def _escape(char: str) -> str:
-    code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as Python's surrogateescape keeps it
-        return f"\\x{code - 0xDC00:02x}"
-    if code in _UNSEEN or not (char.isprintable() or char == " "):
-        return char.encode("unicode_escape").decode("ascii")
-    return char
-
-
-# User and password of a URL; either may be a token, and hold an ``@`` that nobody encoded.
-_URL_SECRET = re.compile(r"://[^/\s]*@")
-
-
-def without_secrets(text: str, words: Iterable[str] = ()) -> str:
-    """Return ``text`` without users and passwords of URLs, and with ``***`` for each of ``words``,
-    whichever of its characters are percent-encoded."""
+def hidden(text: str, words: Iterable[str]) -> str:
+    """Return ``text`` with ``***`` for each of ``words``, whichever of its characters are
+    percent-encoded."""
     for word in sorted(words, key=len, reverse=True):  # one may be a part of another
-        text = re.sub("".join(map(_either_way, word)), "***", text)
-    return _URL_SECRET.sub("://", text)
+        if "%" in text:
+            text = re.sub("".join(map(_either_way, word)), "***", text)
+        else:
+            text = text.replace(word, "***")
+    return text
+
+
+def without_secrets(text: str) -> str:
+    """Return ``text`` without users and passwords of URLs."""
+    return _WORD.sub(lambda word: without_secret(word[0]) if "://" in word[0] else word[0], text)
+
+
+def without_secret(address: str) -> str:
+    """Return what may be an address without its user and password, each of which may be a token,
+    and hold a ``/``, ``@`` or blank that nobody encoded: so up to the last ``@``."""
+    start = address.find("://") + 3 if "://" in address else 0
+    before, _at, after = address[start:].rpartition("@")
+    if not start and ":" not in before:  # a path, or me@host
+        return re.sub(r"[^/]*@", "", address)
+    return address[:start] + after
 
 
 def _either_way(char: str) -> str:

@@ -14,6 +14,7 @@ from patcher.git.discovery import read_small
 from patcher.git.errors import GitError, GitFailed, IdentityMissing
 from patcher.git.runner import actor_of, require_version, run, scratch, search_path
 from patcher.git.values import Identity, Repository, Signing
+from patcher.text import printable
 
 _PERSON = ("GIT_AUTHOR_", "GIT_COMMITTER_")
 _CONFIG_LIMIT = 1 << 20
@@ -93,11 +94,18 @@ def _own_names(repository: Repository) -> tuple[tuple[str, str], ...]:
     command = ["config", "--file", "-", "--no-includes", "-z", "--get-regexp"]
     command.append(r"^(user|author|committer)\.(name|email)$")
     output = run(command, stdin=text, allowed=(0, 1))
-    return tuple(_pairs(output))
+    names = tuple(_pairs(output))
+    for key, value in names:
+        if printable(value) != value:
+            raise GitError(
+                f"{key} in this repository's configuration has characters that do not print, "
+                f"{value}: unset it there"
+            )
+    return names
 
 
 def identities(
-    repository: Repository | None, author: str | None = None
+    repository: Repository | None, author: str | None = None, *, vouched: bool = False
 ) -> tuple[Identity, Identity]:
     """The author and the committer of new commits.
 
@@ -105,8 +113,34 @@ def identities(
     names and addresses, the user's configuration, ``EMAIL``. ``author`` (``Name <mail>``) replaces
     the author. Nothing is guessed from the login name or the host: without a configured name and
     address this raises `IdentityMissing`.
+
+    ``vouched``: the user is to sign the commits, or to sign them off, so that it matters who that
+    is, and which key gpg takes for the committer. Then the repository has no say: where it names
+    others than the user's own configuration and environment, this raises `GitError`.
     """
     names = () if repository is None else _own_names(repository)
+    found = _people(repository, names, author)
+    if vouched and names:
+        for role, theirs, own in zip(_ROLES, found, _people(repository, (), author), strict=True):
+            if theirs != own:
+                raise GitError(
+                    f"the {role} is {_shown(theirs)} in this repository's configuration and "
+                    f"{_shown(own)} in yours, and only yours counts with --sign and --signoff: say "
+                    f"which with GIT_{role.upper()}_NAME and GIT_{role.upper()}_EMAIL"
+                )
+    return found
+
+
+_ROLES = ("author", "committer")
+
+
+def _shown(identity: Identity) -> str:
+    return f"{identity.name} <{identity.email}>"
+
+
+def _people(
+    repository: Repository | None, names: tuple[tuple[str, str], ...], author: str | None
+) -> tuple[Identity, Identity]:
     conditional = any(key.startswith("includeif.") for key, _ in user_settings())
     place = repository if conditional else None
     committer = _identity("COMMITTER", place, names, _snapshot())

@@ -33,12 +33,12 @@ from patcher.git.errors import (
     GitTimeout,
     RemoteError,
     UnbornHead,
-    printable,
 )
 from patcher.git.refs import MAX_BASES, REVIEW_BRANCHES
 from patcher.git.remote import RemoteRefs
 from patcher.git.runner import TIMEOUT, run, time_left
 from patcher.git.values import Repository
+from patcher.text import printable
 
 MIN_SHARED = 1 << 20
 """Bytes of packs from which a mirror is worth sharing: below, asking for what is missing takes

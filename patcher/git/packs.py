@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from patcher.git.discovery import read_small
-from patcher.git.errors import GitError, printable
+from patcher.git.errors import GitError
 from patcher.git.leftovers import UNFINISHED
 from patcher.git.runner import run, scratch
 from patcher.git.values import Repository
+from patcher.text import printable
 
 COMMIT, TREE, BLOB = 1, 2, 3
 _KINDS = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob"}

@@ -7,7 +7,8 @@ import os
 import stat
 from pathlib import Path
 
-from patcher.git.errors import GitError, printable
+from patcher.git.errors import GitError
+from patcher.text import printable
 
 
 def cache_folder() -> Path:

@@ -25,11 +25,11 @@ from patcher.git.errors import (
     GitFailed,
     NoSuchBase,
     UnbornHead,
-    printable,
 )
 from patcher.git.objects import Objects
 from patcher.git.runner import require_version, run, scratch, temporary_folder
 from patcher.git.values import Base, Identity, Repository
+from patcher.text import printable
 
 REVIEW_BRANCHES = "patcher/"
 """Where patcher's own review branches lie; globs for bases do not match them."""

@@ -39,13 +39,14 @@ from patcher.git.errors import (
     GitTimeout,
     RemoteError,
     RemoteMoved,
-    printable,
+    hidden,
     without_secrets,
 )
 from patcher.git.identity import user_settings
 from patcher.git.refs import check_branch_name
 from patcher.git.runner import MEMORY_LIMIT, TIMEOUT, environment, run, scratch, time_left
 from patcher.git.values import Repository
+from patcher.text import printable
 
 MAX_ADVERTISED = 64 << 20
 """Bytes of a remote's list of refs; a million branches take about as much."""
@@ -98,11 +99,12 @@ def list_refs(
 ) -> RemoteRefs:
     """Ask a remote for its refs: those that match one of ``patterns`` (git-ls-remote(1)), or all.
 
-    Raises `RemoteError`, and `BoundExceeded` for a list over `MAX_ADVERTISED`.
+    Raises `RemoteError`, also where something that is no git server answers (a sign-in page), and
+    `BoundExceeded` for a list over `MAX_ADVERTISED`.
     """
     output = call(
         address,
-        ["ls-remote", "--symref", "-q", "--", REMOTE, *patterns],
+        ["ls-remote", "--exit-code", "--symref", "-q", "--", REMOTE, *patterns],
         timeout=timeout,
         limit=MAX_ADVERTISED,
         memory=MEMORY_LIMIT,
@@ -260,9 +262,9 @@ def push(
                 )
             # A hook's own words, or a forge's.
             words = [each[8:].strip() for each in lines if each.startswith("remote: ")]
-            inner = ": ".join([inner, *filter(None, [" ".join(words)[:300].strip()])])
+            inner = ": ".join([inner, *filter(None, [" ".join(words).strip()])])
             raise RemoteError(
-                f"branch {branch} was not pushed: {_hidden(inner, address)}", "rejected"
+                f"branch {branch} was not pushed: {_hidden(inner, address)[:400]}", "rejected"
             )
     raise RemoteError(f"branch {branch} was not pushed: the remote does not say why", "protocol")
 
@@ -338,7 +340,7 @@ def call(
     target = _rewritten(address, settings, service)
     end = time.monotonic() + timeout
     traced = False
-    for _ in range(2 * REDIRECTS + 1):
+    for _ in range(2 * REDIRECTS + 2):
         env = _environment(target, settings, config or {}, extra or {}, trace=traced)
         try:
             return run(
@@ -361,9 +363,14 @@ def call(
         except GitFailed as failed:
             if service == "push" and re.search(rb"\t\[(?:remote )?rejected\]", failed.output):
                 return failed.output + b"\n" + failed.stderr
-            if _REDIRECT.search(failed.stderr) is None:
+            if failed.status == _NO_REFS and "--exit-code" in arguments:
+                if not target.protocol.startswith("http") or _GIT_SERVER.search(failed.stderr):
+                    return b""
+                if traced:
+                    raise RemoteError(f"protocol: {_NO_SERVER}", "protocol") from None
+            elif _REDIRECT.search(failed.stderr) is None:
                 raise explained(failed, target) from None
-            if traced:
+            elif traced:
                 target = _redirected(target, failed.stderr)
             traced = not traced
         except GitError as error:
@@ -374,6 +381,15 @@ def call(
             raise
     raise RemoteError(f"more than {REDIRECTS} redirects", "protocol")
 
+
+_NO_REFS = 2
+"""git's exit status where a remote has no refs. Over HTTP git says so of any page without a line
+break, and of an empty one, as of the list of refs of a server that does not speak its protocol
+(gitprotocol-http(5)); of a server that does, the type of the answer tells."""
+_GIT_SERVER = re.compile(
+    rb"<= Recv header: Content-Type: application/x-git-upload-pack-advertisement\b", re.IGNORECASE
+)
+_NO_SERVER = "the server does not speak git's own protocol: is it a sign-in page that answers?"
 
 _REDIRECT = re.compile(rb"The requested URL returned error: 30[1278]\b")
 _LOCATION = re.compile(rb"<= Recv header: Location: ([^\r\n]+)", re.IGNORECASE)
@@ -413,7 +429,8 @@ def _rewritten(address: Address, settings: Sequence[tuple[str, str]], service: s
         if best[0]:
             text = best[1] + address.url[len(best[0]) :]
             new = Address.parse(f"file://{text}" if text.startswith("/") else text)
-            return new.with_secret(address.secret) if new.host == address.host else new
+            kept = new.host == address.host and new.protocol in (address.protocol, "https")
+            return new.with_secret(address.secret) if kept else new
     return address
 
 
@@ -544,11 +561,11 @@ FAILURES = (
         "network",
         True,
     ),
-    _row(r"dumb http transport", "protocol", says="the server does not speak git's own protocol"),
+    _row(r"dumb http transport|not valid: is this a git rep", "protocol", says=_NO_SERVER),
     _row(r"transport .* not allowed", "protocol"),
     _row(
         r"invalid index-pack output|bad pack header|pack (?:has|is)|index-pack|unpack-objects|"
-        r"inflate|not valid: is this a git repository|protocol error|bad line length|expected |"
+        r"inflate|protocol error|bad line length|expected |"
         r"unexpected |invalid |did not send|bad band|unable to parse|mismatched|RPC failed",
         "protocol",
     ),
@@ -598,9 +615,8 @@ def _hidden(text: str, address: Address) -> str:
         secret = address.secret
         pair = os.fsencode(f"{secret.username or 'token'}:{secret.password}")
         words = (b64encode(pair).decode(), *secret.words())
-    return without_secrets(
-        text, [word for word in words if len(word) > 3 and word not in _NO_SECRETS]
-    )
+    words = [word for word in words if len(word) > 3 and word not in _NO_SECRETS]
+    return without_secrets(hidden(text, words))
 
 
 _NO_SECRETS = {"oauth2", "token", "x-access-token", "x-oauth-basic", "x-token-auth"}

@@ -35,7 +35,8 @@ from typing import BinaryIO, cast
 
 from patcher import interrupts
 from patcher.git import leftovers
-from patcher.git.errors import GitError, GitFailed, GitTimeout, printable, without_secrets
+from patcher.git.errors import GitError, GitFailed, GitTimeout, without_secrets
+from patcher.text import printable
 
 TIMEOUT = 300.0
 """Seconds that one call to git may take."""

@@ -13,7 +13,8 @@ import subprocess
 import threading
 
 from patcher import interrupts
-from patcher.git.errors import printable, without_secrets
+from patcher.git.errors import without_secrets
+from patcher.text import printable
 
 _SCRIPT = """\
 #!/bin/sh

@@ -9,7 +9,8 @@ from itertools import accumulate
 
 from patcher.campaign.target import ChangedFile, Target, Totals
 from patcher.findings import Edit
-from patcher.reports.text import clean, quoted
+from patcher.reports.text import quoted
+from patcher.text import printable
 
 _CONTEXT = 3
 _NO_NEWLINE = b"\\ No newline at end of file\n"
@@ -27,7 +28,8 @@ class _Block:
 
 
 class Report:
-    """For a pipe byte for byte; for a terminal without what would drive it.
+    """For a pipe byte for byte; for a terminal, and in color, which `git apply` does not take,
+    without what would drive a terminal.
 
     Where there is more than one, a line says which repository and base each diff is of; ``git
     apply`` skips it.
@@ -62,7 +64,7 @@ class Report:
     def _diff(self, target: Target) -> bytes:
         parts = []
         if self._named:
-            title = clean(f"{target.repository} {target.base or ''}".strip())
+            title = printable(f"{target.repository} {target.base or ''}".strip())
             parts.append(f"# {title}\n".encode("utf-8", "replace"))
         if self._verbose:
             from patcher.reports.table import borrowed
@@ -78,9 +80,8 @@ class Report:
         inside = False
         for line in diff.split(b"\n")[:-1]:
             inside = line.startswith(b"@@") or (inside and not line.startswith(b"diff "))
-            if self._terminal:
-                text = line.decode("utf-8", "surrogateescape").replace("\t", "    ")
-                line = clean(text).encode("utf-8")
+            text = line.decode("utf-8", "surrogateescape").replace("\t", "    ")
+            line = printable(text).encode("utf-8")
             style = _COLORS.get(line[:1]) if inside else _HEADER
             color = style if self._color else None
             lines.append(color + line + b"\x1b[0m\n" if color else line + b"\n")

@@ -9,7 +9,8 @@ from typing import Any
 
 from patcher.campaign.stages import ATTEMPTS, Cause, Progress, Stage, Summary
 from patcher.reports.table import count, short
-from patcher.reports.text import clean, exact, valid
+from patcher.reports.text import exact, valid
+from patcher.text import printable
 
 SCHEMA = 1
 
@@ -26,7 +27,7 @@ def campaigns_table(summaries: Iterable[Summary]) -> bytes:
     """A row for each campaign."""
     rows = [
         (
-            clean(each.name),
+            printable(each.name),
             _time(each.made),
             str(each.counts.repositories),
             str(each.counts.done),
@@ -56,7 +57,7 @@ def campaign_table(summary: Summary, causes: Sequence[Cause]) -> bytes:
     if counts.working:
         told.append(f"{counts.working} of them at work on")
     lines = [
-        f"{clean(summary.name)}: {count(counts.repositories, 'repository', 'repositories')}: "
+        f"{printable(summary.name)}: {count(counts.repositories, 'repository', 'repositories')}: "
         f"{', '.join(told)}.",
         f"Made {_time(summary.made)}, last active {_time(summary.active)}; {_doing(summary)}.",
         "",
@@ -66,10 +67,11 @@ def campaign_table(summary: Summary, causes: Sequence[Cause]) -> bytes:
         lines.append(f"  {stage.ljust(wide)}  {count(number, *_NOUNS.get(stage, _BRANCHES))}")
     if causes:
         lines += ["", "Failures:"]
-        wide = max(len(clean(cause.cause)) for cause in causes)
+        wide = max(len(printable(cause.cause)) for cause in causes)
     for cause in causes:
         tried = "once" if cause.attempts == 1 else f"up to {cause.attempts} times"
-        lines.append(f"  {clean(cause.cause).ljust(wide)}  {cause.targets}, tried {tried}, such as")
+        name = printable(cause.cause).ljust(wide)
+        lines.append(f"  {name}  {cause.targets}, tried {tried}, such as")
         lines.append(f"  {' ' * wide}  {_failure(cause.example, cause.cause)}")
     lines += ["", *_next(summary)]
     return _encoded(lines)
@@ -140,7 +142,7 @@ def _doing(summary: Summary) -> str:
 
 
 def _next(summary: Summary) -> list[str]:
-    counts, again = summary.counts, f"patcher apply --campaign {clean(summary.name)}"
+    counts, again = summary.counts, f"patcher apply --campaign {printable(summary.name)}"
     if summary.running:
         return [f"Next: wait for it, or help it: `{again}`."]
     lines = []
@@ -161,13 +163,13 @@ def _next(summary: Summary) -> list[str]:
 
 def _failure(row: Progress, cause: str = "") -> str:
     """``cause`` is told already."""
-    where = clean(row.place) + (f" {clean(short(row.base))}" if row.base else "")
-    return f"{where}: {clean(row.error or 'failed').removeprefix(f'{cause}: ')}"
+    where = printable(row.place) + (f" {printable(short(row.base))}" if row.base else "")
+    return f"{where}: {printable(row.error or 'failed').removeprefix(f'{cause}: ')}"
 
 
 def _time(at: str) -> str:
     """``2026-05-01 12:00 UTC``."""
-    return clean(f"{at[:10]} {at[11:16]} UTC")
+    return printable(f"{at[:10]} {at[11:16]} UTC")
 
 
 def _encoded(lines: Iterable[str]) -> bytes:

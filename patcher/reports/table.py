@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from patcher.campaign.target import Located, Outcome, Target, Totals, total
 from patcher.findings import Dropped, Status
-from patcher.reports.text import clean, shown
+from patcher.text import printable
 
 _GROUPED = 4
 """Failures from which on their kinds are listed at the end."""
@@ -58,6 +58,11 @@ class Row:
     status: str
     style: str
     why: tuple[str, ...]
+
+    def printable(self) -> Row:
+        """The same, with what others wrote in it escaped."""
+        why = tuple(map(printable, self.why))
+        return replace(self, where=printable(self.where), profile=printable(self.profile), why=why)
 
 
 class Report:
@@ -122,7 +127,7 @@ class Report:
         lines = []
         for name, cause in causes:
             why = (cause.example.error or "").removeprefix(f"{name}: ")
-            example = clean(f"{cause.example.repository}: {why}")
+            example = printable(f"{cause.example.repository}: {why}")
             which = "" if cause.targets == 1 else "such as "
             lines.append(f"  {cause.targets:{number}} {name:{wide}}  {which}{example}")
         return lines
@@ -143,20 +148,20 @@ class Report:
         return self._style.verbose or not (self._applied and needs_nothing)
 
     def _head(self, target: Target) -> str:
-        parts = [self._painted("bold", clean(target.repository))]
+        parts = [self._painted("bold", printable(target.repository))]
         if target.base:
-            parts.append(clean(short(target.base)))
+            parts.append(printable(short(target.base)))
         if target.outcome in _DONE and target.branch and target.new_commit:
-            parts.append(f"-> {clean(target.branch)} {target.new_commit[:12]}")
+            parts.append(f"-> {printable(target.branch)} {target.new_commit[:12]}")
         elif target.outcome is Outcome.UP_TO_DATE and target.branch:
-            parts.append(f"-> {clean(target.branch)}")
+            parts.append(f"-> {printable(target.branch)}")
         elif target.outcome is Outcome.SCANNED and target.branch:
-            parts.append(f"-> {clean(target.branch)}  (not written: a dry run)")
+            parts.append(f"-> {printable(target.branch)}  (not written: a dry run)")
         noted = target.outcome is Outcome.NOTHING_TO_DO and target.note
         if target.outcome not in (Outcome.SCANNED, Outcome.FAILED) and not noted:
             parts.append(f"({target.outcome})")
         if target.note:
-            parts.append(f"({clean(target.note)})")
+            parts.append(f"({printable(target.note)})")
         return "  ".join(parts)
 
     def _row(self, target: Target, located: Located) -> Row:
@@ -169,17 +174,17 @@ class Report:
                 word, style = "changed", "green"
             elif target.outcome is Outcome.UP_TO_DATE:
                 word, style = "changed there", "green"
-        why = clean(finding.reason)
+        why = finding.reason
         if self._style.several_migrations:
             why = f"{finding.migration}: {why}"
-        evidence = [f"- {clean(item)}" for item in finding.evidence] if self._style.explain else []
+        evidence = [f"- {item}" for item in finding.evidence] if self._style.explain else []
         if located.proof is not None:
-            why += f"; {clean(located.proof.text)}"
-            evidence += [f"compiled only without it: {clean(x)}" for x in located.proof.before]
-            evidence += [f"compiled only with it: {clean(x)}" for x in located.proof.after]
+            why += f"; {located.proof.text}"
+            evidence += [f"compiled only without it: {line}" for line in located.proof.before]
+            evidence += [f"compiled only with it: {line}" for line in located.proof.after]
         return Row(
-            where=f"{shown(located.path)}:{finding.line}",
-            profile=clean(finding.profile) or "-",
+            where=f"{printable(located.path)}:{finding.line}",
+            profile=finding.profile or "-",
             status=word,
             style=style,
             why=(why, *evidence),
@@ -189,6 +194,7 @@ class Report:
         """The rows in columns."""
         if not rows:
             return ""
+        rows = [row.printable() for row in rows]
         if self._style.width is not None:
             return _wrapped(rows, self._style.width, self._style.color)
         wide = [
@@ -214,11 +220,11 @@ class Report:
 def _dropped(where: tuple[bytes, Dropped]) -> Row:
     path, dropped = where
     return Row(
-        where=f"{shown(path)}:{dropped.line}",
-        profile=clean(dropped.profile) or "-",
+        where=f"{printable(path)}:{dropped.line}",
+        profile=dropped.profile or "-",
         status="dropped",
         style="dim",
-        why=(clean(dropped.reason),),
+        why=(dropped.reason,),
     )
 
 
@@ -258,7 +264,7 @@ def _wrapped(rows: Iterable[Row], width: int, color: bool) -> str:
 
 def borrowed(target: Target) -> list[str]:
     """Lines that say whose objects are read, too."""
-    owners = [clean(folder.removesuffix("/objects")) for folder in target.alternates]
+    owners = [printable(folder.removesuffix("/objects")) for folder in target.alternates]
     return [f"reads objects of {owner}, too (alternates)" for owner in owners]
 
 
@@ -314,13 +320,15 @@ def advice(totals: Totals) -> list[str]:
 
 
 def _show(target: Target) -> list[str]:
-    """The command that shows what was committed, on a line."""
+    """The command that shows what was committed, on a line. It runs no program that the repository
+    names (pager, external diff, text conversion, gpg)."""
     import shlex
 
     if target.outcome is Outcome.PUSHED:
         return []  # no command of git's shows a remote's branch
-    words = ["git", "-C", target.repository, "show", target.branch or ""]
-    return [f"Look at it:  {clean(shlex.join(words))}"]
+    words = ["git", "--no-pager", "-C", target.repository, "show", "--no-ext-diff"]
+    words += ["--no-textconv", "--no-show-signature", target.branch or ""]
+    return [f"Look at it:  {printable(shlex.join(words))}"]
 
 
 def _encoded(text: str) -> bytes:

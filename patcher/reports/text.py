@@ -1,31 +1,6 @@
-"""Text that others wrote, made fit for a terminal, a JSON document and a diff header."""
+"""Text that others wrote, made fit for a JSON document and a diff header."""
 
 from __future__ import annotations
-
-
-def clean(text: str) -> str:
-    """The text with every character escaped that does not print as itself.
-
-    Control characters and escape sequences would drive the terminal, and bidirectional and
-    invisible ones would make a path or a name look like another (CVE-2021-42574).
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _escape(char) for char in text)
-
-
-def _escape(char: str) -> str:
-    code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8 (PEP 383)
-        return f"\\x{code - 0xDC00:02x}"
-    if code < 0x100:
-        return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char, f"\\x{code:02x}")
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def shown(path: bytes) -> str:
-    """A path inside a repository, for people."""
-    return clean(path.decode("utf-8", "surrogateescape"))
 
 
 def exact(key: str, value: bytes) -> dict[str, str]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from patcher.campaign.target import Verified
 from patcher.reports.table import Report, Row, Style, count, short
-from patcher.reports.text import clean, exact, shown, valid
+from patcher.reports.text import exact, valid
+from patcher.text import printable
 
 if TYPE_CHECKING:
     from patcher.campaign.target import Standing
@@ -31,9 +32,9 @@ def table(verified: Sequence[Verified], by: str, style: Style, migrations: Seque
 
     for file in verified:
         here = "  ".join(filter(None, (file.repository, short(file.base or ""))))
-        if clean(here) != place:
+        if printable(here) != place:
             flush()
-            place = clean(here)
+            place = printable(here)
         for standing in file.standings:
             rows.append(_row(file, standing, len(migrations) > 1))
     flush()
@@ -59,7 +60,7 @@ def total(verified: Iterable[Verified]) -> Counter[str]:
 
 
 def _row(file: Verified, standing: Standing, several: bool) -> Row:
-    why = clean(standing.reason)
+    why = standing.reason
     if standing.disagrees:
         against = f"reading and compiling disagree: it reads as {standing.reading}"
         why = f"{why}; {against}" if why else against
@@ -71,8 +72,8 @@ def _row(file: Verified, standing: Standing, several: bool) -> Row:
         why = f"{standing.migration}: {why}"
     line = f":{standing.line}" if standing.line else ""
     return Row(
-        where=f"{shown(file.path)}{line}",
-        profile=clean(standing.profile) or "-",
+        where=f"{printable(file.path)}{line}",
+        profile=standing.profile or "-",
         status=standing.answer,
         style=_STYLES[standing.answer],
         why=(why,),

@@ -10,10 +10,10 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from patcher import extras, git
-from patcher.sources.found import Facts, Found, SourceError, failed, without_secret
+from patcher.sources.found import Facts, Found, SourceError, failed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,6 +38,7 @@ _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 Tell = Callable[[str], None]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,18 @@ class Server:
     token: str | None = field(repr=False)
     variables: str
     """Where a token for this server is taken from."""
+
+    def secret(self) -> git.Secret | None:
+        """What goes with requests and clone URLs. Raises SourceError where one of the two would
+        carry it over a network unencrypted."""
+        if self.token is None:
+            return None
+        for url in (self.api, self.web):
+            if not _is_safe(url):
+                raise SourceError(
+                    f"a token is not sent over http: use https for {url}, or unset {self.variables}"
+                )
+        return git.Secret(self.token, _USERS[self.name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +94,18 @@ class Refused(SourceError):
 
 
 Get = Callable[[str, Mapping[str, str | int]], Answer]
-"""Makes one request: an absolute URL below `Server.api`, and parameters. Raises Unanswered."""
+"""Makes one request: an absolute URL below `Server.api`, and parameters. Raises Unanswered,
+SourceError, or whatever a client library stumbles over in an answer."""
 
 
 class Client:
-    """Asks one server: again where that may help, waiting where it says so."""
+    """Asks one server: again where that may help, waiting where it says so. Where the server
+    repeats the token, ``***`` stands in its place."""
 
     def __init__(self, server: Server, get: Get, tell: Tell) -> None:
         self.server, self._get, self.tell = server, get, tell
         self._waited = 0.0
-        if server.token is not None and not _is_safe(server.api):
-            raise SourceError(
-                f"a token is not sent over http: use https for {server.api}, or unset "
-                f"{server.variables}"
-            )
+        self._token = () if server.secret() is None else (server.token or "",)
 
     def ask(self, path: str, parameters: Mapping[str, str | int] | None = None) -> Answer:
         """One answer of success. ``path`` begins with a slash, or is a whole URL. Raises
@@ -103,7 +114,7 @@ class Client:
         attempt = 1
         while True:
             try:
-                answer = self._get(url, parameters or {})
+                answer = self._answer(url, parameters or {})
             except Unanswered as fault:
                 if not fault.passing or attempt == ATTEMPTS:
                     raise SourceError(f"{_host(self.server.api)} {fault}") from None
@@ -118,6 +129,35 @@ class Client:
                     raise self._refused(answer)
             time.sleep(BACKOFF * 2 ** (attempt - 1))
             attempt += 1
+
+    def _answer(self, url: str, parameters: Mapping[str, str | int]) -> Answer:
+        """What the server answers, whatever that is."""
+        try:
+            answer = self._get(url, parameters)
+            if not self._token:
+                return answer
+            headers = {name: self._hidden(value) for name, value in answer.headers.items()}
+            return Answer(answer.status, headers, self._hidden(answer.body))
+        except (Unanswered, SourceError) as fault:
+            fault.args = (self._hidden(str(fault)),)
+            raise
+        except Exception:
+            # Numbers of 5,000 digits, character sets that are none, headers in no encoding ...: the
+            # libraries raise what the standard library raises.
+            raise Unanswered(
+                "answers with something that is no readable JSON", passing=False
+            ) from None
+
+    def _hidden(self, value: _T) -> _T:
+        """The same without the token, at any depth."""
+        shown: object = value
+        if isinstance(value, str):
+            shown = git.hidden(value, self._token)
+        elif isinstance(value, list):
+            shown = [self._hidden(item) for item in value]
+        elif isinstance(value, dict):
+            shown = {self._hidden(key): self._hidden(item) for key, item in value.items()}
+        return cast(_T, shown)
 
     def pages(self, path: str, parameters: Mapping[str, str | int]) -> Iterator[Answer]:
         """The answers of all pages, as their Link headers lead on (RFC 8288)."""
@@ -221,8 +261,8 @@ def clone_address(server: Server, url: object) -> git.Address:
     base = own.path.removesuffix("x/y")
     if (address.protocol, address.host) != (own.protocol, own.host) or address.secret is not None:
         raise git.GitError(
-            f"its clone URL {without_secret(url)[:200]} is not at {server.web}, where the forge "
-            "is: refused"
+            f"its clone URL {git.without_secret(url)[:200]} is not at {server.web}, where the "
+            "forge is: refused"
         )
     rest = address.path.removeprefix(base)
     parts = rest.split("/")
@@ -230,12 +270,10 @@ def clone_address(server: Server, url: object) -> git.Address:
         raise git.GitError(f"its clone URL {url[:200]} is not below {server.web}/: refused")
     if any(not _PART.fullmatch(part) or part in (".", "..", ".git") for part in parts):
         raise git.GitError(f"its clone URL {url[:200]} is no plain path: refused")
-    if server.token is None:
-        return address
-    return address.with_secret(git.Secret(server.token, USERS[server.name]))
+    return address.with_secret(server.secret())
 
 
-USERS = {"GitHub": "x-access-token", "GitLab": "oauth2", "Gitea": "oauth2"}
+_USERS = {"GitHub": "x-access-token", "GitLab": "oauth2", "Gitea": "oauth2"}
 """The user name that goes with a token over HTTP. Each forge looks at the token alone, but needs
 one: https://docs.github.com/apps, https://docs.gitlab.com/user/profile/personal_access_tokens and
 Gitea's services/auth/basic.go."""
@@ -339,8 +377,8 @@ def session(server: Server) -> requests.Session:
             origin += server.web.partition("://")[2].partition("/")[0]
             if not target.lower().startswith(f"{origin}/"):
                 raise SourceError(
-                    f"{_host(server.api)} leads elsewhere, to {without_secret(target)[:200]}: name "
-                    "the server that it leads to"
+                    f"{_host(server.api)} leads elsewhere, to {git.without_secret(target)[:200]}: "
+                    "name the server that it leads to"
                 )
 
     made = requests.Session()

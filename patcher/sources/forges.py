@@ -24,13 +24,13 @@ class Forge:
         return word.startswith(f"{self.scheme}:")
 
     def label(self, word: str) -> str:
-        return f"of {git.printable(word)}"
+        return f"of {_shown(word)}"
 
     def find(
         self, word: str, words: Sequence[str], tell: Callable[[str], None]
     ) -> Iterator[Found | git.Failure]:
         """What the forge holds. A failure of the forge comes last: what was found before stands."""
-        shown = git.printable(word)
+        shown = _shown(word)
         module = import_module(f"patcher.sources.{self.scheme}")
         rest = word.removeprefix(f"{self.scheme}:")
         try:
@@ -41,6 +41,10 @@ class Forge:
                     yield item
         except SourceError as error:
             yield failed(shown, str(error))
+
+
+def _shown(word: str) -> str:
+    return git.printable(git.without_secrets(word))
 
 
 FORGES = (Forge("github"), Forge("gitlab"), Forge("gitea"))

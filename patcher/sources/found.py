@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,7 +42,7 @@ class SourceError(Exception):
     """A source cannot be read; ``str(error)`` is one printable line that says what to do."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(git.printable(message))
+        super().__init__(git.printable(git.without_secrets(message)))
 
 
 UNDERSTOOD = (
@@ -53,13 +52,8 @@ UNDERSTOOD = (
 
 
 def failed(place: str, error: str) -> git.Failure:
-    """A failure of something that is no path on this machine."""
+    """A failure of something that is no path on this machine; no password of a URL is told."""
     from pathlib import Path
 
-    shown = git.printable(place)
-    return git.Failure(Path(shown), git.printable(error), named=shown)
-
-
-def without_secret(word: str) -> str:
-    """The word as it may be shown: without what stands before an ``@``."""
-    return re.sub(r"[^/]*@", "", word[:500])
+    shown, why = (git.printable(git.without_secrets(text)) for text in (place, error))
+    return git.Failure(Path(shown), why, named=shown)

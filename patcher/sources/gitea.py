@@ -149,7 +149,7 @@ def _get(server: Server) -> Get:
             raise unanswered(error) from None
         try:
             body = response.json()
-        except (requests.RequestException, RecursionError):
+        except (ValueError, RecursionError):
             body = None
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, body)

@@ -22,7 +22,6 @@ from patcher.sources.forge import (
     Refused,
     Server,
     Tell,
-    Unanswered,
     base_url,
     entries,
     flag,
@@ -36,7 +35,7 @@ from patcher.sources.forge import (
     unanswered,
     user_agent,
 )
-from patcher.sources.found import Facts, Found, SourceError, without_secret
+from patcher.sources.found import Facts, Found, SourceError
 
 _FORMS = "write github:ORG, github:ORG/REPO, github:user/NAME or github:search/QUERY"
 
@@ -194,10 +193,10 @@ def _get(server: Server) -> Get:
             return Answer(error.status, error.headers or {}, error.data)
         except requests.RequestException as error:
             raise unanswered(error) from None
-        except (ValueError, AttributeError, AssertionError, RecursionError):
-            raise Unanswered("answers with something that is no JSON", passing=False) from None
+        except RecursionError:
+            raise
         except RuntimeError as error:  # a redirect to another host
-            raise SourceError(without_secret(str(error))) from None
+            raise SourceError(git.without_secrets(str(error))[:300]) from None
         return Answer(200, headers, body)
 
     return get

@@ -70,8 +70,9 @@ def _merged(found: rows.Rows) -> rows.Rows:
 def _found(row: rows.Row) -> Iterator[Found | git.Failure]:
     place = row.place
     if any(module.claims(place) for module in FORGES):
+        shown = git.without_secrets(place)[:200]
         yield failed(
-            place, f"a list holds repositories: name {place[:200]!r} on the command line instead"
+            shown, f"a list holds repositories: name {shown!r} on the command line instead"
         )
     elif urls.claims(place):
         yield from urls.find([place])

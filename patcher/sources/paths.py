@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from patcher import git
-from patcher.sources.found import UNDERSTOOD, Found, failed, without_secret
+from patcher.sources.found import UNDERSTOOD, Found, failed
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
@@ -41,7 +41,8 @@ def _found(paths: Sequence[Path], seen: set[int]) -> Iterator[Found | git.Failur
 def _missing(word: str) -> git.Failure:
     if _SCHEME.match(word):
         return failed(
-            without_secret(word), f"neither a path that exists nor anything else: {UNDERSTOOD}"
+            git.without_secret(word)[:500],
+            f"neither a path that exists nor anything else: {UNDERSTOOD}",
         )
     path = Path(os.path.abspath(word))  # noqa: PTH100 - the name stays as the user wrote it
     meant = word.startswith(("/", "./", "../", "~"))

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from patcher import git
+
 PLACES = ("clone_url", "http_url_to_repo", "url", "repository", "path")
 """The keys and columns that name the repository: the first that is there counts. The first two are
 what forges call it; beside them ``url`` is a page."""
@@ -80,8 +82,13 @@ def of_csv(text: str) -> Rows:
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
     at = next((columns.index(name) for name in PLACES if name in columns), None)
     if twice or at is None:
-        there = f"the columns are {', '.join(columns)}" if columns else "it is empty"
-        wrong = f"column {twice[0]!r} twice" if twice else f"no column {_either()}: {there}"
+        named = git.without_secret(", ".join(columns))[:500]  # perhaps a row, without a header
+        there = f"the columns are {named}" if columns else "it is empty"
+        wrong = (
+            f"column {git.without_secret(twice[0])[:100]!r} twice"
+            if twice
+            else f"no column {_either()}: {there}"
+        )
         yield Fault(skipped + 1, wrong)
         return
     base_at = [columns.index(name) for name in BASES if name in columns]
@@ -183,7 +190,9 @@ def _row(line: int, place: str, bases: Sequence[str]) -> Row | Fault:
         return Fault(line, f"no {_either()}")
     wrong = next((word for word in (place, *bases) if not _is_plain(word)), None)
     if wrong is not None:
-        return Fault(line, f"control characters, or what is no text, in {wrong[:100]!r}")
+        return Fault(
+            line, f"control characters, or what is no text, in {git.without_secret(wrong)[:100]!r}"
+        )
     if len(bases) > _MOST_BASES:
         return Fault(line, f"more than {_MOST_BASES} bases")
     if "" in bases:

@@ -8,16 +8,22 @@ from functools import partial
 
 from patcher import git
 from patcher.sources import gitea, github, gitlab
-from patcher.sources.forge import USERS, Server
+from patcher.sources.forge import Server
 from patcher.sources.found import SourceError
 
 
 def with_token(address: git.Address) -> git.Address:
     """The address with the token that the environment has for its server, if it has one. Another
-    server, or another protocol, gets none."""
+    server, or another protocol, gets none. Raises GitError where the token would go over a network
+    unencrypted."""
+    if address.secret is not None:
+        return address
     for server in _servers():
-        if server.token and address.url.startswith(f"{server.web}/"):
-            return address.with_secret(git.Secret(server.token, USERS[server.name]))
+        if address.url.startswith(f"{server.web}/"):
+            try:
+                return address.with_secret(server.secret())
+            except SourceError as error:
+                raise git.GitError(str(error)) from None
     return address
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from patcher import git
-from patcher.sources.found import Found, failed, without_secret
+from patcher.sources.found import Found, failed
 
 
 def claims(word: str) -> bool:
@@ -22,4 +22,4 @@ def find(words: Sequence[str]) -> Iterator[Found | git.Failure]:
         try:
             yield Found(git.Address.parse(word))
         except git.GitError as error:
-            yield failed(without_secret(word), str(error))
+            yield failed(git.without_secret(word)[:500], str(error))

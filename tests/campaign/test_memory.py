@@ -307,6 +307,23 @@ def test_what_is_used_is_kept_longer_than_what_is_not(
         assert known(memory.Rows(again, b"rules"), keys) == used
 
 
+def test_what_is_remembered_has_a_bound_although_nobody_closes_it(
+    opened: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a worker of dask, which goes on for weeks."""
+    monkeypatch.setattr(memory, "MOST", 1 << 18)
+    stores = [memory.Rows(opened, b"rules"), memory.Rows(opened, b"others")]
+    largest = 0
+    for number in range(40):
+        key = b"%04d" % number
+        stores[number % 2].remember([(key, key * 4000)])
+        opened.flush()
+        ((size,),) = opened.read("SELECT sum(length(key) + length(value)) FROM memory")
+        largest = max(largest, size)
+    assert (1 << 17) < largest < (1 << 18) * 1.5
+    assert memory.Rows(opened, b"others").recall([key]) == {key: key * 4000}
+
+
 def test_so_many_judged_files_are_kept_the_latest_among_them(
     monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
 ) -> None:

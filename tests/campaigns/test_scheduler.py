@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -201,12 +204,23 @@ def test_nobody_listens(world: World, begin: list[str], patcher: Patcher, monkey
     assert done.exit_code == 3
     said = done.stderr.splitlines()[-2:]
     assert AGAIN in said[0]
-    assert said[1] == "patcher: no scheduler answers at tcp://127.0.0.1:9"
+    assert said[1].startswith("patcher: no scheduler answers at tcp://127.0.0.1:9")
 
 
-@pytest.mark.parametrize("first", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"220 ready\r\n", bytes(8)])
+SPEAKERS = [
+    ("tcp", b""),
+    ("tcp", b"SSH-2.0-OpenSSH_9.2\r\n"),
+    ("tcp", b"220 ready\r\n"),
+    ("tcp", bytes(8)),
+    ("tcp", b"\xff" * 8),
+    ("tcp", (100).to_bytes(8, sys.byteorder)),
+    ("ws", b""),
+]
+
+
+@pytest.mark.parametrize(("protocol", "first"), SPEAKERS)
 def test_something_else_listens(
-    world: World, begin: list[str], patcher: Patcher, monkeypatch: Any, first: bytes
+    world: World, begin: list[str], patcher: Patcher, monkeypatch: Any, first: bytes, protocol: str
 ) -> None:
     monkeypatch.setattr(scheduler, "_PATIENCE", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -219,7 +233,7 @@ def test_something_else_listens(
                     taken[-1].sendall(first)
 
         threading.Thread(target=serve, daemon=True).start()
-        address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
+        address = f"{protocol}://127.0.0.1:{listening.getsockname()[1]}"
         done = patcher(world, *begin, "--scheduler", address)
         assert taken
         for connection in taken:
@@ -227,7 +241,98 @@ def test_something_else_listens(
     assert done.exit_code == 3
     said = done.stderr.splitlines()[-2:]
     assert AGAIN in said[0]
-    assert said[1] == f"patcher: what answers at {address} is no dask scheduler"
+    assert re.match(
+        f"patcher: (what answers at {address} is no dask scheduler|"
+        f"no scheduler answers at {address})",
+        said[1],
+    )
+    assert len(done.stderr.splitlines()) <= 3
+
+
+@pytest.mark.parametrize("protocol", ["tls", "wss"])
+def test_encryption_without_certificates_is_said(
+    world: World, begin: list[str], patcher: Patcher, protocol: str
+) -> None:
+    done = patcher(world, *begin, "--scheduler", f"{protocol}://127.0.0.1:9")
+    assert done.exit_code == 3
+    assert "needs certificates: set distributed.comm.tls" in done.stderr.splitlines()[-1]
+
+
+class Relay:
+    """Stands before a scheduler, and falls silent after so many of its bytes."""
+
+    def __init__(self, address: str, after: int) -> None:
+        host, port = address.removeprefix("tcp://").split(":")
+        self._there, self._left = (host, int(port)), after
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._open = [self._listening]
+        threading.Thread(target=self._serve, daemon=True).start()
+        self.address = f"tcp://127.0.0.1:{self._listening.getsockname()[1]}"
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near = self._listening.accept()[0]
+                far = socket.create_connection(self._there)
+                self._open += [near, far]
+                threading.Thread(target=self._pass, args=(near, far, False), daemon=True).start()
+                threading.Thread(target=self._pass, args=(far, near, True), daemon=True).start()
+
+    def _pass(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
+        with contextlib.suppress(OSError):
+            while piece := source.recv(64):
+                if counted:
+                    piece, self._left = piece[: self._left], max(0, self._left - len(piece))
+                sink.sendall(piece)
+
+    def close(self) -> None:
+        for each in self._open:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+
+def test_a_scheduler_that_falls_silent_while_it_is_met(
+    world: World, monkeypatch: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(scheduler, "_PATIENCE", 1)
+    monkeypatch.setattr(scheduler, "_PATIENCE_WORKERS", 1)
+    met = 0
+    with cluster(tmp_path / "workers", world.env) as workers:
+        for after in (0, 7, 8, 100, 300, 500, 1000, 1500, 2000, 3000, 5000, 1 << 40):
+            relay = Relay(workers.address, after)
+            try:
+                with scheduler.connected(relay.address, Campaign(Selection())) as (_, jobs, _2):
+                    assert jobs == 4
+                    met += 1
+            except scheduler.Unreachable as error:
+                assert relay.address in str(error) or "needs patcher" in str(error)
+            finally:
+                relay.close()
+        assert met >= 1
+
+
+def test_a_scheduler_that_falls_silent_at_work(
+    world: World, server: Server, begin: list[str], patcher: Patcher, monkeypatch: Any,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(scheduler, "_SILENCE", 2)
+    server.before = lambda request: time.sleep(0.05)
+    with cluster(tmp_path / "workers", world.env) as workers:
+
+        def stop() -> None:
+            wait_for(server, 2)
+            os.kill(workers.process.pid, signal.SIGSTOP)
+
+        threading.Thread(target=stop, daemon=True).start()
+        try:
+            done = patcher(world, *begin, "--scheduler", workers.address)
+        finally:
+            os.kill(workers.process.pid, signal.SIGCONT)
+        assert done.exit_code == 3
+        said = done.stderr.splitlines()[-2:]
+        assert AGAIN in said[0]
+        assert said[1] == f"patcher: the scheduler at {workers.address} went away"
 
 
 def test_a_scheduler_without_workers(

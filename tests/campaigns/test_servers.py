@@ -32,6 +32,7 @@ FAULTS = {
     "404": ("not found", "not found"),
     "cut": ("network", ""),
     "short": ("network", ""),
+    "page": ("protocol", "does not speak git's own protocol"),
     "elsewhere": ("protocol", "redirects to http://localhost.invalid"),
 }
 """For each fault the kind of failure, and what its line says."""

@@ -104,7 +104,7 @@ def test_apply_says_what_it_did_and_what_to_do_next(sandbox: Sandbox) -> None:
     tip = sandbox.git(place, "rev-parse", BRANCH)
     assert f"{place}  main  -> {BRANCH} {tip[:12]}  (committed)" in result.stdout
     assert "1 committed, 0 up to date, 0 failed." in result.stdout
-    assert f"git -C {place} show {BRANCH}" in result.stdout
+    assert f"git --no-pager -C {place} show " in result.stdout
 
 
 def test_the_message_says_what_was_changed_and_why(sandbox: Sandbox) -> None:

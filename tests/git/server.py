@@ -52,14 +52,16 @@ class Server:
     well-formed answer; ``junk``  its bytes are wrong; ``trickle``  a byte each 50 ms;
     ``elsewhere``  a redirect to another host (`other`); ``moved``  one to ``/ok/`` here;
     ``circle``  one to itself; ``lost``  the push is done, the answer is not sent;
+    ``page``  status 200 and `page`, whatever was asked for;
     ``flood``  refs without end; ``v0``  git's oldest protocol; ``names``  the refs of `names`.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, at: str = "127.0.0.1") -> None:
+        self.root, self.at = root, at
         self.other = "http://localhost.invalid"
         self.names: list[tuple[bytes, str]] = []
         """Names and ids of refs, as a server that lies has them."""
+        self.page = b""
         self.requests: list[Request] = []
         self.pushes: Counter[tuple[str, str]] = Counter()
         """How often each ref of each repository was pushed with success."""
@@ -77,14 +79,14 @@ class Server:
         class Handler(_Handler):
             site = server
 
-        self._http = _HTTP(("127.0.0.1", 0), Handler)
+        self._http = _HTTP((at, 0), Handler)
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
 
     @property
     def host(self) -> str:
-        return f"127.0.0.1:{self._http.server_address[1]}"
+        return f"{self.at}:{self._http.server_address[1]}"
 
     @property
     def url(self) -> str:
@@ -185,6 +187,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault.isdigit():
             headers = [("WWW-Authenticate", 'Basic realm="git"')] if fault == "401" else []
             self._answer(int(fault), headers)
+        elif fault == "page":
+            self._answer(200, [("Content-Type", "text/html")], self.site.page)
         elif fault == "names" and self.command == "GET":
             self._lie()
         else:
@@ -211,12 +215,13 @@ class _Handler(BaseHTTPRequestHandler):
         kind, _, value = (authorization or "").partition(" ")
         return kind == "Basic" and b64decode(value) == f"{USER}:{PASSWORD}".encode()
 
-    def _answer(self, status: int, headers: list[tuple[str, str]]) -> None:
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes = b"") -> None:
         self._answered()
         self.send_response(status)
-        for name, value in [*headers, ("Content-Length", "0")]:
+        for name, value in [*headers, ("Content-Length", str(len(body)))]:
             self.send_header(name, value)
         self.end_headers()
+        self.wfile.write(body)
 
     def _git(self, path: str, query: str, body: bytes, fault: str) -> None:
         env = {

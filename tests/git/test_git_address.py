@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import stat
 from pathlib import Path
 
 import pytest
 
-from patcher.git import Address, GitError, Repository, Secret, is_address
+from patcher.git import (
+    Address,
+    Failure,
+    GitError,
+    Repository,
+    Secret,
+    is_address,
+    without_secrets,
+)
 from patcher.git.address import MAX_ADDRESS
 from patcher.git.places import cache_folder, state_folder
+from patcher.sources import find
 
 
 @pytest.mark.parametrize(
@@ -82,6 +92,8 @@ def test_what_an_address_is(
         "https://ho st/x",
         "https://höst/x",
         "https://host/a b",
+        "https://host/@x/y",
+        "git@host:/x@y",
         "https://host/x?y",
         "https://host/x#y",
         "https://host/../x",
@@ -117,7 +129,68 @@ def test_a_wrong_address_does_not_show_its_password() -> None:
         assert "hunter2" not in str(caught.value)
 
 
+LONG = "eyJhbGciOiJSUzI1NiJ9." + "hunter2" * 300
+CARELESS = [
+    "https://me:hu/nter2@host/x",
+    "https://me:12/hunter2@host/x",
+    "https://me:hunter2/@host/x",
+    "https://me:hunter2//x@host/x",
+    "https://hunter2/a@host/x",
+    "https://me@example.org:443/hunter2@host/x",
+    "https://me:hun@t/er2@host/x",
+    "ssh://me:12/hunter2@host/x",
+    "git://me:12/hunter2@host/x",
+    "me:hunter2@host:x",
+    "me.example:hunter2@host:x",
+    "me.example:hu/nter2@host:x",
+    "ftp://me:hu/nter2@host/x",
+    f"https://{LONG}@host",
+    f"ftp://me:{LONG}@host/x",
+    f"https://me:{LONG}/@host/x",
+    f"nothing:{LONG}@host",
+]
+
+
+@pytest.mark.parametrize("text", CARELESS)
+def test_a_password_that_nobody_encoded_is_neither_taken_for_a_path_nor_shown(text: str) -> None:
+    with pytest.raises(GitError) as caught:
+        Address.parse(text)
+    assert_unseen(str(caught.value))
+    (failure,) = find([text])
+    assert isinstance(failure, Failure)
+    assert_unseen(f"{failure.place} {failure.error}")
+
+
+def assert_unseen(shown: str) -> None:
+    assert not re.search("hun|ter2|eyJ", shown), shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fatal: unable to access 'https://me:hu/nter2@host/x/': no route",
+        "fatal: unable to access 'https://me:hun@t/er2@host/x/': no route, nor to 'http://hunter2@h'",
+        "https://hunter2@h,https://me:hu/nter2@host",
+    ],
+)
+def test_what_git_says_is_shown_without_passwords(text: str) -> None:
+    shown = without_secrets(text)
+    assert_unseen(shown)
+    assert without_secrets("see https://host/x, or ask me@host") == (
+        "see https://host/x, or ask me@host"
+    )
+    assert (", nor" in text) == (", nor" in shown) and ("route" in text) == ("route" in shown)
+
+
+@pytest.mark.parametrize("begin", ["://", "a://", "://@", "@", "https://"])
+def test_hiding_passwords_takes_linear_time(begin: str) -> None:
+    assert without_secrets(begin * 300_000) is not None  # minutes, were it quadratic
+
+
 def test_a_password_is_kept_apart() -> None:
+    for odd in "?# @":
+        careless = Address.parse(f"https://me:hunter{odd}2@host/x")
+        assert (careless.url, careless.secret) == ("https://host/x", Secret(f"hunter{odd}2", "me"))
     address = Address.parse("https://me:hunter%40@host/x")
     assert address.url == "https://host/x"
     assert address.secret is not None

@@ -90,6 +90,66 @@ def test_the_repositorys_own_names_count_as_data(work: Work) -> None:
     assert identities(opened(work.root / "linked")) == (expected, expected)
 
 
+@pytest.mark.parametrize("role", ["author", "committer"])
+@pytest.mark.parametrize("key", ["user.name", "user.email", "ROLE.name", "ROLE.email"])
+def test_what_the_user_vouches_for_is_not_the_repositorys_to_say(
+    work: Work, monkeypatch: pytest.MonkeyPatch, role: str, key: str
+) -> None:
+    path = work.repository()
+    key = key.replace("ROLE", role)
+    assert identities(opened(path), vouched=True) == (ADA, ADA)
+    work.git(path, "config", key, "mallory@example.org")
+    assert "mallory@example.org" in str(identities(opened(path)))
+    with pytest.raises(GitError, match=r"only yours counts with --sign") as error:
+        identities(opened(path), vouched=True)
+    assert "mallory" in str(error.value) and "ada@example.org" in str(error.value)
+    # What the user says counts, and where the repository says the same there is nothing to refuse.
+    for name in (role.upper(), "COMMITTER", "AUTHOR"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "Ada of the Project")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "project@example.org")
+    expected = Identity("Ada of the Project", "project@example.org", None)
+    assert identities(opened(path), vouched=True) == (expected, expected)
+    for name in ("COMMITTER", "AUTHOR"):
+        monkeypatch.delenv(f"GIT_{name}_NAME")
+        monkeypatch.delenv(f"GIT_{name}_EMAIL")
+    work.git(path, "config", key, ADA.email if key.endswith("email") else ADA.name)
+    assert identities(opened(path), vouched=True) == (ADA, ADA)
+
+
+def test_an_author_who_is_named_is_the_users_word(work: Work) -> None:
+    path = work.repository()
+    work.git(path, "config", "author.email", "mallory@example.org")
+    bea = "Bea <bea@example.org>"
+    assert identities(opened(path), bea, vouched=True) == (
+        Identity("Bea", "bea@example.org", None),
+        ADA,
+    )
+    work.git(path, "config", "user.email", "mallory@example.org")
+    with pytest.raises(GitError, match="the committer is"):
+        identities(opened(path), bea, vouched=True)
+
+
+def test_who_has_no_name_of_his_own_vouches_for_nothing(work: Work, home: Path) -> None:
+    path = work.repository()
+    work.git(path, "config", "user.name", "Mallory")
+    work.git(path, "config", "user.email", "mallory@example.org")
+    (home / ".gitconfig").unlink()
+    assert identities(opened(path))[0].name == "Mallory"
+    with pytest.raises(IdentityMissing):
+        identities(opened(path), vouched=True)
+
+
+@pytest.mark.parametrize("odd", ["\x1b[2J", "\u202e", "\u200b", "\u3164", "\x9b2J", "\r", "\n"])
+@pytest.mark.parametrize("key", ["user.name", "user.email", "author.name", "committer.email"])
+def test_names_of_the_repository_that_do_not_print(work: Work, key: str, odd: str) -> None:
+    path = work.repository()
+    work.git(path, "config", key, f"A{odd}B")
+    with pytest.raises(GitError, match="do not print") as error:
+        identities(opened(path))
+    assert key in str(error.value)
+    assert str(error.value).isprintable()
+
+
 def test_the_repositorys_includes_and_programs_do_not_count(work: Work) -> None:
     path = work.repository()
     marker = work.root / "ran"

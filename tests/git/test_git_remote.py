@@ -114,6 +114,48 @@ def test_a_detached_head_names_no_branch(work: Work, origin: Path) -> None:
     assert "HEAD" in refs.refs
 
 
+PAGES = {
+    "nothing": b"",
+    "a sign-in page": b"<!DOCTYPE html><title>Sign in</title>",
+    "one with lines": b"<!DOCTYPE html>\n<title>Sign in</title>\n",
+    "a NUL": b"\0",
+    "half a line": b"0" * 40 + b"\trefs/heads/main",
+    "refs of a server for files": b"0" * 39 + b"1\trefs/heads/main\n",
+    "refs that nobody asked for": b"0" * 39 + b"1\trefs/pull/1/head\n",
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("patterns", [[], ["refs/heads/*"], ["HEAD", "refs/heads/x"]])
+def test_a_page_is_no_empty_repository(
+    work: Work, server: Server, page: str, patterns: list[str]
+) -> None:
+    server.page = PAGES[page]
+    address = Address.parse(f"{server.url}/page/repo.git")
+    if page == "refs of a server for files" and "HEAD" not in patterns:
+        tip = remote.list_refs(address, patterns).refs["refs/heads/main"]
+        with pytest.raises(RemoteError, match="does not speak git's own protocol"):
+            remote.fetch(address, empty(work), [tip])
+        return
+    if page == "refs that nobody asked for" and not patterns:
+        assert remote.list_refs(address).refs
+        return
+    with pytest.raises(RemoteError, match="is it a sign-in page that answers") as caught:
+        remote.list_refs(address, patterns)
+    assert (caught.value.cause, caught.value.transient) == ("protocol", False)
+
+
+@pytest.mark.parametrize("how", ["ok", "v0", "moved", "401"])
+def test_an_empty_repository_is_one(work: Work, origin: Path, server: Server, how: str) -> None:
+    empty(work, "srv/empty.git")
+    address = Address.parse(f"http://{USER}:{PASSWORD}@{server.host}/{how}/empty.git")
+    assert remote.list_refs(address).refs == {}
+    assert remote.list_refs(address, ["refs/heads/*"]).refs == {}
+    full = Address.parse(f"http://{USER}:{PASSWORD}@{server.host}/{how}/repo.git")
+    assert remote.list_refs(full, ["refs/heads/none"]).refs == {}
+    assert remote.list_refs(Address.parse(f"file://{origin}"), ["refs/heads/none"]).refs == {}
+
+
 def test_sha256_and_nothing_at_all(work: Work) -> None:
     source = work.repository("source", None, "--object-format=sha256")
     refs = remote.list_refs(Address.parse(f"file://{source}"))
@@ -406,6 +448,20 @@ def test_a_secret_is_for_its_own_host_alone(work: Work, server: Server, origin: 
         with pytest.raises(RemoteError, match="wants a user name"):
             remote.list_refs(address)
         assert {one.authorization for one in other.requests} == {None}
+
+
+def test_no_secret_goes_over_http_because_of_the_users_instead_of(
+    work: Work, server: Server
+) -> None:
+    host = server.host
+    (Path(os.environ["HOME"]) / ".gitconfig").write_text(
+        f'[url "http://{host}/"]\n\tinsteadOf = https://{host}/\n'
+    )
+    clear_caches()
+    address = Address.parse(f"https://{host}/401/repo.git").with_secret(Secret(PASSWORD, USER))
+    with pytest.raises(RemoteError, match="wants a user name"):
+        remote.list_refs(address)
+    assert {one.authorization for one in server.requests} == {None}
 
 
 def clear_caches() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.hostile.bench import BRANCH, COMMANDS, FIXED, Bench, Lure, patcher
+from tests.hostile.bench import BRANCH, COMMANDS, FIXED, Bench, Lure, on_a_terminal, patcher
 from tests.hostile.lures import LIES, LURES
 
 RUNS = {
@@ -58,10 +60,6 @@ def test_it_bites_plain_git_and_not_patcher(bench: Bench, lure: Lure) -> None:
 
 
 def test_neither_do_pagers_start_where_patcher_writes_to_a_terminal(bench: Bench) -> None:
-    import sys
-
-    from tests.hostile.bench import on_a_terminal
-
     bench.config("[core]\n\tpager = {run}\n[pager]\n\tgrep = {run}\n\tfor-each-ref = {run}\n")
     command = [sys.executable, "-m", "patcher", "scan", "--base", "m*", str(bench.place)]
     status, output = on_a_terminal(command, Path(__file__).parents[2])
@@ -69,6 +67,27 @@ def test_neither_do_pagers_start_where_patcher_writes_to_a_terminal(bench: Bench
     assert bench.ran() == []
     bench.git_on_a_terminal("grep", "network", "HEAD")
     assert bench.ran() != []
+
+
+def test_the_command_that_shows_the_commit_runs_nothing_of_the_repository(bench: Bench) -> None:
+    bench.commit({".gitattributes": "* diff=x\n"})
+    bench.config(
+        "[core]\n\tpager = {run}\n[pager]\n\tshow = {run}\n[diff]\n\texternal = {run}\n"
+        '[diff "x"]\n\ttextconv = {run}\n\tcommand = {run}\n'
+        "[log]\n\tshowSignature = true\n[gpg]\n\tprogram = {run}\n"
+    )
+    result = patcher("apply", "--proof", "off", bench.place)
+    commit = bench.git("cat-file", "commit", BRANCH)
+    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n AAAA\n -----END PGP SIGNATURE-----"
+    head, _, body = commit.partition("\n\n")
+    signed = bench.put("commit", f"{head}\n{signature}\n\n{body}\n".encode())
+    bench.git("update-ref", f"refs/heads/{BRANCH}", signed)
+    (advice,) = [line for line in result.stdout.splitlines() if line.startswith("Look at it:")]
+    status, output = on_a_terminal(shlex.split(advice.partition(":")[2]), bench.root)
+    assert status == 0 and b"deny network alg," in output, output
+    assert bench.ran() == []
+    bench.git_on_a_terminal("show", BRANCH)
+    assert len(bench.ran()) >= 2
 
 
 def test_what_a_lie_hides_is_reported(bench: Bench) -> None:

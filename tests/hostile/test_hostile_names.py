@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +15,15 @@ from tests.hostile.bench import BRANCH, FIXED, PROFILE, Bench, patcher
 
 ESCAPES = "\x1b]0;pwned\x07\x1b[2J\x9b2J\r\x08"
 BIDI = "\u202egnp.exe\u2066\u200b"
+UNSEEN = (
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180e\u180f\u2800\u3164\ufe00\ufe0f\uffa0"
+    "\U00016fe4\U0001d159\U000e0001\U000e0061\U000e0100\U000e01ef"
+)
 NAMES = {
     "escape sequences": f"a{ESCAPES}b",
     "newlines": "x\npatcher: all is well\ny",
     "bidi": f"safe{BIDI}",
+    "characters that nobody sees": f"a{UNSEEN}b",
     "not UTF-8": "caf\udce9\udcff",
     "an option": "--upload-pack=touch pwned",
     "a short option": "-x",
@@ -31,7 +38,7 @@ NAMES = {
 def check_is_plain(text: str) -> None:
     """Nothing but what prints, and newlines."""
     odd = {char for char in text if char != "\n" and unicodedata.category(char)[0] == "C"}
-    assert not odd, ascii(text)
+    assert not (odd | set(UNSEEN)) & set(text), ascii(text)
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
@@ -87,6 +94,59 @@ def test_names_of_files_and_profiles(bench: Bench, name: str, what: str) -> None
     assert written == bench.git("rev-parse", f"{BRANCH}^{{tree}}")
 
 
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_names_of_files_outside_git(tmp_path: Path, name: str) -> None:
+    """As names of files to check, of one that fails, of folders, and where a shell's ``*`` puts
+    them: before files, and where no file is meant."""
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / name).write_text(PROFILE)
+    (tmp_path / "link").symlink_to(folder / name)
+    os.link(folder / name, tmp_path / "other")
+    os.mkfifo(folder / "pipe")
+    link = folder / f"{name}.link"
+    link.symlink_to(folder / name)
+    gone = folder / f"{name}.gone"
+    for command in (
+        ("check", "-v", "--explain", folder, link, gone, folder / "pipe"),
+        ("check", "--color", "always", folder),
+        ("check", "-", "--stdin-name", name),
+        ("check", "--fix", folder),
+        ("verify", folder, gone),
+        ("scan", folder, gone),
+        ("scan", "--from", gone),
+        ("repos", gone),
+        ("apply", f"--{name}"),
+        ("apply", "--author", name, folder),
+        ("apply", "--branch", name, folder),
+        ("apply", "--campaign", name, folder),
+        ("diff", "-m", name, folder),
+        ("scan", f"--max-size={name}", folder),
+        ("scan", f"--include=[{name}", folder),
+        ("migrations", name),
+        ("status", name),
+        ("status", "c", name),
+        ("cache", "list", name),
+        ("cache", "clear", name),
+        (name,),
+    ):
+        result = patcher(*command, stdin=PROFILE.encode())
+        text = re.sub("\x1b\\[[0-9;]*m", "", result.stderr)
+        if "-" not in command:
+            text += re.sub("\x1b\\[[0-9;]*m", "", result.stdout)
+        check_is_plain(text)
+        assert "\npatcher: all is well" not in text
+        assert "Traceback" not in text
+
+
+def test_a_diff_in_color_drives_no_terminal(bench: Bench) -> None:
+    """It is for `less -R`: git does not take it."""
+    bench.commit({"docker-default": PROFILE.replace("file,", f"file, # {ESCAPES}{UNSEEN}")})
+    result = patcher("diff", "--color", "always", "--proof", "off", bench.place)
+    assert "file, # " in result.stdout
+    check_is_plain(re.sub("\x1b\\[[0-9;]*m", "", result.stdout))
+
+
 REFS = [
     "refs/heads/-x",
     "refs/heads/--upload-pack=touch",
@@ -94,6 +154,7 @@ REFS = [
     "refs/heads/$(touch)`touch`;touch",
     "refs/heads/safe\u202egnp",
     "refs/heads/{0.__class__}%s",
+    f"refs/heads/a{UNSEEN}b",
 ]
 
 

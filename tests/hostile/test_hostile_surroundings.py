@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.git.server import Server
 from tests.hostile.bench import BRANCH, COMMANDS, Bench, patcher
 
 HERE = Path(__file__).parents[2]
@@ -113,6 +116,30 @@ def test_the_callers_git_variables_lead_nowhere(
     assert bench.git("branch", "--list", BRANCH, where=bench.victim) == ""
 
 
+def test_no_network_is_used_for_a_repository_on_this_machine(bench: Bench) -> None:
+    bench.commit({"gone": "network, # gone\n", ".gitmodules": '[submodule "s"]\n\tpath = s\n'})
+    gone = bench.git("rev-parse", "HEAD:gone")
+    (bench.git_dir / "objects" / gone[:2] / gone[2:]).unlink()
+    bench.git("config", "core.repositoryFormatVersion", "1")
+    with Server(bench.root) as server:
+        bench.config(
+            f'[remote "origin"]\n\turl = {server.url}/ok/victim/.git\n\tpromisor = true\n'
+            "\tfetch = +refs/heads/*:refs/remotes/origin/*\n[extensions]\n\tpartialClone = origin\n"
+            f"\tworktreeConfig = true\n[http]\n\tproxy = {server.url}\n"
+            f'[url "{server.url}/ok/"]\n\tinsteadOf = /\n[fetch]\n\tbundleURI = {server.url}/ok/b\n'
+            f'[submodule "s"]\n\tactive = true\n\turl = {server.url}/ok/victim/.git\n'
+            '[branch "main"]\n\tremote = origin\n\tmerge = refs/heads/main\n'
+        )
+        for command in COMMANDS:
+            result = patcher(command, "--base", "**" if command == "scan" else "main", bench.place)
+            assert "docker-default" in result.stdout, result.stderr
+        result = patcher("apply", "--proof", "off", "--signoff", "--branch", "b", bench.place)
+        assert bench.git("log", "-1", "--format=%s", "b"), result.stderr
+        assert server.requests == []
+        bench.git("cat-file", "-p", gone, check=False)  # plain git fetches it
+        assert server.requests != []
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_repository_of_another_user_is_refused(
     bench: Bench, home: Path, monkeypatch: pytest.MonkeyPatch, command: str
@@ -133,6 +160,17 @@ def test_a_repository_of_another_user_is_refused(
     with (home / ".gitconfig").open("a") as file:
         file.write(f"[safe]\n\tdirectory = {bench.place}\n")
     assert patcher("scan", bench.place).exit_code == 1
+
+
+@pytest.mark.parametrize("name", ["a b", "$(touch pwned)", "x;touch pwned", "`id`", "a'b\"c", "-x"])
+def test_the_command_that_would_trust_it_is_one_that_a_shell_takes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    place = bench.place.rename(bench.place.with_name(name))
+    me = os.getuid()
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    advice = patcher("scan", place).stderr.partition(" it, run ")[2].partition("\n")[0]
+    assert shlex.split(advice) == [*"git config --global --add safe.directory".split(), str(place)]
 
 
 @pytest.mark.parametrize(
@@ -159,6 +197,64 @@ def test_a_format_that_git_does_not_know_is_not_written_to(
     assert line.startswith(f"patcher: {bench.place}")
     assert bench.snapshot() == before
     assert not (bench.git_dir / "refs/heads/patcher").exists()
+
+
+@pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed")
+@pytest.mark.parametrize("how", ["--sign", "--signoff", ""])
+def test_a_repository_does_not_choose_who_vouches_and_with_which_key(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """gpg takes the key of whom git names as committer: the user may have several."""
+    gnupg = Path("/tmp") / f"patcher-test-{os.getpid()}"  # a socket's path must be short
+    gnupg.mkdir(mode=0o700)
+    monkeypatch.setenv("GNUPGHOME", str(gnupg))
+    try:
+        keys = ("Ada Maintainer <ada@example.org>", "Ada <ada@secret.example>")
+        for who in keys if how == "--sign" else ():
+            made = ["gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", who]
+            subprocess.run([*made, "ed25519", "sign"], check=True, capture_output=True)
+        bench.config("[user]\n\tname = Ada\n\temail = ada@secret.example\n")
+        before = bench.snapshot()
+        arguments = [*APPLY, *filter(None, [how]), str(bench.place)]
+        result = patcher(*arguments)
+        if not how:
+            assert result.exit_code == 0, result.stderr
+            assert bench.git("log", "-1", "--format=%ce", BRANCH) == "ada@secret.example"
+            return
+        assert result.exit_code == 3
+        assert "only yours counts with --sign and --signoff" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+        assert bench.snapshot() == before
+        # Plain git does as the repository says.
+        git = ["-c", "gpg.program=gpg", "commit", "-q", "--allow-empty", "-m", "x"]
+        bench.git(*git, "-S" if how == "--sign" else how)
+        commit = bench.git("log", "-1", "--show-signature", "--format=%B", "HEAD")
+        assert how == "--sign" or "Signed-off-by: Ada <ada@secret.example>" in commit
+        for name, value in (("NAME", "Ada Maintainer"), ("EMAIL", "ada@example.org")):
+            monkeypatch.setenv(f"GIT_COMMITTER_{name}", value)
+            monkeypatch.setenv(f"GIT_AUTHOR_{name}", value)
+        result = patcher(*arguments)
+        assert result.exit_code == 0, result.stderr
+        if how == "--sign":
+            signer = bench.git("log", "-1", "--format=%GS", BRANCH)
+            assert signer == "Ada Maintainer <ada@example.org>"
+        else:
+            trailer = bench.git("log", "-1", "--format=%(trailers:key=Signed-off-by)", BRANCH)
+            assert trailer == "Signed-off-by: Ada Maintainer <ada@example.org>"
+    finally:
+        subprocess.run(["gpgconf", "--kill", "all"], check=False, capture_output=True)
+        shutil.rmtree(gnupg)
+
+
+def test_names_of_the_repository_that_do_not_print_are_in_no_commit(bench: Bench) -> None:
+    bench.git("config", "user.name", "Ada\x1b[2J\u202egnp")
+    before = bench.snapshot()
+    for how in ([], ["--signoff"]):
+        result = patcher("apply", "--proof", "off", *how, bench.place)
+        assert result.exit_code == 3
+        assert result.stderr.rstrip("\n").isprintable()
+        assert "user.name in this repository's configuration" in result.stderr
+    assert bench.snapshot() == before
 
 
 @pytest.mark.parametrize("name", ["HEAD", "packed-refs", "config", "commondir", "refs/heads/main"])

@@ -10,7 +10,7 @@ import pytest
 from patcher.campaign.target import Located, Outcome, Target, total
 from patcher.findings import Edit, Finding, Status
 from patcher.reports.table import Report, Style
-from patcher.reports.text import clean
+from patcher.text import printable
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -86,10 +86,10 @@ def test_what_drives_a_terminal_is_shown_instead() -> None:
 
 
 def test_every_character_that_does_not_show_is_escaped() -> None:
-    assert clean("plain ümläut 漢字") == "plain ümläut 漢字"
-    assert clean("a\tb\nc\r\x00\x7f\x85") == "a\\tb\\nc\\r\\x00\\x7f\\x85"
-    assert clean("\u202e\u2066\ufeff\U000e0001") == "\\u202e\\u2066\\ufeff\\U000e0001"
-    assert clean("caf\udce9") == "caf\\xe9"
+    assert printable("plain ümläut 漢字") == "plain ümläut 漢字"
+    assert printable("a\tb\nc\r\x00\x7f\x85") == "a\\tb\\nc\\r\\x00\\x7f\\x85"
+    assert printable("\u202e\u2066\ufeff\U000e0001") == "\\u202e\\u2066\\ufeff\\U000e0001"
+    assert printable("caf\udce9") == "caf\\xe9"
 
 
 def test_quiet_prints_nothing() -> None:
@@ -129,5 +129,6 @@ def test_after_apply_the_next_step_can_be_pasted() -> None:
         applied=True,
     )
     assert "/src/my fork  origin/main  -> patcher/deny-af-alg abcdef012345  (committed)" in text
-    assert "git -C '/src/my fork' show patcher/deny-af-alg" in text
+    assert "git --no-pager -C '/src/my fork' show " in text
+    assert " patcher/deny-af-alg\n" in text
     assert "1 committed, 0 up to date, 0 failed." in text

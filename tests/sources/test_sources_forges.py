@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from patcher import git
-from patcher.sources import Facts, Filters, Found, find, forge, gather
+from patcher.cli import group
+from patcher.sources import Facts, Filters, Found, find, forge, gather, with_token
+from tests.git.server import Server
 from tests.sources.servers import Forge, Gitea, GitHub, GitLab, Reply, serving
 
 TOKEN = "t0ken-that-nobody-may-see"
@@ -466,6 +469,119 @@ def test_a_token_is_not_sent_over_plain_http(monkeypatch: pytest.MonkeyPatch) ->
         assert "a token is not sent over http: use https for http://git" in Seen(word).failure
 
 
+PLAIN_HTTP = {
+    "CI_SERVER_URL": {"CI_SERVER_URL": "http://HOST"},
+    "GITLAB_HOST": {"GITLAB_HOST": "http://HOST"},
+    "GH_HOST": {"GH_HOST": "http://HOST"},
+    "GITHUB_API_URL": {"GITHUB_API_URL": "http://HOST/api/v3"},
+    "GITHUB_SERVER_URL": {
+        "GITHUB_API_URL": "https://HOST/api/v3",
+        "GITHUB_SERVER_URL": "http://HOST",
+    },
+    "GITEA_SERVER_URL": {"GITEA_SERVER_URL": "http://HOST"},
+}
+TOKENS = ("GITLAB_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITEA_TOKEN")
+
+
+@pytest.mark.parametrize("case", PLAIN_HTTP)
+@pytest.mark.parametrize("host", ["forge.invalid", "127.0.0.1.invalid", "localhost.invalid:8080"])
+def test_a_clone_url_over_plain_http_gets_no_token(
+    case: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in TOKENS:
+        monkeypatch.setenv(name, TOKEN)
+    address = git.Address.parse(f"http://{host}/acme/x.git")
+
+    def serve(place: str) -> None:
+        for name, value in PLAIN_HTTP[case].items():
+            monkeypatch.setenv(name, value.replace("HOST", place))
+
+    serve(host)
+    with pytest.raises(git.GitError, match="a token is not sent over http: use https for http://"):
+        with_token(address)
+    # What the user writes into the URL is the user's word.
+    own = git.Address.parse(f"http://me:own@{host}/acme/x.git")
+    assert with_token(own).secret == git.Secret("own", "me")
+    serve("127.0.0.1:8080")
+    here = with_token(git.Address.parse("http://127.0.0.1:8080/acme/x.git"))
+    assert here.secret is not None and here.secret.password == TOKEN
+    if case == "GITHUB_SERVER_URL":  # its interface is safe, and its clone URLs are not
+        serve(host)
+        assert "not sent over http" in Seen("github:acme").failure
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is loopback on Linux alone")
+@pytest.mark.parametrize("case", ["CI_SERVER_URL", "GH_HOST", "GITEA_SERVER_URL"])
+def test_a_campaign_sends_no_token_over_plain_http(
+    case: str, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in TOKENS:
+        monkeypatch.setenv(name, TOKEN)
+    with Server(tmp_path, at="127.0.0.2") as other:
+        # 127.0.0.2 stands for a machine elsewhere: it is not among what patcher calls loopback.
+        monkeypatch.setenv(case, other.url)
+        listed = tmp_path / "list"
+        listed.write_text(f"{other.url}/401/x.git\n")
+        arguments = ["apply", "--push", "--campaign", "c", "--from", str(listed)]
+        result = CliRunner().invoke(group, arguments)
+        assert result.exit_code == 3
+        assert f"{other.url}/401/x.git: a token is not sent over http" in result.stderr
+        assert TOKEN not in result.output
+        assert [one.authorization for one in other.requests] == []
+
+
+ECHOES = {
+    "a message": Reply(403, {"message": f"not for {TOKEN}"}),
+    "an error": Reply(500, {"error": TOKEN}),
+    "HTML": Reply(403, f"<html>{TOKEN}</html>".encode()),
+    "encoded": Reply(403, {"message": "not for " + TOKEN.replace("t", "%74")}),
+    "the end of what is shown": Reply(403, {"message": "x" * 190 + TOKEN}),
+    "a name": Reply(200, [{"full_name": TOKEN, "path_with_namespace": TOKEN}]),
+    "a clone URL": Reply(
+        200, [{"clone_url": f"https://x/{TOKEN}", "http_url_to_repo": f"https://x/{TOKEN}"}]
+    ),
+    "a password": Reply(
+        200, [{"clone_url": f"https://a:{TOKEN}/@x/y", "http_url_to_repo": f"ftp://a:{TOKEN}/@x"}]
+    ),
+    "a redirect": Reply(302, b"", {"Location": f"https://evil.example/{TOKEN}"}),
+    "a redirect that stays": Reply(301, b"", {"Location": f"http://localhost/{TOKEN}"}),
+    "a next page": Reply(200, [], {"Link": f'<https://evil.example/{TOKEN}>; rel="next"'}),
+}
+
+
+@pytest.mark.parametrize("case", ECHOES)
+def test_a_forge_that_repeats_the_token_does_not_make_it_seen(
+    server: Forge, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    word = many(server, 1)
+    for name in TOKENS:
+        monkeypatch.setenv(name, TOKEN)
+    if isinstance(server, GitLab | Gitea):
+        server.token = TOKEN
+    server.instead = [ECHOES[case] for _ in range(forge.ATTEMPTS)]
+    seen = Seen(word)
+    assert any(TOKEN in request.authorization for request in server.requests)
+    shown = " ".join(seen.failures + seen.told)
+    assert "-that-" not in shown and "t0ken" not in shown
+
+
+def test_facts_that_repeat_the_token(server: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
+    word = many(server, 1)
+    for name in TOKENS:
+        monkeypatch.setenv(name, TOKEN)
+    changed = {"default_branch": TOKEN, "topics": [TOKEN], "visibility": TOKEN}
+    if isinstance(server, GitHub):
+        server.owners["acme"][0].update(changed)
+    elif isinstance(server, GitLab):
+        server.projects[0].update(changed)
+    else:
+        assert isinstance(server, Gitea)
+        server.orgs["acme"][0].update(changed)
+    (found,) = Seen(word).found
+    assert found.facts is not None and found.facts.default_branch == "***"
+    assert TOKEN not in repr(found.facts)
+
+
 def test_what_netrc_says_does_not_take_a_tokens_place(
     server: Forge, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
@@ -515,6 +631,53 @@ def test_an_answer_that_does_not_help_is_one_line(server: Forge, case: str) -> N
         server.instead.append(reply)
     failure = Seen(word).failure
     assert failure.startswith(f"{word}: 127.0.0.1:") and expected in failure, failure
+
+
+ODD_BODIES = {
+    "a number of 5,000 digits": b'[{"id": ' + b"9" * 5000 + b"}]",
+    "a negative one": b'{"message": -' + b"9" * 5000 + b"}",
+    "numbers that are none": b'[{"id": NaN}, {"id": -Infinity}, {"id": 1e999}]',
+    "half a character": b'[{"full_name": "\\ud800"}]',
+    "no UTF-8": b'[{"full_name": "\xff\xfe"}]',
+    "a NUL": b'[{"full_name": "\\u0000", "pushed_at": "0000-00-00T25:61:61Z"}]',
+    "a date out of range": b'[{"pushed_at": "9999-12-31T23:59:59-23:59"}]',
+    "deep": b'{"message": ' * 900 + b"1" + b"}" * 900,
+    "very deep": b"[" * 100_000,
+    "keys that repeat": b'[{"clone_url": 1, "clone_url": [], "clone_url": {}}]',
+    "nothing": b"",
+    "blanks": b" \n\t ",
+    "a sign-in page": b"<!DOCTYPE html><title>Sign in</title>",
+}
+ODD_HEADERS: dict[str, dict[str, str]] = {
+    "JSON": {"Content-Type": "application/json"},
+    "a character set that is none": {"Content-Type": "application/json; charset=undefined"},
+    "a character set that nobody knows": {"Content-Type": "application/json; charset=\xff"},
+    "a character set that is no text": {"Content-Type": "text/html; charset=base64"},
+    "a Location that is no UTF-8": {"Location": "/\xff\xfe"},
+    "a Location that is no URL": {"Location": "http://[/"},
+    "a Location with a port of 5,000 digits": {"Location": "http://127.0.0.1:" + "9" * 5000 + "/"},
+    "compressed, and is not": {"Content-Encoding": "gzip"},
+    "a rate limit of many digits": {"Retry-After": "9" * 5000, "X-RateLimit-Reset": "9" * 5000},
+    "a limit that is no number": {
+        "X-RateLimit-Remaining": "x",
+        "X-RateLimit-Limit": "1e999",
+        "X-RateLimit-Reset": "nan",
+    },
+    "a Link that is none": {"Link": '<>;;=";\xff,<;rel="next"'},
+}
+
+
+@pytest.mark.parametrize("header", ODD_HEADERS)
+@pytest.mark.parametrize("body", ODD_BODIES)
+def test_whatever_a_forge_answers_ends_its_own_source_alone(
+    server: Forge, monkeypatch: pytest.MonkeyPatch, body: str, header: str
+) -> None:
+    monkeypatch.setattr("patcher.sources.forge.time.sleep", lambda seconds: None)
+    for status in (200, 204, 301, 302, 401, 403, 404, 429, 500):
+        server.instead = [Reply(status, ODD_BODIES[body], ODD_HEADERS[header])] * 40
+        seen = Seen(many(server, 0), "https://example.org/a/b")
+        assert seen.names == ["a/b"]
+        assert seen.failures and all(len(line) < 500 for line in seen.failures)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from patcher import git
-from patcher.sources import find
+from patcher.sources import find, gather
 from patcher.sources.rows import Fault, read
 
 if TYPE_CHECKING:
@@ -276,3 +276,43 @@ def test_any_bytes_are_rows_and_faults(content: bytes, name: str) -> None:
         else:
             assert row.place and "\n" not in row.place and "\0" not in row.place
             assert all(row.bases)
+
+
+TOKEN = "t0ken-that-nobody-may-see"
+CARELESS = {
+    "no header": ("list.csv", f"https://me:{TOKEN}@host/x,main\n"),
+    "no header, and a comma": ("list.csv", f"https://me:,{TOKEN}@host/x,main\n"),
+    "columns twice": ("list.csv", f"url,https://me:{TOKEN}@h,https://me:{TOKEN}@h\n"),
+    "a control character": ("list", f"https://me:{TOKEN}@host/\x01x\n"),
+    "a long one": ("list", f"https://me:{'x' * 200}{TOKEN}@host/\x01x\n"),
+    "a slash": ("list", f"https://me:/{TOKEN}@host/x\n"),
+    "no address": ("list", f"ftp://me:{TOKEN}@host/x\n"),
+    "a base": ("list", f"https://host/x https://me:{TOKEN}@host/\x01\n"),
+    "a key": ("list.yaml", f"- https://me:{TOKEN}@host/x: y\n"),
+    "no YAML": ("list.yaml", f"- url: https://me:{TOKEN}@host/x\n  - ]\n"),
+    "an alias": ("list.yaml", f"- *https://me:{TOKEN}@host/x\n"),
+    "no JSON": ("list.json", f'["https://me:{TOKEN}@host/x"'),
+    "a number": ("list.json", f'[{{"url": 1, "https://me:{TOKEN}@host/x": 2}}]'),
+    "a forge": ("list", f"gitlab:https://me:{TOKEN}@host/x\n"),
+    "a long forge": ("list", f"gitlab:https://me:{'x' * 170}{TOKEN}@host/x\n"),
+    "a path": ("list", f"/srv/me:{TOKEN}@host\0/x\n"),
+}
+
+
+@pytest.mark.parametrize("case", CARELESS)
+def test_a_password_in_a_list_is_not_told(tmp_path: Path, case: str) -> None:
+    name, content = CARELESS[case]
+    found, failures = listed(tmp_path, content, name)
+    assert failures, found
+    assert not [line for line in failures if "t0ken" in line or "nobody" in line]
+
+
+@pytest.mark.parametrize("scheme", ["github", "gitlab", "gitea"])
+@pytest.mark.parametrize("place", ["https://me:{}@host.invalid/x", "@https://{}@h.invalid/x/y"])
+def test_a_password_in_a_forges_word_is_not_told(scheme: str, place: str) -> None:
+    told: list[str] = []
+    gathered = gather([f"{scheme}:{place.format(TOKEN)}"], tell=told.append)
+    (failure,) = gathered
+    assert isinstance(failure, git.Failure)
+    shown = f"{told} {failure.place} {failure.error} {gathered.tally.line()}"
+    assert "t0ken" not in shown and scheme in shown

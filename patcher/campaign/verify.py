@@ -106,7 +106,7 @@ def _base(
     selection: Selection,
     parser: Parser,
 ) -> Iterator[Verified]:
-    place, number = str(item.path), 0
+    place, number, paths = str(item.path), 0, 0
     for blob in matching(item, base, selection):
         if blob.content is None:
             yield Verified(place, base.ref, blob.path, error=blob.problem)
@@ -115,6 +115,7 @@ def _base(
         there = includes.of(blob.path)
         standings, unread = _standings(name, blob.content, selection, parser, there)
         number += len(standings)
-        check_found(number)
+        paths += len(blob.path) * len(standings)
+        check_found(number, paths)
         if standings or unread:
             yield Verified(place, base.ref, blob.path, standings, unread)

@@ -350,7 +350,84 @@ def test_deep_folders(bench: Bench) -> None:
     bench.commit_tree(tree)
     ran = measured(bench, "scan", str(bench.place))
     assert ran.status == 3
-    assert "nested deeper than 2000 folders" in ran.stderr
+    assert "a path longer than 4096 bytes" in ran.stderr
+
+
+def _files(bench: Bench, number: int, content: bytes) -> str:
+    blob = bench.put("blob", content)
+    return bench.tree(*(("100644", b"%07d" % n, blob) for n in range(number)))
+
+
+def _names(bench: Bench, length: int, content: bytes) -> str:
+    return bench.tree(("40000", b"a" * length, _files(bench, 900, content)))
+
+
+def _chain(bench: Bench) -> str:
+    tree = _files(bench, 900, PROFILE.encode())
+    for _ in range(1900):
+        tree = bench.tree(("40000", b"d", tree))
+    return tree
+
+
+def _wide(bench: Bench, mode: str, oid: str) -> str:
+    """60 MiB of trees, with the same below each of two million names."""
+    return bench.tree(
+        *(
+            (
+                "40000",
+                b"%02d" % n,
+                bench.tree(*((mode, b"%02d%06d" % (n, i), oid) for i in range(28000))),
+            )
+            for n in range(60)
+        )
+    )
+
+
+def _findings(bench: Bench) -> str:
+    profiles = "".join(
+        f"profile p{n} flags=(attach_disconnected,mediate_deleted) {{\n network,\n}}\n"
+        for n in range(4900)
+    )
+    return bench.tree(("40000", b"a" * 4000, _files(bench, 4, profiles.encode())))
+
+
+def _checksums(bench: Bench) -> str:
+    contents = [PROFILE.encode() + b"# %d\n" % n for n in range(500)]
+    profiles = bench.tree(
+        *(("100644", b"%04d" % n, bench.put("blob", each)) for n, each in enumerate(contents))
+    )
+    sums = "".join(f"{hashlib.sha256(each).hexdigest()}\n" for each in contents)
+    return bench.tree(
+        ("40000", b"a" * 4000, _files(bench, 50, sums.encode())), ("40000", b"p", profiles)
+    )
+
+
+TREES: dict[str, tuple[Callable[[Bench], str], str]] = {
+    "a name of a megabyte": (lambda b: _names(b, MIB, b"nothing,\n"), "longer than 4096 bytes"),
+    "the same, and rules": (lambda b: _names(b, MIB, b"network,\n"), "longer than 4096 bytes"),
+    "a name of 4,000 bytes": (lambda b: _names(b, 4000, PROFILE.encode()), ""),
+    "a chain of folders": (_chain, ""),
+    "a tree of 62 MiB": (lambda b: _files(b, (62 << 20) // 35, b"x"), "a tree object of 65011695"),
+    "a tree of 16 MiB": (lambda b: _files(b, (16 << 20) // 35, b"x"), ""),
+    "two million files": (lambda b: _wide(b, "100644", b.put("blob", b"x")), ""),
+    "two million folders": (lambda b: _wide(b, "40000", b.put("tree", b"")), ""),
+    "long paths of many findings": (_findings, "the paths of its findings are over the limit of 4"),
+    "checksums at long paths": (_checksums, ""),
+}
+"""Trees of a commit, and what is said of those that are over a bound."""
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_a_large_tree_of_few_objects(bench: Bench, state: Path, name: str) -> None:
+    tree, bound = TREES[name]
+    with_profile(bench, ("40000", b"t", tree(bench)))
+    for command in COMMANDS:
+        extra = () if command in ("scan", "verify") else ("--proof", "off")
+        ran = measured(bench, command, *extra, str(bench.place))
+        assert (bound in ran.stderr and ran.status == 3) if bound else ran.status in (0, 1), (
+            ran.stderr
+        )
+    assert sum(file.stat().st_size for file in state.rglob("*")) < 8 * MIB
 
 
 def test_a_line_of_a_hundred_megabytes(bench: Bench) -> None:

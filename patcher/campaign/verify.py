@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from patcher import git, proof
+from patcher import git, interrupts, proof
 from patcher.campaign import files, replace
 from patcher.campaign.includes import InRepository, beside, system
 from patcher.campaign.look import Selection, check_found, matching
@@ -14,7 +14,7 @@ from patcher.campaign.run import chosen_bases
 from patcher.campaign.target import Verified
 from patcher.policy.judgement import Includes
 from patcher.policy.search import is_binary
-from patcher.proof.parser import Parser
+from patcher.proof.parser import Parser, Unusable
 from patcher.proof.verdict import Standing
 from patcher.proof.verify import TooMuch, verify
 
@@ -76,6 +76,10 @@ def _standings(
         )
     except TooMuch as error:
         return (), f"{error}, so not read"
+    except Exception as error:
+        interrupts.check(error)
+        git.time_left()
+        return (), str(error) if isinstance(error, Unusable) else proof.UNREADABLE
     return tuple(standings), None
 
 

@@ -21,7 +21,7 @@ from patcher.findings import Finding
 from patcher.hosts import Document, Line, Text
 from patcher.migrations import Migration
 from patcher.policy import reader
-from patcher.policy.bounds import Budget
+from patcher.policy.bounds import Budget, time_left
 from patcher.policy.reader import Profile
 from patcher.proof.abi import NONE, declared
 from patcher.proof.choices import NotRendered
@@ -66,6 +66,7 @@ def prove(
         return [file.proof(f) if f.edit is not None else None for f in findings]
     except Exception as error:
         interrupts.check(error)
+        time_left()
         # Whatever a hostile text makes of this is no proof, and must stop nothing else.
         proof = Proof(
             Verdict.NOT_PROVABLE, parser.name, f"proving failed with {type(error).__name__}"

@@ -516,6 +516,34 @@ def test_a_file_under_the_bounds_is_read(bench: Bench, name: str) -> None:
     assert "so not read" not in ran.stdout
 
 
+URL = "https://example.org/a/b"
+LISTS: dict[str, tuple[Callable[[], str], str]] = {
+    "nested.yaml": (lambda: "[" * 8000, "nested too deeply"),
+    "inner.yaml": (lambda: "- [" + "[" * 8000, "nested too deeply"),
+    "words.yaml": (lambda: "- [" + "a," * 15_000_000 + "]", "more than 1200000 keys and values"),
+    "rows.yaml": (lambda: "- a\n" * 7_500_000, "more than 200000 rows"),
+    "columns.csv": (lambda: "a" + ",a" * 500_000 + "\n", "column 'a' twice"),
+    "many.csv": (lambda: ",".join(map(str, range(120_000))), "the columns are 0, 1, 2"),
+    "cells.csv": (lambda: "url\n" + "," * 30_000_000, "a line of more than 1048576 characters"),
+    "rows": (lambda: "a\n" * 15_000_000, "more than 200000 rows"),
+    "urls": (lambda: "".join(f"{URL}{n}\n" for n in range(1_000_000)), "more than 200000 rows"),
+    "blanks": (lambda: "\n" * 30_000_000 + "/nowhere", "30000001: "),
+    "numbers.json": (lambda: "[[" + "1," * 15_000_000, "an entry of more than 1048576 characters"),
+    "rows.json": (lambda: "[" + '{"url":"a"},' * 2_000_000, "more than 200000 rows"),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_made_to_be_hard(bench: Bench, name: str) -> None:
+    text, reason = LISTS[name]
+    file = bench.root / name
+    file.write_text(text())
+    ran = hard(bench, "repos", "--from", str(file))
+    file.unlink()
+    assert ran.status == 3
+    assert reason in ran.stderr, ran.stderr[:1000]
+
+
 @needs_parser
 @pytest.mark.parametrize("name", bombs.COMPILED)
 def test_a_file_that_is_hard_to_compile(bench: Bench, name: str) -> None:

@@ -20,6 +20,7 @@ from patcher.campaign.target import (
 )
 from patcher.findings import Dropped, Result, unread
 from patcher.options import Options
+from patcher.policy.bounds import timed
 from patcher.policy.search import SEARCH, is_binary, searched
 
 if TYPE_CHECKING:
@@ -256,7 +257,7 @@ def judge(
     there includes."""
     from patcher import proof
 
-    with in_turn(len(content)):
+    with in_turn(len(content)), timed(git.time_left):
         judged = proof.judge(name, content, selection, includes)
         if not judged.result.edits or selection.proof == "off":
             return judged.result, [None] * len(judged.result.findings)

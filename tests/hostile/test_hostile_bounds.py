@@ -558,6 +558,35 @@ def test_a_file_that_is_hard_to_compile(bench: Bench, name: str) -> None:
     assert "+  deny network alg," in ran.stdout
 
 
+def _hard_to_compile(number: int) -> str:
+    return bombs._moby(bombs.DFA, 1).replace("**y", f"**{number}y")
+
+
+@needs_parser
+@pytest.mark.parametrize("command", ["diff", "apply", "verify"])
+@pytest.mark.parametrize("together", [True, False])
+def test_the_time_limit_holds_in_proving(bench: Bench, command: str, together: bool) -> None:
+    """Sixty profiles take minutes."""
+    files = {f"p{n:02d}": _hard_to_compile(n) for n in range(60)}
+    bench.commit({"all": "".join(files.values())} if together else files)
+    ran = hard(bench, command, "--timeout", "3", str(bench.place))
+    assert ran.status == 3
+    assert "took longer than the limit of 3 s (--timeout)" in ran.stderr
+    assert bench.git("branch", "--list", BRANCH) == ""
+
+
+@needs_parser
+def test_the_time_limit_of_verify_is_for_each_file(bench: Bench) -> None:
+    hard_one = bench.root / "hard"
+    hard_one.write_text("".join(map(_hard_to_compile, range(60))))
+    plain = bench.root / "plain"
+    plain.write_text(FIXED)
+    ran = hard(bench, "verify", "--timeout", "5", str(hard_one), str(plain))
+    assert ran.status == 3
+    assert f"{hard_one}: took longer than the limit of 5 s (--timeout)" in ran.stderr
+    assert f"{plain}:2  docker-default" in ran.stdout
+
+
 IN_A_REPOSITORY = ("braces", "profiles", "if", "UTF-16", "a JSON list", "Go literals", "CRLF")
 
 

@@ -111,7 +111,7 @@ class Rows:
         """As `Store` says."""
         for key, value in rows:
             if self._size >= _MOST_RECENT:
-                self._database.trim_memory(MOST)
+                self._database.flush()
                 self._recent, self._size = {}, 0
             self._recent[key] = value
             self._size += len(value) + _ROW

@@ -516,6 +516,24 @@ def test_a_file_under_the_bounds_is_read(bench: Bench, name: str) -> None:
     assert "so not read" not in ran.stdout
 
 
+PIPED = """
+import resource, subprocess, sys
+command = [sys.executable, "-m", "patcher", "check", "-"]
+done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+"""
+
+
+def test_a_gibibyte_on_standard_input(tmp_path: Path) -> None:
+    with (tmp_path / "zeros").open("w+b") as zeros:
+        zeros.truncate(1 << 30)
+        run = [sys.executable, "-c", PIPED]
+        done = subprocess.run(run, stdin=zeros, capture_output=True, text=True, cwd=HERE)
+    status, peak = map(int, done.stdout.split())
+    assert status == 0
+    assert peak < MEMORY
+
+
 URL = "https://example.org/a/b"
 LISTS: dict[str, tuple[Callable[[], str], str]] = {
     "nested.yaml": (lambda: "[" * 8000, "nested too deeply"),

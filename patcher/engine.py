@@ -14,7 +14,7 @@ from patcher.hosts import Document, Text, plain
 from patcher.migrations import Migration, builtin
 from patcher.options import Options
 from patcher.policy.acceptance import NO_RULE, Fragments, Origin, accept, why_uncertain
-from patcher.policy.bounds import MAX_FINDINGS, TooMuch
+from patcher.policy.bounds import MAX_FINDINGS, TooMuch, time_left
 from patcher.policy.evidence import Evidence
 from patcher.policy.judgement import Includes, Judgement
 from patcher.policy.network import TYPES
@@ -201,6 +201,7 @@ class _Search:
 
     def profile(self, text: Text, profile: Profile, fragments: Fragments) -> None:
         """Add the findings of one profile, or why it is dropped."""
+        time_left()
         origin = _origin(text)
         parent = None if profile.parent is None else self.evidence.get(id(profile.parent))
         accepted = accept(profile, origin, parent, fragments)

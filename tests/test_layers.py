@@ -40,6 +40,7 @@ BELOW = {
         "findings",
         "migrations",
         "options",
+        "policy.bounds",
         "policy.includes",
         "policy.judgement",
         "policy.search",

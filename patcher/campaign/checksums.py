@@ -19,6 +19,9 @@ _MOST = 3
 _MOST_KEPT = 100
 """Places that are evidence; a file may be one checksum over and over."""
 
+_MOST_BYTES = 1 << 20
+"""Of the places that the findings of one commit name, in all."""
+
 
 def noted(
     repository: git.Repository,
@@ -34,33 +37,49 @@ def noted(
     """The findings; one whose file is to change says where in ``commit`` a checksum of the file's
     present content stands. And whether that counts wherever the commit is; ``own`` is as
     `git.search` says."""
-    digests: dict[bytes, list[tuple[bytes, str]]] = {}
+    contents = {file.path: file.old_oid for file in files}
+    digests: dict[bytes, tuple[str, str]] = {}
+    notes: dict[str, _Notes] = {}
     for file in files:
-        for name, digest in _digests(file.old):
-            digests.setdefault(digest, []).append((file.path, name))
+        if file.old_oid not in notes:
+            notes[file.old_oid] = _Notes()
+            digests |= {digest: (file.old_oid, name) for name, digest in _digests(file.old)}
+    findings = list(findings)
+    for located in findings:
+        if located.finding.edit is not None:
+            notes[contents[located.path]].findings += 1
     search = memory.search(DIGESTS)
-    notes: dict[bytes, _Notes] = {}
+    left = _MOST_BYTES
     for place, line, digest in git.mentions(
         repository, commit, digests, memory=search, own=own, jobs=jobs, shared=shared
     ):
-        for path, name in digests[digest]:
-            notes.setdefault(path, _Notes()).add(f"its {name} stands in ", place, line)
-    told = [_with(located, notes.get(located.path)) for located in findings]
+        content, name = digests[digest]
+        left -= notes[content].add(f"its {name} stands in ", place, line, left)
+    told = [
+        located if located.finding.edit is None else _with(located, notes[contents[located.path]])
+        for located in findings
+    ]
     return told, search.scope == git.EVERYWHERE
 
 
 @dataclass(slots=True)
 class _Notes:
-    """Where the checksums of one file stand."""
+    """Where the checksums of one content stand."""
 
+    findings: int = 0
+    """Those that name the places."""
     kept: list[str] = field(default_factory=list)
     more: int = 0
 
-    def add(self, what: str, place: bytes, line: int) -> None:
-        if len(self.kept) < _MOST_KEPT:
-            self.kept.append(f"{what}{git.printable(place)}:{line}")
-        else:
-            self.more += 1
+    def add(self, what: str, place: bytes, line: int, most: int) -> int:
+        """Note a place, unless it takes more than ``most`` bytes; how many it takes."""
+        note = f"{what}{git.printable(place)}:{line}"
+        size = len(note) * self.findings
+        if len(self.kept) < _MOST_KEPT and size <= most:
+            self.kept.append(note)
+            return size
+        self.more += 1
+        return 0
 
 
 def _digests(content: bytes) -> Iterable[tuple[str, bytes]]:
@@ -74,13 +93,15 @@ def _digests(content: bytes) -> Iterable[tuple[str, bytes]]:
         yield name, base64.b64encode(digest)
 
 
-def _with(located: Located, notes: _Notes | None) -> Located:
+def _with(located: Located, notes: _Notes) -> Located:
     finding = located.finding
-    if notes is None or finding.edit is None:
+    shown = notes.kept[:_MOST]
+    left = len(notes.kept) + notes.more - len(shown)
+    if not shown and not left:
         return located
-    left = len(notes.kept) + notes.more - _MOST
-    more = f" (and {left} more)" if left > 0 else ""
-    reason = f"{finding.reason}; {'; '.join(notes.kept[:_MOST])}{more}, which is not changed"
+    more = f" (and {left} more)" if left else ""
+    where = "; ".join(shown) or "its checksum stands elsewhere"
+    reason = f"{finding.reason}; {where}{more}, which is not changed"
     return replace(
         located, finding=replace(finding, reason=reason, evidence=(*finding.evidence, *notes.kept))
     )

@@ -73,6 +73,7 @@ class InRepository:
         return self._known[folder]
 
     def _find(self, folder: PurePosixPath, name: str, optional: bool) -> bytes | None:
+        git.time_left()
         if folder not in self._places:
             places = [os.fsencode(place) for place in _places(folder)]
             there = [place for place in places if place == b"." or self._files.entry(place)]

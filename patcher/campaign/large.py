@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from patcher import git
 
 _LARGE = 1 << 18
 """Bytes; no file with a profile is nearly as large."""
@@ -11,9 +14,19 @@ _LARGE = 1 << 18
 _ONE = threading.Lock()
 
 
-def in_turn(size: int) -> AbstractContextManager[object]:
-    """Wait until no other large file is at work, if this one, of ``size`` bytes, is large.
+@contextmanager
+def in_turn(size: int) -> Iterator[None]:
+    """Wait until no other large file is at work, if this one, of ``size`` bytes, is large. Raises
+    GitTimeout.
 
     However many repositories are looked at, the interpreter runs one thread at a time anyway.
     """
-    return _ONE if size > _LARGE else nullcontext()
+    if size <= _LARGE:
+        yield
+        return
+    while not _ONE.acquire(timeout=git.time_left()):
+        pass
+    try:
+        yield
+    finally:
+        _ONE.release()

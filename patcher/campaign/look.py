@@ -20,6 +20,7 @@ from patcher.campaign.target import (
 )
 from patcher.findings import Dropped, Result, unread
 from patcher.options import Options
+from patcher.policy.bounds import timed
 from patcher.policy.search import SEARCH, is_binary, searched
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ MAX_CHANGED = 32 << 20
 
 MAX_FOUND = 20_000
 """Findings that a commit may have: a kilobyte each, and two more in a report."""
+
+MAX_PATHS = 4 << 20
+"""Bytes of the paths of a commit's files with network rules; the same of its findings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,7 @@ class Looker:
         files: list[ChangedFile] = []
         dropped: list[tuple[bytes, Dropped]] = []
         missing: list[str] = []
-        size = 0
+        size = paths = 0
         search = self._memory.search()
         for blob in matching(
             self.repository,
@@ -135,7 +139,7 @@ class Looker:
             digests=self._memory.search(DIGESTS),
         ):
             git.time_left()
-            check_found(len(found))
+            check_found(len(found), paths)
             if blob.content is None:
                 if blob.size is not None and blob.size > self._selection.max_bytes:
                     found += self._unjudged(blob)
@@ -143,6 +147,7 @@ class Looker:
                     missing.append(f"{git.printable(blob.path)}: {blob.problem}")
                 continue
             result, proofs = self._judge(blob, blob.content, includes)
+            paths += len(blob.path) * len(result.findings)
             found += [
                 Located(blob.path, finding, proof)
                 for finding, proof in zip(result.findings, proofs, strict=True)
@@ -156,7 +161,7 @@ class Looker:
                         f"all: use --include or --exclude"
                     )
                 files.append(_changed(blob, blob.content, result, len(base.commit)))
-        check_found(len(found))
+        check_found(len(found), paths)
         files.sort(key=lambda file: file.path)
         found.sort(key=lambda located: (located.path, located.finding.line))
         unproved = None
@@ -227,10 +232,21 @@ def without_contents(target: Target) -> Target:
     return replace(target, files=tuple(replace(f, old=b"", new=b"") for f in target.files))
 
 
-def check_found(number: int) -> None:
-    """Raise BoundExceeded for more findings than one commit may have."""
+def check_found(number: int, paths: int) -> None:
+    """Raise BoundExceeded for more findings than one commit may have, or whose ``paths`` take more
+    bytes in all."""
     if number > MAX_FOUND:
         raise git.BoundExceeded(f"more than {MAX_FOUND} findings: use --include or --exclude")
+    check_paths(paths, "findings")
+
+
+def check_paths(size: int, of: str) -> None:
+    """Raise BoundExceeded where paths take more bytes than those of one commit may."""
+    if size > MAX_PATHS:
+        raise git.BoundExceeded(
+            f"the paths of its {of} are over the limit of {MAX_PATHS >> 20} MiB in all: use "
+            f"--include or --exclude"
+        )
 
 
 def judge(
@@ -241,7 +257,7 @@ def judge(
     there includes."""
     from patcher import proof
 
-    with in_turn(len(content)):
+    with in_turn(len(content)), timed(git.time_left):
         judged = proof.judge(name, content, selection, includes)
         if not judged.result.edits or selection.proof == "off":
             return judged.result, [None] * len(judged.result.findings)
@@ -278,7 +294,10 @@ def matching(
         digests=digests,
         is_binary=is_binary,
     )
+    paths = 0
     for number, blob in enumerate(found):
+        paths += len(blob.path)
+        check_paths(paths, "files with network rules")
         if number >= MAX_MATCHES:
             raise git.BoundExceeded(
                 f"more than {MAX_MATCHES} files have network rules: use --include or --exclude"

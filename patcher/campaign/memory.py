@@ -35,11 +35,18 @@ _SCOPE = len(git.EVERYWHERE)
 _MOST_VALUE = 1 << 18
 """Bytes of what is remembered of one commit; a hundred findings take a tenth."""
 
-_MOST_JUDGED = 2048
-"""Files whose findings are kept in memory; those with edits, with their content."""
+_MOST_JUDGED = 16 << 20
+"""Bytes that the findings of files take that are kept in memory; of those with edits, with their
+content."""
 
-_MOST_CONTENT = 1 << 16
-"""Bytes that a file with edits may have to be kept."""
+_MOST_CONTENT = 1 << 17
+"""The same for one file."""
+
+_FINDING = 1 << 10
+"""What a finding takes, about."""
+
+_LEAST_FINDING = 100
+"""What it takes at least as it is written, besides its path."""
 
 
 class Store(Protocol):
@@ -63,9 +70,8 @@ _AT_ONCE = 400
 
 _DAY = 86400
 
-_MOST_RECENT = 1_000
-"""Rows that are kept in memory, too, and as many that came before them: what is written later than
-that is found out again."""
+_MOST_RECENT = 4 << 20
+"""Bytes of rows that wait to be written, and are kept in memory until then."""
 
 
 class Rows:
@@ -76,14 +82,13 @@ class Rows:
         self._today = int(time.time()) // _DAY
         # The database does not show what it has queued.
         self._recent: dict[bytes, bytes] = {}
-        self._before: dict[bytes, bytes] = {}
+        self._size = 0
         self._written = 0
 
     def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """As `Store` says."""
-        before, recent = self._before, self._recent
-        found = {key: before[key] for key in keys if key in before}
-        found |= {key: recent[key] for key in keys if key in recent}
+        recent = self._recent
+        found = {key: recent[key] for key in keys if key in recent}
         left = [key for key in keys if key not in found]
         for start in range(0, len(left), _AT_ONCE):
             some = left[start : start + _AT_ONCE]
@@ -106,9 +111,11 @@ class Rows:
     def remember(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
         """As `Store` says."""
         for key, value in rows:
-            if len(self._recent) >= _MOST_RECENT:
-                self._before, self._recent = self._recent, {}
+            if self._size >= _MOST_RECENT:
+                self._database.flush()
+                self._recent, self._size = {}, 0
             self._recent[key] = value
+            self._size += len(value) + _ROW
             self._database.later(
                 "INSERT OR REPLACE INTO memory (rules, key, value, used) VALUES (?, ?, ?, ?)",
                 (self._rules, key, _check(key, value) + value, self._today),
@@ -125,6 +132,9 @@ class Rows:
 
 
 _CHECK = 4
+
+_ROW = 200
+"""What a row takes in memory besides its value, about."""
 
 
 def _check(key: bytes, value: bytes) -> bytes:
@@ -165,6 +175,7 @@ class Memory:
     def __init__(self, store: Store | None = None) -> None:
         self._store = store
         self._judged: dict[tuple[bytes, str], Result] = {}
+        self._size = 0
 
     def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """The values of those keys that are known."""
@@ -194,11 +205,15 @@ class Memory:
         """Keep what was said of a file: the new content, only where there are edits."""
         if not result.edits:
             result = replace(result, content=b"")
-        elif len(result.content) > _MOST_CONTENT:
+        size = len(path) + len(result.content) + _FINDING * (1 + len(result.findings))
+        size += _FINDING * len(result.dropped)
+        if size > _MOST_CONTENT:
             return
-        if len(self._judged) >= _MOST_JUDGED:
+        if self._size + size > _MOST_JUDGED:
             self._judged.clear()
+            self._size = 0
         self._judged[path, oid] = result
+        self._size += size
 
     # -- commits
 
@@ -232,6 +247,9 @@ class Memory:
     def learn(self, target: Target, scope: bytes) -> None:
         """Remember what was found at a target's base."""
         if self._store is None or target.commit is None or target.error is not None:
+            return
+        least = sum(_LEAST_FINDING + len(located.path) for located in target.findings)
+        if least > _MOST_VALUE:
             return
         text = _written(target)
         if len(text) <= _MOST_VALUE:

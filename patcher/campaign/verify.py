@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from patcher import git, proof
+from patcher import git, interrupts, proof
 from patcher.campaign import files, replace
 from patcher.campaign.includes import InRepository, beside, system
+from patcher.campaign.large import in_turn
 from patcher.campaign.look import Selection, check_found, matching
 from patcher.campaign.run import chosen_bases
 from patcher.campaign.target import Verified
+from patcher.policy.bounds import timed
 from patcher.policy.judgement import Includes
 from patcher.policy.search import is_binary
-from patcher.proof.parser import Parser
+from patcher.proof.parser import Parser, Unusable
 from patcher.proof.verdict import Standing
 from patcher.proof.verify import TooMuch, verify
 
 
-def run(names: Iterable[str], selection: Selection, parser: Parser) -> Iterator[Verified]:
+def run(
+    names: Iterable[str], selection: Selection, parser: Parser, timeout: float | None = None
+) -> Iterator[Verified]:
     """What stands in each file that is named, or lies in a repository or folder that is named.
 
     A folder with repositories in it stands for these, any other one for the files below it.
+    ``timeout``: seconds for one repository, and for one file outside of any.
     """
     for name in names:
         path = Path(name)
         if path.is_dir() and not path.is_symlink():
             found = [item for item in git.discover([path]) if _inside(item, path)]
             for item in found:
-                yield from _repository(item, selection, parser)
+                yield from _limited(_repository(item, selection, parser), timeout)
             if found:
                 continue
         for file in files.meant([name], selection):
@@ -44,9 +50,29 @@ def run(names: Iterable[str], selection: Selection, parser: Parser) -> Iterator[
                     limit = f"is over the limit of {selection.max_bytes} bytes (--max-size)"
                     yield Verified(None, None, place, error=limit)
                 continue
-            standings, unread = _standings(str(file), content, selection, parser, beside(file))
+            try:
+                with git.limited(timeout):
+                    standings, unread = _standings(
+                        str(file), content, selection, parser, beside(file)
+                    )
+            except git.GitTimeout as error:
+                yield Verified(None, None, place, error=str(error))
+                continue
             if standings or unread:
                 yield Verified(None, None, place, standings, unread)
+
+
+def _limited(verified: Iterator[Verified], timeout: float | None) -> Iterator[Verified]:
+    """The same, within so many seconds that are spent on it."""
+    spent = 0.0
+    while True:
+        started = time.monotonic()
+        with git.limited(timeout, spent):
+            one = next(verified, None)
+        spent += time.monotonic() - started
+        if one is None:
+            return
+        yield one
 
 
 def _inside(item: git.Repository | git.Failure, path: Path) -> bool:
@@ -61,21 +87,26 @@ def _standings(
     name: str, content: bytes, selection: Selection, parser: Parser, includes: Includes
 ) -> tuple[tuple[Standing, ...], str | None]:
     """The standings, or why the file is not read."""
-    findings = proof.judge(name, content, selection, includes).result.findings
-    if b"\0" in content:  # reported as a whole, if at all
-        return (), next((finding.reason for finding in findings), None)
     try:
-        standings = verify(
-            name,
-            content,
-            findings,
-            selection.migrations,
-            parser,
-            find=includes.find,
-            docs=selection.docs,
-        )
+        with in_turn(len(content)), timed(git.time_left):
+            findings = proof.judge(name, content, selection, includes).result.findings
+            if b"\0" in content:  # reported as a whole, if at all
+                return (), next((finding.reason for finding in findings), None)
+            standings = verify(
+                name,
+                content,
+                findings,
+                selection.migrations,
+                parser,
+                find=includes.find,
+                docs=selection.docs,
+            )
     except TooMuch as error:
         return (), f"{error}, so not read"
+    except Exception as error:
+        interrupts.check(error)
+        git.time_left()
+        return (), str(error) if isinstance(error, Unusable) else proof.UNREADABLE
     return tuple(standings), None
 
 
@@ -106,8 +137,9 @@ def _base(
     selection: Selection,
     parser: Parser,
 ) -> Iterator[Verified]:
-    place, number = str(item.path), 0
+    place, number, paths = str(item.path), 0, 0
     for blob in matching(item, base, selection):
+        git.time_left()
         if blob.content is None:
             yield Verified(place, base.ref, blob.path, error=blob.problem)
             continue
@@ -115,6 +147,7 @@ def _base(
         there = includes.of(blob.path)
         standings, unread = _standings(name, blob.content, selection, parser, there)
         number += len(standings)
-        check_found(number)
+        paths += len(blob.path) * len(standings)
+        check_found(number, paths)
         if standings or unread:
             yield Verified(place, base.ref, blob.path, standings, unread)

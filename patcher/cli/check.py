@@ -87,7 +87,9 @@ def _piped(name: str, selection: Any, fix: bool) -> Target:
     from patcher.campaign.look import judge
     from patcher.cli.session import write
 
-    content = sys.stdin.buffer.read()
+    content = sys.stdin.buffer.read(selection.max_bytes + 1)
     result, _ = judge(name, content, selection)
     write(result.content)
+    while content := sys.stdin.buffer.read(1 << 16):  # what is too large passes through
+        write(content)
     return target(name, result, fixed=fix and bool(result.edits))

@@ -178,6 +178,14 @@ sourcing = chain(
         help="Only those pushed to since 2026-01-31, or in the last 12h, 30d, 6w or 1y.",
     ),
 )
+timeout = click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    default=600.0,
+    show_default=True,
+    help="Give up a repository, or a file outside of any, that takes longer.",
+)
 working = chain(
     click.option(
         "-j",
@@ -195,14 +203,7 @@ working = chain(
         show_default=True,
         help="Speak to one host N times at once, at most.",
     ),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(0, min_open=True),
-        metavar="SECONDS",
-        default=600.0,
-        show_default=True,
-        help="Give up a repository that takes longer.",
-    ),
+    timeout,
     click.option(
         "--fresh", is_flag=True, help="Read everything again, whatever earlier runs found."
     ),

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 @options.globs
 @click.option("--docs", is_flag=True, help="Profiles that documentation quotes, too.")
 @options.max_size
+@options.timeout
 @options.format_option("table", "json")
 @options.telling
 def command(
     paths: tuple[str, ...],
+    timeout: float,
     format: str,
     quiet: bool,
     verbose: int,
@@ -60,7 +62,7 @@ def command(
         raise options.Failed(str(error)) from None
     names = [migration.id for migration in selection.migrations]
     verified = []
-    for file in run(paths or (".",), selection, by):
+    for file in run(paths or (".",), selection, by, timeout):
         verified.append(file)
         if file.error is not None:
             tell(f"{_place(file)}: {file.error}")

@@ -19,6 +19,7 @@ import re
 from binascii import hexlify
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from patcher.git.errors import BoundExceeded, GitError
@@ -33,7 +34,7 @@ from patcher.git.objects import (
     tree_content,
     tree_entries,
 )
-from patcher.git.runner import MEMORY_LIMIT, MOST_ERRORS, TIMEOUT, Process
+from patcher.git.runner import MEMORY_LIMIT, MOST_ERRORS, TIMEOUT, Process, time_left
 from patcher.git.values import Blob, Repository
 
 if TYPE_CHECKING:
@@ -42,11 +43,14 @@ if TYPE_CHECKING:
 MAX_ENTRIES = 5_000_000
 """Entries that a commit's whole tree may have, each path counted."""
 
-MAX_DEPTH = 2_000
-"""Folders that may lie within each other; a path of more could not be checked out on Linux."""
+MAX_PATH = 4_096
+"""Bytes of a path; what is longer cannot be checked out on Linux (``PATH_MAX``)."""
 
-MAX_TREES = 128 << 20
-"""Bytes that all distinct tree objects of a commit may have; a million files take 40 MB."""
+MAX_TREES = 96 << 20
+"""Bytes that all distinct tree objects of a commit may take in memory; a million files take 40 MB,
+and each folder `_TREE_COST` more."""
+
+_TREE_COST = 300
 
 # From this many distinct entries on, `git grep` is faster, though it takes a second process.
 GREP_FROM = 600
@@ -54,6 +58,9 @@ GREP_FROM = 600
 # Up to this many times as many paths as distinct entries, `git grep`, which reads the same blob
 # again for each path, is no waste.
 _REPEATED = 4
+
+_SAMPLED = 200_000
+"""Entries from which on that is worth a count of the files."""
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of the one kind of text that holds NUL bytes."""
@@ -187,7 +194,7 @@ def _search(
             answer = None
             if grep.process is not None and meanwhile is not None:
                 meanwhile()
-            if grep.process is not None and total <= _REPEATED * tree.distinct:
+            if grep.process is not None and total <= _REPEATED * tree.distinct_files(total):
                 answer = grep.answer()
         finally:
             grep.close()
@@ -341,15 +348,16 @@ class _File(NamedTuple):
 
 
 class _Recalled:
-    """What is remembered of one tree: entries and folders below it, and the files that match."""
+    """What is remembered of one tree: entries and the longest path below it, and the files that
+    match."""
 
-    __slots__ = ("depth", "hits", "scope", "total")
+    __slots__ = ("hits", "longest", "scope", "total")
 
     def __init__(self, value: bytes, hexsize: int) -> None:
         size = hexsize // 2
         self.scope = value[:_SCOPE]
         self.total = int.from_bytes(value[_SCOPE : _SCOPE + 4], "big")
-        self.depth = int.from_bytes(value[_SCOPE + 4 : _SCOPE + 6], "big")
+        self.longest = int.from_bytes(value[_SCOPE + 4 : _SCOPE + 6], "big")
         self.hits: list[_File] = []
         at = _SCOPE + 6
         while at < len(value):
@@ -360,8 +368,8 @@ class _Recalled:
             at = end
 
 
-def _record(scope: bytes, total: int, depth: int, hits: Iterable[_File]) -> bytes:
-    parts = [scope, total.to_bytes(4, "big"), depth.to_bytes(2, "big")]
+def _record(scope: bytes, total: int, longest: int, hits: Iterable[_File]) -> bytes:
+    parts = [scope, total.to_bytes(4, "big"), longest.to_bytes(2, "big")]
     for hit in hits:
         executable = b"\1" if hit.mode == "100755" else b"\0"
         parts += [executable, hit.oid, len(hit.path).to_bytes(4, "big"), hit.path]
@@ -374,8 +382,21 @@ EVERYWHERE = bytes(_SCOPE)
 
 _TREE = b"t"
 
-_MOST_HITS = 1000
-"""Files that match below a tree that is remembered; real trees have a few dozen."""
+_MOST_RECORD = 1 << 17
+"""Bytes of what is remembered of one tree: the paths of a thousand files that match; real trees
+have a few dozen."""
+
+_HIT_COST = 40
+"""Bytes of such a file in it besides its path."""
+
+_MOST_RECORDS = 1 << 20
+"""The same for all the trees of one commit, which may lie within each other."""
+
+_AT_ONCE = 400
+"""Trees that the memory is asked for at once."""
+
+_MOST_RECALLED = 8 << 20
+"""Bytes that are recalled of the trees of one commit."""
 
 
 class _Known:
@@ -392,6 +413,7 @@ class _Known:
         self.own = False
         """Whether something was recalled that counts for this repository alone."""
         self._looking = memory is not None
+        self._left = _MOST_RECALLED
 
     @functools.cached_property
     def scope(self) -> bytes:
@@ -403,14 +425,16 @@ class _Known:
         if not self._looking or self.memory is None:
             return {}
         found = {}
-        keys = [_TREE + oid for oid in oids]
-        seen = self.memory.recall(keys)
-        for key, value in seen.items():
-            recalled = _Recalled(value, hexsize)
-            if recalled.scope == EVERYWHERE or recalled.scope == self.scope:
-                self.own = self.own or recalled.scope != EVERYWHERE
-                found[key[1:]] = recalled
-        self.any = self.any or bool(seen)
+        keys = iter(_TREE + oid for oid in oids)
+        while self._left > 0 and (some := list(islice(keys, _AT_ONCE))):
+            seen = self.memory.recall(some)
+            for key, value in seen.items():
+                self._left -= len(value)
+                recalled = _Recalled(value, hexsize)
+                if recalled.scope == EVERYWHERE or recalled.scope == self.scope:
+                    self.own = self.own or recalled.scope != EVERYWHERE
+                    found[key[1:]] = recalled
+            self.any = self.any or bool(seen)
         self.usable = self.usable or bool(found)
         return found
 
@@ -438,6 +462,29 @@ _MOST_COMMIT = 1 << 20
 _TREE_OF = re.compile(rb"tree ([0-9a-f]{40}(?:[0-9a-f]{24})?)\n")
 
 
+class _Below(NamedTuple):
+    """What lies right below a tree."""
+
+    entries: int
+    longest: int
+    """Bytes of the longest name."""
+    folders: dict[bytes, tuple[int, int]]
+    """By the object id of a folder how often it is there, and its longest name."""
+
+    @classmethod
+    def of(cls, entries: Sequence[tuple[bytes, bytes, bytes]]) -> _Below:
+        folders: dict[bytes, tuple[int, int]] = {}
+        for mode, name, oid in entries:
+            if is_directory(mode):
+                number, length = folders.get(oid, (0, 0))
+                folders[oid] = number + 1, max(length, len(name))
+        return cls(len(entries), max((len(name) for _, name, _ in entries), default=0), folders)
+
+
+def _too_long() -> BoundExceeded:
+    return BoundExceeded(f"its tree has a path longer than {MAX_PATH} bytes")
+
+
 class _Tree:
     """All distinct tree objects of a commit, by binary id, raw: 35 bytes an entry."""
 
@@ -447,8 +494,9 @@ class _Tree:
         self._hexsize = objects.hexsize
         self._trees: dict[bytes, bytes] = {}
         self._recalled: dict[bytes, _Recalled] = {}
-        self._below: dict[bytes, tuple[int, list[bytes]]] = {}  # entries, and which are folders
-        self._totals: dict[bytes, tuple[int, int]] = {}  # entries, and folders deep; leaves first
+        self._below: dict[bytes, _Below] = {}
+        self._totals: dict[bytes, tuple[int, int]] = {}
+        """Entries and the longest path below each tree; leaves first."""
         self._root = b""
         self.distinct = 0
 
@@ -475,16 +523,14 @@ class _Tree:
         depth = 0
         while level:
             depth += 1
-            if depth > MAX_DEPTH:
-                raise BoundExceeded(f"its tree is nested deeper than {MAX_DEPTH} folders")
+            if depth > MAX_PATH // 2:
+                raise _too_long()
             wanted: dict[bytes, None] = {}
             for oid, data in level:
-                size += len(data)
-                entries = tree_entries(data, self._hexsize)
-                self.distinct += len(entries)
-                folders = [child for mode, _, child in entries if is_directory(mode)]
-                self._below[oid] = (len(entries), folders)
-                wanted.update((child, None) for child in folders if child not in self._trees)
+                size += len(data) + _TREE_COST
+                below = self._below[oid] = _Below.of(tree_entries(data, self._hexsize))
+                self.distinct += below.entries
+                wanted.update((child, None) for child in below.folders if child not in self._trees)
             if size > MAX_TREES:
                 raise BoundExceeded(f"its trees are over the limit of {_mib(MAX_TREES)}")
             recalled = self.known.recall(wanted, self._hexsize) if wanted else {}
@@ -510,24 +556,45 @@ class _Tree:
             if oid in totals:
                 continue
             if oid in self._recalled:
-                total, depth = self._recalled[oid].total, self._recalled[oid].depth
+                total, longest = self._recalled[oid].total, self._recalled[oid].longest
             else:
-                entries, folders = self._below[oid]
+                entries, longest, folders = self._below[oid]
                 if not below_is_known:
                     stack.append((oid, True))
                     stack.extend((child, False) for child in folders if child not in totals)
                     continue
-                total = entries + sum(totals[child][0] for child in folders)
-                depth = 1 + max((totals[child][1] for child in folders), default=0)
+                total = entries
+                for child, (number, length) in folders.items():
+                    total += number * totals[child][0]
+                    longest = max(longest, length + 1 + totals[child][1])
             if total > MAX_ENTRIES:
                 raise BoundExceeded(f"its tree has more than {MAX_ENTRIES} entries")
-            if depth > MAX_DEPTH:
-                raise BoundExceeded(f"its tree is nested deeper than {MAX_DEPTH} folders")
-            totals[oid] = (total, depth)
+            if longest > MAX_PATH:
+                raise _too_long()
+            totals[oid] = (total, longest)
         return totals[self._root][0]
 
-    def files(self, wanted: Callable[[bytes], bool] | None) -> Iterator[_File]:
-        """Every regular file, in tree order; of the trees that are known, those that match."""
+    def distinct_files(self, total: int) -> int:
+        """About how many different files there are among ``total`` entries: of many, a sample that
+        nobody can foresee says it."""
+        if total < _SAMPLED:
+            return self.distinct
+        chosen = os.urandom(1)[0]
+        found = {
+            oid
+            for data in self._trees.values()
+            for _, _, oid in tree_entries(data, self._hexsize)
+            if oid[-1] == chosen
+        }
+        return 256 * len(found)
+
+    def files(
+        self,
+        wanted: Callable[[bytes], bool] | None,
+        leads_on: Callable[[bytes], bool] = lambda folder: True,
+    ) -> Iterator[_File]:
+        """Every regular file, in tree order; of the trees that are known, those that match. Nothing
+        below folders for which ``leads_on`` is false."""
         stack = [(b"", iter([(b"40000", b"", self._root)]))]
         while stack:
             folder, entries = stack[-1]
@@ -538,6 +605,8 @@ class _Tree:
                         yield _File(path, mode_of(mode), oid)
                 elif is_directory(mode):
                     inside = folder + name + b"/" if name else folder
+                    if not leads_on(inside):
+                        continue
                     recalled = self._recalled.get(oid)
                     if recalled is None:
                         stack.append((inside, iter(tree_entries(self._trees[oid], self._hexsize))))
@@ -592,12 +661,15 @@ class _Tree:
         large = self._totals[self._root][0] > GREP_FROM
         below = dict(recalled)
         rows = []
-        for oid, (total, depth) in self._totals.items():
+        left = _MOST_RECORDS
+        for oid, (total, longest) in self._totals.items():
             if oid in recalled:
                 continue
-            hits = below[oid] = self._hits(oid, below, matched, doubtful)
+            hits = below[oid] = self._hits(oid, below, matched, doubtful) if left > 0 else None
             if hits is not None and (large or oid == self._root):
-                rows.append((_TREE + oid, _record(scope, total, depth, hits)))
+                record = _record(scope, total, longest, hits)
+                left -= len(record)
+                rows.append((_TREE + oid, record))
         memory.remember(rows)
 
     def _hits(
@@ -609,17 +681,22 @@ class _Tree:
     ) -> list[_File] | None:
         """The files below a tree that match; None where that is not known, or they are many."""
         hits = []
+        left = _MOST_RECORD
         for mode, name, oid in tree_entries(self._trees[tree], self._hexsize):
             if is_directory(mode):
                 inside = below[oid]
                 if inside is None:
                     return None
-                hits += [_File(name + b"/" + hit.path, hit.mode, hit.oid) for hit in inside]
+                more = [_File(name + b"/" + hit.path, hit.mode, hit.oid) for hit in inside]
             elif oid in doubtful:
                 return None
             elif oid in matched and is_file(mode):
-                hits.append(_File(name, mode_of(mode), oid))
-            if len(hits) > _MOST_HITS:
+                more = [_File(name, mode_of(mode), oid)]
+            else:
+                continue
+            hits += more
+            left -= sum(_HIT_COST + len(hit.path) for hit in more)
+            if left < 0:
                 return None
         return hits
 
@@ -636,31 +713,45 @@ class _Tree:
                 if file.path in hits or file.oid in oids:
                     yield file
             return
-        parsed: dict[bytes, dict[bytes, tuple[bytes, bytes]]] = {}
-        for path in paths:
-            if wanted is not None and not wanted(path):
-                continue
-            found = self._file(path, parsed)
-            if found is not None:
-                yield found
+        ahead = _Ahead([path for path in paths if wanted is None or wanted(path)])
+        for file in self.files(None, ahead.leads_on):
+            if ahead.is_at(file.path):
+                yield file
+        if ahead.left:
+            raise GitError("the repository holds a corrupt tree object: run git fsck")
 
-    def _file(
-        self, path: bytes, parsed: dict[bytes, dict[bytes, tuple[bytes, bytes]]]
-    ) -> _File | None:
-        oid = self._root
-        mode = b""
-        for name in path.split(b"/"):
-            if oid not in parsed:
-                if oid not in self._trees:
-                    return None
-                entries = tree_entries(self._trees[oid], self._hexsize)
-                parsed[oid] = {name: (mode, child) for mode, name, child in entries}
-            entry = parsed[oid].get(name)
-            if entry is None:
-                return None
-            mode, oid = entry
-        return _File(path, mode_of(mode), oid) if is_file(mode) else None
 
+class _Ahead:
+    """Paths in tree order, along a walk in tree order."""
+
+    def __init__(self, paths: Sequence[bytes]) -> None:
+        self._paths = [path for path, _ in groupby(paths)]
+        self._at = 0
+
+    def leads_on(self, folder: bytes) -> bool:
+        """Whether the next path, or the one behind it, lies in this folder."""
+        return any(path.startswith(folder) for path in self._next())
+
+    def is_at(self, path: bytes) -> bool:
+        """Whether this is the next path, or the same once more, as in a damaged tree."""
+        for step, sought in enumerate(self._next()):
+            if path == sought:
+                self._at += step
+                return True
+        return False
+
+    @property
+    def left(self) -> int:
+        """How many were not met."""
+        return max(0, len(self._paths) - self._at - 1)
+
+    def _next(self) -> Sequence[bytes]:
+        return self._paths[self._at : self._at + 2]
+
+
+_MOST_PATHS = 8 << 20
+"""Bytes of the paths that `git grep` gives. Where they are more, Python looks at the blobs, and
+whoever asked breaks off when there are too many."""
 
 _UNREADABLE = re.compile(rb"error: '.*': unable to read ([0-9a-f]{40,64})", re.DOTALL)
 
@@ -701,7 +792,7 @@ class _Grep:
         assert self.process is not None
         prefix = self._commit.encode() + b":"
         try:
-            output = self.process.output()
+            output = self.process.output(_MOST_PATHS)
             status = self.process.wait()
         except GitError:
             return None
@@ -803,6 +894,7 @@ def mentions(
         line, counted = 1, 0
         told: set[bytes] = set()
         for at, digest in standing(content):
+            time_left()
             lines = content.count(b"\n", counted, at)
             counted = at
             if lines:
@@ -843,6 +935,8 @@ def _many(digests: Iterable[bytes]) -> _Standing:
         for run in _RUN.finditer(content):
             text = run[0]
             for at in range(len(text) - lengths[0] + 1):
+                if at & 0xFFFF == 0:
+                    time_left()
                 for length in lengths:
                     if text[at : at + length] in known:
                         yield run.start() + at, text[at : at + length]

@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from patcher import interrupts
@@ -27,7 +28,7 @@ from patcher.git.errors import (
     UnbornHead,
 )
 from patcher.git.objects import Objects
-from patcher.git.runner import require_version, run, scratch, temporary_folder
+from patcher.git.runner import require_version, run, scratch, temporary_folder, time_left
 from patcher.git.values import Base, Identity, Repository
 from patcher.text import printable
 
@@ -42,6 +43,9 @@ MAX_PACKED_REFS = 128 << 20
 
 MAX_LISTED = 32 << 20
 """The same where a glob is matched: git keeps seven bytes in memory for each of them."""
+
+_MOST_WORK_TREES = 10_000
+"""Linked work trees, in each of which a branch may be checked out."""
 
 _REMOTE = "refs/remotes/origin/"
 _HEADS = "refs/heads/"
@@ -415,8 +419,15 @@ def _checked_out(repository: Repository, ref: str) -> Path | None:
     folders = [] if repository.work_tree is None else [common]
     linked = common / "worktrees"
     if linked.is_dir():
-        folders += sorted(linked.iterdir())
+        with os.scandir(linked) as entries:
+            some = islice(entries, _MOST_WORK_TREES + 1)
+            folders += sorted(linked / entry.name for entry in some)
+    if len(folders) > _MOST_WORK_TREES:
+        raise BoundExceeded(
+            f"it has more than {_MOST_WORK_TREES} linked work trees: run git worktree prune"
+        )
     for folder in folders:
+        time_left()
         if _works_on(repository, folder, os.fsencode(ref)):
             back = read_small(folder / "gitdir")
             if back is not None:

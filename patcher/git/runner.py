@@ -323,7 +323,7 @@ def time_left(seconds: float = TIMEOUT) -> float:
 
 
 def _out_of_time() -> GitTimeout:
-    return GitTimeout(f"took longer than the limit of {_limits.seconds:g} s for one repository")
+    return GitTimeout(f"took longer than the limit of {_limits.seconds:g} s (--timeout)")
 
 
 class Process:

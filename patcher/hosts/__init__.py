@@ -13,7 +13,7 @@ from typing import Protocol, cast
 
 from patcher.hosts.document import Document, Text
 from patcher.hosts.embedding import Embedding, Line
-from patcher.policy.bounds import MAX_LINES, Budget, check_lines, check_number
+from patcher.policy.bounds import MAX_LINES, Budget, check_lines, check_number, time_left
 from patcher.policy.search import candidates, united
 
 __all__ = ["HOSTS", "Document", "Embedding", "Line", "Text", "read"]
@@ -78,6 +78,7 @@ def _texts(host: Host, path: PurePosixPath, content: bytes, budget: Budget) -> t
     number = 0
     for outer in host.embeddings(path, content):
         for embedding in nested(content, outer) if outer.lines else ():
+            time_left()
             number += len(embedding.lines)
             check_number(number, MAX_LINES, "lines of policy text")
             if embedding.lines:

@@ -40,6 +40,7 @@ from patcher.hosts.strings import (
     string_lines,
     text_start,
 )
+from patcher.policy.bounds import time_left
 from patcher.policy.patterns import repeated
 
 HOST = "yaml"
@@ -56,7 +57,8 @@ _TOKENS = 1 << 16
 _TOKENS_TO_BEGIN = 16
 """What it takes to begin with a document, in tokens."""
 _DEPTH = 128
-"""Nested brackets at which its scanner, quadratic in them, is left alone."""
+"""Nested brackets at which its scanner, for which each takes as long as all around it together, is
+left alone for the rest of the file."""
 
 # One character a byte, and none that YAML 1.1 takes for a line break (U+0085) or refuses.
 _SCANNABLE = bytes(
@@ -184,7 +186,6 @@ def _scan(content: bytes, start: int, end: int, most: int) -> tuple[list[_Scalar
     where it is not YAML, or holds too much before that scalar."""
     from ruamel.yaml import YAML
     from ruamel.yaml import tokens as kinds
-    from ruamel.yaml.error import YAMLError
 
     last = start
     for mention in MATTERS.finditer(content, start, end):
@@ -196,6 +197,7 @@ def _scan(content: bytes, start: int, end: int, most: int) -> tuple[list[_Scalar
     tokens: Iterator[Any] = YAML(typ="safe", pure=True).scan(text)
     try:
         for token in tokens:
+            time_left()
             taken += 1
             begin = start + token.start_mark.index
             if begin > last and not (found and 0 < found[-1].sequence == collections.ongoing):
@@ -207,8 +209,9 @@ def _scan(content: bytes, start: int, end: int, most: int) -> tuple[list[_Scalar
                 collections.take(token, kinds)
             collections.item = isinstance(token, kinds.BlockEntryToken) and not collections.flows
             if len(collections.flows) > _DEPTH or taken > most:
-                return None, taken
-    except (YAMLError, ValueError, IndexError, AttributeError, RecursionError):
+                return None, most
+    except Exception:  # whatever its scanner stumbles over is not YAML
+        time_left()
         return None, taken
     return found, taken
 

@@ -25,7 +25,7 @@ from ruamel.yaml.events import (
 from patcher.migrations.migration import Migration, MigrationError, Problem, build
 
 MOST_BYTES = 64 * 1024
-_NUMBER = re.compile(r"[-+]?[0-9]+\Z")
+_NUMBER = re.compile(r"[-+]?[0-9]{1,18}\Z")
 _NO_TEXT = {"", "~", "null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE"}
 _Place = tuple[int, int]
 _START = (1, 1)
@@ -116,6 +116,10 @@ def _pairs(text: str) -> Iterator[tuple[str, _Place, object, _Place]]:
         before = text[:position] if isinstance(position, int) else ""
         place = before.count("\n") + 1, len(before) - before.rfind("\n")
         raise _Fault(place, "not YAML: a character that YAML does not allow") from None
+    except _Fault:
+        raise
+    except Exception:  # whatever the parser stumbles over
+        raise _Fault(_START, "not YAML") from None
 
 
 def _value(event: Event, events: Iterator[Event], key: str) -> object:

@@ -6,6 +6,9 @@ whole file becomes one finding for a person to look at. All counts are of one fi
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 MAX_LINES = 200_000
@@ -44,13 +47,53 @@ class TooMuch(Exception):
     """A file holds more of something than a bound allows: one line that names the bound."""
 
 
+class _Given(threading.local):
+    """The time that this thread has for its work."""
+
+    left: Callable[[float], float] = staticmethod(lambda seconds: seconds)
+
+
+_given = _Given()
+
+
+@contextmanager
+def timed(left: Callable[[float], float]) -> Iterator[None]:
+    """Within it, `time_left` calls ``left``: how many seconds of so many are left. What that raises
+    when there are none ends the work."""
+    before, _given.left = _given.left, left
+    try:
+        yield
+    finally:
+        _given.left = before
+
+
+def time_left(seconds: float = 0) -> float:
+    """How many seconds of so many are left for this work: called wherever one file may take
+    long. Raises what whoever gave the work raises when there are none."""
+    return _given.left(seconds)
+
+
+_SLICE = 5_000
+"""Tokens after which the time is looked at."""
+
+
 @dataclass(slots=True)
 class Budget:
     """What may still be read of one file."""
 
-    tokens: int = MAX_TOKENS
+    tokens: int = _SLICE
+    """What may be read before `more` is called."""
+    later: int = MAX_TOKENS - _SLICE
     rules: int = MAX_RULES
     profiles: int = MAX_PROFILES
+
+    def more(self) -> None:
+        """Go on after the last token. Raises TooMuch."""
+        time_left()
+        if self.later <= 0:
+            raise TooMuch(f"more than {MAX_TOKENS} words and marks of policy text")
+        self.later -= _SLICE
+        self.tokens += _SLICE
 
     def rule(self) -> None:
         """Count one rule. Raises TooMuch."""

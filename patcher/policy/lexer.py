@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from patcher.policy.actions import control, is_directive, pulls_up
-from patcher.policy.bounds import MAX_TOKENS, Budget, TooMuch
+from patcher.policy.bounds import Budget, TooMuch
 from patcher.policy.patterns import repeated
 
 
@@ -153,7 +153,7 @@ class Lexer:
                 continue
             budget.tokens -= 1
             if budget.tokens < 0:
-                raise _too_many()
+                budget.more()
             byte = text[position : position + 1]
             if byte == b"\n" or text[position : position + 2] == b"\\n":
                 end = position + (1 if byte == b"\n" else 2)
@@ -256,7 +256,7 @@ class Lexer:
                 continue
             self._budget.tokens -= 1
             if self._budget.tokens < 0:
-                raise _too_many()
+                self._budget.more()
             piece = self._piece(position, start)
             if piece is None:
                 break
@@ -317,10 +317,6 @@ class Lexer:
                     return piece.end(), _HOLE_MARK.search(piece[0]) is not None
                 return piece.end(), is_hole
         return position + 1, False
-
-
-def _too_many() -> TooMuch:
-    return TooMuch(f"more than {MAX_TOKENS} words and marks of policy text")
 
 
 _MARKED: dict[bytes, tuple[tuple[re.Pattern[bytes], bool | None], ...]] = {

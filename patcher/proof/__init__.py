@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import get_args
 
-from patcher import engine, hosts
+from patcher import engine, hosts, interrupts
 from patcher.findings import Result
 from patcher.hosts import Document
 from patcher.migrations import Migration, choose
 from patcher.options import MAX_BYTES, Options, Profiles
+from patcher.policy.bounds import time_left
 from patcher.policy.judgement import Includes
 
 __all__ = ["Judged", "judge", "patch", "prepare"]
@@ -59,8 +60,21 @@ class Judged:
     """The file before and after its edits, without lines; None without any."""
 
 
+UNREADABLE = "patcher fails to read it: report that, with the file"
+"""Why a person must look at a file that nobody foresaw."""
+
+
 def judge(path: str, content: bytes, options: Options, includes: Includes | None = None) -> Judged:
     """``patch``, for arguments that mean something."""
+    try:
+        return _judge(path, content, options, includes)
+    except Exception as error:
+        interrupts.check(error)
+        time_left()
+        return Judged(engine.judge(engine.Unread(path, content, UNREADABLE), options))
+
+
+def _judge(path: str, content: bytes, options: Options, includes: Includes | None) -> Judged:
     file = engine.read(path, content, options, includes)
     result = engine.judge(file, options, includes)
     if isinstance(file, engine.Unread) or not result.edits:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
 from patcher.migrations import Migration
 from patcher.policy.patterns import repeated
@@ -80,25 +82,31 @@ class Added:
         number = self.number(after) - self.number(before)
         return number if number > 0 and self.rest(before) == self.rest(after) else -1
 
-    def compare(self, before: Sequence[Item], after: Sequence[Item]) -> int:
-        """``count`` for the strings of a structure, and strings of their own."""
-        number = 0
-        for items, sign in ((before, -1), (after, 1)):
-            number += sign * sum(self.number(_bytes(value)) for _, value in items if value)
-        same = self._items(before) == self._items(after)
-        return number if same and number >= 0 else -1
+    def compare(self, before: Iterable[Item], after: Iterable[Item]) -> int:
+        """``count`` for the strings of a structure, and strings of their own. They are compared as
+        they come, since both may be long."""
+        numbers = Counter[str]()
+        old, new = (
+            self._items(items, numbers, name) for name, items in (("old", before), ("new", after))
+        )
+        if any(one != other for one, other in zip_longest(old, new)):
+            return -1
+        number = numbers["new"] - numbers["old"]
+        return number if number >= 0 else -1
 
-    def _items(self, items: Sequence[Item]) -> list[tuple[str, bytes | None]]:
-        kept: list[tuple[str, bytes | None]] = []
+    def _items(
+        self, items: Iterable[Item], numbers: Counter[str], name: str
+    ) -> Iterator[tuple[str, bytes | None]]:
+        """The items without what is added, which is counted."""
         above = b""
         for kind, value in items:
             text = None if value is None else _bytes(value)
             rest = None if text is None else self.rest(text)
+            numbers[name] += self.number(text) if text else 0
             copied = text and self._without_copies(above + b"\n" + text) == above
             if not copied and (rest or not text):  # else it is nothing but what may be added
-                kept.append((kind, rest))
+                yield kind, rest
             above = text or above
-        return kept
 
 
 def _around_changes(before: bytes, after: bytes) -> tuple[bytes, bytes]:

@@ -7,6 +7,7 @@ policy, in which the rule must stand in the very scope of the rule that it follo
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -15,10 +16,10 @@ from patcher import hosts, interrupts
 from patcher.findings import Edit, Finding, Result, Status, edited, edits_of
 from patcher.hosts import Document, Text
 from patcher.migrations import Migration
-from patcher.policy.bounds import TooMuch
+from patcher.policy.bounds import TooMuch, time_left
 from patcher.policy.reader import Profile, Rule
 from patcher.proof.added import Added, Item
-from patcher.proof.structure import structure
+from patcher.proof.structure import Effort, Refused, Unread, structure
 
 _MOST_ALONE = 16
 """Edits of a file that are tried one by one where all together fail."""
@@ -91,6 +92,7 @@ class _Proof:
         self.after = before
         """The file with those edits that were proved last."""
         self.added = Added(migrations)
+        self.effort = Effort()
 
     def why_not(self, findings: Sequence[Finding]) -> str:
         """Why these edits are not proved; empty where they are."""
@@ -100,6 +102,7 @@ class _Proof:
             return f"as edited, the file would have {error}"
         except Exception as error:
             interrupts.check(error)
+            time_left()
             # Whatever a parser stumbles over is no proof.
             return f"reading the file again failed with {type(error).__name__}"
 
@@ -158,19 +161,41 @@ class _Proof:
     def _structure(self, findings: Sequence[Finding], edits: Sequence[Edit], new: bytes) -> str:
         named = _named(PurePosixPath(self.before.path))
         host = next((f.host for f in findings if f.host in _PARSED), named)
-        before = structure(host, self.before.content, [edit.offset for edit in edits])
-        if before is None:
+        before = structure(host, self.before.content, _offsets(edits), self.effort)
+        after = structure(host, new, _offsets(moved(edits)), self.effort)
+        mine = [f for f in findings if f.host == host and not f.documentation]
+        try:
+            why = self._differs(host, before, after, len(edits_of(mine)))
+            if why:
+                deque(before, maxlen=0)  # what the parser does not take shows nothing
+        except Unread:
             return ""
-        after = structure(host, new, [edit.offset for edit in moved(edits)])
-        if after is None:
+        return why
+
+    def _differs(self, host: str, before: Iterable[Item], after: Iterable[Item], least: int) -> str:
+        """Why ``after`` is not ``before`` with so many rules more. Raises Unread."""
+        try:
+            number = self.added.compare(before, _taken(after))
+        except _NotTaken:
             return f"the file is no longer the {host} that it was"
-        number = self.added.compare(before, after)
         if number < 0:
             return f"more than one string of the {host} differs, or by more than the rule"
-        mine = [f for f in findings if f.host == host and not f.documentation]
-        if number < len(edits_of(mine)):
-            return f"no string of the {host} got the rule"
-        return ""
+        return f"no string of the {host} got the rule" if number < least else ""
+
+
+class _NotTaken(Exception):
+    """The parser refuses the file as edited."""
+
+
+def _taken(items: Iterable[Item]) -> Iterator[Item]:
+    try:
+        yield from items
+    except Refused:
+        raise _NotTaken from None
+
+
+def _offsets(edits: Iterable[Edit]) -> list[int]:
+    return sorted(edit.offset for edit in edits)
 
 
 _PARSED = ("yaml", "json", "toml", "python")

@@ -24,6 +24,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from patcher import interrupts
+from patcher.policy.bounds import time_left
 from patcher.proof import compiled
 from patcher.proof.compiled import Compiled, Socket
 
@@ -116,24 +117,34 @@ class Parser:
         says; otherwise for all the features.
         """
         key = (hashlib.sha256(policy).digest(), as_here)
-        with self._lock:
-            future = self._known.get(key)
-            mine = future is None
-            if future is None:
-                if len(self._known) >= _CACHED or self._kept > _KEPT:
-                    self._known.clear()
-                    self._kept = 0
-                future = self._known[key] = Future()
-        if mine:
+        while True:
+            with self._lock:
+                future = self._known.get(key)
+                mine = future is None
+                if future is None:
+                    if len(self._known) >= _CACHED or self._kept > _KEPT:
+                        self._known.clear()
+                        self._kept = 0
+                    future = self._known[key] = Future()
+            if mine:
+                return self._first(future, key, policy)
             try:
-                outcome = self._run(policy, as_here)
-                with self._lock:
-                    self._kept += outcome.size
-                future.set_result(outcome)
-            except BaseException as error:
-                future.set_exception(error)
-                raise
-        return future.result()
+                return future.result(time_left(_SECONDS))
+            except Exception:  # the time of whoever compiles it was up, or ours is
+                time_left()
+
+    def _first(self, future: Future[Outcome], key: tuple[bytes, bool], policy: bytes) -> Outcome:
+        try:
+            outcome = self._run(policy, key[1])
+            with self._lock:
+                self._kept += outcome.size
+            future.set_result(outcome)
+        except BaseException as error:
+            with self._lock:
+                self._known.pop(key, None)
+            future.set_exception(error)
+            raise
+        return outcome
 
     def mediates(self, abi: bytes) -> bool:
         """Whether network rules are compiled under an ``abi`` rule."""
@@ -185,13 +196,24 @@ _TAKING = threading.Lock()
 @contextlib.contextmanager
 def _slots(number: int) -> Iterator[None]:
     """Wait until so many more parsers may run, and take their places."""
-    with _TAKING:  # whoever takes several must not wait for another who does
-        for _ in range(number):
-            _FREE.acquire()
+    taken = 0
     try:
+        _wait_for(_TAKING)  # whoever takes several must not wait for another who does
+        try:
+            while taken < number:
+                _wait_for(_FREE)
+                taken += 1
+        finally:
+            _TAKING.release()
         yield
     finally:
-        _FREE.release(number)
+        if taken:
+            _FREE.release(taken)
+
+
+def _wait_for(turn: threading.Lock | threading.Semaphore) -> None:
+    while not turn.acquire(timeout=time_left(_SECONDS)):
+        pass
 
 
 def _short_of_memory(code: int, errors: bytes) -> bool:
@@ -250,8 +272,9 @@ def run(command: list[str], stdin: bytes, *, memory: int = _MEMORY) -> tuple[int
                 )
                 _limit(process.pid, memory)
                 try:
-                    code = process.wait(_SECONDS)
+                    code = process.wait(time_left(_SECONDS))
                 except subprocess.TimeoutExpired:
+                    time_left()
                     raise Unusable(f"it did not end within {_SECONDS:g} seconds") from None
                 finally:
                     _end(process)

@@ -8,6 +8,7 @@ that is not a state machine (flags, capabilities, limits).
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
@@ -21,7 +22,7 @@ from patcher.findings import Finding
 from patcher.hosts import Document, Line, Text
 from patcher.migrations import Migration
 from patcher.policy import reader
-from patcher.policy.bounds import Budget
+from patcher.policy.bounds import Budget, time_left, timed
 from patcher.policy.reader import Profile
 from patcher.proof.abi import NONE, declared
 from patcher.proof.choices import NotRendered
@@ -66,6 +67,7 @@ def prove(
         return [file.proof(f) if f.edit is not None else None for f in findings]
     except Exception as error:
         interrupts.check(error)
+        time_left()
         # Whatever a hostile text makes of this is no proof, and must stop nothing else.
         proof = Proof(
             Verdict.NOT_PROVABLE, parser.name, f"proving failed with {type(error).__name__}"
@@ -255,13 +257,26 @@ class _File:
 
     def compiled(self, old: Rendering, new: Rendering) -> tuple[Outcome, Outcome, str]:
         """What is compiled before and after, and what had to be left out for it."""
-        ahead = threading.Thread(target=self.parser.compile, args=(new.text,), daemon=True)
+        until = time.monotonic() + time_left(SECONDS)
+        ahead = threading.Thread(target=self.ahead, args=(new.text, until), daemon=True)
         ahead.start()
         before, left = left_out(self.parser, old)
-        ahead.join()
+        ahead.join(time_left(SECONDS))
         if left:
             new = new.without([new.statements[index] for index in left])
         return before, self.parser.compile(new.text), without(old, left)
+
+    def ahead(self, policy: bytes, until: float) -> None:
+        """Compile a policy that is about to be asked for, in a thread of its own."""
+
+        def left(seconds: float) -> float:
+            rest = until - time.monotonic()
+            if rest <= 0:
+                raise TimeoutError
+            return min(seconds, rest)
+
+        with timed(left), contextlib.suppress(Exception):
+            self.parser.compile(policy)
 
     def refusal(self, before: Outcome, after: Outcome, old: Rendering) -> Proof:
         broken = next((outcome for outcome in (before, after) if outcome.broken), None)

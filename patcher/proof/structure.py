@@ -1,72 +1,100 @@
 """What the real parser of a file's format makes of it: pieces in order, with each string's value.
 
-``None`` where there is no such parser, or it refuses the file (a template of YAML need not be
-YAML), or the file is too large to parse in good time. Of YAML nothing is constructed and no alias
-is expanded.
+Of YAML nothing is constructed and no alias is expanded.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any
 
+from patcher.policy.bounds import time_left
 from patcher.proof.added import Item
 
 _LARGEST = {"yaml": 1 << 16, "json": 1 << 21, "toml": 1 << 19, "python": 1 << 19}
-"""Bytes that each parser reads in about a tenth of a second; a typical file takes milliseconds."""
+"""Bytes that each parser reads in about a tenth of a second; a typical file takes milliseconds. Of
+YAML, those of one document."""
+_MOST_EFFORT = 200_000
+"""Of YAML, for all readings of a file: events, at about 20 microseconds each."""
+_BYTES = 16
+"""Bytes that take as long as an event does."""
 _MOST_VALUES = 200_000
 """Values of JSON, at about 300 bytes each, for the file before and after together."""
 _MOST_WORDS = 50_000
 """Names, numbers and marks of Python, each of which may be two nodes of a kilobyte each."""
 _DEEPEST = 64
+"""Parts of a key in TOML."""
+_NESTED = 128
+"""Nested collections of YAML: for its scanner each takes as long as all around it together."""
 _WORD = re.compile(rb"\w+|[^\w\s]")
 _DOTTED = re.compile(
     rb"(?<![\w-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}" % _DEEPEST
 )
-_OPENING = re.compile(rb"[\[{(]")
 _DOCUMENT = re.compile(rb"^---(?=[ \t\r\n])", re.MULTILINE)
 
 
-def structure(host: str, content: bytes, near: Iterable[int]) -> list[Item] | None:
-    """The structure of a file that ``host`` reads; of YAML, only the documents that hold one of
-    the offsets ``near``."""
-    try:
-        if host == "yaml":
-            return [item for part in _documents(content, near) for item in _yaml(part)]
-        if host not in _LARGEST or len(content) > _LARGEST[host]:
-            return None
-        return list({"json": _json, "toml": _toml, "python": _python}[host](content))
-    except _Refused:
-        return None
+class Unread(Exception):
+    """There is no parser for the file, or it is too much to parse in good time."""
 
 
-class _Refused(Exception):
-    """The parser does not take it."""
+class Refused(Unread):
+    """The parser does not take it: a template of YAML need not be YAML."""
 
 
-def _documents(content: bytes, near: Iterable[int]) -> Iterator[bytes]:
+@dataclass(slots=True)
+class Effort:
+    """What the parser of YAML may still do for one file."""
+
+    left: int = _MOST_EFFORT
+
+    def spend(self, effort: int) -> None:
+        """Raises Unread where that is too much."""
+        time_left()
+        self.left -= effort
+        if self.left < 0:
+            raise Unread
+
+
+def structure(host: str, content: bytes, near: Sequence[int], effort: Effort) -> Iterator[Item]:
+    """The structure of a file that ``host`` reads; of YAML, only the documents that hold one of the
+    offsets ``near``, which are in order. Raises Unread, also behind items that were read."""
+    if host == "yaml":
+        for part in _documents(content, near):
+            yield from _yaml(part, effort)
+    elif host not in _LARGEST or len(content) > _LARGEST[host]:
+        raise Unread
+    else:
+        yield from {"json": _json, "toml": _toml, "python": _python}[host](content)
+
+
+def _documents(content: bytes, near: Sequence[int]) -> Iterator[bytes]:
     starts = [0, *(mark.start() for mark in _DOCUMENT.finditer(content)), len(content)]
-    wanted = set(near)
     for start, end in pairwise(starts):
-        if any(start < offset <= end for offset in wanted):
+        at = bisect_right(near, start)
+        if at < len(near) and near[at] <= end:
             if end - start > _LARGEST["yaml"]:
-                raise _Refused
+                raise Unread
             yield content[start:end]
 
 
-def _yaml(content: bytes) -> Iterator[Item]:
+def _yaml(content: bytes, effort: Effort) -> Iterator[Item]:
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
 
-    if len(_OPENING.findall(content)) > 4096:
-        raise _Refused  # its scanner is quadratic in the brackets that are open
+    effort.spend(len(content) // _BYTES)
+    depth = 0
     try:
         text = content.decode("utf-8-sig")
         for event in YAML(typ="safe", pure=True).parse(text):
+            effort.spend(1)
             kind = type(event).__name__
+            depth += kind.endswith("StartEvent") - kind.endswith("EndEvent")
+            if depth > _NESTED:
+                effort.spend(_MOST_EFFORT)
             marks = [
                 str(value)
                 for name in ("anchor", "tag", "flow_style", "explicit")
@@ -74,13 +102,16 @@ def _yaml(content: bytes) -> Iterator[Item]:
             ]
             style = getattr(event, "style", None) or ""
             yield " ".join([kind, style, *marks]), getattr(event, "value", None)
-    except (YAMLError, ValueError, IndexError, AttributeError, TypeError, RecursionError) as error:
-        raise _Refused from error
+    except Unread:
+        raise
+    except Exception as error:  # whatever the parser stumbles over is not YAML
+        time_left()
+        raise Refused from error
 
 
 def _json(content: bytes) -> Iterator[Item]:
     if sum(content.count(mark) for mark in (b",", b"[", b"{", b"\n")) > _MOST_VALUES:
-        raise _Refused
+        raise Unread
     try:
         text = content.decode("utf-8-sig")
         decoder = json.JSONDecoder(object_pairs_hook=_Pairs)
@@ -92,7 +123,7 @@ def _json(content: bytes) -> Iterator[Item]:
             value, position = decoder.raw_decode(text, position)
             yield from _walk(value)
     except (ValueError, RecursionError) as error:
-        raise _Refused from error
+        raise Refused from error
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -103,11 +134,11 @@ def _toml(content: bytes) -> Iterator[Item]:
     import tomllib
 
     if _DOTTED.search(content):
-        raise _Refused  # the parser is quadratic in the parts of a key
+        raise Unread  # the parser is quadratic in the parts of a key
     try:
         yield from _walk(tomllib.loads(content.decode("utf-8").replace("\r\n", "\n")))
     except (ValueError, RecursionError) as error:
-        raise _Refused from error
+        raise Refused from error
 
 
 def _walk(root: Any) -> Iterator[Item]:
@@ -144,13 +175,13 @@ def _python(content: bytes) -> Iterator[Item]:
     import warnings
 
     if sum(1 for _ in islice(_WORD.finditer(content), _MOST_WORDS + 1)) > _MOST_WORDS:
-        raise _Refused
+        raise Unread
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             pending: list[Any] = [ast.parse(content)]
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise _Refused from error
+        raise Refused from error
     while pending:
         node = pending.pop()
         text = _text(node)

@@ -9,6 +9,12 @@ from collections.abc import Iterator
 from patcher.sources.rows import PLACES, Fault, Pairs
 
 _BLANK = re.compile(r"[ \t\r\n]*")
+_LARGEST = 1 << 20
+"""Characters of one entry: in memory it may take many times as much."""
+_COMMON = 1 << 14
+"""The same for most of them."""
+_NEAR = 20
+"""Characters before the place where the text was cut, in which that makes an error."""
 
 
 def values(text: str) -> Iterator[tuple[int, object]]:
@@ -88,16 +94,33 @@ class _Reader:
 
     def _value(self) -> object:
         try:
-            value, self._at = self._decoder.raw_decode(self._text, self._at)
+            value, size = self._decoded(_COMMON)
         except json.JSONDecodeError as error:
-            self._at = error.pos
+            self._at += error.pos
             raise _Wrong(f"not JSON: {error.msg}") from None
         except RecursionError:
             raise _Wrong("nested too deeply") from None
         except ValueError:  # a number of more digits than Python takes
             raise _Wrong("not JSON that can be read: a number that is too long") from None
+        self._at += size
         self._skip()
         return value
+
+    def _decoded(self, most: int) -> tuple[object, int]:
+        """The value that begins here, and how many characters it has."""
+        window = self._text[self._at : self._at + most]
+        cut = len(window) == most
+        try:
+            value, size = self._decoder.raw_decode(window)
+            if size < most or not cut:
+                return value, size
+        except json.JSONDecodeError as error:
+            at_the_cut = error.pos > most - _NEAR or error.msg.startswith("Unterminated")
+            if not (cut and at_the_cut):
+                raise
+        if most == _LARGEST:
+            raise _Wrong(f"an entry of more than {_LARGEST} characters")
+        return self._decoded(_LARGEST)
 
     def _take(self, char: str) -> None:
         if self._peek() != char:

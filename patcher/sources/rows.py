@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,15 @@ what forges call it; beside them ``url`` is a page."""
 
 BASES = ("base", "bases", "branch")
 
+MOST_ROWS = 200_000
+"""Of a list, those that are none counted: 300 bytes each."""
+
+_SOMETHING = re.compile(r"\S")
+
 _MOST_BASES = 100
+_MOST_LINE = 1 << 20
+"""Characters of a line."""
+_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +48,45 @@ Rows = Iterator[Row | Fault]
 
 def read(text: str, name: str) -> Rows:
     """The rows of a list. The format is that of the name's extension, else what it looks like."""
-    return _format(text, name.rpartition("/")[2])(text)
+    line = 0
+    try:
+        for number, row in enumerate(_format(text, name.rpartition("/")[2])(text)):
+            line = row.line
+            if number == MOST_ROWS:
+                yield Fault(line, f"more than {MOST_ROWS} rows: not read from here on")
+                return
+            yield row
+    except _TooLong as error:
+        yield Fault(error.line, f"a line of more than {_MOST_LINE} characters")
+
+
+class _TooLong(Exception):
+    def __init__(self, line: int) -> None:
+        self.line = line
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines, one by one: together they may take 25 times as much as the text. splitlines()
+    would also break at characters that are part of a name."""
+    at = number = 0
+    while at >= 0:
+        number += 1
+        end = text.find("\n", at)
+        if (len(text) if end < 0 else end) - at > _MOST_LINE:
+            raise _TooLong(number)
+        yield text[at:] if end < 0 else text[at:end]
+        at = end + 1 if end >= 0 else -1
 
 
 def _format(text: str, name: str) -> Callable[[str], Rows]:
     extension = name.rpartition(".")[2].lower() if "." in name else ""
     if extension in _FORMATS:
         return _FORMATS[extension]
-    start = text.lstrip()
-    if start.startswith(("{", "[")):
+    start = _SOMETHING.search(text)
+    if start is not None and start[0] in "{[":
         return of_json
-    first = next((line for line in start.splitlines() if not line.startswith("#")), "")
+    told = (line for line in _lines(text) if line.strip() and not line.startswith("#"))
+    first = next(told, "").strip()
     if first.startswith(("- ", "---", "repositories:")) or first == "-":
         return of_yaml
     if _header(first) is not None:
@@ -60,7 +97,7 @@ def _format(text: str, name: str) -> Callable[[str], Rows]:
 def of_lines(text: str) -> Rows:
     """One repository a line, then the bases, with blanks between; a name with blanks is followed by
     a tab. ``#`` begins a comment at the start of a line and after a blank."""
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(_lines(text), 1):
         line = line.rstrip("\r")
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -75,25 +112,23 @@ def of_csv(text: str) -> Rows:
     has."""
     import csv
 
-    lines = text.split("\n")
-    header = next((line for line in lines if line.strip()), "")
-    skipped = lines.index(header) if header else 0
+    lines = _lines(text)
+    skipped, header = next((pair for pair in enumerate(lines) if pair[1].strip()), (0, ""))
     columns, separator = _header(header, any_columns=True) or ([], ",")
-    twice = sorted({name for name in columns if name and columns.count(name) > 1})
+    twice = sorted(name for name, number in Counter(columns).items() if name and number > 1)
     at = next((columns.index(name) for name in PLACES if name in columns), None)
     if twice or at is None:
-        named = git.without_secret(", ".join(columns))[:500]  # perhaps a row, without a header
+        named = git.without_secret(", ".join(columns))[:_SHOWN]  # perhaps a row, without a header
         there = f"the columns are {named}" if columns else "it is empty"
         wrong = (
-            f"column {git.without_secret(twice[0])[:100]!r} twice"
+            f"column {git.without_secret(twice[0])[:_SHOWN]!r} twice"
             if twice
             else f"no column {_either()}: {there}"
         )
         yield Fault(skipped + 1, wrong)
         return
     base_at = [columns.index(name) for name in BASES if name in columns]
-    # splitlines() would also break at characters that are part of a name.
-    body = (line + "\n" for line in lines[skipped + 1 :])
+    body = (line + "\n" for line in lines)
     reader = csv.reader(body, delimiter=separator, strict=True)
     line = skipped + 2
     while True:

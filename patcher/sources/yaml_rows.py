@@ -26,6 +26,11 @@ from ruamel.yaml.events import (
 
 from patcher.sources.rows import BASES, PLACES, Fault, Pairs
 
+_MOST_EVENTS = 1_200_000
+"""What the parser reads, at about 20 microseconds each."""
+_DEEPEST = 100
+"""Nested collections: the parser is slower the more of them are open."""
+
 _NO_TEXT = re.compile(r"~|null|Null|NULL|true|True|TRUE|false|False|FALSE|[-+]?[0-9][0-9.eE+-]*|")
 
 
@@ -45,8 +50,7 @@ def values(text: str) -> Iterator[tuple[int, object]]:
         position = getattr(error, "position", 0)
         line = text.count("\n", 0, position if isinstance(position, int) else 0) + 1
         yield line, Fault(line, "not YAML: a character that YAML does not allow")
-    except (RuntimeError, ValueError, IndexError, AttributeError, TypeError, KeyError):
-        # The parser's own faults on text that is none (ruamel.yaml 0.18, 0.19).
+    except Exception:  # the parser's own faults on text that is none (ruamel.yaml 0.18, 0.19)
         yield line, Fault(line, "not YAML")
 
 
@@ -56,9 +60,16 @@ class _Wrong(Exception):
         self.line = _line(event)
 
 
+def _counted(events: Iterator[Event]) -> Iterator[Event]:
+    for number, event in enumerate(events):
+        if number > _MOST_EVENTS:
+            raise _Wrong(event, f"more than {_MOST_EVENTS} keys and values")
+        yield event
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
-        self._events: Iterator[Event] = iter(YAML(typ="safe", pure=True).parse(text))
+        self._events = _counted(YAML(typ="safe", pure=True).parse(text))
         self._anchors: dict[str, object] = {}
 
     def values(self) -> Iterator[tuple[int, object]]:
@@ -151,6 +162,8 @@ class _Reader:
         depth = 1
         while depth:
             event = next(self._events)
+            if depth > _DEEPEST:
+                raise _Wrong(event, "nested too deeply")
             depth += isinstance(event, CollectionStartEvent)
             depth -= isinstance(event, CollectionEndEvent)
 

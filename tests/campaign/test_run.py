@@ -273,7 +273,7 @@ def test_a_git_that_hangs_takes_the_time_of_its_repository(
     told = {Path(target.repository).name: target for (target,) in found}
     assert [*told] == order
     slow = told.pop("slow")
-    assert slow.error == "took longer than the limit of 3 s for one repository"
+    assert slow.error == "took longer than the limit of 3 s (--timeout)"
     assert slow.outcome is Outcome.FAILED
     assert [target.error for target in told.values()] == [None] * 3
     assert all(target.findings for target in told.values())
@@ -315,7 +315,7 @@ def test_the_limit_is_for_all_bases_of_a_repository_together(
     assert isinstance(item, git.Repository)
     (found,) = Campaign(Selection(bases=("?",)), timeout=1.5, fresh=True)([Found(item)])
     assert [target.error for target in found][-1] == (
-        "took longer than the limit of 1.5 s for one repository"
+        "took longer than the limit of 1.5 s (--timeout)"
     )
     assert found[0].error is None and len(found) == 4
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.campaigns.conftest import Patcher
 
 FAULTS = {
-    "hang": ("time limit", "took longer than the limit of 3 s for one repository"),
+    "hang": ("time limit", "took longer than the limit of 3 s (--timeout)"),
     "reset": ("network", "reset"),
     "500": ("server error", "500"),
     "429": ("rate limit", "rate limit: The requested URL returned error: 429"),

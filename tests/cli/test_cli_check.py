@@ -161,6 +161,13 @@ def test_bytes_that_are_no_text_pass_through() -> None:
     assert result.stdout_bytes == data
 
 
+def test_what_is_too_large_passes_through(sandbox: Sandbox) -> None:
+    text = (sandbox.profile() + "#" * 200_000 + "\n").encode()
+    result = check("--max-size", "1000", "-", stdin=text)
+    assert result.stdout_bytes == text
+    assert "larger than the limit of 1000 bytes, so not read" in result.stderr
+
+
 def test_verbose_shows_what_does_not_count(file: Path, sandbox: Sandbox) -> None:
     file.write_text(sandbox.profile() + "profile y\u202e {\n  /bin/x r,\n}\n")
     line = sandbox.profile().count("\n") + 1

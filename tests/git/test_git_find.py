@@ -389,14 +389,45 @@ def test_the_same_blob_at_many_paths(work: Work) -> None:
     assert len(found) == len({blob.path for blob in found}) == 1000
 
 
-def test_trees_that_are_nested_too_deep_are_over_the_bound(work: Work) -> None:
+@pytest.mark.parametrize(
+    "names", [[*[b"d"] * 2047, b"ee"], [b"f" * 4096], [b"f", b"d" * 4000, b"e" * 93]]
+)
+def test_a_path_that_is_too_long_is_over_the_bound(work: Work, names: list[bytes]) -> None:
     path = work.repository()
-    below, mode = put(path, b"blob", b"network,\n"), b"100644"
-    for _ in range(find.MAX_DEPTH + 5):
-        below = put(path, b"tree", mode + b" d\0" + bytes.fromhex(below))
-        mode = b"40000"
-    with pytest.raises(BoundExceeded, match="nested deeper"):
-        list(search(opened(path), put_commit(path, below), patterns=[PATTERN], max_bytes=LIMIT))
+    for more in (b"", b"x"):
+        below, mode = put(path, b"blob", b"network,\n"), b"100644"
+        for name in [*names[:-1], names[-1] + more]:
+            below = put(path, b"tree", mode + b" " + name + b"\0" + bytes.fromhex(below))
+            mode = b"40000"
+        found = search(opened(path), put_commit(path, below), patterns=[PATTERN], max_bytes=LIMIT)
+        if more:
+            with pytest.raises(BoundExceeded, match="a path longer than 4096 bytes"):
+                next(found)
+        else:
+            assert len(next(found).path) == find.MAX_PATH
+
+
+@pytest.mark.parametrize("second", [b"d", b"e"])
+def test_what_stands_twice_in_a_tree_is_looked_at_twice(work: Work, second: bytes) -> None:
+    """Whichever of them git or a checkout takes, as in trees that `git fsck` complains of."""
+    path = work.repository()
+    yes, no = (put(path, b"blob", each + b"\n") for each in (b"network,", b"nothing"))
+
+    def tree(*entries: tuple[bytes, bytes, str]) -> str:
+        return put(
+            path,
+            b"tree",
+            b"".join(
+                mode + b" " + name + b"\0" + bytes.fromhex(oid) for mode, name, oid in entries
+            ),
+        )
+
+    file, folder = b"100644", b"40000"
+    one = tree((file, b"x", no), (file, b"x", yes), (file, b"y", yes))
+    other = tree((file, b"w", no), (file, b"x", yes))
+    commit = put_commit(path, tree((folder, b"d", one), (folder, second, other)))
+    found = search(opened(path), commit, patterns=[PATTERN], max_bytes=LIMIT)
+    assert [blob.path for blob in found] == [b"d/x", b"d/y", second + b"/x"]
 
 
 @pytest.mark.parametrize(

@@ -563,6 +563,19 @@ def test_a_checked_out_branch_is_left_alone(work: Work, way: str) -> None:
         move_branch(opened(path, way), "patcher/x", oid, None)
 
 
+def test_more_work_trees_than_anyone_has(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = work.repository()
+    oid = work.git(path, "rev-parse", "HEAD")
+    for number in range(4):
+        monkeypatch.setattr(refs, "_MOST_WORK_TREES", 3)
+        if number == 3:
+            with pytest.raises(BoundExceeded, match="more than 3 linked work trees: run git"):
+                move_branch(opened(path), f"patcher/{number}", oid, None)
+        else:
+            move_branch(opened(path), f"patcher/{number}", oid, None)
+        (path / ".git/worktrees" / str(number)).mkdir(parents=True)
+
+
 def test_the_work_tree_of_a_bare_repository_keeps_its_branch(work: Work) -> None:
     work.repository()
     work.git(work.root, "clone", "-q", "--bare", "repo", "bare.git")

@@ -21,6 +21,7 @@ SHELL = f"cat <<EOF\n{PROFILE}EOF\n"
 TOML = f"p = '''\n{PROFILE}'''\n"
 MARKDOWN = f"```\n{PROFILE}```\n"
 YAML = f"p: {json.dumps(PROFILE)}\n"
+DOCUMENT = "---\n" + YAML
 YAML_BLOCK = "p: |\n" + "".join(f"  {line}\n" for line in HEAD.splitlines())
 PATCH = "--- a\n+++ b\n@@ -1 +1,9 @@\n" + "".join(f"+{line}\n" for line in PROFILE.splitlines())
 
@@ -241,6 +242,11 @@ UNDER: dict[str, Bomb] = {
     ),
     "blanks": Bomb("p", lambda: full(HEAD, " ", "\n}\n")),
     "a word": Bomb("p", lambda: full(HEAD + "network inet ", "a", ",\n}\n")),
+    "nested YAML": Bomb("p.yaml", lambda: full("", DOCUMENT + f"a: {'[' * 2000 + ']' * 2000}\n")),
+    "4 KB of YAML": Bomb("p.yaml", lambda: DOCUMENT + f"a: {'[' * 2000 + ']' * 2000}\n"),
+    "words of YAML": Bomb("p.yaml", lambda: full("", DOCUMENT + f"a: [{'a,' * 30_000}]\n")),
+    "pairs of YAML": Bomb("p.yaml", lambda: full("", DOCUMENT + f"a: {{{'a: b,' * 12_000}}}\n")),
+    "prose in YAML": Bomb("p.yaml", lambda: full("", DOCUMENT + f"a: {'word ' * 12_000}\n")),
     "YAML brackets": Bomb("p.yaml", lambda: YAML + "a: " + "[" * 4_000_000 + "]" * 4_000_000),
     "JSON brackets": Bomb(
         "p.json", lambda: "[" * 4_000_000 + json.dumps(PROFILE) + "]" * 4_000_000

@@ -350,7 +350,84 @@ def test_deep_folders(bench: Bench) -> None:
     bench.commit_tree(tree)
     ran = measured(bench, "scan", str(bench.place))
     assert ran.status == 3
-    assert "nested deeper than 2000 folders" in ran.stderr
+    assert "a path longer than 4096 bytes" in ran.stderr
+
+
+def _files(bench: Bench, number: int, content: bytes) -> str:
+    blob = bench.put("blob", content)
+    return bench.tree(*(("100644", b"%07d" % n, blob) for n in range(number)))
+
+
+def _names(bench: Bench, length: int, content: bytes) -> str:
+    return bench.tree(("40000", b"a" * length, _files(bench, 900, content)))
+
+
+def _chain(bench: Bench) -> str:
+    tree = _files(bench, 900, PROFILE.encode())
+    for _ in range(1900):
+        tree = bench.tree(("40000", b"d", tree))
+    return tree
+
+
+def _wide(bench: Bench, mode: str, oid: str) -> str:
+    """60 MiB of trees, with the same below each of two million names."""
+    return bench.tree(
+        *(
+            (
+                "40000",
+                b"%02d" % n,
+                bench.tree(*((mode, b"%02d%06d" % (n, i), oid) for i in range(28000))),
+            )
+            for n in range(60)
+        )
+    )
+
+
+def _findings(bench: Bench) -> str:
+    profiles = "".join(
+        f"profile p{n} flags=(attach_disconnected,mediate_deleted) {{\n network,\n}}\n"
+        for n in range(4900)
+    )
+    return bench.tree(("40000", b"a" * 4000, _files(bench, 4, profiles.encode())))
+
+
+def _checksums(bench: Bench) -> str:
+    contents = [PROFILE.encode() + b"# %d\n" % n for n in range(500)]
+    profiles = bench.tree(
+        *(("100644", b"%04d" % n, bench.put("blob", each)) for n, each in enumerate(contents))
+    )
+    sums = "".join(f"{hashlib.sha256(each).hexdigest()}\n" for each in contents)
+    return bench.tree(
+        ("40000", b"a" * 4000, _files(bench, 50, sums.encode())), ("40000", b"p", profiles)
+    )
+
+
+TREES: dict[str, tuple[Callable[[Bench], str], str]] = {
+    "a name of a megabyte": (lambda b: _names(b, MIB, b"nothing,\n"), "longer than 4096 bytes"),
+    "the same, and rules": (lambda b: _names(b, MIB, b"network,\n"), "longer than 4096 bytes"),
+    "a name of 4,000 bytes": (lambda b: _names(b, 4000, PROFILE.encode()), ""),
+    "a chain of folders": (_chain, ""),
+    "a tree of 62 MiB": (lambda b: _files(b, (62 << 20) // 35, b"x"), "a tree object of 65011695"),
+    "a tree of 16 MiB": (lambda b: _files(b, (16 << 20) // 35, b"x"), ""),
+    "two million files": (lambda b: _wide(b, "100644", b.put("blob", b"x")), ""),
+    "two million folders": (lambda b: _wide(b, "40000", b.put("tree", b"")), ""),
+    "long paths of many findings": (_findings, "the paths of its findings are over the limit of 4"),
+    "checksums at long paths": (_checksums, ""),
+}
+"""Trees of a commit, and what is said of those that are over a bound."""
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_a_large_tree_of_few_objects(bench: Bench, state: Path, name: str) -> None:
+    tree, bound = TREES[name]
+    with_profile(bench, ("40000", b"t", tree(bench)))
+    for command in COMMANDS:
+        extra = () if command in ("scan", "verify") else ("--proof", "off")
+        ran = measured(bench, command, *extra, str(bench.place))
+        assert (bound in ran.stderr and ran.status == 3) if bound else ran.status in (0, 1), (
+            ran.stderr
+        )
+    assert sum(file.stat().st_size for file in state.rglob("*")) < 8 * MIB
 
 
 def test_a_line_of_a_hundred_megabytes(bench: Bench) -> None:
@@ -439,6 +516,52 @@ def test_a_file_under_the_bounds_is_read(bench: Bench, name: str) -> None:
     assert "so not read" not in ran.stdout
 
 
+PIPED = """
+import resource, subprocess, sys
+command = [sys.executable, "-m", "patcher", "check", "-"]
+done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+"""
+
+
+def test_a_gibibyte_on_standard_input(tmp_path: Path) -> None:
+    with (tmp_path / "zeros").open("w+b") as zeros:
+        zeros.truncate(1 << 30)
+        run = [sys.executable, "-c", PIPED]
+        done = subprocess.run(run, stdin=zeros, capture_output=True, text=True, cwd=HERE)
+    status, peak = map(int, done.stdout.split())
+    assert status == 0
+    assert peak < MEMORY
+
+
+URL = "https://example.org/a/b"
+LISTS: dict[str, tuple[Callable[[], str], str]] = {
+    "nested.yaml": (lambda: "[" * 8000, "nested too deeply"),
+    "inner.yaml": (lambda: "- [" + "[" * 8000, "nested too deeply"),
+    "words.yaml": (lambda: "- [" + "a," * 15_000_000 + "]", "more than 1200000 keys and values"),
+    "rows.yaml": (lambda: "- a\n" * 7_500_000, "more than 200000 rows"),
+    "columns.csv": (lambda: "a" + ",a" * 500_000 + "\n", "column 'a' twice"),
+    "many.csv": (lambda: ",".join(map(str, range(120_000))), "the columns are 0, 1, 2"),
+    "cells.csv": (lambda: "url\n" + "," * 30_000_000, "a line of more than 1048576 characters"),
+    "rows": (lambda: "a\n" * 15_000_000, "more than 200000 rows"),
+    "urls": (lambda: "".join(f"{URL}{n}\n" for n in range(1_000_000)), "more than 200000 rows"),
+    "blanks": (lambda: "\n" * 30_000_000 + "/nowhere", "30000001: "),
+    "numbers.json": (lambda: "[[" + "1," * 15_000_000, "an entry of more than 1048576 characters"),
+    "rows.json": (lambda: "[" + '{"url":"a"},' * 2_000_000, "more than 200000 rows"),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_made_to_be_hard(bench: Bench, name: str) -> None:
+    text, reason = LISTS[name]
+    file = bench.root / name
+    file.write_text(text())
+    ran = hard(bench, "repos", "--from", str(file))
+    file.unlink()
+    assert ran.status == 3
+    assert reason in ran.stderr, ran.stderr[:1000]
+
+
 @needs_parser
 @pytest.mark.parametrize("name", bombs.COMPILED)
 def test_a_file_that_is_hard_to_compile(bench: Bench, name: str) -> None:
@@ -451,6 +574,35 @@ def test_a_file_that_is_hard_to_compile(bench: Bench, name: str) -> None:
     ran = hard(bench, "diff", str(bench.place))
     assert ran.status == 1
     assert "+  deny network alg," in ran.stdout
+
+
+def _hard_to_compile(number: int) -> str:
+    return bombs._moby(bombs.DFA, 1).replace("**y", f"**{number}y")
+
+
+@needs_parser
+@pytest.mark.parametrize("command", ["diff", "apply", "verify"])
+@pytest.mark.parametrize("together", [True, False])
+def test_the_time_limit_holds_in_proving(bench: Bench, command: str, together: bool) -> None:
+    """Sixty profiles take minutes."""
+    files = {f"p{n:02d}": _hard_to_compile(n) for n in range(60)}
+    bench.commit({"all": "".join(files.values())} if together else files)
+    ran = hard(bench, command, "--timeout", "3", str(bench.place))
+    assert ran.status == 3
+    assert "took longer than the limit of 3 s (--timeout)" in ran.stderr
+    assert bench.git("branch", "--list", BRANCH) == ""
+
+
+@needs_parser
+def test_the_time_limit_of_verify_is_for_each_file(bench: Bench) -> None:
+    hard_one = bench.root / "hard"
+    hard_one.write_text("".join(map(_hard_to_compile, range(60))))
+    plain = bench.root / "plain"
+    plain.write_text(FIXED)
+    ran = hard(bench, "verify", "--timeout", "5", str(hard_one), str(plain))
+    assert ran.status == 3
+    assert f"{hard_one}: took longer than the limit of 5 s (--timeout)" in ran.stderr
+    assert f"{plain}:2  docker-default" in ran.stdout
 
 
 IN_A_REPOSITORY = ("braces", "profiles", "if", "UTF-16", "a JSON list", "Go literals", "CRLF")

@@ -187,6 +187,12 @@ def test_an_unknown_name_lists_what_there_is() -> None:
         (MINE + "title: again\n", "4:1", "key 'title' twice, first in line 2"),
         (MINE + "order: soon\n", "4:8", "'order' must be a whole number from 0 to 1000000"),
         (MINE + "order: '3'\n", "4:8", "'order' must be a whole number from 0 to 1000000"),
+        (
+            MINE + f"order: {'9' * 5000}\n",
+            "4:8",
+            "'order' must be a whole number from 0 to 1000000",
+        ),
+        (MINE + 'order: "\\U99999999"\n', "1:1", "not YAML"),
         (MINE + "why: 12\n", "4:6", "'why' must be text, not a number"),
         (MINE + "why: [a]\n", "4:6", "'why' must be text, not a list"),
         (MINE + "why: {a: b}\n", "4:6", "the value of 'why' must be text"),

@@ -36,7 +36,7 @@ PROFILE = (
 def test_a_budget_is_of_a_file(more: bytes, reason: str) -> None:
     """It is used up, whatever the number of texts."""
     kind = {"rules": "rules", "profiles": "profiles", "text": "tokens"}[reason.split()[-1]]
-    budget = Budget()
+    budget = Budget(later=0)
     read(PROFILE, budget)
     used = getattr(Budget(), kind) - getattr(budget, kind)
     setattr(budget, kind, 2 * used)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from patcher.policy.bounds import timed
 from patcher.proof import parser
 from patcher.proof.parser import ENVIRONMENT, Parser, Unusable, expected
 
@@ -34,6 +35,39 @@ def why_not() -> str:
     text = str(caught.value)
     assert "\n" not in text
     return text
+
+
+class _Over(Exception):
+    pass
+
+
+def _over(seconds: float) -> float:
+    raise _Over
+
+
+@there
+def test_the_end_of_ones_time_is_not_what_another_is_told() -> None:
+    found = parser.usable()
+    policy = b"profile over { network, }\n"
+    with timed(_over), pytest.raises(_Over):
+        found.compile(policy)
+    assert [profile.name for profile in found.compile(policy).profiles] == ["over"]
+
+
+@there
+def test_a_parser_ends_with_the_time_of_what_it_is_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = replace(parser.usable(), path=str(fake(tmp_path, monkeypatch, "exec sleep 9")))
+    left = iter([9.0, 9.0, 0.1])
+
+    def almost_over(seconds: float) -> float:
+        if (rest := next(left, 0.0)) == 0:
+            raise _Over
+        return rest
+
+    with timed(almost_over), pytest.raises(_Over):
+        found.compile(b"profile waiting { network, }\n")
 
 
 @pytest.mark.parametrize(

@@ -169,11 +169,10 @@ def _host(text: str, protocol: str, place: str) -> str:
         host, port = match[1], match[2] or ""
     if not _HOST.match(host):
         raise _wrong(text, "has no valid host name")
-    if not port or int(port[:6]) == _PORTS[protocol]:
-        return host
-    if not 0 < int(port[:6]) < 65536:
+    number = int(port or _PORTS[protocol])
+    if not 0 < number < 65536:
         raise _wrong(text, "has no valid port")
-    return f"{host}:{int(port)}"
+    return host if number == _PORTS[protocol] else f"{host}:{number}"
 
 
 def _check_user(text: str, protocol: str, user: str) -> None:

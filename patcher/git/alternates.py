@@ -35,10 +35,23 @@ def alternates(repository: Repository) -> Alternates:
 
     Raises `GitError` for a list that is no file, for which git would wait, or over its bounds.
     """
-    own = f"{repository.common_dir}/objects"
-    if not os.path.lexists(f"{own}/info/alternates"):
+    _, *others = folders(f"{repository.common_dir}/objects").items()
+    if not others:
         return _NONE
-    own = os.path.realpath(own)
+    return Alternates(
+        tuple(folder for folder, there in others if there),
+        tuple(folder for folder, there in others if not there),
+    )
+
+
+def folders(objects: str) -> dict[str, bool]:
+    """A folder of objects, and those that git reads besides it, each with whether it is there.
+
+    Raises `GitError` as `alternates` does.
+    """
+    if not os.path.lexists(f"{objects}/info/alternates"):
+        return {objects: True}
+    own = os.path.realpath(objects)
     seen: dict[str, bool] = {own: True}
     below = [own]
     for _ in range(_DEPTH):
@@ -50,11 +63,7 @@ def alternates(repository: Repository) -> Alternates:
                 below += [folder] if seen[folder] else []
             if len(seen) > MAX_FOLDERS:
                 raise BoundExceeded(f"it reads more than {MAX_FOLDERS} alternates")
-    del seen[own]
-    return Alternates(
-        tuple(folder for folder, there in seen.items() if there),
-        tuple(folder for folder, there in seen.items() if not there),
-    )
+    return seen
 
 
 def _named(objects: str) -> list[str]:

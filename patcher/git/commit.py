@@ -9,6 +9,7 @@ ref. Their ids follow from their content.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -169,10 +170,33 @@ def _entry(
 def _check_path(path: bytes) -> None:
     """Refuse names that git would not check out: a change there is an attack, or will be lost."""
     for part in path.split(b"/"):
-        plain = part.decode("utf-8", "replace").casefold()
-        plain = "".join(char for char in plain if char.isprintable())  # HFS+ passes over the others
-        if plain.rstrip(" .") in ("", ".git", "git~1") or plain.startswith(".git:"):
+        places = [0, *(at + 1 for at in range(1, len(part)) if part[at] == 0x5C)]
+        if (
+            part in (b"", b".", b"..")
+            or any(_NTFS_DOT_GIT.match(part, place) for place in places)
+            or _is_hfs_dot_git(part)
+        ):
             raise GitError(f"{printable(path)} is no path that git would check out: left alone")
+
+
+_NTFS_DOT_GIT = re.compile(rb"(?:\.git|git~1)[. ]*(?:[:\\]|\Z)", re.IGNORECASE)
+"""``is_ntfs_dotgit`` in git's ``path.c``; ``verify_path`` in its ``read-cache.c`` looks behind each
+backslash too, but a first one."""
+
+_HFS_IGNORED = re.compile(rb"\xe2\x80[\x8c-\x8f\xaa-\xae]|\xe2\x81[\xaa-\xaf]|\xef\xbb\xbf")
+"""What HFS+ ignores in names (``next_hfs_char`` in git's ``utf8.c``)."""
+
+
+def _is_hfs_dot_git(name: bytes) -> bool:
+    """``is_hfs_dotgit`` in git's ``utf8.c``, to which a name ends where it is no UTF-8."""
+    plain = _HFS_IGNORED.sub(b"", name).lower()
+    if not plain.startswith(b".git"):
+        return False
+    try:
+        rest = plain[4:].decode()
+    except UnicodeDecodeError as error:
+        return error.start == 0
+    return rest[:1] in ("", "\ufffe", "\uffff")
 
 
 def _raw_date(date: str | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -183,24 +184,27 @@ def _is_folder(path: str, kind: str | None) -> bool:
 
 
 def _has_head(folder: str, kinds: Mapping[str, str]) -> bool:
+    """As ``validate_headref`` in git's ``path.c`` says."""
     kind = kinds.get("HEAD")
     if kind == _LINK:
         return os.readlink(f"{folder}/HEAD").startswith("refs/")  # noqa: PTH115
-    text = read_small(f"{folder}/HEAD") if kind == _FILE else None
-    if text is None:
-        return False
-    text = text.strip()
-    if text.startswith(b"ref:"):
-        return text[4:].strip().startswith(b"refs/")
-    return len(text) in (40, 64) and not text.strip(b"0123456789abcdef")
+    if kind == _ELSE:
+        return True  # for `_check_git_dir` to say what is wrong
+    text = read_small(f"{folder}/HEAD", 255, whole=False) if kind == _FILE else None
+    return text is not None and _HEAD.match(text) is not None
+
+
+_HEAD = re.compile(rb"ref:[ \t\n\r]*refs/|[0-9a-fA-F]{40}")
 
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
-def read_small(path: Path | str, limit: int = 8192, *, links: bool = True) -> bytes | None:
+def read_small(
+    path: Path | str, limit: int = 8192, *, links: bool = True, whole: bool = True
+) -> bytes | None:
     """A small regular file of a repository, or None; never blocks on a FIFO or device. Unless
-    ``links`` are followed, one raises OSError."""
+    ``links`` are followed, one raises OSError. Not ``whole``: the beginning of a larger one."""
     try:
         descriptor = os.open(path, _FLAGS if links else _FLAGS | os.O_NOFOLLOW)
     except OSError as error:
@@ -210,7 +214,7 @@ def read_small(path: Path | str, limit: int = 8192, *, links: bool = True) -> by
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
-        content = os.read(descriptor, limit + 1)
+        content = os.read(descriptor, limit + whole)
         return content if len(content) <= limit else None
     except OSError:
         return None
@@ -309,6 +313,7 @@ def _check_git_dir(git_dir: str, root: str, kinds: Mapping[str, str]) -> None:
     if not _has_folders(common, inside) or (common != git_dir and not _has_head(common, inside)):
         raise _Unusable("is not a git repository: HEAD, objects or refs is missing")
     for folder, its, name in (
+        (git_dir, kinds, "HEAD"),
         (common, inside, "config"),
         (common, inside, "packed-refs"),
         (git_dir, kinds, "config.worktree"),

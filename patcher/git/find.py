@@ -770,6 +770,7 @@ class _Grep:
 
     def start(self, threads: int) -> None:
         if self.process is None:
+            self._objects.check()
             command = ["grep", f"--threads={max(1, threads)}", "-l", "-z", "-a", "--full-name"]
             command += ["--no-color", "-P", "-f", "-", self._commit, "--"]
             self.process = Process(

@@ -8,6 +8,7 @@ configuration only names and mail addresses count, as data.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 
 from patcher.git.discovery import read_small
@@ -88,20 +89,27 @@ def user_settings() -> list[tuple[str, str]]:
 
 def _own_names(repository: Repository) -> tuple[tuple[str, str], ...]:
     """Names and addresses that the repository's own configuration file sets (no includes)."""
-    text = read_small(repository.common_dir / "config", _CONFIG_LIMIT)
-    if text is None or not any(word in text.lower() for word in (b"user", b"author", b"committer")):
-        return ()
-    command = ["config", "--file", "-", "--no-includes", "-z", "--get-regexp"]
-    command.append(r"^(user|author|committer)\.(name|email)$")
-    output = run(command, stdin=text, allowed=(0, 1))
-    names = tuple(_pairs(output))
+    words = (b"user", b"author", b"committer")
+    names = own_configuration(repository, r"^(user|author|committer)\.(name|email)$", words)
     for key, value in names:
         if printable(value) != value:
             raise GitError(
                 f"{key} in this repository's configuration has characters that do not print, "
                 f"{value}: unset it there"
             )
-    return names
+    return tuple(names)
+
+
+def own_configuration(
+    repository: Repository, keys: str, words: Sequence[bytes] = ()
+) -> list[tuple[str, str]]:
+    """What the repository's own configuration file sets, without the files that it includes, of the
+    keys that match a regular expression. ``words``: each of them has one of these in it."""
+    text = read_small(repository.common_dir / "config", _CONFIG_LIMIT)
+    if text is None or (words and not any(word in text.lower() for word in words)):
+        return []
+    command = ["config", "--file", "-", "--no-includes", "-z", "--get-regexp", keys]
+    return _pairs(run(command, stdin=text, allowed=(0, 1)))
 
 
 def identities(

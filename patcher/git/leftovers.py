@@ -18,7 +18,10 @@ from collections.abc import Callable, Iterator
 
 _NAME = re.compile(r"patcher-([0-9]+)-[0-9a-f]{16}(\.new)?\Z")
 _NOTE = "moving-"
-_FILES = ("config", "sign", "HEAD")
+_FILES = ("config", "sign", "HEAD", "trusted", _NOTE)
+_FOLDERS = ("objects", "refs", "view-")
+"""What begins the names of what lies in a scratch folder; in folders that are views of a repository
+there are links, which are not followed."""
 
 UNFINISHED = 3600.0
 """Seconds after which a folder that was never finished is taken for left behind."""
@@ -78,14 +81,11 @@ def is_done_with(path: str) -> bool:
 def remove(path: str) -> None:
     """Remove a scratch folder, and nothing in it that patcher did not make."""
     with contextlib.suppress(OSError):
-        for note in _notes(path):
-            os.unlink(note)  # noqa: PTH108
-        for name in _FILES:
-            with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(path):  # noqa: PTH208
+            if name.startswith(_FOLDERS):
+                shutil.rmtree(f"{path}/{name}", ignore_errors=True)
+            elif name.startswith(_FILES):
                 os.unlink(f"{path}/{name}")  # noqa: PTH108
-        shutil.rmtree(f"{path}/objects", ignore_errors=True)
-        with contextlib.suppress(FileNotFoundError):
-            os.rmdir(f"{path}/refs")  # noqa: PTH106
         os.rmdir(path)  # noqa: PTH106
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from patcher.git.errors import BoundExceeded, GitError
 from patcher.git.loose import Loose
+from patcher.git.regular import check_objects
 from patcher.git.runner import (
     MEMORY_LIMIT,
     TIMEOUT,
@@ -108,6 +109,14 @@ class Objects:
             extra["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = ":".join(map(quoted, more))
         return environment(extra=extra)
 
+    def check(self) -> None:
+        """Raise `GitError` where git would wait for what is no file."""
+        try:
+            check_objects(map(os.fspath, self._folders))
+        except GitError:
+            self._deaths = _DEATHS + 1
+            raise
+
     def turn_to(self, objects: Path) -> None:
         """Read one of the repositories from now on, for which the time limit counts anew."""
         self._loose = Loose(objects)
@@ -129,6 +138,7 @@ class Objects:
     def _start(self) -> tuple[Process, io.BufferedReader]:
         if self._deaths > _DEATHS:
             raise GitError("the repositories cannot be read together")
+        self.check()
         process = Process(
             ["cat-file", "--batch"],
             self.environment(),

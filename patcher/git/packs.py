@@ -15,7 +15,9 @@ from types import TracebackType
 
 from patcher.git.discovery import read_small
 from patcher.git.errors import GitError
+from patcher.git.identity import own_configuration
 from patcher.git.leftovers import UNFINISHED
+from patcher.git.regular import check_objects
 from patcher.git.runner import run, scratch
 from patcher.git.values import Repository
 from patcher.text import printable
@@ -28,7 +30,6 @@ _KINDS = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob"}
 DURABLE = {"core.fsync": "committed,pack-metadata"}
 
 _KEPT_BY = b"patcher"
-_MOST_CONFIGURATION = 1 << 20
 
 
 class Pack:
@@ -81,6 +82,7 @@ class Store:
     def add(self, pack: Pack) -> None:
         """Store a pack. Raises `GitError` where git cannot, or where it would write elsewhere."""
         check_no_links(self._objects)
+        check_objects([self._objects])
         try:
             output = run(
                 ["index-pack", "--stdin", f"--keep={_KEPT_BY.decode()}"],
@@ -150,9 +152,5 @@ def _is_ours(keep: str) -> bool:
 def sharing(repository: Repository) -> dict[str, str]:
     """Return the configuration that says who may write to the objects of a repository that several
     people share."""
-    text = read_small(repository.common_dir / "config", _MOST_CONFIGURATION)
-    if text is None or b"sharedrepository" not in text.lower():
-        return {}
-    command = ["config", "--file", "-", "--no-includes", "--get", "core.sharedRepository"]
-    value = run(command, stdin=text, allowed=(0, 1)).decode("utf-8", "replace").strip()
-    return {"core.sharedRepository": value} if value else {}
+    key = "core.sharedrepository"
+    return dict(own_configuration(repository, f"^{key}$", (b"sharedrepository",)))

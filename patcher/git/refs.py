@@ -11,12 +11,13 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
 from patcher import interrupts
-from patcher.git import leftovers
+from patcher.git import leftovers, packed, view
 from patcher.git.discovery import read_small
 from patcher.git.errors import (
     BoundExceeded,
@@ -28,8 +29,10 @@ from patcher.git.errors import (
     UnbornHead,
 )
 from patcher.git.objects import Objects
+from patcher.git.regular import check_refs
 from patcher.git.runner import require_version, run, scratch, temporary_folder, time_left
 from patcher.git.values import Base, Identity, Repository
+from patcher.git.view import uses_reftable
 from patcher.text import printable
 
 REVIEW_BRANCHES = "patcher/"
@@ -96,7 +99,7 @@ def _peeled(repository: Repository, found: dict[str, str], default: str) -> list
 
 def _default(repository: Repository) -> tuple[str, str]:
     """The default base's ref and object id."""
-    if _uses_reftable(repository):
+    if uses_reftable(repository):
         remote = _symbolic(repository, _REMOTE + "HEAD")
         if remote is not None and remote.startswith(_REMOTE):
             oid = read_ref(repository, remote)
@@ -108,20 +111,20 @@ def _default(repository: Repository) -> tuple[str, str]:
         oid = _read_in_files(repository, remote)
         if oid is not None:
             return remote, oid
-    head_file = f"{repository.git_dir}/HEAD"
-    if os.path.islink(head_file):  # noqa: PTH114
-        return _head_by_git(repository)
-    head = (read_small(head_file) or b"").strip().decode("utf-8", "surrogateescape")
+    head = _read_ref_file(repository, "HEAD") or ""
     if _OID.match(head):
         return "HEAD", head
-    ref = head.removeprefix("ref:").strip()
-    if not head.startswith("ref:") or not _is_sane(ref):
+    ref = _target(head)
+    if ref is None or not is_ref_name(ref):
         raise GitError("HEAD is neither a branch nor a commit: run git fsck")
-    return _born(ref, _read_in_files(repository, ref))
+    oid = _read_in_files(repository, ref)
+    if oid is None and os.path.lexists(f"{repository.common_dir}/packed-refs"):
+        oid = _named_by_git(repository, ref)  # or it says why it cannot read them
+    return _born(ref, oid)
 
 
 def _head_by_git(repository: Repository) -> tuple[str, str]:
-    named = run(["symbolic-ref", "-q", "HEAD"], git_dir=repository.git_dir, allowed=(0, 1))
+    named = _by_git(repository, ["symbolic-ref", "-q", "HEAD"], allowed=(0, 1))
     ref = named.decode("utf-8", "surrogateescape").rstrip("\n")
     return _born(ref or "HEAD", read_ref(repository, ref or "HEAD"))
 
@@ -155,7 +158,7 @@ def _match(repository: Repository, pattern: str) -> list[tuple[str, str]]:
                 return found
         return []
     if pattern == "HEAD":
-        if _uses_reftable(repository):
+        if uses_reftable(repository):
             return [_head_by_git(repository)]
         oid = read_ref(repository, "HEAD")
         return [] if oid is None else [(_symbolic(repository, "HEAD") or "HEAD", oid)]
@@ -173,20 +176,23 @@ def _match(repository: Repository, pattern: str) -> list[tuple[str, str]]:
 
 def _by_id(repository: Repository, prefix: str) -> list[tuple[str, str]]:
     command = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{prefix}^{{commit}}"]
-    found = run(command, git_dir=repository.git_dir, allowed=(0, 1, 128))
+    found = _by_git(repository, command, allowed=(0, 1, 128))
     oid = found.decode("ascii", "replace").strip()
     return [(oid, oid)] if _OID.match(oid) else []
 
 
 def _list(repository: Repository, glob: str) -> Iterator[tuple[str, str]]:
-    packed = repository.common_dir / "packed-refs"
-    if packed.is_file() and packed.stat().st_size > MAX_LISTED:
+    file = repository.common_dir / "packed-refs"
+    if file.is_file() and file.stat().st_size > MAX_LISTED:
         raise BoundExceeded(
             f"packed-refs is over the limit of {MAX_LISTED >> 20} MiB for globs: name each --base"
         )
     command = ["for-each-ref", f"--count={MAX_BASES + 1}"]
     command += ["--format=%(refname)%00%(objectname)%00%(symref)", "--", glob]
-    output = run(command, git_dir=repository.git_dir)
+    if not uses_reftable(repository):
+        prefix = glob[: _first(glob)].rpartition("/")[0]
+        check_refs(f"{repository.common_dir}/refs", prefix.removeprefix("refs/"))
+    output = _by_git(repository, command)
     for line in output.split(b"\n"):
         if line:
             ref, oid, target = line.split(b"\0")
@@ -194,83 +200,106 @@ def _list(repository: Repository, glob: str) -> Iterator[tuple[str, str]]:
                 yield ref.decode("utf-8", "surrogateescape"), oid.decode("ascii")
 
 
-def _uses_reftable(repository: Repository) -> bool:
-    return os.path.isdir(f"{repository.common_dir}/reftable")  # noqa: PTH112
+def _first(glob: str) -> int:
+    """Where what is no plain name begins."""
+    return next(at for at, char in enumerate(glob) if char in _GLOB)
 
 
-# Each part of the name but ``.`` and ``..``.
-_SANE = re.compile(r"refs(?:/(?!\.\.?(?:/|\Z))[^/\0\n]+)+\Z")
+_NO_REF = re.compile(r"[\0-\x20\x7f~^:?*\[\\]|//|\.\.|@\{|/\.|\.lock(?:/|\Z)|[/.]\Z")
 
 
-def _is_sane(ref: str) -> bool:
-    """Whether a ref's name may become part of a path."""
-    return _SANE.match(ref) is not None
+def is_ref_name(name: str) -> bool:
+    """Whether git would take it for a full ref name (git-check-ref-format(1)); only then may it
+    become part of a path."""
+    return name.startswith("refs/") and len(name) <= 1000 and not _NO_REF.search(name)
 
 
 def _symbolic(repository: Repository, ref: str) -> str | None:
     """The ref that a symbolic ref names."""
-    if not _uses_reftable(repository):
+    if not uses_reftable(repository):
         return _symbolic_in_file(repository, ref)
-    output = run(["symbolic-ref", "-q", ref], git_dir=repository.git_dir, allowed=(0, 1, 128))
+    output = _by_git(repository, ["symbolic-ref", "-q", ref], allowed=(0, 1, 128))
     return output.decode("utf-8", "surrogateescape").rstrip("\n") or None
 
 
 def _symbolic_in_file(repository: Repository, ref: str) -> str | None:
-    text = _read_ref_file(repository.git_dir if ref == "HEAD" else repository.common_dir, ref)
-    if text is None or not text.startswith("ref:"):
-        return None
-    target = text[4:].strip()
-    return target if _is_sane(target) else None
+    target = _target(_read_ref_file(repository, ref) or "")
+    return target if target is not None and is_ref_name(target) else None
+
+
+def _target(text: str) -> str | None:
+    """What a ref's file names, if it names another one."""
+    return text[4:].lstrip(_SPACE) if text.startswith("ref:") else None
 
 
 def read_ref(repository: Repository, ref: str) -> str | None:
     """The object id that a full ref name (or HEAD) stands for, None if there is no such ref."""
-    if ref != "HEAD" and not _is_sane(ref):
+    if ref != "HEAD" and not is_ref_name(ref):
         return None
-    if not _uses_reftable(repository):
+    if not uses_reftable(repository):
         return _read_in_files(repository, ref)
     command = ["rev-parse", "--verify", "--quiet", "--end-of-options", ref]
-    found = run(command, git_dir=repository.git_dir, allowed=(0, 1, 128))
+    found = _by_git(repository, command, allowed=(0, 1, 128))
     oid = found.decode("ascii", "replace").strip()
     return oid if _OID.match(oid) else None
 
 
 def _read_in_files(repository: Repository, ref: str) -> str | None:
-    common = repository.common_dir
     for _ in range(5):  # as many refs as git reads, each named by the one before it
-        folder = repository.git_dir if ref == "HEAD" else common
-        text = _read_ref_file(folder, ref)
+        text = _read_ref_file(repository, ref)
         if text is None:
             found_oid = _packed(repository, ref)
             # `git pack-refs` writes the packed file and then removes the loose one
-            text = found_oid or _read_ref_file(folder, ref)
-        if text is None or _OID.match(text):
-            return text
-        ref = text.removeprefix("ref:").strip()
-        if not text.startswith("ref:") or not _is_sane(ref):
-            raise GitError("a ref of the repository cannot be read: run git fsck")
+            text = found_oid or _read_ref_file(repository, ref)
+        if not text or _OID.match(text):
+            return text or None
+        target = _target(text)
+        if target is None or not is_ref_name(target):
+            raise _unreadable(ref)
+        ref = target
     raise GitError("a symbolic ref of the repository leads in a circle: run git fsck")
 
 
-def _read_ref_file(folder: Path, ref: str) -> str | None:
-    path = f"{folder}/{ref}"
+def _unreadable(ref: str) -> GitError:
+    return GitError(f"{ref} cannot be read: run git fsck")
+
+
+_OF_A_WORK_TREE = ("refs/bisect/", "refs/worktree/", "refs/rewritten/")
+_SPACE = " \t\n\r"
+"""What is white space to git."""
+
+
+def _read_ref_file(repository: Repository, ref: str) -> str | None:
+    """What stands in a ref's file, as git reads it; None where there is none, but "" where another
+    ref's file stands in its way. Raises `GitError` for what git cannot read."""
+    own = ref == "HEAD" or ref.startswith(_OF_A_WORK_TREE)
+    path = f"{repository.git_dir if own else repository.common_dir}/{ref}"
+    text = None
     try:
-        text = read_small(path, links=False)
-    except OSError:  # a link: what git wrote for symbolic refs long ago
-        try:
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):  # what git wrote for symbolic refs long ago
             target = os.readlink(path)  # noqa: PTH115
-        except OSError:  # or one on the way there that leads in a circle
+            if is_ref_name(target):
+                return f"ref: {target}"
+        elif stat.S_ISDIR(mode):
             return None
-        return f"ref: {target}" if _is_sane(target) else None
-    if text is None:
+        text = read_small(path)
+        if text is None:
+            os.lstat(path)
+    except FileNotFoundError:
         return None
-    return text.strip().decode("utf-8", "surrogateescape") or None
+    except NotADirectoryError:
+        return ""
+    except OSError:
+        raise _unreadable(ref) from None
+    said = (text or b"").decode("utf-8", "surrogateescape").rstrip(_SPACE)
+    if not said:
+        raise _unreadable(ref)
+    return said
 
 
 def _packed(repository: Repository, ref: str) -> str | None:
-    """The object id of a ref in packed-refs; git reads it where more than a line of its own there
-    names the ref."""
-    name = b" " + os.fsencode(ref) + b"\n"
+    """The object id of a ref in packed-refs."""
     try:
         with (
             open(f"{repository.common_dir}/packed-refs", "rb") as file,  # noqa: PTH123
@@ -278,21 +307,25 @@ def _packed(repository: Repository, ref: str) -> str | None:
         ):
             if len(data) > MAX_PACKED_REFS:
                 raise BoundExceeded(f"packed-refs is over the limit of {MAX_PACKED_REFS >> 20} MiB")
-            at = data.find(name)
-            if at < 0:
-                return None
-            is_only = data.find(name, at + 1) < 0
-            line = data[max(0, at - 65) : at].rpartition(b"\n")[2]
-    except (OSError, ValueError):  # none, or empty
+            record = packed.record(data, os.fsencode(ref))
+    except (FileNotFoundError, ValueError):  # none, or empty
         return None
-    oid = line.decode("ascii", "replace")
-    return oid if is_only and _OID.match(oid) else _by_git(repository, ref)
+    except OSError:
+        raise GitError("packed-refs cannot be read: run git fsck") from None
+    if record is None:
+        return None
+    oid = record.decode("ascii", "replace")
+    return oid if _OID.match(oid) else _named_by_git(repository, ref)
 
 
-def _by_git(repository: Repository, ref: str) -> str | None:
+def _named_by_git(repository: Repository, ref: str) -> str | None:
     command = ["rev-parse", "--verify", "--quiet", "--end-of-options", ref]
-    found = run(command, git_dir=repository.git_dir, allowed=(0, 1))
-    return found.decode("ascii", "replace").strip() or None
+    return _by_git(repository, command, allowed=(0, 1)).decode("ascii", "replace").strip() or None
+
+
+def _by_git(repository: Repository, command: Sequence[str], allowed: Sequence[int] = (0,)) -> bytes:
+    with view.opened(repository) as (git_dir, extra):
+        return run(command, git_dir=git_dir, extra=extra, allowed=allowed)
 
 
 def branch_tip(repository: Repository, branch: str) -> str | None:
@@ -349,13 +382,15 @@ def move_branch(
         with (
             interrupts.shielded(),
             leftovers.moving(scratch(), lock, _ended_by_itself) as held,
+            view.opened(repository) as (git_dir, extra),
         ):
             run(
                 ["update-ref", "-m", f"patcher: {was} {branch}", "--no-deref", "--stdin", "-z"],
-                git_dir=repository.git_dir,
+                git_dir=git_dir,
                 stdin=os.fsencode(command),
                 config=_DURABLE,
-                extra={
+                extra=extra
+                | {
                     "GIT_COMMITTER_NAME": committer.name if committer else "patcher",
                     "GIT_COMMITTER_EMAIL": committer.email if committer else "patcher@localhost",
                 },
@@ -378,10 +413,9 @@ def move_branch(
             raise BranchMoved(
                 f"branch {branch} {there} in between (it is at {now or 'nothing'}): run again"
             ) from None
-        held_by = _LOCKED.search(error.stderr)
-        if held_by is not None:
+        if _LOCKED.search(error.stderr):
             raise GitError(
-                f"branch {branch} was not written: {printable(held_by[1])} exists: another git "
+                f"branch {branch} was not written: {printable(lock)} exists: another git "
                 f"is at work there, or one that was killed left it behind; when none is running, "
                 f"remove that file, then run again"
             ) from None
@@ -392,7 +426,7 @@ def _ended_by_itself(error: BaseException) -> bool:
     return isinstance(error, GitFailed) and error.status >= 0
 
 
-_LOCKED = re.compile(rb"Unable to create '([^\n]+\.lock)': File exists")
+_LOCKED = re.compile(rb"Unable to create '[^\n]+\.lock': File exists")
 
 
 def _check_no_links(repository: Repository, ref: str) -> None:
@@ -410,6 +444,8 @@ def _check_no_links(repository: Repository, ref: str) -> None:
                 raise GitError(f"{printable(path)} is a symbolic link: remove it, then run again")
             if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
                 raise GitError(f"{printable(path)} is no regular file: remove it, then run again")
+    # Branches below it, if it is a folder.
+    check_refs(f"{repository.common_dir}/refs", ref.removeprefix("refs/"))
 
 
 def _checked_out(repository: Repository, ref: str) -> Path | None:
@@ -438,9 +474,9 @@ def _checked_out(repository: Repository, ref: str) -> Path | None:
 
 def _works_on(repository: Repository, folder: Path, named: bytes) -> bool:
     """Whether the work tree whose HEAD lies in ``folder`` is at work on a branch."""
-    if _uses_reftable(repository):
+    if uses_reftable(repository):
         command = ["symbolic-ref", "-q", "HEAD"]
-        head = b"ref:" + run(command, git_dir=folder, allowed=(0, 1, 128))
+        head = b"ref:" + _by_git(replace(repository, git_dir=folder), command, (0, 1, 128))
     else:
         head = read_small(folder / "HEAD") or b""
     if head.startswith(b"ref:") and head[4:].strip() == named:

@@ -30,6 +30,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from patcher import interrupts
 from patcher.git.address import Address, Secret
 from patcher.git.errors import (
     BoundExceeded,
@@ -43,8 +44,8 @@ from patcher.git.errors import (
     without_secrets,
 )
 from patcher.git.identity import user_settings
-from patcher.git.refs import check_branch_name
-from patcher.git.runner import MEMORY_LIMIT, TIMEOUT, environment, run, scratch, time_left
+from patcher.git.refs import check_branch_name, is_ref_name
+from patcher.git.runner import MEMORY_LIMIT, TIMEOUT, environment, run, scratch, setting, time_left
 from patcher.git.values import Repository
 from patcher.text import printable
 
@@ -125,12 +126,6 @@ def list_refs(
 
 
 _OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
-_NO_REF = re.compile(r"[\0-\x20\x7f~^:?*\[\\]|//|\.\.|@\{|/\.|\.lock(?:/|\Z)|[/.]\Z")
-
-
-def is_ref_name(name: str) -> bool:
-    """Whether git would take it for a full ref name (git-check-ref-format(1))."""
-    return name.startswith("refs/") and len(name) <= 1000 and not _NO_REF.search(name)
 
 
 def fetch(
@@ -474,12 +469,29 @@ def _environment(
             extra |= {"GIT_TRACE_CURL": "2", "GIT_TRACE_CURL_NO_DATA": "1"}
     elif address.protocol == "ssh":
         extra |= _ssh(known)
+    elif address.protocol == "file":
+        extra["GIT_CONFIG_GLOBAL"] = _trusted(settings)
     elif address.protocol == "git":
         # The first that fits counts (git-config(1)), so ours has to go.
         config["core.gitProxy"] = None
         chosen += [pair for pair in settings if pair[0] == "core.gitproxy"]
     chosen.append((f"remote.{REMOTE}.url", address.url))
     return environment(config, extra, address.protocol, chosen)
+
+
+def _trusted(settings: Sequence[tuple[str, str]]) -> str:
+    """A file with the user's ``safe.directory`` alone, for the git on the other side, which gets
+    the environment without its configuration."""
+    values = [value for key, value in settings if key == "safe.directory"]
+    if not values:
+        return os.devnull
+    path = f"{scratch()}/trusted"
+    new = f"{path}{os.urandom(8).hex()}"
+    with interrupts.shielded():
+        with open(new, "x", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
+            file.write("".join(setting("safe", "directory", value) for value in values))
+        os.rename(new, path)  # noqa: PTH104
+    return path
 
 
 def _for_host(address: Address, secret: Secret) -> list[tuple[str, str]]:

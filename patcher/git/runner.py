@@ -69,6 +69,9 @@ _CONFIG = {
     "core.commitGraph": "false",  # saves opening files that no call here needs
     "core.bigFileThreshold": "8m",  # larger blobs are streamed, not held
     "core.deltaBaseCacheLimit": "48m",  # 16m: half as fast on long chains; 96m: 25 MB more
+    "core.filesRefLockTimeout": "100",
+    "core.packedRefsTimeout": "1000",
+    "reftable.lockTimeout": "100",
     "credential.helper": "",
     "gpg.program": "/bin/false",
     "gpg.openpgp.program": "/bin/false",
@@ -651,6 +654,12 @@ def object_directory(hexsize: int = 40) -> Iterator[str]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def setting(section: str, name: str, value: str) -> str:
+    """A key as it stands in a file of configuration (git-config(1))."""
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'[{section}]\n\t{name} = "{quoted}"\n'
 
 
 def temporary_folder() -> str:

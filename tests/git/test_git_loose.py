@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from patcher.git import GitTimeout
+from patcher.git import GitError, GitTimeout
 from patcher.git.loose import Loose
 from patcher.git.objects import Objects
 from tests import stores
@@ -136,7 +136,11 @@ def test_what_is_no_file_is_passed_over_at_once(tmp_path: Path, what: str) -> No
         file.parent.write_bytes(b"")
     assert read(path, held) is None
     with Objects(path / "objects", hexsize=40) as objects:
-        assert objects.one(held.oid.encode(), KEEP).content == b"hello"
+        if what == "fifo":  # for which git would wait, were it not in a pack
+            with pytest.raises(GitError, match="is no regular file"):
+                objects.one(held.oid.encode(), KEEP)
+        else:
+            assert objects.one(held.oid.encode(), KEEP).content == b"hello"
 
 
 def test_loose_objects_that_are_read_ahead_take_little_memory(tmp_path: Path) -> None:
@@ -198,17 +202,17 @@ def test_it_agrees_with_git(
         input="".join(f"{one.oid}\n" for one in held),
         capture_output=True,
         text=True,
-        check=True,
+        check=not spoiled,  # on some that are damaged git dies
     ).stdout.splitlines()
     names = [one.oid.encode() for one in held]
     with Objects(path / "objects", hexsize=hexsize, timeout=SHORT) as reader:
         headers = list(reader.read(names, KEEP))
-    for one, header, line in zip(held, headers, told, strict=True):
+    for one, header in zip(held, headers, strict=True):
         if header.content is not None:
             assert header.content == one.content
         elif header.kind == "blob":
             assert header.size == len(one.content) > KEEP
         else:  # damaged, and nowhere else
             assert spoiled and one.oid not in packed
-        if not spoiled:
-            assert line == f"{header.oid} {header.kind} {header.size}"
+    if not spoiled:
+        assert told == [f"{header.oid} {header.kind} {header.size}" for header in headers]

@@ -32,6 +32,7 @@ from patcher.git import (
     runner,
     write_commit,
 )
+from patcher.git.refs import is_ref_name
 from patcher.git.values import Change
 from tests import stores
 from tests.git.conftest import Work
@@ -588,9 +589,9 @@ def test_names_that_git_would_not_take_are_left_out(work: Work) -> None:
     names += ["refs/heads/x.lock", "refs/heads/x@{1}", "refs/heads//x", "refs/heads/x/"]
     names += ["refs/heads/x~1", "refs/heads/x y", "HEAD2", "refs/heads/" + "x" * 2000]
     for name in names:
-        assert not remote.is_ref_name(name)
+        assert not is_ref_name(name)
     for name in ("refs/heads/ok", "refs/heads/-x", "refs/heads/ü/y", "refs/x"):
-        assert remote.is_ref_name(name)
+        assert is_ref_name(name)
 
 
 def test_refs_without_end_are_bounded(

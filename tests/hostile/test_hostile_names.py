@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from patcher import git
 from tests.hostile.bench import BRANCH, FIXED, PROFILE, Bench, patcher
 
 ESCAPES = "\x1b]0;pwned\x07\x1b[2J\x9b2J\r\x08"
@@ -283,3 +284,57 @@ def test_links_submodules_and_odd_modes(bench: Bench, mode: str) -> None:
         assert raw.startswith(b"%b a\0" % mode.encode())
         if not mode.startswith("100"):
             assert bytes.fromhex(target) in raw
+
+
+IGNORED = ("\u200c", "\u202e", "\u206a", "\ufeff")
+"""What HFS+ ignores in a name."""
+STEMS = (".git", ".gIt", "GIT~1", "git~2", ".gitx", "..", "x")
+PREFIXES = ("x\\", "\\", " ", IGNORED[0])
+SUFFIXES = (
+    "",
+    ".",
+    " ",
+    " . .",
+    "\\x",
+    ":x",
+    ".:x",
+    " .\\",
+    ".x",
+    "~1",
+    *IGNORED,
+    "\udcff",
+    "\uffff",
+)
+
+
+def _odd_names() -> list[bytes]:
+    names = [f"{stem}{end}" for stem in STEMS for end in SUFFIXES]
+    names += [f"{a}{b}{c}" for a in PREFIXES for b in (".git", "git~1") for c in ("", ":", "x")]
+    names += [f".{a}g{b}it" for a in IGNORED for b in ("", *IGNORED)]
+    names += [".gi\u0307t", ".g\u0131t", ".\u212ait", "...", " ", ". .", "con", "a:b", "\ufb01"]
+    return sorted({os.fsencode(name) for name in names})
+
+
+def test_the_names_that_are_refused_are_those_that_git_refuses(bench: Bench) -> None:
+    """``core.protectHFS`` and ``core.protectNTFS`` are on where they matter."""
+    names = _odd_names()
+    old, new = (bench.put("blob", text.encode()) for text in (PROFILE, FIXED))
+    parent = bench.commit_tree(bench.tree(*(("100644", name, old) for name in names)))
+    [repository] = git.discover([bench.place])
+    assert isinstance(repository, git.Repository)
+    ada = git.Identity("Ada", "ada@example.org", None)
+    by_git = {"GIT_INDEX_FILE": f"{bench.root}/index"}
+    on = ["-c", "core.protectHFS=true", "-c", "core.protectNTFS=true"]
+    lines = b"".join(b"100644 %b\t%b\0" % (new.encode(), name) for name in names)
+    bench.git(*on, "update-index", "-z", "--index-info", stdin=lines, env=by_git)
+    listed = bench.git("ls-files", "-s", "-z", env=by_git).split("\0")
+    taken = {os.fsencode(entry.partition("\t")[2]) for entry in listed}
+    for name in names:
+        change = git.Change(name, FIXED.encode())
+        try:
+            git.write_commit(repository, parent, [change], "x", ada, ada)
+        except git.GitError as error:
+            assert "no path that git would check out" in str(error), name
+            assert name not in taken, name
+        else:
+            assert name in taken, name

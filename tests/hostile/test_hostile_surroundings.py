@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.git.server import Server
-from tests.hostile.bench import BRANCH, COMMANDS, Bench, patcher
+from tests.hostile.bench import BRANCH, COMMANDS, FIXED, Bench, patcher
 
 HERE = Path(__file__).parents[2]
 APPLY = ("apply", "--proof", "off")
@@ -171,6 +171,39 @@ def test_the_command_that_would_trust_it_is_one_that_a_shell_takes(
     monkeypatch.setattr(os, "geteuid", lambda: me + 1)
     advice = patcher("scan", place).stderr.partition(" it, run ")[2].partition("\n")[0]
     assert shlex.split(advice) == [*"git config --global --add safe.directory".split(), str(place)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="nobody else can give a folder away")
+def test_a_remote_on_this_machine_of_another_user_needs_the_users_word(
+    bench: Bench, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATCHER_CACHE_DIR", str(tmp_path / "cache"))
+    origin = bench.root / "origin.git"
+    bench.git("clone", "-q", "--bare", str(bench.place), str(origin))
+    os.chown(origin, 4242, 4242)
+    address = f"file://{origin}"
+    refused = python(bench, "scan", address)
+    assert refused.returncode == 3 and "dubious ownership" in refused.stderr
+    with (home / ".gitconfig").open("a") as file:
+        file.write(f"[safe]\n\tdirectory = {origin}\n")
+        file.write(bench.filled("[uploadpack]\n\tpackObjectsHook = {run}\n"))
+    found = patcher("scan", address)
+    assert found.exit_code == 1, found.stderr
+    assert patcher(*APPLY, "--push", address).exit_code == 0
+    assert (
+        bench.git(
+            "show",
+            f"{BRANCH}:docker-default",
+            where=origin,
+            env={
+                "GIT_CONFIG_COUNT": "1",
+                "GIT_CONFIG_KEY_0": "safe.directory",
+                "GIT_CONFIG_VALUE_0": "*",
+            },
+        )
+        == FIXED.strip()
+    )
+    assert bench.ran() == []
 
 
 @pytest.mark.parametrize(

@@ -90,17 +90,19 @@ def quoted_block(area: Area, line: Physical) -> Block | None:
         return None
     key, members = _members(area, line, *hits[0])
     if len(members) == 1:
-        return _long_strings(area, line, hits) or _row(area, line, hits[0][1])
+        found = _long_strings(area, line, hits) or _row(area, line, hits[0][1])
+        if found is not None or not _PRINTS.search(members[0].key):
+            return found
     tabs = any(b"\\t" in area.content[m.literal.start : m.literal.end] for m in members)
     lines = _lines(area.content, members, key)
-    found = replace(
+    embedding = replace(
         _embedding(area, hits[0][1], lines, tabs=tabs),
         reason=DECLARED if area.host == HOST and _may_be_declared(area, members) else "",
         changed=_why_changed(area.content, members),
         separate=True,
         listed=_is_list(members),
     )
-    return members[0].begin, members[-1].stop, [found]
+    return members[0].begin, members[-1].stop, [embedding]
 
 
 def _literals(content: bytes, line: Physical) -> Iterator[_Literal]:

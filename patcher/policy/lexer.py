@@ -46,6 +46,20 @@ class Token(NamedTuple):
 _BLANK = re.compile(repeated(rb"[ \t\r\f\v]++|\\t", b"+"))
 _PRIORITY = re.compile(rb"priority\s{0,100}=\s{0,100}(?!\s)")
 """As ``parser_lex.l`` has it, with blanks around its sign."""
+_GLOB = rb"\{(?=[^\s{},]*+,)" + repeated(rb"[^\s{}]|\{[^\s{}]*+\}") + rb"\}"
+_NAME = re.compile(
+    rb"[ \t]++("
+    + repeated(rb"[^\s\"!,{}$%@<\\#]|,(?=[^\s\"!,])|\\[ \t\"!,{}\\]|" + _GLOB, b"+")
+    + rb")(?=[ \t]*+\r?\n|[ \t][^\n]*\{)"
+)
+"""A name as ``parser_lex.l`` has it (ID), behind its keyword: commas and globs are part of it."""
+_FILE = re.compile(rb"[ \t]*+(<[^<>\n$%{]*+>|\"[^\"\n$%{]*+\")(?=[a-z])")
+"""A file's name, behind which the next rule begins without a blank."""
+_BEHIND = {
+    **dict.fromkeys((b"profile", b"hat"), _NAME),
+    **dict.fromkeys((b"include", b"#include", b"exists"), _FILE),
+}
+"""What is one word behind these."""
 _PLAIN = re.compile(rb"[^\s{},\"#()$%@<\\\[]+")
 _VARIABLE = re.compile(rb"@\{[^\s{}]{1,200}\}")
 _DOLLAR = re.compile(
@@ -185,6 +199,10 @@ class Lexer:
                 token = self._word(position)
                 yield token
                 position = token.end
+                behind = _BEHIND.get(token.text)
+                if behind is not None and (name := behind.match(text, position)):
+                    yield Token(Kind.WORD, name.start(1), name.end(), name[1])
+                    position = name.end()
 
     def _comment(self, position: int) -> Generator[Token, None, int]:
         """The template's actions in the comment that begins here, and where it ends: the template
@@ -284,7 +302,7 @@ class Lexer:
                 return characters.end(), _HOLE_MARK.search(characters[0]) is not None
         if byte == b",":
             following = text[position + 1 : position + 2]
-            inside = text[start : start + 1] in (b"/", b"@", b'"') and not (
+            inside = text[start : start + 1] in (b"/", b"@", b'"', b"^") and not (
                 following in b"}{#\"'\\,"  # also true at the end of the text
                 or following.isspace()
             )

@@ -25,7 +25,8 @@ from patcher.policy.status import Status
 __all__ = ["Unread", "judge", "read"]
 
 _BLANK = re.compile(rb"(?:[ \t]|\\t)*\Z")
-_REST = re.compile(rb"[ \t]*(?:#.*)?\Z", re.DOTALL)
+_REST = re.compile(rb"[ \t]*(?:(?!#\*)#(?:(?!\{[{%#*!]|<[%#]|#\*).)*)?\Z", re.DOTALL)
+"""Nothing, or a comment, in which no comment of a template begins that goes on below it."""
 _INDENTATION = re.compile(rb"(?:[ \t]|\\t)*")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _ABI = re.compile(rb"\babi[ \t]+[<\"\\]*abi/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import patcher
 from patcher.policy.actions import Control, condition, control
 
 
@@ -66,3 +67,57 @@ def test_the_same_condition_whatever_the_blanks_and_trim_marks() -> None:
     assert condition(b"{{- if  .Network -}}") == condition(b"{{if .Network}}")
     assert condition(b"{% if a %}") == condition(b"{%- if\n a -%}")
     assert condition(b"{{if .Network}}") != condition(b"{{if not .Network}}")
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing", "path"),
+    [
+        ("{#", "#}", "apparmor.j2"),
+        ("{# words", "words #}", "apparmor.twig"),
+        ("{#", "#}", "apparmor.d/x"),
+        ("{{/*", "*/}}", "apparmor.tmpl"),
+        ("{{- /* words", "*/ -}}", "apparmor.gotmpl"),
+        ("{{!--", "--}}", "apparmor.hbs"),
+        ("{{~! words", "}}", "apparmor.mustache"),
+        ("<%#", "%>", "apparmor.erb"),
+        ("<%--", "--%>", "apparmor.jsp"),
+        ("<%doc>", "</%doc>", "apparmor.mako"),
+        ("{% comment %}", "{% endcomment %}", "apparmor.liquid"),
+        ("{%- comment 'x' -%}", "{%- endcomment -%}", "apparmor.djt"),
+        ("{*", "*}", "apparmor.tpl"),
+        ("#*", "*#", "apparmor.vm"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "  network,\n  # {0}\n  deny network alg,\n  # {1}\n",
+            "  network,\n  deny network alg,\n  # {0}\n  deny network alg,\n  # {1}\n",
+        ),
+        (
+            "  network, # {0}\n  deny network alg,\n  # {1}\n",
+            "  network, deny network alg, # {0}\n  deny network alg,\n  # {1}\n",
+        ),
+        (
+            "  network,\n  {0}\n  deny network alg,\n  {1}\n",
+            "  network,\n  deny network alg,\n  {0}\n  deny network alg,\n  {1}\n",
+        ),
+        (
+            "  # {0}\n  deny network alg,\n  # {1}\n  network,\n",
+            "  # {0}\n  deny network alg,\n  # {1}\n  network,\n  deny network alg,\n",
+        ),
+    ],
+)
+def test_a_deny_in_a_template_comment_of_several_lines_does_not_count(
+    opening: str, closing: str, path: str, before: str, after: str
+) -> None:
+    profile = (
+        "profile x flags=(attach_disconnected,mediate_deleted) {{\n{}  capability,\n  file,\n"
+        "  umount,\n  deny @{{PROC}}/* w,\n  deny mount,\n}}\n"
+    )
+    old = profile.format(before.format(opening, closing)).encode()
+    result = patcher.patch(path, old)
+    assert result.content.decode() == profile.format(after.format(opening, closing))
+    again = patcher.patch(path, result.content).findings
+    assert {finding.status for finding in again} == {"fixed"}

@@ -12,7 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from patcher.policy import grammar, header, network
-from patcher.policy.actions import Control, condition, control, section, sections, subject
+from patcher.policy.actions import (
+    Control,
+    condition,
+    control,
+    is_replaced,
+    section,
+    sections,
+    subject,
+)
 from patcher.policy.bounds import MAX_NAME, MAX_NESTING, Budget, TooMuch
 from patcher.policy.grammar import KEYWORDS, Qualifiers
 from patcher.policy.lexer import Kind, Lexer, Token
@@ -503,6 +511,8 @@ class _Reader:
         if action in (Control.OPEN, Control.SECTION) and len(self.choices) >= MAX_NESTING:
             raise TooMuch(f"more than {MAX_NESTING} nested choices of a template")
         if action is Control.OPEN:
+            if is_replaced(token.text):
+                self.add(_bare(b"action", [token]), token.start, token.end)
             self.choice_count += 1
             arm = (self.choice_count, 0, condition(token.text))
             outer = self.choices[-1].arms if self.choices else ()

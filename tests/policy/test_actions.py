@@ -121,3 +121,41 @@ def test_a_deny_in_a_template_comment_of_several_lines_does_not_count(
     assert result.content.decode() == profile.format(after.format(opening, closing))
     again = patcher.patch(path, result.content).findings
     assert {finding.status for finding in again} == {"fixed"}
+
+
+_NETWORK, _DENY = "  network,\n", "  deny network alg,\n"
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing", "path"),
+    [
+        ("{% block rules %}\n", "{% endblock %}\n", "apparmor.j2"),
+        ("{% block rules %}\n", "{% endblock rules %}\n", "apparmor.twig"),
+        ("{%- block rules -%}\n", "{%- endblock -%}\n", "apparmor.djt"),
+        ('{{block "rules" .}}\n', "{{end}}\n", "apparmor.tmpl"),
+        ('{{- block "rules" . -}}\n', "{{- end -}}\n", "apparmor.gotmpl"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("body", "before", "after"),
+    [
+        ("{0}" + _NETWORK + _DENY + "{1}", "under_investigation", "under_investigation"),
+        (_NETWORK + "{0}" + _DENY + "{1}", "affected", "fixed"),
+        ("{0}" + _NETWORK + "{1}" + _DENY, "fixed", "fixed"),
+        (_NETWORK + _DENY + "{0}{1}", "fixed", "fixed"),
+        ("{0}{1}", "under_investigation", "under_investigation"),
+        ("{0}" + _NETWORK + "{1}", "affected", "under_investigation"),
+    ],
+)
+def test_another_template_may_replace_a_block(
+    opening: str, closing: str, path: str, body: str, before: str, after: str
+) -> None:
+    rules = body.format(opening, closing)
+    profile = (
+        "profile x flags=(attach_disconnected,mediate_deleted) {\n" + rules + "  capability,\n"
+        "  file,\n  umount,\n  deny @{PROC}/* w,\n  deny mount,\n}\n"
+    )
+    result = patcher.patch(path, profile.encode())
+    again = patcher.patch(path, result.content)
+    statuses = [{finding.status for finding in each.findings} for each in (result, again)]
+    assert statuses == [{before}, {after}]

@@ -242,8 +242,8 @@ class _Search:
             reason = "abi/kernel-5.4-vanilla compiles no network rule: every socket is allowed"
         if status is Status.AFFECTED and embedding.reason:
             status, reason = Status.UNDER_INVESTIGATION, embedding.reason
-        if embedding.changed:
-            status, reason = Status.UNDER_INVESTIGATION, embedding.changed
+        if why := embedding.changed:
+            status, reason = Status.UNDER_INVESTIGATION, why
         if (
             status is Status.AFFECTED
             and text.embedding.separate

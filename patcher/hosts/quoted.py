@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import takewhile
 from typing import NamedTuple
 
 from patcher.hosts import shell
+from patcher.hosts.changes import changes_in
 from patcher.hosts.code.language import CONTROL
 from patcher.hosts.code.lists import DECLARED, Lists, may_be_declared
 from patcher.hosts.embedding import Embedding, Line, again, taken, unknown_line, verbatim
@@ -98,7 +100,7 @@ def quoted_block(area: Area, line: Physical) -> Block | None:
     embedding = replace(
         _embedding(area, hits[0][1], lines, tabs=tabs),
         reason=DECLARED if area.host == HOST and _may_be_declared(area, members) else "",
-        changed=_why_changed(area.content, members),
+        changes=(partial(_why_changed, area, members),),
         separate=True,
         listed=_is_list(members),
     )
@@ -229,18 +231,30 @@ def _glue(member: _Member) -> bytes:
     return _CHAINED.sub(b"", member.glue) if _PRINTS.search(member.key) else member.glue
 
 
-def _why_changed(content: bytes, members: list[_Member]) -> str:
-    """Say what a shell may do to the lines that these literals make."""
-    first, last = members[0], members[-1]
+def _why_changed(area: Area, members: list[_Member]) -> str:
+    """Say what the program may do to the lines that these literals make."""
+    content, first, last = area.content, members[0], members[-1]
     for member in members:
         if shell.may_swallow(content[member.literal.start : member.literal.end], member.key):
             return "a comment without a line break behind it takes up what the next command prints"
     if shell.COMMENTED_FORMAT.search(content, max(first.begin - 200, 0), last.begin):
         return _COMMENTED
     if not any(_PRINTS.search(member.key) for member in members):
-        return ""
+        return why_changed(area, first.literal.start - 1, last.literal.end + 1)
     names = {name for member in members for name in shell.targets(member.glue)}
     return shell.why_grouped(content, last.stop) or shell.why_edited(content, names, last.stop)
+
+
+_NO_METHODS = ("perl", "php", "lua")
+"""Hosts of languages in which a dot joins strings."""
+
+
+def why_changed(area: Area, start: int, stop: int) -> str:
+    """Say what the program may do to the text of literals; empty if nothing is known to."""
+    if area.documentation or area.host in ("shell", "dockerfile"):
+        return ""
+    text = area.content[start + 1 : stop - 1]
+    return changes_in(area.content).why(start, stop, text, methods=area.host not in _NO_METHODS)
 
 
 def _member_lines(
@@ -309,5 +323,5 @@ def _row(area: Area, line: Physical, anchor: _Literal) -> Block | None:
         reason = _LOOSE_RULES
     found = _embedding(area, anchor, lines, tabs=False)
     if shell.COMMENTED_FORMAT.search(content, line[0], row[-1].start):
-        found = replace(found, changed=_COMMENTED)
+        found = replace(found, changes=(lambda: _COMMENTED,))
     return line[0], line[2], [replace(found, reason=reason, separate=True, listed=True)]

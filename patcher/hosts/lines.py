@@ -119,7 +119,8 @@ def _block(area: Area, line: Physical, plain: bool, prefixes: bool) -> Block | N
         mark = prefix[0].strip()
         if not (plain and mark.startswith(b"#")):  # else a comment inside plain policy
             return _prefixed_block(area, line, mark)
-    if _CONTINUED.search(area.content, max(begin, text_end - 64), text_end):
+    commented = plain and b"#" in area.content[begin:text_end]  # a comment may end in such a mark
+    if not commented and _CONTINUED.search(area.content, max(begin, text_end - 64), text_end):
         return _continued_block(area, line)
     return None
 

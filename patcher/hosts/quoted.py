@@ -45,6 +45,7 @@ _INSIDE = {
 _QUOTE = re.compile(rb"[\"'`]")
 _GAP = 3
 _LOOSE_RULES = "rules on one line without a profile's header; whether they make one is to be seen"
+_PRINT_MORE = "several commands on one line print; add the rule by hand"
 _COMMENTED = "the format of printf makes comments of some of its arguments"
 _PARTED = re.compile(rb"[ \t]++|[ \t]*+,[ \t]*+")
 _FEW = 3
@@ -99,12 +100,20 @@ def quoted_block(area: Area, line: Physical) -> Block | None:
     lines = _lines(area.content, members, key)
     embedding = replace(
         _embedding(area, hits[0][1], lines, tabs=tabs),
-        reason=DECLARED if area.host == HOST and _may_be_declared(area, members) else "",
+        reason=_why_not_edited(area, members),
         changes=(partial(_why_changed, area, members),),
         separate=True,
         listed=_is_list(members),
     )
     return members[0].begin, members[-1].stop, [embedding]
+
+
+def _why_not_edited(area: Area, members: list[_Member]) -> str:
+    """Say why no line can be added behind one of these; empty if it can."""
+    if area.host == HOST and _may_be_declared(area, members):
+        return DECLARED
+    lines = (area.content[member.begin : member.stop] for member in members)
+    return _PRINT_MORE if any(len(_PRINTS.findall(line)) > 1 for line in lines) else ""
 
 
 def _literals(content: bytes, line: Physical) -> Iterator[_Literal]:

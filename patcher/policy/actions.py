@@ -41,6 +41,7 @@ _BY_SIGN: dict[bytes, Control] = {
     b"/": Control.CLOSE,
     b"/*": Control.NONE,
     b"!": Control.NONE,
+    **dict.fromkeys((b"?", b"??"), Control.UNKNOWN),
 }
 _ASSIGNS = re.compile(rb"\{%[-+~]?\s*set\s[^%]*=|<%[-_]?\s*[@$]?[\w.]+\s*[-+|&]*=(?!=)[^;]*\Z|<%#")
 _OPENS_BLOCK = re.compile(rb"\bdo(?:\s*\|[^|]*\|)?\s*[-~+_]?%>\Z")
@@ -48,11 +49,12 @@ _OPENS_BLOCK = re.compile(rb"\bdo(?:\s*\|[^|]*\|)?\s*[-~+_]?%>\Z")
 _DIRECTIVE = re.compile(
     rb"[ \t]*#(?:(?:el|end)?if|ifn?def|else)\b"
     rb"|[ \t]*[#%]{1,2} ?(?:if|for|while|elif|else)\b[^\n]*:\s*\Z"
+    rb"|[ \t]*#\{[ \t]*/?(?:if|else|elseif|list|unless|for|foreach)\b"
     rb"|[ \t]*[#%]{1,2} ?(?:end|endif|endfor|endwhile)\s*\Z"
 )
 _HEAD = re.compile(
     rb"(?:\{\{\{?|\{%|<%)[-~+=_]?\s*"
-    rb"(?P<sign>/\*|[#/^!](?=\s*\w|-)|[$]\w+\s*:?=|else\s+if\b)?\s*(?P<word>\w*)"
+    rb"(?P<sign>/\*|\?\??|[#/^!](?=\s*\w|-)|[$]\w+\s*:?=|else\s+if\b)?\s*(?P<word>\w*)"
 )
 _CONDITION = re.compile(rb"\s+")
 
@@ -123,10 +125,16 @@ def is_replaced(action: bytes) -> bool:
     return subject(action) == b"block"
 
 
-def is_directive(comment: bytes) -> bool:
+_LOOSE_DIRECTIVE = re.compile(rb"[ \t]*#[ \t]+(?:(?:el)?if|for|else|ifn?def)\b")
+_ENDS_DIRECTIVE = re.compile(rb"^[ \t]*#[ \t]+(?:endif|endfor)\b", re.MULTILINE)
+
+
+def is_directive(comment: bytes, below: bytes) -> bool:
     """Whether a comment is a preprocessor's conditional (``#ifdef X``), or a line with which a
-    template chooses (``# for x in y:``)."""
-    return _DIRECTIVE.match(comment) is not None
+    template chooses (``# for x in y:``). ``below``: some of what follows, which may end it."""
+    if _DIRECTIVE.match(comment):
+        return True
+    return _LOOSE_DIRECTIVE.match(comment) is not None and bool(_ENDS_DIRECTIVE.search(below))
 
 
 _SECTION_NAME = re.compile(rb"""\{\{-?\s*(?:define|template|include)\s+["`]([^"`]{1,200})["`]""")

@@ -92,6 +92,7 @@ _LONGEST_MARK = 8
 _COMMENT_TAIL = re.compile(rb"\s?[-~]?\}\}")
 _CLOSING = {b"{{": b"}}", b"{%": b"%}", b"{#": b"#}", b"<%": b"%>"}
 _MAX_ACTION, _MAX_ACTION_LINES = 600, 8
+_DIRECTIVE_REACH = 4000
 _MAX_BRACES = 100_000
 """Braces without a blank between them."""
 
@@ -254,7 +255,8 @@ class Lexer:
         text = self.text
         end = self._line_end(position)
         begin = text.rfind(b"\n", max(0, position - 80), position) + 1
-        directive = is_directive(text[begin : min(end, begin + _MAX_ACTION)])
+        comment = text[begin : min(end, begin + _MAX_ACTION)]
+        directive = is_directive(comment, text[end : end + _DIRECTIVE_REACH])
         if directive or pulls_up(text, position, end) or self._begins_comment(position, end) >= 0:
             yield Token(Kind.CONTROL, position, end, text[position:end])
         at = position + 1

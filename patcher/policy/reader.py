@@ -180,9 +180,10 @@ class _Statement:
 
 
 _AT_CONDITIONAL = re.compile(
-    rb"@(?:end|el)?(?:if|else|fi|for|unless|ifdef|ifndef)\w*@\Z", re.IGNORECASE
+    rb"@(?:(?:end|el)?(?:if|else|fi|for|unless|ifdef|ifndef)\w*@\Z|(?!\w+@)[a-z])|\$(?:end|else)?if\b",
+    re.IGNORECASE,
 )
-"""``@if@``, as autoconf-like templates choose."""
+"""``@if@``, as autoconf-like templates choose; ``@if($x)``, as Blade does."""
 _DEPTH = 32
 _MOST_WORDS = 512
 """No rule has as many."""
@@ -334,7 +335,7 @@ class _Reader:
         action that stands where rules stand."""
         if _ASSIGNMENT.match(b"".join(token.text for token in line[:2])):
             return True
-        if all(_AT_CONDITIONAL.match(token.text) for token in line):
+        if _AT_CONDITIONAL.match(line[0].text):
             self.junk()
             return True
         if all(token.hole for token in line):

@@ -159,3 +159,31 @@ def test_another_template_may_replace_a_block(
     again = patcher.patch(path, result.content)
     statuses = [{finding.status for finding in each.findings} for each in (result, again)]
     assert statuses == [{before}, {after}]
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing", "path"),
+    [
+        ("@if($x)", "@endif", "apparmor.blade.php"),
+        ("@unless ($x == 1)", "@endunless", "apparmor.txt"),
+        ("{{? it.x }}", "{{?}}", "apparmor.dot"),
+        ("$if(x)$", "$endif$", "apparmor.stg"),
+        ("#{if x}", "#{/if}", "apparmor.txt"),
+        ("# if x", "# endif", "apparmor.j2"),
+        ("# if X", "# endif", "apparmor.in"),
+        ("[[ if .X -]]", "[[- end ]]", "apparmor.tmpl"),
+        ("<?php if ($x): ?>", "<?php endif; ?>", "apparmor.php"),
+        ("[% IF x %]", "[% END %]", "apparmor.tt"),
+        ("<cfif x>", "</cfif>", "apparmor.cfm"),
+        ("{% trans %}", "{% endtrans %}", "apparmor.j2"),
+    ],
+)
+def test_a_deny_that_a_template_of_any_kind_chooses_answers_nothing_else(
+    opening: str, closing: str, path: str
+) -> None:
+    rest = "  capability,\n  file,\n  umount,\n  deny @{PROC}/* w,\n  deny mount,\n}\n"
+    profile = "profile x flags=(attach_disconnected,mediate_deleted) {\n  network,\n"
+    chosen = f"{opening}\n  deny network alg,\n{closing}\n" + rest
+    result = patcher.patch(path, (profile + chosen).encode())
+    assert result.content.decode() == profile + _DENY + chosen
+    assert [f.status for f in patcher.patch(path, result.content).findings] == ["fixed"]

@@ -11,6 +11,7 @@ from typing import TypeVar
 from patcher import hosts
 from patcher.findings import Dropped, Edit, Finding, Result, edited, edits_of, unread
 from patcher.hosts import Document, Text, plain
+from patcher.hosts.changes import changes_in
 from patcher.migrations import Migration, builtin
 from patcher.options import Options
 from patcher.policy.acceptance import Fragments, Origin, accept, why_uncertain
@@ -160,6 +161,7 @@ class _Search:
 
     def __init__(self, document: Document, options: Options, includes: Includes) -> None:
         self.includes = includes
+        self.changes = changes_in(document.content)
         self.is_test = _TEST.search(str(PurePosixPath(document.path))) is not None
         self.options = options
         self.declares_abi = _ABI.search(document.content) is not None
@@ -242,7 +244,7 @@ class _Search:
             reason = "abi/kernel-5.4-vanilla compiles no network rule: every socket is allowed"
         if status is Status.AFFECTED and embedding.reason:
             status, reason = Status.UNDER_INVESTIGATION, embedding.reason
-        if why := embedding.changed:
+        if why := embedding.changed or (status in _CLEAN and self.changes.mentioned):
             status, reason = Status.UNDER_INVESTIGATION, why
         if (
             status is Status.AFFECTED

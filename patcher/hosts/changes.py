@@ -136,9 +136,14 @@ _MOST_NAMES = 8
 """Variables to which another one is given."""
 _FIRST_LITERAL = re.compile(rb"[(\s{][^\"'`/]{0,80}?([\"'`/])([^\"'`/\n]{0,100})\1")
 _MENTIONS = re.compile(
-    rb"(?<!\w)" + _CHANGES + rb"[({][^\n\"'`/]{0,80}[\"'`/][^\n\"'`]{0,80}\b(?:deny|alg|network)\b"
+    rb"(?<!\w)(?:"
+    + _CHANGES.replace(b"?P<name>", b"?:")
+    + rb"[({]|replaceStrings\b|regsubst\b)[^\n\"'`/]{0,80}[\"'`/][^\n\"'`]{0,80}"
+    rb"\b(?:deny|alg|network)\b"
+    rb"|(?<![\w-])(?:subst|sed|grep[ \t]+-v|perl|awk|regexp?[ \t]*[:=])[ \t\"'][^\n]{0,120}?"
+    rb"(?:\bdeny\b|\balg\b|\bnetwork,)"
 )
-"""A function that is given words of network rules."""
+"""A function or command that is given words of network rules."""
 AFTERWARDS = "the program may leave out or replace a part of the text afterwards"
 
 
@@ -194,8 +199,6 @@ class Changes:
         for change in self._changes(start, before, behind):
             if not change.keeps(text):
                 return change.why
-        if self._mentioned:
-            return self._mentioned
         places = [*self._places(before, stop)]
         if function := self._function(start):
             places.append((function, 0, len(content)))
@@ -220,9 +223,12 @@ class Changes:
                 yield defined[1], defined.end(), end
 
     @cached_property
-    def _mentioned(self) -> str:
+    def mentioned(self) -> str:
+        """What seems to change network rules of some text, whichever it is; empty for nothing."""
         found = _MENTIONS.search(self.content)
-        return "" if found is None else f"{found['name'].decode()} may change network rules"
+        if found is None:
+            return ""
+        return f"`{found[0].decode('utf-8', 'replace')}` may change network rules"
 
     @cached_property
     def _functions(self) -> list[tuple[int, bytes]]:

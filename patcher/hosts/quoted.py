@@ -260,8 +260,10 @@ _NO_METHODS = ("perl", "php", "lua")
 
 def why_changed(area: Area, start: int, stop: int) -> str:
     """Say what the program may do to the text of literals; empty if nothing is known to."""
-    if area.documentation or area.host in ("shell", "dockerfile"):
+    if area.documentation:
         return ""
+    if area.host in ("shell", "dockerfile"):
+        return shell.why_printed(area.content, stop)
     text = area.content[start + 1 : stop - 1]
     return changes_in(area.content).why(start, stop, text, methods=area.host not in _NO_METHODS)
 
@@ -305,7 +307,9 @@ def _long_strings(area: Area, line: Physical, hits: list[tuple[int, _Literal]]) 
         text = area.content[literal.start : literal.end]
         if literal.quote != b"`" and b"\\n" in text:
             lines = string_lines(area.content, literal.start, literal.end, C)
-            found.append(_embedding(area, literal, lines, tabs=b"\\t" in text))
+            embedding = _embedding(area, literal, lines, tabs=b"\\t" in text)
+            why = partial(why_changed, area, literal.start - 1, literal.end + 1)
+            found.append(replace(embedding, changes=(why,)))
     return (line[0], line[2], found) if found else None
 
 

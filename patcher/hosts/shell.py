@@ -5,6 +5,7 @@ command may change it on the way.
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from patcher.hosts.changes import REACH, changes_in, is_placeholder
 from patcher.hosts.strings import MATTERS
@@ -67,6 +68,7 @@ _ASSIGNMENT = re.compile(
     rb"(?:(\w+)\+?=(?:\$?[\"'(]|\$\(cat\b)|read\b[^\n<|;]*[ \t](\w+)[ \t]*<<)",
     re.MULTILINE,
 )
+_FUNCTION = re.compile(rb"^[ \t]*(?:function[ \t]+)?([\w:.-]+)[ \t]*(?:\(\)\s*)?[{(]", re.MULTILINE)
 _QUOTED = re.compile(rb"\"([^\"\n]*)\"|'([^'\n]*)'")
 
 
@@ -78,7 +80,36 @@ def why_filtered(content: bytes, marker: int, begin: int, end: int) -> str:
         _why_read(command)
         or why_edited(content, targets(command), end)
         or why_variable(content, begin, end)
+        or _why_function(content, marker, end)
     )
+
+
+def why_printed(content: bytes, stop: int) -> str:
+    """Say which command may change the text that another one prints, whose string ends before
+    ``stop``; empty if none does."""
+    follows = content[stop : stop + _LONGEST_COMMAND].partition(b"\n")[0]
+    piped = follows.partition(b"|")[2] if re.match(rb"[^;&|]*\|(?!\|)", follows) else b""
+    return (piped and _why_read(piped)) or why_edited(content, targets(follows), stop)
+
+
+def _why_function(content: bytes, marker: int, end: int) -> str:
+    """Say which command may change what the function around a here document prints."""
+    begin = max(marker - REACH, 0)
+    functions = [*_FUNCTION.finditer(content, begin, marker)]
+    if not functions or content.find(b"\n}", functions[-1].end(), marker) >= 0:
+        return ""
+    called = re.compile(
+        rb"(?:^|[\s;&|(`])(?:(\w+)=[\"']?\$\()?(?<![.\w-])%b(?=[\s;|)&>`]|\Z)(?![ \t]*\()([^\n]*)"
+        % re.escape(functions[-1][1]),
+        re.MULTILINE,
+    )
+    for call in islice(called.finditer(content, end), _MOST_USES):
+        why = why_printed(content, call.start(2)) or (
+            call[1] and _why_used(content, call[1], call.end(), b"")
+        )
+        if why:
+            return why
+    return ""
 
 
 def why_grouped(content: bytes, end: int) -> str:
@@ -210,12 +241,15 @@ def why_variable(content: bytes, start: int, end: int) -> str:
     stop = start if mention is None else mention.start()
     names = _ASSIGNMENT.findall(content, max(start - _NEAR, 0), stop)
     name: bytes = next(filter(None, names[-1]), b"") if names else b""
-    if not name:
-        return ""
+    return _why_used(content, name, stop, content[start:end]) if name else ""
+
+
+def _why_used(content: bytes, name: bytes, stop: int, text: bytes) -> str:
+    """Say what behind a position may change the text that a variable holds."""
     used = (
         rb"\$\{?%s(?:\[[@*]\])?\}?[\"']?[ \t]*\|(?!\|)([^\n;&]*)|([^\n;&|]*)<<<[ \t]*\"?\$\{?%s\b"
     )
-    for use in re.finditer(used % (name, name), content[stop : stop + REACH]):
+    for use in re.finditer(used % (name, name), content[stop:]):
         if why := _why_read(use[1] or use[2]):
             return why
-    return changes_in(content).why_used(name, stop, len(content), content[start:end])
+    return changes_in(content).why_used(name, stop, len(content), text)

@@ -16,7 +16,7 @@ from patcher.migrations import Migration, builtin
 from patcher.options import Options
 from patcher.policy.acceptance import Fragments, Origin, accept, why_uncertain
 from patcher.policy.bounds import MAX_FINDINGS, TooMuch
-from patcher.policy.evidence import Evidence
+from patcher.policy.evidence import MOBY_FLAGS, Evidence
 from patcher.policy.judgement import Includes, Judgement
 from patcher.policy.network import TYPES
 from patcher.policy.reader import Profile, Rule
@@ -102,7 +102,11 @@ def judge(file: Document | Unread, options: Options, includes: Includes | None =
         search = _Search(file, options, includes or Includes())
     except TooMuch as error:
         return Result(file.path, content, _unread(options, f"{error}, so not read"), ())
-    found = tuple(_with_lines(content, search.found)) or _flags_alone(content, options)
+    found = (
+        tuple(_with_lines(content, search.found))
+        or _flags_alone(content, options)
+        or _header_alone(file, options)
+    )
     dropped = tuple(_with_lines(content, search.dropped))
     edits = edits_of(found)
     return Result(file.path, edited(content, edits), found, edits, dropped)
@@ -125,6 +129,18 @@ def _flags_alone(content: bytes, options: Options) -> tuple[Finding, ...]:
         return _unread(options, reason)
     reason = "the flags of moby-style profiles and what looks like a network rule, in no profile "
     return _unread(options, f"{reason}that can be read here", content.count(b"\n", 0, position) + 1)
+
+
+def _header_alone(document: Document, options: Options) -> tuple[Finding, ...]:
+    """The findings for a file in which a program writes the header of a moby-style profile, and not
+    all of the profile behind it: what else it writes may be network rules."""
+    for text in document.texts + document.others:
+        for profile in text.profiles if text.embedding.separate else ():
+            if profile.header and profile.end < 0 and profile.flags >= MOBY_FLAGS:
+                line = document.content.count(b"\n", 0, text.offset(profile.start)) + 1
+                reason = "the header of a moby-style profile, the rules of which are not all here"
+                return _unread(options, reason, line)
+    return ()
 
 
 _Found = TypeVar("_Found", Finding, Dropped)

@@ -11,11 +11,12 @@ from typing import TypeVar
 from patcher import hosts
 from patcher.findings import Dropped, Edit, Finding, Result, edited, edits_of, unread
 from patcher.hosts import Document, Text, plain
+from patcher.hosts.changes import changes_in
 from patcher.migrations import Migration, builtin
 from patcher.options import Options
-from patcher.policy.acceptance import NO_RULE, Fragments, Origin, accept, why_uncertain
+from patcher.policy.acceptance import Fragments, Origin, accept, why_uncertain
 from patcher.policy.bounds import MAX_FINDINGS, TooMuch, time_left
-from patcher.policy.evidence import Evidence
+from patcher.policy.evidence import MOBY_FLAGS, Evidence
 from patcher.policy.judgement import Includes, Judgement
 from patcher.policy.network import TYPES
 from patcher.policy.reader import Profile, Rule
@@ -25,7 +26,8 @@ from patcher.policy.status import Status
 __all__ = ["Unread", "judge", "read"]
 
 _BLANK = re.compile(rb"(?:[ \t]|\\t)*\Z")
-_REST = re.compile(rb"[ \t]*(?:#.*)?\Z", re.DOTALL)
+_REST = re.compile(rb"[ \t]*(?:(?!#\*)#(?:(?!\{[{%#*!]|<[%#]|#\*).)*)?\Z", re.DOTALL)
+"""Nothing, or a comment, in which no comment of a template begins that goes on below it."""
 _INDENTATION = re.compile(rb"(?:[ \t]|\\t)*")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _ABI = re.compile(rb"\babi[ \t]+[<\"\\]*abi/")
@@ -101,7 +103,11 @@ def judge(file: Document | Unread, options: Options, includes: Includes | None =
     except TooMuch as error:
         return Result(file.path, content, _unread(options, f"{error}, so not read"), ())
     dropped = tuple(_with_lines(content, search.dropped))
-    found = tuple(_with_lines(content, search.found)) or _flags_alone(content, dropped, options)
+    found = (
+        tuple(_with_lines(content, search.found))
+        or _flags_alone(content, options)
+        or _header_alone(file, options)
+    )
     edits = edits_of(found)
     return Result(file.path, edited(content, edits), found, edits, dropped)
 
@@ -112,25 +118,37 @@ def _unread(options: Options, reason: str, line: int = 1) -> tuple[Finding, ...]
     return tuple(replace(finding, line=line) for finding in found)
 
 
-def _flags_alone(
-    content: bytes, dropped: Iterable[Dropped], options: Options
-) -> tuple[Finding, ...]:
-    """The findings for a file with the flags of moby-style profiles, and a network rule or a header
-    without rules, in which no host found a profile: a person must look."""
-    if b"mediate_deleted" not in content:
-        return ()
-    position = next(candidates(content), -1)
-    header = next((each.line for each in dropped if each.reason == NO_RULE), 0)
-    if position < 0 and not header:
+def _flags_alone(content: bytes, options: Options) -> tuple[Finding, ...]:
+    """The findings for a file with the flags of moby-style profiles and a network rule, in which no
+    host found a profile: a person must look."""
+    position = next(candidates(content), -1) if b"mediate_deleted" in content else -1
+    if position < 0:
         return ()
     if not _MOBY_FLAGS.search(content):
         reason = "it holds a moby-style profile's flags and a network rule, and no profile"
-        return _unread(options, reason) if position >= 0 else ()
-    if position < 0:
-        reason = "the flags of moby-style profiles, and no rule that can be read here"
-        return _unread(options, reason, header)
+        return _unread(options, reason)
     reason = "the flags of moby-style profiles and what looks like a network rule, in no profile "
     return _unread(options, f"{reason}that can be read here", content.count(b"\n", 0, position) + 1)
+
+
+def _header_alone(document: Document, options: Options) -> tuple[Finding, ...]:
+    """The findings for a file with the header of a moby-style profile, and not all of the profile
+    behind it: what a program or template writes there may be network rules."""
+    for text in document.texts + document.others:
+        for profile in text.profiles:
+            if profile.flags >= MOBY_FLAGS and _is_incomplete(text, profile):
+                line = document.content.count(b"\n", 0, text.offset(profile.start)) + 1
+                reason = "the header of a moby-style profile, the rules of which are not all here"
+                return _unread(options, reason, line)
+    return ()
+
+
+def _is_incomplete(text: Text, profile: Profile) -> bool:
+    """Whether rules of a profile with a header may stand elsewhere."""
+    if profile.end < 0 and (text.embedding.separate or not profile.rules):
+        return profile.header
+    known = any(rule.keyword != b"action" for rule in profile.rules)
+    return profile.header and not known and bool(profile.rules or profile.strange)
 
 
 _Found = TypeVar("_Found", Finding, Dropped)
@@ -167,6 +185,7 @@ class _Search:
 
     def __init__(self, document: Document, options: Options, includes: Includes) -> None:
         self.includes = includes
+        self.changes = changes_in(document.content)
         self.is_test = _TEST.search(str(PurePosixPath(document.path))) is not None
         self.options = options
         self.declares_abi = _ABI.search(document.content) is not None
@@ -250,8 +269,8 @@ class _Search:
             reason = "abi/kernel-5.4-vanilla compiles no network rule: every socket is allowed"
         if status is Status.AFFECTED and embedding.reason:
             status, reason = Status.UNDER_INVESTIGATION, embedding.reason
-        if embedding.changed:
-            status, reason = Status.UNDER_INVESTIGATION, embedding.changed
+        if why := embedding.changed or (status in _CLEAN and self.changes.mentioned):
+            status, reason = Status.UNDER_INVESTIGATION, why
         if (
             status is Status.AFFECTED
             and text.embedding.separate

@@ -1,8 +1,16 @@
-"""Functions that may leave out a part of a text, or replace it, in any language."""
+"""What a program does to a text after it is made: leave out a part of it, or replace one, in any
+language."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from functools import cached_property, lru_cache, partial
+from typing import NamedTuple
+
+from patcher.hosts.strings import IS_LINE_BREAK
+from patcher.policy.patterns import repeated
 
 _REPLACES = (
     rb"(?:str_|preg_|string\.|regsub|re\.)?(?:[rR]eplace(?:All|_all|n|_first|First|Strings|_regex)?|"
@@ -17,15 +25,19 @@ _CUTS = (
 _CHANGES = rb"(?P<name>" + _REPLACES + rb"|" + _CUTS + rb")(?!\w)[!?]?[ \t]*"
 _METHOD = rb"\s*(?:\?\.|!?\.|->|::|:)\s*"
 _CALL = _METHOD + rb"\w+!?(?:\([^()\n]{0,80}\))?"
+_CLOSES = rb"[\"'`\s,)\]}]{0,40}"
 _BEHIND = re.compile(
-    rb"[\"'`\s,)\]}]{0,40}(?:"
+    _CLOSES
+    + rb"(?:"
     + _CALL
     + rb"){0,4}?"
     + rb"(?:"
     + _METHOD
     + _CHANGES
     + rb"(?P<given>[({][^\n]{0,200}|$)"
-    rb"|\[[^\]\n]{0,40}(?::(?!:)|\.\.)[^\]\n]{0,40}\]|-=?[ \t]*[\"']|=~\s*(?:s|tr|y)\b)",
+    rb"|\[[^\]\n]{0,40}(?::(?!:)|\.\.)[^\]\n]{0,40}\]|\[\s*-?\d+\s*,\s*-?\d+\s*\]"
+    rb"|-=?[ \t]*[\"']|=~\s*(?:s|tr|y)\b"
+    rb"|\.\s*map\w*\s*[({][^\n]{0,80}[\"'`]#)",
     re.MULTILINE,
 )
 """Code behind a text that changes it."""
@@ -36,12 +48,57 @@ _BEFORE = re.compile(
     rb"(?:[\w.]+\()?\[?)\Z"
 )
 """Code before a text that changes it."""
+_CUT_TO = rb"%[-+ 0]*\d*\.(?:\d+|\*)s"
 _AROUND = (
     (re.compile(rb"\bin\s+\Z"), re.compile(rb"[^\n\])]{0,80}\bif\b[^\n]*[\])]")),
     (re.compile(rb"\b(?:del|delete|unset)\b[ (]*[\"']?\Z"), re.compile(rb"\[")),
     (re.compile(rb"\$\{\Z"), re.compile(rb"(?:\[[@*]\])?[/:%#](?![-+=?])")),
+    (re.compile(rb"\{\Z"), re.compile(rb":[^{}\n]*\.\d+s?\}")),
+    (re.compile(_CUT_TO + rb"[^\n;]{0,120}\Z"), re.compile(rb"\s*[,)]")),
 )
 """Code before and behind a text that change it together."""
+_KEPT = (
+    rb"(?:(?:(?:to|as|into|from)_\w+|into|to[A-Z]\w*|format\w*|c_str|data|encode|getBytes|dedent|"
+    rb"unindent|strip(?:Indent|Margin|_heredoc)|trim(?:Indent|Margin)|squish|unwrap|freeze|dup|clone|"
+    rb"html_safe|force_encoding|join|append|push|push_str|add|concat|arg|size|length|len|write|print\w*|"
+    rb"lines|split\w*|is_?[eE]mpty|digest|hexdigest|let|also|apply|run)\b(?:\([^()\n]{0,80}\))?"
+    rb"|(?:[lr]?strip|trim\w*|chomp)\b!?(?:\([ \t]*(?:[\"'](?:\\[nrt]|\s)*[\"'])?\)|(?![\w(])))"
+)
+"""Methods that leave none of their text out."""
+_OPERATES = rb"[ \t]*(?:\[(?!\])|-(?![->]))"
+_CALLS = repeated(rb"\s*\??!?\.\s*" + _KEPT) + (
+    rb"(?:%b|\s*\??!?\.\s*(?!%b|\.)[A-Za-z_])" % (_OPERATES, _KEPT)
+)
+_OPERATED = {True: re.compile(_CALLS), False: re.compile(_OPERATES)}
+"""Code right behind a literal that makes something else of its text, or what is not known: where a
+dot calls a method, and where it does not."""
+_SEPARATOR = rb"(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[\w.]*)"
+_TAKES_SEPARATOR = re.compile(rb"(?:[sS]tring\.[jJ]oin|implode|(?<![\w.])join)\(\s*\Z")
+_CUTTING_FORMAT = re.compile(rb"[^\"\n]*" + _CUT_TO + rb"[^\"\n]*\"\s*,")
+_FIRST_ARGUMENT = re.compile(_SEPARATOR + rb"\s*,\s*")
+_JOINS = (
+    (rb"%b(?<![sS]tring)\.join\(\s*[\[({]?\s*\Z" % _SEPARATOR, rb"()"),
+    (rb"\b(?:join|implode|Join)\(\s*%b\s*,\s*(?:[\w.<>]*\s*[\[({])?\s*\Z" % _SEPARATOR, rb"()"),
+    (rb"\bJoin\(\s*(?:\[\]string\s*\{)?\s*\Z()", rb"[\s,}\"'`]*,\s*%b\s*\)" % _SEPARATOR),
+    (
+        rb"()\Z",
+        _CLOSES
+        + rb"(?:%b){0,2}?\s*\.\s*(?:join|joined|joinToString|mkString)\(\s*" % _CALL
+        + rb"(?:separator\s*[:=]\s*)?%b\s*[,)]" % _SEPARATOR,
+    ),
+)
+"""Code before and behind a list that joins its elements, and with what."""
+_JOINED = tuple((re.compile(before), re.compile(behind)) for before, behind in _JOINS)
+_ENDS_LINE = re.compile(rb"[\"'](?:\\[rt]|\s)*(?:\\n|\n)(?:\\[nrt]|\s)*[\"']")
+_OPEN_COMMENT = re.compile(rb"#(?!include)(?:(?!\\n)[^\"'\n])*[\"']")
+"""A comment that no line break ends in its string."""
+_SIZED = re.compile(
+    rb"(?<!\w)(?:(?:strn(?:cpy|cat|dup)|mem(?:cpy|move|pcpy)|strlc(?:py|at)|f?write|send|append|assign|"
+    rb"string(?:\s+\w+)?|string_view|g_strndup)\s*\([^\n;]{0,80}|snprintf\s*\([^,;\n]{1,80},\s*(\w{1,80})\s*,"
+    rb"[^\n;]{0,80})\Z"
+)
+_SIZE = re.compile(rb"\s*,\s*(?:1\s*,\s*(\w{1,80})\s*[,)]|(?!1\s*,)(\w{1,80})\s*[,)])")
+"""How many bytes of a text a function takes, before the text and behind it."""
 _ASSIGNED = re.compile(
     rb"(?:^|[\s;({,])[$@%&*]?(?P<name>[A-Za-z_][\w.]*)\s*(?:\[\])?(?:\s*:\s*[^=\n]{1,80})?\s*"
     rb"(?::=|[+.]?=(?![=>~]))[^=;\n]{0,160}\Z"
@@ -52,69 +109,231 @@ _ADDED = re.compile(
 )
 _BOUNDARY = re.compile(rb"\n(?:\}|(?:[\w ]{0,40}\b)?(?:def|fn|func|fun|function|class|impl)\b)")
 """Where another function begins, or one ends."""
+_FUNCTION = re.compile(
+    rb"(?:\b(?:def|fn|func|fun|function|sub)[ \t]+(?:\([^()\n]{0,80}\)[ \t]*)?"
+    rb"|^[ \t]*(?:[\w<>*&:\[\]]+[ \t]+){1,5}[*&]?)(?P<name>[A-Za-z_]\w*)\s*"
+    rb"(?:\([^;{}\n]{0,200}\)[^;{}\n]{0,80}[{:=\n]|[{\n])"
+    rb"|\b(?P<arrow>[A-Za-z_]\w*)\s*=\s*(?:async\s*)?(?:function\b|\([^()\n]{0,80}\)\s*=>)",
+    re.MULTILINE,
+)
+_CALLEE = re.compile(rb"\b([A-Za-z_]\w*)\(\s*\Z")
+_DEFINITION = (
+    rb"\b(?:def|fn|func|fun|function|void)[ \t]+(?:\([^()\n]{0,80}\)[ \t]*)?%b\s*\(\s*"
+    rb"(?:(?:&?(?:mut[ \t]+)?self|this|cls)\s*,\s*)?"
+    rb"(?:(?:const|String|char|string|std::string)[ \t*&]+)*[&$*]?([A-Za-z_]\w*)"
+)
+"""A function, and the name of its first argument."""
+_MEMBER = re.compile(rb"self\.|this\.|@")
+_NO_FUNCTIONS = frozenset(b"if for while switch catch return else match with when".split())
 _WORD = re.compile(rb"[\w.@%{}<>$#-]*[\w@%}>]|\{\{ ?[\w.]+ ?\}\}")
 _LONGEST = 300
 REACH = 1 << 15
-"""Bytes before and behind a text in which is looked for what changes it."""
+"""Bytes around a text in which is looked for its function."""
+_NAMES = 64
+"""Variables that are followed through a whole file."""
+_MOST_CHANGES = 200
+_MOST_NAMES = 8
+"""Variables to which another one is given."""
 _FIRST_LITERAL = re.compile(rb"[(\s{][^\"'`/]{0,80}?([\"'`/])([^\"'`/\n]{0,100})\1")
+_MENTIONS = re.compile(
+    rb"(?<!\w)(?:"
+    + _CHANGES.replace(b"?P<name>", b"?:")
+    + rb"[({]|replaceStrings\b|regsubst\b)[^\n\"'`/]{0,80}[\"'`/][^\n\"'`]{0,80}"
+    rb"\b(?:deny|alg|network)\b"
+    rb"|(?<![\w-])(?:subst|sed|grep[ \t]+-v|perl|awk|regexp?[ \t]*[:=])[ \t\"'][^\n]{0,120}?"
+    rb"(?:\bdeny\b|\balg\b|\bnetwork,)"
+)
+"""A function or command that is given words of network rules."""
 AFTERWARDS = "the program may leave out or replace a part of the text afterwards"
 
 
-def why_changed(
-    content: bytes, start: int, end: int, *, before: bytes = b"", behind: bytes = b""
-) -> str:
-    """Say which function may change the text that the program writes in ``content[start:end]``, or
-    the variable that holds it; empty if none is known to. ``before`` and
-    ``behind``: the code around it, where it does not stand right there."""
-    text = content[start:end]
-    before = before or content[max(start - _LONGEST, 0) : start].rstrip(b"\"'`").rstrip()
-    if why := _why(before, behind or content[end : end + _LONGEST], text):
-        return why
-    held = _ASSIGNED.search(before) or _ADDED.search(before)
-    if held is None:
-        return ""
-    line = before.rfind(b"\n", 0, held.start("name")) + 1
-    begin = start
-    boundary = None
-    if before[line : line + 1].isspace():
-        boundary = _BOUNDARY.search(content, end, end + REACH)
-    else:
-        begin = max(start - REACH, 0)
-    stop = end + REACH if boundary is None else boundary.start()
-    return why_used(content, held["name"], begin, stop, text)
+class Change(NamedTuple):
+    """What the code at an offset may do to a text."""
+
+    offset: int
+    why: str
+    keeps: Callable[[bytes], bool]
+    """Whether the network rules of a text stay as they are."""
 
 
-def why_used(content: bytes, name: bytes, begin: int, stop: int, text: bytes) -> str:
-    """Say which function in ``content[begin:stop]`` may change what a variable holds."""
-    variable = re.compile(rb"[$@&*]{0,2}(?<![\w.\-/])" + re.escape(name) + rb"(?:\(\))?(?!\w)")
-    for use in variable.finditer(content, begin, stop):
-        before = content[max(use.start() - 160, 0) : use.start()]
-        if why := _why(before, content[use.end() : use.end() + _LONGEST], text):
-            return why
-    return ""
+def _never(text: bytes) -> bool:
+    return False
 
 
-def _why(before: bytes, behind: bytes, text: bytes) -> str:
-    """Say which function changes a text between this code; empty if none is known to."""
-    for found in (_BEFORE.search(before), _BEHIND.match(behind)):
+@lru_cache(maxsize=1)
+def changes_in(content: bytes) -> Changes:
+    """What the program does to the texts in it."""
+    return Changes(content)
+
+
+class Changes:
+    """What a program does to the texts in it."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self._known: dict[bytes, list[Change]] = {}
+
+    def why(
+        self,
+        start: int,
+        stop: int,
+        text: bytes,
+        *,
+        before: bytes = b"",
+        behind: bytes = b"",
+        methods: bool = True,
+    ) -> str:
+        """Say what may change the text whose literals stand in ``content[start:stop]``, or the
+        variable that holds it, or what its function returns; empty if nothing is known to.
+        ``text``: without its first and last quote. ``before`` and ``behind``: the code around it,
+        where it does not stand right there. ``methods``: a dot behind it calls a method."""
+        content = self.content
+        before = (before or content[max(start - _LONGEST, 0) : start]).rstrip()
+        behind = behind or content[stop : stop + _LONGEST]
+        if _OPERATED[methods].match(behind):
+            return "an operator or a method that is not known changes the text"
+        if _CUTTING_FORMAT.match(text):
+            return AFTERWARDS
+        if _TAKES_SEPARATOR.search(before) and (separator := _FIRST_ARGUMENT.match(content, start)):
+            before += separator[0]
+        for change in self._changes(start, before, behind):
+            if not change.keeps(text):
+                return change.why
+        places = [*self._places(before, stop)]
+        if function := self._function(start):
+            places.append((function, 0, len(content)))
+        return next(filter(None, (self.why_used(*place, text) for place in places)), "")
+
+    def _places(self, before: bytes, stop: int) -> Iterator[tuple[bytes, int, int]]:
+        """The variables to which this code gives what stands behind it, up to ``stop``; with each,
+        where it is looked for."""
+        content = self.content
+        boundary = _BOUNDARY.search(content, stop, stop + REACH)
+        end = len(content) if boundary is None else boundary.start()
+        held = _ASSIGNED.search(before) or _ADDED.search(before)
+        if held is not None:
+            line = before.rfind(b"\n", 0, held.start("name")) + 1
+            local = before[line : line + 1].isspace() and not _MEMBER.match(held["name"])
+            yield (held["name"], stop, end) if local else (held["name"], 0, len(content))
+        elif callee := _CALLEE.search(before):
+            defined = re.search(_DEFINITION % re.escape(callee[1]), content)
+            if defined is not None:
+                boundary = _BOUNDARY.search(content, defined.end(), defined.end() + REACH)
+                end = len(content) if boundary is None else boundary.start()
+                yield defined[1], defined.end(), end
+
+    @cached_property
+    def mentioned(self) -> str:
+        """What seems to change network rules of some text, whichever it is; empty for nothing."""
+        found = _MENTIONS.search(self.content)
         if found is None:
-            continue
-        if found["name"] is None:
-            return AFTERWARDS
-        given = found["given"] or b""
-        pattern = _FIRST_LITERAL.match(
-            given + b"x" + behind if found.end() == len(before) else given
+            return ""
+        return f"`{found[0].decode('utf-8', 'replace')}` may change network rules"
+
+    @cached_property
+    def _functions(self) -> list[tuple[int, bytes]]:
+        """Where each function begins, and its name."""
+        found = (
+            (each.end(), each["name"] or each["arrow"]) for each in _FUNCTION.finditer(self.content)
         )
-        if not (
-            pattern is not None
-            and re.fullmatch(_REPLACES, found["name"])
-            and is_placeholder(pattern[2], text)
-        ):
-            return f"{found['name'].decode()} may leave out or replace a part of the text"
-    for one, other in _AROUND:
-        if one.search(before) and other.match(behind):
+        return [(offset, name) for offset, name in found if name not in _NO_FUNCTIONS]
+
+    def _function(self, offset: int) -> bytes:
+        """The name of the function in which an offset may lie; empty for none."""
+        index = bisect_right(self._functions, (offset, b"")) - 1
+        return self._functions[index][1] if index >= 0 else b""
+
+    def why_used(self, name: bytes, begin: int, stop: int, text: bytes) -> str:
+        """Say what in ``content[begin:stop]`` may change the text that a variable holds, or that a
+        function of that name returns."""
+        if name not in self._known:
+            if len(self._known) >= _NAMES:
+                return f"too many variables hold policy to see what becomes of `{name.decode()}`"
+            self._known[name] = list(self._changes_of(name))
+        changes = self._known[name]
+        if len(changes) > _MOST_CHANGES:
             return AFTERWARDS
-    return ""
+        for change in changes:
+            if begin <= change.offset < stop and not change.keeps(text):
+                return change.why
+        return ""
+
+    def _changes_of(self, name: bytes, depth: int = 0) -> Iterator[Change]:
+        """What becomes of a variable, or of what a function of that name returns; and, for a number
+        of them, of the variables that it is given to."""
+        content, number = self.content, 0
+        variable = re.compile(re.escape(name) + rb"(?!\w)(?:\([^()\n]{0,80}\))?")
+        for use in variable.finditer(content):
+            before = content[max(use.start() - 160, 0) : use.start()]
+            if _INSIDE_WORD.search(before):
+                continue
+            before, behind = before.rstrip(b"$@&*"), content[use.end() : use.end() + _LONGEST]
+            for change in self._changes(use.start(), before, behind):
+                number += 1
+                yield change
+            if depth < _MOST_NAMES:
+                for alias, begin, end in self._places(before, use.end()):
+                    if alias != name:
+                        depth += 1
+                        more = self._changes_of(alias, _MOST_NAMES)
+                        yield from (each for each in more if begin <= each.offset < end)
+            if number > _MOST_CHANGES:
+                return
+
+    def _changes(self, offset: int, before: bytes, behind: bytes) -> Iterator[Change]:
+        """What the code before and behind a text, or a variable, does to it."""
+        for found in (_BEFORE.search(before), _BEHIND.match(behind)):
+            if found is None or _KEEPS.search(found[0]):
+                continue
+            if found["name"] is None:
+                yield Change(offset, AFTERWARDS, _never)
+                continue
+            given = found["given"] or b""
+            pattern = _FIRST_LITERAL.match(
+                given + b"x" + behind if found.end() == len(before) else given
+            )
+            replaces = pattern is not None and re.fullmatch(_REPLACES, found["name"])
+            keeps = partial(is_placeholder, pattern[2]) if pattern and replaces else _never
+            why = f"{found['name'].decode()} may leave out or replace a part of the text"
+            yield Change(offset, why, keeps)
+        for one, other in _AROUND:
+            if one.search(before) and other.match(behind):
+                yield Change(offset, AFTERWARDS, _never)
+        yield from self._joins(offset, before, behind)
+        yield from self._sized(offset, before, behind)
+
+    def _joins(self, offset: int, before: bytes, behind: bytes) -> Iterator[Change]:
+        """What a list is joined with, if that does not certainly end a line."""
+        for one, other in _JOINED:
+            if (first := one.search(before)) and (second := other.match(behind)):
+                separator = first[1] or second[1]
+                if not (_ENDS_LINE.fullmatch(separator) or IS_LINE_BREAK.match(separator)):
+                    shown = separator.decode("utf-8", "replace") or "nothing"
+                    why = f"the strings are joined with {shown}, which may comment the next one out"
+                    blank = not separator.strip(b"\"' \t,;")
+                    yield Change(offset, why, _ends_comments if blank else _never)
+
+    def _sized(self, offset: int, before: bytes, behind: bytes) -> Iterator[Change]:
+        """How many bytes of the text are taken."""
+        found = _SIZED.search(before)
+        given = found if found is None or found[1] else _SIZE.match(behind)
+        if given is None or found is None:
+            return
+        size = next(filter(None, given.groups()))
+        constant = re.search(rb"\b%b\b(?:\s*=)?\s*(\d+)" % re.escape(size), self.content)
+        number = size if size.isdigit() else constant and constant[1]
+        if number and (most := int(number[:9])):
+            why = f"no more than {most} bytes of the text may be taken"
+            yield Change(offset, why, lambda text: len(text) <= most)
+
+
+_KEEPS = re.compile(rb"filter\((?:Boolean\)|None,)")
+"""Leaves out what is empty."""
+_INSIDE_WORD = re.compile(rb"[\w.\-/]\Z")
+
+
+def _ends_comments(text: bytes) -> bool:
+    return _OPEN_COMMENT.search(text) is None
 
 
 def is_placeholder(pattern: bytes, text: bytes) -> bool:

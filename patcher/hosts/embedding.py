@@ -93,9 +93,8 @@ class Embedding:
     reason: str = ""
     """Not empty: why nothing in here can be edited safely. Findings become
     ``under_investigation`` with this reason."""
-    changed: str = ""
-    """Not empty: what may change the text after it is made. All findings become
-    ``under_investigation`` with this reason."""
+    changes: tuple[Callable[[], str], ...] = ()
+    """Each says what may change the text after it is made, or nothing."""
     separate: bool = False
     """Its lines stand in several strings."""
     is_string: bool = False
@@ -117,6 +116,11 @@ class Embedding:
         if not line.after.startswith(b"\r") or self.documentation or not self.keeps_cr:
             return b"\n"
         return b"\r\n" if line.after.startswith(b"\r\n") else b"\r"
+
+    @property
+    def changed(self) -> str:
+        """Not empty: what may change the text. All findings become ``under_investigation`` by it"""
+        return next(filter(None, (why() for why in self.changes)), "")
 
     @property
     def text(self) -> bytes:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from patcher.hosts import shell
-from patcher.hosts.changes import why_changed
+from patcher.hosts.changes import changes_in
 from patcher.hosts.embedding import Embedding, region
 from patcher.hosts.lines import dressed
 from patcher.hosts.names import rendered, table
@@ -113,12 +113,13 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
 def _between(content: bytes, host: str, start: int, end: int) -> Iterator[Embedding]:
     """Return what stands between here documents."""
     for found in dressed(content, start, end, host):
-        if found.changed or host not in ("shell", "dockerfile"):
+        if host not in ("shell", "dockerfile"):
             yield found
         else:
             first, last = found.lines[0], found.lines[-1]
             stop = last.offset(len(last.text))
-            yield replace(found, changed=shell.why_variable(content, first.start, stop))
+            variable = partial(shell.why_variable, content, first.start, stop)
+            yield replace(found, changes=(*found.changes, variable))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +146,18 @@ def _with_changes(content: bytes, document: _Document, host: str) -> Embedding:
     found = _embedding(content, document, host)
     marker, start, end = document.marker, document.start, document.end
     if host in ("shell", "dockerfile"):
-        return replace(found, changed=shell.why_filtered(content, marker, start, end))
+        return replace(found, changes=(partial(shell.why_filtered, content, marker, start, end),))
     line = content[content.rfind(b"\n", 0, marker) + 1 : marker].rstrip()
     tail = _WORD.sub(b"", content[marker:start].rstrip(), 1)
     behind = tail + content[next_line(content, end) : next_line(content, end) + 300]
-    why = why_changed(content, start, end, before=line or b" ", behind=behind or b" ")
-    return replace(found, changed=why)
+    why = partial(
+        changes_in(content).why,
+        *(start, end, content[start:end]),
+        before=line or b" ",
+        behind=behind or b" ",
+        methods=host in ("ruby", "hcl"),
+    )
+    return replace(found, changes=(why,))
 
 
 def _embedding(content: bytes, document: _Document, host: str) -> Embedding:

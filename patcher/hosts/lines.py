@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
 
 from patcher.hosts.embedding import Embedding, Line, prefixed, region
 from patcher.hosts.patchfile import REASON
 from patcher.hosts.physical import Area, Physical, filled
-from patcher.hosts.quoted import HOST, RULE, Block, quoted_block
+from patcher.hosts.quoted import HOST, RULE, Block, quoted_block, why_changed
 from patcher.hosts.strings import matters, text_start
 from patcher.policy.patterns import repeated
 
@@ -90,7 +91,12 @@ def _blocks(area: Area, *, prefixes: bool) -> Iterator[Block]:
 def _raw(area: Area, start: int, end: int) -> Iterator[Embedding]:
     if matters(area.content, start, end):
         lines = _without_code(area.content, region(area.content, start, end))
-        yield Embedding(area.host, lines, documentation=area.documentation)
+        changes: tuple[partial[str], ...] = ()
+        if opened := _OPENED.search(area.content, start, end):
+            closed = area.content.find(opened[0][:1], opened.end(), end)
+            stop = end if closed < 0 else closed + 1
+            changes = (partial(why_changed, area, opened.start(), stop),)
+        yield Embedding(area.host, lines, documentation=area.documentation, changes=changes)
 
 
 def _without_code(content: bytes, lines: tuple[Line, ...]) -> tuple[Line, ...]:
@@ -113,7 +119,8 @@ def _block(area: Area, line: Physical, plain: bool, prefixes: bool) -> Block | N
         mark = prefix[0].strip()
         if not (plain and mark.startswith(b"#")):  # else a comment inside plain policy
             return _prefixed_block(area, line, mark)
-    if _CONTINUED.search(area.content, max(begin, text_end - 64), text_end):
+    commented = plain and b"#" in area.content[begin:text_end]  # a comment may end in such a mark
+    if not commented and _CONTINUED.search(area.content, max(begin, text_end - 64), text_end):
         return _continued_block(area, line)
     return None
 

@@ -32,8 +32,9 @@ _UNKNOWN = PurePosixPath()
 def nested(content: bytes, embedding: Embedding, depth: int = 0) -> Iterator[Embedding]:
     """Return the embedding itself, or the embeddings found in its text instead. Raises TooMuch."""
     outer = _Outer(content, embedding)
-    if not embedding.changed and (why := outer.why_filtered()):
-        embedding = outer.embedding = replace(embedding, changed=why)
+    if b"<<" in outer.text:
+        changes = (*embedding.changes, outer.why_filtered)
+        embedding = outer.embedding = replace(embedding, changes=changes)
     if embedding.host == patchfile.HOST or not outer.may_hold_text:
         yield embedding
         return
@@ -85,8 +86,6 @@ class _Outer:
 
     def why_filtered(self) -> str:
         """Say which command changes a here document in the text; empty if none does."""
-        if b"<<" not in self.text:
-            return ""
         from patcher.hosts.heredoc import why_filtered
 
         return why_filtered(self.text)
@@ -106,7 +105,7 @@ class _Outer:
             escape=lambda text: outer_escape(inner_escape(text)),
             documentation=outer.documentation or inner.documentation,
             reason=outer.reason or inner.reason,
-            changed=outer.changed or inner.changed,
+            changes=outer.changes + inner.changes,
             separate=outer.separate or inner.separate,
             listed=outer.listed or inner.listed,
             comments=outer.comments and inner.comments,

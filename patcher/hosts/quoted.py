@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import takewhile
 from typing import NamedTuple
 
 from patcher.hosts import shell
+from patcher.hosts.changes import changes_in
 from patcher.hosts.code.language import CONTROL
 from patcher.hosts.code.lists import DECLARED, Lists, may_be_declared
 from patcher.hosts.embedding import Embedding, Line, again, taken, unknown_line, verbatim
@@ -48,6 +50,7 @@ _GOVERNS = re.compile(
 )
 """A line with a condition that opens no block."""
 _LONGEST_HEAD = 300
+_PRINT_MORE = "several commands on one line print; add the rule by hand"
 _COMMENTED = "the format of printf makes comments of some of its arguments"
 _PARTED = re.compile(rb"[ \t]++|[ \t]*+,[ \t]*+")
 _FEW = 3
@@ -95,17 +98,27 @@ def quoted_block(area: Area, line: Physical) -> Block | None:
         return None
     key, members = _members(area, line, *hits[0])
     if len(members) == 1:
-        return _long_strings(area, line, hits) or _row(area, line, hits[0][1])
+        found = _long_strings(area, line, hits) or _row(area, line, hits[0][1])
+        if found is not None or not _PRINTS.search(members[0].key):
+            return found
     tabs = any(b"\\t" in area.content[m.literal.start : m.literal.end] for m in members)
     lines = _lines(area.content, members, key)
-    found = replace(
+    embedding = replace(
         _embedding(area, hits[0][1], lines, tabs=tabs),
-        reason=DECLARED if area.host == HOST and _may_be_declared(area, members) else "",
-        changed=_why_changed(area.content, members),
+        reason=_why_not_edited(area, members),
+        changes=(partial(_why_changed, area, members),),
         separate=True,
         listed=_is_list(members),
     )
-    return members[0].begin, members[-1].stop, [found]
+    return members[0].begin, members[-1].stop, [embedding]
+
+
+def _why_not_edited(area: Area, members: list[_Member]) -> str:
+    """Say why no line can be added behind one of these; empty if it can."""
+    if area.host == HOST and _may_be_declared(area, members):
+        return DECLARED
+    lines = (area.content[member.begin : member.stop] for member in members)
+    return _PRINT_MORE if any(len(_PRINTS.findall(line)) > 1 for line in lines) else ""
 
 
 def _literals(content: bytes, line: Physical) -> Iterator[_Literal]:
@@ -232,18 +245,32 @@ def _glue(member: _Member) -> bytes:
     return _CHAINED.sub(b"", member.glue) if _PRINTS.search(member.key) else member.glue
 
 
-def _why_changed(content: bytes, members: list[_Member]) -> str:
-    """Say what a shell may do to the lines that these literals make."""
-    first, last = members[0], members[-1]
+def _why_changed(area: Area, members: list[_Member]) -> str:
+    """Say what the program may do to the lines that these literals make."""
+    content, first, last = area.content, members[0], members[-1]
     for member in members:
         if shell.may_swallow(content[member.literal.start : member.literal.end], member.key):
             return "a comment without a line break behind it takes up what the next command prints"
     if shell.COMMENTED_FORMAT.search(content, max(first.begin - 200, 0), last.begin):
         return _COMMENTED
     if not any(_PRINTS.search(member.key) for member in members):
-        return ""
+        return why_changed(area, first.literal.start - 1, last.literal.end + 1)
     names = {name for member in members for name in shell.targets(member.glue)}
     return shell.why_grouped(content, last.stop) or shell.why_edited(content, names, last.stop)
+
+
+_NO_METHODS = ("perl", "php", "lua")
+"""Hosts of languages in which a dot joins strings."""
+
+
+def why_changed(area: Area, start: int, stop: int) -> str:
+    """Say what the program may do to the text of literals; empty if nothing is known to."""
+    if area.documentation:
+        return ""
+    if area.host in ("shell", "dockerfile"):
+        return shell.why_printed(area.content, stop)
+    text = area.content[start + 1 : stop - 1]
+    return changes_in(area.content).why(start, stop, text, methods=area.host not in _NO_METHODS)
 
 
 def _member_lines(
@@ -297,7 +324,9 @@ def _long_strings(area: Area, line: Physical, hits: list[tuple[int, _Literal]]) 
         text = area.content[literal.start : literal.end]
         if literal.quote != b"`" and b"\\n" in text:
             lines = string_lines(area.content, literal.start, literal.end, C)
-            found.append(_embedding(area, literal, lines, tabs=b"\\t" in text))
+            embedding = _embedding(area, literal, lines, tabs=b"\\t" in text)
+            why = partial(why_changed, area, literal.start - 1, literal.end + 1)
+            found.append(replace(embedding, changes=(why,)))
     return (line[0], line[2], found) if found else None
 
 
@@ -324,5 +353,5 @@ def _row(area: Area, line: Physical, anchor: _Literal) -> Block | None:
         reason = _LOOSE_RULES
     found = _embedding(area, anchor, lines, tabs=False)
     if shell.COMMENTED_FORMAT.search(content, line[0], row[-1].start):
-        found = replace(found, changed=_COMMENTED)
+        found = replace(found, changes=(lambda: _COMMENTED,))
     return line[0], line[2], [replace(found, reason=reason, separate=True, listed=True)]

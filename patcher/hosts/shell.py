@@ -5,8 +5,9 @@ command may change it on the way.
 from __future__ import annotations
 
 import re
+from itertools import islice
 
-from patcher.hosts.changes import REACH, is_placeholder, why_used
+from patcher.hosts.changes import REACH, changes_in, is_placeholder
 from patcher.hosts.strings import MATTERS
 from patcher.policy.patterns import repeated
 
@@ -39,16 +40,27 @@ _TARGET = re.compile(
     rb"(?<![\d&])1?>{1,2}\|?[ \t]*(\"[^\"\n]+\"|'[^'\n]+'|[^\s&;|<>()]+)|\bof=([^\s;|]+)"
     rb"|\btee\b((?:[ \t]+[^\s;|<>&]+)+)"
 )
-_REDIRECTED = re.compile(rb"(?<![\d&])1?>{1,2}\|?[ \t]*(\"[^\"\n]+\"|'[^'\n]+'|[^\s;|<>()]+)")
 _PRINTED = re.compile(rb"\becho\s+(?P<echo>-[eE]*n)|\bprintf\b(?P<line>.*\\n)?", re.DOTALL)
 COMMENTED_FORMAT = re.compile(rb"\bprintf[ \t]+(?:--[ \t]+)?([\"'])[^\"'\n]*#[^\"'\n]*%")
 """A format that makes comments of some of its arguments."""
-_EDITOR = re.compile(
-    rb"(?<![\w.-])((?:g?sed|perl|ruby|g?awk|ed|ex|patch)\b(?:[^\\\n]|\\[\s\S]){0,600})"
+_FILTER = re.compile(
+    rb"(?<![\w.-])(?:[ef]?grep|g?sed|[gmn]?awk|head|tail|tr|cut|envsubst|perl|ruby|python[\d.]*|node|php|"
+    rb"sort|uniq|ed|ex|patch|tac|rev|fold|split|csplit|m4|cpp|yq|jq|truncate)(?=\s)[^\n]*"
 )
+"""A command that may print a part of what it reads, or edit a file."""
 _IN_PLACE = re.compile(
-    rb"(?:ed|ex|patch)\b|[^\n]*?\s-(?:-in-place|i|[a-zA-Z]*i\b|[npEr]+i)|[^\n]*\binplace\b"
+    rb"(?:ed|ex|patch|truncate|split|csplit)\b|[^\n]*?\s-(?:-in-place|i|[a-zA-Z]*i\b|[npEr]+i)"
+    rb"|[^\n]*\binplace\b"
 )
+_SENDS = re.compile(rb"(?<![\d&])>(?!&|[ \t]*/dev/)|\||`|\$\(|<\(")
+_ONLY_TESTS = re.compile(rb"[ef]?grep\b[^|;&\n]*?\s-\w*[qclL]|head[ \t]+-c[ \t]*0|tail[ \t]+-f")
+_COPIES = re.compile(
+    rb"(?:^|[\s;&|({])(?:cp|mv|install|ln|cat)\b[^\n;&|]*?([^\s;&|>\"']+)[\"']?[ \t]*"
+    rb"(?:[;&|\n)]|\Z)"
+    rb"|(?:^|[\s;])(?:local |export |readonly )?(?P<name>\w+)=[\"']?\Z"
+)
+_MOST_USES = 1000
+_MOST_FILES = 8
 _SUBSTITUTES = re.compile(rb"s([/|#,@!:])((?:(?!\1)[^\\\n])+)\1[^\n]*\1[gI]*")
 _NEAR = 300
 _ASSIGNMENT = re.compile(
@@ -56,6 +68,7 @@ _ASSIGNMENT = re.compile(
     rb"(?:(\w+)\+?=(?:\$?[\"'(]|\$\(cat\b)|read\b[^\n<|;]*[ \t](\w+)[ \t]*<<)",
     re.MULTILINE,
 )
+_FUNCTION = re.compile(rb"^[ \t]*(?:function[ \t]+)?([\w:.-]+)[ \t]*(?:\(\)\s*)?[{(]", re.MULTILINE)
 _QUOTED = re.compile(rb"\"([^\"\n]*)\"|'([^'\n]*)'")
 
 
@@ -67,7 +80,36 @@ def why_filtered(content: bytes, marker: int, begin: int, end: int) -> str:
         _why_read(command)
         or why_edited(content, targets(command), end)
         or why_variable(content, begin, end)
+        or _why_function(content, marker, end)
     )
+
+
+def why_printed(content: bytes, stop: int) -> str:
+    """Say which command may change the text that another one prints, whose string ends before
+    ``stop``; empty if none does."""
+    follows = content[stop : stop + _LONGEST_COMMAND].partition(b"\n")[0]
+    piped = follows.partition(b"|")[2] if re.match(rb"[^;&|]*\|(?!\|)", follows) else b""
+    return (piped and _why_read(piped)) or why_edited(content, targets(follows), stop)
+
+
+def _why_function(content: bytes, marker: int, end: int) -> str:
+    """Say which command may change what the function around a here document prints."""
+    begin = max(marker - REACH, 0)
+    functions = [*_FUNCTION.finditer(content, begin, marker)]
+    if not functions or content.find(b"\n}", functions[-1].end(), marker) >= 0:
+        return ""
+    called = re.compile(
+        rb"(?:^|[\s;&|(`])(?:(\w+)=[\"']?\$\()?(?<![.\w-])%b(?=[\s;|)&>`]|\Z)(?![ \t]*\()([^\n]*)"
+        % re.escape(functions[-1][1]),
+        re.MULTILINE,
+    )
+    for call in islice(called.finditer(content, end), _MOST_USES):
+        why = why_printed(content, call.start(2)) or (
+            call[1] and _why_used(content, call[1], call.end(), b"")
+        )
+        if why:
+            return why
+    return ""
 
 
 def why_grouped(content: bytes, end: int) -> str:
@@ -123,7 +165,7 @@ def targets(command: bytes) -> set[bytes]:
 
 def goes_to(command: bytes) -> bytes:
     """Return the file to which the end of a command sends what it prints; empty without one."""
-    found: list[bytes] = _REDIRECTED.findall(command)
+    found = [target[1] for target in _TARGET.finditer(command) if target[1]]
     return found[-1].strip(b"\"'") if found else b""
 
 
@@ -136,24 +178,60 @@ def may_swallow(text: bytes, command: bytes) -> bool:
 
 
 def why_edited(content: bytes, names: set[bytes], position: int) -> str:
-    """Say which command behind a position edits one of these files in place; empty if none does."""
-    if not names:
-        return ""
+    """Say which command behind a position edits one of these files, or passes on a part of it;
+    empty if none does."""
     near = content[max(position - 4000, 0) : position]
-    for editor in _EDITOR.finditer(content, position, position + REACH):
-        command = editor[1]
-        if _IN_PLACE.match(command) is None or not any(name in command for name in names):
-            continue
-        scripts = [double or single for double, single in _QUOTED.findall(command)]
-        scripts = [script for script in scripts if script not in names]
-        replaced = [_SUBSTITUTES.fullmatch(script) for script in scripts]
-        if replaced and all(
-            each is not None and is_placeholder(each[2], near) for each in replaced
-        ):
-            continue
-        name = command.split(None, 1)[0].decode("utf-8", "replace")
-        return f"{name} edits the file afterwards, and may change the rules"
+    files = [(name, position) for name in sorted(names)]
+    number = 0
+    for name, begin in files:
+        for use in _file(name).finditer(content, begin):
+            number += 1
+            if number > _MOST_USES:
+                return "too many commands use the file to see whether one edits it"
+            low = content.rfind(b"\n", 0, use.start()) + 1
+            end = content.find(b"\n", use.end())
+            command = content[max(low, use.start() - _LONGEST_COMMAND) : end if end >= 0 else None]
+            if why := _why_passed_on(command[:_LONGEST_COMMAND], names, near):
+                return why
+            other = _copy(command, use.start() - low)
+            if other and other not in names and len(names) < _MOST_FILES:
+                names = names | {other}
+                files.append((other, use.end()))
     return ""
+
+
+def _file(name: bytes) -> re.Pattern[bytes]:
+    """Matches the name of a file, or the variable that holds it."""
+    variable = re.fullmatch(rb"\$\{?(\w+)\}?", name)
+    if variable is not None:
+        return re.compile(rb"\$\{?%b\b\}?(?![\w./-])" % variable[1])
+    return re.compile(rb"(?<![\w./-])%b(?![\w./-])" % re.escape(name))
+
+
+def _copy(command: bytes, position: int) -> bytes:
+    """The file to which a command copies the one that it names at a position, or the variable to
+    which it gives the name."""
+    copied = _COPIES.search(command, 0, position)
+    if copied is not None and copied["name"]:
+        return b"$" + copied["name"]
+    copied = _COPIES.search(command)
+    return copied[1].strip(b"\"'") if copied is not None and copied[1] else b""
+
+
+def _why_passed_on(command: bytes, names: set[bytes], near: bytes) -> str:
+    """Say which filter in a command edits a file, or passes on a part of it."""
+    found = _FILTER.search(command)
+    if found is None or _ONLY_TESTS.match(found[0]):
+        return ""
+    if not (_IN_PLACE.match(found[0]) or _SENDS.search(command)):
+        return ""
+    scripts = [double or single for double, single in _QUOTED.findall(found[0])]
+    scripts = [script for script in scripts if script not in names]
+    replaced = [_SUBSTITUTES.fullmatch(script) for script in scripts]
+    if replaced and all(each is not None and is_placeholder(each[2], near) for each in replaced):
+        return ""
+    name = found[0].split(None, 1)[0].decode("utf-8", "replace")
+    return f"{name} reads or edits the file afterwards, and may change the rules"
 
 
 def why_variable(content: bytes, start: int, end: int) -> str:
@@ -163,12 +241,15 @@ def why_variable(content: bytes, start: int, end: int) -> str:
     stop = start if mention is None else mention.start()
     names = _ASSIGNMENT.findall(content, max(start - _NEAR, 0), stop)
     name: bytes = next(filter(None, names[-1]), b"") if names else b""
-    if not name:
-        return ""
+    return _why_used(content, name, stop, content[start:end]) if name else ""
+
+
+def _why_used(content: bytes, name: bytes, stop: int, text: bytes) -> str:
+    """Say what behind a position may change the text that a variable holds."""
     used = (
         rb"\$\{?%s(?:\[[@*]\])?\}?[\"']?[ \t]*\|(?!\|)([^\n;&]*)|([^\n;&|]*)<<<[ \t]*\"?\$\{?%s\b"
     )
-    for use in re.finditer(used % (name, name), content[stop : stop + REACH]):
+    for use in re.finditer(used % (name, name), content[stop:]):
         if why := _why_read(use[1] or use[2]):
             return why
-    return why_used(content, name, stop, stop + REACH, content[start:end])
+    return changes_in(content).why_used(name, stop, len(content), text)

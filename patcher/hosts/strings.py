@@ -16,6 +16,13 @@ MATTERS = MENTION
 
 BOM = b"\xef\xbb\xbf"
 
+LINE_BREAK = (
+    rb"(?:std::endl|endl|'\\n'|System\.lineSeparator\(\)|(?:os\.)?EOL|os\.linesep|"
+    rb"Environment\.NewLine|NEWLINE|NL|LF|nl|newline|lineSeparator)(?![\w(])"
+)
+IS_LINE_BREAK = re.compile(rb"\s*" + LINE_BREAK + rb"\s*\Z")
+"""An expression that puts a line break into the text."""
+
 _LONGEST_ESCAPED_LINE = 1 << 16
 _KNOWN_TOKENS = 1024
 OFFSET = "I"

@@ -46,7 +46,16 @@ class Fragments:
     def __init__(self, profiles: Iterable[Profile] = (), includes: Includes | None = None) -> None:
         """``profiles``: all those that the host found. ``includes``: what policy there includes."""
         self._includes = includes
+        profiles = list(profiles)
         self._fragments = [p for p in profiles if not p.header and p.junk <= len(p.rules)]
+        self._adding = [
+            (profile, rule)
+            for profile in profiles
+            if profile.end < 0
+            for rule in profile.rules
+            if rule.may_hold_others
+        ]
+        """The actions that may put rules into the one profile that the parts of the file make."""
 
     @cached_property
     def evidence(self) -> Evidence:
@@ -80,6 +89,7 @@ class Fragments:
             includes=self._includes,
         )
         if not profile.header:
+            judgements = [self._where_others_add_none(profile, each) for each in judgements]
             if not self._denying.get(family, set()) - {id(profile)}:
                 return judgements
             why = f"another fragment in this file denies {family}; whether both become one profile "
@@ -93,6 +103,15 @@ class Fragments:
         return [
             _doubted(j, f"{j.reason}; {why}") if j.status in doubtful else j for j in judgements
         ]
+
+    def _where_others_add_none(self, fragment: Profile, judgement: Judgement) -> Judgement:
+        """Doubt a clean judgement of a fragment where another part of the file may put any rule
+        beside it."""
+        adding = next((rule for part, rule in self._adding if part is not fragment), None)
+        if adding is None or judgement.status not in (Status.FIXED, Status.NOT_AFFECTED):
+            return judgement
+        words = b" ".join(adding.words).decode("utf-8", "replace")
+        return _doubted(judgement, f"`{words}` elsewhere in this file may put network rules there")
 
     def _doubtful(self, family: str, socket_types: Sequence[str]) -> set[Status]:
         """The clean statuses that the fragments may belie, if a program adds them."""
@@ -158,10 +177,6 @@ _SHORTHAND = frozenset(
 """Rules that may stand as their keyword alone, so that a list of names in code looks like them."""
 
 
-NO_RULE = "no rule can be read in it"
-"""Why a profile is dropped of which nothing but the header is known."""
-
-
 def _why_no_policy(profile: Profile, origin: Origin) -> str:
     """Why this is no policy, but code or prose that looks like it; empty where it is policy."""
     rules = [rule for rule in profile.rules if rule.keyword != b"action"]
@@ -169,7 +184,7 @@ def _why_no_policy(profile: Profile, origin: Origin) -> str:
         return ""
     if not rules:
         empty = profile.end >= 0 and not (profile.rules or profile.strange)
-        return "it is empty" if empty else NO_RULE
+        return "it is empty" if empty else "no rule can be read in it"
     if profile.junk > 2 * len(rules):
         return "most of its statements are no rules"
     strong = sum(

@@ -21,22 +21,19 @@ class Control(Enum):
     UNKNOWN = "unknown"  #: may leave out or repeat what stands before it or behind it
 
 
-_OPEN = frozenset(b"if unless range with for each case".split())
+_OPEN = frozenset(b"if unless range with for each case block".split())
 _OPEN_TAGS = _OPEN | frozenset(b"while until macro call capture comment filter set".split())
 """Those of Jinja, Liquid and ERB: what stands in them may be left out, or come out elsewhere."""
-_SECTION = frozenset((b"define", b"block"))
 _CLOSE = (
     b"end endif endunless endfor endwith endrange endcase endwhile enduntil endmacro endcall "
-    b"endcapture endcomment endfilter endset"
+    b"endcapture endcomment endfilter endset endblock"
 )
 _BY_WORD: dict[bytes, Control] = {
     **dict.fromkeys(_OPEN, Control.OPEN),
     **dict.fromkeys(b"else elif elsif elseif when".split(), Control.ARM),
     **dict.fromkeys(_CLOSE.split(), Control.CLOSE),
     **dict.fromkeys((b"break", b"continue"), Control.UNKNOWN),
-    **dict.fromkeys(
-        b"block endblock raw endraw assign extends import from do".split(), Control.NONE
-    ),
+    **dict.fromkeys(b"raw endraw assign extends import from do".split(), Control.NONE),
 }
 _BY_SIGN: dict[bytes, Control] = {
     b"#": Control.OPEN,
@@ -44,6 +41,7 @@ _BY_SIGN: dict[bytes, Control] = {
     b"/": Control.CLOSE,
     b"/*": Control.NONE,
     b"!": Control.NONE,
+    **dict.fromkeys((b"?", b"??"), Control.UNKNOWN),
 }
 _ASSIGNS = re.compile(
     rb"<\?xml|<\?php\s+\$\w+\s*=(?!=)|\{%[-+~]?\s*set\s[^%]*=|<%[-_]?\s*[@$]?[\w.]+\s*[-+|&]*=(?!=)[^;]*\Z|<%#"
@@ -53,11 +51,12 @@ _OPENS_BLOCK = re.compile(rb"\bdo(?:\s*\|[^|]*\|)?\s*[-~+_]?%>\Z")
 _DIRECTIVE = re.compile(
     rb"[ \t]*#(?:(?:el|end)?if|ifn?def|else)\b"
     rb"|[ \t]*[#%]{1,2} ?(?:if|for|while|elif|else)\b[^\n]*:\s*\Z"
+    rb"|[ \t]*#\{[ \t]*/?(?:if|else|elseif|list|unless|for|foreach)\b"
     rb"|[ \t]*[#%]{1,2} ?(?:end|endif|endfor|endwhile)\s*\Z"
 )
 _HEAD = re.compile(
     rb"(?:\{\{\{?|\{%|<%|<\?(?:php\b)?)[-~+=_]?\s*"
-    rb"(?P<sign>/\*|[#/^!](?=\s*\w|-)|[$]\w+\s*:?=|else\s+if\b)?\s*(?P<word>\w*)"
+    rb"(?P<sign>/\*|\?\??|[#/^!](?=\s*\w|-)|[$]\w+\s*:?=|else\s+if\b)?\s*(?P<word>\w*)"
 )
 _CONDITION = re.compile(rb"\s+")
 
@@ -77,7 +76,7 @@ def control(action: bytes) -> Control | None:
         return None
     sign, word = match["sign"] or b"", match["word"]
     found = _by_sign(sign)
-    if found is None and word in _SECTION and action.startswith(b"{{"):
+    if found is None and word == b"define" and action.startswith(b"{{"):
         return Control.SECTION
     found = found or _BY_WORD.get(word)
     return _tag(word) if found is None and action.startswith((b"{%", b"<%")) else found
@@ -129,15 +128,24 @@ def pulls_up(text: bytes, begin: int, end: int) -> bool:
     return bool(text[action.end() : line_end if line_end >= 0 else len(text)].strip())
 
 
-def is_directive(comment: bytes) -> bool:
+def is_replaced(action: bytes) -> bool:
+    """Whether another template may put something else in place of what the action opens."""
+    return subject(action) == b"block"
+
+
+_LOOSE_DIRECTIVE = re.compile(rb"[ \t]*#[ \t]+(?:(?:el)?if|for|else|ifn?def)\b")
+_ENDS_DIRECTIVE = re.compile(rb"^[ \t]*#[ \t]+(?:endif|endfor)\b", re.MULTILINE)
+
+
+def is_directive(comment: bytes, below: bytes) -> bool:
     """Whether a comment is a preprocessor's conditional (``#ifdef X``), or a line with which a
-    template chooses (``# for x in y:``)."""
-    return _DIRECTIVE.match(comment) is not None
+    template chooses (``# for x in y:``). ``below``: some of what follows, which may end it."""
+    if _DIRECTIVE.match(comment):
+        return True
+    return _LOOSE_DIRECTIVE.match(comment) is not None and bool(_ENDS_DIRECTIVE.search(below))
 
 
-_SECTION_NAME = re.compile(
-    rb"""\{\{-?\s*(?:define|block|template|include)\s+["`]([^"`]{1,200})["`]"""
-)
+_SECTION_NAME = re.compile(rb"""\{\{-?\s*(?:define|template|include)\s+["`]([^"`]{1,200})["`]""")
 
 
 def section(action: bytes) -> bytes:

@@ -11,6 +11,7 @@ from patcher.policy.reader import Profile, Rule
 THRESHOLD = 4
 """How much evidence makes a profile moby-style: docker-default has ten points, its forks fewer."""
 
+MOBY_FLAGS = frozenset((b"attach_disconnected", b"mediate_deleted"))
 _KNOWN_NAME = re.compile(
     r"docker-default|(?:cri-)?containerd|containers-default|crio-default|libpod|podman|nerdctl|"
     r"buildkit|moby|docker-",
@@ -78,7 +79,7 @@ def weigh(profiles: Iterable[Profile]) -> Evidence:
 def _headers(profiles: Iterable[Profile]) -> _Notes:
     seen: _Notes = []
     headers = [profile for profile in profiles if profile.header]
-    if any({b"attach_disconnected", b"mediate_deleted"} <= profile.flags for profile in headers):
+    if any(profile.flags >= MOBY_FLAGS for profile in headers):
         seen.append(("flags=(attach_disconnected,mediate_deleted)", 1))
     named = next((profile.name for profile in headers if _KNOWN_NAME.search(profile.name)), "")
     if named:

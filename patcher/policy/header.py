@@ -24,7 +24,7 @@ _FLAG = re.compile(
     rb"delegate_deleted|no_attach_disconnected|interruptible"
 )
 _FLAGS_WORDS = (b"flags", b"flags=", b"=")
-_NAME = re.compile(rb"[\"'<\w/@^:.*\-\x80-\xff][^=;]*\Z")
+_NAME = re.compile(rb"(?:[\"'<\w/@^:.*\-\[\x80-\xff]|\{[^{}]*,)[^=;]*\Z")
 _ATTACHMENT = re.compile(rb"\"?[/@{]|xattrs=|\+|identities=|[\"']?\w[\w.-]*[\"']\Z")
 _CONTINUED = re.compile(rb"flags\b|\(|xattrs=|\"?/|@\{")
 """What a header's second or third line may begin with."""
@@ -60,7 +60,7 @@ def parse(words: Sequence[Token]) -> Header | None:
     keyword = words[0].text in _KEYWORDS
     if keyword:
         names = names[1:]
-    if not names or not (names[0].hole or _NAME.match(names[0].text)):
+    if not names or not (names[0].hole or (keyword and flags) or _NAME.match(names[0].text)):
         return None
     if any(not (word.hole or _ATTACHMENT.match(word.text)) for word in names[1:]):
         return None
@@ -117,6 +117,7 @@ def _named_by_itself(names: Sequence[Token], flags: set[bytes] | None) -> bool:
 
 def _flags(words: Sequence[Token]) -> tuple[list[Token], set[bytes] | None]:
     """The words before the flags, and the flags; None for no flags. Raises TooMuch."""
+    name = 1 if words[0].text in _KEYWORDS else 0
     for index, word in enumerate(words):
         match = _FLAGS.match(word.text)
         if match is None or len(words) == 1:
@@ -129,8 +130,10 @@ def _flags(words: Sequence[Token]) -> tuple[list[Token], set[bytes] | None]:
             raise TooMuch(f"a profile with more than {MAX_FLAGS} flags")
         if word.hole or any(b"\\" in part for part in found):
             found.add(UNKNOWN_FLAGS)
-        names = [each for each in words[:index] if each.text not in _FLAGS_WORDS]
-        return names, found
-    names = [word for word in words if not word.text.startswith(b"flags")]
+        end = index
+        while end > name + 1 and words[end - 1].text in _FLAGS_WORDS:
+            end -= 1
+        return [*words[:end]], found
+    names = [word for i, word in enumerate(words) if i <= name or word.text[:5] != b"flags"]
     # flags=${FLAGS}: there are some, not known which
     return names, {UNKNOWN_FLAGS} if len(names) != len(words) else None

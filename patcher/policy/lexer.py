@@ -46,6 +46,20 @@ class Token(NamedTuple):
 _BLANK = re.compile(repeated(rb"[ \t\r\f\v]++|\\t", b"+"))
 _PRIORITY = re.compile(rb"priority\s{0,100}=\s{0,100}(?!\s)")
 """As ``parser_lex.l`` has it, with blanks around its sign."""
+_GLOB = rb"\{(?=[^\s{},]*+,)" + repeated(rb"[^\s{}]|\{[^\s{}]*+\}") + rb"\}"
+_NAME = re.compile(
+    rb"[ \t]++("
+    + repeated(rb"[^\s\"!,{}$%@<\\#]|,(?=[^\s\"!,])|\\[ \t\"!,{}\\]|" + _GLOB, b"+")
+    + rb")(?=[ \t]*+\r?\n|[ \t][^\n]{0,400}\{)"
+)
+"""A name as ``parser_lex.l`` has it (ID), behind its keyword: commas and globs are part of it."""
+_FILE = re.compile(rb"[ \t]*+(<[^<>\n$%{]*+>|\"[^\"\n$%{]*+\")(?=[a-z])")
+"""A file's name, behind which the next rule begins without a blank."""
+_BEHIND = {
+    **dict.fromkeys((b"profile", b"hat"), _NAME),
+    **dict.fromkeys((b"include", b"#include", b"exists"), _FILE),
+}
+"""What is one word behind these."""
 _PLAIN = re.compile(rb"[^\s{},\"#()$%@<\\\[]+")
 _VARIABLE = re.compile(rb"@\{[^\s{}]{1,200}\}")
 _DOLLAR = re.compile(
@@ -67,8 +81,17 @@ _GO_COMMENT = re.compile(rb"\{\{-?\s{0,20}/\*")
 _HOLE_MARK = re.compile(rb"\{\{|\{%|<[%?]|\$[\w{(]|(?<!@)\{\w*\}|%[sdvqr]\b|@\w+@")
 _BRACE_OR_BLANK = re.compile(_CHARACTERS.pattern + rb"|[{}\s]")
 _ACTION = re.compile(rb"\{\{|\{%|<[%?]")
+_COMMENT = re.compile(rb"\{\{[-~]?\s?(/\*|!--|!)|<%doc>|<%--|<%#|<#--|\{#|\{\*|#\*(?!\*)")
+_COMMENT_ENDS = {
+    b"{#": b"#}", b"/*": b"*/", b"!--": b"--", b"!": b"}}", b"<%doc>": b"</%doc>",
+    b"<%--": b"--%>", b"<%#": b"%>", b"<#--": b"-->", b"{*": b"*}", b"#*": b"*#",
+}  # fmt: skip
+"""How comments of template engines begin and end: Jinja and Twig, Go, Handlebars, Mako, JSP, ERB,
+FreeMarker, Smarty, Velocity."""
+_COMMENT_TAIL = re.compile(rb"\s?[-~]?\}\}")
 _CLOSING = {b"{{": b"}}", b"{%": b"%}", b"{#": b"#}", b"<%": b"%>", b"<?": b"?>"}
 _MAX_ACTION, _MAX_ACTION_LINES = 600, 8
+_DIRECTIVE_REACH = 4000
 _MAX_BRACES = 100_000
 """Braces without a blank between them."""
 
@@ -83,6 +106,8 @@ class Lexer:
         self._next: dict[bytes, tuple[int, int]] = {}
         self._pairs: dict[int, int] = {}
         self._paired_until = 0
+        self._comment_end = (len(text), len(text))
+        """From where to where the mark stands that ends the template's comment which was begun."""
 
     def _find(self, mark: bytes, start: int, end: int) -> int:
         """``text.find``, remembering the last answer: looks at no stretch of the text twice."""
@@ -113,6 +138,8 @@ class Lexer:
         end = self._find(closing, position + 2, self._line_end(position))
         if end < 0 and opening != b"{#":
             end = self._broken_action(position, opening, closing)
+        elif end < 0 and self._follows_rules(position):
+            end = self._find(closing, position + 2, len(text))
         if end < 0:
             return 0
         end += 2
@@ -142,6 +169,23 @@ class Lexer:
             return -1
         return end
 
+    def _follows_rules(self, position: int) -> bool:
+        """Whether no header stands before a brace, which then is a template's."""
+        before = self.text[max(position - _MAX_ACTION, 0) : position].rstrip()
+        return not before or before[-1:] in b",{}>"
+
+    def _begins_comment(self, position: int, end: int) -> int:
+        """Where a template's comment begins before ``end`` that goes on below this line; -1 if none
+        does. For AppArmor's parser it is none, so what stands in it may be there or not."""
+        for mark in _COMMENT.finditer(self.text, position, end):
+            closing = _COMMENT_ENDS[mark[1] or mark[0]]
+            stop = self._find(closing, mark.end(), len(self.text))
+            if stop > self._line_end(position):
+                after = _COMMENT_TAIL.match(self.text, stop + len(closing))
+                self._comment_end = stop, after.end() if mark[1] and after else stop + len(closing)
+                return mark.start()
+        return -1
+
     def tokens(self) -> Iterator[Token]:
         """The tokens in order; blanks and comments are left out. Raises TooMuch."""
         text, size, position = self.text, len(self.text), 0
@@ -155,6 +199,11 @@ class Lexer:
             if budget.tokens < 0:
                 budget.more()
             byte = text[position : position + 1]
+            if position >= self._comment_end[0]:
+                yield Token(Kind.CONTROL, position, position, b"#")
+                position = max(position, self._comment_end[1])
+                self._comment_end = (size, size)
+                continue
             if byte == b"\n" or text[position : position + 2] == b"\\n":
                 end = position + (1 if byte == b"\n" else 2)
                 yield Token(Kind.NEWLINE, position, end, byte)
@@ -168,23 +217,36 @@ class Lexer:
                 doubled = text[position : position + 2] == b"}}"
                 yield Token(Kind.CLOSE, position, position + 1, byte, doubled=doubled)
                 position += 1
-            elif byte in b"{<" and (end := self._action(position)):
-                if text[position : position + 2] != b"{#" and not _BLANK_ACTION.match(
-                    text, position, end
-                ):
-                    token = self._template_action(position, end)
-                    yield token
-                    end = token.end
-                position = end
-            elif byte == b"{" and not self._starts_word(position):
-                doubled = _DOUBLED_OPEN.match(text, position) is not None
-                end = position + (2 if doubled else 1)
-                yield Token(Kind.OPEN, position, end, byte, doubled=doubled)
-                position = end
+            elif byte in b"{<" and (mark := self._mark(position))[1] > position:
+                if mark[0] is not None:
+                    yield mark[0]
+                position = mark[1]
             else:
                 token = self._word(position)
                 yield token
                 position = token.end
+                behind = _BEHIND.get(token.text)
+                if behind is not None and (name := behind.match(text, position)):
+                    yield Token(Kind.WORD, name.start(1), name.end(), name[1])
+                    position = name.end()
+
+    def _mark(self, position: int) -> tuple[Token | None, int]:
+        """The token of the template action or the brace that begins here, and where it ends: here,
+        where a word begins."""
+        text = self.text
+        if end := self._action(position):
+            if text.startswith(b"{#", position) or _BLANK_ACTION.match(text, position, end):
+                return None, end
+            token = self._template_action(position, end)
+            return token, token.end
+        comment = _COMMENT.match(text, position)
+        if comment is not None and self._begins_comment(position, comment.end()) >= 0:
+            return Token(Kind.CONTROL, position, position + 2, b"#"), position + 2
+        if text[position : position + 1] == b"<" or self._starts_word(position):
+            return None, position
+        doubled = _DOUBLED_OPEN.match(text, position) is not None
+        end = position + (2 if doubled else 1)
+        return Token(Kind.OPEN, position, end, b"{", doubled=doubled), end
 
     def _comment(self, position: int) -> Generator[Token, None, int]:
         """The template's actions in the comment that begins here, and where it ends: the template
@@ -193,8 +255,9 @@ class Lexer:
         text = self.text
         end = self._line_end(position)
         begin = text.rfind(b"\n", max(0, position - 80), position) + 1
-        directive = is_directive(text[begin : min(end, begin + _MAX_ACTION)])
-        if directive or pulls_up(text, position, end):
+        comment = text[begin : min(end, begin + _MAX_ACTION)]
+        directive = is_directive(comment, text[end : end + _DIRECTIVE_REACH])
+        if directive or pulls_up(text, position, end) or self._begins_comment(position, end) >= 0:
             yield Token(Kind.CONTROL, position, end, text[position:end])
         at = position + 1
         while mark := _ACTION.search(text, at, end):
@@ -284,7 +347,7 @@ class Lexer:
                 return characters.end(), _HOLE_MARK.search(characters[0]) is not None
         if byte == b",":
             following = text[position + 1 : position + 2]
-            inside = text[start : start + 1] in (b"/", b"@", b'"') and not (
+            inside = text[start : start + 1] in (b"/", b"@", b'"', b"^") and not (
                 following in b"}{#\"'\\,"  # also true at the end of the text
                 or following.isspace()
             )

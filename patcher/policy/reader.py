@@ -16,6 +16,7 @@ from patcher.policy.actions import (
     Control,
     condition,
     control,
+    is_replaced,
     may_print,
     section,
     sections,
@@ -182,9 +183,10 @@ class _Statement:
 
 
 _AT_CONDITIONAL = re.compile(
-    rb"@(?:end|el)?(?:if|else|fi|for|unless|ifdef|ifndef)\w*@\Z", re.IGNORECASE
+    rb"@(?:(?:end|el)?(?:if|else|fi|for|unless|ifdef|ifndef)\w*@\Z|(?!\w+@)[a-z])|\$(?:end|else)?if\b",
+    re.IGNORECASE,
 )
-"""``@if@``, as autoconf-like templates choose."""
+"""``@if@``, as autoconf-like templates choose; ``@if($x)``, as Blade does."""
 _DEPTH = 32
 _MOST_WORDS = 512
 _SHOWN = 8
@@ -337,7 +339,7 @@ class _Reader:
         action that stands where rules stand."""
         if _ASSIGNMENT.match(b"".join(token.text for token in line[:2])):
             return True
-        if all(_AT_CONDITIONAL.match(token.text) for token in line):
+        if _AT_CONDITIONAL.match(line[0].text):
             self.junk(line)
             return True
         if all(token.hole for token in line):
@@ -523,6 +525,8 @@ class _Reader:
         if action in (Control.OPEN, Control.SECTION) and len(self.choices) >= MAX_NESTING:
             raise TooMuch(f"more than {MAX_NESTING} nested choices of a template")
         if action is Control.OPEN:
+            if is_replaced(token.text):
+                self.add(_bare(b"action", [token]), token.start, token.end)
             self.choice_count += 1
             arm = (self.choice_count, 0, condition(token.text))
             outer = self.choices[-1].arms if self.choices else ()

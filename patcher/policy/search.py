@@ -182,7 +182,7 @@ letters, and takes 4 % longer for each more."""
 MENTION = re.compile(
     rb"(?:\b|\\[nrt])network\b|mediate_deleted|"
     + b"|".join(_LAX)
-    + rb"|(?:(?<![^\s\"'`{},;])|\\[nrt])all[ \t]*,"
+    + rb"|(?:(?<![^\s\"'`{},;>])|\\[nrt])all[ \t]*,"
     + _NEXT,
     re.MULTILINE,
 )

@@ -51,6 +51,21 @@ def words(found: Profile) -> list[str]:
         ("profile %s flags=(attach_disconnected)", "%s"),
         ("profile {name} flags=(attach_disconnected)", "{name}"),
         ("profile <%= @name %> flags=(complain)", "<%= @name %>"),
+        ("profile {a,b} flags=(complain)", "{a,b}"),
+        ("profile {a,{b,c}}/d", "{a,{b,c}}/d"),
+        ("profile {a,b} /usr/bin/x", "{a,b}"),
+        ("hat {a,b}", "{a,b}"),
+        ("profile x,y", "x,y"),
+        ("profile x,y\n  flags=(complain)\n", "x,y"),
+        ("profile x\\ y flags=(complain)", "x\\ y"),
+        ("profile x\\,y", "x\\,y"),
+        ("profile [ab] flags=(complain)", "[ab]"),
+        ("profile x=y flags=(complain)", "x=y"),
+        ("profile ~x flags = (complain)", "~x"),
+        ("profile flags", "flags"),
+        ("profile flags flags=(complain)", "flags"),
+        ("profile flags /usr/bin/x (complain)", "flags"),
+        ("^a,b flags = (complain)", "^a,b"),
     ],
 )
 def test_headers(header: str, name: str) -> None:
@@ -63,6 +78,10 @@ def test_flags_and_name_are_read() -> None:
     found = profile("profile x flags=(attach_disconnected, mediate_deleted) {\n}\n")
     assert found.flags == {b"attach_disconnected", b"mediate_deleted"}
     assert found.named
+    for flags in ('"attach_disconnected","mediate_deleted"', '"attach_disconnected" "x"'):
+        for name in ("x", "{a,b}", "x,y", "flags"):
+            quoted = profile(f"profile {name} flags=({flags}) {{\n}}\n", name)
+            assert b"attach_disconnected" in quoted.flags
     assert not profile("profile {{.Name}} {\n}\n", "{{.Name}}").named
 
 

@@ -100,6 +100,11 @@ def test_a_rule_is_found_wherever_it_stands(text: str, path: str) -> None:
         "profile x { all, }\n",
         "profile x {\n  deny /x w,\n  audit all,\n}\n",
         "profile x {\n  network create,\n}\n",
+        "profile x {\n  include <abstractions/base>network,\n}\n",
+        'profile x {\n  #include if exists "local/x"audit network,\n}\n',
+        "profile x {\n  include <abstractions/base>all,\n}\n",
+        "profile {a,b} flags=(complain) {\n  file,\n}\n",
+        "profile x,y flags=(complain) {\n  file,\n}\n",
         "profile x {\n  network,\n  unsafe /a Px,\n  unsafe /b Px,\n  safe /c px,\n}\n",
         "profile x {\n"
         + "  network inet,\n" * 300

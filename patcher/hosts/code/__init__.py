@@ -9,11 +9,9 @@ added below another one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain
 from pathlib import PurePosixPath
 
-from patcher.hosts.changes import why_changed
 from patcher.hosts.code.comments import comment_embeddings
 from patcher.hosts.code.groups import groups
 from patcher.hosts.code.languages import language_of
@@ -37,16 +35,7 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
         return
     source = Source(content, language)
     texts = (read(source, group) for group in groups(source))
-    changed = (_with_changes(content, text) for text in texts)
-    for found in chain(changed, comment_embeddings(content, source.comments)):
+    for found in chain(texts, comment_embeddings(content, source.comments)):
         yield without_margin(content, found) if language.margins else found
     if language.line_strings is not None:
         yield from line_strings(content, language.line_strings, language.host)
-
-
-def _with_changes(content: bytes, found: Embedding) -> Embedding:
-    """Return a text with what the program may do to it afterwards."""
-    if not found.lines:
-        return found
-    first, last = found.lines[0], found.lines[-1]
-    return replace(found, changed=why_changed(content, first.start, last.offset(len(last.text))))

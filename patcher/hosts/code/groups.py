@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from patcher.hosts.code.flow import Program
-from patcher.hosts.code.language import LINE_BREAK, Literal
+from patcher.hosts.code.language import Literal
 from patcher.hosts.code.source import Source
 from patcher.hosts.code.statements import Statement
-from patcher.hosts.strings import matters
+from patcher.hosts.strings import IS_LINE_BREAK, matters
 
 LONGEST_GAP = 600
 LONGEST_HEAD = 300
@@ -175,7 +175,7 @@ class _Grouping:
             (other := language.around_placeholder.match(gap)) and _is_expression(other[1])
         ):
             node.link, node.placeholder_between = Link.JOINED, True
-            node.breaks = other is not None and bool(LINE_BREAK.match(other[1]))
+            node.breaks = other is not None and bool(IS_LINE_BREAK.match(other[1]))
         elif language.element.match(gap):
             node.link = Link.ELEMENT
         elif _is_loose(gap):

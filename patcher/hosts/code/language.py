@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from patcher.hosts.code.lists import ANY, Lists
-from patcher.hosts.strings import Kind
+from patcher.hosts.strings import LINE_BREAK, Kind
 from patcher.policy.patterns import repeated
 
 CONTROL = (
@@ -34,12 +34,6 @@ _MADE = (
     rb"format!?|bytes|bytearray))\s*\(\s*"
 )
 _DIRECTIVE = rb"|^[ \t]*#[ \t]*(?P<directive>\w*)[^\n]*+"
-_LINE_BREAK = (
-    rb"(?:std::endl|endl|'\\n'|System\.lineSeparator\(\)|(?:os\.)?EOL|os\.linesep|"
-    rb"Environment\.NewLine|NEWLINE|NL|LF|nl|newline|lineSeparator)(?![\w(])"
-)
-LINE_BREAK = re.compile(rb"\s*" + _LINE_BREAK + rb"\s*\Z")
-"""An expression that puts a line break into the text."""
 
 
 class Literal(NamedTuple):
@@ -149,7 +143,7 @@ class Language:
     @cached_property
     def begins_joined(self) -> re.Pattern[bytes]:
         """Code that joins something to the literal before it."""
-        return re.compile(rb"%s(?:%s)(?!=)(?!\s*%s)" % (self._blanks, self.join, _LINE_BREAK))
+        return re.compile(rb"%s(?:%s)(?!=)(?!\s*%s)" % (self._blanks, self.join, LINE_BREAK))
 
     @cached_property
     def ends_joined(self) -> re.Pattern[bytes]:

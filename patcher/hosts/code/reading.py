@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import NamedTuple
 
+from patcher.hosts.changes import changes_in
 from patcher.hosts.code.dressing import Dressing, Part, Shape
 from patcher.hosts.code.groups import LONGEST_HEAD, Group, Link, Node
 from patcher.hosts.code.language import CONTROL, Literal
@@ -33,6 +35,8 @@ _ADDS_UNKNOWN = re.compile(
 )
 _NAME_BEFORE = re.compile(rb"(?:[\s(]|\breturn)([A-Za-z_][\w.]*)\s*(?:\+|\.\.)\s*\Z")
 _STATEMENTS = re.compile(rb"[\s\S]*[;}\n]")
+_WORDS = re.compile(rb"[a-z]{3}")
+"""In a text, but not in what lists are joined with."""
 _FEW = 3
 
 
@@ -63,10 +67,22 @@ def read(source: Source, group: Group) -> Embedding:
         documentation=group.documentation,
         keeps_cr=language.keeps_cr,
         reason=DECLARED if in_bytes else "",
+        changes=(cache(partial(_why_changed, content, nodes)),),
         separate=len(nodes) > 1,
         is_string=True,
         listed=any(node.link in (Link.ELEMENT, Link.LOOSE) for node in nodes),
     )
+
+
+def _why_changed(content: bytes, nodes: list[Node]) -> str:
+    """Say what may change the text of one of the lists or chains that these literals make."""
+    begins = [i for i, node in enumerate(nodes) if node.link not in (Link.JOINED, Link.ELEMENT)]
+    for begin, end in zip(begins, [*begins[1:], len(nodes)], strict=True):
+        first, last = nodes[begin].literal, nodes[end - 1].literal
+        text = content[first.start : last.end]
+        if _WORDS.search(text) and (why := changes_in(content).why(first.open, last.stop, text)):
+            return why
+    return ""
 
 
 def _is_short(lines: list[Line]) -> bool:

@@ -270,17 +270,18 @@ def _signed(
         with object_directory(new.hexsize) as beside:
             extra["GIT_OBJECT_DIRECTORY"] = beside
             run(["unpack-objects", "-q"], git_dir=folder, stdin=new.stream(), extra=extra)
-            parents = os.fspath(repository.common_dir / "objects")
+            parents = repository.common_dir / "objects"
             output = run(
                 ["commit-tree", "-S", "-p", parent, "-F", "-", tree],
                 git_dir=folder,
                 stdin=_body(message),
                 config=config,
-                extra=extra | {"GIT_ALTERNATE_OBJECT_DIRECTORIES": quoted(parents)},
+                extra=extra | {"GIT_ALTERNATE_OBJECT_DIRECTORIES": quoted(os.fspath(parents))},
                 pass_fds=(said,),
                 signals=True,
             )
-            with Objects(Path(beside), hexsize=new.hexsize) as objects:
+            # git writes nothing where the repository has the very commit already.
+            with Objects(Path(beside), parents, hexsize=new.hexsize) as objects:
                 signed = objects.one(output.strip(), _MOST_COMMIT)
     except GitFailed as error:
         reason = signer.why(program, os.pread(said, 1 << 16, 0), error.stderr)

@@ -42,9 +42,9 @@ def test_a_failure_says_what_git_said(work: Work) -> None:
     ],
 )
 def test_passwords_do_not_stand_in_errors(said: str) -> None:
-    line = f"unable to access 'https://{said}example.org/x.git/', nor ssh://{said}h.example/@y: no"
+    line = f"unable to access 'https://{said}example.org/x.git/', nor ssh://{said}h.example/y: no"
     words = runner.last_words(f"warning: x\nfatal: {line}\n".encode())
-    assert words == ("unable to access 'https://example.org/x.git/', nor ssh://h.example/@y: no")
+    assert words == ("unable to access 'https://example.org/x.git/', nor ssh://h.example/y: no")
 
 
 def test_control_characters_do_not_stand_in_errors(work: Work) -> None:
@@ -96,7 +96,7 @@ def test_a_limit_within_another_does_not_extend_it() -> None:
             assert 3 < runner.time_left() <= 4
         with runner.limited(None):
             assert 3 < runner.time_left() <= 4
-        with runner.limited(0.5), pytest.raises(GitTimeout, match=r"limit of 0\.5 s for one"):
+        with runner.limited(0.5), pytest.raises(GitTimeout, match=r"limit of 0\.5 s \(--timeout\)"):
             time.sleep(0.6)
             runner.time_left()
         assert 2 < runner.time_left(60) <= 4
@@ -108,7 +108,7 @@ def test_the_words_of_a_limit_are_those_that_were_given(work: Work) -> None:
     path = work.repository()
     command = ["--git-dir", str(path / ".git"), "cat-file", "--batch"]  # waits for its input
     with runner.limited(9, spent=8.8), runner.Process(command, runner.environment()) as slow:
-        with pytest.raises(GitTimeout, match="took longer than the limit of 9 s for one"):
+        with pytest.raises(GitTimeout, match=r"took longer than the limit of 9 s \(--timeout\)"):
             slow.wait()
         with pytest.raises(GitTimeout, match="the limit of 9 s"):
             runner.run(["version"])

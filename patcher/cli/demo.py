@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import click
 
 from patcher.cli import FAILED
+from patcher.text import printable
 
 _BLANKET = """\
   network,
@@ -83,7 +85,7 @@ def command(folder: str | None) -> int:
     commits have an author of their own; your git configuration is not needed and not changed.
     """
     place = _place(folder)
-    click.echo(f"Sample repositories in {place}:")
+    click.echo(f"Sample repositories in {printable(place)}:")
     for name, branches in _SAMPLES.items():
         _build(place / name, branches)
         click.echo(f"  {name.ljust(14)} {', '.join(branches)}")
@@ -102,7 +104,8 @@ def command(folder: str | None) -> int:
     failed = failed or code != 0
     click.echo("[each release branch has its own review branch]")
     _run(["scan", "--base", "patcher/deny-af-alg", str(fork)])
-    click.echo(f"\nTo look around: git -C {fork} log --all --oneline")
+    words = ["git", "-C", printable(fork), "log", "--all", "--oneline"]
+    click.echo(f"\nTo look around: {shlex.join(words)}")
     if failed:
         click.echo("patcher: the demo did not go as it should", err=True)
         return FAILED
@@ -147,11 +150,9 @@ def _build(place: Path, branches: dict[str, dict[str, str]]) -> None:
 
 def _run(arguments: list[str]) -> int:
     """One command of patcher, shown and run; its exit status."""
-    import shlex
-
     from patcher.cli import group
 
-    click.echo(f"\n$ patcher {shlex.join(arguments)}")
+    click.echo(f"\n$ patcher {printable(shlex.join(arguments))}")
     before = dict(os.environ)
     os.environ.update(_WHO)
     try:

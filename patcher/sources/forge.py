@@ -57,9 +57,13 @@ class Server:
 
     def secret(self) -> git.Secret | None:
         """What goes with requests and clone URLs. Raises SourceError where one of the two would
-        carry it over a network unencrypted."""
+        carry it over a network unencrypted, and for what no header can carry."""
         if self.token is None:
             return None
+        if not (self.token.isascii() and self.token.isprintable()):
+            raise SourceError(
+                f"{self.variables} holds no token: a line break, or a character that none has"
+            )
         for url in (self.api, self.web):
             if not _is_safe(url):
                 raise SourceError(
@@ -105,7 +109,9 @@ class Client:
     def __init__(self, server: Server, get: Get, tell: Tell) -> None:
         self.server, self._get, self.tell = server, get, tell
         self._waited = 0.0
-        self._token = () if server.secret() is None else (server.token or "",)
+        secret = server.secret()
+        # What is shorter is none, and part of many words.
+        self._token = () if secret is None or len(secret.password) < 4 else (secret.password,)
 
     def ask(self, path: str, parameters: Mapping[str, str | int] | None = None) -> Answer:
         """One answer of success. ``path`` begins with a slash, or is a whole URL. Raises

@@ -530,6 +530,21 @@ def test_a_campaign_sends_no_token_over_plain_http(
         assert [one.authorization for one in other.requests] == []
 
 
+@pytest.mark.parametrize(
+    "token", ["a\nhost=evil.example", "a\rb", "tökén", "\u20ac", "a\x1bb", "a\0b"]
+)
+def test_what_is_no_token_is_said(
+    server: Forge, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    word = many(server, 1)
+    environ = dict(os.environ) | dict.fromkeys(TOKENS, token)  # also what the system does not take
+    monkeypatch.setattr(os, "environ", environ)
+    seen = Seen(word, "https://example.org/a/b")
+    assert seen.names == ["a/b"]
+    assert "_TOKEN holds no token: a line break, or a character that none has" in seen.failure
+    assert server.requests == []
+
+
 ECHOES = {
     "a message": Reply(403, {"message": f"not for {TOKEN}"}),
     "an error": Reply(500, {"error": TOKEN}),

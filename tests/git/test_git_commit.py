@@ -358,6 +358,9 @@ def test_ssh_signatures(work: Work, home: Path, named: bool) -> None:
     shown = work.git(path, "log", "-1", "--format=%an|%at|%cn|%ct|%B", commit)
     assert shown == f"{ADA.name}|1700000000|{BEA.name}|1700000001|m\n\nbody\n"
     work.fsck(path)
+    # The same once more, as two branches at one commit have it within a second.
+    again = write_commit(opened(path), parent, [Change(b"f", b"2")], "m\n\nbody", ADA, BEA, sign)
+    assert again == commit
 
 
 @needs_gpg

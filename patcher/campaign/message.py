@@ -102,12 +102,18 @@ def _values(facts: Facts) -> dict[str, str]:
         "why": "\n\n".join(m.why.strip("\n") for m in migrations if m.why),
         "references": "\n".join(f"- {reference}" for reference in references),
         "files": "\n".join(_files(facts.files, findings)),
-        "profiles": ", ".join(names),
+        "profiles": _no_trailer(", ".join(names)),
         "count": str(len({(located.path, located.finding.line) for located in findings})),
         "base": printable(facts.base),
         "branch": printable(facts.branch),
-        "repository": printable(facts.repository),
+        "repository": _no_trailer(printable(facts.repository)),
     }
+
+
+def _no_trailer(name: str) -> str:
+    """A name of the repository's that is no trailer (git-interpret-trailers(1)) where a template
+    begins a line with it: who signs off is not the repository's to say."""
+    return re.sub(r"\A([A-Za-z0-9-]+\s*):", r"\1\\x3a", name)
 
 
 def _files(files: Sequence[ChangedFile], findings: Sequence[Located]) -> list[str]:

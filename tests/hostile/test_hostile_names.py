@@ -140,6 +140,24 @@ def test_names_of_files_outside_git(tmp_path: Path, name: str) -> None:
         assert "Traceback" not in text
 
 
+@pytest.mark.parametrize("colon", [": ", ":", " : "])
+def test_no_name_is_a_trailer_of_the_commit(bench: Bench, colon: str) -> None:
+    """Nor where the user's own template begins a line with it."""
+    boss = f"Signed-off-by{colon}Boss <boss@example.org>"
+    bench.commit({"docker-default": PROFILE.replace("docker-default", f'"{boss}"', 1)})
+    place = bench.place.rename(bench.place.with_name(boss))
+    template = "Fix\n\nAcked-by: {profiles}\n\n{profiles}\n\n{repository}"
+    for number, message in enumerate((template, template + "\n{profiles}\n{files}")):
+        named = f"b{number}"
+        arguments = ("apply", "--proof", "off", "--branch", named, "--message", message, place)
+        result = patcher(*arguments)
+        assert result.exit_code == 0, result.stderr
+        text = bench.git("log", "-1", "--format=%B", named, where=place)
+        assert "Boss <boss@example.org>" in text
+        trailers = bench.git("interpret-trailers", "--parse", where=place, stdin=text.encode())
+        assert "Signed-off-by" not in trailers
+
+
 def test_a_diff_in_color_drives_no_terminal(bench: Bench) -> None:
     """It is for `less -R`: git does not take it."""
     bench.commit({"docker-default": PROFILE.replace("file,", f"file, # {ESCAPES}{UNSEEN}")})

@@ -174,9 +174,13 @@ def _get(server: Server) -> Get:
     try:
         import github
         import requests
+        from github import Consts
     except ImportError:
         raise missing("PyGithub") from None
 
+    # It asks again for what is answered with 202, as often as Python recurses, and waits each time:
+    # no list of repositories is.
+    Consts.PROCESSING_202_WAIT_TIME = 0
     hub = github.Github(
         base_url=server.api,
         auth=github.Auth.Token(server.token) if server.token else None,

@@ -695,6 +695,13 @@ def test_whatever_a_forge_answers_ends_its_own_source_alone(
         assert seen.failures and all(len(line) < 500 for line in seen.failures)
 
 
+def test_a_forge_that_puts_it_off_for_ever(server: Forge) -> None:
+    word = many(server, 0)
+    server.instead = [Reply(202, {"message": "later"})] * 3000
+    seen = Seen(word, "https://example.org/a/b")
+    assert seen.names == ["a/b"] and len(seen.failures) == 1
+
+
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_a_server_error_that_passes(server: Forge, status: int) -> None:
     word = many(server, 150)

@@ -1,8 +1,11 @@
-"""The one function that makes text of others fit to print: terminal, report, commit, patch."""
+"""Text made fit to print, on a terminal, in a report, commit or patch: others wrote it, or a
+password may stand in it."""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
 
 # Characters that print, to Python, and show nothing: what Unicode calls default ignorable
 # (DerivedCoreProperties.txt), and glyphs that are empty. `str.isprintable` is false for the others
@@ -43,3 +46,40 @@ def _escaped(char: str) -> str:
     if char in _BLANK or not char.isprintable():
         return char.encode("unicode_escape").decode("ascii")
     return char
+
+
+_WORD = re.compile(r"\S+")
+_MARK = re.compile(r".*?://|[^@]*?:/")  # one slash, too, as pathlib writes it
+
+
+def hidden(text: str, words: Iterable[str]) -> str:
+    """Return ``text`` with ``***`` for each of ``words``, whichever of its characters are
+    percent-encoded."""
+    for word in sorted(words, key=len, reverse=True):  # one may be a part of another
+        if "%" in text:
+            text = re.sub("".join(map(_either_way, word)), "***", text)
+        else:
+            text = text.replace(word, "***")
+    return text
+
+
+def without_secrets(text: str) -> str:
+    """Return ``text`` without users and passwords of URLs."""
+    return _WORD.sub(lambda word: without_secret(word[0]) if ":/" in word[0] else word[0], text)
+
+
+def without_secret(address: str) -> str:
+    """Return what may be an address without its user and password, each of which may be a token,
+    and hold a ``/``, ``@`` or blank that nobody encoded: so up to the last ``@``."""
+    mark = _MARK.match(address)
+    start = mark.end() if mark else 0
+    before, _at, after = address[start:].rpartition("@")
+    if not start and ":" not in before:  # a path, or me@host
+        return re.sub(r"[^/]*@", "", address)
+    return address[:start] + after
+
+
+def _either_way(char: str) -> str:
+    """A pattern for a character, percent-encoded (RFC 3986, section 2.1) or not."""
+    encoded = "".join(f"%{byte:02x}" for byte in os.fsencode(char))
+    return f"(?:{re.escape(char)}|(?i:{encoded}))"

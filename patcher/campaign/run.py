@@ -21,6 +21,7 @@ from patcher.campaign.look import Looker, Selection, without_contents
 from patcher.campaign.memory import Memory, opened
 from patcher.campaign.target import Outcome, Target
 from patcher.sources.found import Found
+from patcher.text import printable
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -293,20 +294,20 @@ def _failed(target: Target, error: Exception) -> Target:
         return replace(target, outcome=Outcome.FAILED, error=str(error), cause=error.cause)
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if isinstance(error.filename, str) else ""
-        reason = git.printable(f"{error.strerror}{where}")
+        reason = printable(f"{error.strerror}{where}")
         return replace(target, outcome=Outcome.FAILED, error=reason, cause="system")
     if os.environ.get("PATCHER_DEBUG"):
         import traceback
 
         for line in "".join(traceback.format_exception(error)).splitlines():
-            print(git.printable(line), file=sys.stderr)
-    reason = git.printable(f"unexpected {type(error).__name__}: {error}")
+            print(printable(line), file=sys.stderr)
+    reason = printable(f"unexpected {type(error).__name__}: {error}")
     return replace(target, outcome=Outcome.FAILED, error=reason, cause="unexpected")
 
 
 def tell(problem: str) -> None:
     """Say on standard error what is no failure."""
-    print(f"patcher: {git.printable(problem)}", file=sys.stderr)
+    print(f"patcher: {printable(problem)}", file=sys.stderr)
 
 
 def chosen_bases(
@@ -539,7 +540,7 @@ class _Ordered:
 
 def _lost(batch: Iterable[Item], error: Exception) -> list[tuple[Target, ...]]:
     """For each repository of a batch that no worker brought to its end: why."""
-    why = git.printable(f"its worker was lost ({type(error).__name__}: {error})"[:300])
+    why = printable(f"its worker was lost ({type(error).__name__}: {error})"[:300])
     return [
         (Target(place(item), None, None, Outcome.FAILED, error=why, cause="worker lost"),)
         for item in batch

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from patcher import __version__, interrupts
-from patcher.text import printable
+from patcher.text import printable, without_secrets
 
 _COMMANDS = {
     "scan": "Report the AppArmor profiles in git repositories.",
@@ -100,7 +100,7 @@ def _guarded(run: Callable[[], Any]) -> int:
             for line in traceback.format_exc().splitlines():
                 click.echo(printable(line), err=True)
             hint = "see above"
-        text = printable(f"{type(error).__name__}: {error}")
+        text = printable(without_secrets(f"{type(error).__name__}: {error}"))
         click.echo(f"patcher: {text} ({hint})", err=True)
         return FAILED
 
@@ -110,7 +110,7 @@ def _show(error: click.ClickException) -> None:
     puts them, so the message is escaped; but for a page of help, which is a message to click."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is None or error.message != context.get_help():
-        vars(error)["message"] = printable(error.message)
+        vars(error)["message"] = printable(without_secrets(error.message))
     error.show()
 
 

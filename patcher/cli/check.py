@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from patcher.cli import FAILED, FOUND, options
+from patcher.text import without_secrets
 
 if TYPE_CHECKING:
     from patcher.campaign.target import Target
@@ -63,7 +64,7 @@ def command(
     ):
         targets.append(target)
         if target.error is not None:
-            tell(f"{target.repository}: {target.error}")
+            tell(without_secrets(f"{target.repository}: {target.error}"))  # or a URL by mistake
         elif target.note is not None and not quiet:
             tell(f"{target.repository}: {target.note}")
     totals = total(targets)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from patcher.cli import FAILED, FOUND, UNDECIDED, options
+from patcher.text import without_secrets
 
 if TYPE_CHECKING:
     from patcher.campaign.target import Verified
@@ -65,7 +66,7 @@ def command(
     for file in run(paths or (".",), selection, by, timeout):
         verified.append(file)
         if file.error is not None:
-            tell(f"{_place(file)}: {file.error}")
+            tell(without_secrets(f"{_place(file)}: {file.error}"))  # or a URL by mistake
     if format == "json":
         write(report.document(verified, by.name, names))
     elif not quiet:

@@ -22,9 +22,6 @@ from patcher.git.errors import (
     RemoteError,
     RemoteMoved,
     UnbornHead,
-    hidden,
-    without_secret,
-    without_secrets,
 )
 from patcher.git.find import EVERYWHERE, Files, Memory, entries, mentions, scope_of, search
 from patcher.git.identity import identities, signing, user_configuration
@@ -42,7 +39,7 @@ from patcher.git.values import (
     Repository,
     Signing,
 )
-from patcher.text import printable
+from patcher.text import hidden, printable, without_secret, without_secrets
 
 __all__ = [
     "EVERYWHERE",

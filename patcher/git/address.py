@@ -6,8 +6,8 @@ import os
 import re
 from dataclasses import dataclass, field, replace
 
-from patcher.git.errors import GitError, without_secret
-from patcher.text import printable
+from patcher.git.errors import GitError
+from patcher.text import printable, without_secret
 
 PROTOCOLS = ("https", "http", "ssh", "git", "file")
 """The protocols that patcher lets git speak."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterable
 from typing import Literal
 
 from patcher.text import printable
@@ -121,38 +118,3 @@ class RemoteMoved(RemoteError):
 def _remote_error(message: str, cause: Cause, transient: bool) -> RemoteError:
     """The same error in another process, to which it travelled."""
     return RemoteError(message, cause, transient=transient)
-
-
-_WORD = re.compile(r"\S+")
-
-
-def hidden(text: str, words: Iterable[str]) -> str:
-    """Return ``text`` with ``***`` for each of ``words``, whichever of its characters are
-    percent-encoded."""
-    for word in sorted(words, key=len, reverse=True):  # one may be a part of another
-        if "%" in text:
-            text = re.sub("".join(map(_either_way, word)), "***", text)
-        else:
-            text = text.replace(word, "***")
-    return text
-
-
-def without_secrets(text: str) -> str:
-    """Return ``text`` without users and passwords of URLs."""
-    return _WORD.sub(lambda word: without_secret(word[0]) if "://" in word[0] else word[0], text)
-
-
-def without_secret(address: str) -> str:
-    """Return what may be an address without its user and password, each of which may be a token,
-    and hold a ``/``, ``@`` or blank that nobody encoded: so up to the last ``@``."""
-    start = address.find("://") + 3 if "://" in address else 0
-    before, _at, after = address[start:].rpartition("@")
-    if not start and ":" not in before:  # a path, or me@host
-        return re.sub(r"[^/]*@", "", address)
-    return address[:start] + after
-
-
-def _either_way(char: str) -> str:
-    """A pattern for a character, percent-encoded (RFC 3986, section 2.1) or not."""
-    encoded = "".join(f"%{byte:02x}" for byte in os.fsencode(char))
-    return f"(?:{re.escape(char)}|(?i:{encoded}))"

@@ -40,14 +40,12 @@ from patcher.git.errors import (
     GitTimeout,
     RemoteError,
     RemoteMoved,
-    hidden,
-    without_secrets,
 )
 from patcher.git.identity import user_settings
 from patcher.git.refs import check_branch_name, is_ref_name
 from patcher.git.runner import MEMORY_LIMIT, TIMEOUT, environment, run, scratch, setting, time_left
 from patcher.git.values import Repository
-from patcher.text import printable
+from patcher.text import hidden, printable, without_secrets
 
 MAX_ADVERTISED = 64 << 20
 """Bytes of a remote's list of refs; a million branches take about as much."""

@@ -35,8 +35,8 @@ from typing import BinaryIO, cast
 
 from patcher import interrupts
 from patcher.git import leftovers
-from patcher.git.errors import GitError, GitFailed, GitTimeout, without_secrets
-from patcher.text import printable
+from patcher.git.errors import GitError, GitFailed, GitTimeout
+from patcher.text import printable, without_secrets
 
 TIMEOUT = 300.0
 """Seconds that one call to git may take."""

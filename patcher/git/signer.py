@@ -13,8 +13,7 @@ import subprocess
 import threading
 
 from patcher import interrupts
-from patcher.git.errors import without_secrets
-from patcher.text import printable
+from patcher.text import printable, without_secrets
 
 _SCRIPT = """\
 #!/bin/sh

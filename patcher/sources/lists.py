@@ -18,7 +18,7 @@ MOST_BYTES = 32 << 20
 
 
 def label(name: str) -> str:
-    return f"of {git.printable(shown(name))}"
+    return f"of {git.printable(git.without_secrets(shown(name)))}"
 
 
 def shown(name: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.bench import BRANCH, Bench
+from tests.hostile.bench import BRANCH, Bench, patcher
 
 TOKEN = "ghp_5ecretT0kenThatNobodyMaySee"
 HERE = Path(__file__).parents[2]
@@ -102,6 +102,41 @@ def test_no_token_is_told_or_written(guarded: Bench, home: Path) -> None:
     history = bench.git("log", "--all", "-p", "--format=fuller", "--", "docker-default")
     assert "deny network alg" in history and TOKEN not in history
     assert TOKEN not in bench.git("log", "-g", "--format=%B%an%gs", BRANCH)
+
+
+@pytest.mark.parametrize("url", ["https://me:{}@host.invalid", "https://me:/{}/@host.invalid/x"])
+def test_a_password_that_is_typed_where_no_address_is_meant_is_not_told(
+    bench: Bench, url: str
+) -> None:
+    url = url.format(TOKEN)
+    told = []
+    for command in (
+        ["check", url],
+        ["check", "--fix", url],
+        ["verify", url],
+        ["scan", "--from", url],
+        ["scan", "-m", url],
+        ["scan", f"--max-size={url}"],
+        ["scan", "--pushed-since", url],
+        ["scan", "--scheduler", url],
+        ["apply", "--branch", url],
+        ["apply", "--author", url],
+        ["apply", "--message-file", url],
+        ["apply", "--campaign", url, bench.place],
+        ["status", url],
+        ["cache", "clear", url],
+        ["cache", url],
+        ["migrations", url],
+        ["demo", url, url],
+        ["repos", url],
+        ["repos", f"gitlab:{url}"],
+        [url],
+        [f"--{url}"],
+    ):
+        result = patcher(*command)
+        assert result.exit_code, command
+        told += [command] if "T0ken" in result.output + result.stderr else []
+    assert told == []
 
 
 def files(root: Path) -> list[Path]:

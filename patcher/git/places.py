@@ -40,16 +40,17 @@ def _folder(variable: str, kind: str) -> Path:
 
 
 def own_folder(path: Path, *, hint: str) -> None:
-    """Make a folder for this user alone (mode 0700), or see that it is the user's: not another's,
-    and not one in which everybody may write. ``hint`` says what to do otherwise."""
+    """Make a folder for this user alone (mode 0700), or see that it is the user's: neither it nor a
+    link in its place is another's, and nobody else may write there. ``hint`` says what to do
+    otherwise."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)
-        status = path.stat()
+        status, link = path.stat(), path.lstat()
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise GitError(f"{printable(path)} cannot be made ({why}): {hint}") from error
-    if status.st_uid != os.geteuid():
+    if {status.st_uid, link.st_uid} != {os.geteuid()}:
         raise GitError(f"{printable(path)} belongs to another user: {hint}")
-    if stat.S_IMODE(status.st_mode) & stat.S_IWOTH:
-        raise GitError(f"{printable(path)} may be written by everybody: {hint}")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise GitError(f"{printable(path)} may be written by others: chmod go-w, or {hint}")

@@ -127,7 +127,7 @@ def test_what_is_not_the_users_own_is_refused(
     monkeypatch.setenv("PATCHER_STATE_DIR", str(tmp_path / "open"))
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(0o1777)
-    assert "may be written by everybody" in refusal()
+    assert "may be written by others" in refusal()
     monkeypatch.setenv("PATCHER_STATE_DIR", str(tmp_path / "mine"))
     database.open_database().close()
     own = os.geteuid()

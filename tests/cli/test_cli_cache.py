@@ -160,7 +160,9 @@ def test_a_cache_of_others_is_refused_on_one_line(
     assert result.exit_code == 3
     assert result.stdout == ""
     [line] = result.stderr.splitlines()
-    assert line.startswith(f"patcher: {place} may be written by everybody: set PATCHER_CACHE_DIR")
+    assert line.startswith(
+        f"patcher: {place} may be written by others: chmod go-w, or set PATCHER_CACHE_DIR"
+    )
 
 
 def test_help_has_examples() -> None:

@@ -262,12 +262,39 @@ def test_folders_are_the_users_alone(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for folder in (cache_folder(), state_folder(), cache_folder()):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     (tmp_path / "mine").chmod(0o777)
-    with pytest.raises(GitError, match="may be written by everybody: set PATCHER_CACHE_DIR"):
+    with pytest.raises(
+        GitError, match="may be written by others: chmod go-w, or set PATCHER_CACHE_DIR"
+    ):
         cache_folder()
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PATCHER_STATE_DIR", str(tmp_path / "file"))
     with pytest.raises(GitError, match="cannot be made"):
         state_folder()
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o720, 0o702, 0o1777, 0o2775])
+def test_a_folder_that_others_may_write_to_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    monkeypatch.setenv("PATCHER_STATE_DIR", str(tmp_path / "open"))
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(mode)
+    with pytest.raises(GitError, match="may be written by others"):
+        state_folder()
+
+
+def test_another_users_link_to_a_folder_of_the_users_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir(mode=0o700)
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "mine")
+    monkeypatch.setenv("PATCHER_STATE_DIR", str(link))
+    assert state_folder() == link  # the user's own, to a larger disk
+    if os.geteuid() == 0:  # nobody else can give a link away
+        os.lchown(link, 4242, 4242)
+        with pytest.raises(GitError, match="belongs to another user"):
+            state_folder()
 
 
 def test_another_users_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,8 @@ _NOT_LOADED = re.compile(
 )
 """Files of an included directory that the parser leaves out (``is_blacklisted`` in its
 ``parser_misc.c``)."""
+_DEEPEST = 50
+"""Folders above a profile; of one that lies deeper, no include is looked up."""
 _MOST = 1 << 18
 """Bytes of an included file."""
 _MOST_OF_ALL = 32 << 20
@@ -50,8 +52,9 @@ class InRepository:
         self._objects = git.Objects(repository.common_dir / "objects", hexsize=len(commit))
         self._files = git.Files(self._objects, commit)
         self._otherwise = otherwise
-        self._known: dict[PurePosixPath, Includes] = {}
-        self._places: dict[PurePosixPath, list[bytes]] = {}
+        self._known: tuple[PurePosixPath, Includes] | None = None
+        """Of the last folder: files come folder by folder."""
+        self._places: tuple[PurePosixPath, list[bytes]] | None = None
         self._contents: dict[bytes, bytes | None] = {}
         self._left = _MOST_OF_ALL
         self._read: dict[bytes, Any] = {}
@@ -66,19 +69,21 @@ class InRepository:
         """The includes of the file at ``path``. A file that the repository lacks may still be where
         the profile is loaded: it is not known."""
         folder = PurePosixPath(path.decode("utf-8", "surrogateescape")).parent
-        if folder not in self._known:
+        if self._known is None or self._known[0] != folder:
             from patcher.policy.judgement import Includes
 
-            self._known[folder] = Includes(partial(self._find, folder), self._read)
-        return self._known[folder]
+            self._known = folder, Includes(partial(self._find, folder), self._read)
+        return self._known[1]
 
     def _find(self, folder: PurePosixPath, name: str, optional: bool) -> bytes | None:
         git.time_left()
-        if folder not in self._places:
+        if len(folder.parts) > _DEEPEST:
+            return None
+        if self._places is None or self._places[0] != folder:
             places = [os.fsencode(place) for place in _places(folder)]
             there = [place for place in places if place == b"." or self._files.entry(place)]
-            self._places[folder] = there
-        for place in self._places[folder]:
+            self._places = folder, there
+        for place in self._places[1]:
             path = posixpath.normpath(posixpath.join(place, os.fsencode(name)))
             mode, oid = self._files.entry(path) or ("", b"")
             if mode == _FOLDER:

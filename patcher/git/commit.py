@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from patcher.git.errors import GitError, GitFailed
+from patcher.git.errors import BoundExceeded, GitError, GitFailed
 from patcher.git.loose import Loose
 from patcher.git.objects import (
     MAX_TREE,
@@ -31,6 +31,9 @@ from patcher.git.values import Change, Identity, Repository, Signing
 from patcher.text import printable
 
 _MOST_COMMIT = 1 << 24
+
+_FOLDER_COST = 500
+"""Bytes that a folder of files to change takes in memory, besides its path and tree."""
 
 _DEFAULT_PROGRAM = {"openpgp": "gpg", "ssh": "ssh-keygen", "x509": "gpgsm"}
 
@@ -82,40 +85,22 @@ def _new_tree(
     for change in changes:
         _check_path(change.path)
         contents[change.path] = change.content
-    # The folders on the way to a changed file, each with the object id of its tree.
-    trees: dict[bytes, bytes] = {}
-    listings: dict[bytes, list[tuple[bytes, bytes, bytes]]] = {}
-    folders = {b""}
-    for path in contents:
-        at = path.find(b"/")
-        while at >= 0:
-            folders.add(path[:at])
-            at = path.find(b"/", at + 1)
-    for folder in sorted(folders):  # a folder comes before what is in it
-        if folder == b"":
-            name = f"{parent}^{{tree}}".encode()
-        else:
-            mode, oid = _entry(listings, folder)
-            if not is_directory(mode):
-                raise GitError(f"{printable(folder)} is not a folder in the commit")
-            name = oid.hex().encode()
-        header = objects.one(name, MAX_TREE)
-        trees[folder] = bytes.fromhex(header.oid)
-        listings[folder] = tree_entries(tree_content(header), objects.hexsize)
-    changed = {path: _entry(listings, path)[1] for path in contents}
+    folders = _Folders(objects, parent, contents)
+    changed = {path: folders.entry(path)[1] for path in contents}
+    trees = folders.trees
     before = trees[b""]
-    replaced: dict[bytes, dict[bytes, bytes]] = {folder: {} for folder in folders}
+    replaced: dict[bytes, dict[bytes, bytes]] = {folder: {} for folder in trees}
     for path, content in contents.items():
-        mode, _ = _entry(listings, path)
+        mode, _ = folders.entry(path)
         if not is_file(mode):
             raise GitError(f"{printable(path)} is not a regular file in the commit")
         folder, _slash, name = path.rpartition(b"/")
         replaced[folder][name] = new.add(BLOB, content)
-    for folder in sorted(folders, reverse=True):
+    for folder in sorted(trees, reverse=True):
         names = replaced[folder]
         data = b"".join(
             b"%b %b\0%b" % (mode, name, names.get(name, oid))
-            for mode, name, oid in listings[folder]
+            for mode, name, oid in folders.listings[folder]
         )
         trees[folder] = new.add(TREE, data)
         if folder:
@@ -124,6 +109,65 @@ def _new_tree(
     if trees[b""] == before:
         raise GitError("the commit would change nothing")
     return trees[b""].hex(), changed
+
+
+class _Folders:
+    """The folders above the files that are to change, as the commit has them."""
+
+    def __init__(self, objects: Objects, parent: str, paths: Iterable[bytes]) -> None:
+        self._left = MAX_TREE
+        self._wanted: dict[bytes, set[bytes]] = {}
+        """What changes in each, by name."""
+        for path in paths:
+            folder = b""
+            for name in path.split(b"/"):
+                if folder not in self._wanted:
+                    self._take(_FOLDER_COST + len(folder))
+                    self._wanted[folder] = set()
+                self._wanted[folder].add(name)
+                folder = folder + b"/" + name if folder else name
+        self.trees: dict[bytes, bytes] = {}
+        """The object id of each."""
+        self.listings: dict[bytes, list[tuple[bytes, bytes, bytes]]] = {}
+        self._entries: dict[bytes, list[tuple[bytes, bytes]]] = {}
+        for folder in sorted(self._wanted):  # a folder comes before what is in it
+            self._read(objects, folder, parent)
+
+    def _take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise BoundExceeded(
+                f"the folders of the files to change are over the limit of {MAX_TREE >> 20} MiB: "
+                "use --include or --exclude"
+            )
+
+    def _read(self, objects: Objects, folder: bytes, parent: str) -> None:
+        if folder == b"":
+            name = f"{parent}^{{tree}}".encode()
+        else:
+            mode, oid = self.entry(folder)
+            if not is_directory(mode):
+                raise GitError(f"{printable(folder)} is not a folder in the commit")
+            name = oid.hex().encode()
+        header = objects.one(name, MAX_TREE)
+        data = tree_content(header)
+        self._take(len(data))
+        self.trees[folder] = bytes.fromhex(header.oid)
+        self.listings[folder] = tree_entries(data, objects.hexsize)
+        wanted = self._wanted[folder]
+        for mode, name, oid in self.listings[folder]:
+            if name in wanted:
+                path = folder + b"/" + name if folder else name
+                self._entries.setdefault(path, []).append((mode, oid))
+
+    def entry(self, path: bytes) -> tuple[bytes, bytes]:
+        """Mode and object id of a file or folder."""
+        found = self._entries.get(path, [])
+        if not found:
+            raise GitError(f"{printable(path)} is not in the commit")
+        if len(found) > 1:
+            raise GitError(f"{printable(path)} is in the commit twice: run git fsck")
+        return found[0]
 
 
 def _check_own(objects: Objects, repository: Repository, blobs: Mapping[bytes, bytes]) -> None:
@@ -153,18 +197,6 @@ def _check_present(objects: Objects, blobs: Mapping[bytes, bytes], advice: str) 
             raise GitError(
                 f"{printable(path)}: object {header.oid} is not in the repository: {advice}"
             )
-
-
-def _entry(
-    listings: dict[bytes, list[tuple[bytes, bytes, bytes]]], path: bytes
-) -> tuple[bytes, bytes]:
-    folder, _, name = path.rpartition(b"/")
-    found = [(mode, oid) for mode, entry, oid in listings[folder] if entry == name]
-    if not found:
-        raise GitError(f"{printable(path)} is not in the commit")
-    if len(found) > 1:
-        raise GitError(f"{printable(path)} is in the commit twice: run git fsck")
-    return found[0]
 
 
 def _check_path(path: bytes) -> None:

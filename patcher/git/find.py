@@ -50,7 +50,7 @@ MAX_TREES = 96 << 20
 """Bytes that all distinct tree objects of a commit may take in memory; a million files take 40 MB,
 and each folder `_TREE_COST` more."""
 
-_TREE_COST = 300
+_TREE_COST = 500
 
 # From this many distinct entries on, `git grep` is faster, though it takes a second process.
 GREP_FROM = 600
@@ -946,6 +946,8 @@ def _many(digests: Iterable[bytes]) -> _Standing:
 
 
 _FOLDER = "40000"
+_MOST_LISTED = 6 << 20
+"""Bytes of the tree objects in which files are looked up; in memory they take ten times as much."""
 
 
 class Files:
@@ -955,6 +957,7 @@ class Files:
         self._objects = objects
         self._root = f"{commit}^{{tree}}".encode()
         self._known: dict[bytes, dict[bytes, tuple[str, bytes]]] = {}
+        self._left = _MOST_LISTED
 
     def entry(self, path: bytes) -> tuple[str, bytes] | None:
         """Mode and object id of a file or folder; None where there is none."""
@@ -970,6 +973,11 @@ class Files:
         """Mode and object id of what lies in a folder, by name."""
         if oid not in self._known:
             data = tree_content(self._objects.one(oid, MAX_TREE))
+            self._left -= len(data)
+            if self._left < 0:
+                raise BoundExceeded(
+                    f"the folders of files to look up are over the limit of {_mib(_MOST_LISTED)}"
+                )
             self._known[oid] = {
                 child: (mode_of(mode), oid.hex().encode())
                 for mode, child, oid in tree_entries(data, self._objects.hexsize)

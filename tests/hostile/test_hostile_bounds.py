@@ -383,6 +383,24 @@ def _wide(bench: Bench, mode: str, oid: str) -> str:
     )
 
 
+def _chains(bench: Bench) -> str:
+    """A thousand times the same two thousand folders, with a profile that includes."""
+    text = PROFILE.replace("  network,\n", "  include <tunables/none>\n  network,\n")
+    tree = bench.tree(("100644", b"p", bench.put("blob", text.encode())))
+    for _ in range(1900):
+        tree = bench.tree(("40000", b"d", tree))
+    return bench.tree(*(("40000", b"%03d" % n, tree) for n in range(1000)))
+
+
+def _wide_folders(bench: Bench) -> str:
+    """Profiles in folders of 10 MiB."""
+    one, other = (bench.put("blob", each) for each in (b"x", PROFILE.encode()))
+    files = [("100644", b"%07d" % n, one) for n in range(300_000)]
+    return bench.tree(
+        *(("40000", b"%d" % n, bench.tree(*files, ("100644", b"z%d" % n, other))) for n in range(5))
+    )
+
+
 def _findings(bench: Bench) -> str:
     profiles = "".join(
         f"profile p{n} flags=(attach_disconnected,mediate_deleted) {{\n network,\n}}\n"
@@ -409,24 +427,27 @@ TREES: dict[str, tuple[Callable[[Bench], str], str]] = {
     "a chain of folders": (_chain, ""),
     "a tree of 62 MiB": (lambda b: _files(b, (62 << 20) // 35, b"x"), "a tree object of 65011695"),
     "a tree of 16 MiB": (lambda b: _files(b, (16 << 20) // 35, b"x"), ""),
+    "a thousand chains": (_chains, ""),
+    "wide folders": (_wide_folders, "the folders of the files to change are over"),
     "two million files": (lambda b: _wide(b, "100644", b.put("blob", b"x")), ""),
     "two million folders": (lambda b: _wide(b, "40000", b.put("tree", b"")), ""),
     "long paths of many findings": (_findings, "the paths of its findings are over the limit of 4"),
     "checksums at long paths": (_checksums, ""),
 }
-"""Trees of a commit, and what is said of those that are over a bound."""
+"""Trees of a commit, and what is said of those that are over a bound, by one command at least."""
 
 
 @pytest.mark.parametrize("name", TREES)
 def test_a_large_tree_of_few_objects(bench: Bench, state: Path, name: str) -> None:
     tree, bound = TREES[name]
     with_profile(bench, ("40000", b"t", tree(bench)))
+    told = []
     for command in COMMANDS:
         extra = () if command in ("scan", "verify") else ("--proof", "off")
         ran = measured(bench, command, *extra, str(bench.place))
-        assert (bound in ran.stderr and ran.status == 3) if bound else ran.status in (0, 1), (
-            ran.stderr
-        )
+        told.append(ran.stderr)
+        assert ran.status == 3 if bound and bound in ran.stderr else ran.status in (0, 1)
+    assert any(bound in each for each in told)
     assert sum(file.stat().st_size for file in state.rglob("*")) < 8 * MIB
 
 

@@ -527,6 +527,7 @@ class _Tree:
                 raise _too_long()
             wanted: dict[bytes, None] = {}
             for oid, data in level:
+                time_left()
                 size += len(data) + _TREE_COST
                 below = self._below[oid] = _Below.of(tree_entries(data, self._hexsize))
                 self.distinct += below.entries
@@ -552,6 +553,7 @@ class _Tree:
         totals = self._totals
         stack = [(self._root, False)]
         while stack:
+            time_left()
             oid, below_is_known = stack.pop()
             if oid in totals:
                 continue
@@ -597,6 +599,7 @@ class _Tree:
         below folders for which ``leads_on`` is false."""
         stack = [(b"", iter([(b"40000", b"", self._root)]))]
         while stack:
+            time_left()
             folder, entries = stack[-1]
             for mode, name, oid in entries:
                 if is_file(mode):
@@ -663,6 +666,7 @@ class _Tree:
         rows = []
         left = _MOST_RECORDS
         for oid, (total, longest) in self._totals.items():
+            time_left()
             if oid in recalled:
                 continue
             hits = below[oid] = self._hits(oid, below, matched, doubtful) if left > 0 else None

@@ -9,7 +9,7 @@ from functools import cache, partial
 from patcher.hosts.code.language import Token
 from patcher.hosts.embedding import PLACEHOLDER
 from patcher.hosts.strings import C, Escapes, Kind, backslashed
-from patcher.policy.bounds import MAX_NESTING, check_number
+from patcher.policy.bounds import MAX_NESTING, check_number, time_left
 from patcher.policy.patterns import repeated
 
 
@@ -197,6 +197,7 @@ def interpolated_end(
     position = start
     while (token := (texts[quote] if braces < 0 else code).search(content, position)) is not None:
         position, text = token.end(), token[0]
+        time_left()
         if braces < 0:
             if text == b"${":
                 braces = 0

@@ -257,7 +257,7 @@ def judge(
     there includes."""
     from patcher import proof
 
-    with in_turn(len(content)), timed(git.time_left):
+    with in_turn(len(content)), timed(git.time_left, git.GitError):
         judged = proof.judge(name, content, selection, includes)
         if not judged.result.edits or selection.proof == "off":
             return judged.result, [None] * len(judged.result.findings)

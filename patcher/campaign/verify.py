@@ -88,7 +88,7 @@ def _standings(
 ) -> tuple[tuple[Standing, ...], str | None]:
     """The standings, or why the file is not read."""
     try:
-        with in_turn(len(content)), timed(git.time_left):
+        with in_turn(len(content)), timed(git.time_left, git.GitError):
             findings = proof.judge(name, content, selection, includes).result.findings
             if b"\0" in content:  # reported as a whole, if at all
                 return (), next((finding.reason for finding in findings), None)
@@ -103,9 +103,10 @@ def _standings(
             )
     except TooMuch as error:
         return (), f"{error}, so not read"
+    except git.GitError:
+        raise
     except Exception as error:
         interrupts.check(error)
-        git.time_left()
         return (), str(error) if isinstance(error, Unusable) else proof.UNREADABLE
     return tuple(standings), None
 

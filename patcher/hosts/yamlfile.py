@@ -40,7 +40,7 @@ from patcher.hosts.strings import (
     string_lines,
     text_start,
 )
-from patcher.policy.bounds import time_left
+from patcher.policy.bounds import pass_on, time_left
 from patcher.policy.patterns import repeated
 
 HOST = "yaml"
@@ -210,8 +210,8 @@ def _scan(content: bytes, start: int, end: int, most: int) -> tuple[list[_Scalar
             collections.item = isinstance(token, kinds.BlockEntryToken) and not collections.flows
             if len(collections.flows) > _DEPTH or taken > most:
                 return None, most
-    except Exception:  # whatever its scanner stumbles over is not YAML
-        time_left()
+    except Exception as error:  # whatever its scanner stumbles over is not YAML
+        pass_on(error)
         return None, taken
     return found, taken
 

@@ -48,29 +48,38 @@ class TooMuch(Exception):
 
 
 class _Given(threading.local):
-    """The time that this thread has for its work."""
+    """What whoever gave this thread its work said of it."""
 
     left: Callable[[float], float] = staticmethod(lambda seconds: seconds)
+    errors: tuple[type[Exception], ...] = ()
 
 
 _given = _Given()
 
 
 @contextmanager
-def timed(left: Callable[[float], float]) -> Iterator[None]:
+def timed(left: Callable[[float], float], *errors: type[Exception]) -> Iterator[None]:
     """Within it, `time_left` calls ``left``: how many seconds of so many are left. What that raises
-    when there are none ends the work."""
-    before, _given.left = _given.left, left
+    when there are none ends the work. ``errors``: what it, and the look-up of includes, raise."""
+    before = _given.left, _given.errors
+    _given.left, _given.errors = left, errors
     try:
         yield
     finally:
-        _given.left = before
+        _given.left, _given.errors = before
 
 
 def time_left(seconds: float = 0) -> float:
     """How many seconds of so many are left for this work: called wherever one file may take
     long. Raises what whoever gave the work raises when there are none."""
     return _given.left(seconds)
+
+
+def pass_on(error: Exception) -> None:
+    """Raise the error again where it is no fault of the file that is read."""
+    if isinstance(error, _given.errors):
+        raise error
+    time_left()
 
 
 _SLICE = 5_000

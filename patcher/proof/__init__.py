@@ -16,7 +16,7 @@ from patcher.findings import Result
 from patcher.hosts import Document
 from patcher.migrations import Migration, choose
 from patcher.options import MAX_BYTES, Options, Profiles
-from patcher.policy.bounds import time_left
+from patcher.policy.bounds import pass_on
 from patcher.policy.judgement import Includes
 
 __all__ = ["Judged", "judge", "patch", "prepare"]
@@ -70,7 +70,7 @@ def judge(path: str, content: bytes, options: Options, includes: Includes | None
         return _judge(path, content, options, includes)
     except Exception as error:
         interrupts.check(error)
-        time_left()
+        pass_on(error)
         return Judged(engine.judge(engine.Unread(path, content, UNREADABLE), options))
 
 

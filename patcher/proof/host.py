@@ -16,7 +16,7 @@ from patcher import hosts, interrupts
 from patcher.findings import Edit, Finding, Result, Status, edited, edits_of
 from patcher.hosts import Document, Text
 from patcher.migrations import Migration
-from patcher.policy.bounds import TooMuch, time_left
+from patcher.policy.bounds import TooMuch, pass_on
 from patcher.policy.reader import Profile, Rule
 from patcher.proof.added import Added, Item
 from patcher.proof.structure import Effort, Refused, Unread, structure
@@ -102,7 +102,7 @@ class _Proof:
             return f"as edited, the file would have {error}"
         except Exception as error:
             interrupts.check(error)
-            time_left()
+            pass_on(error)
             # Whatever a parser stumbles over is no proof.
             return f"reading the file again failed with {type(error).__name__}"
 

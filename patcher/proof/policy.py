@@ -22,7 +22,7 @@ from patcher.findings import Finding
 from patcher.hosts import Document, Line, Text
 from patcher.migrations import Migration
 from patcher.policy import reader
-from patcher.policy.bounds import Budget, time_left, timed
+from patcher.policy.bounds import Budget, pass_on, time_left, timed
 from patcher.policy.reader import Profile
 from patcher.proof.abi import NONE, declared
 from patcher.proof.choices import NotRendered
@@ -67,7 +67,7 @@ def prove(
         return [file.proof(f) if f.edit is not None else None for f in findings]
     except Exception as error:
         interrupts.check(error)
-        time_left()
+        pass_on(error)
         # Whatever a hostile text makes of this is no proof, and must stop nothing else.
         proof = Proof(
             Verdict.NOT_PROVABLE, parser.name, f"proving failed with {type(error).__name__}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any
 
-from patcher.policy.bounds import time_left
+from patcher.policy.bounds import pass_on, time_left
 from patcher.proof.added import Item
 
 _LARGEST = {"yaml": 1 << 16, "json": 1 << 21, "toml": 1 << 19, "python": 1 << 19}
@@ -105,7 +105,7 @@ def _yaml(content: bytes, effort: Effort) -> Iterator[Item]:
     except Unread:
         raise
     except Exception as error:  # whatever the parser stumbles over is not YAML
-        time_left()
+        pass_on(error)
         raise Refused from error
 
 

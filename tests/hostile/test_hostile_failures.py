@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from patcher import hosts
+from patcher.git import find
 from patcher.hosts import Document
 from tests.hostile.bench import COMMANDS, PROFILE, Bench, patcher
 
@@ -88,6 +89,19 @@ def test_a_fault_in_one_file_is_that_files_finding(bench: Bench, command: str) -
     else:
         assert "plain" in told
     assert "Error" not in told
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_fault_of_the_repository_is_no_fault_of_a_file(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    bench.commit(
+        {"p": PROFILE.replace("  network,", "  include <local>\n  network,"), "local": "\n"}
+    )
+    monkeypatch.setattr(find, "_MOST_LISTED", 10)
+    result = patcher(command, bench.place)
+    assert result.exit_code == 3
+    assert "the folders of files to look up are over the limit of 10 bytes" in result.stderr
 
 
 @pytest.mark.usefixtures("stumbling")

@@ -427,7 +427,7 @@ TREES: dict[str, tuple[Callable[[Bench], str], str]] = {
     "a chain of folders": (_chain, ""),
     "a tree of 62 MiB": (lambda b: _files(b, (62 << 20) // 35, b"x"), "a tree object of 65011695"),
     "a tree of 16 MiB": (lambda b: _files(b, (16 << 20) // 35, b"x"), ""),
-    "a thousand chains": (_chains, ""),
+    "a thousand chains": (_chains, "the folders of the files to change are over"),
     "wide folders": (_wide_folders, "the folders of the files to change are over"),
     "two million files": (lambda b: _wide(b, "100644", b.put("blob", b"x")), ""),
     "two million folders": (lambda b: _wide(b, "40000", b.put("tree", b"")), ""),

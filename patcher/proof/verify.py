@@ -179,6 +179,8 @@ class _File:
         """Each rendering, what it compiles to, and what had to be left out. Raises NotRendered."""
         if abi.missing:
             raise NotRendered(abi.missing)
+        if time.monotonic() > self.deadline:
+            raise NotRendered(_TOO_LONG)
         complete = True
         for rendering in render(text, root, abi=abi.rule, unknown=unknown, find=self.find):
             if time.monotonic() > self.deadline:

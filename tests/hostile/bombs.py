@@ -287,5 +287,6 @@ COMPILED: dict[str, Bomb] = {
         ),
     ),
     "profiles": Bomb("p", lambda: PROFILE * 1000),
+    "nested blocks": UNDER["nested blocks"],
 }  # fmt: skip
 """What is hard for AppArmor's parser, or to make it ready for it."""

@@ -47,8 +47,9 @@ def check_is_plain(text: str) -> None:
 def test_names_of_files_and_profiles(bench: Bench, name: str, what: str) -> None:
     raw = name.encode("utf-8", "surrogateescape")
     if what == "profile":
-        # A newline ends a profile's header.
-        quoted = f'"{name}"'.replace("\n", " ").encode("utf-8", "surrogateescape")
+        # A newline ends a profile's header, and where a carriage return is none, nothing is edited.
+        name = name.replace("\n", " ").replace("\r", " ")
+        quoted = f'"{name}"'.encode("utf-8", "surrogateescape")
         content = PROFILE.encode().replace(b"docker-default", quoted, 1)
         path = b"profile"
     else:

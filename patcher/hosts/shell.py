@@ -45,11 +45,11 @@ COMMENTED_FORMAT = re.compile(rb"\bprintf[ \t]+(?:--[ \t]+)?([\"'])[^\"'\n]*#[^\
 """A format that makes comments of some of its arguments."""
 _FILTER = re.compile(
     rb"(?<![\w.-])(?:[ef]?grep|g?sed|[gmn]?awk|head|tail|tr|cut|envsubst|perl|ruby|python[\d.]*|node|php|"
-    rb"sort|uniq|ed|ex|patch|tac|rev|fold|split|csplit|m4|cpp|yq|jq|truncate)(?=\s)[^\n]*"
+    rb"sort|uniq|ed|ex|patch|tac|rev|fold|split|csplit|m4|cpp|yq|jq|truncate|done)(?=\s)[^\n]*"
 )
 """A command that may print a part of what it reads, or edit a file."""
 _IN_PLACE = re.compile(
-    rb"(?:ed|ex|patch|truncate|split|csplit)\b|[^\n]*?\s-(?:-in-place|i|[a-zA-Z]*i\b|[npEr]+i)"
+    rb"(?:ed|ex|patch|truncate|split|csplit|done(?=\s*<))(?!\w)|[^\n]*?\s-(?:-in-place|i|[a-zA-Z]*i\b|[npEr]+i)"
     rb"|[^\n]*\binplace\b"
 )
 _SENDS = re.compile(rb"(?<![\d&])>(?!&|[ \t]*/dev/)|\||`|\$\(|<\(")

@@ -13,7 +13,7 @@ from patcher.hosts.strings import IS_LINE_BREAK
 from patcher.policy.patterns import repeated
 
 _REPLACES = (
-    rb"(?:\w*[rR]eplace\w*|(?:regsub|re\.)?g?sub[!n]?|translate|tr|delete_prefix|removesuffix|"
+    rb"(?:\w*[rR]eplace\w*|REPLACE|(?:regsub|re\.)?g?sub[!n]?|translate|tr|delete_prefix|removesuffix|"
     rb"removeprefix|TrimPrefix|TrimSuffix)"
 )
 _CUTS = (
@@ -24,7 +24,7 @@ _CUTS = (
     rb"array_(?:slice|diff\w*|filter|splice|shift|pop|intersect\w*|rand))"
 )
 _CHANGES = rb"(?P<name>" + _REPLACES + rb"|" + _CUTS + rb")(?!\w)[!?]?[ \t]*"
-_METHOD = rb"\s*(?:\?\.|!?\.|->|::|:)\s*"
+_METHOD = rb"\s*(?:\?\.|!?\.|->|::|:|\|>)\s*(?:[A-Z]\w*\.)?"
 _CALL = _METHOD + rb"\w+!?(?:\([^()\n]{0,80}\))?"
 _CLOSES = rb"[\"'`\s,)\]}]{0,40}"
 _BEHIND = re.compile(
@@ -46,7 +46,7 @@ _BEFORE = re.compile(
     rb"(?<!\w)(?:[\w.]+[.:])?"
     + _CHANGES
     + rb"(?P<given>\([^()\n;]{0,120}(?:\([^()\n;]{0,40}\)[^()\n;]{0,80})?"
-    rb"(?:[\w.]+\()?\[?|\{[^{}\n]{0,120}\}\s*\(?\s*)\Z"
+    rb"(?:[\w.]+\()?\[?|\{[^{}\n]{0,120}\}\s*\(?\s*|[ \t])\Z"
 )
 """Code before a text that changes it."""
 _LOOPS = re.compile(
@@ -158,10 +158,11 @@ _MOST_NAMES = 8
 """Variables to which another one is given."""
 _FIRST_LITERAL = re.compile(rb"[(\s{][^\"'`/]{0,80}?([\"'`/])([^\"'`/\n]{0,100})\1")
 _MENTIONS = re.compile(
-    rb"(?<!\w)(?:"
+    rb"(?<!\w)(?:(?:"
     + _CHANGES.replace(b"?P<name>", b"?:")
-    + rb"[({]|replaceStrings\b|regsubst\b)[^\n\"'`/]{0,80}[\"'`/][^\n\"'`]{0,80}"
-    rb"\b(?:deny|alg|network)\b"
+    + rb"[({]|replaceStrings\b|regsubst\b)[^\n\"'`/]{0,80}"
+    rb"|(?:REPLACE|-[ci]?replace|\w*replace)[ \t(]+|string map \{)"
+    rb"[\"'`/][^\n\"'`]{0,80}\b(?:deny|alg|network)\b"
     rb"|(?<![\w-])(?:subst|sed|grep[ \t]+-v|perl|awk|regexp?[ \t]*[:=])[ \t\"'][^\n]{0,120}?"
     rb"(?:\bdeny\b|\balg\b|\bnetwork,)"
 )

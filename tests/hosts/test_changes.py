@@ -86,6 +86,12 @@ _HEREDOC = "cat > /tmp/x <<'EOF'\nTEXTEOF\n"
         ("a.go", "package a\nfunc f() string {\n\treturn `TEXT`\n}\n"
          "func g() { p := f(); h(p[:40]) }\n"),
         ("a.pp", "$p = @(EOT)\nTEXT| EOT\n$q = regsubst($p, 'deny.*', '')\n"),
+        ("a.ps1", '$p = @"\nTEXT"@ -replace "deny network alg,", ""\n'),
+        ("a.ex", 'p = String.replace("""\nTEXT""", "deny network alg,", "")\n'),
+        ("a.ex", 'p = """\nTEXT"""\n|> String.slice(0, 40)\n'),
+        ("a.hs", 'p = T.replace "deny network alg," "" "ESCAPED"\n'),
+        ("a.sql", "UPDATE t SET p = REPLACE('TEXT', 'deny network alg,', '');\n"),
+        ("a.cmake", 'set(P "TEXT")\nstring(REPLACE "deny network alg," "" P "${P}")\n'),
         # shells
         ("a.sh", _HEREDOC + "head -n 3 /tmp/x > /tmp/y\n"),
         ("a.sh", _HEREDOC + "F=/tmp/x\nsed -i /deny/d $F\n"),

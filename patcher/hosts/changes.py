@@ -46,7 +46,7 @@ _BEFORE = re.compile(
     rb"(?<!\w)(?:[\w.]+[.:])?"
     + _CHANGES
     + rb"(?P<given>\([^()\n;]{0,120}(?:\([^()\n;]{0,40}\)[^()\n;]{0,80})?"
-    rb"(?:[\w.]+\()?\[?|\{[^{}\n]{0,120}\}\s*\(?\s*|[ \t])\Z"
+    rb"(?:[\w.]+\()?\[?|\{[^{}\n]{0,120}\}\s*\(?\s*)\Z"
 )
 """Code before a text that changes it."""
 _LOOPS = re.compile(
@@ -139,20 +139,23 @@ _FUNCTION = re.compile(
     re.MULTILINE,
 )
 _CALLEE = re.compile(rb"\b([A-Za-z_]\w*)\(\s*\Z")
-_DEFINITION = (
-    rb"\b(?:def|fn|func|fun|function|void)[ \t]+(?:\([^()\n]{0,80}\)[ \t]*)?%b\s*\(\s*"
+_DEFINITION = re.compile(
+    rb"\b(?:def|fn|func|fun|function|void)[ \t]+(?:\([^()\n]{0,80}\)[ \t]*)?"
+    rb"(?P<name>[A-Za-z_]\w*)\s*\(\s*"
     rb"(?:(?:&?(?:mut[ \t]+)?self|this|cls)\s*,\s*)?"
-    rb"(?:(?:const|String|char|string|std::string)[ \t*&]+)*[&$*]?([A-Za-z_]\w*)"
+    rb"(?:(?:const|String|char|string|std::string)[ \t*&]+)*[&$*]?(?P<argument>[A-Za-z_]\w*)"
 )
 """A function, and the name of its first argument."""
 _MEMBER = re.compile(rb"self\.|this\.|@")
 _NO_FUNCTIONS = frozenset(b"if for while switch catch return else match with when".split())
 _WORD = re.compile(rb"[\w.@%{}<>$#-]*[\w@%}>]|\{\{ ?[\w.]+ ?\}\}")
-_LONGEST = 300
+_LONGEST, _LONGEST_HEAD = 300, 160
 REACH = 1 << 15
 """Bytes around a text in which is looked for its function."""
 _NAMES = 64
 """Variables that are followed through a whole file."""
+_MOST_USES = 20_000
+"""Uses of variables that are looked at in one file."""
 _MOST_CHANGES = 200
 _MOST_NAMES = 8
 """Variables to which another one is given."""
@@ -195,6 +198,7 @@ class Changes:
     def __init__(self, content: bytes) -> None:
         self.content = content
         self._known: dict[bytes, list[Change]] = {}
+        self._left = _MOST_USES
 
     def why(
         self,
@@ -231,19 +235,25 @@ class Changes:
         """The variables to which this code gives what stands behind it, up to ``stop``; with each,
         where it is looked for."""
         content = self.content
-        boundary = _BOUNDARY.search(content, stop, stop + REACH)
-        end = len(content) if boundary is None else boundary.start()
         held = _ASSIGNED.search(before) or _ADDED.search(before)
         if held is not None:
             line = before.rfind(b"\n", 0, held.start("name")) + 1
             local = before[line : line + 1].isspace() and not _MEMBER.match(held["name"])
-            yield (held["name"], stop, end) if local else (held["name"], 0, len(content))
-        elif callee := _CALLEE.search(before):
-            defined = re.search(_DEFINITION % re.escape(callee[1]), content)
-            if defined is not None:
-                boundary = _BOUNDARY.search(content, defined.end(), defined.end() + REACH)
-                end = len(content) if boundary is None else boundary.start()
-                yield defined[1], defined.end(), end
+            yield held["name"], stop if local else 0, self._end(stop) if local else len(content)
+        elif (callee := _CALLEE.search(before)) and callee[1] in self._definitions:
+            argument, offset = self._definitions[callee[1]]
+            yield argument, offset, self._end(offset)
+
+    @cached_property
+    def _definitions(self) -> dict[bytes, tuple[bytes, int]]:
+        """By the name of a function, that of its first argument, and where it stands."""
+        found = _DEFINITION.finditer(self.content)
+        return {each["name"]: (each["argument"], each.end()) for each in found}
+
+    def _end(self, offset: int) -> int:
+        """Where the function ends in which an offset lies."""
+        boundary = _BOUNDARY.search(self.content, offset, offset + REACH)
+        return len(self.content) if boundary is None else boundary.start()
 
     @cached_property
     def mentioned(self) -> str:
@@ -287,9 +297,15 @@ class Changes:
         content, number = self.content, 0
         variable = re.compile(re.escape(name) + rb"(?!\w)(?:\([^()\n]{0,80}\))?")
         for use in variable.finditer(content):
-            before = content[max(use.start() - 160, 0) : use.start()]
+            low = max(use.start() - _LONGEST_HEAD, 0)
+            line = content.rfind(b"\n", low, max(use.start() - 1, low)) + 1
+            before = content[max(low, line) : use.start()]
             if _INSIDE_WORD.search(before):
                 continue
+            self._left -= 1
+            if self._left < 0:
+                yield Change(use.start(), "too many uses of variables to follow them all", _never)
+                return
             before, behind = before.rstrip(b"$@&*"), content[use.end() : use.end() + _LONGEST]
             for change in self._changes(use.start(), before, behind):
                 number += 1

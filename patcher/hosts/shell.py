@@ -59,7 +59,7 @@ _COPIES = re.compile(
     rb"(?:[;&|\n)]|\Z)"
     rb"|(?:^|[\s;])(?:local |export |readonly )?(?P<name>\w+)=[\"']?\Z"
 )
-_MOST_USES = 1000
+_MOST_USES = 400
 _MOST_FILES = 8
 _SUBSTITUTES = re.compile(rb"s([/|#,@!:])((?:(?!\1)[^\\\n])+)\1[^\n]*\1[gI]*")
 _NEAR = 300

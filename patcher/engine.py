@@ -269,8 +269,6 @@ class _Search:
             reason = "abi/kernel-5.4-vanilla compiles no network rule: every socket is allowed"
         if status is Status.AFFECTED and embedding.reason:
             status, reason = Status.UNDER_INVESTIGATION, embedding.reason
-        if why := embedding.changed or (status in _CLEAN and self.changes.mentioned):
-            status, reason = Status.UNDER_INVESTIGATION, why
         if (
             status is Status.AFFECTED
             and text.embedding.separate
@@ -281,6 +279,8 @@ class _Search:
             reason = (
                 "rules in strings of a test; whether they change with the profile is to be seen"
             )
+        if status is not Status.UNDER_INVESTIGATION and (why := self.why_changed(text, status)):
+            status, reason = Status.UNDER_INVESTIGATION, why
         if status is Status.AFFECTED and anchor is not None and anchor.network is not None:
             if not evidence.moby_style and self.options.profiles != "all":
                 reason += "; not moby-style, so edited only with --profiles all"
@@ -307,6 +307,10 @@ class _Search:
                 ),
             )
         )
+
+    def why_changed(self, text: Text, status: Status) -> str:
+        """Say what may change a text that this is said of; empty if nothing is known to."""
+        return text.embedding.changed or (status in _CLEAN and self.changes.mentioned) or ""
 
     def features(self, status: Status) -> tuple[str, ...]:
         """A note on what the effect of a deny depends on."""

@@ -13,17 +13,18 @@ from patcher.hosts.strings import IS_LINE_BREAK
 from patcher.policy.patterns import repeated
 
 _REPLACES = (
-    rb"(?:str_|preg_|string\.|regsub|re\.)?(?:[rR]eplace(?:All|_all|n|_first|First|Strings|_regex)?|"
-    rb"g?sub[!n]?|ireplace|translate|tr|delete_prefix|removesuffix|removeprefix|TrimPrefix|TrimSuffix)"
+    rb"(?:\w*[rR]eplace\w*|REPLACE|(?:regsub|re\.)?g?sub[!n]?|translate|tr|delete_prefix|removesuffix|"
+    rb"removeprefix|TrimPrefix|TrimSuffix)"
 )
 _CUTS = (
     rb"(?:filter\w*|Where|reject!?|grep|select!?|findAll|removeIf|removeAll|retain\w*|splice|pop|shift|remove\w*|"
     rb"Remove\w*|delete\w*|Delete\w*|slice!?|subList|take\w*|Take\w*|drop\w*|Drop\w*|Skip|skip|substring|"
     rb"Substring|substr|truncate|split_off|compact!?|clear|first|last|head|tail|init|without|"
-    rb"DeleteFunc|islice|partition|pop_back|erase|swap_remove)"
+    rb"DeleteFunc|islice|r?partition|pop_back|erase|swap_remove|resize|strtok\w*|Cut\w*|shorten|sample|"
+    rb"array_(?:slice|diff\w*|filter|splice|shift|pop|intersect\w*|rand))"
 )
 _CHANGES = rb"(?P<name>" + _REPLACES + rb"|" + _CUTS + rb")(?!\w)[!?]?[ \t]*"
-_METHOD = rb"\s*(?:\?\.|!?\.|->|::|:)\s*"
+_METHOD = rb"\s*(?:\?\.|!?\.|->|::|:|\|>)\s*(?:[A-Z]\w*\.)?"
 _CALL = _METHOD + rb"\w+!?(?:\([^()\n]{0,80}\))?"
 _CLOSES = rb"[\"'`\s,)\]}]{0,40}"
 _BEHIND = re.compile(
@@ -36,7 +37,7 @@ _BEHIND = re.compile(
     + _CHANGES
     + rb"(?P<given>[({][^\n]{0,200}|$)"
     rb"|\[[^\]\n]{0,40}(?::(?!:)|\.\.)[^\]\n]{0,40}\]|\[\s*-?\d+\s*,\s*-?\d+\s*\]"
-    rb"|-=?[ \t]*[\"']|=~\s*(?:s|tr|y)\b"
+    rb"|-=?[ \t]*[\"'\[]|=~\s*(?:s|tr|y)\b|\[\s*[-\w]+\s*\]\s*=(?!=)"
     rb"|\.\s*map\w*\s*[({][^\n]{0,80}[\"'`]#)",
     re.MULTILINE,
 )
@@ -45,24 +46,41 @@ _BEFORE = re.compile(
     rb"(?<!\w)(?:[\w.]+[.:])?"
     + _CHANGES
     + rb"(?P<given>\([^()\n;]{0,120}(?:\([^()\n;]{0,40}\)[^()\n;]{0,80})?"
-    rb"(?:[\w.]+\()?\[?)\Z"
+    rb"(?:[\w.]+\()?\[?|\{[^{}\n]{0,120}\}\s*\(?\s*)\Z"
 )
 """Code before a text that changes it."""
+_LOOPS = re.compile(
+    rb"\bfor(?:each)?\b[^\n;]{0,80}(?:\bin|\bof|\brange|:|\()\s*\$?\Z|\b(?:while|until)\b[^\n]{0,80}\Z"
+)
+_CHOOSES = re.compile(
+    rb"(?P<lines>\.\s*(?:split\w*|lines|each_line)\b)?[^\n]{0,80}(?:\n[^\n]{0,120}){0,2}?"
+    rb"\b(?:if|continue|break|unless|next|switch)\b"
+)
+_ITERATES = re.compile(
+    rb"\s+as\s+\$|\.\s*(?:each\w*|forEach)\b|\.\s*(?P<lines>lines|each_line|split\w*)[^\n]{0,20}\.\s*each"
+)
+"""Loops over a list, or over the lines of a text, which may leave some of them out."""
+_SPLITS = re.compile(rb"\b(?:[sS]plit\w*|explode)\(\s*\Z")
+_SPLIT_AT = re.compile(rb"[\"'`]\s*,\s*[\"'`](?!\\[nr]|[\r\n])")
+"""A separator that is no line break."""
 _CUT_TO = rb"%[-+ 0]*\d*\.(?:\d+|\*)s"
 _AROUND = (
     (re.compile(rb"\bin\s+\Z"), re.compile(rb"[^\n\])]{0,80}\bif\b[^\n]*[\])]")),
+    (re.compile(rb"\bin\s+[\[({]\s*\Z"), re.compile(rb"[\s,]*[\])}][^\n]{0,80}\bif\b")),
+    (re.compile(rb"\bstr(?:str|r?chr|pbrk)\(\s*\Z"), re.compile(rb"[^;\n]{0,80}\)\s*=(?!=)")),
     (re.compile(rb"\b(?:del|delete|unset)\b[ (]*[\"']?\Z"), re.compile(rb"\[")),
     (re.compile(rb"\$\{\Z"), re.compile(rb"(?:\[[@*]\])?[/:%#](?![-+=?])")),
     (re.compile(rb"\{\Z"), re.compile(rb":[^{}\n]*\.\d+s?\}")),
-    (re.compile(_CUT_TO + rb"[^\n;]{0,120}\Z"), re.compile(rb"\s*[,)]")),
+    (re.compile(_CUT_TO + rb"[^\n;]{0,120}\Z"), re.compile(rb"[ \t]*(?:[,);\n]|\Z)")),
 )
 """Code before and behind a text that change it together."""
 _KEPT = (
     rb"(?:(?:(?:to|as|into|from)_\w+|into|to[A-Z]\w*|format\w*|c_str|data|encode|getBytes|dedent|"
     rb"unindent|strip(?:Indent|Margin|_heredoc)|trim(?:Indent|Margin)|squish|unwrap|freeze|dup|clone|"
     rb"html_safe|force_encoding|join|append|push|push_str|add|concat|arg|size|length|len|write|print\w*|"
-    rb"lines|split\w*|is_?[eE]mpty|digest|hexdigest|let|also|apply|run)\b(?:\([^()\n]{0,80}\))?"
-    rb"|(?:[lr]?strip|trim\w*|chomp)\b!?(?:\([ \t]*(?:[\"'](?:\\[nrt]|\s)*[\"'])?\)|(?![\w(])))"
+    rb"lines|is_?[eE]mpty|digest|hexdigest|let|also|apply|run)\b(?:\([^()\n]{0,80}\))?"
+    rb"|(?:[lr]?strip|trim\w*|chomp|split\w*)\b!?"
+    rb"(?:\([ \t]*(?:[\"'](?:\\[nrt]|\s)*[\"'])?\)|(?![\w(])))"
 )
 """Methods that leave none of their text out."""
 _OPERATES = rb"[ \t]*(?:\[(?!\])|-(?![->]))"
@@ -78,7 +96,11 @@ _CUTTING_FORMAT = re.compile(rb"[^\"\n]*" + _CUT_TO + rb"[^\"\n]*\"\s*,")
 _FIRST_ARGUMENT = re.compile(_SEPARATOR + rb"\s*,\s*")
 _JOINS = (
     (rb"%b(?<![sS]tring)\.join\(\s*[\[({]?\s*\Z" % _SEPARATOR, rb"()"),
-    (rb"\b(?:join|implode|Join)\(\s*%b\s*,\s*(?:[\w.<>]*\s*[\[({])?\s*\Z" % _SEPARATOR, rb"()"),
+    (
+        rb"\b(?:join|implode|Join)\(\s*%b\s*,\s*(?:(?:new\s*)?[\w.<>]*(?:\[\])?\s*[\[({])?\s*\Z"
+        % _SEPARATOR,
+        rb"()",
+    ),
     (rb"\bJoin\(\s*(?:\[\]string\s*\{)?\s*\Z()", rb"[\s,}\"'`]*,\s*%b\s*\)" % _SEPARATOR),
     (
         rb"()\Z",
@@ -100,7 +122,7 @@ _SIZED = re.compile(
 _SIZE = re.compile(rb"\s*,\s*(?:1\s*,\s*(\w{1,80})\s*[,)]|(?!1\s*,)(\w{1,80})\s*[,)])")
 """How many bytes of a text a function takes, before the text and behind it."""
 _ASSIGNED = re.compile(
-    rb"(?:^|[\s;({,])[$@%&*]?(?P<name>[A-Za-z_][\w.]*)\s*(?:\[\])?(?:\s*:\s*[^=\n]{1,80})?\s*"
+    rb"(?:^|[\s;({,])[$@%&*]?(?P<name>[A-Za-z_][\w.]*)\s*(?:\[\])?(?:\s*:(?!:)\s*[^=\n]{1,80})?\s*"
     rb"(?::=|[+.]?=(?![=>~]))[^=;\n]{0,160}\Z"
 )
 _ADDED = re.compile(
@@ -117,29 +139,33 @@ _FUNCTION = re.compile(
     re.MULTILINE,
 )
 _CALLEE = re.compile(rb"\b([A-Za-z_]\w*)\(\s*\Z")
-_DEFINITION = (
-    rb"\b(?:def|fn|func|fun|function|void)[ \t]+(?:\([^()\n]{0,80}\)[ \t]*)?%b\s*\(\s*"
+_DEFINITION = re.compile(
+    rb"\b(?:def|fn|func|fun|function|void)[ \t]+(?:\([^()\n]{0,80}\)[ \t]*)?"
+    rb"(?P<name>[A-Za-z_]\w*)\s*\(\s*"
     rb"(?:(?:&?(?:mut[ \t]+)?self|this|cls)\s*,\s*)?"
-    rb"(?:(?:const|String|char|string|std::string)[ \t*&]+)*[&$*]?([A-Za-z_]\w*)"
+    rb"(?:(?:const|String|char|string|std::string)[ \t*&]+)*[&$*]?(?P<argument>[A-Za-z_]\w*)"
 )
 """A function, and the name of its first argument."""
 _MEMBER = re.compile(rb"self\.|this\.|@")
 _NO_FUNCTIONS = frozenset(b"if for while switch catch return else match with when".split())
 _WORD = re.compile(rb"[\w.@%{}<>$#-]*[\w@%}>]|\{\{ ?[\w.]+ ?\}\}")
-_LONGEST = 300
+_LONGEST, _LONGEST_HEAD = 300, 160
 REACH = 1 << 15
 """Bytes around a text in which is looked for its function."""
 _NAMES = 64
 """Variables that are followed through a whole file."""
+_MOST_USES = 20_000
+"""Uses of variables that are looked at in one file."""
 _MOST_CHANGES = 200
 _MOST_NAMES = 8
 """Variables to which another one is given."""
 _FIRST_LITERAL = re.compile(rb"[(\s{][^\"'`/]{0,80}?([\"'`/])([^\"'`/\n]{0,100})\1")
 _MENTIONS = re.compile(
-    rb"(?<!\w)(?:"
+    rb"(?<!\w)(?:(?:"
     + _CHANGES.replace(b"?P<name>", b"?:")
-    + rb"[({]|replaceStrings\b|regsubst\b)[^\n\"'`/]{0,80}[\"'`/][^\n\"'`]{0,80}"
-    rb"\b(?:deny|alg|network)\b"
+    + rb"[({]|replaceStrings\b|regsubst\b)[^\n\"'`/]{0,80}"
+    rb"|(?:REPLACE|-[ci]?replace|\w*replace)[ \t(]+|string map \{)"
+    rb"[\"'`/][^\n\"'`]{0,80}\b(?:deny|alg|network)\b"
     rb"|(?<![\w-])(?:subst|sed|grep[ \t]+-v|perl|awk|regexp?[ \t]*[:=])[ \t\"'][^\n]{0,120}?"
     rb"(?:\bdeny\b|\balg\b|\bnetwork,)"
 )
@@ -172,6 +198,7 @@ class Changes:
     def __init__(self, content: bytes) -> None:
         self.content = content
         self._known: dict[bytes, list[Change]] = {}
+        self._left = _MOST_USES
 
     def why(
         self,
@@ -192,7 +219,7 @@ class Changes:
         behind = behind or content[stop : stop + _LONGEST]
         if _OPERATED[methods].match(behind):
             return "an operator or a method that is not known changes the text"
-        if _CUTTING_FORMAT.match(text):
+        if _CUTTING_FORMAT.match(text) or (_SPLITS.search(before) and _SPLIT_AT.search(text)):
             return AFTERWARDS
         if _TAKES_SEPARATOR.search(before) and (separator := _FIRST_ARGUMENT.match(content, start)):
             before += separator[0]
@@ -208,19 +235,25 @@ class Changes:
         """The variables to which this code gives what stands behind it, up to ``stop``; with each,
         where it is looked for."""
         content = self.content
-        boundary = _BOUNDARY.search(content, stop, stop + REACH)
-        end = len(content) if boundary is None else boundary.start()
         held = _ASSIGNED.search(before) or _ADDED.search(before)
         if held is not None:
             line = before.rfind(b"\n", 0, held.start("name")) + 1
             local = before[line : line + 1].isspace() and not _MEMBER.match(held["name"])
-            yield (held["name"], stop, end) if local else (held["name"], 0, len(content))
-        elif callee := _CALLEE.search(before):
-            defined = re.search(_DEFINITION % re.escape(callee[1]), content)
-            if defined is not None:
-                boundary = _BOUNDARY.search(content, defined.end(), defined.end() + REACH)
-                end = len(content) if boundary is None else boundary.start()
-                yield defined[1], defined.end(), end
+            yield held["name"], stop if local else 0, self._end(stop) if local else len(content)
+        elif (callee := _CALLEE.search(before)) and callee[1] in self._definitions:
+            argument, offset = self._definitions[callee[1]]
+            yield argument, offset, self._end(offset)
+
+    @cached_property
+    def _definitions(self) -> dict[bytes, tuple[bytes, int]]:
+        """By the name of a function, that of its first argument, and where it stands."""
+        found = _DEFINITION.finditer(self.content)
+        return {each["name"]: (each["argument"], each.end()) for each in found}
+
+    def _end(self, offset: int) -> int:
+        """Where the function ends in which an offset lies."""
+        boundary = _BOUNDARY.search(self.content, offset, offset + REACH)
+        return len(self.content) if boundary is None else boundary.start()
 
     @cached_property
     def mentioned(self) -> str:
@@ -264,9 +297,15 @@ class Changes:
         content, number = self.content, 0
         variable = re.compile(re.escape(name) + rb"(?!\w)(?:\([^()\n]{0,80}\))?")
         for use in variable.finditer(content):
-            before = content[max(use.start() - 160, 0) : use.start()]
+            low = max(use.start() - _LONGEST_HEAD, 0)
+            line = content.rfind(b"\n", low, max(use.start() - 1, low)) + 1
+            before = content[max(low, line) : use.start()]
             if _INSIDE_WORD.search(before):
                 continue
+            self._left -= 1
+            if self._left < 0:
+                yield Change(use.start(), "too many uses of variables to follow them all", _never)
+                return
             before, behind = before.rstrip(b"$@&*"), content[use.end() : use.end() + _LONGEST]
             for change in self._changes(use.start(), before, behind):
                 number += 1
@@ -299,6 +338,10 @@ class Changes:
         for one, other in _AROUND:
             if one.search(before) and other.match(behind):
                 yield Change(offset, AFTERWARDS, _never)
+        if _LOOPS.search(before) or _ITERATES.match(behind):
+            chooses = _CHOOSES.match(behind)
+            if chooses is not None:
+                yield Change(offset, AFTERWARDS, _never if chooses["lines"] else _is_one_string)
         yield from self._joins(offset, before, behind)
         yield from self._sized(offset, before, behind)
 
@@ -330,6 +373,10 @@ class Changes:
 _KEEPS = re.compile(rb"filter\((?:Boolean\)|None,)")
 """Leaves out what is empty."""
 _INSIDE_WORD = re.compile(rb"[\w.\-/]\Z")
+
+
+def _is_one_string(text: bytes) -> bool:
+    return re.search(rb"[\"'`]\s*,\s*[\"'`]", text) is None
 
 
 def _ends_comments(text: bytes) -> bool:

@@ -37,6 +37,10 @@ _OPENED = re.compile(rb"[\"'`>](?=[ \t]*+(?:profile|hat)[ \t]++[^\s\"'`{][^\r\n\
 """The quote that opens a string whose first line is a profile's header."""
 
 
+_STRING = re.compile(rb"(\"\"\"|'''|[\"'`])(?=\s*+(?:profile|hat)[ \t]++[^\r\n\"'`{]++\{)")
+"""The quote that opens a string that begins with a header, be it on the next line."""
+
+
 def claims(path: PurePosixPath, content: bytes) -> bool:
     """Whatever nobody else claims."""
     return True
@@ -92,9 +96,9 @@ def _raw(area: Area, start: int, end: int) -> Iterator[Embedding]:
     if matters(area.content, start, end):
         lines = _without_code(area.content, region(area.content, start, end))
         changes: tuple[partial[str], ...] = ()
-        if opened := _OPENED.search(area.content, start, end):
-            closed = area.content.find(opened[0][:1], opened.end(), end)
-            stop = end if closed < 0 else closed + 1
+        if opened := _STRING.search(area.content, start, end):
+            closed = area.content.find(opened[1], opened.end(), end)
+            stop = end if closed < 0 else closed + len(opened[1])
             changes = (partial(why_changed, area, opened.start(), stop),)
         yield Embedding(area.host, lines, documentation=area.documentation, changes=changes)
 

@@ -50,6 +50,9 @@ _GOVERNS = re.compile(
 )
 """A line with a condition that opens no block."""
 _LONGEST_HEAD = 300
+_SAY_MORE = "several strings on one line hold rules; add the rule by hand"
+_RULES = re.compile(rb"[a-z][ \t]*,(?:\\n)?[\"']")
+"""The end of a string that holds a rule."""
 _PRINT_MORE = "several commands on one line print; add the rule by hand"
 _COMMENTED = "the format of printf makes comments of some of its arguments"
 _PARTED = re.compile(rb"[ \t]++|[ \t]*+,[ \t]*+")
@@ -117,8 +120,11 @@ def _why_not_edited(area: Area, members: list[_Member]) -> str:
     """Say why no line can be added behind one of these; empty if it can."""
     if area.host == HOST and _may_be_declared(area, members):
         return DECLARED
-    lines = (area.content[member.begin : member.stop] for member in members)
-    return _PRINT_MORE if any(len(_PRINTS.findall(line)) > 1 for line in lines) else ""
+    found = (area.content[member.begin : member.stop] for member in members)
+    lines = [line for line in found if b"network" in line]
+    if any(len(_PRINTS.findall(line)) > 1 for line in lines):
+        return _PRINT_MORE
+    return _SAY_MORE if any(len(_RULES.findall(line)) > 1 for line in lines) else ""
 
 
 def _literals(content: bytes, line: Physical) -> Iterator[_Literal]:

@@ -45,11 +45,11 @@ COMMENTED_FORMAT = re.compile(rb"\bprintf[ \t]+(?:--[ \t]+)?([\"'])[^\"'\n]*#[^\
 """A format that makes comments of some of its arguments."""
 _FILTER = re.compile(
     rb"(?<![\w.-])(?:[ef]?grep|g?sed|[gmn]?awk|head|tail|tr|cut|envsubst|perl|ruby|python[\d.]*|node|php|"
-    rb"sort|uniq|ed|ex|patch|tac|rev|fold|split|csplit|m4|cpp|yq|jq|truncate)(?=\s)[^\n]*"
+    rb"sort|uniq|ed|ex|patch|tac|rev|fold|split|csplit|m4|cpp|yq|jq|truncate|done)(?=\s)[^\n]*"
 )
 """A command that may print a part of what it reads, or edit a file."""
 _IN_PLACE = re.compile(
-    rb"(?:ed|ex|patch|truncate|split|csplit)\b|[^\n]*?\s-(?:-in-place|i|[a-zA-Z]*i\b|[npEr]+i)"
+    rb"(?:ed|ex|patch|truncate|split|csplit|done(?=\s*<))(?!\w)|[^\n]*?\s-(?:-in-place|i|[a-zA-Z]*i\b|[npEr]+i)"
     rb"|[^\n]*\binplace\b"
 )
 _SENDS = re.compile(rb"(?<![\d&])>(?!&|[ \t]*/dev/)|\||`|\$\(|<\(")
@@ -59,7 +59,7 @@ _COPIES = re.compile(
     rb"(?:[;&|\n)]|\Z)"
     rb"|(?:^|[\s;])(?:local |export |readonly )?(?P<name>\w+)=[\"']?\Z"
 )
-_MOST_USES = 1000
+_MOST_USES = 400
 _MOST_FILES = 8
 _SUBSTITUTES = re.compile(rb"s([/|#,@!:])((?:(?!\1)[^\\\n])+)\1[^\n]*\1[gI]*")
 _NEAR = 300

@@ -51,7 +51,8 @@ _OPENS_BLOCK = re.compile(rb"\bdo(?:\s*\|[^|]*\|)?\s*[-~+_]?%>\Z")
 _DIRECTIVE = re.compile(
     rb"[ \t]*#(?:(?:el|end)?if|ifn?def|else)\b"
     rb"|[ \t]*[#%]{1,2} ?(?:if|for|while|elif|else)\b[^\n]*:\s*\Z"
-    rb"|[ \t]*#\{[ \t]*/?(?:if|else|elseif|list|unless|for|foreach)\b"
+    rb"|[ \t]*#(?:\{[ \t]*/?|@[ \t]*)"
+    rb"(?:if|elif|else|elseif|list|unless|for|foreach|while|def|end)\b"
     rb"|[ \t]*[#%]{1,2} ?(?:end|endif|endfor|endwhile)\s*\Z"
 )
 _HEAD = re.compile(

@@ -170,6 +170,7 @@ def test_another_template_may_replace_a_block(
         ("$if(x)$", "$endif$", "apparmor.stg"),
         ("#{if x}", "#{/if}", "apparmor.txt"),
         ("# if x", "# endif", "apparmor.j2"),
+        ("#@ if x:", "#@ end", "apparmor.txt"),
         ("# if X", "# endif", "apparmor.in"),
         ("[[ if .X -]]", "[[- end ]]", "apparmor.tmpl"),
         ("<?php if ($x): ?>", "<?php endif; ?>", "apparmor.php"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,8 @@ from patcher.hosts import Document
 from patcher.options import Options
 from patcher.proof import parser
 from tests.hostile.bench import FIXED, PROFILE, Bench, patcher
+
+HERE = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -187,3 +191,28 @@ def test_the_parser_opens_no_file_that_policy_names(bench: Bench, rule: str, ins
     os.close(os.open(fifo, os.O_RDONLY))  # which ends the writer
     writer.join()
     os.close(opened[0])
+
+
+@pytest.mark.skipif(not parser.installed(), reason="apparmor_parser is not installed")
+def test_what_a_killed_proof_left_is_removed(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing that another one uses, or that is no such folder."""
+    folder = tmp_path / "temporary"
+    for name in ("patcher-proof-dead", "patcher-proof-living", "patcher-proof-none", "other"):
+        (folder / name).mkdir(parents=True)
+        if name != "patcher-proof-none":
+            (folder / name / "policy").touch()
+        os.utime(folder / name, (0, 0))
+    (folder / "patcher-proof-link").symlink_to("other")
+    with (folder / "patcher-proof-living/policy").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        code = "from patcher.__main__ import main; import sys; sys.exit(main())"
+        subprocess.run(
+            [sys.executable, "-c", code, "verify", str(tree)],
+            env={**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(HERE)},
+            check=False,
+            capture_output=True,
+        )
+    left = sorted(path.name for path in folder.iterdir())
+    assert left == ["other", "patcher-proof-link", "patcher-proof-living", "patcher-proof-none"]

@@ -49,17 +49,13 @@ def _checked(folder: str, opens: Callable[[str], bool] = lambda name: True) -> l
         return []
     with scanned:
         for entry in scanned:
-            if opens(entry.name) and not entry.is_file():
-                if entry.is_dir():
+            if opens(entry.name) and not entry.is_file(follow_symlinks=False):
+                try:
+                    mode = os.stat(entry.path).st_mode  # noqa: PTH116
+                except OSError:  # gone in between, or a link to nothing
+                    continue
+                if stat.S_ISDIR(mode):
                     found.append(entry.name)
-                elif _is_odd(entry.path):
+                elif not stat.S_ISREG(mode):
                     raise GitError(f"{printable(entry.path)} is no regular file: remove it")
     return found
-
-
-def _is_odd(path: str) -> bool:
-    try:
-        mode = os.stat(path).st_mode  # noqa: PTH116
-    except OSError:  # gone in between, or a link to nothing
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

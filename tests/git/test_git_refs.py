@@ -419,6 +419,7 @@ SORTED = "# pack-refs with: peeled fully-peeled sorted \n"
         ["{a} refs/heads/main", "{b} refs/heads/a", "{b} refs/heads/b"],
         ["{a} refs/heads/z", "^{b}", "{b} refs/heads/b", "^{a}", "{a} refs/heads/main"],
         ["{a}xrefs/heads/main"],
+        ["{a}aaaaaaaaaaaaaaaaaaaaaaaa refs/heads/a", "{b} refs/heads/main"],
     ],
 )
 def test_packed_refs_say_what_they_say_to_git(work: Work, header: str, lines: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from patcher.campaign import replace
 from patcher.campaign.includes import beside
 from patcher.campaign.look import Selection, judge
+from patcher.campaign.replace import Place
 from patcher.campaign.target import MAX_DROPPED, Located, Outcome, Target
 from patcher.findings import Result
 
@@ -18,21 +20,37 @@ def check(names: Iterable[str], selection: Selection, *, fix: bool = False) -> I
 
     ``Target.repository`` is the file's name; ``outcome`` is ``COMMITTED`` where it was edited.
     """
-    for file in meant(names, selection):
-        yield _file(file, selection, fix)
+    for place in meant(names, selection):
+        yield _file(place, selection, fix)
 
 
-def meant(names: Iterable[str], selection: Selection) -> Iterator[Path]:
-    """The files that are named, and those wanted below folders that are named."""
+MAX_DEPTH = 500
+"""Folders that may lie within each other below one that is named; each is held open."""
+
+
+def meant(names: Iterable[str], selection: Selection) -> Iterator[Place]:
+    """The files that are named, and those wanted below folders that are named; each place is good
+    until the next one is taken."""
     for name in names:
         path = Path(name)
-        if path.is_dir() and not path.is_symlink():
-            wanted = selection.wanted()
-            for file in _below(path):
-                if wanted is None or wanted(os.fsencode(file.relative_to(path))):
-                    yield file
-        else:
-            yield path
+        folder = -1
+        try:
+            folder = os.open(path, _FOLDER)
+        except OSError as error:
+            if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                yield Place(path, -1, error)
+                continue
+        if folder < 0:
+            try:
+                with replace.at(path) as place:
+                    yield place
+            except OSError as error:
+                yield Place(path, -1, error)
+            continue
+        wanted = selection.wanted()
+        for place in _below(path, folder):
+            if wanted is None or wanted(os.fsencode(place.path.relative_to(path))):
+                yield place
 
 
 def target(name: str, result: Result, *, fixed: bool, note: str | None = None) -> Target:
@@ -49,25 +67,65 @@ def target(name: str, result: Result, *, fixed: bool, note: str | None = None) -
     )
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for where, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name != ".git")
-        for name in sorted(names):
-            file = Path(where) / name
-            if replace.is_temporary(name):
-                continue
-            if file.is_file() and not file.is_symlink():
-                yield file
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def _file(path: Path, selection: Selection, fix: bool) -> Target:
-    name = str(path)
+def _below(path: Path, folder: int) -> Iterator[Place]:
+    """The regular files in a folder and below it; what cannot be read comes as a place with an
+    error. No folder is opened by a path, which could lead elsewhere by now. Closes ``folder``."""
+    held = [folder]
+    walk = [iter(_listed(path, folder))]
     try:
-        opened = replace.read(path, selection.max_bytes)
-        result, _ = judge(name, opened.content, selection, beside(path))
-        if not fix or not result.edits:
-            return target(name, result, fixed=False)
-        replace.write(opened, result.content)
+        while walk:
+            place = next(walk[-1], None)
+            if place is None:
+                walk.pop()
+                os.close(held.pop())
+            elif place.error is not None or not isinstance(place, _Folder):
+                yield place
+            else:
+                try:
+                    if len(held) >= MAX_DEPTH:
+                        raise OSError(
+                            errno.ELOOP, f"is more than {MAX_DEPTH} folders deep: name it"
+                        )
+                    held.append(os.open(place.path.name, _FOLDER, dir_fd=place.folder))
+                except OSError as error:
+                    yield Place(place.path, -1, error)
+                    continue
+                walk.append(iter(_listed(place.path, held[-1])))
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+
+
+class _Folder(Place):
+    """A folder, not a file."""
+
+
+def _listed(path: Path, folder: int) -> list[Place]:
+    """The files of a folder, and then the folders in it."""
+    try:
+        with os.scandir(folder) as scanned:
+            entries = sorted(scanned, key=lambda entry: entry.name)
+            files = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+            folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError as error:
+        return [Place(path, -1, error)]
+    return [
+        *(Place(path / name, folder) for name in files if not replace.is_temporary(name)),
+        *(_Folder(path / name, folder) for name in folders if name != ".git"),
+    ]
+
+
+def _file(place: Place, selection: Selection, fix: bool) -> Target:
+    name = str(place.path)
+    try:
+        with replace.opened(place, selection.max_bytes) as opened:
+            result, _ = judge(name, opened.content, selection, beside(place.path))
+            if not fix or not result.edits:
+                return target(name, result, fixed=False)
+            replace.write(opened, result.content)
     except OSError as error:
         reason = error.strerror or str(error)
         return Target(name, None, None, Outcome.FAILED, error=reason)

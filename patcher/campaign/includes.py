@@ -116,17 +116,27 @@ class InRepository:
 
 def system(name: str, optional: bool) -> bytes | None:
     """The text of an included file as this system has it."""
-    return _read(Path(BASE, name))
+    return _read(BASE, name)
 
 
 def beside(file: Path) -> Includes:
     """What looks up the includes of a file outside git, as they are on this system: an optional one
-    that is not there adds nothing."""
+    that is not there adds nothing.
+
+    They lie in the folder of the file, in those above it in the same repository, and below folders
+    that are called as folders of policy are.
+    """
     folder = PurePosixPath(file.absolute().parent)
+    places: list[PurePosixPath] = []
 
     def find(name: str, optional: bool) -> bytes | None:
-        for place in _places(folder):
-            content = _read(Path(place, name))
+        if not places:
+            inside = _inside(folder)
+            places.extend(
+                place for place in _places(folder) if place in inside or place not in folder.parents
+            )
+        for place in places:
+            content = _read(os.fspath(place), name)
             if content is not None:
                 return content
         return b"" if optional else None
@@ -134,6 +144,14 @@ def beside(file: Path) -> Includes:
     from patcher.policy.judgement import Includes
 
     return Includes(find)
+
+
+def _inside(folder: PurePosixPath) -> list[PurePosixPath]:
+    """A folder, and those above it in the same repository, or else in the same folder of policy."""
+    every = [folder, *folder.parents]
+    roots = [above for above in every if os.path.lexists(above / ".git")]
+    roots += [above for above in every if above.name == "apparmor.d"]
+    return every[: every.index(roots[0]) + 1] if roots else [folder]
 
 
 def _places(folder: PurePosixPath) -> Iterator[PurePosixPath]:
@@ -144,17 +162,23 @@ def _places(folder: PurePosixPath) -> Iterator[PurePosixPath]:
             yield above / layout
 
 
-def _read(file: Path) -> bytes | None:
-    """A file's content, or that of the files in a directory; None where there is neither."""
+def _read(place: str, name: str) -> bytes | None:
+    """The content of a regular file below a folder, or of the files in a directory there; None
+    where there is neither. No link leads out of the folder."""
     try:
-        if file.is_dir():
-            inside = sorted(file.iterdir())
-            parts = [_read(each) for each in inside if each.is_file() and _is_loaded(each.name)]
+        root = os.path.realpath(place)
+        path = os.path.realpath(f"{root}/{name}")
+        if not path.startswith(f"{root.rstrip('/')}/"):
+            return None
+        if os.path.isdir(path):  # noqa: PTH112
+            inside = [f"{name}/{each}" for each in sorted(os.listdir(path)) if _is_loaded(each)]  # noqa: PTH208
+            files = [each for each in inside if os.path.isfile(f"{root}/{each}")]  # noqa: PTH113
+            parts = [_read(place, each) for each in files]
             return None if None in parts else b"\n".join(filter(None, parts))
-        opened = replace.read(file, _MOST)
-    except OSError:
+        content = replace.read(Path(path), _MOST)
+    except (OSError, ValueError):
         return None
-    return opened.content if len(opened.content) <= _MOST else None
+    return content if len(content) <= _MOST else None
 
 
 def _is_loaded(name: str) -> bool:

@@ -1,4 +1,8 @@
-"""Replace a file's content in one step, so that nobody ever sees half of it."""
+"""Replace a file's content in one step, so that nobody ever sees half of it.
+
+Whoever owns the folder may swap what lies in it at any moment. So a folder is opened once, and what
+lies in it is read, made and renamed through its descriptor, by names without a slash.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import errno
 import os
 import re
 import stat
-import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,15 +20,27 @@ from patcher.git import leftovers
 
 _SUFFIX = ".patcher-new"
 _TEMPORARY = re.compile(r"\.([0-9]+)-[^./-]+\.patcher-new\Z")
+_FOLDER = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file lies: what it is called, and the descriptor of its folder. ``folder`` is -1
+    where that cannot be opened, or ``error`` says why something cannot be read."""
+
+    path: Path
+    folder: int
+    error: OSError | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A file as it was read."""
 
-    path: Path
+    place: Place
     content: bytes
     status: os.stat_result
+    descriptor: int
 
     @property
     def links(self) -> int:
@@ -32,67 +48,94 @@ class Opened:
         return self.status.st_nlink - 1
 
 
-def read(path: Path, most: int) -> Opened:
-    """Read a regular file, ``most`` bytes and one. A symbolic link is not followed: it may lead
-    anywhere.
+def read(path: Path, most: int) -> bytes:
+    """The content of a regular file, ``most`` bytes and one. As `opened` otherwise."""
+    with at(path) as place, opened(place, most) as file:
+        return file.content
+
+
+@contextlib.contextmanager
+def at(path: Path) -> Iterator[Place]:
+    """The place of a file that was named. Raises OSError where its folder cannot be opened."""
+    folder = os.open(path.parent, _FOLDER)
+    try:
+        yield Place(path, folder)
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def opened(place: Place, most: int) -> Iterator[Opened]:
+    """Open a regular file, and read ``most`` bytes and one. A symbolic link is not followed: it may
+    lead anywhere.
 
     Raises OSError.
     """
+    if place.error is not None:
+        raise place.error
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        _check_regular(os.stat(place.path.name, dir_fd=place.folder, follow_symlinks=False))
+        descriptor = os.open(place.path.name, flags, dir_fd=place.folder)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, "is a symbolic link: name the file that it is for") from None
         raise
-    with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor, not a path
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
+    with open(descriptor, "rb", closefd=True) as stream:  # noqa: PTH123 - a descriptor, not a path
+        status = os.fstat(descriptor)
+        _check_regular(status)
+        content = stream.read(most + 1)
+        if content is None:  # in /proc there are some that wait
             raise OSError(errno.EINVAL, "is not a file")
-        return Opened(path, stream.read(most + 1), status)
+        yield Opened(place, content, status, descriptor)
 
 
-def write(opened: Opened, content: bytes) -> None:
+def _check_regular(status: os.stat_result) -> None:
+    if stat.S_ISLNK(status.st_mode):
+        raise OSError(errno.ELOOP, "")
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "is not a file")
+
+
+def write(file: Opened, content: bytes) -> None:
     """Put new content in the place of what was read: a temporary file beside it, on disk before it
-    takes the name, with the old one's mode, owner and extended attributes.
+    takes the name, with the old one's owner, permissions and extended attributes, but not what
+    would let a program run with another user's rights.
 
     Other hard links keep the old content. Raises OSError, then with nothing changed.
     """
     with interrupts.shielded():
-        _write(opened, content)
+        folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=file.place.folder)
+        try:
+            _write(file, content, folder)
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
-def _write(opened: Opened, content: bytes) -> None:
-    path, old = opened.path, opened.status
-    _remove_abandoned(path)
-    descriptor, name = tempfile.mkstemp(
-        prefix=f".{path.name[:100]}.{os.getpid()}-", suffix=_SUFFIX, dir=path.parent
-    )
-    held = -1
+def _write(file: Opened, content: bytes, folder: int) -> None:
+    name, old = file.place.path.name, file.status
+    _remove_abandoned(name, folder)
+    temporary = f"{_prefix(name)}{os.getpid()}-{os.urandom(6).hex()}{_SUFFIX}"
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, 0o600, dir_fd=folder)
     try:
         with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
-            held = leftovers.hold(name)
+            leftovers.lock(descriptor)
             stream.write(content)
             stream.flush()
             new = os.fstat(descriptor)
             if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
                 os.fchown(descriptor, old.st_uid, old.st_gid)
-            _copy_attributes(path, descriptor)
-            os.fchmod(descriptor, stat.S_IMODE(old.st_mode))  # last: chown clears set-id bits
+            _copy_attributes(file.descriptor, descriptor)
+            os.fchmod(descriptor, stat.S_IMODE(old.st_mode) & 0o777)
             os.fsync(descriptor)
-        _check_unchanged(path, old)
-        os.rename(name, path)  # noqa: PTH104 - both are plain names
+            _check_unchanged(file, folder)
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(name)  # noqa: PTH108
+            os.unlink(temporary, dir_fd=folder)
         raise
-    finally:
-        if held >= 0:
-            os.close(held)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def is_temporary(name: str) -> bool:
@@ -100,31 +143,36 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY.search(name) is not None
 
 
-def _remove_abandoned(path: Path) -> None:
+def _prefix(name: str) -> str:
+    return f".{name[:100]}."
+
+
+def _remove_abandoned(name: str, folder: int) -> None:
     """Remove what was left of the file by a patcher that was killed."""
-    prefix = f".{path.name[:100]}."
     with contextlib.suppress(OSError):
-        for name in os.listdir(path.parent):  # noqa: PTH208 - names alone
-            match = _TEMPORARY.search(name)
-            if match is None or name[: match.start() + 1] != prefix:
+        for other in os.listdir(folder):
+            match = _TEMPORARY.search(other)
+            if match is None or other[: match.start() + 1] != _prefix(name):
                 continue
-            file = os.path.join(path.parent, name)  # noqa: PTH118
-            if not leftovers.is_running(int(match[1])) and leftovers.is_abandoned(file):
-                os.unlink(file)  # noqa: PTH108
+            if not leftovers.is_running(int(match[1])) and leftovers.is_abandoned(other, folder):
+                os.unlink(other, dir_fd=folder)
 
 
-def _copy_attributes(path: Path, descriptor: int) -> None:
+def _copy_attributes(source: int, descriptor: int) -> None:
     if not hasattr(os, "listxattr"):
         return
     with contextlib.suppress(OSError):  # a file system without them
-        for attribute in os.listxattr(path, follow_symlinks=False):
-            value = os.getxattr(path, attribute, follow_symlinks=False)
+        for attribute in os.listxattr(source):
+            if attribute == "security.capability":
+                continue
+            value = os.getxattr(source, attribute)
             with contextlib.suppress(PermissionError):  # what only the system may set
                 os.setxattr(descriptor, attribute, value)
 
 
-def _check_unchanged(path: Path, old: os.stat_result) -> None:
-    now = path.lstat()
+def _check_unchanged(file: Opened, folder: int) -> None:
+    old = file.status
+    now = os.stat(file.place.path.name, dir_fd=folder, follow_symlinks=False)
     if (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns) != (
         old.st_dev,
         old.st_ino,

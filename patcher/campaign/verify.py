@@ -38,10 +38,12 @@ def run(
                 yield from _limited(_repository(item, selection, parser), timeout)
             if found:
                 continue
-        for file in files.meant([name], selection):
+        for found_file in files.meant([name], selection):
+            file = found_file.path
             place = os.fsencode(file)
             try:
-                content = replace.read(file, selection.max_bytes).content
+                with replace.opened(found_file, selection.max_bytes) as opened:
+                    content = opened.content
             except OSError as error:
                 yield Verified(None, None, place, error=error.strerror or str(error))
                 continue

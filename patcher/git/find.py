@@ -984,7 +984,8 @@ class Files:
                 )
             self._known[oid] = {
                 child: (mode_of(mode), oid.hex().encode())
-                for mode, child, oid in tree_entries(data, self._objects.hexsize)
+                # Of two that have one name, git takes the first.
+                for mode, child, oid in reversed(tree_entries(data, self._objects.hexsize))
             }
         return self._known[oid]
 

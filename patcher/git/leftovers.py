@@ -34,15 +34,22 @@ def hold(path: str) -> int:
     """Show the file to be in use, for as long as the descriptor is open here or in a child. A file
     system without locks shows nothing; there, nothing is ever taken for left behind."""
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    with contextlib.suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    lock(descriptor)
     return descriptor
 
 
-def is_abandoned(path: str) -> bool:
-    """Whether nobody holds a file of our own. False where that cannot be told."""
+def lock(descriptor: int) -> None:
+    """As `hold`, for a file that is open."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_abandoned(path: str, folder: int | None = None) -> bool:
+    """Whether nobody holds a file of our own; a relative path starts at a folder's descriptor.
+    False where that cannot be told."""
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, flags, dir_fd=folder)
     except OSError:
         return False
     try:

@@ -58,6 +58,8 @@ def _found(data: mmap.mmap, ref: bytes, low: int) -> bytes | None:
         if end < 0:
             return _UNCLEAR
         name = data[start + size + 1 : end]
+        if not name.startswith(b"refs/"):  # perhaps its id is of another size
+            return _UNCLEAR
         if name == ref:
             return data[start : start + size]
         if name < ref:

@@ -382,7 +382,7 @@ def move_branch(
         with (
             interrupts.shielded(),
             leftovers.moving(scratch(), lock, _ended_by_itself) as held,
-            view.opened(repository) as (git_dir, extra),
+            view.opened(repository, writes=True) as (git_dir, extra),
         ):
             run(
                 ["update-ref", "-m", f"patcher: {was} {branch}", "--no-deref", "--stdin", "-z"],

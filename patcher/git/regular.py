@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from patcher.git.alternates import folders
 from patcher.git.errors import GitError
@@ -16,10 +16,9 @@ def check_objects(places: Iterable[str]) -> None:
     """See that all that git may open to find an object is a regular file, in folders of objects and
     in their alternates. Raises `GitError`."""
     for place in dict.fromkeys(each for objects in places for each in folders(objects)):
-        for entry in _entries(place):
-            if len(entry.name) == 2 or entry.name in ("pack", "info"):
-                _check(entry)
-                _check_below(entry.path)
+        for name in _checked(place, lambda name: len(name) == 2 or name in ("pack", "info")):
+            for inner in _checked(f"{place}/{name}"):  # pack/multi-pack-index.d
+                _checked(f"{place}/{name}/{inner}")
 
 
 def check_refs(place: str, prefix: str = "") -> None:
@@ -27,42 +26,36 @@ def check_refs(place: str, prefix: str = "") -> None:
     reads what lies in the folders above. Raises `GitError`."""
     folder = place
     for part in prefix.split("/") if prefix else ():
-        for entry in _entries(folder):
-            _check(entry)
+        _checked(folder)
         folder = f"{folder}/{part}"
     below = [folder]
     while below:
-        for entry in _entries(below.pop()):
-            _check(entry)
-            if entry.is_dir(follow_symlinks=False):
-                below.append(entry.path)
-            elif entry.is_dir():
-                raise GitError(f"{printable(entry.path)} is a symbolic link: name each --base")
+        folder = below.pop()
+        for name in _checked(folder):
+            if os.path.islink(f"{folder}/{name}"):  # noqa: PTH114
+                shown = printable(f"{folder}/{name}")
+                raise GitError(f"{shown} is a symbolic link: name each --base")
+            below.append(f"{folder}/{name}")
 
 
-def _check_below(folder: str) -> None:
-    for entry in _entries(folder):
-        _check(entry)
-        if entry.is_dir():  # pack/multi-pack-index.d, info/commit-graphs
-            for inner in _entries(entry.path):
-                _check(inner)
-
-
-def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+def _checked(folder: str, opens: Callable[[str], bool] = lambda name: True) -> list[str]:
+    """The folders in a folder, in which git ``opens`` files of these names. Raises `GitError` where
+    one of them is neither."""
     time_left()
+    found = []
     try:
-        with os.scandir(folder) as scanned:
-            yield from scanned
+        scanned = os.scandir(folder)
     except OSError:  # none, or one that git cannot read either
-        return
-
-
-def _check(entry: os.DirEntry[str]) -> None:
-    if entry.is_file() or entry.is_dir():
-        return
-    try:
-        mode = os.stat(entry.path).st_mode  # noqa: PTH116
-    except OSError:  # gone in between, or a link to nothing
-        return
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise GitError(f"{printable(entry.path)} is no regular file: remove it")
+        return []
+    with scanned:
+        for entry in scanned:
+            if opens(entry.name) and not entry.is_file(follow_symlinks=False):
+                try:
+                    mode = os.stat(entry.path).st_mode  # noqa: PTH116
+                except OSError:  # gone in between, or a link to nothing
+                    continue
+                if stat.S_ISDIR(mode):
+                    found.append(entry.name)
+                elif not stat.S_ISREG(mode):
+                    raise GitError(f"{printable(entry.path)} is no regular file: remove it")
+    return found

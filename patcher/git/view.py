@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from patcher import interrupts
 from patcher.git.errors import GitError, GitFailed
@@ -19,7 +19,7 @@ from patcher.git.regular import check_objects, check_refs
 from patcher.git.runner import scratch, setting
 from patcher.git.values import Repository
 
-_KEYS = "core\\.(repositoryformatversion|sharedrepository|logallrefupdates)|extensions\\..*"
+_KEYS = "core\\.(repositoryformatversion|sharedrepository|logallrefupdates|bare)|extensions\\..*"
 _INCLUDES = "include(if\\..*)?\\.path"
 
 
@@ -29,8 +29,9 @@ def uses_reftable(repository: Repository) -> bool:
 
 
 @contextlib.contextmanager
-def opened(repository: Repository) -> Iterator[tuple[str, dict[str, str]]]:
+def opened(repository: Repository, *, writes: bool = False) -> Iterator[tuple[str, dict[str, str]]]:
     """A git directory for a call that lists or moves refs, and the variables that it needs.
+    ``writes``: it moves some, so that the folder of reflogs has to be there.
 
     Raises `GitError` where git could not read, or would wait for, what is there.
     """
@@ -44,10 +45,13 @@ def opened(repository: Repository) -> Iterator[tuple[str, dict[str, str]]]:
         _check_reftable(repository, pairs)
         yield os.fspath(repository.git_dir), {}
         return
-    text = _text(repository, pairs)
+    text = _text(pairs)
     path = f"{scratch()}/view-{os.urandom(8).hex()}"
     try:
         with interrupts.shielded():
+            if writes and _has_reflogs(dict(pairs)):
+                with contextlib.suppress(OSError):
+                    os.mkdir(f"{repository.common_dir}/logs")  # noqa: PTH102
             _make(path, os.fspath(repository.common_dir), text)
         yield path, {"GIT_OBJECT_DIRECTORY": objects}
     finally:
@@ -67,11 +71,9 @@ def _make(path: str, common: str, config: str) -> None:
         raise GitError(f"no room for a scratch folder ({error.strerror}): set TMPDIR") from error
 
 
-def _text(repository: Repository, pairs: list[tuple[str, str]]) -> str:
+def _text(pairs: list[tuple[str, str]]) -> str:
     """The configuration of the folder that stands for the repository."""
     lines = []
-    if repository.work_tree is None:  # so that branches have no reflog unless that is configured
-        lines.append("[core]\n\tbare = true\n")
     for key, value in pairs:
         section, _, name = key.partition(".")
         if section.startswith("include"):
@@ -80,6 +82,17 @@ def _text(repository: Repository, pairs: list[tuple[str, str]]) -> str:
             raise GitError(f"its configuration has {key}, which git does not know")
         lines.append(setting(section, name, value))
     return "".join(lines)
+
+
+def _has_reflogs(configured: Mapping[str, str]) -> bool:
+    """Whether git keeps a reflog of branches (git-config(1))."""
+    no = ("false", "no", "off", "0", "")
+    wanted = configured.get("core.logallrefupdates")
+    if wanted is not None:
+        return wanted.lower() not in no
+    if configured.get("core.repositoryformatversion") not in ("0", "1"):  # git ignores core.bare
+        return True
+    return configured.get("core.bare", "false").lower() in no
 
 
 def _check_reftable(repository: Repository, pairs: list[tuple[str, str]]) -> None:

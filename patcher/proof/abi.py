@@ -34,7 +34,7 @@ class Abi:
         """Whether the system has it, without which the parser refuses the policy."""
         if not self.name:
             return True
-        plain = self.name.startswith(("abi/", "/")) and ".." not in self.name
+        plain = self.name.startswith("abi/") and ".." not in self.name
         return plain and not self.filled_in and (_SYSTEM / self.name).is_file()
 
     @property
@@ -49,6 +49,8 @@ class Abi:
             return ""
         if self.filled_in:
             return f"which ABI it is compiled for is up to its template: {self.name}"
+        if self.name.startswith("/"):
+            return f"{self.name} is not in {BASE}abi, and not opened"
         return f"{self.name} is not on this system, so that the file does not load here"
 
 

@@ -8,14 +8,18 @@ So a parser is used only with a features file with which it compiled a known dif
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -162,6 +166,7 @@ class Parser:
             self.path, "--config-file", "/dev/null", "-Q", "-K", "-S", "-D", "rule-exprs",
             *features, "-j0",
         ]  # fmt: skip
+        policy = _confined(policy)
         try:
             with _slots(1):
                 code, output, errors = run(command, policy)
@@ -187,6 +192,31 @@ class Parser:
             return Outcome(refusal=f"it wrote what cannot be read: {error}", broken=True)
         lines = tuple(sys.intern(line) for line in text.splitlines() if line.startswith("rule:"))
         return Outcome(lines, profiles)
+
+
+_FILES = re.compile(
+    rb"(?<![\w/])#?(?P<word>include|abi)(?P<between>(?:\s|\\\n)*(?:if\s+exists\b(?:\s|\\\n)*)?)"
+    rb"(?P<name>\"[^\"]*\"?|<[^>]*>?|[^\s,;{}]+)"
+)
+_BELOW = re.compile(
+    rb"[\"<]?(?:/etc/apparmor\.d/+)?(?!/)(?:(?!\.\./|\.\.[\">]?\Z)[\w.+ /-])*[\">]?\Z"
+)
+
+
+def _confined(policy: bytes) -> bytes:
+    """The policy, in which no rule names a file outside of the folder of policy: the parser refuses
+    the rule instead of opening it. What reads like one in a comment changes too, and means
+    nothing."""
+    if b"include" not in policy and b"abi" not in policy:
+        return policy
+    return _FILES.sub(
+        lambda rule: (
+            rule[0]
+            if _BELOW.match(rule["name"])
+            else b"%b_%b%b" % (rule["word"], rule["between"], rule["name"])
+        ),
+        policy,
+    )
 
 
 _FREE = threading.Semaphore(_AT_ONCE)
@@ -242,13 +272,44 @@ def _message(errors: str) -> str:
     return telling[0][:300] if telling else ""
 
 
+_PREFIX = "patcher-proof-"
+_SETTLED = 60.0
+"""Seconds after which a folder in which nobody holds the policy is taken for left behind."""
+
+
+@contextlib.contextmanager
+def _directory(policy: bytes) -> Iterator[Path]:
+    """A directory with a file ``policy`` that is held, by flock(2), for as long as it is used."""
+    _remove_abandoned(tempfile.gettempdir())
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
+        place = Path(name)
+        with (place / "policy").open("xb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.write(policy)
+            file.flush()
+            yield place
+
+
+@lru_cache(maxsize=1)
+def _remove_abandoned(folder: str) -> None:
+    """Remove what killed patchers of the same user left behind."""
+    with contextlib.suppress(OSError):
+        for entry in Path(folder).glob(f"{_PREFIX}*"):
+            with contextlib.suppress(OSError):
+                status = entry.lstat()
+                old = time.time() - status.st_mtime > _SETTLED
+                if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and old:
+                    with (entry / "policy").open("rb") as file:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        shutil.rmtree(entry, ignore_errors=True)
+
+
 def run(command: list[str], stdin: bytes, *, memory: int = _MEMORY) -> tuple[int, bytes, bytes]:
     """Status, output and errors of a command with a clean environment, in a directory of its own
     with the system's ABIs, with bounds on time, memory and output. Raises Unusable."""
-    with interrupts.shielded(), tempfile.TemporaryDirectory(prefix="patcher-proof-") as folder:
-        place = Path(folder)
+    with interrupts.shielded(), _directory(stdin) as place:
+        folder = str(place)
         files = [place / name for name in ("policy", "out", "err")]
-        files[0].write_bytes(stdin)
         if "-Q" in command:
             command = [*command, "--base", folder]
             (place / "abi").symlink_to(_ABI)

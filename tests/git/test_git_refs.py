@@ -419,6 +419,7 @@ SORTED = "# pack-refs with: peeled fully-peeled sorted \n"
         ["{a} refs/heads/main", "{b} refs/heads/a", "{b} refs/heads/b"],
         ["{a} refs/heads/z", "^{b}", "{b} refs/heads/b", "^{a}", "{a} refs/heads/main"],
         ["{a}xrefs/heads/main"],
+        ["{a}aaaaaaaaaaaaaaaaaaaaaaaa refs/heads/a", "{b} refs/heads/main"],
     ],
 )
 def test_packed_refs_say_what_they_say_to_git(work: Work, header: str, lines: list[str]) -> None:
@@ -796,3 +797,36 @@ def test_links_among_the_refs_that_lead_in_a_circle(work: Work) -> None:
     with pytest.raises(GitError, match="cannot be read") as error:
         bases(opened(path))
     assert not isinstance(error.value, UnbornHead)
+
+
+def test_a_list_passes_over_links_that_lead_nowhere(work: Work) -> None:
+    path = work.repository()
+    heads = path / ".git/refs/heads"
+    (heads / "loop").symlink_to("loop")
+    (heads / "gone").symlink_to("nothing")
+    assert [base.name for base in bases(opened(path), ["*"])] == ["main"]
+    (heads / "folder").symlink_to("../heads")
+    with pytest.raises(GitError, match="is a symbolic link: name each --base"):
+        bases(opened(path), ["*"])
+
+
+@pytest.mark.parametrize(
+    ("config", "logged"),
+    [
+        ("", True),
+        ("[core]\n\tbare = true\n", True),
+        ("[core]\n\trepositoryFormatVersion = 0\n\tbare = true\n", False),
+        ("[core]\n\trepositoryFormatVersion = 0\n\tbare\n", False),
+        ("[core]\n\tlogAllRefUpdates = false\n", False),
+        ("[core]\n\tbare = true\n\tlogAllRefUpdates = always\n", True),
+    ],
+)
+def test_a_reflog_is_written_where_git_writes_one(work: Work, config: str, logged: bool) -> None:
+    path = work.repository()
+    oid = work.git(path, "rev-parse", "HEAD")
+    shutil.rmtree(path / ".git/logs")
+    (path / ".git/config").write_text(config)
+    move_branch(opened(path), "new", oid, None)
+    assert (path / ".git/logs/refs/heads/new").exists() is logged
+    work.git(path, "update-ref", "refs/heads/by-git", oid)
+    assert (path / ".git/logs/refs/heads/by-git").exists() is logged

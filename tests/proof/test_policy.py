@@ -405,9 +405,11 @@ class TestNotProvable:
         assert "does not compile without the edit either" in found.reason
         assert "line 5 of the profile" in found.reason
 
-    def test_features_that_do_not_speak_of_sockets(self, real: Parser, tmp_path: Path) -> None:
+    def test_features_that_do_not_speak_of_sockets(
+        self, real: Parser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """What is compiled for such an ABI is the same with the rule and without it."""
-        features = without_sockets(tmp_path)
+        features = tmp_path / without_sockets(tmp_path, monkeypatch)
         found = proof(PROFILE, Parser(real.path, real.version, "none", features))
         assert found.verdict is Verdict.NOT_PROVABLE
         assert found.reason == "it compiles no network rules"

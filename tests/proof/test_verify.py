@@ -38,22 +38,28 @@ def answers(text: str, real: Parser, path: str = "apparmor.d/x") -> list[tuple[s
     return [(each.profile, each.answer) for each in standings(text, real, path)]
 
 
-def test_an_abi_that_does_not_mediate_sockets_decides_nothing(real: Parser, tmp_path: Path) -> None:
-    features = without_sockets(tmp_path)
+def test_an_abi_that_does_not_mediate_sockets_decides_nothing(
+    real: Parser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = without_sockets(tmp_path, monkeypatch)
     (found,) = standings(f'abi "{features}",\n' + PROFILE, real)
     assert (found.answer, found.reading) == (Answer.UNDECIDED, Status.FIXED)
     assert found.reason.startswith(f"{features} does not mediate sockets")
 
 
-def test_the_abi_of_a_file_is_for_all_its_profiles(real: Parser, tmp_path: Path) -> None:
+def test_the_abi_of_a_file_is_for_all_its_profiles(
+    real: Parser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = "profile y {\n  network inet,\n}\n"
-    text = f'abi "{without_sockets(tmp_path)}",\n' + PROFILE + other
+    text = f'abi "{without_sockets(tmp_path, monkeypatch)}",\n' + PROFILE + other
     assert answers(text, real) == [("x", Answer.UNDECIDED), ("y", Answer.UNDECIDED)]
     assert answers(PROFILE + other, real) == [("x", Answer.DENIED), ("y", Answer.DENIED)]
 
 
-def test_what_is_compiled_without_sockets_allows_every_one(real: Parser, tmp_path: Path) -> None:
-    text = f'abi "{without_sockets(tmp_path)}",\nprofile x {{\n  deny network,\n}}\n'
+def test_what_is_compiled_without_sockets_allows_every_one(
+    real: Parser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f'abi "{without_sockets(tmp_path, monkeypatch)}",\nprofile x {{\n  deny network,\n}}\n'
     (found,) = real.compile(text.encode(), as_here=True).profiles
     assert not found.mediated
     assert {(38, kind) for kind in TYPES.values()} <= found.open

@@ -1,0 +1,1 @@
+"""Made-up repositories, of which patcher has to see what git sees, or to refuse them."""

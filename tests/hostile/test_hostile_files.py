@@ -1,0 +1,218 @@
+"""Files outside git, below folders whose owner swaps what lies in them, and what policy names."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import patcher as library
+from patcher import engine
+from patcher.hosts import Document
+from patcher.options import Options
+from patcher.proof import parser
+from tests.hostile.bench import FIXED, PROFILE, Bench, patcher
+
+HERE = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A folder of an attacker's that somebody checks, and a victim's beside it."""
+    for name in ("tree/a", "tree/sub/docker-default", "victim/docker-default"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(PROFILE)
+    return tmp_path / "tree"
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, path: Path, swap: Callable[[], object]) -> None:
+    """Do something once, while the file of that name is judged."""
+    real, left = engine.judge, [swap]
+
+    def judge(
+        read: Document | engine.Unread,
+        options: Options,
+        includes: library.Includes | None = None,
+    ) -> library.Result:
+        if isinstance(read, Document) and read.path == str(path) and left:
+            left.pop()()
+        return real(read, options, includes)
+
+    monkeypatch.setattr(engine, "judge", judge)
+
+
+@pytest.mark.parametrize("at", ["a", "sub/docker-default"])
+def test_a_folder_that_becomes_a_link_is_not_followed(
+    tree: Path, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = tree.parent / "victim"
+
+    def swap() -> None:
+        (tree / "sub").rename(tree.parent / "moved")
+        (tree / "sub").symlink_to(victim)
+
+    meanwhile(monkeypatch, tree / at, swap)
+    result = patcher("check", "--fix", tree)
+    assert (victim / "docker-default").read_text() == PROFILE
+    assert [path.name for path in victim.iterdir()] == ["docker-default"]
+    if at == "a":  # the folder was not opened yet
+        assert result.exit_code == 3
+        assert f"{tree}/sub: " in result.stderr
+    else:
+        assert (tree.parent / "moved/docker-default").read_text() == FIXED
+    assert (tree / "a").read_text() == FIXED
+
+
+def test_a_file_that_becomes_a_link_is_not_followed(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = tree.parent / "victim/docker-default"
+
+    def swap() -> None:
+        (tree / "a").unlink()
+        (tree / "a").symlink_to(victim)
+
+    meanwhile(monkeypatch, tree / "a", swap)
+    result = patcher("check", "--fix", tree)
+    assert result.exit_code == 3 and "changed while it was looked at" in result.stderr
+    assert victim.read_text() == PROFILE
+    assert (tree / "a").is_symlink()
+
+
+def test_no_right_of_a_program_is_handed_on(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even for a moment: the folder's owner could keep another name of the new file."""
+    file = tree / "a"
+    file.chmod(0o6755)
+    capability = bytes.fromhex("0100000202000000000000000000000000000000")
+    if os.geteuid() == 0:
+        os.setxattr(file, "security.capability", capability)
+    modes = []
+    real = os.fchmod
+
+    def fchmod(descriptor: int, mode: int) -> None:
+        modes.append(mode)
+        real(descriptor, mode)
+
+    monkeypatch.setattr(os, "fchmod", fchmod)
+    assert patcher("check", "--fix", file).exit_code == 0
+    assert modes == [0o755]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o755
+    assert "security.capability" not in os.listxattr(file)
+    assert file.read_text() == FIXED
+
+
+@pytest.mark.parametrize("depth", [400, 1200])
+def test_folders_that_lie_deep(tree: Path, depth: int) -> None:
+    folder = os.open(tree / "sub", os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=folder)
+        inner = os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    file = os.open("x", os.O_CREAT | os.O_WRONLY, dir_fd=folder)
+    os.write(file, PROFILE.encode())
+    os.close(file)
+    result = patcher("check", "--fix", tree)
+    file = os.open("x", os.O_RDONLY, dir_fd=folder)
+    fixed = os.read(file, 1 << 16).decode()
+    os.close(file)
+    os.close(folder)
+    subprocess.run(["rm", "-rf", tree / "sub"], check=True)  # which pytest could not
+    assert (tree / "a").read_text() == FIXED
+    if depth < 500:
+        assert (result.exit_code, fixed) == (0, FIXED)
+    else:
+        assert (result.exit_code, fixed) == (3, PROFILE)
+        assert "is more than 500 folders deep: name it" in result.stderr
+
+
+def test_policy_names_no_file_elsewhere(tree: Path) -> None:
+    """An optional include adds nothing where it is not found."""
+    (tree.parent / "elsewhere").mkdir()
+    (tree.parent / "elsewhere/rules").write_text("  network,\n")
+    (tree / "link").symlink_to(tree.parent / "elsewhere")
+    os.mkfifo(tree / "fifo")
+    (tree / "own").write_text("  network,\n")
+    clean = "profile x {{\n  network inet,\n  include if exists <{}>\n}}\n"
+    for name, found in {
+        "own": True,
+        "elsewhere/rules": False,
+        "../elsewhere/rules": False,
+        "link/rules": False,
+        "fifo": False,
+        "link": False,
+        f"{tree.parent}/elsewhere/rules".lstrip("/"): False,
+    }.items():
+        (tree / "a").write_text(clean.format(name))
+        result = patcher("check", tree / "a")
+        assert ("it carries" in result.stdout) is found, (name, result.stdout)
+
+
+NAMING = [
+    'include if exists "%s"',
+    'include "%s"',
+    "#include <%s>",
+    'abi "%s",',
+    "abi <%s>,",
+    'if defined $x { include if exists "%s" }',
+    '{{if .X}}include if exists "%s"{{end}}',
+    "{{if .X}}\n  include if exists %s\n{{end}}",
+]
+
+
+@pytest.mark.skipif(not parser.installed(), reason="apparmor_parser is not installed")
+@pytest.mark.parametrize("rule", NAMING)
+@pytest.mark.parametrize("inside", [True, False])
+def test_the_parser_opens_no_file_that_policy_names(bench: Bench, rule: str, inside: bool) -> None:
+    fifo = bench.root / "fifo"
+    os.mkfifo(fifo)
+    opened: list[int] = []
+    writer = threading.Thread(target=lambda: opened.append(os.open(fifo, os.O_WRONLY)), daemon=True)
+    writer.start()  # and waits until somebody opens the other end
+    for number, path in enumerate((str(fifo), "../" * 20 + str(fifo).lstrip("/"))):
+        line = f"  {rule % path}\n"
+        text = f"{line}{PROFILE}"
+        if inside:
+            text = PROFILE.replace("  capability,\n", f"{line}  capability,\n")
+        bench.commit({"docker-default": text, "count": str(number)})
+        for command, statuses in (("verify", (1, 4)), ("diff", (0, 1))):
+            result = patcher(command, bench.place)
+            assert result.exit_code in statuses, result.stderr
+            assert "did not end" not in result.stdout + result.stderr
+    assert not opened
+    os.close(os.open(fifo, os.O_RDONLY))  # which ends the writer
+    writer.join()
+    os.close(opened[0])
+
+
+@pytest.mark.skipif(not parser.installed(), reason="apparmor_parser is not installed")
+def test_what_a_killed_proof_left_is_removed(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing that another one uses, or that is no such folder."""
+    folder = tmp_path / "temporary"
+    for name in ("patcher-proof-dead", "patcher-proof-living", "patcher-proof-none", "other"):
+        (folder / name).mkdir(parents=True)
+        if name != "patcher-proof-none":
+            (folder / name / "policy").touch()
+        os.utime(folder / name, (0, 0))
+    (folder / "patcher-proof-link").symlink_to("other")
+    with (folder / "patcher-proof-living/policy").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        code = "from patcher.__main__ import main; import sys; sys.exit(main())"
+        subprocess.run(
+            [sys.executable, "-c", code, "verify", str(tree)],
+            env={**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(HERE)},
+            check=False,
+            capture_output=True,
+        )
+    left = sorted(path.name for path in folder.iterdir())
+    assert left == ["other", "patcher-proof-link", "patcher-proof-living", "patcher-proof-none"]

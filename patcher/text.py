@@ -75,7 +75,7 @@ def without_secret(address: str) -> str:
     start = mark.end() if mark else 0
     before, _at, after = address[start:].rpartition("@")
     if not start and ":" not in before:  # a path, or me@host
-        return re.sub(r"[^/]*@", "", address)
+        return "/".join(part.rpartition("@")[2] for part in address.split("/"))
     return address[:start] + after
 
 

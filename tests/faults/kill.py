@@ -37,7 +37,7 @@ _GIT = """\
 case " $* " in
 *" $FAULT_COMMAND "*)
   if [ -n "$FAULT_REPOSITORY" ]; then
-    case "$1" in *"/$FAULT_REPOSITORY/"*|*"/$FAULT_REPOSITORY") ;; *) exec {git} "$@" ;; esac
+    case "$GIT_OBJECT_DIRECTORY" in *"/$FAULT_REPOSITORY/"*) ;; *) exec {git} "$@" ;; esac
   fi
   case "$FAULT_MOMENT" in
   before) kill -9 0 ;;

@@ -411,12 +411,14 @@ def begun(env: Env, *arguments: str | Path) -> subprocess.Popen[str]:
 
 
 def _own_git(env: Env, folder: Path, step: str) -> Env:
-    """An environment with a git that does something of its own in place of moving a branch."""
+    """An environment with a git that does something of its own in place of moving a branch; where
+    that lies is in ``$refs``."""
     real = shutil.which("git", path=env["PATH"])
     lock = f'"${{1#--git-dir=}}/{REF}.lock"'
     folder.mkdir()
     (folder / "git").write_text(
-        f'#!/bin/sh\ncase " $* " in *" update-ref "*)\n  lock={lock}\n  {step} ;;\nesac\n'
+        f'#!/bin/sh\ncase " $* " in *" update-ref "*)\n  lock={lock}\n'
+        f'  refs=$(readlink "${{1#--git-dir=}}/refs")\n  {step} ;;\nesac\n'
         f'exec {real} "$@"\n'
     )
     (folder / "git").chmod(0o755)
@@ -452,7 +454,7 @@ def test_the_end_waits_for_a_branch_that_another_thread_moves(
     env: Env, places: tuple[Path, Path], tmp_path: Path
 ) -> None:
     # The first repository is done in the main thread; the signal comes while the second is moved.
-    step = f'case "$1" in *{places[1]}/*) : >{tmp_path}/moving; sleep 0.8 ;; esac'
+    step = f'case "$refs" in *{places[1]}/*) : >{tmp_path}/moving; sleep 0.8 ;; esac'
     theirs = _own_git(env, tmp_path / "bin", step)
     process = begun(theirs, "apply", "--proof", "off", "--jobs", "2", *places)
     while not (tmp_path / "moving").exists():
@@ -598,7 +600,7 @@ def test_what_was_planned_committed_and_recorded_outlives_a_power_cut(
     env |= {"PATCHER_STATE_DIR": str(machine / "state")}
     power = Power(machine, tmp_path / "synced")
     hangs = _own_git(
-        env, tmp_path / "bin", f'case "$1" in *{machine / hanging}/*) sleep 600 ;; esac'
+        env, tmp_path / "bin", f'case "$refs" in *{machine / hanging}/*) sleep 600 ;; esac'
     )
     process = begun(
         hangs | power.env, "apply", "--proof", "off", "--campaign", "c", "--jobs", "2", *places

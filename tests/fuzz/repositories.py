@@ -16,7 +16,6 @@ from patcher.campaign.apply import Commits
 from patcher.campaign.look import Selection
 from patcher.campaign.run import Campaign, Item
 from patcher.campaign.target import Outcome, Target
-from patcher.git.loose import Loose
 from patcher.sources.found import Found
 from tests.fuzz.inputs import Input, mutated
 from tests.fuzz.properties import Broken
@@ -196,9 +195,9 @@ def _files(place: Path) -> dict[str, bytes]:
 def _look(target: Target) -> None:
     """What was committed differs from its base by what was to be inserted, and by nothing else."""
     assert target.commit and target.new_commit
-    objects = Loose(Path(target.repository) / "objects")
-    old = dict(_walk(objects, _content(objects, target.commit)[5:45].decode(), b""))
-    new = dict(_walk(objects, _content(objects, target.new_commit)[5:45].decode(), b""))
+    with git.Objects(Path(target.repository) / "objects", hexsize=40) as objects:
+        old = dict(_walk(objects, _content(objects, target.commit)[5:45].decode(), b""))
+        new = dict(_walk(objects, _content(objects, target.new_commit)[5:45].decode(), b""))
     changed = {file.path: file for file in target.files}
     for path in old.keys() | new.keys():
         name = path[0]
@@ -212,7 +211,7 @@ def _look(target: Target) -> None:
 
 
 def _walk(
-    objects: Loose, tree: str, folder: bytes
+    objects: git.Objects, tree: str, folder: bytes
 ) -> Iterator[tuple[tuple[bytes, bytes, int], str]]:
     """Every entry, by path, mode and place in its folder."""
     data, at, number = _content(objects, tree), 0, 0
@@ -226,6 +225,5 @@ def _walk(
             yield (folder + name, mode, number), oid
 
 
-def _content(objects: Loose, oid: str) -> bytes:
-    found = objects.read(oid, KEEP)
-    return b"" if found is None else found[1]
+def _content(objects: git.Objects, oid: str) -> bytes:
+    return objects.one(oid.encode(), KEEP).content or b"" if oid else b""

@@ -69,6 +69,13 @@ LITERALS = "more than 50000 strings and comments near network rules"
 SECTIONS = "more than 20000 rules that sections put into profiles"
 
 OVER: dict[str, Bomb] = {
+    # programs
+    "branches": Bomb(
+        "p.py",
+        lambda: numbered(PYTHON, "if a%d:\n    p += 'network,\\n'\n", 15_000),
+        "too many variables hold policy to see what becomes of `a",
+    ),
+    "escaped quotes": Bomb("p.sh", lambda: full(SHELL + 'echo "network,', '\\"', '"\n'), WORDS),
     # plain policy
     "braces": Bomb("p", lambda: PROFILE + "{" * 1_000_000, BRACES),
     "braces, closed": Bomb("p", lambda: HEAD + "{ " * 10_001 + "}" * 10_002, BLOCKS),
@@ -224,9 +231,6 @@ UNDER: dict[str, Bomb] = {
     "statements": Bomb(
         "p.go", lambda: numbered(GO, 's.W("network,' + "x" * 120 + '\\n")\n', 25_000)
     ),
-    "branches": Bomb(
-        "p.py", lambda: numbered(PYTHON, "if a%d:\n    p += 'network,\\n'\n", 15_000)
-    ),
     "values of JSON": Bomb(
         "p.json", lambda: f'{{"p": "{PROFILE_C}", "x": [' + "1," * 1_000_000 + "1]}"
     ),
@@ -236,7 +240,6 @@ UNDER: dict[str, Bomb] = {
     ),
     "words of Python": Bomb("p.py", lambda: PYTHON + "a\n" * 190_000),
     "parts of a key": Bomb("p.toml", lambda: TOML + "a." * 120_000 + "b=1\n"),
-    "escaped quotes": Bomb("p.sh", lambda: full(SHELL + 'echo "network,', '\\"', '"\n')),
     "escapes": Bomb(
         "p.json", lambda: f'{{"p": "{HEAD_C}' + ("#" + "\\/" * 32_000 + "\\n") * 50 + '}"}'
     ),

@@ -22,11 +22,14 @@ class Control(Enum):
 
 
 _OPEN = frozenset(b"if unless range with for each case block".split())
-_OPEN_TAGS = _OPEN | frozenset(b"while until macro call capture comment filter set".split())
-"""Those of Jinja, Liquid and ERB: what stands in them may be left out, or come out elsewhere."""
+_OPEN_TAGS = _OPEN | frozenset(
+    b"while until foreach switch macro call capture comment filter set".split()
+)
+"""Those of Jinja, Liquid, ERB and PHP: what stands in them may be left out, or come out
+elsewhere."""
 _CLOSE = (
     b"end endif endunless endfor endwith endrange endcase endwhile enduntil endmacro endcall "
-    b"endcapture endcomment endfilter endset endblock"
+    b"endcapture endcomment endfilter endset endblock endforeach endswitch"
 )
 _BY_WORD: dict[bytes, Control] = {
     **dict.fromkeys(_OPEN, Control.OPEN),
@@ -46,6 +49,9 @@ _BY_SIGN: dict[bytes, Control] = {
 _ASSIGNS = re.compile(
     rb"<\?xml|<\?php\s+\$\w+\s*=(?!=)|\{%[-+~]?\s*set\s[^%]*=|<%[-_]?\s*[@$]?[\w.]+\s*[-+|&]*=(?!=)[^;]*\Z|<%#"
 )
+_PRINTS = re.compile(rb"<[%?]=|<\?php\s+(?:echo|print)\b")
+_TAGS = (b"{%", b"<%", b"<?")
+"""How actions begin of which some are not known."""
 _OPENS_BLOCK = re.compile(rb"\bdo(?:\s*\|[^|]*\|)?\s*[-~+_]?%>\Z")
 """A block of Ruby."""
 _DIRECTIVE = re.compile(
@@ -66,7 +72,7 @@ def control(action: bytes) -> Control | None:
     """What the control action does; None when it puts text in its place."""
     if action.startswith(b"#"):
         return Control.UNKNOWN
-    if action.startswith((b"<%=", b"<?=")):
+    if _PRINTS.match(action):
         return None
     if _OPENS_BLOCK.search(action):
         return Control.OPEN
@@ -80,7 +86,7 @@ def control(action: bytes) -> Control | None:
     if found is None and word == b"define" and action.startswith(b"{{"):
         return Control.SECTION
     found = found or _BY_WORD.get(word)
-    return _tag(word) if found is None and action.startswith((b"{%", b"<%")) else found
+    return _tag(word) if found is None and action.startswith(_TAGS) else found
 
 
 def _by_sign(sign: bytes) -> Control | None:
@@ -97,8 +103,11 @@ def _tag(word: bytes) -> Control | None:
 
 def may_print(action: bytes) -> bool:
     """Whether an action of which it is not known what it does may put text in its place: a tag that
-    somebody added to a template engine, an include of JSP."""
-    return action.startswith((b"{%", b"<%@")) and subject(action) not in (b"break", b"continue")
+    somebody added to a template engine, an include of JSP, code of PHP."""
+    return action.startswith((b"{%", b"<%@", b"<?")) and subject(action) not in (
+        b"break",
+        b"continue",
+    )
 
 
 def subject(action: bytes) -> bytes:
@@ -171,5 +180,8 @@ def sections(words: Iterable[bytes]) -> tuple[list[bytes], bool]:
 def condition(action: bytes) -> bytes:
     """The action's text with blanks and trim marks made uniform: two stretches with the same
     condition are kept or left out together."""
-    inner = action.strip(b"{}%<>").strip(b"-~+ \t\r\n")
+    if action.startswith(b"<?"):
+        inner = action.strip(b"<?>").removeprefix(b"php").strip().rstrip(b":;")
+    else:
+        inner = action.strip(b"{}%<>").strip(b"-~+ \t\r\n")
     return _CONDITION.sub(b" ", inner)

@@ -362,7 +362,7 @@ ERB = Language(
 PHP_TEMPLATE = Language(
     "phptemplate", ".php", _template, "$c%d", add=("@",), opened="<?php if (@): ?>",
     otherwise="<?php else: ?>", closed="<?php endif; ?>",
-    loop="<?php for ($I = 0; $I < (@ ? 2 : 0); $I++): ?>", loop_closed="<?php endfor; ?>",
+    loop="<?php foreach (@ ? [1, 2] : [] as $I): ?>", loop_closed="<?php endforeach; ?>",
     choose="", join="", quote=lambda text: text.rstrip("\n"), extra="<?= $extra ?>", indent="",
 )  # fmt: skip
 GO_TEMPLATE = Language(

@@ -133,6 +133,28 @@ def status(body: str, family: str = "alg", flags: str = "") -> Status:
         ("network,\n<?php if ($s): ?>\ndeny network alg,\n<?php endif; ?>", AFFECTED),
         ("<?php foreach ($a as $b): ?>\nnetwork,\ndeny network alg,\n<?php endforeach ?>", FIXED),
         ("network,\n<?php if ($s) { ?>\ndeny network alg,\n<?php } ?>", AFFECTED),
+        *(
+            (f"network,\n<?php {begin} ?>\ndeny network alg,\n<?php {end} ?>", AFFECTED)
+            for begin, end in (
+                ("foreach ($a as $b):", "endforeach;"),
+                ("while ($a):", "endwhile;"),
+                ("switch ($a): case 1:", "endswitch;"),
+                ("ob_start();", "ob_end_clean();"),
+                ("} else {", "}"),
+                ("", "}"),
+            )
+        ),
+        (
+            "network,\n<?php if ($s): ?>\ndeny network alg,\n<?php else: ?>\ndeny network,\n"
+            "<?php endif; ?>",
+            FIXED,
+        ),
+        (
+            "network,\n<?php if ($s): ?>\ndeny network alg,\n<?php elseif ($t): ?>\n"
+            "deny network,\n<?php endif; ?>",
+            AFFECTED,
+        ),
+        ("network,\n<?php echo $a; ?> rw,\ndeny network alg,", FIXED),
         ("network inet,\n{% render 'rules' %}", LOOK),
         ("network inet,\n<%@ include file='rules' %>", LOOK),
         ("network inet,\n{$rules}", LOOK),

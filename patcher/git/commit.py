@@ -25,7 +25,7 @@ from patcher.git.objects import (
     tree_content,
     tree_entries,
 )
-from patcher.git.packs import BLOB, COMMIT, TREE, Pack, Store, check_no_links
+from patcher.git.packs import BLOB, COMMIT, TREE, Pack, Store
 from patcher.git.runner import object_directory, require_version, run, scratch, spool
 from patcher.git.values import Change, Identity, Repository, Signing
 from patcher.text import printable
@@ -177,7 +177,6 @@ def _check_own(objects: Objects, repository: Repository, blobs: Mapping[bytes, b
     A mirror is patcher's own, and so is the mirror that it shares objects with.
     """
     own = repository.common_dir / "objects"
-    check_no_links(os.fspath(own))
     if repository.address is not None or not os.path.lexists(own / "info/alternates"):
         _check_present(objects, blobs, "run git fsck")
         return

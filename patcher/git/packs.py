@@ -27,7 +27,7 @@ _KINDS = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob"}
 
 # Pack and index must outlive a power cut before a ref names what they hold; by default git leaves
 # the index to the system. (The other names are those of git before 2.36, which always waits.)
-DURABLE = {"core.fsync": "committed,pack-metadata"}
+_DURABLE = {"core.fsync": "committed,pack-metadata"}
 
 _KEPT_BY = b"patcher"
 
@@ -39,7 +39,7 @@ class Pack:
         self.hexsize = hexsize
         self._objects: dict[bytes, bytes] = {}
 
-    def hash(self, content: bytes) -> bytes:
+    def _digest(self, content: bytes) -> bytes:
         """Return the digest by which the repository names content."""
         import hashlib
 
@@ -50,7 +50,7 @@ class Pack:
         """Add an object, and return its binary id."""
         import zlib
 
-        oid = self.hash(_KINDS[kind] + b" %d\0" % len(content) + content)
+        oid = self._digest(_KINDS[kind] + b" %d\0" % len(content) + content)
         if oid not in self._objects:
             size = len(content) >> 4
             head = [kind << 4 | len(content) & 15]
@@ -65,13 +65,14 @@ class Pack:
         """Return the whole pack."""
         parts = [b"PACK", (2).to_bytes(4, "big"), len(self._objects).to_bytes(4, "big")]
         body = b"".join([*parts, *self._objects.values()])
-        return body + self.hash(body)
+        return body + self._digest(body)
 
 
 class Store:
     """Stores packs in one repository; leaving the ``with`` block gives them up to `git gc`.
 
-    By then a ref names what they hold, or nothing ever will.
+    By then a ref names what they hold, or nothing ever will. Entering it raises `GitError` where
+    git would write elsewhere.
     """
 
     def __init__(self, repository: Repository) -> None:
@@ -80,15 +81,14 @@ class Store:
         self._keeps: list[str] = []
 
     def add(self, pack: Pack) -> None:
-        """Store a pack. Raises `GitError` where git cannot, or where it would write elsewhere."""
-        check_no_links(self._objects)
+        """Store a pack. Raises `GitError` where git cannot."""
         check_objects([self._objects])
         try:
             output = run(
                 ["index-pack", "--stdin", f"--keep={_KEPT_BY.decode()}"],
                 git_dir=scratch(pack.hexsize),
                 stdin=pack.stream(),
-                config=DURABLE | {"pack.threads": "1"} | sharing(self._repository),
+                config=_DURABLE | {"pack.threads": "1"} | _sharing(self._repository),
                 extra={"GIT_OBJECT_DIRECTORY": self._objects},
             )
         except GitError as error:
@@ -97,6 +97,7 @@ class Store:
         self._keeps.append(f"{self._objects}/pack/pack-{name}.keep")
 
     def __enter__(self) -> Store:
+        _check_no_links(self._objects)
         return self
 
     def __exit__(
@@ -113,7 +114,7 @@ class Store:
                     os.unlink(keep)  # noqa: PTH108
 
 
-def check_no_links(objects: str) -> None:
+def _check_no_links(objects: str) -> None:
     """Raise `GitError` where objects of a repository lie elsewhere: what is written through a link
     goes there, and what is read through one does not come from the repository."""
     entries = [*_entries(objects), *_entries(f"{objects}/pack")]
@@ -149,7 +150,7 @@ def _is_ours(keep: str) -> bool:
     return (read_small(keep, 100, links=False) or b"").strip() == _KEPT_BY
 
 
-def sharing(repository: Repository) -> dict[str, str]:
+def _sharing(repository: Repository) -> dict[str, str]:
     """Return the configuration that says who may write to the objects of a repository that several
     people share."""
     key = "core.sharedrepository"

@@ -632,9 +632,7 @@ def scratch(hexsize: int = 40) -> str:
             try:
                 _make_scratch(path, hexsize)
             except OSError as error:
-                raise GitError(
-                    f"no room for a scratch folder in {folder} ({error.strerror}): set TMPDIR"
-                ) from error
+                raise no_room(error) from error
             _scratch[key] = path
             interrupts.at_end(functools.partial(_remove_scratch, path, os.getpid()))
         return _scratch[key]
@@ -647,13 +645,17 @@ def object_directory(hexsize: int = 40) -> Iterator[str]:
     try:
         os.mkdir(path)  # noqa: PTH102
     except OSError as error:
-        raise GitError(
-            f"no room for a scratch folder in {temporary_folder()} ({error.strerror}): set TMPDIR"
-        ) from error
+        raise no_room(error) from error
     try:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def no_room(error: OSError) -> GitError:
+    """Return the error that a scratch folder could not be made."""
+    folder = temporary_folder()
+    return GitError(f"no room for a scratch folder in {folder} ({error.strerror}): set TMPDIR")
 
 
 def setting(section: str, name: str, value: str) -> str:

@@ -16,7 +16,7 @@ from patcher import interrupts
 from patcher.git.errors import GitError, GitFailed
 from patcher.git.identity import own_configuration
 from patcher.git.regular import check_objects, check_refs
-from patcher.git.runner import scratch, setting
+from patcher.git.runner import no_room, scratch, setting
 from patcher.git.values import Repository
 
 _KEYS = "core\\.(repositoryformatversion|sharedrepository|logallrefupdates|bare)|extensions\\..*"
@@ -68,7 +68,7 @@ def _make(path: str, common: str, config: str) -> None:
             with open(f"{path}/{name}", "x", errors="surrogateescape") as file:  # noqa: PTH123
                 file.write(text)
     except OSError as error:
-        raise GitError(f"no room for a scratch folder ({error.strerror}): set TMPDIR") from error
+        raise no_room(error) from error
 
 
 def _text(pairs: list[tuple[str, str]]) -> str:

@@ -189,8 +189,9 @@ _AT_CONDITIONAL = re.compile(
 """``@if@``, as autoconf-like templates choose; ``@if($x)``, as Blade does."""
 _DEPTH = 32
 _MOST_WORDS = 512
-_SHOWN = 8
 """No rule has as many."""
+_SHOWN = 8
+"""Words of a statement that is no rule."""
 
 
 def _nested(arms: tuple[Arm, ...], arm: Arm) -> tuple[Arm, ...]:

@@ -52,7 +52,7 @@ UNDERSTOOD = (
 
 
 def failed(place: str, error: str) -> git.Failure:
-    """A failure of something that is no path on this machine; no password of a URL is told."""
+    """A failure of something that is no path on this machine; the password of a URL is hidden."""
     from pathlib import Path
 
     shown, why = (git.printable(git.without_secrets(text)) for text in (place, error))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from patcher import hosts
 from patcher.findings import Dropped, Edit, Finding, Result, edited, edits_of, unread
@@ -44,8 +44,7 @@ _POLICY_HOSTS = frozenset(("plain",))
 _CLEAN = (Status.FIXED, Status.NOT_AFFECTED)
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(NamedTuple):
     """A file that is not read."""
 
     path: str

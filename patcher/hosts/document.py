@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 from patcher.hosts.embedding import Embedding, place_in
 from patcher.hosts.strings import OFFSET
@@ -19,8 +18,7 @@ _LONE_CR = re.compile(rb"\r(?!\n)")
 """Ends a line for whoever wrote such a file, but not for AppArmor's parser."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """The policy text of an embedding, and the profiles in it."""
 
     embedding: Embedding
@@ -42,12 +40,12 @@ class Text:
     @classmethod
     def of(cls, embedding: Embedding, budget: Budget) -> Self:
         """Read an embedding. Raises TooMuch."""
-        text, breaks = embedding.text, embedding.breaks()
+        text, starts = embedding.text, array(OFFSET, embedding.starts())
+        breaks = embedding.breaks(starts)
         profiles = reader.read(_LONE_CR.sub(b"\n", text), budget, breaks)
         first, last = embedding.lines[0], embedding.lines[-1]
         span = first.start, max(last.start + 1, last.offset(len(last.text)))
         end = max(span[1], last.insert_at)
-        starts = array(OFFSET, embedding.starts())
         goes_on = _comment_goes_on(text)
         return cls(embedding, text, breaks, starts, tuple(profiles), span, end, goes_on)
 
@@ -56,7 +54,7 @@ class Text:
         ``offset``; as it is, where a program may leave out some of the lines."""
         if self.breaks:
             return self
-        return replace(self, embedding=replace(self.embedding, lines=()), starts=())
+        return self._replace(embedding=self.embedding._replace(lines=()), starts=())
 
     def as_parsed(self) -> Sequence[Profile]:
         """The profiles as AppArmor's parser reads them. Raises TooMuch."""
@@ -85,8 +83,7 @@ def _comment_goes_on(text: bytes) -> bool:
     return any(comment.partition(b"\r")[2].strip() for comment in comments)
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """A file and the policy in it."""
 
     path: str
@@ -102,7 +99,7 @@ class Document:
         """The document to prove with, which takes less memory."""
         texts = tuple(text.without_lines() for text in self.texts)
         others = tuple(text.without_lines() for text in self.others)
-        return replace(self, texts=texts, others=others)
+        return self._replace(texts=texts, others=others)
 
     def texts_for(self, offsets: Iterable[int]) -> tuple[Text, ...]:
         """The texts into which something is inserted at these offsets: those of the file's own

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import accumulate, islice
+from typing import NamedTuple
 
 from patcher.policy.bounds import MAX_LINES, check_number
 from patcher.policy.reader import Break
@@ -33,8 +33,7 @@ def verbatim(text: bytes) -> bytes:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of policy text, and how to write another one below it.
 
     A new line holding ``TEXT`` is ``before + escape(TEXT) + after``, inserted at ``insert_at``.
@@ -70,16 +69,14 @@ class Line:
 
     def without(self, column: int) -> Line:
         """Return the line without its text before ``column``."""
-        return replace(
-            self,
+        return self._replace(
             text=self.text[column:],
             start=self.offset(column),
             offsets=None if self.offsets is None else self.offsets[column:],
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Embedding:
+class Embedding(NamedTuple):
     """One stretch of policy text inside a host file."""
 
     host: str
@@ -111,6 +108,8 @@ class Embedding:
 
     def ending(self, line: Line) -> bytes:
         """What ends a line in the policy."""
+        if line.after == b"\n":
+            return b"\n"
         if _ESCAPED_CRLF.match(line.after):
             return b"\r\n"
         if not line.after.startswith(b"\r") or self.documentation or not self.keeps_cr:
@@ -147,11 +146,12 @@ class Embedding:
         follows = line.text[column : column + 1] or self.ending(line)
         return self.escape(b" " + text + (b"" if follows in (b" ", b"\t", b"\n") else b" "))
 
-    def breaks(self) -> list[Break]:
-        """Where in ``text`` another stretch begins, or lines of another condition."""
+    def breaks(self, starts: Iterable[int]) -> list[Break]:
+        """Where in ``text`` another stretch begins, or lines of another condition. ``starts``: of
+        the lines."""
         found: list[Break] = []
         stretch = condition = 0
-        for start, line in zip(self.starts(), self.lines, strict=False):
+        for start, line in zip(starts, self.lines, strict=False):
             if (line.stretch, line.condition) != (stretch, condition):
                 found.append((start, line.stretch != stretch, line.condition))
                 stretch, condition = line.stretch, line.condition

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from patcher.hosts import shell
 from patcher.hosts.changes import changes_in
@@ -119,11 +119,10 @@ def _between(content: bytes, host: str, start: int, end: int) -> Iterator[Embedd
             first, last = found.lines[0], found.lines[-1]
             stop = last.offset(len(last.text))
             variable = partial(shell.why_variable, content, first.start, stop)
-            yield replace(found, changes=(*found.changes, variable))
+            yield found._replace(changes=(*found.changes, variable))
 
 
-@dataclass(frozen=True, slots=True)
-class _Document:
+class _Document(NamedTuple):
     start: int
     end: int
     literal: bool
@@ -146,7 +145,7 @@ def _with_changes(content: bytes, document: _Document, host: str) -> Embedding:
     found = _embedding(content, document, host)
     marker, start, end = document.marker, document.start, document.end
     if host in ("shell", "dockerfile"):
-        return replace(found, changes=(partial(shell.why_filtered, content, marker, start, end),))
+        return found._replace(changes=(partial(shell.why_filtered, content, marker, start, end),))
     line = content[content.rfind(b"\n", 0, marker) + 1 : marker].rstrip()
     tail = _WORD.sub(b"", content[marker:start].rstrip(), 1)
     behind = tail + content[next_line(content, end) : next_line(content, end) + 300]
@@ -157,7 +156,7 @@ def _with_changes(content: bytes, document: _Document, host: str) -> Embedding:
         behind=behind or b" ",
         methods=host in ("ruby", "hcl"),
     )
-    return replace(found, changes=(why,))
+    return found._replace(changes=(why,))
 
 
 def _embedding(content: bytes, document: _Document, host: str) -> Embedding:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 from patcher.hosts.embedding import Embedding, taken
@@ -52,7 +51,7 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
         return
     prose = united(_prose(content))
     for embedding in _strings(content):
-        yield replace(embedding, documentation=within(prose, embedding.lines[0].start))
+        yield embedding._replace(documentation=within(prose, embedding.lines[0].start))
 
 
 def _strings(content: bytes) -> Iterator[Embedding]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -83,7 +82,7 @@ def _blocks(area: Area, *, prefixes: bool) -> Iterator[Block]:
     while (candidate := _ANCHOR.search(area.content, position, area.end)) is not None:
         # An escape's backslash may be the first byte of the match, never a line break.
         line = area.line_at(candidate.start())
-        block = _block(replace(area, start=gap), line, plain, prefixes)
+        block = _block(area._replace(start=gap), line, plain, prefixes)
         if block is None:
             position = max(line[2], candidate.end())
             continue

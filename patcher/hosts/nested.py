@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from patcher.hosts import jsonfile, patchfile
@@ -34,14 +34,14 @@ def nested(content: bytes, embedding: Embedding, depth: int = 0) -> Iterator[Emb
     outer = _Outer(content, embedding)
     if b"<<" in outer.text:
         changes = (*embedding.changes, outer.why_filtered)
-        embedding = outer.embedding = replace(embedding, changes=changes)
+        embedding = outer.embedding = embedding._replace(changes=changes)
     if embedding.host == patchfile.HOST or not outer.may_hold_text:
         yield embedding
         return
     if patchfile.is_patch(outer.text):
         for inner in patchfile.embeddings(_UNKNOWN, outer.text):
             yield outer.composed(inner)
-        yield replace(embedding, reason=embedding.reason or patchfile.REASON)
+        yield embedding._replace(reason=embedding.reason or patchfile.REASON)
         return
     found = list(_inner(outer.text))
     if not found:
@@ -77,7 +77,10 @@ class _Outer:
         self.embedding = embedding
         self.lines = embedding.lines
         self.text = embedding.text
-        self.starts = embedding.starts()
+
+    @cached_property
+    def starts(self) -> list[int]:
+        return self.embedding.starts()
 
     @property
     def may_hold_text(self) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from patcher.hosts.embedding import physical_lines
 
@@ -14,8 +13,7 @@ Physical = tuple[int, int, int]
 """Where a line begins, and where it ends without and with its line ending."""
 
 
-@dataclass(frozen=True, slots=True)
-class Area:
+class Area(NamedTuple):
     """A stretch of a file, with the host that reads it and whether it is documentation."""
 
     content: bytes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
 from typing import NamedTuple
@@ -70,8 +69,7 @@ class _Literal(NamedTuple):
     quote: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
+class _Member(NamedTuple):
     """A physical line and the literal in it that holds policy."""
 
     begin: int
@@ -106,8 +104,7 @@ def quoted_block(area: Area, line: Physical) -> Block | None:
             return found
     tabs = any(b"\\t" in area.content[m.literal.start : m.literal.end] for m in members)
     lines = _lines(area.content, members, key)
-    embedding = replace(
-        _embedding(area, hits[0][1], lines, tabs=tabs),
+    embedding = _embedding(area, hits[0][1], lines, tabs=tabs)._replace(
         reason=_why_not_edited(area, members),
         changes=(partial(_why_changed, area, members),),
         separate=True,
@@ -239,7 +236,7 @@ def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]
                 and all(map(_NO_CODE.match, content[above.stop : member.begin].splitlines()))
             )
         for line in _member_lines(content, members, number, key):
-            yield replace(line, stretch=stretch)
+            yield line._replace(stretch=stretch)
     last = members[-1]
     if b"network" in last.glue:
         yield unknown_line(last.literal.end, stretch + 1)
@@ -332,7 +329,7 @@ def _long_strings(area: Area, line: Physical, hits: list[tuple[int, _Literal]]) 
             lines = string_lines(area.content, literal.start, literal.end, C)
             embedding = _embedding(area, literal, lines, tabs=b"\\t" in text)
             why = partial(why_changed, area, literal.start - 1, literal.end + 1)
-            found.append(replace(embedding, changes=(why,)))
+            found.append(embedding._replace(changes=(why,)))
     return (line[0], line[2], found) if found else None
 
 
@@ -359,5 +356,5 @@ def _row(area: Area, line: Physical, anchor: _Literal) -> Block | None:
         reason = _LOOSE_RULES
     found = _embedding(area, anchor, lines, tabs=False)
     if shell.COMMENTED_FORMAT.search(content, line[0], row[-1].start):
-        found = replace(found, changes=(lambda: _COMMENTED,))
-    return line[0], line[2], [replace(found, reason=reason, separate=True, listed=True)]
+        found = found._replace(changes=(lambda: _COMMENTED,))
+    return line[0], line[2], [found._replace(reason=reason, separate=True, listed=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from patcher.hosts.embedding import Line
 from patcher.policy.bounds import MAX_LINES, MAX_STRINGS, check_number
@@ -39,8 +39,7 @@ def text_start(content: bytes) -> int:
     return len(BOM) if content.startswith(BOM) else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Escapes:
+class Escapes(NamedTuple):
     """How a kind of string literal writes the bytes that it cannot hold as they are."""
 
     token: re.Pattern[bytes]
@@ -52,8 +51,7 @@ class Escapes:
     """How a line break is written where the text holds none that shows it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """A kind of string literal."""
 
     escapes: Escapes
@@ -65,8 +63,7 @@ class Kind:
     """It has no escapes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """One line of a string literal's value, and where it stands."""
 
     text: bytes
@@ -157,7 +154,7 @@ def keep_blank(line: Line) -> Line:
     continues = line.after.rstrip(b" \t\f").endswith((b"\n", b"\r"))
     if not (continues and line.text.startswith(b" ")):
         return line
-    return replace(line, before=line.before + b"\\")
+    return line._replace(before=line.before + b"\\")
 
 
 _SIMPLE = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v",

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from patcher.hosts.embedding import (
     Embedding,
@@ -120,8 +119,7 @@ def _documents(content: bytes) -> Iterator[tuple[int, int]]:
     yield start, len(content)
 
 
-@dataclass(frozen=True, slots=True)
-class _Scalar:
+class _Scalar(NamedTuple):
     """A scalar as it stands in the file, indicator or quotes included."""
 
     start: int

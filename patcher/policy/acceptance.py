@@ -6,8 +6,8 @@ What reads as a profile may also be code, prose, or rules that say nothing of th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from patcher.policy.evidence import Evidence, weigh
 from patcher.policy.header import LAX_FLAGS
@@ -18,8 +18,7 @@ from patcher.policy.status import Status
 __all__ = ["Acceptance", "Fragments", "Origin", "accept", "why_uncertain"]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """What is known of the text that a profile was read from."""
 
     holds_policy: bool = False
@@ -30,8 +29,7 @@ class Origin:
     """Its lines stand in several strings, to which a program may add others of the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptance:
+class Acceptance(NamedTuple):
     """Whether a profile counts."""
 
     evidence: Evidence | None
@@ -167,7 +165,7 @@ def _of_child(profile: Profile, parent: Evidence) -> Evidence:
         return own
     assert profile.parent is not None
     note = f"part of {profile.parent.name}, which is moby-style"
-    return replace(parent, notes=(note, *own.notes[:-1]))
+    return parent._replace(notes=(note, *own.notes[:-1]))
 
 
 _SHORTHAND = frozenset(
@@ -237,4 +235,4 @@ def _allows_network(profile: Profile) -> bool:
 
 
 def _doubted(judgement: Judgement, reason: str) -> Judgement:
-    return replace(judgement, status=Status.UNDER_INVESTIGATION, reason=reason)
+    return judgement._replace(status=Status.UNDER_INVESTIGATION, reason=reason)

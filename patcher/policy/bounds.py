@@ -91,13 +91,16 @@ class Budget:
     """What may still be read of one file."""
 
     tokens: int = _SLICE
-    """What may be read before `more` is called."""
+    """What may be read before the time is looked at."""
     later: int = MAX_TOKENS - _SLICE
     rules: int = MAX_RULES
     profiles: int = MAX_PROFILES
 
-    def more(self) -> None:
-        """Go on after the last token. Raises TooMuch."""
+    def token(self) -> None:
+        """Count one token. Raises TooMuch."""
+        self.tokens -= 1
+        if self.tokens >= 0:
+            return
         time_left()
         if self.later <= 0:
             raise TooMuch(f"more than {MAX_TOKENS} words and marks of policy text")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from patcher.policy.reader import Profile, Rule
 
@@ -34,8 +34,7 @@ _DENIES = re.compile(rb"deny(?<!\wdeny)\s+(?P<rule>[^,]+)")
 _MANY_MOUNTS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What speaks for and against a profile being moby-style."""
 
     points: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 KEYWORDS: frozenset[bytes] = frozenset(
     b"network capability file mount umount remount unmount pivot_root signal ptrace dbus unix set "
@@ -40,8 +40,7 @@ _CAPITALS = re.compile(rb"[A-Z][A-Z0-9_]{2,}\Z")
 """``MODE @{PROC}/kcore rwklx,``: a word that a script replaces, without a mark around it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Qualifiers:
+class Qualifiers(NamedTuple):
     """What stands before a rule's keyword or path."""
 
     mode: str = "allow"
@@ -49,7 +48,7 @@ class Qualifiers:
     audit: bool = False
     priority: int = 0
     """``priority=N`` (AppArmor 4.1)."""
-    count: int = 0
+    words: int = 0
     """How many words they are."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from patcher.policy.bounds import MAX_FLAGS, TooMuch
 from patcher.policy.grammar import PATH
@@ -36,8 +36,7 @@ _MOST_PENDING = 64
 """Words behind the first of a line that may be looked at for a header."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What a header says."""
 
     first: Token

@@ -7,8 +7,7 @@ Deny wins over allow whatever the order (apparmor.d(5)), unless the allow rule h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from patcher.policy.bounds import TooMuch
 from patcher.policy.grammar import UNKNOWN_PRIORITY, included
@@ -19,8 +18,7 @@ from patcher.policy.reader import Arm, Profile, Rule, read
 from patcher.policy.status import Status
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """The status of a profile, or of one of its exclusive branches, for one family."""
 
     status: Status
@@ -151,7 +149,7 @@ class _Judge:
         blocks = [(rule, net) for rule, net in reaching if rule.qualifier_block]
         self.dropped = [pair for pair in blocks if b"priority" not in pair[0].qualifier_block]
         ranked = [
-            (rule, replace(net, unknown=True, priority=UNKNOWN_PRIORITY))
+            (rule, net._replace(unknown=True, priority=UNKNOWN_PRIORITY))
             for rule, net in blocks
             if b"priority" in rule.qualifier_block and net.mode != "deny"
         ]

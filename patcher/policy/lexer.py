@@ -62,6 +62,13 @@ _BEHIND = {
 """What is one word behind these."""
 _PLAIN = re.compile(rb"[^\s{},\"#()$%@<\\\[]+")
 _VARIABLE = re.compile(rb"@\{[^\s{}]{1,200}\}")
+_SIMPLE = re.compile(
+    rb"[ \t\r]*+(?:(\n)|(,)|((?!priority|profile|hat|include|exists)"
+    + repeated(_PLAIN.pattern + rb"+|" + _VARIABLE.pattern, b"+")
+    + rb"(?=[ \t\n]|,[ \t\r\n])))"
+)
+"""Most tokens: a line break, a comma, a word that holds no mark and changes nothing behind it."""
+_SIMPLE_KINDS = (Kind.NEWLINE, Kind.COMMA, Kind.WORD)
 _DOLLAR = re.compile(
     rb"\$\{" + repeated(rb"[^{}\n]|\{[^{}\n]{0,200}\}", b"{0,200}") + rb"\}|\$\w{1,200}"
 )
@@ -191,13 +198,16 @@ class Lexer:
         text, size, position = self.text, len(self.text), 0
         budget = self._budget
         while position < size:
-            blank = _BLANK.match(text, position)
-            if blank is not None:
+            simple = self._simple(position)
+            if simple is None and (blank := _BLANK.match(text, position)):
                 position = blank.end()
                 continue
-            budget.tokens -= 1
-            if budget.tokens < 0:
-                budget.more()
+            budget.token()
+            if simple is not None:
+                kind = simple.lastindex or 0
+                start, position = simple.span(kind)
+                yield Token(_SIMPLE_KINDS[kind - 1], start, position, simple[kind])
+                continue
             byte = text[position : position + 1]
             if position >= self._comment_end[0]:
                 yield Token(Kind.CONTROL, position, position, b"#")
@@ -229,6 +239,11 @@ class Lexer:
                 if behind is not None and (name := behind.match(text, position)):
                     yield Token(Kind.WORD, name.start(1), name.end(), name[1])
                     position = name.end()
+
+    def _simple(self, position: int) -> re.Match[bytes] | None:
+        """The simple token that begins here or behind blanks, or None."""
+        simple = _SIMPLE.match(self.text, position)
+        return None if simple is None or simple.end() > self._comment_end[0] else simple
 
     def _mark(self, position: int) -> tuple[Token | None, int]:
         """The token of the template action or the brace that begins here, and where it ends: here,
@@ -317,9 +332,7 @@ class Lexer:
             if plain is not None:
                 position = plain.end()
                 continue
-            self._budget.tokens -= 1
-            if self._budget.tokens < 0:
-                self._budget.more()
+            self._budget.token()
             piece = self._piece(position, start)
             if piece is None:
                 break

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from patcher.policy.grammar import FILE_QUALIFIERS, Qualifiers, ends_in_network, qualifiers
 
@@ -45,8 +45,7 @@ _ACCESS = re.compile(rb"\(([^()]*)\)\Z")
 _SEPARATOR = re.compile(rb"[\s,]+")
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkRule:
+class NetworkRule(NamedTuple):
     """One network rule, read; ``unknown`` words are template actions or not of the grammar."""
 
     mode: str
@@ -103,14 +102,14 @@ def parse_words(words: Sequence[bytes], holes: Sequence[bool] | None = None) -> 
     """
     holes = [False] * len(words) if holes is None else holes
     before = qualifiers(words, holes)
-    index = before.count
+    index = before.words
     if not set(words[:index]).isdisjoint(FILE_QUALIFIERS):
         return None
     while index < len(words) and holes[index] and not ends_in_network(words[index]):
         index += 1
     if index == len(words) or not (words[index] == b"network" or holes[index]):
         return None
-    mode = before.mode if words[before.count] == b"network" else "unknown"
+    mode = before.mode if words[before.words] == b"network" else "unknown"
     return _parse(words[index + 1 :], holes[index + 1 :], mode, before)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from patcher.policy import grammar, header, network
 from patcher.policy.actions import (
@@ -36,8 +37,7 @@ QUALIFIERS: frozenset[bytes] = grammar.QUALIFIERS | grammar.FILE_QUALIFIERS
 _ASSIGNMENT = re.compile(rb"@\{\w+\}\s*\+?=|\$\w+\s*=")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule of a profile."""
 
     keyword: bytes
@@ -81,7 +81,7 @@ class Rule:
     @property
     def rest(self) -> tuple[bytes, ...]:
         """Its words without the qualifiers."""
-        return self.words[self.qualifiers.count :]
+        return self.words[self.qualifiers.words :]
 
 
 @dataclass(slots=True)
@@ -125,8 +125,7 @@ class Profile:
                 yield rule, rule.network
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
+class _Scope(NamedTuple):
     """A brace that is open. ``profile`` is where rules inside it belong."""
 
     profile: Profile
@@ -171,8 +170,7 @@ class _Choice:
         return _nested(self.outer, self.arm)
 
 
-@dataclass(frozen=True, slots=True)
-class _Statement:
+class _Statement(NamedTuple):
     """What the words of a rule say."""
 
     words: tuple[bytes, ...]
@@ -369,7 +367,7 @@ class _Reader:
         profile, block = self.owner(start)
         net = statement.network
         if net is not None and (self.stretch, self.condition) != self.begun_in:
-            net = replace(net, unknown=True)  # a part of it may be left out
+            net = net._replace(unknown=True)  # a part of it may be left out
         rule = Rule(
             keyword=statement.keyword,
             start=start,
@@ -439,7 +437,7 @@ class _Reader:
     def open(self, token: Token) -> None:
         lines = self.lines
         scope = self.opened(self.keep([]), lines, self.scope, token.doubled)
-        self.scope = replace(scope, stretch=self.stretch)
+        self.scope = scope._replace(stretch=self.stretch)
         self.conditional_close = None
 
     def opened(
@@ -569,7 +567,7 @@ class _Reader:
             for left in choice.left:
                 left.profile.torn = True
             return
-        self.scope = replace(scope, twins=tuple(left.profile for left in choice.left))
+        self.scope = scope._replace(twins=tuple(left.profile for left in choice.left))
 
 
 _MOST_RULES = 20_000
@@ -595,7 +593,7 @@ def _put_together(profiles: list[Profile]) -> list[Profile]:
             here = [name for name in names if name in parts and name not in within]
             if not alone or len(here) < len(names):
                 # What else the line holds may carry rules as well.
-                found.append(replace(rule, arms=arms + rule.arms) if arms else rule)
+                found.append(rule._replace(arms=arms + rule.arms) if arms else rule)
             for name in here:
                 if len(within) > _MOST_SECTIONS:
                     raise TooMuch(f"more than {_MOST_SECTIONS} sections put into each other")
@@ -623,7 +621,7 @@ def _tell_stretches_apart(profiles: list[Profile]) -> None:
         begun = {profile.stretch} if profile.header else set[int]()
         if len(begun.union(rule.stretch for rule in profile.rules)) > 1:
             profile.rules = [
-                replace(rule, arms=(_stretch_arm(rule), *rule.arms)) for rule in profile.rules
+                rule._replace(arms=(_stretch_arm(rule), *rule.arms)) for rule in profile.rules
             ]
 
 
@@ -648,7 +646,7 @@ def _starts_rule(tokens: list[Token]) -> bool:
 def _parsed(words: tuple[bytes, ...], holes: tuple[bool, ...]) -> _Statement | None:
     """Parse the words of a rule; None when they make none."""
     qualifiers = grammar.qualifiers(words, holes)
-    keyword = grammar.keyword(words[qualifiers.count :], holes[qualifiers.count :])
+    keyword = grammar.keyword(words[qualifiers.words :], holes[qualifiers.words :])
     if keyword is None:
         return None
     rule = network.parse_words(words, holes) if keyword == b"network" else None

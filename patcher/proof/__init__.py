@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from patcher import engine, hosts, interrupts
 from patcher.findings import Result
@@ -51,8 +50,7 @@ def patch(
     return judge(_text(path), content, options, includes).result
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """What becomes of a file, and the readings that show it."""
 
     result: Result

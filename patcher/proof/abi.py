@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from patcher.policy.actions import Control, control
 from patcher.policy.includes import BASE
@@ -21,8 +21,7 @@ _WORD = re.compile(rb"abi(?:(?<!\wabi)|(?<=\\[nrt]abi))\b")
 _FILLED_IN = re.compile(r"[{}$%]")
 
 
-@dataclass(frozen=True, slots=True)
-class Abi:
+class Abi(NamedTuple):
     """What a policy declares; an empty ``name`` for nothing."""
 
     name: str = ""

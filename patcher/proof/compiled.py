@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 CREATE = 0x10
 """``AA_MAY_CREATE`` of the kernel's ``include/perms.h``: what socket(2) asks for."""
@@ -45,8 +45,7 @@ class Unreadable(Exception):
     """It is not what the kernel would load, or newer than this module."""
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(NamedTuple):
     """One compiled profile."""
 
     name: str

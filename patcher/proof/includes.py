@@ -6,7 +6,7 @@ read what it should not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from patcher.policy.grammar import INCLUDES, included
 from patcher.policy.includes import Find, look_up
@@ -22,8 +22,7 @@ class Endless(Exception):
     """There are more includes than any policy has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Included:
+class Included(NamedTuple):
     """A text with its includes in their place."""
 
     text: bytes

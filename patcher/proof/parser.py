@@ -26,6 +26,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from patcher import interrupts
 from patcher.policy.bounds import time_left
@@ -63,8 +64,7 @@ class Unusable(Exception):
     """Why there is no parser to prove with: one line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What the parser made of one policy."""
 
     lines: tuple[str, ...] = ()
@@ -433,8 +433,7 @@ def _usable(path: str, policy_features: str) -> Parser | str:
     return f"apparmor_parser {version[1]} cannot be trusted: " + "; ".join(reasons)
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(NamedTuple):
     """What a rule does to a profile."""
 
     lines: Counter[str]

@@ -14,8 +14,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
+from typing import NamedTuple
 
 from patcher import interrupts
 from patcher.findings import Finding
@@ -75,8 +76,7 @@ def prove(
         return [None if finding.edit is None else proof for finding in findings]
 
 
-@dataclass(frozen=True, slots=True)
-class _Root:
+class _Root(NamedTuple):
     """An outermost profile before and after."""
 
     profiles: tuple[Profile, ...]

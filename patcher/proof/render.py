@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from patcher.policy.actions import Control, control, section
 from patcher.policy.bounds import TooMuch
@@ -62,8 +62,7 @@ _IN_PARENTHESES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A rule that a parser may refuse for what it is no matter for a proof: it holds template
     actions, for which stand-ins were put, or is newer than the parser."""
 
@@ -78,8 +77,7 @@ class Statement:
     """What stands there when it is left out: a template action may make any rule of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rendering:
+class Rendering(NamedTuple):
     """One way in which a template may come out."""
 
     text: bytes
@@ -100,11 +98,10 @@ class Rendering:
             left = self.text[each.start : each.end]
             text[each.start : each.end] = each.instead + _blanked(left)
         kept = tuple(each for each in self.statements if each not in statements)
-        return replace(self, text=bytes(text), statements=kept)
+        return self._replace(text=bytes(text), statements=kept)
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """A stretch of the body and what stands there when its arms are taken."""
 
     start: int

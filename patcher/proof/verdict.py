@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from patcher.findings import Status
 
@@ -19,8 +19,7 @@ class Verdict(StrEnum):
     """The profile did not compile before either, or there is nothing to compile it with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """A verdict, and who gave it."""
 
     verdict: Verdict
@@ -54,8 +53,7 @@ _READ_AS_OPEN = (Status.AFFECTED,)
 _READ_AS_CLOSED = (Status.FIXED, Status.NOT_AFFECTED)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """One profile and one family."""
 
     line: int

@@ -301,7 +301,7 @@ class Wrong(Parser):
         outcome = super().compile(policy, as_here=as_here)
         if b"profile known" in policy or b"deny network alg" not in policy:
             return outcome
-        return replace(outcome, profiles=tuple(map(self.change, outcome.profiles)))
+        return outcome._replace(profiles=tuple(map(self.change, outcome.profiles)))
 
 
 class TestTwoOfOneName:
@@ -358,41 +358,41 @@ class TestWhatTheListingDoesNotShow:
     @pytest.mark.parametrize("name", ["x", "x//y"])
     def test_other_sockets_are_denied(self, name: str, real: Parser) -> None:
         also = frozenset({(10, 1), self.STREAM})
-        found = self.verdict(real, name, lambda each: replace(each, open=each.open - also))
+        found = self.verdict(real, name, lambda each: each._replace(open=each.open - also))
         assert found.verdict is Verdict.REFUTED
         assert found.reason == f"{name} allows and denies other sockets than it should"
 
     @pytest.mark.parametrize(("name", "socket"), [("x", STREAM), ("x//y", (10, 1))])
     def test_other_sockets_are_opened(self, name: str, socket: Socket, real: Parser) -> None:
-        found = self.verdict(real, name, lambda each: replace(each, open=each.open | {socket}))
+        found = self.verdict(real, name, lambda each: each._replace(open=each.open | {socket}))
         assert found.verdict is Verdict.REFUTED
         assert found.reason == f"{name} allows and denies other sockets than it should"
 
     def test_the_family_is_denied_where_no_edit_is(self, real: Parser) -> None:
-        found = self.verdict(real, "x//y", lambda each: replace(each, open=each.open - {self.ALG}))
+        found = self.verdict(real, "x//y", lambda each: each._replace(open=each.open - {self.ALG}))
         assert found.verdict is Verdict.REFUTED
         assert found.reason == "x//y allows and denies other sockets than it should"
 
     def test_the_family_is_still_open(self, real: Parser) -> None:
-        found = self.verdict(real, "x", lambda each: replace(each, open=each.open | {self.ALG}))
+        found = self.verdict(real, "x", lambda each: each._replace(open=each.open | {self.ALG}))
         assert found.verdict is Verdict.REFUTED
         assert found.reason == "as compiled, x still allows the family"
 
     @pytest.mark.parametrize("name", ["x", "x//y"])
     def test_sockets_are_no_longer_mediated(self, name: str, real: Parser) -> None:
-        found = self.verdict(real, name, lambda each: replace(each, mediated=False))
+        found = self.verdict(real, name, lambda each: each._replace(mediated=False))
         assert found.verdict is Verdict.REFUTED
         assert found.reason == f"flags, capabilities or limits of {name} differ"
 
     @pytest.mark.parametrize("name", ["x", "x//y"])
     def test_something_else_differs(self, name: str, real: Parser) -> None:
-        found = self.verdict(real, name, lambda each: replace(each, rest=(*each.rest, "more")))
+        found = self.verdict(real, name, lambda each: each._replace(rest=(*each.rest, "more")))
         assert found.verdict is Verdict.REFUTED
         assert found.reason == f"flags, capabilities or limits of {name} differ"
 
     @pytest.mark.parametrize("name", ["x", "x//y"])
     def test_a_profile_has_another_name(self, name: str, real: Parser) -> None:
-        found = self.verdict(real, name, lambda each: replace(each, name="z"))
+        found = self.verdict(real, name, lambda each: each._replace(name="z"))
         assert found.verdict is Verdict.REFUTED
         assert found.reason == "other profiles are compiled"
 

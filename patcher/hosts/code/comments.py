@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from patcher.hosts.embedding import Embedding, Line, again, physical_lines, prefixed
 from patcher.hosts.strings import matters
@@ -103,6 +102,6 @@ def _block_lines(
         if not line.after and line.text.endswith(closing):
             last = line.text.removesuffix(closing).rstrip(b" \t*")
             if last:
-                yield replace(line, text=last, insert_at=line.start + len(last))
+                yield line._replace(text=last, insert_at=line.start + len(last))
         else:
             yield line

@@ -83,6 +83,8 @@ class Node:
     statement: Statement
     offset: int
     """Of its end in the statement's code."""
+    end: int
+    """Its end in the program's bare code."""
     link: Link | None = None
     shares: bool = False
     """It certainly stands with the one before it, in the order of the group."""
@@ -146,7 +148,8 @@ class _Grouping:
                 self.scope += _BOUNDARY.search(gap) is not None
             statement = program.literal(gap)
             near = gap if len(gap) <= LONGEST_GAP else gap[-LONGEST_GAP:]
-            node = Node(literal, line, row, near, statement, len(statement.code))
+            bare = len(self.source.bare)
+            node = Node(literal, line, row, near, statement, len(statement.code), bare)
             if self.previous is not None and self.links(self.previous, node, gap):
                 self.opened[-1].nodes.append(node)
             else:

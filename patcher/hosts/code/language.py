@@ -48,8 +48,7 @@ class Literal(NamedTuple):
     kind: Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """What a language has that is not plain code: a literal, a comment, or what looks like one."""
 
     opening: bytes

@@ -9,7 +9,7 @@ follows, which is right for both.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from patcher.policy.patterns import repeated
 
@@ -40,8 +40,7 @@ _DECLARED_ANYWHERE = re.compile(
 """``[8]``, ``(8)``, ``array [0..7]``, ``[8, string]``, ``<8>``, in any language."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lists:
+class Lists(NamedTuple):
     """How a language shows that a list takes one more element."""
 
     open: re.Pattern[bytes] | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from patcher.hosts.embedding import Embedding, physical_lines, prefixed
 from patcher.hosts.strings import matters
@@ -28,11 +27,10 @@ def without_margin(content: bytes, embedding: Embedding) -> Embedding:
     marked = sum(width > 0 for width in widths)
     if (call is None and marked < _FEW) or not marked:
         return embedding
-    return replace(
-        embedding,
+    return embedding._replace(
         lines=tuple(
-            replace(
-                line.without(width), before=line.before + content[line.start : line.offset(width)]
+            line.without(width)._replace(
+                before=line.before + content[line.start : line.offset(width)]
             )
             for line, width in zip(lines, widths, strict=True)
         ),

@@ -170,7 +170,9 @@ class _Reading:
             node.shares = list_of_one is not None and list_of_one == list_of_other
         node.shares = node.shares or self.alike(earlier, index)
         if node.statement is not one.statement:
-            code = _STATEMENTS.match(node.gap, 0, max(len(node.gap) - node.offset + 2, 0))
+            code = _STATEMENTS.match(
+                self.source.bare, one.end, max(node.end - node.offset, one.end)
+            )
             node.unknown = (
                 node.unknown
                 or one.statement.may_add_others

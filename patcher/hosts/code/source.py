@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from patcher.hosts.code.language import Language, Literal
 from patcher.hosts.code.scan import Comment, scan
+from patcher.hosts.code.statements import LITERAL
 from patcher.hosts.embedding import line_ending
 
 
@@ -18,6 +19,9 @@ class Source:
         self.language = language
         self.comments: list[Comment] = []
         """Those before the literal that was read last."""
+        self.bare = bytearray()
+        """The code up to the literal that was read last, without comments and with `LITERAL` for
+        each literal."""
         self._broken: list[tuple[int, int]] = []
         """The tokens that hold line breaks."""
         self._known = (0, -1, -1)
@@ -37,8 +41,10 @@ class Source:
             if isinstance(token, Comment):
                 self.comments.append(token)
             else:
-                yield token, b"".join(pieces), line
+                gap = b"".join(pieces)
                 pieces = []
+                self.bare += gap + LITERAL
+                yield token, gap, line
             newline = content.rfind(b"\n", token.open, token.stop)
             if newline >= 0:
                 self._broken.append((token.open, token.stop))

@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import NamedTuple
 
 from patcher.hosts.code.language import CONTROL, Language
 from patcher.hosts.code.lists import TAKES_MANY
@@ -181,8 +182,7 @@ class Puts(Enum):
     """Hands it to a function of which only the name is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """A statement that puts text somewhere, and does nothing else."""
 
     puts: Puts
@@ -247,8 +247,7 @@ def alike(one: Form, other: Form) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where the elements of a list stand, and how one of them stands in it."""
 
     bracket: int

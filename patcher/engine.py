@@ -102,11 +102,9 @@ def judge(file: Document | Unread, options: Options, includes: Includes | None =
     except TooMuch as error:
         return Result(file.path, content, _unread(options, f"{error}, so not read"), ())
     dropped = tuple(_with_lines(content, search.dropped))
-    found = (
-        tuple(_with_lines(content, search.found))
-        or _flags_alone(content, options)
-        or _header_alone(file, options)
-    )
+    found = tuple(_with_lines(content, search.found)) or _flags_alone(content, options)
+    if all(finding.status is Status.NOT_AFFECTED for finding in found):
+        found += _header_alone(file, options, judged=bool(found))
     edits = edits_of(found)
     return Result(file.path, edited(content, edits), found, edits, dropped)
 
@@ -130,11 +128,15 @@ def _flags_alone(content: bytes, options: Options) -> tuple[Finding, ...]:
     return _unread(options, f"{reason}that can be read here", content.count(b"\n", 0, position) + 1)
 
 
-def _header_alone(document: Document, options: Options) -> tuple[Finding, ...]:
+def _header_alone(document: Document, options: Options, *, judged: bool) -> tuple[Finding, ...]:
     """The findings for a file with the header of a moby-style profile, and not all of the profile
-    behind it: what a program or template writes there may be network rules."""
+    behind it: what a program or template writes there may be network rules. ``judged``: those whose
+    rules are here have findings."""
     for text in document.texts + document.others:
         for profile in text.profiles:
+            rules = any(rule.keyword != b"action" for rule in profile.rules)
+            if judged and rules:
+                continue
             if profile.flags >= MOBY_FLAGS and _is_incomplete(text, profile):
                 line = document.content.count(b"\n", 0, text.offset(profile.start)) + 1
                 reason = "the header of a moby-style profile, the rules of which are not all here"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from patcher.hosts import shell
 from patcher.hosts.changes import changes_in
+from patcher.hosts.code import unknown
 from patcher.hosts.code.language import CONTROL
 from patcher.hosts.code.lists import DECLARED, Lists, may_be_declared
 from patcher.hosts.embedding import Embedding, Line, again, taken, unknown_line, verbatim
@@ -221,11 +222,15 @@ def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]
     """Return a line of policy for each literal (more, where it holds escaped line breaks). Another
     stretch begins where the program may leave out one of two literals."""
     stretch = 0
+    names = {*unknown.NAMES.findall(key)}
     for number, member in enumerate(members):
         if number:
             above = members[number - 1]
             between = content[above.literal.end : member.begin]
-            if b"network" in between:
+            code = b"".join(
+                line for line in between.splitlines(keepends=True) if not _NO_CODE.match(line)
+            )
+            if b"network" in between or unknown.in_statements(code[1:], names, member.key):
                 stretch += 1
                 yield unknown_line(above.literal.end, stretch)
             stretch += not (

@@ -237,6 +237,8 @@ class _Judge:
         if self.profile.strange and (self.moby_style or networks):
             strange = _shown(self.profile.strange)
             return _look(f"`{strange}` is no rule, and what takes its place may be one", None)
+        if self.profile.header and self.profile.end < 0 and (self.moby_style or networks):
+            return _look("its end does not stand here: network rules may follow", None)
         reason = f"no rule of it reaches {self.family} sockets"
         if not networks:
             reason = "it has no network rule"

@@ -494,7 +494,8 @@ class _Reader:
             if scope.doubled and token.doubled:
                 self.second_brace = token.end
             if scope.outer is None or scope.outer.profile is not scope.profile:
-                scope.profile.end = token.end + (scope.doubled and token.doubled)
+                for profile in (scope.profile, *scope.twins):
+                    profile.end = token.end + (scope.doubled and token.doubled)
         if self.scope is None:
             self.fragment = None
 

@@ -9,6 +9,7 @@ from functools import cache, partial
 from typing import NamedTuple
 
 from patcher.hosts.changes import changes_in
+from patcher.hosts.code import unknown
 from patcher.hosts.code.dressing import Dressing, Part, Shape
 from patcher.hosts.code.groups import LONGEST_HEAD, Group, Link, Node
 from patcher.hosts.code.language import CONTROL, Literal
@@ -29,12 +30,7 @@ _WHOLE = re.compile(
     )
 )
 """Expressions between literals that are joined, and always put something there."""
-_ADDS_UNKNOWN = re.compile(
-    rb"(?P<target>\w+)\s*(?:[+.]=|<<|\.\w+\(|=\s*(?P=target)\s*(?:\+|\.\.))\s*[A-Za-z_$&*]"
-    rb"|[(,]\s*&?(?P<first>\w+)\s*,\s*[A-Za-z_$&*]"
-)
 _NAME_BEFORE = re.compile(rb"(?:[\s(]|\breturn)([A-Za-z_][\w.]*)\s*(?:\+|\.\.)\s*\Z")
-_STATEMENTS = re.compile(rb"[\s\S]*[;}\n]")
 _WORDS = re.compile(rb"[a-z]{3}")
 """In a text, but not in what lists are joined with."""
 _FEW = 3
@@ -169,17 +165,16 @@ class _Reading:
             list_of_one, list_of_other = self.place(earlier), self.place(index)
             node.shares = list_of_one is not None and list_of_one == list_of_other
         node.shares = node.shares or self.alike(earlier, index)
-        if node.statement is not one.statement:
-            code = _STATEMENTS.match(
-                self.source.bare, one.end, max(node.end - node.offset, one.end)
-            )
+        bare = bytes(self.source.bare[one.end : node.end - len(LITERAL)])
+        if node.statement is one.statement:
+            node.unknown = node.link is not Link.ELEMENT and unknown.in_list(bare)
+        else:
             node.unknown = (
                 node.unknown
                 or one.statement.may_add_others
                 or node.statement.may_add_others
-                or any(
-                    {added["target"], added["first"]} & self.names
-                    for added in _ADDS_UNKNOWN.finditer(code[0] if code else b"")
+                or unknown.in_statements(
+                    bare[: max(node.end - node.offset - one.end, 0)], self.names, node.gap
                 )
             )
 

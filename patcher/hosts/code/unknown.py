@@ -1,0 +1,82 @@
+"""Whether the code between two literals may put text between theirs that is not known.
+
+What does not certainly leave the text alone may add to it: a variable among the elements of a list,
+a statement that gives the text to another function, or adds what a variable holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+
+from patcher.hosts.code.statements import CONTROL_FIRST
+
+NAMES = re.compile(rb"[A-Za-z_]\w*")
+_TAIL = re.compile(
+    rb"\s*(?:,|\.\s*[jJ]oin\s*\()(?:[^()\[\];\n]|\([^()\n]{0,200}\)|\[[^\[\]\n]{0,200}\])*+"
+)
+_PIECE = re.compile(rb"[^;{}\n]+")
+_GIVEN = re.compile(
+    rb"(?P<callee>\w*)!?\s*\((?:[^()\n]*,)?\s*[&*$@\\]{0,2}(?:mut\s+)?(?P<name>\w+)\s*[,)]"
+)
+"""A variable that a function is given."""
+_HARMLESS = frozenset(
+    b"self this return var let const final static val mut auto char string String str bytes byte "
+    b"new local my our true false nil null None NULL undefined void int std func function def fn "
+    b"if else elif elsif for while until end do then fi done esac begin await yield and or not in "
+    b"is break continue len strlen size sizeof length free close Close fclose flush Flush".split()
+)
+_STREAMS = frozenset(
+    b"echo print println printf puts putStr putStrLn say write WriteLine Write console log stdout "
+    b"process System out cout Console IO io sys os disp display Println Printf Print".split()
+)
+"""Functions that write to what everybody may write to."""
+_IN_A_LIST = (
+    re.compile(rb"[\w.$@>!\s()=<&|-]*\?(?![.?])"),
+    re.compile(rb"\bif\b[^,\[\]]*?(?:\belse\b|(?=[,\])])|\Z)|\bfor\b[^,\[\]]*?(?=[,\])]|\Z)"),
+    re.compile(rb"[\w.()!]+\s*(?:&&|\|\||\b(?:and|or)\b)"),
+    re.compile(rb"[\w.:]+!?\s*[(\[{]\s*\Z"),
+    re.compile(rb"[\w$\[\].>-]+\s*(?:=>|[:=](?![:=]))"),
+)
+"""What may stand in a list, and is no element: conditions, what wraps an element, and labels."""
+
+
+def in_list(code: bytes) -> bool:
+    """Whether the code between two literals of one statement may hold another element."""
+    for pattern in _IN_A_LIST:
+        code = pattern.sub(b" ", code)
+    return bool(_names(code))
+
+
+def in_statements(code: bytes, names: Set[bytes], before: bytes) -> bool:
+    """Whether the code between the statements of two literals may add to their text.
+
+    ``names``: what all statements that make the text have in common. ``before``: the code before
+    the literal of one of them; where it names no variable, any code may write to the same stream.
+    """
+    tail = _TAIL.match(code)
+    if tail is not None and _names(tail[0]) - names:
+        return True
+    variables = {
+        name
+        for name in names - _STREAMS
+        if re.search(rb"(?<!\w)%b(?!\w|!?\s*\()" % name, before) is not None
+    }
+    begin = 0 if tail is None else tail.end()
+    return any(_adds(piece[0], names, variables) for piece in _PIECE.finditer(code, begin))
+
+
+def _names(code: bytes) -> set[bytes]:
+    return {*NAMES.findall(code)} - _HARMLESS
+
+
+def _adds(piece: bytes, names: Set[bytes], variables: Set[bytes]) -> bool:
+    """Whether a statement may add to the text that stands in one of the variables."""
+    found = {*NAMES.findall(piece)}
+    if CONTROL_FIRST.match(piece) is not None:
+        return any(
+            given["name"] in variables and given["callee"] not in _HARMLESS
+            for given in _GIVEN.finditer(piece)
+        )
+    mentioned = found & variables if variables else found
+    return bool(mentioned and found - names - _HARMLESS)

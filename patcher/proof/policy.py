@@ -14,9 +14,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import groupby
-from typing import NamedTuple
 
 from patcher import interrupts
 from patcher.findings import Finding
@@ -76,7 +75,8 @@ def prove(
         return [None if finding.edit is None else proof for finding in findings]
 
 
-class _Root(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Root:
     """An outermost profile before and after."""
 
     profiles: tuple[Profile, ...]

@@ -10,10 +10,12 @@ import re
 from collections.abc import Set
 
 from patcher.hosts.code.statements import CONTROL_FIRST
+from patcher.policy.patterns import repeated
 
 NAMES = re.compile(rb"[A-Za-z_]\w*")
 _TAIL = re.compile(
-    rb"\s*(?:,|\.\s*[jJ]oin\s*\()(?:[^()\[\];\n]|\([^()\n]{0,200}\)|\[[^\[\]\n]{0,200}\])*+"
+    rb"\s*(?:,|\.\s*[jJ]oin\s*\()"
+    + repeated(rb"[^()\[\];\n]|\([^()\n]{0,200}\)|\[[^\[\]\n]{0,200}\]")
 )
 _PIECE = re.compile(rb"[^;{}\n]+")
 _GIVEN = re.compile(

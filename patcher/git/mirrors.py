@@ -34,9 +34,10 @@ from patcher.git.errors import (
     RemoteError,
     UnbornHead,
 )
+from patcher.git.limits import TIMEOUT, time_left
 from patcher.git.refs import MAX_BASES, REVIEW_BRANCHES
 from patcher.git.remote import RemoteRefs
-from patcher.git.runner import TIMEOUT, run, time_left
+from patcher.git.runner import run
 from patcher.git.values import Repository
 from patcher.text import printable
 

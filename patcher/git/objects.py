@@ -20,11 +20,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 from patcher.git.errors import BoundExceeded, GitError
+from patcher.git.limits import TIMEOUT
 from patcher.git.loose import Loose
 from patcher.git.regular import check_objects
 from patcher.git.runner import (
     MEMORY_LIMIT,
-    TIMEOUT,
     Process,
     environment,
     last_words,
@@ -389,3 +389,8 @@ def tree_content(header: Header) -> bytes:
     if header.content is None:
         raise BoundExceeded(f"a tree object of {header.size} bytes is over the limit of {MAX_TREE}")
     return header.content
+
+
+def unshared(header: Header) -> GitError:
+    """The error for an object of several repositories that are read at once."""
+    return GitError(f"object {header.oid} cannot be read along with other repositories")

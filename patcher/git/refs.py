@@ -28,9 +28,10 @@ from patcher.git.errors import (
     NoSuchBase,
     UnbornHead,
 )
+from patcher.git.limits import time_left
 from patcher.git.objects import Objects
 from patcher.git.regular import check_refs
-from patcher.git.runner import require_version, run, scratch, temporary_folder, time_left
+from patcher.git.runner import require_version, run, scratch, temporary_folder
 from patcher.git.values import Base, Identity, Repository
 from patcher.git.view import uses_reftable
 from patcher.text import printable

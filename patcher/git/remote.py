@@ -42,8 +42,9 @@ from patcher.git.errors import (
     RemoteMoved,
 )
 from patcher.git.identity import user_settings
+from patcher.git.limits import TIMEOUT, time_left
 from patcher.git.refs import check_branch_name, is_ref_name
-from patcher.git.runner import MEMORY_LIMIT, TIMEOUT, environment, run, scratch, setting, time_left
+from patcher.git.runner import MEMORY_LIMIT, environment, run, scratch, setting
 from patcher.git.values import Repository
 from patcher.text import hidden, printable, without_secrets
 

@@ -36,10 +36,8 @@ from typing import BinaryIO, cast
 from patcher import interrupts
 from patcher.git import leftovers
 from patcher.git.errors import GitError, GitFailed, GitTimeout
+from patcher.git.limits import TIMEOUT, time_left
 from patcher.text import printable, without_secrets
-
-TIMEOUT = 300.0
-"""Seconds that one call to git may take."""
 
 MOST_ERRORS = 1 << 20
 """Bytes of git's standard error that are kept, the first ones; a repository or a server can have it
@@ -287,46 +285,6 @@ def _blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class _Limits(threading.local):
-    """The time limit of what this thread is doing."""
-
-    seconds: float = 0
-    until: float | None = None
-
-
-_limits = _Limits()
-
-
-@contextlib.contextmanager
-def limited(seconds: float | None, spent: float = 0) -> Iterator[None]:
-    """Limit the time of all that this thread does within: each git that it starts is ended then,
-    and `time_left` raises `GitTimeout`. None: no limit but that of what this is within, which none
-    extends. ``spent`` is how much of it is gone already."""
-    before = _limits.seconds, _limits.until
-    if seconds is not None:
-        until = time.monotonic() + seconds - spent
-        if _limits.until is None or until < _limits.until:
-            _limits.seconds, _limits.until = seconds, until
-    try:
-        yield
-    finally:
-        _limits.seconds, _limits.until = before
-
-
-def time_left(seconds: float = TIMEOUT) -> float:
-    """So many seconds, or what is left of the time limit. Raises `GitTimeout` when nothing is."""
-    if _limits.until is None:
-        return seconds
-    left = _limits.until - time.monotonic()
-    if left <= 0:
-        raise _out_of_time()
-    return min(seconds, left)
-
-
-def _out_of_time() -> GitTimeout:
-    return GitTimeout(f"took longer than the limit of {_limits.seconds:g} s (--timeout)")
 
 
 class Process:

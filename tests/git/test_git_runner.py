@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import patcher
-from patcher.git import GitError, GitFailed, GitTimeout, printable, runner
+from patcher.git import GitError, GitFailed, GitTimeout, limits, printable, runner
 
 if TYPE_CHECKING:
     from tests.git.conftest import Work
@@ -90,24 +90,24 @@ def test_time_is_limited_also_when_another_call_has_longer(work: Work) -> None:
 
 
 def test_a_limit_within_another_does_not_extend_it() -> None:
-    with runner.limited(5, spent=1):
-        assert 3 < runner.time_left() <= 4
-        with runner.limited(60):
-            assert 3 < runner.time_left() <= 4
-        with runner.limited(None):
-            assert 3 < runner.time_left() <= 4
-        with runner.limited(0.5), pytest.raises(GitTimeout, match=r"limit of 0\.5 s \(--timeout\)"):
+    with limits.limited(5, spent=1):
+        assert 3 < limits.time_left() <= 4
+        with limits.limited(60):
+            assert 3 < limits.time_left() <= 4
+        with limits.limited(None):
+            assert 3 < limits.time_left() <= 4
+        with limits.limited(0.5), pytest.raises(GitTimeout, match=r"limit of 0\.5 s \(--timeout\)"):
             time.sleep(0.6)
-            runner.time_left()
-        assert 2 < runner.time_left(60) <= 4
-        assert runner.time_left(1) == 1
-    assert runner.time_left(7) == 7
+            limits.time_left()
+        assert 2 < limits.time_left(60) <= 4
+        assert limits.time_left(1) == 1
+    assert limits.time_left(7) == 7
 
 
 def test_the_words_of_a_limit_are_those_that_were_given(work: Work) -> None:
     path = work.repository()
     command = ["--git-dir", str(path / ".git"), "cat-file", "--batch"]  # waits for its input
-    with runner.limited(9, spent=8.8), runner.Process(command, runner.environment()) as slow:
+    with limits.limited(9, spent=8.8), runner.Process(command, runner.environment()) as slow:
         with pytest.raises(GitTimeout, match=r"took longer than the limit of 9 s \(--timeout\)"):
             slow.wait()
         with pytest.raises(GitTimeout, match="the limit of 9 s"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from patcher.git import Query, runner
+from patcher.git import Query, environment
 
 
 class Gits:
@@ -24,8 +24,8 @@ class Gits:
 echo "$*" >> '{self._calls}'
 {before}
 case "$*" in
-*cat-file*) tee -a '{self._asked}' | '{runner.program()}' "$@" ;;
-*) exec '{runner.program()}' "$@" ;;
+*cat-file*) tee -a '{self._asked}' | '{environment.program()}' "$@" ;;
+*) exec '{environment.program()}' "$@" ;;
 esac
 """
         )

@@ -26,7 +26,9 @@ from patcher.git.objects import (
     tree_entries,
 )
 from patcher.git.packs import BLOB, COMMIT, TREE, Pack, Store
-from patcher.git.runner import object_directory, require_version, run, scratch, spool
+from patcher.git.process import spool
+from patcher.git.runner import require_version, run
+from patcher.git.scratch import object_directory, scratch
 from patcher.git.values import Change, Identity, Repository, Signing
 from patcher.text import printable
 

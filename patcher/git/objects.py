@@ -19,17 +19,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+from patcher.git.environment import environment
 from patcher.git.errors import BoundExceeded, GitError
 from patcher.git.limits import TIMEOUT
 from patcher.git.loose import Loose
+from patcher.git.process import MEMORY_LIMIT, Process, last_words
 from patcher.git.regular import check_objects
-from patcher.git.runner import (
-    MEMORY_LIMIT,
-    Process,
-    environment,
-    last_words,
-    scratch,
-)
+from patcher.git.scratch import scratch
 
 if TYPE_CHECKING:
     import hashlib

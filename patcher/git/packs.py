@@ -16,9 +16,9 @@ from types import TracebackType
 from patcher.git.discovery import read_small
 from patcher.git.errors import GitError
 from patcher.git.identity import own_configuration
-from patcher.git.leftovers import UNFINISHED
 from patcher.git.regular import check_objects
-from patcher.git.runner import run, scratch
+from patcher.git.runner import run
+from patcher.git.scratch import UNFINISHED, scratch
 from patcher.git.values import Repository
 from patcher.text import printable
 

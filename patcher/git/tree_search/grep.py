@@ -9,7 +9,7 @@ from itertools import groupby
 
 from patcher.git.errors import GitError
 from patcher.git.objects import Objects
-from patcher.git.runner import MEMORY_LIMIT, MOST_ERRORS, Process
+from patcher.git.process import MEMORY_LIMIT, MOST_ERRORS, Process
 from patcher.git.tree_search.known import Known, TreeFile
 from patcher.git.tree_search.trees import Tree
 

@@ -20,7 +20,7 @@ from patcher import interrupts, locks
 from patcher.git.errors import GitError
 
 _NAME = re.compile(r"patcher-([0-9]+)-[0-9a-f]{16}(\.new)?\Z")
-_FILES = ("config", "sign", "HEAD", "trusted")
+_FILES = ("config", "HEAD", "trusted")
 _FOLDERS = ("objects", "refs", "view-")
 """What begins the names of what lies in a scratch folder; in folders that are views of a repository
 there are links, which are not followed."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
 
 from patcher.git.errors import GitError
 from patcher.git.objects import Objects
@@ -117,44 +117,24 @@ def located(
     oids: set[bytes],
     wanted: Callable[[bytes], bool] | None,
 ) -> Iterator[TreeFile]:
-    """The files at ``paths``, which are in tree order, and those with one of the object ids."""
+    """The files at ``paths``, and those with one of the object ids."""
+    hits = set(paths)
     if oids:
-        hits = set(paths)
         for file in tree.files(wanted):
             if file.path in hits or file.oid in oids:
                 yield file
         return
-    ahead = _Ahead([path for path in paths if wanted is None or wanted(path)])
-    for file in tree.files(None, ahead.leads_on):
-        if ahead.is_at(file.path):
+    sought = hits if wanted is None else set(filter(wanted, hits))
+    ordered = sorted(sought)
+
+    def leads_on(folder: bytes) -> bool:
+        at = bisect_left(ordered, folder)
+        return at < len(ordered) and ordered[at].startswith(folder)
+
+    met = set()
+    for file in tree.files(None, leads_on):
+        if file.path in sought:
+            met.add(file.path)
             yield file
-    if ahead.left:
+    if met != sought:
         raise GitError("the repository holds a corrupt tree object: run git fsck")
-
-
-class _Ahead:
-    """Paths in tree order, along a walk in tree order."""
-
-    def __init__(self, paths: Sequence[bytes]) -> None:
-        self._paths = [path for path, _ in groupby(paths)]
-        self._at = 0
-
-    def leads_on(self, folder: bytes) -> bool:
-        """Whether the next path, or the one behind it, lies in this folder."""
-        return any(path.startswith(folder) for path in self._next())
-
-    def is_at(self, path: bytes) -> bool:
-        """Whether this is the next path, or the same once more, as in a damaged tree."""
-        for step, sought in enumerate(self._next()):
-            if path == sought:
-                self._at += step
-                return True
-        return False
-
-    @property
-    def left(self) -> int:
-        """How many were not met."""
-        return max(0, len(self._paths) - self._at - 1)
-
-    def _next(self) -> Sequence[bytes]:
-        return self._paths[self._at : self._at + 2]

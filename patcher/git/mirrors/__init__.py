@@ -24,7 +24,7 @@ from patcher.git.limits import TIMEOUT, time_left
 from patcher.git.mirrors import upkeep
 from patcher.git.mirrors.networks import network_of
 from patcher.git.mirrors.refs import HEADS, REVIEW, wanted_refs
-from patcher.git.mirrors.store import NOTE, Lock, Store, folder_name, note_pushed, unwritable
+from patcher.git.mirrors.store import NOTE, Lock, MirrorFolder, folder_name, note_pushed, unwritable
 from patcher.git.mirrors.update import Update
 from patcher.git.mirrors.upkeep import Mirror
 from patcher.git.values import Repository
@@ -46,7 +46,7 @@ class Mirrors:
     def __init__(
         self, folder: Path | None = None, *, per_host: int = 4, timeout: float = TIMEOUT
     ) -> None:
-        self._store = Store(folder, timeout)
+        self._store = MirrorFolder(folder, timeout)
         self.folder = self._store.folder
         self._per_host = per_host
         self._timeout = timeout

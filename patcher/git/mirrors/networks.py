@@ -11,7 +11,7 @@ from patcher.git import remote
 from patcher.git.address import Address
 from patcher.git.errors import GitError, RemoteError
 from patcher.git.limits import TIMEOUT
-from patcher.git.mirrors.store import MIRROR, Lock, Note, Store, fault, read_note, replace
+from patcher.git.mirrors.store import MIRROR, Lock, MirrorFolder, Note, fault, read_note, replace
 from patcher.git.runner import run
 
 MIN_SHARED = 1 << 20
@@ -44,7 +44,9 @@ def network_of(address: Address, parent: str | None) -> str:
 
 
 @contextlib.contextmanager
-def first_in(store: Store, network: str | None, name: str, own: Lock) -> Iterator[str | None]:
+def first_in(
+    store: MirrorFolder, network: str | None, name: str, own: Lock
+) -> Iterator[str | None]:
     """The folder name of a network's first mirror; None: this one may become it, and others of the
     network wait until it is there."""
 
@@ -66,7 +68,7 @@ def first_in(store: Store, network: str | None, name: str, own: Lock) -> Iterato
             lock.remove()
 
 
-def become_first(store: Store, network: str, name: str, note: Note) -> None:
+def become_first(store: MirrorFolder, network: str, name: str, note: Note) -> None:
     """Let a mirror be the first of its network, if it is large enough to be shared."""
     if sum(note.packs.values()) >= MIN_SHARED:
         replace(store.folder / f".{network}", name)

@@ -62,7 +62,7 @@ class Lock:
         return [self._lock.descriptor]
 
 
-class Store:
+class MirrorFolder:
     """The mirrors in one folder, by their names; see `folder_name`."""
 
     def __init__(self, folder: Path | None, timeout: float) -> None:

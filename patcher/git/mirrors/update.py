@@ -12,8 +12,8 @@ from patcher.git.mirrors import refs as own_refs
 from patcher.git.mirrors.networks import NoPartial, become_first, fill, first_in, worth_sharing
 from patcher.git.mirrors.store import (
     Lock,
+    MirrorFolder,
     Note,
-    Store,
     fault,
     first_of,
     forget_pushed,
@@ -34,7 +34,7 @@ MAX_PACKS = 50
 class Update:
     """One update of the mirror ``name``, which is locked."""
 
-    store: Store
+    store: MirrorFolder
     name: str
     address: Address
     refs: RemoteRefs

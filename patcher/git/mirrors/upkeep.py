@@ -13,7 +13,7 @@ from patcher.git import remote
 from patcher.git.address import Address
 from patcher.git.errors import GitError
 from patcher.git.mirrors.networks import PROMISOR, missing_blobs
-from patcher.git.mirrors.store import NOTE, Note, Store, fault, first_of, read_note
+from patcher.git.mirrors.store import NOTE, MirrorFolder, Note, fault, first_of, read_note
 from patcher.git.runner import run
 from patcher.git.values import Repository
 
@@ -33,7 +33,7 @@ class Mirror:
     """The mirror whose objects it shares; None: it has all of its own."""
 
 
-def every(store: Store) -> Sequence[Mirror]:
+def every(store: MirrorFolder) -> Sequence[Mirror]:
     """The mirrors that are there, by address."""
     found = []
     for name in store.names():
@@ -48,7 +48,7 @@ def every(store: Store) -> Sequence[Mirror]:
     return sorted(found, key=lambda mirror: mirror.repository.place)
 
 
-def verify(store: Store, path: Path) -> str | None:
+def verify(store: MirrorFolder, path: Path) -> str | None:
     """Why a mirror is not whole, on one line; None when it is. One that is not loses its note."""
     with store.locked(path.name) as lock:
         note = read_note(path)
@@ -77,7 +77,7 @@ def _check_objects(path: Path, note: Note, timeout: float) -> None:
         raise GitError("objects are missing")
 
 
-def clear(store: Store, paths: Collection[Path]) -> int:
+def clear(store: MirrorFolder, paths: Collection[Path]) -> int:
     """Remove mirrors, and with one that others share objects of, those; how many went."""
     gone = {path.name for path in paths}
     for mirror in every(store):
@@ -91,7 +91,7 @@ def clear(store: Store, paths: Collection[Path]) -> int:
     return len(gone)
 
 
-def sweep(store: Store) -> None:
+def sweep(store: MirrorFolder) -> None:
     """Remove everything that is no mirror: what was being made or removed when its process was
     killed, and mirrors that lost what makes them usable."""
     for name, whole in list(store.leftovers()):

@@ -182,16 +182,12 @@ class Campaign:
         self, repository: git.Repository | None, memory: Memory, jobs: int | Callable[[], int]
     ) -> Looker:
         assert repository is not None
-        complete = None
-        if repository.address is not None:
-            complete = partial(mirrors(self.per_host).complete, repository)
         return Looker(
             repository,
             self.selection,
             jobs=jobs,
             memory=memory,
             contents=self.contents or self.commits is not None,
-            complete=complete,
         )
 
     def _target(self, begun: _Begun, base: git.Base, looker: Looker, known: bytes | None) -> Target:

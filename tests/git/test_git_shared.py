@@ -15,7 +15,7 @@ from patcher import git
 from patcher.campaign.look import Selection
 from patcher.campaign.run import Campaign
 from patcher.campaign.target import Target
-from patcher.git import find
+from patcher.git.tree_search import grep
 from patcher.sources.found import Found
 from tests import stores
 from tests.gits import Gits
@@ -222,7 +222,7 @@ BELIEVED = (lying, lying_often)
 def test_one_that_is_bad_is_so_for_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Callable[[Bad], None], searched: str
 ) -> None:
-    monkeypatch.setattr(find, "GREP_FROM", 10**9 if searched == "read" else -1)
+    monkeypatch.setattr(grep, "GREP_FROM", 10**9 if searched == "read" else -1)
     bad = Bad(tmp_path / "bad.git")
     wrong(bad)
     good = []

@@ -9,24 +9,27 @@ from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
+from patcher.hosts.calls import (
+    KEEPS,
+    REPLACES,
+    changed_by,
+    may_be_set_by,
+    method_that_changes,
+)
 from patcher.hosts.strings import IS_LINE_BREAK
 from patcher.policy.patterns import repeated
 
-_REPLACES = (
-    rb"(?:\w*[rR]eplace\w*|REPLACE|(?:regsub|re\.)?g?sub[!n]?|translate|tr|delete_prefix|removesuffix|"
-    rb"removeprefix|TrimPrefix|TrimSuffix)"
-)
 _CUTS = (
     rb"(?:filter\w*|Where|reject!?|grep|select!?|findAll|removeIf|removeAll|retain\w*|splice|pop|shift|remove\w*|"
     rb"Remove\w*|delete\w*|Delete\w*|slice!?|subList|take\w*|Take\w*|drop\w*|Drop\w*|Skip|skip|substring|"
-    rb"Substring|substr|truncate|split_off|compact!?|clear|first|last|head|tail|init|without|"
-    rb"DeleteFunc|islice|r?partition|pop_back|erase|swap_remove|resize|strtok\w*|Cut\w*|shorten|sample|"
+    rb"Substring|substr|[tT]runcate|split_off|compact!?|clear|first|last|head|tail|init|without|"
+    rb"DeleteFunc|islice|r?partition|pop_back|erase\w*|\w+_if|setLength|setCharAt|set_len|drain|swap_remove|resize|strtok\w*|Cut\w*|shorten|sample|"
     rb"array_(?:slice|diff\w*|filter|splice|shift|pop|intersect\w*|rand))"
 )
-_CHANGES = rb"(?P<name>" + _REPLACES + rb"|" + _CUTS + rb")(?!\w)[!?]?[ \t]*"
+_CHANGES = rb"(?P<name>" + REPLACES + rb"|" + _CUTS + rb")(?!\w)[!?]?[ \t]*"
 _METHOD = rb"\s*(?:\?\.|!?\.|->|::|:|\|>)\s*(?:[A-Z]\w*\.)?"
 _CALL = _METHOD + rb"\w+!?(?:\([^()\n]{0,80}\))?"
-_CLOSES = rb"[\"'`\s,)\]}]{0,40}"
+_CLOSES = rb"[\"'`\s,)\]}]{0,40}@?"
 _BEHIND = re.compile(
     _CLOSES
     + rb"(?:"
@@ -37,7 +40,10 @@ _BEHIND = re.compile(
     + _CHANGES
     + rb"(?P<given>[({][^\n]{0,200}|$)"
     rb"|\[[^\]\n]{0,40}(?::(?!:)|\.\.)[^\]\n]{0,40}\]|\[\s*-?\d+\s*,\s*-?\d+\s*\]"
-    rb"|-=?[ \t]*[\"'\[]|=~\s*(?:s|tr|y)\b|\[\s*[-\w]+\s*\]\s*=(?!=)"
+    rb"|-=?[ \t]*[\"'\[]|=~\s*(?:s|tr|y)\b"
+    rb"|\[\s*(?:[-\w]+|/[^\n\]]{1,80}|[\"'][^\"'\n]{0,80} [^\"'\n]{0,80}[\"'])\s*\]\s*=(?!=)"
+    rb"|\.set\(\s*\d|\.get\w*\([^()\n]{0,40}\.\.|\.[lL]ength\s*=(?!=)|\s*\+\s*\d+\s*[,)]"
+    rb"|[ \t]+-[ci]?(?:split|n?eq|ne|[lg][te]|(?:not)?(?:like|match|in|contains))\b"
     rb"|\.\s*map\w*\s*[({][^\n]{0,80}[\"'`]#)",
     re.MULTILINE,
 )
@@ -69,6 +75,10 @@ _AROUND = (
     (re.compile(rb"\bin\s+[\[({]\s*\Z"), re.compile(rb"[\s,]*[\])}][^\n]{0,80}\bif\b")),
     (re.compile(rb"\bstr(?:str|r?chr|pbrk)\(\s*\Z"), re.compile(rb"[^;\n]{0,80}\)\s*=(?!=)")),
     (re.compile(rb"\b(?:del|delete|unset)\b[ (]*[\"']?\Z"), re.compile(rb"\[")),
+    (
+        re.compile(rb"\bconcat\(\s*\{?\s*\Z"),
+        re.compile(rb"[\"'\s,}]{0,9},?\s*[\"'][^\"'\n]*[\"']\s*,\s*[-\w]"),
+    ),
     (re.compile(rb"\$\{\Z"), re.compile(rb"(?:\[[@*]\])?[/:%#](?![-+=?])")),
     (re.compile(rb"\{\Z"), re.compile(rb":[^{}\n]*\.\d+s?\}")),
     (re.compile(_CUT_TO + rb"[^\n;]{0,120}\Z"), re.compile(rb"[ \t]*(?:[,);\n]|\Z)")),
@@ -108,10 +118,11 @@ _JOINS = (
         + rb"(?:%b){0,2}?\s*\.\s*(?:join|joined|joinToString|mkString)\(\s*" % _CALL
         + rb"(?:separator\s*[:=]\s*)?%b\s*[,)]" % _SEPARATOR,
     ),
+    (rb"()\Z", _CLOSES + rb"[ \t]*-join[ \t]*%b" % _SEPARATOR),
 )
 """Code before and behind a list that joins its elements, and with what."""
 _JOINED = tuple((re.compile(before), re.compile(behind)) for before, behind in _JOINS)
-_ENDS_LINE = re.compile(rb"[\"'](?:\\[rt]|\s)*(?:\\n|\n)(?:\\[nrt]|\s)*[\"']")
+_ENDS_LINE = re.compile(rb"[\"'](?:[\\`][rt]|\s)*(?:[\\`]n|\n)(?:[\\`][nrt]|\s)*[\"']")
 _OPEN_COMMENT = re.compile(rb"#(?!include)(?:(?!\\n)[^\"'\n])*[\"']")
 """A comment that no line break ends in its string."""
 _SIZED = re.compile(
@@ -146,6 +157,7 @@ _DEFINITION = re.compile(
     rb"(?:(?:const|String|char|string|std::string)[ \t*&]+)*[&$*]?(?P<argument>[A-Za-z_]\w*)"
 )
 """A function, and the name of its first argument."""
+_IS_RUST = re.compile(rb"\bfn\s+\w+\s*[<(]")
 _MEMBER = re.compile(rb"self\.|this\.|@")
 _NO_FUNCTIONS = frozenset(b"if for while switch catch return else match with when".split())
 _WORD = re.compile(rb"[\w.@%{}<>$#-]*[\w@%}>]|\{\{ ?[\w.]+ ?\}\}")
@@ -164,7 +176,8 @@ _MENTIONS = re.compile(
     rb"(?<!\w)(?:(?:"
     + _CHANGES.replace(b"?P<name>", b"?:")
     + rb"[({]|replaceStrings\b|regsubst\b)[^\n\"'`/]{0,80}"
-    rb"|(?:REPLACE|-[ci]?replace|\w*replace)[ \t(]+|string map \{)"
+    rb"|(?:REPLACE|-[ci]?replace|\w*replace|Where-Object|Select-String|sls|"
+    rb"-[ci]?(?:not)?(?:match|like))[ \t({$_.\w-]+|string map \{)"
     rb"[\"'`/][^\n\"'`]{0,80}\b(?:deny|alg|network)\b"
     rb"|(?<![\w-])(?:subst|sed|grep[ \t]+-v|perl|awk|regexp?[ \t]*[:=])[ \t\"'][^\n]{0,120}?"
     rb"(?:\bdeny\b|\balg\b|\bnetwork,)"
@@ -180,6 +193,10 @@ class Change(NamedTuple):
     why: str
     keeps: Callable[[bytes], bool]
     """Whether the network rules of a text stay as they are."""
+
+
+def _may_return(name: bytes) -> str:
+    return f"{name.decode('utf-8', 'replace')} may return another text"
 
 
 def _never(text: bytes) -> bool:
@@ -245,6 +262,11 @@ class Changes:
             yield argument, offset, self._end(offset)
 
     @cached_property
+    def _is_rust(self) -> bool:
+        """Whether nothing can be changed by ``&x``, and ``x!`` is a macro."""
+        return _IS_RUST.search(self.content) is not None
+
+    @cached_property
     def _definitions(self) -> dict[bytes, tuple[bytes, int]]:
         """By the name of a function, that of its first argument, and where it stands."""
         found = _DEFINITION.finditer(self.content)
@@ -306,7 +328,12 @@ class Changes:
             if self._left < 0:
                 yield Change(use.start(), "too many uses of variables to follow them all", _never)
                 return
-            before, behind = before.rstrip(b"$@&*"), content[use.end() : use.end() + _LONGEST]
+            behind = content[use.end() : use.end() + _LONGEST]
+            if before.endswith(b"&mut ") or not self._is_rust:
+                setter = may_be_set_by(before)
+                if setter:
+                    yield Change(use.start(), _may_return(setter), _never)
+            before = before.rstrip(b"$@&*")
             for change in self._changes(use.start(), before, behind):
                 number += 1
                 yield change
@@ -322,7 +349,7 @@ class Changes:
     def _changes(self, offset: int, before: bytes, behind: bytes) -> Iterator[Change]:
         """What the code before and behind a text, or a variable, does to it."""
         for found in (_BEFORE.search(before), _BEHIND.match(behind)):
-            if found is None or _KEEPS.search(found[0]):
+            if found is None or KEEPS.search(found[0]):
                 continue
             if found["name"] is None:
                 yield Change(offset, AFTERWARDS, _never)
@@ -331,10 +358,12 @@ class Changes:
             pattern = _FIRST_LITERAL.match(
                 given + b"x" + behind if found.end() == len(before) else given
             )
-            replaces = pattern is not None and re.fullmatch(_REPLACES, found["name"])
+            replaces = pattern is not None and re.fullmatch(REPLACES, found["name"])
             keeps = partial(is_placeholder, pattern[2]) if pattern and replaces else _never
             why = f"{found['name'].decode()} may leave out or replace a part of the text"
             yield Change(offset, why, keeps)
+        if name := changed_by(before, behind) or method_that_changes(before, behind):
+            yield Change(offset, _may_return(name), _never)
         for one, other in _AROUND:
             if one.search(before) and other.match(behind):
                 yield Change(offset, AFTERWARDS, _never)
@@ -370,8 +399,6 @@ class Changes:
             yield Change(offset, why, lambda text: len(text) <= most)
 
 
-_KEEPS = re.compile(rb"filter\((?:Boolean\)|None,)")
-"""Leaves out what is empty."""
 _INSIDE_WORD = re.compile(rb"[\w.\-/]\Z")
 
 

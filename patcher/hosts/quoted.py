@@ -9,9 +9,9 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from patcher.hosts import shell
+from patcher.hosts.calls import CONTROL
 from patcher.hosts.changes import changes_in
 from patcher.hosts.code import unknown
-from patcher.hosts.code.language import CONTROL
 from patcher.hosts.code.lists import DECLARED, Lists, may_be_declared
 from patcher.hosts.embedding import Embedding, Line, again, taken, unknown_line, verbatim
 from patcher.hosts.physical import Area, Physical

@@ -73,6 +73,7 @@ _KEYWORD = re.compile(
     rb"static|of|as|try|assert|print|elif|def|fn|func|fun|function|sub|defp|defmacro|where|with|"
     rb"inherit|rec|range|export|default|extends|echo|puts)\Z"
 )
+_STRINGS = re.compile(rb"\"[^\"\n]*+\"|'[^'\n]*+'")
 _BRACKET = re.compile(rb"[()\[\]{};]")
 _DEFINES = re.compile(rb"\b(?:def|fn|func|fun|function|sub|defp|new|class|macro)\s+\Z")
 _GOES_ON = re.compile(rb"(?:[=(,+|&?:<>.*\[-]|\b(?:return|in|yield|and|or))\s*\Z")
@@ -198,7 +199,8 @@ def _calls(before: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """The calls around what follows this code, the innermost first: where each begins, the name of
     its function, and the arguments before."""
     closed = 0
-    for mark in reversed(list(_BRACKET.finditer(before))):
+    code = _STRINGS.sub(lambda string: b" " * len(string[0]), before)
+    for mark in reversed(list(_BRACKET.finditer(code))):
         bracket = mark[0]
         if bracket in b")]}":
             closed += 1

@@ -16,6 +16,7 @@ from patcher.hosts.calls import (
     may_be_set_by,
     method_that_changes,
 )
+from patcher.hosts.expressions import why_filtered
 from patcher.hosts.strings import IS_LINE_BREAK
 from patcher.policy.patterns import repeated
 
@@ -56,11 +57,12 @@ _BEFORE = re.compile(
 )
 """Code before a text that changes it."""
 _LOOPS = re.compile(
-    rb"\bfor(?:each)?\b[^\n;]{0,80}(?:\bin|\bof|\brange|:|\()\s*\$?\Z|\b(?:while|until)\b[^\n]{0,80}\Z"
+    rb"\bfor(?:each)?\b[^\n;]{0,80}(?:\bin|\bof|\brange|:|\()\s*[\"']?\$?\{?\Z|\b(?:while|until)\b[^\n]{0,80}\Z"
 )
 _CHOOSES = re.compile(
     rb"(?P<lines>\.\s*(?:split\w*|lines|each_line)\b)?[^\n]{0,80}(?:\n[^\n]{0,120}){0,2}?"
     rb"\b(?:if|continue|break|unless|next|switch)\b"
+    rb"|[^\n]{0,80}(?:\n[^\n]{0,80})?(?:&&|\|\|)\s*\(?(?:echo|print|cat|[\w$]+(?:(?:\.|->)\w+\(|\s*[+.]?=))"
 )
 _ITERATES = re.compile(
     rb"\s+as\s+\$|\.\s*(?:each\w*|forEach)\b|\.\s*(?P<lines>lines|each_line|split\w*)[^\n]{0,20}\.\s*each"
@@ -70,6 +72,9 @@ _SPLITS = re.compile(rb"\b(?:[sS]plit\w*|explode)\(\s*\Z")
 _SPLIT_AT = re.compile(rb"[\"'`]\s*,\s*[\"'`](?!\\[nr]|[\r\n])")
 """A separator that is no line break."""
 _CUT_TO = rb"%[-+ 0]*\d*\.(?:\d+|\*)s"
+_CMAKE = (
+    rb"(?!(?:APPEND|PREPEND|CONCAT|JOIN|LENGTH|FIND|STRIP|CONFIGURE|ASCII|MD5|SHA)\w*\b)[A-Z_]+\b"
+)
 _AROUND = (
     (re.compile(rb"\bin\s+\Z"), re.compile(rb"[^\n\])]{0,80}\bif\b[^\n]*[\])]")),
     (re.compile(rb"\bin\s+[\[({]\s*\Z"), re.compile(rb"[\s,]*[\])}][^\n]{0,80}\bif\b")),
@@ -79,6 +84,7 @@ _AROUND = (
         re.compile(rb"\bconcat\(\s*\{?\s*\Z"),
         re.compile(rb"[\"'\s,}]{0,9},?\s*[\"'][^\"'\n]*[\"']\s*,\s*[-\w]"),
     ),
+    (re.compile(rb"\b(?:string|list)\(\s*" + _CMAKE + rb"[^()\n]*\Z"), re.compile(b"")),
     (re.compile(rb"\$\{\Z"), re.compile(rb"(?:\[[@*]\])?[/:%#](?![-+=?])")),
     (re.compile(rb"\{\Z"), re.compile(rb":[^{}\n]*\.\d+s?\}")),
     (re.compile(_CUT_TO + rb"[^\n;]{0,120}\Z"), re.compile(rb"[ \t]*(?:[,);\n]|\Z)")),
@@ -133,8 +139,10 @@ _SIZED = re.compile(
 _SIZE = re.compile(rb"\s*,\s*(?:1\s*,\s*(\w{1,80})\s*[,)]|(?!1\s*,)(\w{1,80})\s*[,)])")
 """How many bytes of a text a function takes, before the text and behind it."""
 _ASSIGNED = re.compile(
-    rb"(?:^|[\s;({,])[$@%&*]?(?P<name>[A-Za-z_][\w.]*)\s*(?:\[\])?(?:\s*:(?!:)\s*[^=\n]{1,80})?\s*"
+    rb"(?:^|[\s;({,])[$@%&*]?(?P<name>[A-Za-z_][\w.]*)\s*(?:\[\])?(?:\s*:(?!:)[ \t]*[^=\n]{1,80})?\s*"
     rb"(?::=|[+.]?=(?![=>~]))[^=;\n]{0,160}\Z"
+    rb"|^[ \t]*set\(\s*(?P<set>\w+)\s*\Z",
+    re.MULTILINE,
 )
 _ADDED = re.compile(
     rb"(?<![\w.])[$@&*]?(?P<name>[A-Za-z_]\w*)(?:\.|->|::)(?:push|append|add|insert|extend|[wW]rite)\w*\(\s*\Z",
@@ -179,7 +187,8 @@ _MENTIONS = re.compile(
     rb"|(?:REPLACE|-[ci]?replace|\w*replace|Where-Object|Select-String|sls|"
     rb"-[ci]?(?:not)?(?:match|like))[ \t({$_.\w-]+|string map \{)"
     rb"[\"'`/][^\n\"'`]{0,80}\b(?:deny|alg|network)\b"
-    rb"|(?<![\w-])(?:subst|sed|grep[ \t]+-v|perl|awk|regexp?[ \t]*[:=])[ \t\"'][^\n]{0,120}?"
+    rb"|(?<![\w-])(?:subst|filter-out|patsubst|sed|grep[ \t]+-v|perl|awk|regexp?[ \t]*[:=])"
+    rb"[ \t\"',][^\n]{0,120}?"
     rb"(?:\bdeny\b|\balg\b|\bnetwork,)"
 )
 """A function or command that is given words of network rules."""
@@ -254,12 +263,19 @@ class Changes:
         content = self.content
         held = _ASSIGNED.search(before) or _ADDED.search(before)
         if held is not None:
-            line = before.rfind(b"\n", 0, held.start("name")) + 1
-            local = before[line : line + 1].isspace() and not _MEMBER.match(held["name"])
-            yield held["name"], stop if local else 0, self._end(stop) if local else len(content)
+            index = held.lastindex or 0
+            name = held[index]
+            line = before.rfind(b"\n", 0, held.start(index)) + 1
+            local = before[line : line + 1].isspace() and not self._is_member(name)
+            yield name, stop if local else 0, self._end(stop) if local else len(content)
         elif (callee := _CALLEE.search(before)) and callee[1] in self._definitions:
             argument, offset = self._definitions[callee[1]]
             yield argument, offset, self._end(offset)
+
+    def _is_member(self, name: bytes) -> bool:
+        """Whether a name is that of an object's or a class's part, which any function may use."""
+        used = rb"\b(?:self|cls|this|static|Self)(?:\.|->|::)\$?%b\b" % re.escape(name)
+        return _MEMBER.match(name) is not None or re.search(used, self.content) is not None
 
     @cached_property
     def _is_rust(self) -> bool:
@@ -282,7 +298,7 @@ class Changes:
         """What seems to change network rules of some text, whichever it is; empty for nothing."""
         found = _MENTIONS.search(self.content)
         if found is None:
-            return ""
+            return why_filtered(self.content)
         return f"`{found[0].decode('utf-8', 'replace')}` may change network rules"
 
     @cached_property
@@ -321,7 +337,7 @@ class Changes:
         for use in variable.finditer(content):
             low = max(use.start() - _LONGEST_HEAD, 0)
             line = content.rfind(b"\n", low, max(use.start() - 1, low)) + 1
-            before = content[max(low, line) : use.start()]
+            before = _OWNER.sub(b"", content[max(low, line) : use.start()])
             if _INSIDE_WORD.search(before):
                 continue
             self._left -= 1
@@ -367,10 +383,7 @@ class Changes:
         for one, other in _AROUND:
             if one.search(before) and other.match(behind):
                 yield Change(offset, AFTERWARDS, _never)
-        if _LOOPS.search(before) or _ITERATES.match(behind):
-            chooses = _CHOOSES.match(behind)
-            if chooses is not None:
-                yield Change(offset, AFTERWARDS, _never if chooses["lines"] else _is_one_string)
+        yield from _looped(offset, before, behind)
         yield from self._joins(offset, before, behind)
         yield from self._sized(offset, before, behind)
 
@@ -399,11 +412,27 @@ class Changes:
             yield Change(offset, why, lambda text: len(text) <= most)
 
 
+def _looped(offset: int, before: bytes, behind: bytes) -> Iterator[Change]:
+    """What a loop over the text does to it."""
+    if _LOOPS.search(before) or _ITERATES.match(behind):
+        chooses = _CHOOSES.match(behind)
+        if chooses is not None:
+            yield Change(offset, AFTERWARDS, _never if chooses["lines"] else _is_one_string)
+
+
+def why_chosen(before: bytes, behind: bytes, text: bytes) -> str:
+    """Say why a loop over a list of strings may leave some of them out; empty if none does."""
+    found = (each.why for each in _looped(0, before, behind) if not each.keeps(text))
+    return next(found, "")
+
+
+_OWNER = re.compile(rb"(?<![\w.])(?:self|cls|this|static|local|var|Self|[A-Z]\w*)(?:\.|::|->)\$?\Z")
+"""What a variable belongs to: a class, an object, the locals of Terraform."""
 _INSIDE_WORD = re.compile(rb"[\w.\-/]\Z")
 
 
 def _is_one_string(text: bytes) -> bool:
-    return re.search(rb"[\"'`]\s*,\s*[\"'`]", text) is None
+    return re.search(rb"[\"'`](?:\s*,\s*|\s+)[\"'`]", text) is None
 
 
 def _ends_comments(text: bytes) -> bool:

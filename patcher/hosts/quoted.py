@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from patcher.hosts import shell
 from patcher.hosts.calls import CONTROL
-from patcher.hosts.changes import changes_in
+from patcher.hosts.changes import changes_in, why_chosen
 from patcher.hosts.code import unknown
 from patcher.hosts.code.lists import DECLARED, Lists, may_be_declared
 from patcher.hosts.embedding import Embedding, Line, again, taken, unknown_line, verbatim
@@ -54,7 +54,7 @@ _SAY_MORE = "several strings on one line hold rules; add the rule by hand"
 _RULES = re.compile(rb"[a-z][ \t]*,(?:\\n)?[\"']")
 """The end of a string that holds a rule."""
 _PRINT_MORE = "several commands on one line print; add the rule by hand"
-_COMMENTED = "the format of printf makes comments of some of its arguments"
+_COMMENTED = "the format of printf makes comments of some of its arguments, or cuts them"
 _PARTED = re.compile(rb"[ \t]++|[ \t]*+,[ \t]*+")
 _FEW = 3
 
@@ -276,7 +276,12 @@ def why_changed(area: Area, start: int, stop: int) -> str:
     if area.documentation:
         return ""
     if area.host in ("shell", "dockerfile"):
-        return shell.why_printed(area.content, stop)
+        before, behind = (
+            area.content[max(start - _LONGEST_HEAD, 0) : start],
+            area.content[stop : stop + _LONGEST_HEAD],
+        )
+        chosen = why_chosen(before, behind, area.content[start:stop])
+        return chosen or shell.why_printed(area.content, stop)
     text = area.content[start + 1 : stop - 1]
     return changes_in(area.content).why(start, stop, text, methods=area.host not in _NO_METHODS)
 
@@ -360,6 +365,8 @@ def _row(area: Area, line: Physical, anchor: _Literal) -> Block | None:
     elif not any(line.text.endswith(b"{") for line in lines):
         reason = _LOOSE_RULES
     found = _embedding(area, anchor, lines, tabs=False)
+    why = partial(why_changed, area, row[0].start - 1, row[-1].end + 1)
     if shell.COMMENTED_FORMAT.search(content, line[0], row[-1].start):
-        found = found._replace(changes=(lambda: _COMMENTED,))
-    return line[0], line[2], [found._replace(reason=reason, separate=True, listed=True)]
+        why = partial(str, _COMMENTED)
+    found = found._replace(reason=reason, changes=(why,), separate=True, listed=True)
+    return line[0], line[2], [found]

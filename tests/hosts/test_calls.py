@@ -109,6 +109,56 @@ def test_what_prints_a_text_or_converts_it_hands_it_on(path: str, program: str) 
     assert statuses(path, program) == {"fixed"}
 
 
+_HEREDOC = "cat > /tmp/x <<'E'\nTEXTE\n"
+_VALUE = '- set_fact:\n    p: |\nINDENTED- copy:\n    dest: /etc/x\n    content: "{{ %s }}"\n'
+_HELM = '{{- define "p" -}}\nTEXT{{- end -}}\n{{- define "q" -}}\n{{ %s }}\n{{- end -}}\n'
+
+
+@pytest.mark.parametrize(
+    ("path", "program", "status"),
+    [
+        ("a.sh", _HEREDOC + "harden /tmp/x > /tmp/y\n", "under_investigation"),
+        ("a.sh", _HEREDOC + "./harden.sh /tmp/x | tee /tmp/y\n", "under_investigation"),
+        ("a.sh", _HEREDOC + "harden -i /tmp/x\n", "under_investigation"),
+        ("a.sh", "P='TEXT'\nP=$(harden \"$P\")\n", "under_investigation"),
+        ("a.sh", "P='TEXT'\necho \"$(harden \"$P\")\" > x\n", "under_investigation"),
+        ("a.sh", 'R=(QUOTED)\nfor r in "${R[@]}"; do ok "$r" && echo "$r"; done\n',
+         "under_investigation"),
+        ("a.sh", 'for r in QUOTED; do [ "$r" = x ] || echo "$r"; done\n', "under_investigation"),
+        ("a.sh", "printf '%s\\n' QUOTED | head -n 2 > x\n", "under_investigation"),
+        ("a.sh", "printf '%.5s\\n' QUOTED > x\n", "under_investigation"),
+        ("a.sh", _HEREDOC + "./load.sh /tmp/x && echo done\n", "fixed"),
+        ("a.sh", _HEREDOC + "mkdir -p $(dirname /tmp/x)\nscp -i key /tmp/x h:/x\n", "fixed"),
+        ("a.sh", "P='TEXT'\nload \"$P\"\necho \"$P\" > $(mktemp)\n", "fixed"),
+        ("a.tf", "locals {\n  p = <<-EOT\nTEXTEOT\n  q = substr(local.p, 0, 40)\n}\n",
+         "under_investigation"),
+        ("a.tf", 'locals {\n  p = <<-EOT\nTEXTEOT\n  q = regex("x[^}]*", local.p)\n}\n',
+         "under_investigation"),
+        ("a.tf", 'locals {\n  p = [\nLIST]\n  q = join("\\n# ", local.p)\n}\n',
+         "under_investigation"),
+        ("a.py", 'class A:\n    P = """TEXT"""\n    def f(self):\n        return x(self.P)\n',
+         "under_investigation"),
+        ("CMakeLists.txt", 'set(P "TEXT")\nstring(SUBSTRING "${P}" 0 40 P)\n',
+         "under_investigation"),
+        ("CMakeLists.txt", 'set(P "TEXT")\nfile(WRITE x "${P}")\n', "fixed"),
+        ("a.yml", _VALUE % "p | harden", "under_investigation"),
+        ("a.yml", _VALUE % "p[:40]", "under_investigation"),
+        ("a.yml", _VALUE % "p.split('deny')[0]", "under_investigation"),
+        ("a.yml", _VALUE % "p | indent(4)", "fixed"),
+        ("a.yml", _VALUE % "p", "fixed"),
+        ("_h.tpl", _HELM % 'include "p" . | trunc 40', "under_investigation"),
+        ("_h.tpl", _HELM % 'regexReplaceAll "d.*" (include "p" .) ""', "under_investigation"),
+        ("_h.tpl", _HELM % '(splitList "d" (include "p" .)) | first', "under_investigation"),
+        ("_h.tpl", _HELM % 'include "p" . | nindent 4 | quote', "fixed"),
+        ("_h.tpl", _HELM % 'include "other" . | trunc 63', "fixed"),
+        ("a.yml", "write_files:\n- content: |\nINDENTEDruncmd:\n- [ sed, -i, /alg/d, /x ]\n",
+         "under_investigation"),
+    ],
+)  # fmt: skip
+def test_commands_expressions_and_build_files(path: str, program: str, status: str) -> None:
+    assert statuses(path, program) == {status}
+
+
 @pytest.mark.parametrize(
     ("name", "known"),
     [

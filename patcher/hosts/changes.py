@@ -139,8 +139,8 @@ _SIZED = re.compile(
 _SIZE = re.compile(rb"\s*,\s*(?:1\s*,\s*(\w{1,80})\s*[,)]|(?!1\s*,)(\w{1,80})\s*[,)])")
 """How many bytes of a text a function takes, before the text and behind it."""
 _ASSIGNED = re.compile(
-    rb"(?:^|[\s;({,])[$@%&*]?(?P<name>[A-Za-z_][\w.]*)\s*(?:\[\])?(?:\s*:(?!:)[ \t]*[^=\n]{1,80})?\s*"
-    rb"(?::=|[+.]?=(?![=>~]))[^=;\n]{0,160}\Z"
+    rb"(?:^|[\s;({,])[$@%&*]?(?P<name>[A-Za-z_][\w.]*)\s*(?:\[\])?"
+    rb"(?:\s*:(?!:)[ \t]*[^=\n]{1,80})?\s*(?::=|[+.]?=(?![=>~]))[^=;\n]{0,160}\Z"
     rb"|^[ \t]*set\(\s*(?P<set>\w+)\s*\Z",
     re.MULTILINE,
 )

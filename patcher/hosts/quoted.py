@@ -209,13 +209,24 @@ def _may_be_declared(area: Area, members: list[_Member]) -> bool:
 
 
 _PLAIN_GLUE = re.compile(
-    repeated(rb"(?!x\b|" + CONTROL + rb")[\w$]++|[\s\\)\]},;+.<>:/\"'`{-]") + rb"\Z"
+    repeated(
+        rb"(?:(?<=[^=-]>)|(?<=[^=-]>[ ])|(?<=/)|(?!x\b|"
+        + CONTROL
+        + rb"))[\w$]++|[\s\\)\]},;+.<>:/\"'`{-]"
+    )
+    + rb"\Z"
 )
-"""What may follow a string that is in the text in any case."""
+"""What may follow a string that is in the text in any case. Perl's ``x`` repeats it, but may be the
+name of the file that a shell writes to, as any word may."""
 _PRINTS = re.compile(rb"(?:^|[\s;&({])(?:echo|printf)\b")
 _CHAINED = re.compile(rb"[ \t]*&&[ \t]*(?:\\[ \t]*)?(?:\r?\n)?\Z")
 _NO_CODE = re.compile(rb"\s*(?:#(?!\s*(?:el|end)?if)[^\n]*|//[^\n]*|/\*[^\n]*\*/|--[^\n]*)?\Z")
 """A blank line, or one with a comment."""
+_MODIFIER = re.compile(
+    rb"\s*(?:if|unless|while|until|for(?:each)?|and|or|x)\b[^;{}\n]{1,200};[ \t]*\r?$",
+    re.MULTILINE,
+)
+"""The end of a statement that begins on the line above, with a condition (Perl)."""
 
 
 def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]:
@@ -239,6 +250,7 @@ def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]
                 and _PLAIN_GLUE.match(_glue(member))
                 and shell.goes_to(above.glue) == shell.goes_to(member.glue)
                 and all(map(_NO_CODE.match, content[above.stop : member.begin].splitlines()))
+                and not (member.glue.isspace() and _MODIFIER.match(content, member.stop))
             )
         for line in _member_lines(content, members, number, key):
             yield line._replace(stretch=stretch)

@@ -46,7 +46,7 @@ _HAND_ON = frozenset(
     b"install out tee run spawn call exec popen system start open close stdin command cmd sh "
     b"bash ssh docker kubectl import export set register assign provide "
     # questions
-    b"len strlen length size sizeof count is has contains includes include index equals equal "
+    b"free len strlen length size sizeof count is has contains includes include index equals equal "
     b"eq deep compare cmp diff starts ends hash sha md digest checksum crc hmac sign verify "
     b"validate check test assert expect should require must ensure type typeof isinstance any "
     b"all empty blank present defined exists reflect not bool stringify pack unwrap combined "
@@ -177,10 +177,10 @@ def method_that_changes(before: bytes, behind: bytes) -> bytes:
     return b""
 
 
-def may_be_set_by(before: bytes) -> bytes:
+def may_be_set_by(before: bytes, *, buffer: bool) -> bytes:
     """The name of a function that is not known and may change in its place what follows this code:
-    it is given a reference, or its name ends in ``!``; empty for none."""
-    given = _GIVEN_TO_CHANGE.search(before) is not None
+    it is given a reference, or a ``buffer`` of C, or its name ends in ``!``; empty for none."""
+    given = buffer or _GIVEN_TO_CHANGE.search(before) is not None
     return next(
         (n for _, n, _ in _calls(before) if not hands_on(n) and (given or n.endswith(b"!"))), b""
     )

@@ -152,7 +152,8 @@ _BOUNDARY = re.compile(rb"\n(?:\}|(?:[\w ]{0,40}\b)?(?:def|fn|func|fun|function|
 """Where another function begins, or one ends."""
 _FUNCTION = re.compile(
     rb"(?:\b(?:def|fn|func|fun|function|sub)[ \t]+(?:\([^()\n]{0,80}\)[ \t]*)?"
-    rb"|^[ \t]*(?:[\w<>*&:\[\]]+[ \t]+){1,5}[*&]?)(?P<name>[A-Za-z_]\w*)\s*"
+    rb"|^[ \t]*(?!(?:if|for|while|switch|else|unless|elif|elsif|until|match|when|case|return)\b)"
+    rb"(?:[\w<>*&:\[\]]+[ \t]+){1,5}[*&]?)(?P<name>[A-Za-z_]\w*)\s*"
     rb"(?:\([^;{}\n]{0,200}\)[^;{}\n]{0,80}[{:=\n]|[{\n])"
     rb"|\b(?P<arrow>[A-Za-z_]\w*)\s*=\s*(?:async\s*)?(?:function\b|\([^()\n]{0,80}\)\s*=>)",
     re.MULTILINE,
@@ -165,6 +166,8 @@ _DEFINITION = re.compile(
     rb"(?:(?:const|String|char|string|std::string)[ \t*&]+)*[&$*]?(?P<argument>[A-Za-z_]\w*)"
 )
 """A function, and the name of its first argument."""
+_BUFFER = rb"^(?![^\n]*\bconst\b)[^;\n]*\bchar[ \t]+%b[ \t]*\["
+"""An array of characters that may be changed."""
 _IS_RUST = re.compile(rb"\bfn\s+\w+\s*[<(]")
 _MEMBER = re.compile(rb"self\.|this\.|@")
 _NO_FUNCTIONS = frozenset(b"if for while switch catch return else match with when".split())
@@ -249,7 +252,7 @@ class Changes:
             return AFTERWARDS
         if _TAKES_SEPARATOR.search(before) and (separator := _FIRST_ARGUMENT.match(content, start)):
             before += separator[0]
-        for change in self._changes(start, before, behind):
+        for change in self._changes(start, before, behind, by_unknown=_is_piece):
             if not change.keeps(text):
                 return change.why
         places = [*self._places(before, stop)]
@@ -333,6 +336,7 @@ class Changes:
         """What becomes of a variable, or of what a function of that name returns; and, for a number
         of them, of the variables that it is given to."""
         content, number = self.content, 0
+        buffer = re.search(_BUFFER % re.escape(name), content, re.MULTILINE) is not None
         variable = re.compile(re.escape(name) + rb"(?!\w)(?:\([^()\n]{0,80}\))?")
         for use in variable.finditer(content):
             low = max(use.start() - _LONGEST_HEAD, 0)
@@ -346,7 +350,7 @@ class Changes:
                 return
             behind = content[use.end() : use.end() + _LONGEST]
             if before.endswith(b"&mut ") or not self._is_rust:
-                setter = may_be_set_by(before)
+                setter = may_be_set_by(before, buffer=buffer)
                 if setter:
                     yield Change(use.start(), _may_return(setter), _never)
             before = before.rstrip(b"$@&*")
@@ -362,8 +366,15 @@ class Changes:
             if number > _MOST_CHANGES:
                 return
 
-    def _changes(self, offset: int, before: bytes, behind: bytes) -> Iterator[Change]:
-        """What the code before and behind a text, or a variable, does to it."""
+    def _changes(
+        self,
+        offset: int,
+        before: bytes,
+        behind: bytes,
+        by_unknown: Callable[[bytes], bool] = _never,
+    ) -> Iterator[Change]:
+        """What the code before and behind a text, or a variable, does to it. ``by_unknown``:
+        whether a function that is not known keeps a text."""
         for found in (_BEFORE.search(before), _BEHIND.match(behind)):
             if found is None or KEEPS.search(found[0]):
                 continue
@@ -379,7 +390,7 @@ class Changes:
             why = f"{found['name'].decode()} may leave out or replace a part of the text"
             yield Change(offset, why, keeps)
         if name := changed_by(before, behind) or method_that_changes(before, behind):
-            yield Change(offset, _may_return(name), _never)
+            yield Change(offset, _may_return(name), by_unknown)
         for one, other in _AROUND:
             if one.search(before) and other.match(behind):
                 yield Change(offset, AFTERWARDS, _never)
@@ -429,6 +440,16 @@ def why_chosen(before: bytes, behind: bytes, text: bytes) -> str:
 _OWNER = re.compile(rb"(?<![\w.])(?:self|cls|this|static|local|var|Self|[A-Z]\w*)(?:\.|::|->)\$?\Z")
 """What a variable belongs to: a class, an object, the locals of Terraform."""
 _INSIDE_WORD = re.compile(rb"[\w.\-/]\Z")
+
+
+_ENDS_RULE = re.compile(rb"[\w)}*],(?:\\n|[ \t]*[\"'`\r\n])")
+_FEW = 4
+
+
+def _is_piece(text: bytes) -> bool:
+    """Whether these are a few rules: in a function that is not known they are conditional, as they
+    are in any other code."""
+    return len(_ENDS_RULE.findall(text)) <= _FEW
 
 
 def _is_one_string(text: bytes) -> bool:

@@ -250,7 +250,7 @@ def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]
                 and _PLAIN_GLUE.match(_glue(member))
                 and shell.goes_to(above.glue) == shell.goes_to(member.glue)
                 and all(map(_NO_CODE.match, content[above.stop : member.begin].splitlines()))
-                and not (member.glue.isspace() and _MODIFIER.match(content, member.stop))
+                and not _has_modifier(content, member)
             )
         for line in _member_lines(content, members, number, key):
             yield line._replace(stretch=stretch)
@@ -322,9 +322,16 @@ def _member_lines(
     return literal_lines(content, literal.start, literal.end, _escapes(literal), below)
 
 
+def _has_modifier(content: bytes, member: _Member) -> bool:
+    """Whether the statement ends on the line below, with a condition."""
+    return member.glue.isspace() and _MODIFIER.match(content, member.stop) is not None
+
+
 def _is_governed(content: bytes, member: _Member) -> bool:
-    """Whether a condition on the line above may govern this statement alone: no brace or word opens
-    a block there."""
+    """Whether a condition on the line above or below may govern this statement alone: no brace or
+    word opens a block there."""
+    if _has_modifier(content, member):
+        return True
     head = (
         content[max(member.begin - _LONGEST_HEAD, 0) : member.begin].rstrip().rpartition(b"\n")[2]
     )

@@ -191,3 +191,12 @@ def test_a_condition_behind_a_statement_of_perl_governs_it(modifier: str, gap: s
     result = patcher.patch("a.pl", "".join(before).encode())
     after = [*before[:2], f"{deny};\n", *before[2:]]
     assert result.content.decode() == "".join(after)
+
+
+@pytest.mark.parametrize("modifier", ["if $s", "unless ($s)", "for 1..$s"])
+def test_a_rule_goes_into_the_string_whose_statement_ends_below(modifier: str) -> None:
+    rules = [f'$p .= "{line}\\n";\n' for line in _LINES]
+    before = "".join([rules[0], f'$p .= "  network,\\n"\n  {modifier};\n', *rules[2:]])
+    result = patcher.patch("a.pl", before.encode())
+    after = before.replace("  network,\\n", "  network,\\n  deny network alg,\\n")
+    assert result.content.decode() == after

@@ -311,7 +311,8 @@ def _member_lines(
         if rest and _is_governed(content, member):
             return literal.end, b"", rest
         margin = members[1].margin if number == 0 and member.key != key else member.margin
-        glue = members[max(number - 1, 0)].glue
+        above = members[max(number - 1, 0)]
+        glue = member.glue if _has_modifier(content, above) else above.glue
         closing = rest + literal.quote
         if number == len(members) - 1 and member.glue.strip() != glue.strip():
             return literal.end + 1, glue + margin, closing

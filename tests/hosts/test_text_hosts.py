@@ -200,3 +200,10 @@ def test_a_rule_goes_into_the_string_whose_statement_ends_below(modifier: str) -
     result = patcher.patch("a.pl", before.encode())
     after = before.replace("  network,\\n", "  network,\\n  deny network alg,\\n")
     assert result.content.decode() == after
+
+
+def test_a_rule_behind_a_statement_that_ends_on_two_lines_is_a_statement() -> None:
+    rules = "\\n".join(line for line in _LINES if line != "  network,")[:-1]
+    before = f'$p .= "{rules}";\n$p .= "  signal,\\n"\n  if $s;\n$p .= "  network,\\n";\n'
+    result = patcher.patch("a.pl", before.encode())
+    assert result.content.decode() == before + '$p .= "  deny network alg,\\n";\n'

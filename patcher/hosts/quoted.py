@@ -241,7 +241,8 @@ def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]
             code = b"".join(
                 line for line in between.splitlines(keepends=True) if not _NO_CODE.match(line)
             )
-            if b"network" in between or unknown.in_statements(code[1:], names, member.key):
+            code = shell.without_targets(code[1:])
+            if b"network" in between or unknown.in_statements(code, names, member.key):
                 stretch += 1
                 yield unknown_line(above.literal.end, stretch)
             stretch += not (

@@ -182,6 +182,11 @@ def goes_to(command: bytes) -> bytes:
     return found[-1].strip(b"\"'") if found else b""
 
 
+def without_targets(command: bytes) -> bytes:
+    """Return the command without the files that it writes to."""
+    return _TARGET.sub(b"", command)
+
+
 def may_swallow(text: bytes, command: bytes) -> bool:
     """Whether a command prints text that ends in a comment, and no line break behind it."""
     printed = _PRINTED.search(command)

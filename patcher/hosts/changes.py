@@ -9,24 +9,28 @@ from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
+from patcher.hosts.calls import (
+    KEEPS,
+    REPLACES,
+    changed_by,
+    may_be_set_by,
+    method_that_changes,
+)
+from patcher.hosts.expressions import why_filtered
 from patcher.hosts.strings import IS_LINE_BREAK
 from patcher.policy.patterns import repeated
 
-_REPLACES = (
-    rb"(?:\w*[rR]eplace\w*|REPLACE|(?:regsub|re\.)?g?sub[!n]?|translate|tr|delete_prefix|removesuffix|"
-    rb"removeprefix|TrimPrefix|TrimSuffix)"
-)
 _CUTS = (
     rb"(?:filter\w*|Where|reject!?|grep|select!?|findAll|removeIf|removeAll|retain\w*|splice|pop|shift|remove\w*|"
     rb"Remove\w*|delete\w*|Delete\w*|slice!?|subList|take\w*|Take\w*|drop\w*|Drop\w*|Skip|skip|substring|"
-    rb"Substring|substr|truncate|split_off|compact!?|clear|first|last|head|tail|init|without|"
-    rb"DeleteFunc|islice|r?partition|pop_back|erase|swap_remove|resize|strtok\w*|Cut\w*|shorten|sample|"
+    rb"Substring|substr|[tT]runcate|split_off|compact!?|clear|first|last|head|tail|init|without|"
+    rb"DeleteFunc|islice|r?partition|pop_back|erase\w*|\w+_if|setLength|setCharAt|set_len|drain|swap_remove|resize|strtok\w*|Cut\w*|shorten|sample|"
     rb"array_(?:slice|diff\w*|filter|splice|shift|pop|intersect\w*|rand))"
 )
-_CHANGES = rb"(?P<name>" + _REPLACES + rb"|" + _CUTS + rb")(?!\w)[!?]?[ \t]*"
+_CHANGES = rb"(?P<name>" + REPLACES + rb"|" + _CUTS + rb")(?!\w)[!?]?[ \t]*"
 _METHOD = rb"\s*(?:\?\.|!?\.|->|::|:|\|>)\s*(?:[A-Z]\w*\.)?"
 _CALL = _METHOD + rb"\w+!?(?:\([^()\n]{0,80}\))?"
-_CLOSES = rb"[\"'`\s,)\]}]{0,40}"
+_CLOSES = rb"[\"'`\s,)\]}]{0,40}@?"
 _BEHIND = re.compile(
     _CLOSES
     + rb"(?:"
@@ -37,7 +41,10 @@ _BEHIND = re.compile(
     + _CHANGES
     + rb"(?P<given>[({][^\n]{0,200}|$)"
     rb"|\[[^\]\n]{0,40}(?::(?!:)|\.\.)[^\]\n]{0,40}\]|\[\s*-?\d+\s*,\s*-?\d+\s*\]"
-    rb"|-=?[ \t]*[\"'\[]|=~\s*(?:s|tr|y)\b|\[\s*[-\w]+\s*\]\s*=(?!=)"
+    rb"|-=?[ \t]*[\"'\[]|=~\s*(?:s|tr|y)\b"
+    rb"|\[\s*(?:[-\w]+|/[^\n\]]{1,80}|[\"'][^\"'\n]{0,80} [^\"'\n]{0,80}[\"'])\s*\]\s*=(?!=)"
+    rb"|\.set\(\s*\d|\.get\w*\([^()\n]{0,40}\.\.|\.[lL]ength\s*=(?!=)|\s*\+\s*\d+\s*[,)]"
+    rb"|[ \t]+-[ci]?(?:split|n?eq|ne|[lg][te]|(?:not)?(?:like|match|in|contains))\b"
     rb"|\.\s*map\w*\s*[({][^\n]{0,80}[\"'`]#)",
     re.MULTILINE,
 )
@@ -50,11 +57,12 @@ _BEFORE = re.compile(
 )
 """Code before a text that changes it."""
 _LOOPS = re.compile(
-    rb"\bfor(?:each)?\b[^\n;]{0,80}(?:\bin|\bof|\brange|:|\()\s*\$?\Z|\b(?:while|until)\b[^\n]{0,80}\Z"
+    rb"\bfor(?:each)?\b[^\n;]{0,80}(?:\bin|\bof|\brange|:|\()\s*[\"']?\$?\{?\Z|\b(?:while|until)\b[^\n]{0,80}\Z"
 )
 _CHOOSES = re.compile(
     rb"(?P<lines>\.\s*(?:split\w*|lines|each_line)\b)?[^\n]{0,80}(?:\n[^\n]{0,120}){0,2}?"
     rb"\b(?:if|continue|break|unless|next|switch)\b"
+    rb"|[^\n]{0,80}(?:\n[^\n]{0,80})?(?:&&|\|\|)\s*\(?(?:echo|print|cat|[\w$]+(?:(?:\.|->)\w+\(|\s*[+.]?=))"
 )
 _ITERATES = re.compile(
     rb"\s+as\s+\$|\.\s*(?:each\w*|forEach)\b|\.\s*(?P<lines>lines|each_line|split\w*)[^\n]{0,20}\.\s*each"
@@ -64,11 +72,19 @@ _SPLITS = re.compile(rb"\b(?:[sS]plit\w*|explode)\(\s*\Z")
 _SPLIT_AT = re.compile(rb"[\"'`]\s*,\s*[\"'`](?!\\[nr]|[\r\n])")
 """A separator that is no line break."""
 _CUT_TO = rb"%[-+ 0]*\d*\.(?:\d+|\*)s"
+_CMAKE = (
+    rb"(?!(?:APPEND|PREPEND|CONCAT|JOIN|LENGTH|FIND|STRIP|CONFIGURE|ASCII|MD5|SHA)\w*\b)[A-Z_]+\b"
+)
 _AROUND = (
     (re.compile(rb"\bin\s+\Z"), re.compile(rb"[^\n\])]{0,80}\bif\b[^\n]*[\])]")),
     (re.compile(rb"\bin\s+[\[({]\s*\Z"), re.compile(rb"[\s,]*[\])}][^\n]{0,80}\bif\b")),
     (re.compile(rb"\bstr(?:str|r?chr|pbrk)\(\s*\Z"), re.compile(rb"[^;\n]{0,80}\)\s*=(?!=)")),
     (re.compile(rb"\b(?:del|delete|unset)\b[ (]*[\"']?\Z"), re.compile(rb"\[")),
+    (
+        re.compile(rb"\bconcat\(\s*\{?\s*\Z"),
+        re.compile(rb"[\"'\s,}]{0,9},?\s*[\"'][^\"'\n]*[\"']\s*,\s*[-\w]"),
+    ),
+    (re.compile(rb"\b(?:string|list)\(\s*" + _CMAKE + rb"[^()\n]*\Z"), re.compile(b"")),
     (re.compile(rb"\$\{\Z"), re.compile(rb"(?:\[[@*]\])?[/:%#](?![-+=?])")),
     (re.compile(rb"\{\Z"), re.compile(rb":[^{}\n]*\.\d+s?\}")),
     (re.compile(_CUT_TO + rb"[^\n;]{0,120}\Z"), re.compile(rb"[ \t]*(?:[,);\n]|\Z)")),
@@ -108,10 +124,11 @@ _JOINS = (
         + rb"(?:%b){0,2}?\s*\.\s*(?:join|joined|joinToString|mkString)\(\s*" % _CALL
         + rb"(?:separator\s*[:=]\s*)?%b\s*[,)]" % _SEPARATOR,
     ),
+    (rb"()\Z", _CLOSES + rb"[ \t]*-join[ \t]*%b" % _SEPARATOR),
 )
 """Code before and behind a list that joins its elements, and with what."""
 _JOINED = tuple((re.compile(before), re.compile(behind)) for before, behind in _JOINS)
-_ENDS_LINE = re.compile(rb"[\"'](?:\\[rt]|\s)*(?:\\n|\n)(?:\\[nrt]|\s)*[\"']")
+_ENDS_LINE = re.compile(rb"[\"'](?:[\\`][rt]|\s)*(?:[\\`]n|\n)(?:[\\`][nrt]|\s)*[\"']")
 _OPEN_COMMENT = re.compile(rb"#(?!include)(?:(?!\\n)[^\"'\n])*[\"']")
 """A comment that no line break ends in its string."""
 _SIZED = re.compile(
@@ -122,8 +139,10 @@ _SIZED = re.compile(
 _SIZE = re.compile(rb"\s*,\s*(?:1\s*,\s*(\w{1,80})\s*[,)]|(?!1\s*,)(\w{1,80})\s*[,)])")
 """How many bytes of a text a function takes, before the text and behind it."""
 _ASSIGNED = re.compile(
-    rb"(?:^|[\s;({,])[$@%&*]?(?P<name>[A-Za-z_][\w.]*)\s*(?:\[\])?(?:\s*:(?!:)\s*[^=\n]{1,80})?\s*"
-    rb"(?::=|[+.]?=(?![=>~]))[^=;\n]{0,160}\Z"
+    rb"(?:^|[\s;({,])[$@%&*]?(?P<name>[A-Za-z_][\w.]*)\s*(?:\[\])?"
+    rb"(?:\s*:(?!:)[ \t]*[^=\n]{1,80})?\s*(?::=|[+.]?=(?![=>~]))[^=;\n]{0,160}\Z"
+    rb"|^[ \t]*set\(\s*(?P<set>\w+)\s*\Z",
+    re.MULTILINE,
 )
 _ADDED = re.compile(
     rb"(?<![\w.])[$@&*]?(?P<name>[A-Za-z_]\w*)(?:\.|->|::)(?:push|append|add|insert|extend|[wW]rite)\w*\(\s*\Z",
@@ -133,7 +152,8 @@ _BOUNDARY = re.compile(rb"\n(?:\}|(?:[\w ]{0,40}\b)?(?:def|fn|func|fun|function|
 """Where another function begins, or one ends."""
 _FUNCTION = re.compile(
     rb"(?:\b(?:def|fn|func|fun|function|sub)[ \t]+(?:\([^()\n]{0,80}\)[ \t]*)?"
-    rb"|^[ \t]*(?:[\w<>*&:\[\]]+[ \t]+){1,5}[*&]?)(?P<name>[A-Za-z_]\w*)\s*"
+    rb"|^[ \t]*(?!(?:if|for|while|switch|else|unless|elif|elsif|until|match|when|case|return)\b)"
+    rb"(?:[\w<>*&:\[\]]+[ \t]+){1,5}[*&]?)(?P<name>[A-Za-z_]\w*)\s*"
     rb"(?:\([^;{}\n]{0,200}\)[^;{}\n]{0,80}[{:=\n]|[{\n])"
     rb"|\b(?P<arrow>[A-Za-z_]\w*)\s*=\s*(?:async\s*)?(?:function\b|\([^()\n]{0,80}\)\s*=>)",
     re.MULTILINE,
@@ -146,6 +166,9 @@ _DEFINITION = re.compile(
     rb"(?:(?:const|String|char|string|std::string)[ \t*&]+)*[&$*]?(?P<argument>[A-Za-z_]\w*)"
 )
 """A function, and the name of its first argument."""
+_BUFFER = rb"^(?![^\n]*\bconst\b)[^;\n]*\bchar[ \t]+%b[ \t]*\["
+"""An array of characters that may be changed."""
+_IS_RUST = re.compile(rb"\bfn\s+\w+\s*[<(]")
 _MEMBER = re.compile(rb"self\.|this\.|@")
 _NO_FUNCTIONS = frozenset(b"if for while switch catch return else match with when".split())
 _WORD = re.compile(rb"[\w.@%{}<>$#-]*[\w@%}>]|\{\{ ?[\w.]+ ?\}\}")
@@ -164,9 +187,11 @@ _MENTIONS = re.compile(
     rb"(?<!\w)(?:(?:"
     + _CHANGES.replace(b"?P<name>", b"?:")
     + rb"[({]|replaceStrings\b|regsubst\b)[^\n\"'`/]{0,80}"
-    rb"|(?:REPLACE|-[ci]?replace|\w*replace)[ \t(]+|string map \{)"
+    rb"|(?:REPLACE|-[ci]?replace|\w*replace|Where-Object|Select-String|sls|"
+    rb"-[ci]?(?:not)?(?:match|like))[ \t({$_.\w-]+|string map \{)"
     rb"[\"'`/][^\n\"'`]{0,80}\b(?:deny|alg|network)\b"
-    rb"|(?<![\w-])(?:subst|sed|grep[ \t]+-v|perl|awk|regexp?[ \t]*[:=])[ \t\"'][^\n]{0,120}?"
+    rb"|(?<![\w-])(?:subst|filter-out|patsubst|sed|grep[ \t]+-v|perl|awk|regexp?[ \t]*[:=])"
+    rb"[ \t\"',][^\n]{0,120}?"
     rb"(?:\bdeny\b|\balg\b|\bnetwork,)"
 )
 """A function or command that is given words of network rules."""
@@ -180,6 +205,10 @@ class Change(NamedTuple):
     why: str
     keeps: Callable[[bytes], bool]
     """Whether the network rules of a text stay as they are."""
+
+
+def _may_return(name: bytes) -> str:
+    return f"{name.decode('utf-8', 'replace')} may return another text"
 
 
 def _never(text: bytes) -> bool:
@@ -223,7 +252,7 @@ class Changes:
             return AFTERWARDS
         if _TAKES_SEPARATOR.search(before) and (separator := _FIRST_ARGUMENT.match(content, start)):
             before += separator[0]
-        for change in self._changes(start, before, behind):
+        for change in self._changes(start, before, behind, by_unknown=_is_piece):
             if not change.keeps(text):
                 return change.why
         places = [*self._places(before, stop)]
@@ -237,12 +266,24 @@ class Changes:
         content = self.content
         held = _ASSIGNED.search(before) or _ADDED.search(before)
         if held is not None:
-            line = before.rfind(b"\n", 0, held.start("name")) + 1
-            local = before[line : line + 1].isspace() and not _MEMBER.match(held["name"])
-            yield held["name"], stop if local else 0, self._end(stop) if local else len(content)
+            index = held.lastindex or 0
+            name = held[index]
+            line = before.rfind(b"\n", 0, held.start(index)) + 1
+            local = before[line : line + 1].isspace() and not self._is_member(name)
+            yield name, stop if local else 0, self._end(stop) if local else len(content)
         elif (callee := _CALLEE.search(before)) and callee[1] in self._definitions:
             argument, offset = self._definitions[callee[1]]
             yield argument, offset, self._end(offset)
+
+    def _is_member(self, name: bytes) -> bool:
+        """Whether a name is that of an object's or a class's part, which any function may use."""
+        used = rb"\b(?:self|cls|this|static|Self)(?:\.|->|::)\$?%b\b" % re.escape(name)
+        return _MEMBER.match(name) is not None or re.search(used, self.content) is not None
+
+    @cached_property
+    def _is_rust(self) -> bool:
+        """Whether nothing can be changed by ``&x``, and ``x!`` is a macro."""
+        return _IS_RUST.search(self.content) is not None
 
     @cached_property
     def _definitions(self) -> dict[bytes, tuple[bytes, int]]:
@@ -260,7 +301,7 @@ class Changes:
         """What seems to change network rules of some text, whichever it is; empty for nothing."""
         found = _MENTIONS.search(self.content)
         if found is None:
-            return ""
+            return why_filtered(self.content)
         return f"`{found[0].decode('utf-8', 'replace')}` may change network rules"
 
     @cached_property
@@ -295,18 +336,24 @@ class Changes:
         """What becomes of a variable, or of what a function of that name returns; and, for a number
         of them, of the variables that it is given to."""
         content, number = self.content, 0
+        buffer = re.search(_BUFFER % re.escape(name), content, re.MULTILINE) is not None
         variable = re.compile(re.escape(name) + rb"(?!\w)(?:\([^()\n]{0,80}\))?")
         for use in variable.finditer(content):
             low = max(use.start() - _LONGEST_HEAD, 0)
             line = content.rfind(b"\n", low, max(use.start() - 1, low)) + 1
-            before = content[max(low, line) : use.start()]
+            before = _OWNER.sub(b"", content[max(low, line) : use.start()])
             if _INSIDE_WORD.search(before):
                 continue
             self._left -= 1
             if self._left < 0:
                 yield Change(use.start(), "too many uses of variables to follow them all", _never)
                 return
-            before, behind = before.rstrip(b"$@&*"), content[use.end() : use.end() + _LONGEST]
+            behind = content[use.end() : use.end() + _LONGEST]
+            if before.endswith(b"&mut ") or not self._is_rust:
+                setter = may_be_set_by(before, buffer=buffer)
+                if setter:
+                    yield Change(use.start(), _may_return(setter), _never)
+            before = before.rstrip(b"$@&*")
             for change in self._changes(use.start(), before, behind):
                 number += 1
                 yield change
@@ -319,10 +366,17 @@ class Changes:
             if number > _MOST_CHANGES:
                 return
 
-    def _changes(self, offset: int, before: bytes, behind: bytes) -> Iterator[Change]:
-        """What the code before and behind a text, or a variable, does to it."""
+    def _changes(
+        self,
+        offset: int,
+        before: bytes,
+        behind: bytes,
+        by_unknown: Callable[[bytes], bool] = _never,
+    ) -> Iterator[Change]:
+        """What the code before and behind a text, or a variable, does to it. ``by_unknown``:
+        whether a function that is not known keeps a text."""
         for found in (_BEFORE.search(before), _BEHIND.match(behind)):
-            if found is None or _KEEPS.search(found[0]):
+            if found is None or KEEPS.search(found[0]):
                 continue
             if found["name"] is None:
                 yield Change(offset, AFTERWARDS, _never)
@@ -331,17 +385,16 @@ class Changes:
             pattern = _FIRST_LITERAL.match(
                 given + b"x" + behind if found.end() == len(before) else given
             )
-            replaces = pattern is not None and re.fullmatch(_REPLACES, found["name"])
+            replaces = pattern is not None and re.fullmatch(REPLACES, found["name"])
             keeps = partial(is_placeholder, pattern[2]) if pattern and replaces else _never
             why = f"{found['name'].decode()} may leave out or replace a part of the text"
             yield Change(offset, why, keeps)
+        if name := changed_by(before, behind) or method_that_changes(before, behind):
+            yield Change(offset, _may_return(name), by_unknown)
         for one, other in _AROUND:
             if one.search(before) and other.match(behind):
                 yield Change(offset, AFTERWARDS, _never)
-        if _LOOPS.search(before) or _ITERATES.match(behind):
-            chooses = _CHOOSES.match(behind)
-            if chooses is not None:
-                yield Change(offset, AFTERWARDS, _never if chooses["lines"] else _is_one_string)
+        yield from _looped(offset, before, behind)
         yield from self._joins(offset, before, behind)
         yield from self._sized(offset, before, behind)
 
@@ -370,13 +423,37 @@ class Changes:
             yield Change(offset, why, lambda text: len(text) <= most)
 
 
-_KEEPS = re.compile(rb"filter\((?:Boolean\)|None,)")
-"""Leaves out what is empty."""
+def _looped(offset: int, before: bytes, behind: bytes) -> Iterator[Change]:
+    """What a loop over the text does to it."""
+    if _LOOPS.search(before) or _ITERATES.match(behind):
+        chooses = _CHOOSES.match(behind)
+        if chooses is not None:
+            yield Change(offset, AFTERWARDS, _never if chooses["lines"] else _is_one_string)
+
+
+def why_chosen(before: bytes, behind: bytes, text: bytes) -> str:
+    """Say why a loop over a list of strings may leave some of them out; empty if none does."""
+    found = (each.why for each in _looped(0, before, behind) if not each.keeps(text))
+    return next(found, "")
+
+
+_OWNER = re.compile(rb"(?<![\w.])(?:self|cls|this|static|local|var|Self|[A-Z]\w*)(?:\.|::|->)\$?\Z")
+"""What a variable belongs to: a class, an object, the locals of Terraform."""
 _INSIDE_WORD = re.compile(rb"[\w.\-/]\Z")
 
 
+_ENDS_RULE = re.compile(rb"[\w)}*],(?:\\n|[ \t]*[\"'`\r\n])")
+_FEW = 4
+
+
+def _is_piece(text: bytes) -> bool:
+    """Whether these are a few rules: in a function that is not known they are conditional, as they
+    are in any other code."""
+    return len(_ENDS_RULE.findall(text)) <= _FEW
+
+
 def _is_one_string(text: bytes) -> bool:
-    return re.search(rb"[\"'`]\s*,\s*[\"'`]", text) is None
+    return re.search(rb"[\"'`](?:\s*,\s*|\s+)[\"'`]", text) is None
 
 
 def _ends_comments(text: bytes) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
+from patcher.hosts.changes import changes_in
 from patcher.hosts.code.kinds import BLOCK_COMMENT, HASH_COMMENT, interpolated_end
 from patcher.hosts.code.language import Language, Literal, Token
 from patcher.hosts.code.scan import scan
@@ -64,4 +65,7 @@ def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
     for literal in scan(content, _NIX):
         if isinstance(literal, Literal) and matters(content, literal.start, literal.end):
             lines = string_lines(content, literal.start, literal.end, literal.kind.escapes)
-            yield Embedding(HOST, tuple(lines), escape=literal.kind.escape, is_string=True)
+            text = content[literal.start : literal.end]
+            why = partial(changes_in(content).why, literal.open, literal.stop, text, methods=False)
+            escape = literal.kind.escape
+            yield Embedding(HOST, tuple(lines), escape=escape, changes=(why,), is_string=True)

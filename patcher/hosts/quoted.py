@@ -9,9 +9,9 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from patcher.hosts import shell
-from patcher.hosts.changes import changes_in
+from patcher.hosts.calls import CONTROL
+from patcher.hosts.changes import changes_in, why_chosen
 from patcher.hosts.code import unknown
-from patcher.hosts.code.language import CONTROL
 from patcher.hosts.code.lists import DECLARED, Lists, may_be_declared
 from patcher.hosts.embedding import Embedding, Line, again, taken, unknown_line, verbatim
 from patcher.hosts.physical import Area, Physical
@@ -54,7 +54,7 @@ _SAY_MORE = "several strings on one line hold rules; add the rule by hand"
 _RULES = re.compile(rb"[a-z][ \t]*,(?:\\n)?[\"']")
 """The end of a string that holds a rule."""
 _PRINT_MORE = "several commands on one line print; add the rule by hand"
-_COMMENTED = "the format of printf makes comments of some of its arguments"
+_COMMENTED = "the format of printf makes comments of some of its arguments, or cuts them"
 _PARTED = re.compile(rb"[ \t]++|[ \t]*+,[ \t]*+")
 _FEW = 3
 
@@ -209,13 +209,24 @@ def _may_be_declared(area: Area, members: list[_Member]) -> bool:
 
 
 _PLAIN_GLUE = re.compile(
-    repeated(rb"(?!x\b|" + CONTROL + rb")[\w$]++|[\s\\)\]},;+.<>:/\"'`{-]") + rb"\Z"
+    repeated(
+        rb"(?:(?<=[^=-]>)|(?<=[^=-]>[ ])|(?<=/)|(?!x\b|"
+        + CONTROL
+        + rb"))[\w$]++|[\s\\)\]},;+.<>:/\"'`{-]"
+    )
+    + rb"\Z"
 )
-"""What may follow a string that is in the text in any case."""
+"""What may follow a string that is in the text in any case. Perl's ``x`` repeats it, but may be the
+name of the file that a shell writes to, as any word may."""
 _PRINTS = re.compile(rb"(?:^|[\s;&({])(?:echo|printf)\b")
 _CHAINED = re.compile(rb"[ \t]*&&[ \t]*(?:\\[ \t]*)?(?:\r?\n)?\Z")
 _NO_CODE = re.compile(rb"\s*(?:#(?!\s*(?:el|end)?if)[^\n]*|//[^\n]*|/\*[^\n]*\*/|--[^\n]*)?\Z")
 """A blank line, or one with a comment."""
+_MODIFIER = re.compile(
+    rb"\s*(?:if|unless|while|until|for(?:each)?|and|or|x)\b[^;{}\n]{1,200};[ \t]*\r?$",
+    re.MULTILINE,
+)
+"""The end of a statement that begins on the line above, with a condition (Perl)."""
 
 
 def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]:
@@ -230,7 +241,8 @@ def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]
             code = b"".join(
                 line for line in between.splitlines(keepends=True) if not _NO_CODE.match(line)
             )
-            if b"network" in between or unknown.in_statements(code[1:], names, member.key):
+            code = shell.without_targets(code[1:])
+            if b"network" in between or unknown.in_statements(code, names, member.key):
                 stretch += 1
                 yield unknown_line(above.literal.end, stretch)
             stretch += not (
@@ -239,6 +251,7 @@ def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]
                 and _PLAIN_GLUE.match(_glue(member))
                 and shell.goes_to(above.glue) == shell.goes_to(member.glue)
                 and all(map(_NO_CODE.match, content[above.stop : member.begin].splitlines()))
+                and not _has_modifier(content, member)
             )
         for line in _member_lines(content, members, number, key):
             yield line._replace(stretch=stretch)
@@ -276,7 +289,12 @@ def why_changed(area: Area, start: int, stop: int) -> str:
     if area.documentation:
         return ""
     if area.host in ("shell", "dockerfile"):
-        return shell.why_printed(area.content, stop)
+        before, behind = (
+            area.content[max(start - _LONGEST_HEAD, 0) : start],
+            area.content[stop : stop + _LONGEST_HEAD],
+        )
+        chosen = why_chosen(before, behind, area.content[start:stop])
+        return chosen or shell.why_printed(area.content, stop)
     text = area.content[start + 1 : stop - 1]
     return changes_in(area.content).why(start, stop, text, methods=area.host not in _NO_METHODS)
 
@@ -294,7 +312,8 @@ def _member_lines(
         if rest and _is_governed(content, member):
             return literal.end, b"", rest
         margin = members[1].margin if number == 0 and member.key != key else member.margin
-        glue = members[max(number - 1, 0)].glue
+        above = members[max(number - 1, 0)]
+        glue = member.glue if _has_modifier(content, above) else above.glue
         closing = rest + literal.quote
         if number == len(members) - 1 and member.glue.strip() != glue.strip():
             return literal.end + 1, glue + margin, closing
@@ -305,9 +324,16 @@ def _member_lines(
     return literal_lines(content, literal.start, literal.end, _escapes(literal), below)
 
 
+def _has_modifier(content: bytes, member: _Member) -> bool:
+    """Whether the statement ends on the line below, with a condition."""
+    return member.glue.isspace() and _MODIFIER.match(content, member.stop) is not None
+
+
 def _is_governed(content: bytes, member: _Member) -> bool:
-    """Whether a condition on the line above may govern this statement alone: no brace or word opens
-    a block there."""
+    """Whether a condition on the line above or below may govern this statement alone: no brace or
+    word opens a block there."""
+    if _has_modifier(content, member):
+        return True
     head = (
         content[max(member.begin - _LONGEST_HEAD, 0) : member.begin].rstrip().rpartition(b"\n")[2]
     )
@@ -360,6 +386,8 @@ def _row(area: Area, line: Physical, anchor: _Literal) -> Block | None:
     elif not any(line.text.endswith(b"{") for line in lines):
         reason = _LOOSE_RULES
     found = _embedding(area, anchor, lines, tabs=False)
+    why = partial(why_changed, area, row[0].start - 1, row[-1].end + 1)
     if shell.COMMENTED_FORMAT.search(content, line[0], row[-1].start):
-        found = found._replace(changes=(lambda: _COMMENTED,))
-    return line[0], line[2], [found._replace(reason=reason, separate=True, listed=True)]
+        why = partial(str, _COMMENTED)
+    found = found._replace(reason=reason, changes=(why,), separate=True, listed=True)
+    return line[0], line[2], [found]

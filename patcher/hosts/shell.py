@@ -41,8 +41,10 @@ _TARGET = re.compile(
     rb"|\btee\b((?:[ \t]+[^\s;|<>&]+)+)"
 )
 _PRINTED = re.compile(rb"\becho\s+(?P<echo>-[eE]*n)|\bprintf\b(?P<line>.*\\n)?", re.DOTALL)
-COMMENTED_FORMAT = re.compile(rb"\bprintf[ \t]+(?:--[ \t]+)?([\"'])[^\"'\n]*#[^\"'\n]*%")
-"""A format that makes comments of some of its arguments."""
+COMMENTED_FORMAT = re.compile(
+    rb"\bprintf[ \t]+(?:--[ \t]+)?([\"'])[^\"'\n]*(?:#[^\"'\n]*%|%[-+ 0\d]*\.\d)"
+)
+"""A format that makes comments of some of its arguments, or cuts them."""
 _FILTER = re.compile(
     rb"(?<![\w.-])(?:[ef]?grep|g?sed|[gmn]?awk|head|tail|tr|cut|envsubst|perl|ruby|python[\d.]*|node|php|"
     rb"sort|uniq|ed|ex|patch|tac|rev|fold|split|csplit|m4|cpp|yq|jq|truncate|done)(?=\s)[^\n]*"
@@ -54,6 +56,17 @@ _IN_PLACE = re.compile(
 )
 _SENDS = re.compile(rb"(?<![\d&])>(?!&|[ \t]*/dev/)|\||`|\$\(|<\(")
 _ONLY_TESTS = re.compile(rb"[ef]?grep\b[^|;&\n]*?\s-\w*[qclL]|head[ \t]+-c[ \t]*0|tail[ \t]+-f")
+_HARMLESS = re.compile(
+    rb"(?:[\w./]*/)?(?:cat|tee|cp|mv|ln|install|rm|ls|stat|wc|du|file|test|\[\[?|touch|mkdir|chmod|chown|"
+    rb"chgrp|echo|printf|dirname|basename|realpath|readlink|mktemp|\w*sum|cmp|diff|scp|rsync|tar|cd|"
+    rb"source|\.|export|local|declare|readonly|read|mapfile|readarray|return|exit|exec|eval|set|trap|"
+    rb"apparmor_parser|aa-\w+|systemctl|service|kubectl|oc|helm|docker|podman|nerdctl|lxc|incus|ssh|"
+    rb"bash|sh|dash|zsh|su|sudo|git|curl|wget|case|for|while|if|elif|else|fi|done|esac|time|nohup|COPY|"
+    rb"ADD|RUN|base64|gzip|xz|zstd|openssl|less|more|dd|sponge|restorecon|chcon|logger|:|true)(?=[\s\"'|)`<>;]|\Z)"
+)
+"""Commands that print a file as it is, or nothing of it."""
+_COMMANDS = re.compile(rb"(\|\|?|;|&&|(?<![><&])&(?![>&\d])|\bthen\b|\bdo\b)")
+_EDITS = re.compile(rb"\s-(?:i|-in-place)\b")
 _COPIES = re.compile(
     rb"(?:^|[\s;&|({])(?:cp|mv|install|ln|cat)\b[^\n;&|]*?([^\s;&|>\"']+)[\"']?[ \t]*"
     rb"(?:[;&|\n)]|\Z)"
@@ -169,6 +182,11 @@ def goes_to(command: bytes) -> bytes:
     return found[-1].strip(b"\"'") if found else b""
 
 
+def without_targets(command: bytes) -> bytes:
+    """Return the command without the files that it writes to."""
+    return _TARGET.sub(b"", command)
+
+
 def may_swallow(text: bytes, command: bytes) -> bool:
     """Whether a command prints text that ends in a comment, and no line break behind it."""
     printed = _PRINTED.search(command)
@@ -221,7 +239,9 @@ def _copy(command: bytes, position: int) -> bytes:
 def _why_passed_on(command: bytes, names: set[bytes], near: bytes) -> str:
     """Say which filter in a command edits a file, or passes on a part of it."""
     found = _FILTER.search(command)
-    if found is None or _ONLY_TESTS.match(found[0]):
+    if found is None:
+        return _why_given(command, names)
+    if _ONLY_TESTS.match(found[0]):
         return ""
     if not (_IN_PLACE.match(found[0]) or _SENDS.search(command)):
         return ""
@@ -232,6 +252,24 @@ def _why_passed_on(command: bytes, names: set[bytes], near: bytes) -> str:
         return ""
     name = found[0].split(None, 1)[0].decode("utf-8", "replace")
     return f"{name} reads or edits the file afterwards, and may change the rules"
+
+
+def _why_given(command: bytes, names: set[bytes]) -> str:
+    """Say which command that is not known is given one of these files and prints something into a
+    file or a variable; empty if none does."""
+    parts = _COMMANDS.split(command)
+    for part, separator in zip(parts[::2], [*parts[1::2], b""], strict=True):
+        inner = re.split(rb"\$\(|`|<\(", part)
+        word = _BEFORE_WORD.sub(b"", inner[-1].lstrip(), 1)
+        called = word.partition(b">")[0]
+        if not any(_file(name).search(called) for name in names) or _HARMLESS.match(word):
+            continue
+        name = (called.split(None, 1) or [b""])[0]
+        sends = len(inner) > 1 or separator == b"|" or _EDITS.search(called) or _SENDS.search(part)
+        if name in names or not sends or not re.fullmatch(rb"[\w./+-]+", name):
+            continue
+        return f"{name.decode()} reads or edits the file afterwards, and may change the rules"
+    return ""
 
 
 def why_variable(content: bytes, start: int, end: int) -> str:
@@ -252,4 +290,9 @@ def _why_used(content: bytes, name: bytes, stop: int, text: bytes) -> str:
     for use in re.finditer(used % (name, name), content[stop:]):
         if why := _why_read(use[1] or use[2]):
             return why
+    for use in re.finditer(rb"(?:\$\(|`|<\()([^\n;&|()`]*?)[\"']?\$\{?%b\b" % name, content[stop:]):
+        word = _BEFORE_WORD.sub(b"", use[1].lstrip(), 1)
+        if word.split() and not (_HARMLESS.match(word) or _PASSES.match(word)):
+            shown = word.split(None, 1)[0].decode("utf-8", "replace")
+            return f"{shown} is given the text, and may print another one"
     return changes_in(content).why_used(name, stop, len(content), text)

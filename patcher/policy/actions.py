@@ -53,13 +53,15 @@ _PRINTS = re.compile(rb"<[%?]=|<\?php\s+(?:echo|print)\b")
 _TAGS = (b"{%", b"<%", b"<?")
 """How actions begin of which some are not known."""
 _OPENS_BLOCK = re.compile(rb"\bdo(?:\s*\|[^|]*\|)?\s*[-~+_]?%>\Z")
-"""A block of Ruby."""
+"""A block of Ruby or Elixir, which may leave its text out (``<%= capture do %>``)."""
 _DIRECTIVE = re.compile(
     rb"[ \t]*#(?:(?:el|end)?if|ifn?def|else)\b"
     rb"|[ \t]*[#%]{1,2} ?(?:if|for|while|elif|else)\b[^\n]*:\s*\Z"
     rb"|[ \t]*#(?:\{[ \t]*/?|@[ \t]*)"
     rb"(?:if|elif|else|elseif|list|unless|for|foreach|while|def|end)\b"
     rb"|[ \t]*[#%]{1,2} ?(?:end|endif|endfor|endwhile)\s*\Z"
+    rb"|[ \t]*#(?:foreach|for|while|unless|elseif|macro|define|def|repeat)\b[ \t]*[($]"
+    rb"|[ \t]*#end[ \t]+(?:if|for|while|unless|def|repeat)\b"
 )
 _HEAD = re.compile(
     rb"(?:\{\{\{?|\{%|<%|<\?(?:php\b)?)[-~+=_]?\s*"
@@ -72,10 +74,10 @@ def control(action: bytes) -> Control | None:
     """What the control action does; None when it puts text in its place."""
     if action.startswith(b"#"):
         return Control.UNKNOWN
-    if _PRINTS.match(action):
-        return None
     if _OPENS_BLOCK.search(action):
         return Control.OPEN
+    if _PRINTS.match(action):
+        return None
     if _ASSIGNS.match(action):
         return Control.NONE
     match = _HEAD.match(action)
@@ -143,8 +145,8 @@ def is_replaced(action: bytes) -> bool:
     return subject(action) == b"block"
 
 
-_LOOSE_DIRECTIVE = re.compile(rb"[ \t]*#[ \t]+(?:(?:el)?if|for|else|ifn?def)\b")
-_ENDS_DIRECTIVE = re.compile(rb"^[ \t]*#[ \t]+(?:endif|endfor)\b", re.MULTILINE)
+_LOOSE_DIRECTIVE = re.compile(rb"[ \t]*#[#%]?[ \t]*(?:(?:el)?if|for|else|ifn?def|macro|set)\b")
+_ENDS_DIRECTIVE = re.compile(rb"^[ \t]*#[#%]?[ \t]*end(?:if|for|macro|set)\b", re.MULTILINE)
 
 
 def is_directive(comment: bytes, below: bytes) -> bool:

@@ -77,7 +77,9 @@ _PERCENT = re.compile(rb"%(?:\(\w{1,100}\))?[-#0+]*\d{0,4}[sdvqr]\b|%\w{1,100}%"
 _PLACEHOLDER = re.compile(rb"\{[A-Za-z_0-9.!:\[\]()'-]{0,100}\}")
 _GROUP = re.compile(rb"\([^()]{0,2000}\)")
 _QUOTED = re.compile(b'"' + repeated(rb'[^"\n\\]++|\\[^\n]') + b'"')
-_NO_COMMENT = re.compile(rb"#include[\s<\"]|#\{[\w.@\[\]:()]{1,100}\}")
+_NO_COMMENT = re.compile(
+    rb"#include[\s<\"]|#\{(?!(?:if|else|elseif|foreach|macro|define|end)\})[\w.@\[\]:()]{1,100}\}"
+)
 """An include as AppArmor 2 writes it; an interpolation as Ruby writes it."""
 _CHARACTERS = re.compile(rb"\[[^\]\s]{1,100}\]")
 """A set of characters in a path, which may hold a brace."""

@@ -4,27 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import patcher
-
-_RULES = (
-    "profile x flags=(attach_disconnected,mediate_deleted) {", "  network,",
-    "  deny network alg,", "  capability,", "  file,", "  umount,", "  deny @{PROC}/* w,",
-    "  deny mount,", "}",
-)  # fmt: skip
-_PARTS = {
-    "TEXT": "\n".join((*_RULES, "")),
-    "ESCAPED": "\\n".join((*_RULES, "")),
-    "LIST": ",\n".join(f'  "{rule}"' for rule in _RULES),
-    "QUOTED": " ".join(f"'{rule}'" for rule in _RULES),
-    "INDENTED": "".join(f"      {rule}\n" for rule in _RULES),
-}
-
-
-def _statuses(path: str, program: str) -> set[str]:
-    for name, part in _PARTS.items():
-        program = program.replace(name, part)
-    return {finding.status for finding in patcher.patch(path, program.encode()).findings}
-
+from .texts import statuses
 
 _FAR = "x = 1\n" * 9000
 _HEREDOC = "cat > /tmp/x <<'EOF'\nTEXTEOF\n"
@@ -103,7 +83,7 @@ _HEREDOC = "cat > /tmp/x <<'EOF'\nTEXTEOF\n"
     ],
 )  # fmt: skip
 def test_what_may_change_a_text_makes_it_doubtful(path: str, program: str) -> None:
-    assert _statuses(path, program) == {"under_investigation"}
+    assert statuses(path, program) == {"under_investigation"}
 
 
 @pytest.mark.parametrize(
@@ -133,4 +113,4 @@ def test_what_may_change_a_text_makes_it_doubtful(path: str, program: str) -> No
     ],
 )  # fmt: skip
 def test_what_hands_a_text_on_as_it_is(path: str, program: str) -> None:
-    assert _statuses(path, program) == {"fixed"}
+    assert statuses(path, program) == {"fixed"}

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+import patcher
+
 from .inserting import anchors, check_offsets, insert, insert_only, read, text, with_rule
 
 POLICY = "profile x {\n  network,\n  file,\n}\n"
@@ -164,3 +166,44 @@ def test_toml(content: str) -> None:
     joined = value if isinstance(value, str) else "\n".join(value)
     new = tomllib.loads(insert_only(before, found).decode())["p"]
     assert (new if isinstance(new, str) else "\n".join(new)) == with_rule(joined)
+
+
+_LINES = (
+    "profile a flags=(attach_disconnected,mediate_deleted) {", "  network,", "  capability,",
+    "  file,", "  umount,", "  deny @{PROC}/* w,", "  deny mount,", "}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["x", "in", "do", "/tmp/x", "if.conf"])
+def test_a_shell_may_write_to_a_file_of_any_name(name: str) -> None:
+    before = [f"echo '{line}' >> {name}\n" for line in _LINES]
+    result = patcher.patch("a.sh", "".join(before).encode())
+    after = [*before[:2], f"echo '  deny network alg,' >> {name}\n", *before[2:]]
+    assert result.content.decode() == "".join(after)
+
+
+@pytest.mark.parametrize("modifier", ["if $s", "unless ($s)", "for 1..$s", "x $s"])
+@pytest.mark.parametrize("gap", [" ", "\n  "])
+def test_a_condition_behind_a_statement_of_perl_governs_it(modifier: str, gap: str) -> None:
+    rules = [f'$p .= "{line}\\n";\n' for line in _LINES]
+    deny = '$p .= "  deny network alg,\\n"'
+    before = [*rules[:2], f"{deny}{gap}{modifier};\n", *rules[2:]]
+    result = patcher.patch("a.pl", "".join(before).encode())
+    after = [*before[:2], f"{deny};\n", *before[2:]]
+    assert result.content.decode() == "".join(after)
+
+
+@pytest.mark.parametrize("modifier", ["if $s", "unless ($s)", "for 1..$s"])
+def test_a_rule_goes_into_the_string_whose_statement_ends_below(modifier: str) -> None:
+    rules = [f'$p .= "{line}\\n";\n' for line in _LINES]
+    before = "".join([rules[0], f'$p .= "  network,\\n"\n  {modifier};\n', *rules[2:]])
+    result = patcher.patch("a.pl", before.encode())
+    after = before.replace("  network,\\n", "  network,\\n  deny network alg,\\n")
+    assert result.content.decode() == after
+
+
+def test_a_rule_behind_a_statement_that_ends_on_two_lines_is_a_statement() -> None:
+    rules = "\\n".join(line for line in _LINES if line != "  network,")[:-1]
+    before = f'$p .= "{rules}";\n$p .= "  signal,\\n"\n  if $s;\n$p .= "  network,\\n";\n'
+    result = patcher.patch("a.pl", before.encode())
+    assert result.content.decode() == before + '$p .= "  deny network alg,\\n";\n'

@@ -65,6 +65,8 @@ class Language:
     directives: tuple[str, str] = ("", "")
     loop_closed: str = ""
     """What ends a loop, where that is not ``closed``."""
+    changed: str = ""
+    """A statement that replaces the text by what ``relax`` makes of it, where ``@`` holds."""
     extra: str = "extra"
     indent: str = "    "
 
@@ -177,11 +179,14 @@ GO = Language(
     opened="if @ {", otherwise="} else {", closed="}",
     loop="for i := 0; i < count(@); i++ {",
     choose="pick(@, A, B)",
-    expressions=('p += strings.Join(keep(@, []string{A, B}), "")', "p += A + only(@, B)"),
+    expressions=('p += strings.Join(keep(@, []string{A, B}), "")', "p += A + only(@, B)",
+                 'p += A + map[bool]string{true: B}[@]',
+                 'p += A + func() string { if @ { return B }; return "" }()'),
     on_a_line="if @ { A }",
     leave="return p + A",
     switch=("switch name(@) {", 'case "yes;{":', "default:", "}"),
     indent="\t",
+    changed="p = relax(@, p)",
 )  # fmt: skip
 CPP = Language(
     "cpp", ".cc", _cpp, "c%d",
@@ -192,6 +197,7 @@ CPP = Language(
     leave="return p + A;",
     switch=("switch (@ ? 1 : 0) {", "case 1:", "break;\ndefault:", "}"),
     directives=("#if FEATURE", "#endif"),
+    changed="p = relax(@, p);",
     **{**_C_LIKE, "choose": "(@ ? std::string(A) : std::string(B))"},
 )  # fmt: skip
 C = Language(
@@ -203,6 +209,7 @@ C = Language(
     leave="{ strcat(p, A); return; }",
     switch=("switch (@ ? 1 : 0) {", "case 1:", "break;\ndefault:", "}"),
     directives=("#if FEATURE", "#endif"),
+    changed="strcpy(p, relax(@, p));",
     **_C_LIKE,
 )  # fmt: skip
 JAVA = Language(
@@ -212,10 +219,13 @@ JAVA = Language(
     expressions=(
         'p += A + (@ ? B : "");',
         'p += String.join("", @ ? List.of(A, B) : List.of(A));',
+        'p += A + java.util.Optional.of(B).filter(r -> @).orElse("");',
+        'p += A + B.repeat(@ ? 1 : 0);',
     ),
     leave="return p + A;",
     switch=('switch (@ ? "yes;{" : "no") {', 'case "yes;{":', "break;\ndefault:", "}"),
     indent="        ",
+    changed="p = Main.relax(@, p);",
     **_C_LIKE,
 )  # fmt: skip
 JAVASCRIPT = Language(
@@ -229,10 +239,15 @@ JAVASCRIPT = Language(
         "p += A; @ && (p += B);",
         'p += [A, B].slice(0, @ ? 2 : 1).join("");',
         'p += [A, B].filter((r, i) => @ || !i).join("");',
+        'p += [A, B].flatMap((r, i) => (@ || !i ? [r] : [])).join("");',
+        'p += A + { true: B, false: "" }[@];',
+        'p += A + (() => { if (@) return B; return ""; })();',
+        'for (const [i, r] of [A, B].entries()) if (@ || !i) p += r;',
     ),
     leave="return p + A;",
     switch=('switch (@ ? "yes;{" : "no") {', 'case "yes;{":', "break;\ndefault:", "}"),
     indent="  ",
+    changed="p = relax(@, p);",
     **_C_LIKE,
 )  # fmt: skip
 PYTHON = Language(
@@ -247,9 +262,14 @@ PYTHON = Language(
         "p += A + B * @",
         "p += A; p += B[: 99 if @ else 0]",
         "p += A if @ else B",
+        'p += A + ["", B][@]',
+        'p += A + {True: B}.get(@, "")',
+        'p += A + (@ and B or "")',
+        "p += A + next(iter([B][: 2 * @]), '')",
     ),
     on_a_line="if @: A",
     leave="return p + A",
+    changed="p = relax(@, p)",
 )  # fmt: skip
 RUST = Language(
     "rust", ".rs", _rust, "c%d",
@@ -261,10 +281,14 @@ RUST = Language(
     expressions=(
         'p += A; p += if @ { B } else { "" };',
         "p += A; match @ { true => p += B, _ => {} }",
+        'p += A; p += @.then_some(B).unwrap_or("");',
+        'p += A; @.then(|| p += B);',
+        "p += &[A, B][..if @ { 2 } else { 1 }].concat();",
     ),
     on_a_line="if @ { A }",
     leave="return p + A;",
     switch=("match @ {", "true => {", "}\n_ => {", "}\n}"),
+    changed="p = crate::relax(@, p);",
 )  # fmt: skip
 PERL = Language(
     "perl", ".pl", _perl, "$c%d",
@@ -276,12 +300,16 @@ PERL = Language(
     expressions=(
         "$p .= A; $p .= B if @;",
         "$p .= A;\n$p .= B if @;",
+        "$p .= A;\n$p .= B\n  unless !@;",
+        "$p .= A;\n$p .= B\n  for 1 .. (@ ? 2 : 0);",
+        "$p .= A; @ and $p .= B;",
         "$p .= A . (B x (@ ? 1 : 0));",
     ),
     on_a_line="if (@) { A }",
     leave="return $p . A;",
     extra="$extra",
     indent="  ",
+    changed="$p = relax(@, $p);",
 )  # fmt: skip
 BASH = Language(
     "bash", ".sh", _bash, '[ "$c%d" = 1 ]',
@@ -295,6 +323,7 @@ BASH = Language(
     loop_closed="done",
     extra='"$extra"',
     indent="  ",
+    changed='@ && relax < "$out" > "$out.new" && mv "$out.new" "$out"',
 )  # fmt: skip
 RUBY = Language(
     "ruby", ".rb", _ruby, "c%d",
@@ -317,6 +346,7 @@ RUBY = Language(
     leave="return p + A",
     switch=('case (@ ? "yes;{" : "no")', 'when "yes;{"', "else", "end"),
     indent="  ",
+    changed="p = relax(@, p)",
 )  # fmt: skip
 PHP = Language(
     "php", ".php", _php, "$c%d",
@@ -335,6 +365,7 @@ PHP = Language(
     leave="return $p . A;",
     switch=('switch (@ ? "yes;{" : "no") {', 'case "yes;{":', "break;\ndefault:", "}"),
     extra="$extra",
+    changed="$p = relax(@, $p);",
     **_C_LIKE,
 )  # fmt: skip
 LUA = Language(
@@ -353,6 +384,7 @@ LUA = Language(
     on_a_line="if @ then A end",
     leave="do return p .. A end",
     indent="  ",
+    changed="p = relax(@, p)",
 )  # fmt: skip
 ERB = Language(
     "erb", ".erb", _template, "c%d", add=("@",), opened="<% if @ %>", otherwise="<% else %>",
@@ -392,6 +424,7 @@ class Writer:
         self.language = language
         self.random = random
         self.extra = random.random() < 0.1
+        self.changed = bool(language.changed) and random.random() < 0.1
 
     def program(self, number: int) -> str:
         """The source of a program."""
@@ -415,11 +448,12 @@ class Writer:
         kinds += ["expression"] * (3 * bool(language.expressions))
         kinds += ["choose"] * bool(language.choose)
         kinds += ["extra"] * self.extra
+        kinds += ["changed"] * self.changed
         made: dict[str, Callable[[int, int], list[str]]] = {
             "text": self.text, "if": self.conditional, "loop": self.loop, "line": self.line,
             "switch": self.switch, "leave": self.leave, "braceless": self.braceless,
             "directive": self.directive, "expression": self.expression, "choose": self.choose,
-            "extra": self.added,
+            "extra": self.added, "changed": self.relaxed,
         }  # fmt: skip
         return made[random.choice(kinds)](level, depth)
 
@@ -528,6 +562,9 @@ class Writer:
         text = language.leave.replace("A", language.quote(REST))
         lines += self.lines(level + 1, text)
         return lines + (self.lines(level, language.closed) if language.closed else [])
+
+    def relaxed(self, level: int, depth: int) -> list[str]:
+        return self.lines(level, self.language.changed.replace("@", self.condition()))
 
     def added(self, level: int, depth: int) -> list[str]:
         return self.lines(level, self.language.add[0].replace("@", self.language.extra))

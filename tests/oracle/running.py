@@ -18,9 +18,13 @@ VALUES = [
 
 _GO_MAIN = """package main
 
-import "fmt"
+import ("fmt"; "strings")
 
 func pick(c bool, a, b string) string { if c { return a }; return b }
+func relax(c bool, a string) string {
+	if c { return strings.ReplaceAll(a, "deny network alg", "deny network key") }
+	return a
+}
 func only(c bool, a string) string { if c { return a }; return "" }
 func count(c bool) int { if c { return 2 }; return 0 }
 func name(c bool) string { if c { return "yes;{" }; return "no" }
@@ -117,6 +121,9 @@ def _compiled(compiler: str, suffix: str, begin: str, call: str) -> Callable[...
 _c = _compiled(
     "gcc", ".c",
     "#include <stdio.h>\n#include <string.h>\n"
+    "static char *relax(int c, const char *p) {\n  static char b[65536];\n  strcpy(b, p);\n"
+    '  for (char *q = b; c && (q = strstr(q, "deny network alg")); q++)\n'
+    '    memcpy(q + 13, "key", 3);\n  return b;\n}\n'
     "#define RUN char p[65536]; f[n](p, i >> 2 & 1, i >> 1 & 1, i & 1, extra[e]); fputs(p, stdout)",
     "void (*f[])(char *, int, int, int, const char *) = {%s};\n"
     "  for (unsigned n = 0; n < sizeof f / sizeof *f; n++)",
@@ -124,6 +131,9 @@ _c = _compiled(
 _cpp = _compiled(
     "g++", ".cc",
     "#include <cstdio>\n#include <string>\n"
+    "static std::string relax(bool c, std::string p) {\n"
+    '  for (size_t i = 0; c && (i = p.find("network alg", i)) != std::string::npos;)\n'
+    '    p.replace(i + 8, 3, "key");\n  return p;\n}\n'
     "#define RUN fputs(f[n](i >> 2 & 1, i >> 1 & 1, i & 1, extra[e]).c_str(), stdout)",
     "std::string (*f[])(bool, bool, bool, std::string) = {%s};\n"
     "  for (unsigned n = 0; n < sizeof f / sizeof *f; n++)",
@@ -137,6 +147,8 @@ def _java(folder: Path, numbers: Sequence[int]) -> list[str]:
         "  interface G { String f(boolean a, boolean b, boolean c, String e); }\n"
         f"  static final String[] extra = {{{_extra()}}};\n"
         "  static final StringBuilder out = new StringBuilder();\n"
+        "  static String relax(boolean c, String p) {\n"
+        '    return c ? p.replace("deny network alg", "deny network key") : p;\n  }\n'
         "  static void r(G g) {\n"
         "    for (int i = 0; i < 8; i++) for (String e : extra)\n"
         "      out.append(g.f((i & 4) != 0, (i & 2) != 0, (i & 1) != 0, e)).append((char) 30);\n"
@@ -156,6 +168,7 @@ def _java(folder: Path, numbers: Sequence[int]) -> list[str]:
 
 def _javascript(folder: Path, numbers: Sequence[int]) -> list[str]:
     (folder / "main.js").write_text(
+        "globalThis.relax = (c, p) => (c ? p.replaceAll('network alg', 'network key') : p);\n"
         f"const extra = [{_extra()}];\nlet out = '';\nfor (const n of {list(numbers)}) {{\n"
         "  const f = require(`./p${n}.js`);\n"
         "  for (let i = 0; i < 8; i++) for (const e of extra)\n"
@@ -165,10 +178,14 @@ def _javascript(folder: Path, numbers: Sequence[int]) -> list[str]:
     return [run("node", "main.js", cwd=folder)]
 
 
+def _relax(changes: bool, text: str) -> str:
+    return text.replace("deny network alg", "deny network key") if changes else text
+
+
 def _python(folder: Path, numbers: Sequence[int]) -> list[str]:
     found = []
     for number in numbers:
-        names: dict[str, Callable[..., str]] = {}
+        names: dict[str, Callable[..., str]] = {"relax": _relax}
         source = (folder / f"p{number}.py").read_text()
         try:
             exec(compile(source, f"p{number}.py", "exec"), names)
@@ -183,7 +200,10 @@ def _rust(folder: Path, numbers: Sequence[int]) -> list[str]:
     modules = "\n".join(f"mod p{number};" for number in numbers)
     functions = ", ".join(f"p{number}::f" for number in numbers)
     (folder / "main.rs").write_text(
-        f"#![allow(warnings)]\n{modules}\nfn main() {{\n"
+        f"#![allow(warnings)]\n{modules}\n"
+        "pub fn relax(c: bool, p: String) -> String {\n"
+        '    if c { p.replace("network alg", "network key") } else { p }\n}\n'
+        "fn main() {\n"
         f"    let fs: Vec<fn(bool, bool, bool, &str) -> String> = vec![{functions}];\n"
         f"    for f in fs {{ for i in 0..8 {{ for e in [{_extra()}] {{\n"
         '        print!("{}\\x1e", f(i & 4 != 0, i & 2 != 0, i & 1 != 0, e));\n    } } }\n}\n'
@@ -195,6 +215,7 @@ def _rust(folder: Path, numbers: Sequence[int]) -> list[str]:
 def _perl(folder: Path, numbers: Sequence[int]) -> list[str]:
     calls = "".join(f"require './p{number}.pl'; r(\\&f{number});\n" for number in numbers)
     (folder / "main.pl").write_text(
+        "sub relax { my ($c, $p) = @_; $p =~ s/network alg/network key/g if $c; $p }\n"
         f"my @extra = ({_extra()});\nsub r {{\n  my ($f) = @_;\n  for my $i (0 .. 7) {{\n"
         "    for my $e (@extra) {\n"
         "      print $f->(($i >> 2) & 1, ($i >> 1) & 1, $i & 1, $e), chr(30);\n    }\n  }\n}\n"
@@ -207,6 +228,7 @@ def _bash(folder: Path, numbers: Sequence[int]) -> list[str]:
     calls = "".join(f". ./p{number}.sh\nr f{number}\n" for number in numbers)
     extra = " ".join("$'" + text.replace("\n", "\\n") + "'" for text in EXTRA)
     (folder / "main.sh").write_text(
+        "relax() { sed 's/network alg/network key/'; }\n"
         f"extra=({extra})\nr() {{\n  local a b c e\n  for a in 0 1; do for b in 0 1; do\n"
         '  for c in 0 1; do for e in "${extra[@]}"; do\n'
         "    : > out; $1 out $a $b $c \"$e\" || true; cat out; printf '\\036'\n"
@@ -233,6 +255,7 @@ def _jinja(folder: Path, numbers: Sequence[int]) -> list[str]:
 def _ruby_loop(numbers: Sequence[int], begin: str, text: str) -> str:
     """The program that prints a text for each of the numbers and all inputs."""
     return (
+        "def relax(c, p) = c ? p.gsub('network alg', 'network key') : p\n"
         f"{begin}\nextra = [{_extra()}]\n{list(numbers)}.each do |n|\n"
         "  [false, true].repeated_permutation(3) do |a, b, c|\n"
         f"    extra.each {{ |e| print {text}, 30.chr }}\n  end\nend\n"
@@ -255,7 +278,9 @@ def _erb(folder: Path, numbers: Sequence[int]) -> list[str]:
 def _php_runs(begin: str, text: str) -> Callable[[Path, Sequence[int]], list[str]]:
     def runs(folder: Path, numbers: Sequence[int]) -> list[str]:
         (folder / "main.php").write_text(
-            f"<?php\n$all = [{_extra()}];\nforeach ({list(numbers)} as $n) {{\n  {begin}\n"
+            "<?php\nfunction relax($c, $p) {\n"
+            "  return $c ? str_replace('network alg', 'network key', $p) : $p;\n}\n"
+            f"$all = [{_extra()}];\nforeach ({list(numbers)} as $n) {{\n  {begin}\n"
             "  for ($i = 0; $i < 8; $i++) foreach ($all as $extra) {\n"
             "    [$c0, $c1, $c2] = [($i & 4) > 0, ($i & 2) > 0, ($i & 1) > 0];\n"
             f'    {text}\n    echo "\\x1e";\n  }}\n}}\n'
@@ -273,6 +298,7 @@ _php_template = _php_runs(
 
 def _lua(folder: Path, numbers: Sequence[int]) -> list[str]:
     (folder / "main.lua").write_text(
+        "function relax(c, p) return c and p:gsub('network alg', 'network key') or p end\n"
         f"local extra = {{{_extra()}}}\nlocal both = {{false, true}}\n"
         f"for _, n in ipairs({{{', '.join(map(str, numbers))}}}) do\n"
         "  local f = dofile('p' .. n .. '.lua')\n"

@@ -177,6 +177,15 @@ def test_another_template_may_replace_a_block(
         ("[% IF x %]", "[% END %]", "apparmor.tt"),
         ("<cfif x>", "</cfif>", "apparmor.cfm"),
         ("{% trans %}", "{% endtrans %}", "apparmor.j2"),
+        ("<%= capture do %>", "<% end %>", "apparmor.erb"),
+        ("<%= for r <- @rules do %>", "<% end %>", "apparmor.eex"),
+        ("<%= if @x do %>", "<% end %>", "apparmor.heex"),
+        ("#foreach($r in $rules)", "#end", "apparmor.vm"),
+        ("#{if}($x)", "#{end}", "apparmor.vm"),
+        ("#macro(rules)", "#end", "apparmor.vm"),
+        ("#for $r in $rules", "#end for", "apparmor.tmpl"),
+        ("## if x", "## endif", "apparmor.j2"),
+        ("#% if x", "#% endif", "apparmor.j2"),
     ],
 )
 def test_a_deny_that_a_template_of_any_kind_chooses_answers_nothing_else(

@@ -11,16 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from patcher.hosts.calls import CONTROL
 from patcher.hosts.code.lists import ANY, Lists
 from patcher.hosts.strings import LINE_BREAK, Kind
 from patcher.policy.patterns import repeated
 
-CONTROL = (
-    rb"(?:if|else|elif|elsif|elseif|unless|while|until|for|foreach|loop|when|case|switch|match|select|"
-    rb"given|where|guard|catch|except|finally|throw|raise|break|continue|goto|defer|go|and|or|not|"
-    rb"xor|in|is|do|then|end|repeat|lambda|filter|grep|reject|compact|takeIf|takeUnless|orelse)\b"
-)
-"""Words after which text may be left out or repeated, in any language."""
 METHODS = (
     rb"(?:join|append|push|push_str|add|concat|arg|format|to_string|to_owned|toString|into|as_str|"
     rb"c_str|encode|getBytes|as_bytes|into_bytes|to_vec|toList|trimIndent|trimMargin|stripMargin|"

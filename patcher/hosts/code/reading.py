@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
+from patcher.hosts.calls import CONTROL
 from patcher.hosts.changes import changes_in
 from patcher.hosts.code import unknown
 from patcher.hosts.code.dressing import Dressing, Part, Shape
 from patcher.hosts.code.groups import LONGEST_HEAD, Group, Link, Node
-from patcher.hosts.code.language import CONTROL, Literal
+from patcher.hosts.code.language import Literal
 from patcher.hosts.code.lists import DECLARED
 from patcher.hosts.code.source import Source
 from patcher.hosts.code.statements import LITERAL, follows, one_operand, place
@@ -31,8 +32,8 @@ _WHOLE = re.compile(
 )
 """Expressions between literals that are joined, and always put something there."""
 _NAME_BEFORE = re.compile(rb"(?:[\s(]|\breturn)([A-Za-z_][\w.]*)\s*(?:\+|\.\.)\s*\Z")
-_WORDS = re.compile(rb"[a-z]{3}")
-"""In a text, but not in what lists are joined with."""
+_POLICY = re.compile(rb"[a-z]{3}[\s\S]*[,{}\n]|[{#\n][\s\S]*[a-z]{3}|\\n[a-z ]{3}")
+"""A text of policy, and not a path, or what lists are joined with."""
 _FEW = 3
 
 
@@ -76,7 +77,7 @@ def _why_changed(content: bytes, nodes: list[Node]) -> str:
     for begin, end in zip(begins, [*begins[1:], len(nodes)], strict=True):
         first, last = nodes[begin].literal, nodes[end - 1].literal
         text = content[first.start : last.end]
-        if _WORDS.search(text) and (why := changes_in(content).why(first.open, last.stop, text)):
+        if _POLICY.search(text) and (why := changes_in(content).why(first.open, last.stop, text)):
             return why
     return ""
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple
 
-from patcher.hosts.code.language import CONTROL, Language
+from patcher.hosts.calls import CONTROL
+from patcher.hosts.code.language import Language
 from patcher.hosts.code.lists import TAKES_MANY
 
 LITERAL = b'""'

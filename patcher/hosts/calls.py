@@ -1,0 +1,217 @@
+"""Functions that a program gives a text to: which of them certainly hand it on as it is.
+
+A function is known by the first word of its name (``writeFile``, ``new_reader``). What one that is
+not known returns may be another text; what it does besides, where nobody takes what it returns, is
+taken for printing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from patcher.policy.patterns import repeated
+
+CONTROL = (
+    rb"(?:if|else|elif|elsif|elseif|unless|while|until|for|foreach|loop|when|case|switch|match|select|"
+    rb"given|where|guard|catch|except|finally|throw|raise|break|continue|goto|defer|go|and|or|not|"
+    rb"xor|in|is|do|then|end|repeat|lambda|filter|grep|reject|compact|takeIf|takeUnless|orelse)\b"
+)
+"""Words after which text may be left out or repeated, in any language."""
+_HAND_ON = frozenset(
+    # conversions, and what holds a text
+    b"str string strings text bytes byte bytearray buffer builder blob char chars rune utf "
+    b"unicode codecs encode decode encoding base jsonencode yamlencode marshal unmarshal "
+    b"serialize json yaml toml quote escape unquote raw safe mark html literal cstr box arc rc "
+    b"cow ptr pointer ref addr move forward some ok just pure left right maybe optional "
+    b"default required value values const constant static lazy once memo cached use intern "
+    b"freeze copy clone dup strdup xstrdup gstrdup wcsdup list array vec vector tuple dict "
+    b"object entry pair node field column param parametrize output input option options iter "
+    b"iterator into to as from of new make mk create build construct init with wrap profile "
+    b"policy apparmor rule rules config file path secret manifest resource content contents "
+    b"response request reader scanner stream document fixture named block doc heredoc data "
+    b"view span begin end cbegin cend back inserter enumerate "
+    # joining
+    b"join joined implode concat cat append push add insert extend sum plus strcat strcpy "
+    b"stpcpy memcpy mempcpy memmove snprintf merge pad "
+    # templates, and the layout of lines
+    b"format formatted fmt sprint sprintf sprintln vsprintf printf fprintf asprintf parse "
+    b"compile render template tmpl must interpolate substitute expand fill generate gen "
+    b"execute eval load read get gettext ngettext trans dedent undent unindent indent strip "
+    b"lstrip rstrip trim chomp squish squiggly margin splitlines lines stringio sio "
+    # writing, and running commands
+    b"write print println puts put fputs fwrite echo log info debug warn warning error errorf "
+    b"fatal panic die fail throw raise emit send post publish save store dump dumps upload "
+    b"install out tee run spawn call exec popen system start open close stdin command cmd sh "
+    b"bash ssh docker kubectl import export set register assign provide "
+    # questions
+    b"free len strlen length size sizeof count is has contains includes include index equals equal "
+    b"eq deep compare cmp diff starts ends hash sha md digest checksum crc hmac sign verify "
+    b"validate check test assert expect should require must ensure type typeof isinstance any "
+    b"all empty blank present defined exists reflect not bool stringify pack unwrap combined "
+    b"stdout stderr".split()
+)
+"""First words of the names of functions that leave nothing of a text out, or return no text."""
+_NOUNS = frozenset(b"str string strings text bytes byte list array html lines file".split())
+"""Behind them in a name stands what the function does: ``array_map``."""
+REPLACES = (
+    rb"(?:\w*[rR]eplace\w*|REPLACE|(?:regsub|re\.)?g?sub[!n]?|translate|tr|delete_prefix|removesuffix|"
+    rb"removeprefix|TrimPrefix|TrimSuffix)"
+)
+"""Names of functions that replace a part of a text: whether it matters depends on which."""
+KEEPS = re.compile(rb"filter\((?:Boolean\)|None,)")
+"""Leaves out what is empty."""
+_WORDS = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_NAME = (
+    repeated(rb"[A-Za-z_$@][\w$]*+(?:<[^<>()\n]{0,60}>)?(?:\??\.|::|->|:)") + rb"[A-Za-z_][\w?]*+!?"
+)
+_CALLEE = re.compile(rb"(?<![\w.$@:>])(?P<name>%b)(?:<[^<>()\n]{0,60}>)?[ \t]?\Z" % _NAME)
+_KEYWORD = re.compile(
+    CONTROL
+    + rb"\Z|(?:return|new|await|yield|typeof|void|const|let|var|my|our|lambda|async|move|mut|"
+    rb"static|of|as|try|assert|print|elif|def|fn|func|fun|function|sub|defp|defmacro|where|with|"
+    rb"inherit|rec|range|export|default|extends|echo|puts)\Z"
+)
+_STRINGS = re.compile(rb"\"[^\"\n]*+\"|'[^'\n]*+'")
+_BRACKET = re.compile(rb"[()\[\]{};]")
+_DEFINES = re.compile(rb"\b(?:def|fn|func|fun|function|sub|defp|new|class|macro)\s+\Z")
+_GOES_ON = re.compile(rb"(?:[=(,+|&?:<>.*\[-]|\b(?:return|in|yield|and|or))\s*\Z")
+_DROPPED = re.compile(
+    rb"(?:\A|[;{}\n)]|\b(?:if|elif|while|unless|and|or|not|await|try|assert|do|then|else|go|defer|"
+    rb"sudo|begin|rescue|ensure|void)\b(?:\s*\()?|&&|\|\||!|@"
+    rb"|(?:\A|[\s;{(,])(?:let\s+)?[$@]?(?:_|err\w*|ok|rc|ret|res|errno|status|success|code|n)\s*"
+    rb"(?:,\s*[$]?(?:err\w*|ok|_)\s*)?:?=)\s*\Z"
+)
+"""Code before a call of which nobody takes what it returns, or an error alone."""
+_RETURNS = re.compile(
+    rb"\b(?:fn|func)\b[^{};\n]*->[^{};]*\{\s*\Z|\bdef[ \t]+[\w.?!]+(?:\([^()\n]*\))?[ \t]*\n\s*\Z"
+)
+"""The head of a function that returns its last expression."""
+_ARGUMENT = (
+    rb"[ \t]+(?:-?[\w.$@]+|\"[^\"\n]*+\"|'[^'\n]*+'|\[[^\]\n]*+\]|\([^()\n]*+\)|\{[^{}\n]*+\})"
+)
+_BARE = re.compile(
+    rb"(?:(?<![=!<>])=|:=|<-|->|=>|\|>|\breturn|(?<=[=(\s])\$|\+\+)\s*+(?P<name>[A-Za-z_][\w.'-]*+)"
+    + repeated(_ARGUMENT, b"{0,4}")
+    + rb"\s*\Z"
+)
+"""A call without parentheses: ``p = harden "..."``."""
+_MACRO = re.compile(rb"[A-Z][A-Z\d_]*|[a-zA-Z]{1,2}")
+_SPLITS = re.compile(rb"(?:[sS]plit|explode)\Z")
+_MAKES_PARTS = re.compile(rb"[sS]plit|match|exec|scan")
+_MAPPED = re.compile(rb"\s*(%b)\s*,\s*[\[({]?\Z" % _NAME)
+_METHODS = re.compile(
+    rb"(?:trim|strip|split|map|for_?[eE]ach\w*|each\w*|collect|reduce|let|also|apply|then|catch|entries|"
+    rb"keys|sort\w*|reverse\w*|upcase|hex\w*|chars|matches|match|test|search|find|group|scan)"
+)
+"""Methods besides, of which others know more."""
+_AT_LINES = re.compile(rb"\\n|[\"']\n[\"']|/\^/|EOL|NewLine|linesep")
+_STEP = re.compile(
+    rb"(?P<dot>[ \t]*\??!?\.|\s+\??\.|->|::|:(?=\w+\())(?P<name>[A-Za-z_]\w*+[!?]?)"
+    rb"(?:::<[^<>\n]{0,60}>)?(?P<given>[ \t]?\("
+    + repeated(rb"[^()\n]++|\(" + repeated(rb"[^()\n]++|\([^()\n]*+\)") + rb"\)")
+    + rb"\)?)?"
+)
+"""A method or field behind a text, or behind another one."""
+_OF_A_LIST = re.compile(rb"[\s,]*[\])}]")
+_OPENS_LIST = re.compile(rb"(?:[\[{]|\b(?:of|Of|asList|List|Array)\()\s*\Z")
+_PIPED = re.compile(
+    rb"[ \t]*\|[ \t]*(?P<name>[?%](?=[ \t]*\{)|[A-Za-z]+-[A-Za-z]+|(?:where|select|sls)\b"
+    rb"|(?:\w+::)+\w+(?=\())|\s*(?:\|>|%>%)\s*(?P<other>" + _NAME + rb")"
+)
+"""A command or function that a text is piped into: PowerShell, ranges of C++, Elixir, F#, R."""
+_GIVEN_TO_CHANGE = re.compile(rb"(?:&mut\s+|(?<!&)&|\bref\s+|\bout\s+)\Z")
+
+
+@lru_cache(maxsize=1024)
+def hands_on(name: bytes) -> bool:
+    """Whether the function of this name is known to hand its text on as it is."""
+    last = re.split(rb"\.|::|->|:", name)[-1]
+    words = [word.lower() for word in _WORDS.findall(last)]
+    while len(words) > 1 and (words[0] in _NOUNS or len(words[0]) == 1):
+        words.pop(0)
+    return not words or words[0] in _HAND_ON or re.fullmatch(REPLACES, last) is not None
+
+
+def changed_by(before: bytes, behind: bytes) -> bytes:
+    """The name of a function that is not known, that is called on what stands between these pieces
+    of code, and of which something takes what it returns; empty for none."""
+    outer = before
+    for start, name, arguments in _calls(before):
+        outer = before[:start]
+        if not _keeps(name, arguments, behind) and not _is_dropped(outer):
+            return name
+    found = _BARE.search(outer)
+    if found is None or hands_on(found["name"]) or _MACRO.fullmatch(found["name"]):
+        return b""
+    return b"" if _KEYWORD.match(found["name"]) else found["name"]
+
+
+def _keeps(name: bytes, arguments: bytes, behind: bytes) -> bool:
+    """Whether a function hands on the text between its arguments and the code behind."""
+    if hands_on(name):
+        return True
+    if _SPLITS.search(name):
+        return _AT_LINES.search(arguments + behind[:20].partition(b")")[0]) is not None
+    mapped = _MAPPED.match(arguments) if name == b"map" else None
+    return hands_on(mapped[1]) if mapped else KEEPS.match(name + b"(" + arguments) is not None
+
+
+def method_that_changes(before: bytes, behind: bytes) -> bytes:
+    """The name of a method, or of what reads a pipe, that is not known and that makes something
+    else of what stands between these pieces of code; empty for none."""
+    if piped := _PIPED.match(behind):
+        name: bytes = piped["name"] or piped["other"]
+        return b"" if name[:1].isalpha() and hands_on(name) else name
+    closed = _OF_A_LIST.match(behind) if _OPENS_LIST.search(before) else None
+    position = closed.end() if closed else 0
+    while step := _STEP.match(behind, position):
+        position = step.end()
+        if not step["given"]:
+            continue
+        if not _METHODS.fullmatch(step["name"]) and not hands_on(step["name"]):
+            return b"" if _is_dropped(before) else step["name"]
+        if _MAKES_PARTS.fullmatch(step["name"]) and behind[position : position + 1] == b"[":
+            return step["name"]
+    return b""
+
+
+def may_be_set_by(before: bytes, *, buffer: bool) -> bytes:
+    """The name of a function that is not known and may change in its place what follows this code:
+    it is given a reference, or a ``buffer`` of C, or its name ends in ``!``; empty for none."""
+    given = buffer or _GIVEN_TO_CHANGE.search(before) is not None
+    return next(
+        (n for _, n, _ in _calls(before) if not hands_on(n) and (given or n.endswith(b"!"))), b""
+    )
+
+
+def _is_dropped(before: bytes) -> bool:
+    """Whether nobody takes what a call returns that stands behind this code."""
+    if _RETURNS.search(before):
+        return False
+    if before.rstrip(b" \t")[-1:] in (b"\n", b"\r"):
+        return _GOES_ON.search(before) is None
+    return _DROPPED.search(before) is not None
+
+
+def _calls(before: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """The calls around what follows this code, the innermost first: where each begins, the name of
+    its function, and the arguments before."""
+    closed = 0
+    code = _STRINGS.sub(lambda string: b" " * len(string[0]), before)
+    for mark in reversed(list(_BRACKET.finditer(code))):
+        bracket = mark[0]
+        if bracket in b")]}":
+            closed += 1
+        elif closed:
+            closed -= bracket != b";"
+        elif bracket == b"(":
+            callee = _CALLEE.search(before, max(mark.start() - 120, 0), mark.start())
+            if callee is None or _KEYWORD.match(callee["name"]):
+                continue
+            if _DEFINES.search(before, 0, callee.start()):
+                return
+            yield callee.start(), callee["name"], before[mark.end() :]
+        elif bracket == b";" or (bracket == b"{" and before[mark.end() :].strip(b" \t\r\n[({")):
+            return

@@ -1,0 +1,170 @@
+"""A function that is not known may return another text than the one it is given."""
+
+from __future__ import annotations
+
+import pytest
+
+from patcher.hosts.calls import hands_on
+
+from .texts import statuses
+
+_NIX = "''\nINDENTED  ''"
+
+
+@pytest.mark.parametrize(
+    ("path", "program"),
+    [
+        # what is given a text, and returns something
+        ("a.py", 'p = harden("""TEXT""")\n'),
+        ("a.py", 'def f():\n    return harden("""TEXT""")\n'),
+        ("a.py", 'p = """TEXT"""\nopen("x", "w").write(harden(p))\n'),
+        ("a.py", 'p = "\\n".join(wanted([\nLIST]))\n'),
+        ("a.py", 'p = "\\n".join(map(f, [\nLIST]))\n'),
+        ("a.go", "package a\nconst p = `TEXT`\nfunc f() string { return harden(p) }\n"),
+        ("a.go", "package a\nfunc f() { w([]byte(pkg.Harden(`TEXT`))) }\n"),
+        ("a.go", "package a\nvar r = io.LimitReader(strings.NewReader(`TEXT`), 40)\n"),
+        ("a.js", "const p = harden`TEXT`;\n"),
+        ("a.js", "const p = `TEXT`;\nmodule.exports = harden(p);\n"),
+        ("a.rb", "p = harden(<<~X)\nTEXTX\n"),
+        ("a.rb", 'p = harden "ESCAPED"\n'),
+        ("a.php", "<?php $p = 'TEXT';\nfile_put_contents('x', harden($p));\n"),
+        ("a.php", "<?php $p = 'TEXT';\nlist($q) = explode('deny', $p);\n"),
+        ("a.pl", "print harden(<<'X');\nTEXTX\n"),
+        ("A.java", 'class A { String p = """\nTEXT"""; void f() { g(harden(p)); } }\n'),
+        ("A.java", 'class A { String q = StringUtils.abbreviate("""\nTEXT""", 40); }\n'),
+        ("a.c", 'const char *p = "ESCAPED"; void f() { fputs(harden(p), o); }\n'),
+        ("a.cc", 'auto p = harden("ESCAPED");\n'),
+        ("a.rs", 'const P: &str = r#"TEXT"#;\nfn f() -> String { harden(P) }\n'),
+        ("a.lua", "local p = [[\nTEXT]]\nf:write(harden(p))\n"),
+        ("a.nix", "{ p = builtins.substring 0 40 " + _NIX + "; }\n"),
+        ("a.nix", "let p = " + _NIX + "; in { q = builtins.substring 0 40 p; }\n"),
+        ("a.nix", "{ p = harden " + _NIX + "; }\n"),
+        ("a.ps1", "$p = @'\nTEXT'@\n$q = Edit-Profile $p\n"),
+        # methods and pipes
+        ("a.py", 'p = """TEXT"""\nq = p.harden()\n'),
+        ("a.js", "const p = `TEXT`;\nconst m = p.match(/x[^}]*/)[0];\n"),
+        ("A.java", 'class A { String p = """\nTEXT"""; String q = p.split("deny")[0]; }\n'),
+        ("a.rs", 'const P: &str = r#"TEXT"#;\nfn f() { let (a, b) = P.split_once(x); }\n'),
+        ("a.rs", 'let p = r#"TEXT"#; let q = p.get(..40).unwrap();\n'),
+        ("a.cc", "std::vector<std::string> p = {\nLIST}; auto q = p | std::views::filter(ok);\n"),
+        ("a.ps1", '$p = @\'\nTEXT\'@ -split "`n" | Where-Object { $_ -notmatch "deny" }\n'),
+        ("a.ps1", "$p = @'\nTEXT'@\n$p -split \"`n\" | Select-String -NotMatch x | tee x\n"),
+        ("a.ps1", '$p = @(\nLIST)\n$p | ? { $_ -ne "x" } | Out-File x\n'),
+        ("a.ps1", '$p = @(\nLIST)\n($p -ne $x) -join "`n" | Out-File x\n'),
+        ("a.ps1", '$p = @(\nLIST)\n$p -join "`n# " | Out-File x\n'),
+        # in its place
+        ("a.go", "package a\nfunc f() string { p := `TEXT`; harden(&p); return p }\n"),
+        ("a.rs", 'fn f() { let mut p = String::from(r#"TEXT"#); harden(&mut p); }\n'),
+        ("a.rs", 'let mut p = String::from(r#"TEXT"#); p.drain(40..);\n'),
+        ("a.rb", "p = <<~X\nTEXTX\nharden!(p)\n"),
+        ("a.rb", 'p = <<~X\nTEXTX\np[/deny.*/] = ""\n'),
+        ("a.js", "const p = [\nLIST];\np.length = 2;\n"),
+        ("A.java", "class A { List<String> p = List.of(\nLIST); void f() { p.set(2, x); } }\n"),
+        ("A.java", 'class A { StringBuilder p = new StringBuilder("""\nTEXT"""); void f() '
+         "{ p.setLength(40); } }\n"),
+        ("a.c", 'void f() { char p[] = "ESCAPED"; memset(p + 40, 0, 9); }\n'),
+        ("a.c", 'void f() { fputs("ESCAPED" + 40, o); }\n'),
+        ("a.cc", "std::vector<std::string> p = {\nLIST}; void f() { std::erase_if(p, ok); }\n"),
+        ("a.lua", 'local p = {\nLIST}\nf:write(table.concat(p, "\\n", 1, 2))\n'),
+    ],
+)  # fmt: skip
+def test_what_a_function_that_is_not_known_makes_of_a_text_is_doubtful(
+    path: str, program: str
+) -> None:
+    assert statuses(path, program) == {"under_investigation"}
+
+
+@pytest.mark.parametrize(
+    ("path", "program"),
+    [
+        ("a.go", "package a\nconst tmpl = `TEXT`\n\nfunc generate(out io.Writer, d *data) error {\n"
+         '\tt, err := template.New("x").Parse(tmpl)\n\tif err != nil {\n'
+         '\t\treturn errors.Wrap(err, "parse")\n\t}\n\treturn t.Execute(out, d)\n}\n'),
+        ("a.go", 'package a\nfunc g() error {\n\tcmd := exec.Command("x", "-Kr")\n'
+         "\tcmd.Stdin = strings.NewReader(`TEXT`)\n\tout, err := cmd.CombinedOutput()\n"
+         "\treturn wrapped(out, err)\n}\n"),
+        ("a.go", "package a\nfunc g(n string) error {\n\treturn os.WriteFile("
+         'filepath.Join("/etc", n), []byte(fmt.Sprintf(`TEXT`, n)), 0o644)\n}\n'),
+        ("a.go", "package a\nfunc g() {\n\tp := `TEXT`\n\tif err := anything(p); err != nil {\n"
+         "\t\tlog.Fatal(err)\n\t}\n\tanything(p)\n}\n"),
+        ("a.py", 'P = """TEXT"""\n\ndef f():\n    run(["x"], input=Template(P).substitute(a=1))\n'
+         "    sha = hashlib.sha256(P.encode()).hexdigest()\n    assert wanted(P)\n"),
+        ("a.ts", "export const p = dedent`TEXT`;\n"
+         'await anything("x", { body: JSON.stringify({ p }) });\n'),
+        ("A.java", 'class A { static final String P = """\nTEXT""";\n  void f() { '
+         'Files.writeString(path, P.formatted("x")); assertThat(P).matches(ok); } }\n'),
+        ("a.rs", 'fn profile() -> String {\n    format!(r#"TEXT"#)\n}\nfn main() {\n'
+         '    let p = profile();\n    fs::write(x, &p).unwrap();\n    anything(&p).unwrap();\n}\n'),
+        ("a.c", 'static const char p[] = "ESCAPED";\nint f(int fd) {\n'
+         "  ssize_t n = write(fd, p, sizeof(p) - 1);\n  return load_policy(p, strlen(p));\n}\n"),
+        ("a.rb", 'P = <<~X\nTEXTX\nfile "/etc/x" do\n  content P\nend\n'),
+        ("a.nix", '{ p = pkgs.writeText "x" ' + _NIX + "; }\n"),
+        ("a.nix", "{ p = lib.mkForce " + _NIX + "; }\n"),
+        ("a.ps1", '$p = @"\nTEXT"@\nSet-Content -Path x -Value $p -Encoding utf8\n'
+         "$p | Out-File y\n"),
+        ("a.hs", 'q = T.pack "ESCAPED"\nmain = T.writeFile "x" q\n'),
+    ],
+)  # fmt: skip
+def test_what_prints_a_text_or_converts_it_hands_it_on(path: str, program: str) -> None:
+    assert statuses(path, program) == {"fixed"}
+
+
+_HEREDOC = "cat > /tmp/x <<'E'\nTEXTE\n"
+_VALUE = '- set_fact:\n    p: |\nINDENTED- copy:\n    dest: /etc/x\n    content: "{{ %s }}"\n'
+_HELM = '{{- define "p" -}}\nTEXT{{- end -}}\n{{- define "q" -}}\n{{ %s }}\n{{- end -}}\n'
+
+
+@pytest.mark.parametrize(
+    ("path", "program", "status"),
+    [
+        ("a.sh", _HEREDOC + "harden /tmp/x > /tmp/y\n", "under_investigation"),
+        ("a.sh", _HEREDOC + "./harden.sh /tmp/x | tee /tmp/y\n", "under_investigation"),
+        ("a.sh", _HEREDOC + "harden -i /tmp/x\n", "under_investigation"),
+        ("a.sh", "P='TEXT'\nP=$(harden \"$P\")\n", "under_investigation"),
+        ("a.sh", "P='TEXT'\necho \"$(harden \"$P\")\" > x\n", "under_investigation"),
+        ("a.sh", 'R=(QUOTED)\nfor r in "${R[@]}"; do ok "$r" && echo "$r"; done\n',
+         "under_investigation"),
+        ("a.sh", 'for r in QUOTED; do [ "$r" = x ] || echo "$r"; done\n', "under_investigation"),
+        ("a.sh", "printf '%s\\n' QUOTED | head -n 2 > x\n", "under_investigation"),
+        ("a.sh", "printf '%.5s\\n' QUOTED > x\n", "under_investigation"),
+        ("a.sh", _HEREDOC + "./load.sh /tmp/x && echo done\n", "fixed"),
+        ("a.sh", _HEREDOC + "mkdir -p $(dirname /tmp/x)\nscp -i key /tmp/x h:/x\n", "fixed"),
+        ("a.sh", "P='TEXT'\nload \"$P\"\necho \"$P\" > $(mktemp)\n", "fixed"),
+        ("a.tf", "locals {\n  p = <<-EOT\nTEXTEOT\n  q = substr(local.p, 0, 40)\n}\n",
+         "under_investigation"),
+        ("a.tf", 'locals {\n  p = <<-EOT\nTEXTEOT\n  q = regex("x[^}]*", local.p)\n}\n',
+         "under_investigation"),
+        ("a.tf", 'locals {\n  p = [\nLIST]\n  q = join("\\n# ", local.p)\n}\n',
+         "under_investigation"),
+        ("a.py", 'class A:\n    P = """TEXT"""\n    def f(self):\n        return x(self.P)\n',
+         "under_investigation"),
+        ("CMakeLists.txt", 'set(P "TEXT")\nstring(SUBSTRING "${P}" 0 40 P)\n',
+         "under_investigation"),
+        ("CMakeLists.txt", 'set(P "TEXT")\nfile(WRITE x "${P}")\n', "fixed"),
+        ("a.yml", _VALUE % "p | harden", "under_investigation"),
+        ("a.yml", _VALUE % "p[:40]", "under_investigation"),
+        ("a.yml", _VALUE % "p.split('deny')[0]", "under_investigation"),
+        ("a.yml", _VALUE % "p | indent(4)", "fixed"),
+        ("a.yml", _VALUE % "p", "fixed"),
+        ("_h.tpl", _HELM % 'include "p" . | trunc 40', "under_investigation"),
+        ("_h.tpl", _HELM % 'regexReplaceAll "d.*" (include "p" .) ""', "under_investigation"),
+        ("_h.tpl", _HELM % '(splitList "d" (include "p" .)) | first', "under_investigation"),
+        ("_h.tpl", _HELM % 'include "p" . | nindent 4 | quote', "fixed"),
+        ("_h.tpl", _HELM % 'include "other" . | trunc 63', "fixed"),
+        ("a.yml", "write_files:\n- content: |\nINDENTEDruncmd:\n- [ sed, -i, /alg/d, /x ]\n",
+         "under_investigation"),
+    ],
+)  # fmt: skip
+def test_commands_expressions_and_build_files(path: str, program: str, status: str) -> None:
+    assert statuses(path, program) == {status}
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        (b"fmt.Sprintf", True), (b"NewReader", True), (b"write_file", True), (b"str_pad", True),
+        (b"harden", False), (b"array_unique", False), (b"pkg.Clean", False), (b"x::minify", False),
+    ],
+)  # fmt: skip
+def test_functions_are_known_by_their_first_word(name: bytes, known: bool) -> None:
+    assert hands_on(name) is known

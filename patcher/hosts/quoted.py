@@ -222,6 +222,8 @@ _PRINTS = re.compile(rb"(?:^|[\s;&({])(?:echo|printf)\b")
 _CHAINED = re.compile(rb"[ \t]*&&[ \t]*(?:\\[ \t]*)?(?:\r?\n)?\Z")
 _NO_CODE = re.compile(rb"\s*(?:#(?!\s*(?:el|end)?if)[^\n]*|//[^\n]*|/\*[^\n]*\*/|--[^\n]*)?\Z")
 """A blank line, or one with a comment."""
+_BEHIND_CODE = re.compile(rb"\s(?:#|//|--\s|/\*)[^\n]*")
+"""A comment."""
 _MODIFIER = re.compile(
     rb"\s*(?:if|unless|while|until|for(?:each)?|and|or|x)\b[^;{}\n]{1,200};[ \t]*\r?$",
     re.MULTILINE,
@@ -239,7 +241,9 @@ def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]
             above = members[number - 1]
             between = content[above.literal.end : member.begin]
             code = b"".join(
-                line for line in between.splitlines(keepends=True) if not _NO_CODE.match(line)
+                _BEHIND_CODE.sub(b"", line)
+                for line in between.splitlines(keepends=True)
+                if not _NO_CODE.match(line)
             )
             code = shell.without_targets(code[1:])
             if b"network" in between or unknown.in_statements(code, names, member.key):

@@ -25,6 +25,7 @@ from patcher.policy.patterns import repeated
 _NAMED = rb"[&*$@]*(?!" + CONTROL + rb")[A-Za-z_][\w.:\[\]]*+(?:->\w++)?(?:->\w++)?"
 _INNER = rb"\(" + repeated(rb"[^()]++|\([^()]*+\)") + rb"\)"
 _ENCLOSED = rb"\(" + repeated(rb"[^()]++|" + _INNER) + rb"\)"
+_STATEMENTS = re.compile(rb"[\s\S]*[;}\n]")
 _WHOLE = re.compile(
     repeated(
         rb"\s++|" + _NAMED + rb"|!?" + _ENCLOSED + rb"|\d++|'[^']{1,9}'|\+|\.\.|<<|\.append\(|\)|\\"
@@ -170,13 +171,12 @@ class _Reading:
         if node.statement is one.statement:
             node.unknown = node.link is not Link.ELEMENT and unknown.in_list(bare)
         else:
+            code = _STATEMENTS.match(bare, 0, max(node.end - node.offset - one.end, 0))
             node.unknown = (
                 node.unknown
                 or one.statement.may_add_others
                 or node.statement.may_add_others
-                or unknown.in_statements(
-                    bare[: max(node.end - node.offset - one.end, 0)], self.names, node.gap
-                )
+                or unknown.in_statements(code[0] if code else b"", self.names, node.gap)
             )
 
     def place(self, index: int) -> tuple[int, int] | None:

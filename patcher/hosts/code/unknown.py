@@ -14,9 +14,11 @@ from patcher.policy.patterns import repeated
 
 NAMES = re.compile(rb"[A-Za-z_]\w*")
 _TAIL = re.compile(
-    rb"\s*(?:,|\.\s*[jJ]oin\s*\()"
+    rb"\s*(?:,|\.\s*[jJ]oin\s*\()(?P<given>"
     + repeated(rb"[^()\[\];\n]|\([^()\n]{0,200}\)|\[[^\[\]\n]{0,200}\]")
+    + rb")"
 )
+"""What a call has behind a literal, or joins with it."""
 _PIECE = re.compile(rb"[^;{}\n]+")
 _GIVEN = re.compile(
     rb"(?P<callee>\w*)!?\s*\((?:[^()\n]*,)?\s*[&*$@\\]{0,2}(?:mut\s+)?(?P<name>\w+)\s*[,)]"
@@ -37,7 +39,11 @@ _IN_A_LIST = (
     re.compile(rb"[\w.$@>!\s()=<&|-]*\?(?![.?])"),
     re.compile(rb"\bif\b[^,\[\]]*?(?:\belse\b|(?=[,\])])|\Z)|\bfor\b[^,\[\]]*?(?=[,\])]|\Z)"),
     re.compile(rb"[\w.()!]+\s*(?:&&|\|\||\b(?:and|or)\b)"),
-    re.compile(rb"[\w.:]+!?\s*[(\[{]\s*\Z"),
+    re.compile(
+        rb"\]\s*(?:\.\s*(?:filter|map|iter|collect|compact|flatten|stream)\s*\([^()]*\)\s*){0,4}"
+        rb"\.\s*\w+\s*\(\s*\Z"
+    ),
+    re.compile(rb"(?:[\w.:]*!?\s*[(\[{]\s*){1,8}\Z"),
     re.compile(rb"[\w$\[\].>-]+\s*(?:=>|[:=](?![:=]))"),
 )
 """What may stand in a list, and is no element: conditions, what wraps an element, and labels."""
@@ -57,7 +63,7 @@ def in_statements(code: bytes, names: Set[bytes], before: bytes) -> bool:
     the literal of one of them; where it names no variable, any code may write to the same stream.
     """
     tail = _TAIL.match(code)
-    if tail is not None and _names(tail[0]) - names:
+    if tail is not None and _names(tail["given"]) - names:
         return True
     variables = {
         name

@@ -8,8 +8,7 @@ from pathlib import Path
 from patcher import git
 from patcher.campaign.ledger import Account, Owner, Retry
 from patcher.campaign.run import Item, place
-from patcher.campaign.stages import Planned
-from patcher.campaign.target import Outcome, Target
+from patcher.results import Outcome, Planned, Target
 from patcher.sources.found import Found
 
 _AT_ONCE = 32

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from patcher.campaign import replace
 from patcher.campaign.includes import beside
-from patcher.campaign.look import Selection, judge
+from patcher.campaign.look import judge
 from patcher.campaign.replace import Place
-from patcher.campaign.target import MAX_DROPPED, Located, Outcome, Target
+from patcher.campaign.selection import Selection
 from patcher.findings import Result
+from patcher.results import MAX_DROPPED, Located, Outcome, Target
 
 
 def check(names: Iterable[str], selection: Selection, *, fix: bool = False) -> Iterator[Target]:
@@ -64,6 +65,7 @@ def target(name: str, result: Result, *, fixed: bool, note: str | None = None) -
         note=note,
         findings=tuple(Located(path, finding) for finding in result.findings),
         dropped=tuple((path, each) for each in result.dropped[:MAX_DROPPED]),
+        read=True,
     )
 
 

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from patcher import git
+from patcher.campaign.changes import blob_id, without_contents
 from patcher.campaign.includes import InRepository
 from patcher.campaign.large import in_turn
 from patcher.campaign.memory import DIGESTS, Memory
-from patcher.campaign.target import (
-    MAX_DROPPED,
-    ChangedFile,
-    Located,
-    Outcome,
-    Target,
-    blob_id,
-)
+from patcher.campaign.selection import Selection
 from patcher.findings import Dropped, Result, unread
-from patcher.options import Options
 from patcher.policy.bounds import timed
 from patcher.policy.search import SEARCH, is_binary, searched
+from patcher.results import MAX_DROPPED, ChangedFile, Located, Outcome, Proof, Target
 
 if TYPE_CHECKING:
-    from patcher.campaign.prove import Mode
     from patcher.policy.judgement import Includes
-    from patcher.proof.verdict import Proof
-
 
 MAX_MATCHES = 10_000
 """Files with a network rule that a commit may have; apparmor.d, with a profile for nearly every
@@ -45,27 +35,6 @@ MAX_FOUND = 20_000
 
 MAX_PATHS = 4 << 20
 """Bytes of the paths of a commit's files with network rules; the same of its findings."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection(Options):
-    """What to look for, and where."""
-
-    include: tuple[str, ...] = ()
-    """Patterns as in gitignore(5); none: every file."""
-    exclude: tuple[str, ...] = ()
-    proof: Mode = "off"
-    """Whether AppArmor's own parser proves the edits."""
-    bases: tuple[str, ...] = ()
-    """Branches, globs of branches, tags or commits; none: the repository's default base."""
-
-    def wanted(self) -> Callable[[bytes], bool] | None:
-        """Tells whether a path is to be looked at; None: every one is."""
-        if not (self.include or self.exclude):
-            return None
-        from patcher.campaign.globs import chooser
-
-        return chooser(self.include, self.exclude)
 
 
 class Looker:
@@ -196,6 +165,7 @@ class Looker:
             findings=tuple(found),
             files=tuple(files),
             dropped=_first(dropped),
+            read=not missing,
         )
         if search.scope is not None and not proving:
             self._memory.learn(target, search.scope)
@@ -223,13 +193,6 @@ class Looker:
 def _first(dropped: list[tuple[bytes, Dropped]]) -> tuple[tuple[bytes, Dropped], ...]:
     dropped.sort(key=lambda pair: (pair[0], pair[1].line))
     return tuple(dropped[:MAX_DROPPED])
-
-
-def without_contents(target: Target) -> Target:
-    """The target, with the changed files' ids alone: in a long run their contents add up."""
-    if not target.files:
-        return target
-    return replace(target, files=tuple(replace(f, old=b"", new=b"") for f in target.files))
 
 
 def check_found(number: int, paths: int) -> None:

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from patcher import git
-from patcher.campaign.target import ChangedFile, Located, Outcome, Target
 from patcher.findings import Dropped, Edit, Finding, Result, Status
 from patcher.options import Options
+from patcher.results import ChangedFile, Located, Outcome, Target
 
 if TYPE_CHECKING:
     from patcher.campaign.database import Database
-    from patcher.campaign.look import Selection
+    from patcher.campaign.selection import Selection
 
 DIGESTS = b"digests"
 """The name of the search for files in which digests stand: the same for all digests."""
@@ -242,6 +242,7 @@ class Memory:
             findings=found,
             files=files,
             dropped=dropped,
+            read=True,
         )
 
     def learn(self, target: Target, scope: bytes) -> None:
@@ -302,9 +303,9 @@ def rules(selection: Selection) -> bytes:
 
 
 _DECIDING = (
-    *("campaign/checksums.py", "campaign/globs.py", "campaign/includes.py"),
-    *("campaign/look.py", "campaign/memory.py"),
-    *("campaign/target.py", "engine.py", "findings.py", "git/errors.py", "git/find.py"),
+    *("campaign/checksums.py", "campaign/changes.py", "campaign/globs.py", "campaign/includes.py"),
+    *("campaign/look.py", "campaign/memory.py", "campaign/selection.py"),
+    *("engine.py", "findings.py", "git/errors.py", "git/find.py", "results.py"),
     *("git/objects.py", "hosts", "migrations", "options.py", "policy", "proof", "text.py"),
 )
 _code_lock = threading.Lock()

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from patcher.campaign.target import ChangedFile, Located
 from patcher.git import printable
 from patcher.migrations import Migration
 from patcher.migrations.migration import PLACEHOLDER, PLACEHOLDERS
+from patcher.results import ChangedFile, Located
 
 _MOST_FILES = 200
 _MOST_PROOFS = 20

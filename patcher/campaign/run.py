@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from patcher import git, interrupts
 from patcher.campaign.alternates import told
-from patcher.campaign.look import Looker, Selection, without_contents
+from patcher.campaign.changes import without_contents
+from patcher.campaign.look import Looker
 from patcher.campaign.memory import Memory, opened
-from patcher.campaign.target import Outcome, Target
+from patcher.campaign.selection import Selection
+from patcher.results import Outcome, Target
 from patcher.sources.found import Found
 from patcher.text import printable
 

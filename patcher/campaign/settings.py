@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from patcher.campaign.apply import Commits
-from patcher.campaign.look import Selection
+from patcher.campaign.selection import Selection
 from patcher.migrations import Migration
 
 _SELECTION = tuple(field.name for field in fields(Selection))

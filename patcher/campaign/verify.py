@@ -11,15 +11,15 @@ from patcher import git, interrupts, proof
 from patcher.campaign import files, replace
 from patcher.campaign.includes import InRepository, beside, system
 from patcher.campaign.large import in_turn
-from patcher.campaign.look import Selection, check_found, matching
+from patcher.campaign.look import check_found, matching
 from patcher.campaign.run import chosen_bases
-from patcher.campaign.target import Verified
+from patcher.campaign.selection import Selection
 from patcher.policy.bounds import timed
 from patcher.policy.judgement import Includes
 from patcher.policy.search import is_binary
 from patcher.proof.parser import Parser, Unusable
-from patcher.proof.verdict import Standing
 from patcher.proof.verify import TooMuch, verify
+from patcher.results import Standing, Verified
 
 
 def run(

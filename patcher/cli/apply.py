@@ -15,9 +15,9 @@ from patcher.cli import FAILED, FOUND, options
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
     from patcher.campaign.ledger import Account, Ledger
-    from patcher.campaign.look import Selection
-    from patcher.campaign.stages import Counts, Planned
+    from patcher.campaign.selection import Selection
     from patcher.reports import Report
+    from patcher.results import Counts, Planned
     from patcher.sources import Found
 
 
@@ -263,7 +263,7 @@ class _Planning:
 
     def plans(self, items: Iterable[Found | git.Failure]) -> Iterator[Planned]:
         from patcher.campaign.booking import planned
-        from patcher.cli.session import tell
+        from patcher.cli.output import tell
 
         for item in items:
             if isinstance(item, git.Failure):
@@ -292,8 +292,9 @@ def _carry_on(
     """Run a campaign as far as it goes."""
     from patcher.campaign import settings
     from patcher.campaign.booking import Booking
-    from patcher.campaign.target import Totals
-    from patcher.cli.session import carry_out, exit_code, found, tell
+    from patcher.cli.output import tell
+    from patcher.cli.session import carry_out, exit_code, found
+    from patcher.results import Totals
 
     planning = _Planning()
     selection, commits = settings.read(account.settings)

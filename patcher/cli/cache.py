@@ -70,7 +70,7 @@ def verify_command(urls: tuple[str, ...], quiet: bool) -> int:
       patcher cache verify
       patcher cache verify https://github.com/moby/moby
     """
-    from patcher.cli.session import tell
+    from patcher.cli.output import tell
     from patcher.git import GitError
 
     mirrors = _mirrors()

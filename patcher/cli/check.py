@@ -11,7 +11,7 @@ from patcher.cli import FAILED, FOUND, options
 from patcher.text import without_secrets
 
 if TYPE_CHECKING:
-    from patcher.campaign.target import Target
+    from patcher.results import Target
 
 
 @click.command("check", short_help="Report, or fix, files outside git.")
@@ -50,9 +50,9 @@ def command(
       patcher check --fix - --stdin-name template.go < template.go > fixed.go
     """
     from patcher.campaign.files import check
-    from patcher.campaign.target import total
-    from patcher.cli.session import tell
+    from patcher.cli.output import tell
     from patcher.reports.table import Style, files_table
+    from patcher.results import total
 
     selection = options.selection(bases=(), **chosen)
     piped = "-" in files
@@ -86,7 +86,7 @@ def command(
 def _piped(name: str, selection: Any, fix: bool) -> Target:
     from patcher.campaign.files import target
     from patcher.campaign.look import judge
-    from patcher.cli.session import write
+    from patcher.cli.output import write
 
     content = sys.stdin.buffer.read(selection.max_bytes + 1)
     result, _ = judge(name, content, selection)

@@ -14,8 +14,8 @@ from patcher.cli import FAILED
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
-    from patcher.campaign.look import Selection
     from patcher.campaign.run import Campaign
+    from patcher.campaign.selection import Selection
     from patcher.migrations import Migration
     from patcher.sources import Filters
 
@@ -62,7 +62,7 @@ class Failed(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """On standard error, as other failures are told."""
-        from patcher.cli.session import tell
+        from patcher.cli.output import tell
 
         tell(self.message)
 
@@ -347,11 +347,11 @@ def selection(
     proof: Any = "off",
 ) -> Selection:
     """What the options ask for."""
-    from patcher.campaign.look import Selection
+    from patcher.campaign.selection import Selection
 
     if proof != "off":
         from patcher.campaign.prove import Unproved, check
-        from patcher.cli.session import tell
+        from patcher.cli.output import tell
 
         try:
             note = check(proof)

@@ -17,7 +17,7 @@ import click
 from patcher.findings import Status
 
 if TYPE_CHECKING:
-    from patcher.campaign.target import Target
+    from patcher.results import Target
     from patcher.sources.found import Found
 
 _PATIENCE = 0.5

@@ -50,7 +50,8 @@ def command(paths: tuple[str, ...], format: str, quiet: bool, **chosen: Any) -> 
       patcher scan --from forks.txt
     """
     from patcher import git
-    from patcher.cli.session import found, tell, write
+    from patcher.cli.output import tell, write
+    from patcher.cli.session import found
 
     failures = 0
 
@@ -98,7 +99,7 @@ def _word(fact: bool | None) -> str:
 
 def _urls(repositories: Iterator[Found]) -> Iterator[bytes | None]:
     """Lines that ``--from`` takes; None for what none can say."""
-    from patcher.cli.session import tell
+    from patcher.cli.output import tell
     from patcher.text import printable
 
     terminal = sys.stdout.isatty()

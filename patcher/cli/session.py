@@ -8,18 +8,16 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import click
-
 from patcher.campaign import memory
 from patcher.campaign.run import Campaign, Item, Watch, run
-from patcher.campaign.target import Target, Totals
 from patcher.cli import FAILED, options
-from patcher.text import printable
+from patcher.cli.output import tell, write
+from patcher.results import Target, Totals
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from patcher.campaign.look import Selection
+    from patcher.campaign.selection import Selection
     from patcher.cli.progress import Progress
     from patcher.reports import Report
     from patcher.sources import Found
@@ -189,17 +187,6 @@ def failure(target: Target) -> str:
 
     where = f"{target.repository} {short(target.base)}" if target.base else target.repository
     return f"{where}: {target.error}"
-
-
-def tell(text: str) -> None:
-    """A line on standard error, whatever stands in ``text``."""
-    click.echo(f"patcher: {printable(text)}", err=True)
-
-
-def write(piece: bytes) -> None:
-    """A piece of the report on standard output."""
-    if piece:
-        click.echo(piece, nl=False)
 
 
 def exit_code(totals: Totals, otherwise: int) -> int:

@@ -11,7 +11,7 @@ from patcher.cli import options
 
 if TYPE_CHECKING:
     from patcher.campaign.ledger import Ledger
-    from patcher.campaign.stages import Summary
+    from patcher.results import Summary
 
 
 @click.command("status", short_help="Show campaigns, and how far they have come.")

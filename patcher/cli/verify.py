@@ -10,7 +10,7 @@ from patcher.cli import FAILED, FOUND, UNDECIDED, options
 from patcher.text import without_secrets
 
 if TYPE_CHECKING:
-    from patcher.campaign.target import Verified
+    from patcher.results import Verified
 
 
 @click.command("verify", short_help="Tell by compiling whether profiles deny the family.")
@@ -50,11 +50,11 @@ def command(
       patcher verify --base 'release/*' ~/src/moby
     """
     from patcher.campaign.verify import run
-    from patcher.cli.session import tell, write
+    from patcher.cli.output import tell, write
     from patcher.proof import parser
-    from patcher.proof.verdict import Answer
     from patcher.reports import verify as report
     from patcher.reports.table import Style
+    from patcher.results import Answer
 
     selection = options.selection(profiles="all", comment=False, **chosen)
     try:

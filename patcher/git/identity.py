@@ -11,9 +11,9 @@ import os
 from collections.abc import Sequence
 from functools import lru_cache
 
-from patcher.git.discovery import read_small
 from patcher.git.errors import GitError, GitFailed, IdentityMissing
 from patcher.git.runner import actor_of, require_version, run, scratch, search_path
+from patcher.git.small import read_small
 from patcher.git.values import Identity, Repository, Signing
 from patcher.text import printable
 

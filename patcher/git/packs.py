@@ -13,12 +13,12 @@ import time
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 
-from patcher.git.discovery import read_small
 from patcher.git.errors import GitError
 from patcher.git.identity import own_configuration
 from patcher.git.leftovers import UNFINISHED
 from patcher.git.regular import check_objects
 from patcher.git.runner import run, scratch
+from patcher.git.small import read_small
 from patcher.git.values import Repository
 from patcher.text import printable
 

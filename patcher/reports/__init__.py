@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from patcher.campaign.target import Target, Totals
+from patcher.results import Target, Totals
 
 
 class Report(Protocol):

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from patcher.campaign.target import ChangedFile, Target, Totals
 from patcher.findings import Edit
 from patcher.reports.text import quoted
+from patcher.results import ChangedFile, Target, Totals
 from patcher.text import printable
 
 _CONTEXT = 3

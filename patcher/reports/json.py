@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from patcher.campaign.target import ChangedFile, Located, Target, Totals
 from patcher.reports.text import exact, valid
+from patcher.results import ChangedFile, Located, Target, Totals
 
 SCHEMA = 1
 
@@ -40,7 +40,7 @@ def _target(target: Target) -> dict[str, Any]:
         "commit": target.commit,
         "branch": target.branch and valid(target.branch),
         "new_commit": target.new_commit,
-        "status": target.status.value,
+        "status": target.status and target.status.value,
         "outcome": target.outcome.value,
         "error": target.error and valid(target.error),
         "cause": target.cause,

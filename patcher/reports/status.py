@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from patcher.campaign.stages import ATTEMPTS, Cause, Progress, Stage, Summary
 from patcher.reports.table import count, short
 from patcher.reports.text import exact, valid
+from patcher.results import ATTEMPTS, CauseSummary, Progress, Stage, Summary
 from patcher.text import printable
 
 SCHEMA = 1
@@ -50,7 +50,7 @@ def campaigns_table(summaries: Iterable[Summary]) -> bytes:
     return _encoded(lines)
 
 
-def campaign_table(summary: Summary, causes: Sequence[Cause]) -> bytes:
+def campaign_table(summary: Summary, causes: Sequence[CauseSummary]) -> bytes:
     """One campaign: its stages, its failures by cause, and what to run next."""
     counts = summary.counts
     told = [f"{counts.done} done", f"{counts.failed} failed", f"{counts.planned} to do"]
@@ -98,7 +98,7 @@ def campaigns_lines(summaries: Iterable[Summary]) -> Iterator[bytes]:
 def campaign_json(
     summary: Summary,
     settings: Mapping[str, Any],
-    causes: Iterable[Cause],
+    causes: Iterable[CauseSummary],
     rows: Iterable[Progress],
 ) -> Iterator[bytes]:
     """One object, in pieces: the campaign, and its targets, one a line."""

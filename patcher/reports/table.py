@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from patcher.campaign.target import Located, Outcome, Target, Totals, total
 from patcher.findings import Dropped, Status
+from patcher.results import Located, Outcome, Target, Totals, total
 from patcher.text import printable
 
 _GROUPED = 4

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from patcher.campaign.target import Verified
 from patcher.reports.table import Report, Row, Style, count, short
 from patcher.reports.text import exact, valid
+from patcher.results import Standing, Verified
 from patcher.text import printable
-
-if TYPE_CHECKING:
-    from patcher.campaign.target import Standing
 
 SCHEMA = 1
 _STYLES = {"allowed": "red", "denied": "green", "not decidable": "yellow"}

@@ -11,7 +11,8 @@ import pytest
 from patcher import Status, git
 from patcher.campaign.files import check
 from patcher.campaign.includes import InRepository
-from patcher.campaign.look import Looker, Selection
+from patcher.campaign.look import Looker
+from patcher.campaign.selection import Selection
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox

@@ -22,12 +22,12 @@ from click.testing import CliRunner, Result
 from patcher import git, patch
 from patcher.campaign import database, memory
 from patcher.campaign.database import Database
-from patcher.campaign.look import Selection
 from patcher.campaign.run import Campaign, run
-from patcher.campaign.target import MAX_DROPPED, Target
+from patcher.campaign.selection import Selection
 from patcher.cli import group
 from patcher.git import find
 from patcher.migrations import choose
+from patcher.results import MAX_DROPPED, Target
 from patcher.sources.found import Found
 from tests.gits import Gits
 

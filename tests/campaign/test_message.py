@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from patcher.campaign import message
-from patcher.campaign.target import ChangedFile, Located
 from patcher.findings import Edit, Finding, Status
 from patcher.migrations import builtin, choose, load_migration
+from patcher.results import ChangedFile, Located
 
 
 def facts(*paths: bytes, profile: str = "docker-default", **changes: Any) -> message.Facts:

@@ -14,10 +14,11 @@ import pytest
 
 from patcher import git
 from patcher.campaign.apply import Commits
-from patcher.campaign.look import Looker, Selection
+from patcher.campaign.look import Looker
 from patcher.campaign.run import Campaign, Item, place, run
-from patcher.campaign.target import Outcome, Target
+from patcher.campaign.selection import Selection
 from patcher.campaign.threads import DaemonThreads
+from patcher.results import Outcome, Target
 from patcher.sources.found import Found
 from tests.gits import Gits
 from tests.needs import needs_semaphores

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from patcher.campaign import scheduler
-from patcher.campaign.look import Selection
 from patcher.campaign.run import Campaign
+from patcher.campaign.selection import Selection
 from tests.campaigns.workers import cluster
 from tests.campaigns.world import DATES, OPTIONS, World, build, exported, ran, started
 from tests.faults.world import git

@@ -13,9 +13,9 @@ from random import Random
 from patcher import git
 from patcher.campaign import memory
 from patcher.campaign.apply import Commits
-from patcher.campaign.look import Selection
 from patcher.campaign.run import Campaign, Item
-from patcher.campaign.target import Outcome, Target
+from patcher.campaign.selection import Selection
+from patcher.results import Outcome, Target
 from patcher.sources.found import Found
 from tests.fuzz.inputs import Input, mutated
 from tests.fuzz.properties import Broken

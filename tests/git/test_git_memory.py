@@ -18,10 +18,10 @@ import pytest
 
 from patcher import git
 from patcher.campaign import memory
-from patcher.campaign.look import Selection
 from patcher.campaign.run import Campaign
-from patcher.campaign.target import Target
+from patcher.campaign.selection import Selection
 from patcher.git import find
+from patcher.results import Target
 from patcher.sources.found import Found
 from tests import stores
 from tests.hostile.bench import FIXED, PROFILE

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from patcher import git
-from patcher.campaign.look import Selection
 from patcher.campaign.run import Campaign
-from patcher.campaign.target import Target
+from patcher.campaign.selection import Selection
 from patcher.git import find
+from patcher.results import Target
 from patcher.sources.found import Found
 from tests import stores
 from tests.gits import Gits

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patcher.campaign.target import ChangedFile, Outcome, Target, Totals
 from patcher.findings import Edit
 from patcher.reports.diff import Report, unified
+from patcher.results import ChangedFile, Outcome, Target, Totals
 
 RULE = b"  deny network alg,\n"
 TEN = b"".join(b"line %d\n" % number for number in range(10))

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import patcher.reports
-from patcher.campaign.target import ChangedFile, Located, Outcome, Target, total
 from patcher.findings import Edit, Finding, Status
 from patcher.reports.json import Report
+from patcher.results import ChangedFile, Located, Outcome, Target, total
 
 SCHEMA: dict[str, Any] = json.loads(
     (Path(patcher.reports.__file__).parent / "schema.json").read_text("utf-8")
@@ -58,6 +58,7 @@ def target(**changes: Any) -> Target:
         "base": "refs/heads/main",
         "commit": "0" * 40,
         "outcome": Outcome.SCANNED,
+        "read": True,
     }
     return Target(**(values | changes))
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from patcher.campaign.target import Located, Outcome, Target, total
 from patcher.findings import Edit, Finding, Status
 from patcher.reports.table import Report, Style
+from patcher.results import Located, Outcome, Target, total
 from patcher.text import printable
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -37,6 +37,7 @@ def target(*findings: Finding, **changes: Any) -> Target:
         "commit": "0" * 40,
         "outcome": Outcome.SCANNED,
         "findings": tuple(Located(b"a/profile", one) for one in findings),
+        "read": True,
     }
     return Target(**(values | changes))
 

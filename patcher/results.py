@@ -183,6 +183,9 @@ class Target:
     dropped: tuple[tuple[bytes, Dropped], ...] = ()
     """What reads as a profile and does not count, with the path of its file; by path, then by line.
     No more than ``MAX_DROPPED``."""
+    globs: tuple[tuple[str, bool], ...] = ()
+    """The globs of bases that were looked for in the repository, and whether a ref there matches
+    each."""
     read: bool = False
     """Whether all that was to be read was read: only then is it known that nothing worse is there
     than what was found."""
@@ -241,11 +244,18 @@ class Totals:
     """Findings by status."""
     causes: dict[str, CauseCount] = field(default_factory=dict)
     """The kinds of failure."""
+    globs: dict[str, int] = field(default_factory=dict)
+    """For each glob of bases, the repositories in which it matches."""
+    unanswered: bool = False
+    """Whether the user named something that nothing answered to."""
     _last: str | None = None
 
     def add(self, target: Target) -> None:
         """Count one more target."""
-        self.repositories += target.repository != self._last
+        if target.repository != self._last:
+            self.repositories += 1
+            for glob, matches in target.globs:
+                self.globs[glob] = self.globs.get(glob, 0) + matches
         self._last = target.repository
         self.targets += 1
         if target.error is not None:

@@ -123,7 +123,8 @@ class Campaign:
                 else:
                     repository = self._local(found.place)
                     borrowed = git.alternates(repository)
-                bases, missing = chosen_bases(repository, patterns)
+                bases, missing, globs = chosen_bases(repository, patterns)
+                nothing = replace(nothing, globs=globs)
                 if missing and not bases and repository.address is None:
                     _check_born(repository)
         except git.UnbornHead as unborn:
@@ -137,7 +138,7 @@ class Campaign:
         if not bases and not missing:
             ended.append(replace(nothing, note=f"no branch matches {' '.join(patterns)}"))
         spent = time.monotonic() - started
-        return _Begun(found, repository, tuple(bases), tuple(ended), spent, borrowed)
+        return _Begun(found, repository, tuple(bases), tuple(ended), spent, borrowed, globs)
 
     def _local(self, repository: git.Repository) -> git.Repository:
         if self.commits is not None and self.commits.push:
@@ -175,7 +176,7 @@ class Campaign:
                 looker = self._looker(begun.repository, memory, jobs)
                 looker.shared = shared.get(len(base.commit))
                 target = self._target(begun, base, looker, known.get(base.commit))
-                target = told(target, begun.borrowed)
+                target = told(replace(target, globs=begun.globs), begun.borrowed)
             spent += time.monotonic() - started
             yield target if self.contents else without_contents(target)
         yield from begun.ended
@@ -275,6 +276,7 @@ class _Begun:
     spent: float = 0
     """Seconds."""
     borrowed: git.Alternates = field(default_factory=git.Alternates)
+    globs: tuple[tuple[str, bool], ...] = ()
 
 
 def _together(begun: Sequence[_Begun]) -> Iterator[tuple[int, git.Objects]]:
@@ -314,22 +316,26 @@ def tell(problem: str) -> None:
 
 def chosen_bases(
     repository: git.Repository, patterns: Sequence[str]
-) -> tuple[list[git.Base], list[str]]:
-    """The bases, and what is wrong with those that are named and not there. Raises GitError.
+) -> tuple[list[git.Base], list[str], tuple[tuple[str, bool], ...]]:
+    """The bases, what is wrong with those that are named and not there, and of each glob whether
+    it matches. Raises GitError.
 
     That a glob matches nothing is no error: not every repository has release branches.
     """
     if not patterns:
-        return git.bases(repository), []
+        return git.bases(repository), [], ()
     found: dict[str, git.Base] = {}
-    missing = []
+    missing, globs = [], []
     for pattern in patterns:
+        is_glob = bool(_GLOB.intersection(pattern))
         try:
-            found |= {base.ref: base for base in git.bases(repository, (pattern,))}
+            matching = git.bases(repository, (pattern,))
         except git.NoSuchBase as error:
-            if not _GLOB.intersection(pattern):
-                missing.append(str(error))
-    return list(found.values()), missing
+            matching = []
+            missing += [] if is_glob else [str(error)]
+        found |= {base.ref: base for base in matching}
+        globs += [(pattern, bool(matching))] if is_glob else []
+    return list(found.values()), missing, tuple(globs)
 
 
 def _check_born(repository: git.Repository) -> None:

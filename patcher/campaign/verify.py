@@ -121,7 +121,7 @@ def _repository(
         yield Verified(place, None, b"", error=item.error)
         return
     try:
-        bases, missing = chosen_bases(item, selection.bases)
+        bases, missing, _ = chosen_bases(item, selection.bases)
         for reason in missing:
             yield Verified(place, None, b"", error=reason)
         for base in bases:

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from patcher import git
-from patcher.cli import FAILED, FOUND, options
+from patcher.cli import FAILED, FOUND, USAGE, options
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
@@ -87,6 +87,7 @@ class _Command(click.Command):
 @options.format_option("table", "json")
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
 @options.proving
+@options.strict
 @options.telling
 def command(
     paths: tuple[str, ...],
@@ -104,6 +105,7 @@ def command(
     dry_run: bool,
     format: str,
     explain: bool,
+    strict: bool,
     quiet: bool,
     verbose: int,
     color: str,
@@ -170,7 +172,7 @@ def command(
         raise click.UsageError("--retry goes with --campaign")
     if name is not None and dry_run:
         raise click.UsageError("--dry-run writes nothing, --campaign does: leave out one of them")
-    shown = _Shown(format, color, quiet, verbose, explain)
+    shown = _Shown(format, color, quiet, verbose, explain, strict)
     if name is not None:
         return _campaign(name, retry, selection, commits, sources, work, shown)
     from patcher.cli.session import conduct, exit_code
@@ -178,7 +180,7 @@ def command(
     report = shown.report(selection, applied=not dry_run)
     campaign = options.campaign(work, selection, commits)
     totals = conduct(campaign, sources, work, report, quiet=quiet, verbose=verbose)
-    return exit_code(totals, FOUND if dry_run and totals.unwritten else 0)
+    return exit_code(totals, FOUND if dry_run and totals.unwritten else 0, strict=strict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,7 @@ class _Shown:
     quiet: bool
     verbose: int
     explain: bool
+    strict: bool
 
     def report(self, selection: Selection, *, applied: bool) -> Report:
         from patcher.cli.session import reporter
@@ -293,14 +296,16 @@ def _carry_on(
     from patcher.campaign import settings
     from patcher.campaign.booking import Booking
     from patcher.cli.output import tell
-    from patcher.cli.session import carry_out, exit_code, found
+    from patcher.cli.session import carry_out, exit_code, found, unanswered
     from patcher.results import Totals
 
     planning = _Planning()
+    named = True
     selection, commits = settings.read(account.settings)
     if sources.given:
-        items, _ = found(sources, quiet=shown.quiet)
+        items, tally = found(sources, quiet=shown.quiet)
         account.plan(planning.plans(items))
+        named = not unanswered(tally)
     failures = planning.failures
     before = account.counts()
     if not before.repositories and not sources.given:
@@ -310,7 +315,7 @@ def _carry_on(
     if not before.repositories:
         ledger.forget(account.name)
         tell(f"campaign {account.name} is not begun: there is no repository in it")
-        return FAILED if failures else 0
+        return FAILED if failures else USAGE
     totals, todo = Totals(), _todo(before, retry)
     try:
         if todo:
@@ -333,7 +338,11 @@ def _carry_on(
         after = account.counts()
         if not shown.quiet:
             tell(_told(account.name, after))
-    return exit_code(totals, FAILED if failures or after.failed or after.left else 0)
+    if failures or after.failed or after.left:
+        return FAILED
+    everywhere = todo == before.repositories  # or else a glob may match where nothing was left
+    totals.unanswered = not named or (everywhere and unanswered(totals=totals))
+    return exit_code(totals, 0, strict=shown.strict)
 
 
 def _todo(counts: Counts, retry: Literal["failed", "all"] | None) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patcher.cli import FAILED, FOUND, options
+from patcher.cli import FOUND, options
 from patcher.text import without_secrets
 
 if TYPE_CHECKING:
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 @options.judging
 @options.globs
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
+@options.strict
 @options.telling
 def command(
     files: tuple[str, ...],
     fix: bool,
     stdin_name: str,
     explain: bool,
+    strict: bool,
     quiet: bool,
     verbose: int,
     color: str,
@@ -51,6 +53,7 @@ def command(
     """
     from patcher.campaign.files import check
     from patcher.cli.output import tell
+    from patcher.cli.session import exit_code
     from patcher.reports.table import Style, files_table
     from patcher.results import total
 
@@ -78,9 +81,10 @@ def command(
             advise=not piped,
         )
         click.echo(files_table(targets, style), nl=False, err=piped)
-    if totals.failed:
-        return FAILED
-    return FOUND if totals.to_fix and not fix else 0
+    if not totals.targets:
+        tell("there is no file in what was named, or none that --include and --exclude leave")
+        totals.unanswered = True
+    return exit_code(totals, FOUND if totals.to_fix and not fix else 0, strict=strict)
 
 
 def _piped(name: str, selection: Any, fix: bool) -> Target:

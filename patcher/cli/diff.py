@@ -14,10 +14,12 @@ from patcher.cli import FOUND, options
 @options.selecting
 @options.format_option("diff", "json")
 @options.proving
+@options.strict
 @options.telling
 def command(
     paths: tuple[str, ...],
     format: str,
+    strict: bool,
     quiet: bool,
     verbose: int,
     color: str,
@@ -49,4 +51,4 @@ def command(
         report = Report(terminal=terminal, color=options.colored(color), verbose=verbose > 0)
     campaign = options.campaign(work, selection, contents=True)
     totals = conduct(campaign, sources, work, report, quiet=quiet, verbose=verbose)
-    return exit_code(totals, FOUND if totals.to_fix else 0)
+    return exit_code(totals, FOUND if totals.to_fix else 0, strict=strict)

@@ -31,6 +31,8 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> int:
     unit = _UNITS.get(text[len(number) :])
     if unit is None or not number.isascii() or not number.isdigit() or len(number) > 15:
         raise click.BadParameter(f"{value!r} is no size: write it as 500k, 8M or 1G")
+    if not int(number):
+        raise click.BadParameter("0 reads no file: write it as 500k, 8M or 1G")
     return int(number) * unit
 
 
@@ -215,6 +217,12 @@ working = chain(
     ),
 )
 selecting = chain(sourcing, bases, judging, globs, working)
+strict = click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 3 also where a profile needs review, an affected one was left alone, or there "
+    "was no commit to read.",
+)
 proving = click.option(
     "--proof",
     type=click.Choice(["auto", "require", "off"]),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patcher.cli import FAILED, options
+from patcher.cli import FAILED, USAGE, options
 
 if TYPE_CHECKING:
     from patcher import git
@@ -51,26 +51,27 @@ def command(paths: tuple[str, ...], format: str, quiet: bool, **chosen: Any) -> 
     """
     from patcher import git
     from patcher.cli.output import tell, write
-    from patcher.cli.session import found
+    from patcher.cli.session import found, unanswered
 
-    failures = 0
+    failures, answered = 0, True
 
     def repositories() -> Iterator[Found]:
-        nonlocal failures
-        items, _ = found(options.sources(paths, chosen), quiet=quiet)
+        nonlocal failures, answered
+        items, tally = found(options.sources(paths, chosen), quiet=quiet)
         for item in items:
             if isinstance(item, git.Failure):
                 failures += 1
                 tell(f"{item.place}: {item.error}")
             else:
                 yield item
+        answered = not unanswered(tally)
 
     for piece in _FORMATS[format](repositories()):
         if piece is None:
             failures += 1
         else:
             write(piece)
-    return FAILED if failures else 0
+    return FAILED if failures else 0 if answered else USAGE
 
 
 def _table(repositories: Iterator[Found]) -> Iterator[bytes | None]:

@@ -13,11 +13,13 @@ from patcher.cli import FOUND, options
 @options.selecting
 @options.format_option("table", "json")
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
+@options.strict
 @options.telling
 def command(
     paths: tuple[str, ...],
     format: str,
     explain: bool,
+    strict: bool,
     quiet: bool,
     verbose: int,
     color: str,
@@ -42,4 +44,4 @@ def command(
     report = reporter(format, selection, color=color, quiet=quiet, verbose=verbose, explain=explain)
     campaign = options.campaign(work, selection)
     totals = conduct(campaign, sources, work, report, quiet=quiet, verbose=verbose)
-    return exit_code(totals, FOUND if totals.to_fix else 0)
+    return exit_code(totals, FOUND if totals.to_fix else 0, strict=strict)

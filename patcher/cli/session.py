@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from patcher.campaign import memory
 from patcher.campaign.run import Campaign, Item, Watch, run
-from patcher.cli import FAILED, options
+from patcher.cli import FAILED, USAGE, options
 from patcher.cli.output import tell, write
+from patcher.findings import Status
+from patcher.reports.text import count
 from patcher.results import Target, Totals
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from patcher.campaign.selection import Selection
     from patcher.cli.progress import Progress
     from patcher.reports import Report
-    from patcher.sources import Found
+    from patcher.sources import Found, Tally
 
 _REMOTE_JOBS = 8
 """Repositories worked on at once where the network is what takes the time."""
@@ -40,10 +42,25 @@ def conduct(
     A failure is a line on standard error, whatever the report. When the user breaks off, the report
     is finished with what was done.
     """
-    items, total = found(sources, quiet=quiet)
-    return carry_out(
+    items, tally = found(sources, quiet=quiet)
+    total = tally.total if sources.remote else None
+    totals = carry_out(
         campaign, items, total, work, report, remote=sources.remote, quiet=quiet, verbose=verbose
     )
+    totals.unanswered = unanswered(tally, totals)
+    return totals
+
+
+def unanswered(tally: Tally | None = None, totals: Totals | None = None) -> bool:
+    """Whether the user named something that nothing answered to; that is told, with the numbers of
+    each glob and filter."""
+    lines = [] if tally is None else tally.unanswered()
+    if totals is not None and 0 in totals.globs.values():
+        of = count(totals.repositories, "repository", "repositories")
+        lines += [f"--base {glob!r} matches in {n} of {of}" for glob, n in totals.globs.items()]
+    for line in lines:
+        tell(line)
+    return bool(lines)
 
 
 def carry_out(
@@ -138,18 +155,19 @@ class _All:
             watch.done(found, targets)
 
 
-def found(sources: options.Sources, *, quiet: bool) -> tuple[Iterable[Item], int | None]:
-    """The repositories of the sources. Where there is more than paths, they are all found first,
-    and their number is told."""
-    from patcher.sources import find, gather
+def found(sources: options.Sources, *, quiet: bool) -> tuple[Iterable[Item], Tally]:
+    """The repositories of the sources, and how many there are. Where there is more than paths, they
+    are all found first, and their number is told."""
+    from patcher.sources import Tally, find, gather
 
     words, lists, filters = sources.words, sources.lists, sources.filters
     if not sources.remote:
-        return find(words, filters=filters, tell=tell), None
+        tally = Tally()
+        return find(words, filters=filters, tell=tell, tally=tally), tally
     gathered = gather(words, lists=lists, filters=filters, tell=tell)
     if not quiet:
         tell(gathered.tally.line())
-    return gathered, gathered.tally.total
+    return gathered, gathered.tally
 
 
 def reporter(
@@ -183,12 +201,30 @@ def reporter(
 
 def failure(target: Target) -> str:
     """One line that says what failed."""
-    from patcher.reports.table import short
+    from patcher.reports.text import short
 
     where = f"{target.repository} {short(target.base)}" if target.base else target.repository
     return f"{where}: {target.error}"
 
 
-def exit_code(totals: Totals, otherwise: int) -> int:
-    """``otherwise``, unless something failed."""
-    return FAILED if totals.failed else otherwise
+def exit_code(totals: Totals, otherwise: int, *, strict: bool) -> int:
+    """``otherwise``, unless something failed, or nothing answered to what the user named."""
+    if strict and (doubts := _doubts(totals)):
+        tell(f"--strict: {', '.join(doubts)}")
+        return FAILED
+    if totals.failed:
+        return FAILED
+    return USAGE if totals.unanswered else otherwise
+
+
+def _doubts(totals: Totals) -> list[str]:
+    """What --strict counts as failures."""
+    review = totals.profiles[Status.UNDER_INVESTIGATION]
+    left, unread = totals.left_alone, totals.unread
+    return [
+        *[f"{count(review, 'profile needs', 'profiles need')} review"] * bool(review),
+        *[f"{count(left, 'affected profile was', 'affected profiles were')} left alone"]
+        * bool(left),
+        *[f"{count(unread, 'repository has', 'repositories have')} no commit to read"]
+        * bool(unread),
+    ]

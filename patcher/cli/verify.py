@@ -87,7 +87,7 @@ def _place(file: Verified) -> str:
     path = file.path.decode("utf-8", "surrogateescape")
     if file.repository is None:
         return path
-    from patcher.reports.table import short
+    from patcher.reports.text import short
 
     where = f"{file.repository} {short(file.base)}" if file.base else file.repository
     return f"{where}: {path}" if path else where

@@ -97,7 +97,10 @@ def _totals(totals: Totals) -> dict[str, Any]:
     return {
         "repositories": totals.repositories,
         "targets": totals.targets,
+        "read": totals.read,
         "failed": totals.failed,
+        "unread": totals.unread,
+        "nothing_to_do": totals.nothing_to_do,
         "committed": totals.committed,
         "pushed": totals.pushed,
         "up_to_date": totals.up_to_date,

@@ -7,8 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from patcher.reports.table import count, short
-from patcher.reports.text import exact, valid
+from patcher.reports.text import count, exact, short, valid
 from patcher.results import ATTEMPTS, CauseSummary, Progress, Stage, Summary
 from patcher.text import printable
 

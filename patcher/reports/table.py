@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from patcher.findings import Dropped, Status
+from patcher.reports.text import count, short
 from patcher.results import Located, Outcome, Target, Totals, total
 from patcher.text import printable
 
@@ -98,8 +99,6 @@ class Report:
         if totals.targets > totals.repositories:
             where += f", {totals.targets} branches"
         lines = [f"{where}: {summary(totals)}."]
-        if totals.failed and not self._applied:
-            lines.append(f"{totals.failed} with failures, which standard error tells.")
         if totals.up_to_date and not self._applied:
             lines.append(f"{totals.up_to_date} up to date: the branch holds the change already.")
         if self._applied:
@@ -107,7 +106,9 @@ class Report:
             if totals.pushed:
                 all_of_them = totals.pushed == totals.committed
                 done += " and pushed" if all_of_them else f" ({totals.pushed} of them pushed)"
-            done += f", {totals.up_to_date} up to date, {totals.failed} failed."
+            done += f", {totals.up_to_date} up to date"
+            done += f", {totals.nothing_to_do} nothing to do" if totals.nothing_to_do else ""
+            done += f", {totals.failed} failed."
             lines.append(done)
         lines += self._causes(totals)
         lines += advice(totals)
@@ -268,14 +269,6 @@ def borrowed(target: Target) -> list[str]:
     return [f"reads objects of {owner}, too (alternates)" for owner in owners]
 
 
-def short(ref: str) -> str:
-    """A ref's name as people write it: ``main``, ``origin/main``, ``v1.0``."""
-    for prefix in ("refs/heads/", "refs/remotes/", "refs/tags/"):
-        if ref.startswith(prefix):
-            return ref[len(prefix) :]
-    return ref
-
-
 def files_table(targets: Sequence[Target], style: Style) -> bytes:
     """One table for files outside git, each of them a target, with totals."""
     report = Report(style)
@@ -290,8 +283,13 @@ def files_table(targets: Sequence[Target], style: Style) -> bytes:
 
 
 def summary(totals: Totals) -> str:
-    """What was found, in words."""
-    parts = []
+    """What was read, where that is not everything, and what was found, in words."""
+    parts, read = [], ""
+    if totals.read < totals.targets:
+        told = [f"{totals.read} read"]
+        told += [f"{totals.failed} failed"] * bool(totals.failed)
+        told += [f"{totals.unread} without a commit to read (-v says why)"] * bool(totals.unread)
+        read = ", ".join(told)
     if totals.to_fix:
         parts.append(count(totals.to_fix, "affected profile"))
         if totals.files:
@@ -304,9 +302,11 @@ def summary(totals: Totals) -> str:
         parts.append(f"{totals.profiles[Status.UNDER_INVESTIGATION]} to look at by hand")
     if totals.left_alone:
         parts.append(f"{totals.left_alone} affected but left alone")
-    if totals.unread:
-        parts.append(f"{totals.unread} without a commit to read (-v says why)")
-    return ", ".join(parts) or "no AppArmor profile that matters"
+    if not read:
+        return ", ".join(parts) or "no AppArmor profile that matters"
+    if not parts and totals.read:
+        parts.append("nothing to report in what was read")
+    return "; ".join(filter(None, (read, ", ".join(parts))))
 
 
 def advice(totals: Totals) -> list[str]:
@@ -333,8 +333,3 @@ def _show(target: Target) -> list[str]:
 
 def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "replace")
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """``1 file``, ``2 files``."""
-    return f"{number} {one if number == 1 else many or one + 's'}"

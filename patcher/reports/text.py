@@ -38,3 +38,16 @@ def quoted(path: bytes) -> bytes:
         else:
             parts.append(f"\\{byte:03o}")
     return f'"{"".join(parts)}"'.encode("ascii")
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def short(ref: str) -> str:
+    """A ref's name as people write it: ``main``, ``origin/main``, ``v1.0``."""
+    for prefix in ("refs/heads/", "refs/remotes/", "refs/tags/"):
+        if ref.startswith(prefix):
+            return ref[len(prefix) :]
+    return ref

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from patcher.reports.table import Report, Row, Style, count, short
-from patcher.reports.text import exact, valid
+from patcher.reports.table import Report, Row, Style
+from patcher.reports.text import count, exact, short, valid
 from patcher.results import Standing, Verified
 from patcher.text import printable
 

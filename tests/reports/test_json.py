@@ -138,13 +138,16 @@ def test_the_worst_status_is_the_targets() -> None:
 def test_the_totals_count() -> None:
     totals = printed(
         target(findings=(Located(b"p", finding()), Located(b"q", finding(edit=None)))),
-        target(base="refs/heads/next", outcome=Outcome.FAILED, error="broken"),
+        target(base="refs/heads/next", outcome=Outcome.FAILED, error="broken", read=False),
         target(repository="/src/other", outcome=Outcome.UP_TO_DATE, files=(FILE,)),
     )["totals"]
     assert totals == {
         "repositories": 2,
         "targets": 3,
+        "read": 2,
         "failed": 1,
+        "unread": 0,
+        "nothing_to_do": 0,
         "committed": 0,
         "pushed": 0,
         "up_to_date": 1,

@@ -3,9 +3,10 @@ campaign is. Every room above imports these; they import only what the engine fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from patcher.findings import Dropped, Edit, Finding, Status
 
@@ -289,6 +290,44 @@ def total(targets: Iterable[Target]) -> Totals:
     return totals
 
 
+# -- places
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A repository that a source holds, and what its forge says of it; None where it says
+    nothing."""
+
+    place: str
+    """Its clone URL, or its absolute path."""
+    is_url: bool
+    bases: tuple[str, ...] = ()
+    default_branch: str | None = None
+    fork: bool | None = None
+    archived: bool | None = None
+    visibility: str | None = None
+    topics: tuple[str, ...] | None = None
+    pushed_at: str | None = None
+    """As ISO 8601 writes it."""
+    parent: str | None = None
+    """The clone URL of the repository that it was forked from."""
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorState:
+    """The mirror of a remote repository."""
+
+    url: str
+    path: str
+    branches: int
+    size: int
+    """Bytes on disk, of its own objects."""
+    last_used: str
+    """As ISO 8601 writes it, UTC."""
+    shares_objects_of: str | None
+    """The path of the mirror whose objects it reads, too."""
+
+
 # -- campaigns
 
 ATTEMPTS = 3
@@ -415,3 +454,17 @@ class Summary:
     running: bool
     """Whether a process is at work on it."""
     counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignState:
+    """All that the ledger knows of a campaign."""
+
+    summary: Summary
+    settings: Mapping[str, Any]
+    causes: Sequence[CauseSummary]
+    """The most frequent first."""
+    rows: Iterable[Progress]
+    """In the order of planning."""
+    failures_only: bool = False
+    """Whether these are the failed ones alone."""

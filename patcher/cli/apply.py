@@ -84,7 +84,7 @@ class _Command(click.Command):
     help="With --campaign: try again also what failed 3 times; or do everything again.",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
-@options.format_option("table", "json")
+@options.format_option("targets")
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
 @options.proving
 @options.strict
@@ -195,17 +195,18 @@ class _Shown:
     strict: bool
 
     def report(self, selection: Selection, *, applied: bool) -> Report:
-        from patcher.cli.session import reporter
+        from patcher.reports import renderer
 
-        return reporter(
-            self.format,
-            selection,
+        style = options.style(
+            migrations=selection.migrations,
             color=self.color,
             quiet=self.quiet,
             verbose=self.verbose,
             explain=self.explain,
             applied=applied,
         )
+        report: Report = renderer("targets", self.format)(style)
+        return report
 
 
 def _campaign(

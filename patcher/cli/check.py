@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 )
 @options.judging
 @options.globs
+@options.format_option("files")
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
 @options.strict
 @options.telling
@@ -32,6 +34,7 @@ def command(
     files: tuple[str, ...],
     fix: bool,
     stdin_name: str,
+    format: str,
     explain: bool,
     strict: bool,
     quiet: bool,
@@ -52,35 +55,37 @@ def command(
       patcher check --fix - --stdin-name template.go < template.go > fixed.go
     """
     from patcher.campaign.files import check
-    from patcher.cli.output import tell
+    from patcher.cli.output import tell, write
     from patcher.cli.session import exit_code
-    from patcher.reports.table import Style, files_table
-    from patcher.results import total
+    from patcher.reports import Report, renderer
+    from patcher.results import Totals
 
     selection = options.selection(bases=(), **chosen)
     piped = "-" in files
     if piped and len(files) > 1:
         raise click.UsageError("standard input cannot be checked along with other files")
-    targets = []
+    style = options.style(
+        migrations=selection.migrations,
+        color="never" if piped and color == "auto" else color,
+        quiet=quiet,
+        verbose=verbose,
+        explain=explain,
+    )
+    if piped:
+        style = replace(style, width=None, advise=False)
+    report: Report = renderer("files", format)(style)
+    totals = Totals()
+    write(report.start(), err=piped)
     for target in (
         [_piped(stdin_name, selection, fix)] if piped else check(files, selection, fix=fix)
     ):
-        targets.append(target)
+        totals.add(target)
+        write(report.target(target), err=piped)
         if target.error is not None:
             tell(without_secrets(f"{target.repository}: {target.error}"))  # or a URL by mistake
         elif target.note is not None and not quiet:
             tell(f"{target.repository}: {target.note}")
-    totals = total(targets)
-    if not quiet:
-        style = Style(
-            color=options.colored(color) and not piped,
-            width=None if piped else options.terminal_width(),
-            explain=explain,
-            verbose=verbose > 0,
-            several_migrations=len(selection.migrations) > 1,
-            advise=not piped,
-        )
-        click.echo(files_table(targets, style), nl=False, err=piped)
+    write(report.finish(totals), err=piped)
     if not totals.targets:
         tell("there is no file in what was named, or none that --include and --exclude leave")
         totals.unanswered = True
@@ -90,11 +95,10 @@ def command(
 def _piped(name: str, selection: Any, fix: bool) -> Target:
     from patcher.campaign.files import target
     from patcher.campaign.look import judge
-    from patcher.cli.output import write
 
     content = sys.stdin.buffer.read(selection.max_bytes + 1)
     result, _ = judge(name, content, selection)
-    write(result.content)
+    click.echo(result.content, nl=False)
     while content := sys.stdin.buffer.read(1 << 16):  # what is too large passes through
-        write(content)
+        click.echo(content, nl=False)
     return target(name, result, fixed=fix and bool(result.edits))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from patcher.cli import FAILED
+from patcher.cli import FAILED, output
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
     from patcher.campaign.run import Campaign
     from patcher.campaign.selection import Selection
     from patcher.migrations import Migration
+    from patcher.reports import Style
     from patcher.sources import Filters
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -250,10 +251,54 @@ telling = chain(
 )
 
 
-def format_option(*formats: str) -> Callable[[_F], _F]:
-    """``--format``, of which the first is the default."""
-    return click.option(
+def format_option(shown: str) -> Callable[[_F], _F]:
+    """``--format``, with those in which it can be shown, and ``--output``."""
+    from patcher.cli.output import into
+    from patcher.reports import FORMATS
+
+    formats = list(FORMATS[shown])
+    choice = click.option(
         "--format", type=click.Choice(formats), default=formats[0], show_default=True
+    )
+    place = click.option(
+        "--output",
+        metavar="FILE",
+        type=click.Path(path_type=str),
+        help="Write the report there, whole or not at all.",
+    )
+
+    def decorate(function: _F) -> _F:
+        @functools.wraps(function)
+        def run(*arguments: Any, output: str | None, **chosen: Any) -> Any:
+            with into(output):
+                return function(*arguments, **chosen)
+
+        return choice(place(cast(_F, run)))
+
+    return decorate
+
+
+def style(
+    *,
+    migrations: Iterable[Migration] = (),
+    color: str = "never",
+    quiet: bool = False,
+    verbose: int = 0,
+    explain: bool = False,
+    applied: bool = False,
+) -> Style:
+    """How a report is laid out where the output goes."""
+    from patcher.reports import Style
+
+    return Style(
+        migrations=tuple(migration.id for migration in migrations),
+        applied=applied,
+        color=colored(color),
+        terminal=output.is_terminal(),
+        width=terminal_width(),
+        explain=explain,
+        verbose=verbose > 0,
+        quiet=quiet,
     )
 
 
@@ -392,7 +437,7 @@ def colored(color: str) -> bool:
     if color != "auto":
         return color == "always"
     return (
-        sys.stdout.isatty()
+        output.is_terminal()
         and not os.environ.get("NO_COLOR")
         and os.environ.get("TERM", "") != "dumb"
     )
@@ -401,7 +446,7 @@ def colored(color: str) -> bool:
 def terminal_width() -> int | None:
     """Columns of the terminal that standard output is; None where it is none, or too narrow for
     columns."""
-    if not sys.stdout.isatty():
+    if not output.is_terminal():
         return None
     import shutil
 

@@ -11,7 +11,7 @@ from patcher.cli import FOUND, options
 
 @click.command("scan", short_help="Report the AppArmor profiles in git repositories.")
 @options.selecting
-@options.format_option("table", "json")
+@options.format_option("targets")
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
 @options.strict
 @options.telling
@@ -37,11 +37,19 @@ def command(
       patcher scan ~/src --base main --base 'release/*'
       patcher scan --format json ~/src | jq '.targets[] | select(.status == "affected")'
     """
-    from patcher.cli.session import conduct, exit_code, reporter
+    from patcher.cli.session import conduct, exit_code
+    from patcher.reports import renderer
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
     selection = options.selection(max_size=max_size, **chosen)
-    report = reporter(format, selection, color=color, quiet=quiet, verbose=verbose, explain=explain)
+    style = options.style(
+        migrations=selection.migrations,
+        color=color,
+        quiet=quiet,
+        verbose=verbose,
+        explain=explain,
+    )
+    report = renderer("targets", format)(style)
     campaign = options.campaign(work, selection)
     totals = conduct(campaign, sources, work, report, quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if totals.to_fix else 0, strict=strict)

@@ -19,7 +19,6 @@ from patcher.results import Target, Totals
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from patcher.campaign.selection import Selection
     from patcher.cli.progress import Progress
     from patcher.reports import Report
     from patcher.sources import Found, Tally
@@ -168,35 +167,6 @@ def found(sources: options.Sources, *, quiet: bool) -> tuple[Iterable[Item], Tal
     if not quiet:
         tell(gathered.tally.line())
     return gathered, gathered.tally
-
-
-def reporter(
-    format: str,
-    selection: Selection,
-    *,
-    color: str = "never",
-    quiet: bool = False,
-    verbose: int = 0,
-    explain: bool = False,
-    applied: bool = False,
-) -> Report:
-    """The report in a format; ``quiet`` silences the one for people."""
-    if format == "json":
-        from patcher.reports.json import Report as Json
-
-        return Json([migration.id for migration in selection.migrations])
-    from patcher.reports.table import Report as Table
-    from patcher.reports.table import Style
-
-    style = Style(
-        color=options.colored(color),
-        width=options.terminal_width(),
-        explain=explain,
-        verbose=verbose > 0,
-        quiet=quiet,
-        several_migrations=len(selection.migrations) > 1,
-    )
-    return Table(style, applied=applied)
 
 
 def failure(target: Target) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--docs", is_flag=True, help="Profiles that documentation quotes, too.")
 @options.max_size
 @options.timeout
-@options.format_option("table", "json")
+@options.format_option("compiled profiles")
 @options.telling
 def command(
     paths: tuple[str, ...],
@@ -52,8 +52,8 @@ def command(
     from patcher.campaign.verify import run
     from patcher.cli.output import tell, write
     from patcher.proof import parser
-    from patcher.reports import verify as report
-    from patcher.reports.table import Style
+    from patcher.reports import renderer
+    from patcher.reports.verify import total
     from patcher.results import Answer
 
     selection = options.selection(profiles="all", comment=False, **chosen)
@@ -61,20 +61,17 @@ def command(
         by = parser.usable()
     except parser.Unusable as error:
         raise options.Failed(str(error)) from None
-    names = [migration.id for migration in selection.migrations]
     verified = []
     for file in run(paths or (".",), selection, by, timeout):
         verified.append(file)
         if file.error is not None:
             tell(without_secrets(f"{_place(file)}: {file.error}"))  # or a URL by mistake
-    if format == "json":
-        write(report.document(verified, by.name, names))
-    elif not quiet:
-        style = Style(
-            color=options.colored(color), width=options.terminal_width(), verbose=verbose > 0
-        )
-        write(report.table(verified, by.name, style, names))
-    totals = report.total(verified)
+    style = options.style(
+        migrations=selection.migrations, color=color, quiet=quiet, verbose=verbose
+    )
+    for piece in renderer("compiled profiles", format)(style, verified, by.name):
+        write(piece)
+    totals = total(verified)
     if totals["failed"]:
         return FAILED
     if totals[Answer.ALLOWED]:

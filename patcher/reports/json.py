@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
+from patcher.reports import Style
 from patcher.reports.text import exact, valid
 from patcher.results import ChangedFile, Located, Target, Totals
 
@@ -15,8 +15,8 @@ SCHEMA = 1
 class Report:
     """One object, written as the targets come, one target a line."""
 
-    def __init__(self, migrations: Sequence[str]) -> None:
-        self._migrations = list(migrations)
+    def __init__(self, style: Style) -> None:
+        self._migrations = list(style.migrations)
         self._first = True
 
     def start(self) -> bytes:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from patcher.findings import Dropped, Status
+from patcher.reports import Style
 from patcher.reports.text import count, short
-from patcher.results import Located, Outcome, Target, Totals, total
+from patcher.results import Located, Outcome, Target, Totals
 from patcher.text import printable
 
 _GROUPED = 4
@@ -33,25 +34,7 @@ _DONE = (Outcome.COMMITTED, Outcome.PUSHED)
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
-    """How the table is laid out."""
-
-    color: bool = False
-    width: int | None = None
-    """Columns of the terminal; None: not a terminal, so that nothing is wrapped."""
-    explain: bool = False
-    """Show the evidence below each profile."""
-    verbose: bool = False
-    """Show also what needs nothing, and what was dropped."""
-    quiet: bool = False
-    """Show nothing."""
-    several_migrations: bool = False
-    advise: bool = True
-    """Say what to do next."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One profile, as it is shown."""
 
     where: str
@@ -60,17 +43,17 @@ class Row:
     style: str
     why: tuple[str, ...]
 
-    def printable(self) -> Row:
+    def printable(self) -> TableRow:
         """The same, with what others wrote in it escaped."""
         why = tuple(map(printable, self.why))
         return replace(self, where=printable(self.where), profile=printable(self.profile), why=why)
 
 
 class Report:
-    """``applied``: the targets were to be changed, so that what was committed is what matters."""
+    """A block for each target as it comes, and totals."""
 
-    def __init__(self, style: Style, *, applied: bool = False) -> None:
-        self._style, self._applied = style, applied
+    def __init__(self, style: Style) -> None:
+        self._style, self._applied = style, style.applied
         self._committed: Target | None = None
         self._left = False
 
@@ -133,7 +116,7 @@ class Report:
             lines.append(f"  {cause.targets:{number}} {name:{wide}}  {which}{example}")
         return lines
 
-    def rows(self, target: Target) -> list[Row]:
+    def rows(self, target: Target) -> list[TableRow]:
         """The rows of the target's findings that are worth one, and of what was dropped."""
         rows = [self._row(target, located) for located in target.findings if self._shows(located)]
         return [*rows, *map(_dropped, target.dropped)] if self._style.verbose else rows
@@ -165,7 +148,7 @@ class Report:
             parts.append(f"({printable(target.note)})")
         return "  ".join(parts)
 
-    def _row(self, target: Target, located: Located) -> Row:
+    def _row(self, target: Target, located: Located) -> TableRow:
         finding = located.finding
         word, style = _WORDS[finding.status], _STYLES[finding.status]
         if finding.status is Status.AFFECTED:
@@ -176,14 +159,14 @@ class Report:
             elif target.outcome is Outcome.UP_TO_DATE:
                 word, style = "changed there", "green"
         why = finding.reason
-        if self._style.several_migrations:
+        if len(self._style.migrations) > 1:
             why = f"{finding.migration}: {why}"
         evidence = [f"- {item}" for item in finding.evidence] if self._style.explain else []
         if located.proof is not None:
             why += f"; {located.proof.text}"
             evidence += [f"compiled only without it: {line}" for line in located.proof.before]
             evidence += [f"compiled only with it: {line}" for line in located.proof.after]
-        return Row(
+        return TableRow(
             where=f"{printable(located.path)}:{finding.line}",
             profile=finding.profile or "-",
             status=word,
@@ -191,7 +174,7 @@ class Report:
             why=(why, *evidence),
         )
 
-    def body(self, rows: Sequence[Row]) -> str:
+    def body(self, rows: Sequence[TableRow]) -> str:
         """The rows in columns."""
         if not rows:
             return ""
@@ -218,9 +201,9 @@ class Report:
         return f"\x1b[{_CODES[style]}m{text}{_RESET}" if self._style.color else text
 
 
-def _dropped(where: tuple[bytes, Dropped]) -> Row:
+def _dropped(where: tuple[bytes, Dropped]) -> TableRow:
     path, dropped = where
-    return Row(
+    return TableRow(
         where=f"{printable(path)}:{dropped.line}",
         profile=dropped.profile or "-",
         status="dropped",
@@ -229,7 +212,7 @@ def _dropped(where: tuple[bytes, Dropped]) -> Row:
     )
 
 
-def _wrapped(rows: Iterable[Row], width: int, color: bool) -> str:
+def _wrapped(rows: Iterable[TableRow], width: int, color: bool) -> str:
     """The rows in columns that fit into ``width``."""
     import io
 
@@ -269,17 +252,27 @@ def borrowed(target: Target) -> list[str]:
     return [f"reads objects of {owner}, too (alternates)" for owner in owners]
 
 
-def files_table(targets: Sequence[Target], style: Style) -> bytes:
+class FilesReport(Report):
     """One table for files outside git, each of them a target, with totals."""
-    report = Report(style)
-    rows = [row for target in targets for row in report.rows(target)]
-    totals = total(targets)
-    lines = [f"{count(totals.repositories, 'file')}: {summary(totals)}."]
-    if totals.committed:
-        lines.append(f"{count(totals.committed, 'file')} fixed.")
-    elif totals.to_fix and style.advise:
-        lines.append("Next: --fix edits the files in place.")
-    return _encoded("\n".join([report.body(rows) + lines[0], *lines[1:], *advice(totals)]) + "\n")
+
+    def __init__(self, style: Style) -> None:
+        super().__init__(style)
+        self._rows: list[TableRow] = []
+
+    def target(self, target: Target) -> bytes:
+        self._rows += self.rows(target)
+        return b""
+
+    def finish(self, totals: Totals) -> bytes:
+        if self._style.quiet:
+            return b""
+        lines = [f"{count(totals.repositories, 'file')}: {summary(totals)}."]
+        if totals.committed:
+            lines.append(f"{count(totals.committed, 'file')} fixed.")
+        elif totals.to_fix and self._style.advise:
+            lines.append("Next: --fix edits the files in place.")
+        text = "\n".join([self.body(self._rows) + lines[0], *lines[1:], *advice(totals)])
+        return _encoded(text + "\n")
 
 
 def summary(totals: Totals) -> str:

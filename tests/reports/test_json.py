@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import patcher.reports
 from patcher.findings import Edit, Finding, Status
+from patcher.reports import Style
 from patcher.reports.json import Report
 from patcher.results import ChangedFile, Located, Outcome, Target, total
 
@@ -64,7 +65,7 @@ def target(**changes: Any) -> Target:
 
 
 def printed(*targets: Target) -> Any:
-    report = Report(["deny-af-alg"])
+    report = Report(Style(migrations=("deny-af-alg",)))
     pieces = [report.start(), *map(report.target, targets), report.finish(total(targets))]
     return json.loads(b"".join(pieces).decode("ascii"))
 

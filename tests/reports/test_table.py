@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from patcher.findings import Edit, Finding, Status
-from patcher.reports.table import Report, Style
+from patcher.reports import Style
+from patcher.reports.table import Report
 from patcher.results import Located, Outcome, Target, total
 from patcher.text import printable
 
@@ -43,7 +45,7 @@ def target(*findings: Finding, **changes: Any) -> Target:
 
 
 def printed(style: Style, *targets: Target, applied: bool = False) -> str:
-    report = Report(style, applied=applied)
+    report = Report(replace(style, applied=applied))
     pieces = [report.start(), *map(report.target, targets), report.finish(total(targets))]
     return b"".join(pieces).decode()
 

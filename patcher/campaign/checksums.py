@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from patcher import git
-from patcher.campaign.memory import DIGESTS, Memory
+from patcher.campaign.cache import DIGESTS, Cache
 from patcher.results import ChangedFile, Located
 
 _HEX = ("md5", "sha1", "sha256", "sha512")
@@ -28,7 +28,7 @@ def noted(
     commit: str,
     files: Sequence[ChangedFile],
     findings: Iterable[Located],
-    memory: Memory,
+    cache: Cache,
     *,
     own: bool,
     jobs: int | Callable[[], int] = 1,
@@ -48,7 +48,7 @@ def noted(
     for located in findings:
         if located.finding.edit is not None:
             notes[contents[located.path]].findings += 1
-    search = memory.search(DIGESTS)
+    search = cache.search(DIGESTS)
     left = _MOST_BYTES
     for place, line, digest in git.mentions(
         repository, commit, digests, memory=search, own=own, jobs=jobs, shared=shared

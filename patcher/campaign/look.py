@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from patcher import git
+from patcher.campaign.cache import DIGESTS, Cache
 from patcher.campaign.changes import blob_id, without_contents
 from patcher.campaign.includes import InRepository
 from patcher.campaign.large import in_turn
-from patcher.campaign.memory import DIGESTS, Memory
 from patcher.campaign.selection import Selection
 from patcher.findings import Dropped, Result, unread
 from patcher.policy.bounds import timed
@@ -40,7 +40,7 @@ MAX_PATHS = 4 << 20
 class Looker:
     """Looks at one base after another of one repository.
 
-    ``memory``: what earlier runs and other repositories tell. ``shared`` reads this repository
+    ``cache``: what earlier runs and other repositories tell. ``shared`` reads this repository
     along with others. ``contents``: whether the changed files are to come with their contents.
     ``complete`` fetches missing blobs into a mirror.
     """
@@ -51,7 +51,7 @@ class Looker:
         selection: Selection,
         *,
         jobs: int | Callable[[], int] = 1,
-        memory: Memory | None = None,
+        cache: Cache | None = None,
         shared: git.Objects | None = None,
         contents: bool = True,
         complete: Callable[[Sequence[str]], object] | None = None,
@@ -59,14 +59,14 @@ class Looker:
         self.repository = repository
         self._selection = selection
         self._jobs = jobs
-        self._memory = Memory() if memory is None else memory
+        self._cache = Cache() if cache is None else cache
         self.shared = shared
         self._contents = contents
         self._complete = complete
 
     def recall(self, base: git.Base, known: bytes) -> Target | None:
         """What was found at ``base`` before, if that is all that is wanted now."""
-        target = self._memory.target(known, self.repository, base)
+        target = self._cache.target(known, self.repository, base)
         if target is None or not target.files:
             return target
         return None if self._contents or self._selection.proof != "off" else target
@@ -96,7 +96,7 @@ class Looker:
         dropped: list[tuple[bytes, Dropped]] = []
         missing: list[str] = []
         size = paths = 0
-        search = self._memory.search()
+        search = self._cache.search()
         for blob in matching(
             self.repository,
             base,
@@ -105,7 +105,7 @@ class Looker:
             shared=shared,
             memory=search,
             complete=self._complete,
-            digests=self._memory.search(DIGESTS),
+            digests=self._cache.search(DIGESTS),
         ):
             git.time_left()
             check_found(len(found), paths)
@@ -148,7 +148,7 @@ class Looker:
                 base.commit,
                 files,
                 found,
-                self._memory,
+                self._cache,
                 own=own,
                 jobs=self._jobs,
                 shared=shared,
@@ -168,13 +168,13 @@ class Looker:
             read=not missing,
         )
         if search.scope is not None and not proving:
-            self._memory.learn(target, search.scope)
+            self._cache.learn(target, search.scope)
         return target if self._contents else without_contents(target)
 
     def _judge(
         self, blob: git.Blob, content: bytes, includes: InRepository
     ) -> tuple[Result, Sequence[Proof | None]]:
-        result = self._memory.judged(blob.path, blob.oid)
+        result = self._cache.judged(blob.path, blob.oid)
         if result is not None and not (result.edits and self._selection.proof != "off"):
             return result, [None] * len(result.findings)
         name = blob.path.decode("utf-8", "surrogateescape")
@@ -182,7 +182,7 @@ class Looker:
         there.used = False
         result, proofs = judge(name, content, self._selection, there)
         if not there.used:
-            self._memory.keep(blob.path, blob.oid, result)
+            self._cache.keep(blob.path, blob.oid, result)
         return result, proofs
 
     def _unjudged(self, blob: git.Blob) -> list[Located]:

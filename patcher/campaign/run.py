@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from patcher import git, interrupts
 from patcher.campaign.alternates import told
+from patcher.campaign.cache import Cache, opened
 from patcher.campaign.changes import without_contents
 from patcher.campaign.look import Looker
-from patcher.campaign.memory import Memory, opened
 from patcher.campaign.selection import Selection
 from patcher.results import Outcome, Target
 from patcher.sources.found import Found
@@ -66,7 +66,7 @@ class Watch(Protocol):
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """What is done with each repository. It may be sent to another process or machine, which has
-    mirrors and a memory of its own."""
+    mirrors and a cache of its own."""
 
     selection: Selection
     commits: Commits | None = None
@@ -99,15 +99,15 @@ class Campaign:
         one."""
         begun = [self._begin(found, watch) for found in batch]
         commits = {base.commit for one in begun for base in one.bases}
-        memory = Memory() if self.fresh or not commits else opened(self.selection, tell)
-        known = memory.commits(commits)
+        cache = Cache() if self.fresh or not commits else opened(self.selection, tell)
+        known = cache.commits(commits)
         unknown = [one for one in begun if any(base.commit not in known for base in one.bases)]
         with contextlib.ExitStack() as stack:
             shared = {size: stack.enter_context(objects) for size, objects in _together(unknown)}
             for one in begun:
                 if watch is not None and not isinstance(one.found.place, git.Address):
                     watch.begin(one.found)
-                yield self._targets(one, memory, known, shared, jobs)
+                yield self._targets(one, cache, known, shared, jobs)
 
     def _begin(self, found: Found, watch: Watch | None) -> _Begun:
         nothing = Target(place(found), None, None, Outcome.NOTHING_TO_DO)
@@ -164,7 +164,7 @@ class Campaign:
     def _targets(
         self,
         begun: _Begun,
-        memory: Memory,
+        cache: Cache,
         known: Mapping[str, bytes],
         shared: Mapping[int, git.Objects],
         jobs: int | Callable[[], int],
@@ -173,7 +173,7 @@ class Campaign:
         for base in begun.bases:
             started = time.monotonic()
             with git.limited(self.timeout, spent):
-                looker = self._looker(begun.repository, memory, jobs)
+                looker = self._looker(begun.repository, cache, jobs)
                 looker.shared = shared.get(len(base.commit))
                 target = self._target(begun, base, looker, known.get(base.commit))
                 target = told(replace(target, globs=begun.globs), begun.borrowed)
@@ -182,7 +182,7 @@ class Campaign:
         yield from begun.ended
 
     def _looker(
-        self, repository: git.Repository | None, memory: Memory, jobs: int | Callable[[], int]
+        self, repository: git.Repository | None, cache: Cache, jobs: int | Callable[[], int]
     ) -> Looker:
         assert repository is not None
         complete = None
@@ -192,7 +192,7 @@ class Campaign:
             repository,
             self.selection,
             jobs=jobs,
-            memory=memory,
+            cache=cache,
             contents=self.contents or self.commits is not None,
             complete=complete,
         )

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from patcher.campaign import memory
+from patcher.campaign import cache
 from patcher.campaign.run import Campaign, Item, Watch, run
 from patcher.cli import FAILED, USAGE, options
 from patcher.cli.output import tell, write
@@ -106,7 +106,7 @@ def carry_out(
         finally:
             if bar is not None:
                 bar.end()
-            memory.close()
+            cache.close()
             if not isinstance(sys.exc_info()[1], BrokenPipeError):
                 write(report.finish(totals))
     return totals

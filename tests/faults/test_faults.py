@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from patcher.campaign.memory import NOT_USED
+from patcher.campaign.cache import NOT_USED
 from patcher.git import leftovers as made_by_the_dead
 from tests.faults.disk import WAYS, Power, full_disk, readonly_disk
 from tests.faults.world import (

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 from patcher import git
-from patcher.campaign import memory
+from patcher.campaign import cache
 from patcher.campaign.apply import Commits
 from patcher.campaign.run import Campaign, Item
 from patcher.campaign.selection import Selection
@@ -149,7 +149,7 @@ def check_repositories(random: Random, corpus: list[Input], scratch: Path) -> in
     for _ in range(2):
         if _run(Campaign(selection), folder) != first:
             raise Broken("what is remembered is not what was found")
-        memory.close()
+        cache.close()
     commits = Campaign(selection, Commits(author="A <a@example.org>"))
     done = _run(commits, folder)
     for target in done:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from patcher import git
-from patcher.campaign import memory
+from patcher.campaign import cache
 from patcher.campaign.run import Campaign
 from patcher.campaign.selection import Selection
 from patcher.git import find
@@ -162,7 +162,7 @@ class Scan:
             found = self._all(repositories)
         else:
             found = [self._all([repository])[0] for repository in repositories]
-        memory.close()
+        cache.close()
         return {Path(targets[0].repository).stem: targets[0] for targets in found}
 
     def _all(self, repositories: Sequence[git.Repository]) -> list[tuple[Target, ...]]:

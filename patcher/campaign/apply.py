@@ -130,7 +130,7 @@ def _write(
     signoff = f"{committer.name} <{committer.email}>" if commits.signoff else None
     groups = [(file,) for file in target.files] if commits.per_file else [target.files]
     for files in groups:
-        facts = message.Facts(
+        facts = message.MessageFacts(
             migrations=selection.migrations,
             files=files,
             findings=target.findings,

@@ -49,7 +49,7 @@ _LEAST_FINDING = 100
 """What it takes at least as it is written, besides its path."""
 
 
-class Store(Protocol):
+class CacheStore(Protocol):
     """Where it is kept."""
 
     def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
@@ -86,7 +86,7 @@ class Rows:
         self._written = 0
 
     def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
-        """As `Store` says."""
+        """As `CacheStore` says."""
         recent = self._recent
         found = {key: recent[key] for key in keys if key in recent}
         left = [key for key in keys if key not in found]
@@ -109,7 +109,7 @@ class Rows:
         return found
 
     def remember(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
-        """As `Store` says."""
+        """As `CacheStore` says."""
         for key, value in rows:
             if self._size >= _MOST_RECENT:
                 self._database.flush()
@@ -126,7 +126,7 @@ class Rows:
             self.trim(MOST)
 
     def close(self) -> None:
-        """As `Store` says."""
+        """As `CacheStore` says."""
         self.trim(MOST)
         self._database.close()
 
@@ -207,7 +207,7 @@ def opened(selection: Selection, warn: Callable[[str], object]) -> Cache:
 class Cache:
     """What is known under one set of rules. Used by many threads."""
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(self, store: CacheStore | None = None) -> None:
         self._store = store
         self._judged: dict[tuple[bytes, str], Result] = {}
         self._size = 0

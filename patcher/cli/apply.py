@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from patcher.campaign.ledger import Account, Ledger
     from patcher.campaign.selection import Selection
     from patcher.reports import Report
-    from patcher.results import Counts, Planned
-    from patcher.sources import Found
 
 
 class _Command(click.Command):
@@ -132,7 +130,6 @@ def command(
       patcher apply --push --campaign af-alg --base main --base 'release/*' github:acme
       patcher apply --campaign af-alg
     """
-    from patcher import git
     from patcher.campaign.apply import Commits
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
@@ -172,14 +169,18 @@ def command(
         raise click.UsageError("--retry goes with --campaign")
     if name is not None and dry_run:
         raise click.UsageError("--dry-run writes nothing, --campaign does: leave out one of them")
-    shown = _Shown(format, color, quiet, verbose, explain, strict)
+    if name is not None and strict:
+        raise click.UsageError(
+            "--strict looks at one run, and a campaign is many: use `patcher scan --strict`"
+        )
+    shown = _Shown(format, color, quiet, verbose, explain)
     if name is not None:
         return _campaign(name, retry, selection, commits, sources, work, shown)
     from patcher.cli.session import conduct, exit_code
 
     report = shown.report(selection, applied=not dry_run)
-    campaign = options.campaign(work, selection, commits)
-    totals = conduct(campaign, sources, work, report, quiet=quiet, verbose=verbose)
+    steps = options.steps(work, selection, commits)
+    totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if dry_run and totals.unwritten else 0, strict=strict)
 
 
@@ -192,13 +193,12 @@ class _Shown:
     quiet: bool
     verbose: int
     explain: bool
-    strict: bool
 
     def report(self, selection: Selection, *, applied: bool) -> Report:
         from patcher.reports import renderer
 
         style = options.style(
-            migrations=selection.migrations,
+            selection,
             color=self.color,
             quiet=self.quiet,
             verbose=self.verbose,
@@ -232,14 +232,7 @@ def _campaign(
     except NoSuchCampaign as error:
         raise click.UsageError(str(error)) from None
     except OtherSettings as error:
-        there, here = (
-            " ".join(settings.option(name, values[at]) for name, *values in error.differences)
-            for at in (0, 1)
-        )
-        raise click.UsageError(
-            f"campaign {name} was made with {there}, not with {here}: leave that out to go on with "
-            "it, or give another name"
-        ) from None
+        raise click.UsageError(settings.contradiction(name, error.differences)) from None
     except LedgerError as error:
         raise options.Failed(str(error)) from None
 
@@ -257,34 +250,6 @@ def _account(ledger: Ledger, name: str, written: Mapping[str, Any], *, is_new: b
     )
 
 
-class _Planning:
-    """Turns what the sources give into the targets of a campaign, and keeps what must not go into
-    the ledger."""
-
-    def __init__(self) -> None:
-        self.failures: list[git.Failure] = []
-        self._secrets: dict[str, git.Secret | None] = {}
-
-    def plans(self, items: Iterable[Found | git.Failure]) -> Iterator[Planned]:
-        from patcher.campaign.booking import planned
-        from patcher.cli.output import tell
-
-        for item in items:
-            if isinstance(item, git.Failure):
-                self.failures.append(item)
-                tell(f"{item.place}: {item.error}")
-            else:
-                if isinstance(item.place, git.Address):
-                    self._secrets[item.place.url] = item.place.secret
-                yield planned(item)
-
-    def with_secret(self, address: git.Address) -> git.Address:
-        """The address with the secret that the sources of this run had, or with a token."""
-        from patcher.sources import with_token
-
-        return with_token(address.with_secret(self._secrets.get(address.url)))
-
-
 def _carry_on(
     ledger: Ledger,
     account: Account,
@@ -295,12 +260,13 @@ def _carry_on(
 ) -> int:
     """Run a campaign as far as it goes."""
     from patcher.campaign import settings
-    from patcher.campaign.booking import Booking
+    from patcher.campaign.booking import Booking, Planning
     from patcher.cli.output import tell
     from patcher.cli.session import carry_out, exit_code, found, unanswered
+    from patcher.reports.status import campaign_line
     from patcher.results import Totals
 
-    planning = _Planning()
+    planning = Planning(tell)
     named = True
     selection, commits = settings.read(account.settings)
     if sources.given:
@@ -317,13 +283,13 @@ def _carry_on(
         ledger.forget(account.name)
         tell(f"campaign {account.name} is not begun: there is no repository in it")
         return FAILED if failures else USAGE
-    totals, todo = Totals(), _todo(before, retry)
+    totals, todo = Totals(), before.to_do(retry)
     try:
         if todo:
             with account.owner() as owner:
                 booking = Booking(account, owner, retry or "no", planning.with_secret)
                 totals = carry_out(
-                    options.campaign(work, selection, commits),
+                    options.steps(work, selection, commits),
                     booking.items(),
                     todo,
                     work,
@@ -338,19 +304,12 @@ def _carry_on(
         # Also when the user breaks off: that is when it matters how to go on.
         after = account.counts()
         if not shown.quiet:
-            tell(_told(account.name, after))
+            tell(campaign_line(account.name, after))
     if failures or after.failed or after.left:
         return FAILED
     everywhere = todo == before.repositories  # or else a glob may match where nothing was left
     totals.unanswered = not named or (everywhere and unanswered(totals=totals))
-    return exit_code(totals, 0, strict=shown.strict)
-
-
-def _todo(counts: Counts, retry: Literal["failed", "all"] | None) -> int:
-    """Repositories that a run takes up."""
-    if retry is None:
-        return counts.left
-    return counts.repositories if retry == "all" else counts.planned + counts.failed
+    return exit_code(totals, 0, strict=False)
 
 
 _CALLED = {
@@ -371,18 +330,6 @@ def _decided() -> set[str]:
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT
     ]
     return {_CALLED.get(name, name) for name in said} | set(said)
-
-
-def _told(name: str, counts: Counts) -> str:
-    """How far a campaign has come, and what goes on with it."""
-    text = f"campaign {name}: {counts.done} of {counts.repositories} repositories are done"
-    if counts.failed:
-        text += f", {counts.failed} failed (`patcher status {name} --failed` says why)"
-    if counts.left:
-        return f"{text}; `patcher apply --campaign {name}` goes on"
-    if counts.failed:
-        return f"{text}; `patcher apply --campaign {name} --retry failed` tries them again"
-    return text
 
 
 def _template(message: str | None, file: str | None) -> str | None:

@@ -65,7 +65,7 @@ def command(
     if piped and len(files) > 1:
         raise click.UsageError("standard input cannot be checked along with other files")
     style = options.style(
-        migrations=selection.migrations,
+        selection,
         color="never" if piped and color == "auto" else color,
         quiet=quiet,
         verbose=verbose,

@@ -41,8 +41,8 @@ def command(
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
     selection = options.selection(max_size=max_size, **chosen)
-    style = options.style(migrations=selection.migrations, color=color, verbose=verbose)
+    style = options.style(selection, color=color, verbose=verbose)
     report = renderer("changes", format)(style)
-    campaign = options.campaign(work, selection, contents=True)
-    totals = conduct(campaign, sources, work, report, quiet=quiet, verbose=verbose)
+    steps = options.steps(work, selection, contents=True)
+    totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if totals.to_fix else 0, strict=strict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
@@ -14,8 +14,8 @@ from patcher.cli import FAILED, output
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
-    from patcher.campaign.run import Campaign
     from patcher.campaign.selection import Selection
+    from patcher.campaign.steps import Steps
     from patcher.migrations import Migration
     from patcher.reports import Style
     from patcher.sources import Filters
@@ -279,8 +279,8 @@ def format_option(shown: str) -> Callable[[_F], _F]:
 
 
 def style(
+    selection: Selection | None = None,
     *,
-    migrations: Iterable[Migration] = (),
     color: str = "never",
     quiet: bool = False,
     verbose: int = 0,
@@ -291,7 +291,8 @@ def style(
     from patcher.reports import Style
 
     return Style(
-        migrations=tuple(migration.id for migration in migrations),
+        migrations=tuple(each.id for each in selection.migrations) if selection else (),
+        narrowed=bool(selection and (selection.include or selection.exclude)),
         applied=applied,
         color=colored(color),
         terminal=output.is_terminal(),
@@ -367,17 +368,17 @@ def work(chosen: dict[str, Any]) -> Work:
     return Work(**{name: chosen.pop(name) for name in _WORK})
 
 
-def campaign(
+def steps(
     work: Work,
     selection: Selection,
     commits: Commits | None = None,
     *,
     contents: bool = False,
-) -> Campaign:
+) -> Steps:
     """What is done with each repository."""
-    from patcher.campaign.run import Campaign
+    from patcher.campaign.steps import Steps
 
-    return Campaign(
+    return Steps(
         selection,
         commits,
         contents=contents,

@@ -10,7 +10,7 @@ import click
 from patcher.cli import FAILED, USAGE, options
 
 if TYPE_CHECKING:
-    from patcher.results import Place
+    from patcher.results import ListedRepository
     from patcher.sources import Found
 
 
@@ -56,7 +56,7 @@ def command(paths: tuple[str, ...], format: str, quiet: bool, **chosen: Any) -> 
     style, failures = options.style(), 0
     items, tally = found(options.sources(paths, chosen), quiet=quiet)
 
-    def places() -> Iterator[Place]:
+    def places() -> Iterator[ListedRepository]:
         nonlocal failures
         for item in items:
             if isinstance(item, git.Failure):
@@ -76,15 +76,15 @@ def command(paths: tuple[str, ...], format: str, quiet: bool, **chosen: Any) -> 
     return FAILED if failures else 0 if answered else USAGE
 
 
-def _place(found: Found) -> Place:
+def _place(found: Found) -> ListedRepository:
     """What a report says of a repository."""
     from patcher import git
-    from patcher.results import Place
+    from patcher.results import ListedRepository
     from patcher.sources import Facts
 
     facts, place = found.facts or Facts(), found.place
     is_url = isinstance(place, git.Address)
-    return Place(
+    return ListedRepository(
         place=place.url if isinstance(place, git.Address) else str(place.path),
         is_url=is_url,
         bases=found.bases,

@@ -43,13 +43,13 @@ def command(
     sources, work = options.sources(paths, chosen), options.work(chosen)
     selection = options.selection(max_size=max_size, **chosen)
     style = options.style(
-        migrations=selection.migrations,
+        selection,
         color=color,
         quiet=quiet,
         verbose=verbose,
         explain=explain,
     )
     report = renderer("targets", format)(style)
-    campaign = options.campaign(work, selection)
-    totals = conduct(campaign, sources, work, report, quiet=quiet, verbose=verbose)
+    steps = options.steps(work, selection)
+    totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if totals.to_fix else 0, strict=strict)

@@ -8,8 +8,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import click
+
 from patcher.campaign import cache
-from patcher.campaign.run import Campaign, Item, Watch, run
+from patcher.campaign.run import run
+from patcher.campaign.steps import Item, Steps, Watch
 from patcher.cli import FAILED, USAGE, options
 from patcher.cli.output import tell, write
 from patcher.findings import Status
@@ -19,7 +22,7 @@ from patcher.results import Target, Totals
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from patcher.cli.progress import Progress
+    from patcher.cli.progress import ProgressLine
     from patcher.reports import Report
     from patcher.sources import Found, Tally
 
@@ -28,7 +31,7 @@ _REMOTE_JOBS = 8
 
 
 def conduct(
-    campaign: Campaign,
+    steps: Steps,
     sources: options.Sources,
     work: options.Work,
     report: Report,
@@ -44,7 +47,7 @@ def conduct(
     items, tally = found(sources, quiet=quiet)
     total = tally.total if sources.remote else None
     totals = carry_out(
-        campaign, items, total, work, report, remote=sources.remote, quiet=quiet, verbose=verbose
+        steps, items, total, work, report, remote=sources.remote, quiet=quiet, verbose=verbose
     )
     totals.unanswered = unanswered(tally, totals)
     return totals
@@ -63,7 +66,7 @@ def unanswered(tally: Tally | None = None, totals: Totals | None = None) -> bool
 
 
 def carry_out(
-    campaign: Campaign,
+    steps: Steps,
     items: Iterable[Item],
     total: int | None,
     work: options.Work,
@@ -86,16 +89,16 @@ def carry_out(
         if total is None:
             items = list(items)
             total = len(items)
-        bar = progress.Progress(total)
+        bar = progress.ProgressLine(total)
     jobs = work.jobs or max(os.cpu_count() or 1, _REMOTE_JOBS if remote else 1)
-    watches = [each for each in (watch, bar) if each is not None]
-    with _executor(work, campaign, jobs) as (executor, jobs, campaign):
+    watches = [each for each in (_Teller(), watch, bar) if each is not None]
+    with _executor(work, steps, jobs) as (executor, jobs, steps):
         targets = run(
-            campaign,
+            steps,
             items,
             jobs=jobs,
             executor=executor,
-            watch=_All(watches) if watches else None,
+            watch=_All(watches),
             ahead=ahead,
         )
         write(report.start())
@@ -112,31 +115,46 @@ def carry_out(
     return totals
 
 
-def _tell(report: Report, target: Target, bar: Progress | None) -> None:
+def _tell(report: Report, target: Target, bar: ProgressLine | None) -> None:
     piece = report.target(target)
     if not piece and target.error is None:
         return
     with bar.aside() if bar is not None else contextlib.nullcontext():
         write(piece)
         if target.error is not None:
+            for line in target.trace:
+                click.echo(line, err=True)
             tell(failure(target))
 
 
 @contextlib.contextmanager
 def _executor(
-    work: options.Work, campaign: Campaign, jobs: int
-) -> Iterator[tuple[Executor | None, int, Campaign]]:
+    work: options.Work, steps: Steps, jobs: int
+) -> Iterator[tuple[Executor | None, int, Steps]]:
     """What runs the work: threads of this process, or a scheduler's workers."""
     if work.scheduler is None:
-        yield None, jobs, campaign
+        yield None, jobs, steps
         return
     from patcher.campaign.scheduler import Unreachable, connected
 
     try:
-        with connected(work.scheduler, campaign) as (executor, slots, theirs):
+        with connected(work.scheduler, steps) as (executor, slots, theirs):
             yield executor, work.jobs or slots, theirs
     except Unreachable as error:
         raise options.Failed(str(error)) from None
+
+
+class _Teller:
+    """The watch that prints what is worth knowing, and nothing else."""
+
+    def warn(self, problem: str) -> None:
+        tell(problem)
+
+    def begin(self, found: Found) -> None:
+        pass
+
+    def done(self, found: Found, targets: Sequence[Target]) -> None:
+        pass
 
 
 class _All:
@@ -144,6 +162,10 @@ class _All:
 
     def __init__(self, watches: Sequence[Watch]) -> None:
         self._watches = watches
+
+    def warn(self, problem: str) -> None:
+        for watch in self._watches:
+            watch.warn(problem)
 
     def begin(self, found: Found) -> None:
         for watch in self._watches:

@@ -41,6 +41,8 @@ class Style:
 
     migrations: tuple[str, ...] = ()
     """The ids of those that the run is for."""
+    narrowed: bool = False
+    """Only some files were looked at, as the user wanted."""
     applied: bool = False
     """The targets were to be changed, so that what was committed is what matters."""
     color: bool = False

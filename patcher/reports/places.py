@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 
 from patcher.reports import Style
 from patcher.reports.text import columns, count, moment, valid
-from patcher.results import MirrorState, Place
+from patcher.results import ListedRepository, MirrorState
 from patcher.text import printable
 
 _HEAD = ("repository", "branch", "fork", "archived", "last push")
 _MIRRORS_HEAD = ("repository", "branches", "size", "last used", "")
 
 
-def table(style: Style, places: Iterable[Place]) -> Iterator[bytes]:
+def table(style: Style, places: Iterable[ListedRepository]) -> Iterator[bytes]:
     """A row for each repository."""
     rows = [
         (
@@ -34,7 +34,7 @@ def _word(fact: bool | None) -> str:
     return "-" if fact is None else "yes" if fact else "no"
 
 
-def urls(style: Style, places: Iterable[Place]) -> Iterator[bytes]:
+def urls(style: Style, places: Iterable[ListedRepository]) -> Iterator[bytes]:
     """Lines that ``--from`` takes."""
     for place in places:
         name = place.place
@@ -43,13 +43,13 @@ def urls(style: Style, places: Iterable[Place]) -> Iterator[bytes]:
         yield line.encode("utf-8", "surrogateescape") + b"\n"
 
 
-def fits_a_line(style: Style, place: Place) -> bool:
+def fits_a_line(style: Style, place: ListedRepository) -> bool:
     """Whether a line of a list can say a repository's name."""
     unseen = style.terminal and printable(place.place) != place.place
     return not unseen and not any(char < " " or char == "\x7f" for char in place.place)
 
 
-def document(style: Style, places: Iterable[Place]) -> Iterator[bytes]:
+def document(style: Style, places: Iterable[ListedRepository]) -> Iterator[bytes]:
     """One JSON object, one repository a line."""
     yield b'{"schema": 1, "repositories": ['
     separator = b"\n"

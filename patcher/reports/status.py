@@ -9,7 +9,7 @@ from typing import Any
 
 from patcher.reports import Style
 from patcher.reports.text import columns, count, exact, moment, short, valid
-from patcher.results import ATTEMPTS, CampaignState, Progress, Stage, Summary
+from patcher.results import ATTEMPTS, CampaignState, Counts, Progress, Stage, Summary
 from patcher.text import printable
 
 SCHEMA = 1
@@ -78,6 +78,18 @@ def campaign_table(style: Style, campaign: CampaignState) -> Iterator[bytes]:
 def _failed(row: Progress) -> bytes:
     tried = "once" if row.attempts == 1 else f"{row.attempts} times"
     return _encoded([f"{_failure(row)} (tried {tried})"])
+
+
+def campaign_line(name: str, counts: Counts) -> str:
+    """How far a campaign has come, and what goes on with it."""
+    text = f"campaign {name}: {counts.done} of {counts.repositories} repositories are done"
+    if counts.failed:
+        text += f", {counts.failed} failed (`patcher status {name} --failed` says why)"
+    if counts.left:
+        return f"{text}; `patcher apply --campaign {name}` goes on"
+    if counts.failed:
+        return f"{text}; `patcher apply --campaign {name} --retry failed` tries them again"
+    return text
 
 
 def campaigns_json(style: Style, summaries: Iterable[Summary]) -> Iterator[bytes]:

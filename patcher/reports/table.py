@@ -81,7 +81,7 @@ class Report:
         where = count(totals.repositories, "repository", "repositories")
         if totals.targets > totals.repositories:
             where += f", {totals.targets} branches"
-        lines = [f"{where}: {summary(totals)}."]
+        lines = [f"{where}: {summary(totals, self._style)}."]
         if totals.up_to_date and not self._applied:
             lines.append(f"{totals.up_to_date} up to date: the branch holds the change already.")
         if self._applied:
@@ -266,7 +266,7 @@ class FilesReport(Report):
     def finish(self, totals: Totals) -> bytes:
         if self._style.quiet:
             return b""
-        lines = [f"{count(totals.repositories, 'file')}: {summary(totals)}."]
+        lines = [f"{count(totals.repositories, 'file')}: {summary(totals, self._style)}."]
         if totals.committed:
             lines.append(f"{count(totals.committed, 'file')} fixed.")
         elif totals.to_fix and self._style.advise:
@@ -275,7 +275,7 @@ class FilesReport(Report):
         return _encoded(text + "\n")
 
 
-def summary(totals: Totals) -> str:
+def summary(totals: Totals, style: Style) -> str:
     """What was read, where that is not everything, and what was found, in words."""
     parts, read = [], ""
     if totals.read < totals.targets:
@@ -295,10 +295,11 @@ def summary(totals: Totals) -> str:
         parts.append(f"{totals.profiles[Status.UNDER_INVESTIGATION]} to look at by hand")
     if totals.left_alone:
         parts.append(f"{totals.left_alone} affected but left alone")
+    where = " in the files that --include and --exclude leave" if style.narrowed else ""
     if not read:
-        return ", ".join(parts) or "no AppArmor profile that matters"
+        return ", ".join(parts) or f"no AppArmor profile that matters{where}"
     if not parts and totals.read:
-        parts.append("nothing to report in what was read")
+        parts.append(f"nothing to report in what was read{where}")
     return "; ".join(filter(None, (read, ", ".join(parts))))
 
 

@@ -41,7 +41,10 @@ def table(style: Style, verified: Sequence[Verified], by: str) -> Iterator[bytes
     totals = total(verified)
     told = [f"{totals[answer]} {answer}" for answer in _STYLES if totals[answer]]
     number = count(sum(totals[answer] for answer in _STYLES), "profile")
-    lines = [f"{number}: {', '.join(told)}." if told else "No profile."]
+    none = "No profile in what was read." if totals["failed"] else "No profile."
+    lines = [f"{number}: {', '.join(told)}." if told else none]
+    if totals["failed"]:
+        lines.append(f"{totals['failed']} could not be read: standard error says why.")
     if totals["disagree"]:
         lines.append(f"Reading and compiling disagree about {totals['disagree']}.")
     lines.append(f"Compiled by {by}.")

@@ -22,8 +22,9 @@ from click.testing import CliRunner, Result
 from patcher import git, patch
 from patcher.campaign import cache, database
 from patcher.campaign.database import Database
-from patcher.campaign.run import Campaign, run
+from patcher.campaign.run import run
 from patcher.campaign.selection import Selection
+from patcher.campaign.steps import Steps
 from patcher.cli import group
 from patcher.git import find
 from patcher.migrations import choose
@@ -46,7 +47,7 @@ def scanned(
     place: Path, selection: Selection | None = None, *, fresh: bool = False
 ) -> list[Target]:
     """A run as in a process of its own."""
-    campaign = Campaign(selection or Selection(), fresh=fresh)
+    campaign = Steps(selection or Selection(), fresh=fresh)
     found = [
         Found(item) if isinstance(item, git.Repository) else item for item in git.discover([place])
     ]
@@ -186,7 +187,7 @@ def test_what_a_first_look_saw_is_not_read_again_for_checksums(
     for place in (first, fork):
         sandbox.git(place, "repack", "-q", "-a", "-d")
     gits = Gits(sandbox.root.parent / "bin", monkeypatch)
-    campaign = Campaign(Selection())
+    campaign = Steps(Selection())
     alone = [Found(item) for item in git.discover([first]) if isinstance(item, git.Repository)]
     targets = list(run(campaign, alone, jobs=1))  # on one thread Python reads
     cache.close()

@@ -11,6 +11,7 @@ import pytest
 
 from patcher.cli import FAILED, USAGE
 from tests.cli.test_cli_main_job import patcher
+from tests.needs import needs_parser
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
@@ -91,6 +92,13 @@ def test_the_summary_counts_what_was_read_and_what_was_not_apart(sandbox: Sandbo
     sandbox.repository("clean", {"a": "nothing\n"})
     result = patcher("apply", sandbox.root)
     assert "1 committed, 0 up to date, 1 nothing to do, 1 failed." in result.stdout
+
+
+@needs_parser
+def test_verify_does_not_call_clean_what_it_did_not_read(sandbox: Sandbox) -> None:
+    result = patcher("verify", sandbox.root / "gone")
+    assert result.exit_code == FAILED
+    assert "No profile in what was read.\n1 could not be read" in result.stdout
 
 
 # -- nothing answered
@@ -185,6 +193,13 @@ def test_a_folder_without_files_is_an_error(tmp_path: Path) -> None:
     assert patcher("check", "--include", "b", tmp_path).exit_code == USAGE
 
 
+def test_a_run_over_some_files_says_so(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    for option in ("--include=nope/", "--exclude=docker-default"):
+        result = patcher("scan", option, place)
+        assert f"{CLEAN} in the files that --include and --exclude leave." in result.stdout
+
+
 # -- strict
 
 
@@ -216,3 +231,11 @@ def test_strict_counts_what_was_left_alone_and_what_was_not_read(sandbox: Sandbo
 def test_strict_changes_nothing_where_all_is_fixed(sandbox: Sandbox) -> None:
     place = sandbox.repository(files={"a": sandbox.fixed(sandbox.profile())})
     assert patcher("scan", "--strict", place).exit_code == 0
+
+
+def test_strict_is_refused_for_a_campaign_whose_earlier_runs_it_would_not_see(
+    sandbox: Sandbox,
+) -> None:
+    result = patcher("apply", "--campaign", "c", "--strict", sandbox.repository())
+    assert result.exit_code == USAGE
+    assert "--strict looks at one run" in result.stderr

@@ -18,8 +18,8 @@ import pytest
 
 from patcher import git
 from patcher.campaign import cache
-from patcher.campaign.run import Campaign
 from patcher.campaign.selection import Selection
+from patcher.campaign.steps import Steps
 from patcher.git import find
 from patcher.results import Target
 from patcher.sources.found import Found
@@ -155,7 +155,7 @@ class Scan:
     """Scans that share a memory, each as in a process of its own."""
 
     def __init__(self, selection: Selection, together: bool) -> None:
-        self._campaign, self._together = Campaign(selection), together
+        self._campaign, self._together = Steps(selection), together
 
     def __call__(self, *repositories: git.Repository) -> dict[str, Target]:
         if self._together:
@@ -348,7 +348,7 @@ def test_another_repository_in_the_place_of_a_liar(
 
 
 def _fresh(repository: git.Repository, selection: Selection) -> Target:
-    ((target, *_),) = Campaign(selection, fresh=True)([Found(repository)])
+    ((target, *_),) = Steps(selection, fresh=True)([Found(repository)])
     assert target.error is None and len(target.findings) == 1
     return target
 

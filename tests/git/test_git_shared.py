@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from patcher import git
-from patcher.campaign.run import Campaign
 from patcher.campaign.selection import Selection
+from patcher.campaign.steps import Steps
 from patcher.git import find
 from patcher.results import Target
 from patcher.sources.found import Found
@@ -37,7 +37,7 @@ def opened(path: Path) -> git.Repository:
 def together(paths: Sequence[Path]) -> list[tuple[Target, ...]]:
     found = [Found(opened(path)) for path in paths]
     # With two jobs, for on one thread no `git grep` is started.
-    campaign = Campaign(Selection(max_bytes=LIMIT), fresh=True)
+    campaign = Steps(Selection(max_bytes=LIMIT), fresh=True)
     return [tuple(targets) for targets in campaign.each(found, jobs=2)]
 
 

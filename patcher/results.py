@@ -191,6 +191,8 @@ class Target:
     globs: tuple[tuple[str, bool], ...] = ()
     """The globs of bases that were looked for in the repository, and whether a ref there matches
     each."""
+    included: tuple[tuple[str, bool], ...] = ()
+    """Of globs of files of which none is known to match yet, whether a file here matches."""
     read: bool = False
     """Whether all that was to be read was read: only then is it known that nothing worse is there
     than what was found."""
@@ -251,6 +253,8 @@ class Totals:
     """The kinds of failure."""
     globs: dict[str, int] = field(default_factory=dict)
     """For each glob of bases, the repositories in which it matches."""
+    included: dict[str, bool] = field(default_factory=dict)
+    """For each glob of files, whether one matches."""
     unanswered: bool = False
     """Whether the user named something that nothing answered to."""
     _last: str | None = None
@@ -263,6 +267,8 @@ class Totals:
                 self.globs[glob] = self.globs.get(glob, 0) + matches
         self._last = target.repository
         self.targets += 1
+        for glob, matches in target.included:
+            self.included[glob] = matches or self.included.get(glob, False)
         if target.error is not None:
             count = self.causes.setdefault(target.cause or "git", CauseCount(target))
             count.targets += 1

@@ -65,6 +65,8 @@ class Steps:
     """Seconds for one repository."""
     per_host: int = 4
     """Calls to one host at a time, of each process."""
+    met: set[str] = field(default_factory=set, compare=False)
+    """The globs of files that match one, as far as is known in this process."""
 
     def __call__(
         self, batch: Sequence[Found], watch: Watch | None = None
@@ -168,6 +170,18 @@ class Steps:
             yield target if self.contents else without_contents(target)
         yield from begun.ended
 
+    def _answered(self, looker: Looker, target: Target) -> Target:
+        """The target, which says of the globs of files what is not known yet."""
+        globs = [each for each in self.selection.include if each not in self.met]
+        globs = [each for each in globs if not each.startswith("!")]
+        if not globs or not target.read:
+            return target
+        from patcher.campaign.included import matched
+
+        found = matched(looker.repository, target, globs)
+        self.met.update(glob for glob, matches in found if matches)
+        return replace(target, included=found)
+
     def _looker(
         self, repository: git.Repository | None, cache: Cache, jobs: int | Callable[[], int]
     ) -> Looker:
@@ -189,7 +203,7 @@ class Steps:
         try:
             git.time_left()
             recalled = None if known is None else looker.recall(base, known)
-            target = recalled or looker.look(base)
+            target = self._answered(looker, recalled or looker.look(base))
             if self.commits is not None:
                 target = self._applied(begun, base, target, looker, self.commits)
         except Exception as error:

@@ -60,6 +60,9 @@ def unanswered(tally: Tally | None = None, totals: Totals | None = None) -> bool
     if totals is not None and 0 in totals.globs.values():
         of = count(totals.repositories, "repository", "repositories")
         lines += [f"--base {glob!r} matches in {n} of {of}" for glob, n in totals.globs.items()]
+    if totals is not None:
+        wrong = [glob for glob, matches in totals.included.items() if not matches]
+        lines += [f"--include {glob!r} matches 0 files" for glob in wrong]
     for line in lines:
         tell(line)
     return bool(lines)

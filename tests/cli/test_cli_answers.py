@@ -121,6 +121,24 @@ def test_a_glob_of_bases_that_matches_nowhere_is_an_error(sandbox: Sandbox) -> N
     assert "--base 'nope/*' matches in 0 of 2 repositories" in result.stderr
 
 
+def test_a_glob_of_files_that_matches_nowhere_is_an_error(sandbox: Sandbox) -> None:
+    sandbox.repository("one", {"a/b/profile": sandbox.profile(), "c": "nothing\n"})
+    two = sandbox.repository("two", {"d": "nothing\n"})
+    for command in (["scan"], ["scan", "-j", "3"], ["diff"], ["apply", "--dry-run"], ["scan"]):
+        result = patcher(*command, "--include", "nope/", "--include", "a/", sandbox.root)
+        assert result.exit_code == USAGE, command
+        assert result.stderr == "patcher: --include 'nope/' matches 0 files\n"
+        # What matches and holds no profile, or does so in the last repository alone, is no mistake.
+        for glob in ("b/", "d", "c", "**/profile"):
+            result = patcher(*command, "--include", glob, sandbox.root)
+            assert result.exit_code in (0, 1) and result.stderr == "", (command, glob)
+    sandbox.git(two, "checkout", "-q", "-b", "next")
+    sandbox.commit(two, {"e": "nothing\n"})
+    bases = ("--base", "main", "--base", "next")
+    assert patcher("scan", "--include", "e", *bases, two).exit_code == 0
+    assert patcher("scan", "--include", "e", "--base", "main", two).exit_code == USAGE
+
+
 def test_a_filter_that_keeps_nothing_is_an_error(sandbox: Sandbox) -> None:
     place = sandbox.repository("one")
     for command in (["scan"], ["diff"], ["apply"], ["repos"]):
@@ -194,9 +212,10 @@ def test_a_folder_without_files_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_run_over_some_files_says_so(sandbox: Sandbox) -> None:
-    place = sandbox.repository()
-    for option in ("--include=nope/", "--exclude=docker-default"):
+    place = sandbox.repository(files={"docker-default": sandbox.profile(), "f": "nothing\n"})
+    for option in ("--include=f*", "--exclude=docker-default"):
         result = patcher("scan", option, place)
+        assert result.exit_code == 0
         assert f"{CLEAN} in the files that --include and --exclude leave." in result.stdout
 
 

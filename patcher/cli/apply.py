@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 from click.core import ParameterSource
@@ -173,51 +173,34 @@ def command(
         raise click.UsageError(
             "--strict looks at one run, and a campaign is many: use `patcher scan --strict`"
         )
-    shown = _Shown(format, color, quiet, verbose, explain)
+
+    def report(selection: Selection) -> Report:
+        style = options.style(selection, color, quiet=quiet, verbose=verbose, explain=explain)
+        return options.report("targets", format, replace(style, applied=not dry_run))
+
     if name is not None:
-        return _campaign(name, retry, selection, commits, sources, work, shown)
+        run = _Run(retry, sources, work, report, quiet, verbose)
+        return _campaign(name, selection, commits, run)
     from patcher.cli.session import conduct, exit_code
 
-    report = shown.report(selection, applied=not dry_run)
     steps = options.steps(work, selection, commits)
-    totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)
+    totals = conduct(steps, sources, work, report(selection), quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if dry_run and totals.unwritten else 0, strict=strict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """How the report looks."""
+class _Run(NamedTuple):
+    """How a campaign goes on in this run."""
 
-    format: str
-    color: str
+    retry: Literal["failed", "all"] | None
+    sources: options.Sources
+    work: options.Work
+    report: Callable[[Selection], Report]
+    """For what the campaign looks for, which the ledger knows."""
     quiet: bool
     verbose: int
-    explain: bool
-
-    def report(self, selection: Selection, *, applied: bool) -> Report:
-        from patcher.reports import renderer
-
-        style = options.style(
-            selection,
-            color=self.color,
-            quiet=self.quiet,
-            verbose=self.verbose,
-            explain=self.explain,
-            applied=applied,
-        )
-        report: Report = renderer("targets", self.format)(style)
-        return report
 
 
-def _campaign(
-    name: str,
-    retry: Literal["failed", "all"] | None,
-    selection: Selection,
-    commits: Commits,
-    sources: options.Sources,
-    work: options.Work,
-    shown: _Shown,
-) -> int:
+def _campaign(name: str, selection: Selection, commits: Commits, run: _Run) -> int:
     """Begin a campaign, or go on with it."""
     from patcher.campaign import settings
     from patcher.campaign.database import LedgerError, open_database
@@ -227,8 +210,8 @@ def _campaign(
         with open_database() as database:
             ledger = Ledger(database)
             written = settings.written(selection, commits)
-            account = _account(ledger, name, written, is_new=sources.given)
-            return _carry_on(ledger, account, retry, sources, work, shown)
+            account = _account(ledger, name, written, is_new=run.sources.given)
+            return _carry_on(ledger, account, run)
     except NoSuchCampaign as error:
         raise click.UsageError(str(error)) from None
     except OtherSettings as error:
@@ -250,14 +233,7 @@ def _account(ledger: Ledger, name: str, written: Mapping[str, Any], *, is_new: b
     )
 
 
-def _carry_on(
-    ledger: Ledger,
-    account: Account,
-    retry: Literal["failed", "all"] | None,
-    sources: options.Sources,
-    work: options.Work,
-    shown: _Shown,
-) -> int:
+def _carry_on(ledger: Ledger, account: Account, run: _Run) -> int:
     """Run a campaign as far as it goes."""
     from patcher.campaign import settings
     from patcher.campaign.booking import Booking, Planning
@@ -269,13 +245,13 @@ def _carry_on(
     planning = Planning(tell)
     named = True
     selection, commits = settings.read(account.settings)
-    if sources.given:
-        items, tally = found(sources, quiet=shown.quiet)
+    if run.sources.given:
+        items, tally = found(run.sources, quiet=run.quiet)
         account.plan(planning.plans(items))
         named = not unanswered(tally)
     failures = planning.failures
     before = account.counts()
-    if not before.repositories and not sources.given:
+    if not before.repositories and not run.sources.given:
         raise click.UsageError(
             f"campaign {account.name} was broken off before it had repositories: name its SOURCEs"
         )
@@ -283,27 +259,27 @@ def _carry_on(
         ledger.forget(account.name)
         tell(f"campaign {account.name} is not begun: there is no repository in it")
         return FAILED if failures else USAGE
-    totals, todo = Totals(), before.to_do(retry)
+    totals, todo = Totals(), before.to_do(run.retry)
     try:
         if todo:
             with account.owner() as owner:
-                booking = Booking(account, owner, retry or "no", planning.with_secret)
+                booking = Booking(account, owner, run.retry or "no", planning.with_secret)
                 totals = carry_out(
-                    options.steps(work, selection, commits),
+                    options.steps(run.work, selection, commits),
                     booking.items(),
                     todo,
-                    work,
-                    shown.report(selection, applied=True),
+                    run.work,
+                    run.report(selection),
                     remote=True,
-                    quiet=shown.quiet,
-                    verbose=shown.verbose,
+                    quiet=run.quiet,
+                    verbose=run.verbose,
                     watch=booking,
                     ahead=2,
                 )
     finally:
         # Also when the user breaks off: that is when it matters how to go on.
         after = account.counts()
-        if not shown.quiet:
+        if not run.quiet:
             tell(campaign_line(account.name, after))
     if failures or after.failed or after.left:
         return FAILED

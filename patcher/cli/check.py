@@ -57,7 +57,6 @@ def command(
     from patcher.campaign.files import check
     from patcher.cli.output import tell, write
     from patcher.cli.session import exit_code
-    from patcher.reports import Report, renderer
     from patcher.results import Totals
 
     selection = options.selection(bases=(), **chosen)
@@ -66,14 +65,14 @@ def command(
         raise click.UsageError("standard input cannot be checked along with other files")
     style = options.style(
         selection,
-        color="never" if piped and color == "auto" else color,
+        "never" if piped and color == "auto" else color,
         quiet=quiet,
         verbose=verbose,
         explain=explain,
     )
     if piped:
         style = replace(style, width=None, advise=False)
-    report: Report = renderer("files", format)(style)
+    report = options.report("files", format, style)
     totals = Totals()
     write(report.start(), err=piped)
     for target in (

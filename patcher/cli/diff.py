@@ -37,12 +37,10 @@ def command(
       patcher diff ~/src/moby | git -C ~/src/moby apply --index
     """
     from patcher.cli.session import conduct, exit_code
-    from patcher.reports import renderer
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
     selection = options.selection(max_size=max_size, **chosen)
-    style = options.style(selection, color=color, verbose=verbose)
-    report = renderer("changes", format)(style)
+    report = options.report("changes", format, options.style(selection, color, verbose=verbose))
     steps = options.steps(work, selection, contents=True)
     totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if totals.to_fix else 0, strict=strict)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from patcher.campaign.selection import Selection
     from patcher.campaign.steps import Steps
     from patcher.migrations import Migration
-    from patcher.reports import Style
+    from patcher.reports import Report, Style
     from patcher.sources import Filters
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -280,12 +280,11 @@ def format_option(shown: str) -> Callable[[_F], _F]:
 
 def style(
     selection: Selection | None = None,
-    *,
     color: str = "never",
+    *,
     quiet: bool = False,
     verbose: int = 0,
     explain: bool = False,
-    applied: bool = False,
 ) -> Style:
     """How a report is laid out where the output goes."""
     from patcher.reports import Style
@@ -293,7 +292,6 @@ def style(
     return Style(
         migrations=tuple(each.id for each in selection.migrations) if selection else (),
         narrowed=bool(selection and (selection.include or selection.exclude)),
-        applied=applied,
         color=colored(color),
         terminal=output.is_terminal(),
         width=terminal_width(),
@@ -301,6 +299,14 @@ def style(
         verbose=verbose > 0,
         quiet=quiet,
     )
+
+
+def report(shown: str, format: str, style: Style) -> Report:
+    """What shows targets in a format."""
+    from patcher.reports import renderer
+
+    made: Report = renderer(shown, format)(style)
+    return made
 
 
 def load_migrations(names: tuple[str, ...]) -> tuple[Migration, ...]:

@@ -38,18 +38,11 @@ def command(
       patcher scan --format json ~/src | jq '.targets[] | select(.status == "affected")'
     """
     from patcher.cli.session import conduct, exit_code
-    from patcher.reports import renderer
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
     selection = options.selection(max_size=max_size, **chosen)
-    style = options.style(
-        selection,
-        color=color,
-        quiet=quiet,
-        verbose=verbose,
-        explain=explain,
-    )
-    report = renderer("targets", format)(style)
+    style = options.style(selection, color, quiet=quiet, verbose=verbose, explain=explain)
+    report = options.report("targets", format, style)
     steps = options.steps(work, selection)
     totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if totals.to_fix else 0, strict=strict)

@@ -66,7 +66,7 @@ def command(
         verified.append(file)
         if file.error is not None:
             tell(without_secrets(f"{_place(file)}: {file.error}"))  # or a URL by mistake
-    style = options.style(selection, color=color, quiet=quiet, verbose=verbose)
+    style = options.style(selection, color, quiet=quiet, verbose=verbose)
     for piece in renderer("compiled profiles", format)(style, verified, by.name):
         write(piece)
     totals = total(verified)

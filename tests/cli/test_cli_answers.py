@@ -188,6 +188,14 @@ def test_a_campaign_of_nothing_is_an_error(sandbox: Sandbox) -> None:
     assert patcher("status", "c").exit_code == USAGE
 
 
+def test_a_campaign_reports_what_it_was_made_for(sandbox: Sandbox) -> None:
+    place = sandbox.repository("one", {})
+    begun = ("apply", "--campaign", "c", "-m", "deny-af-vsock", "--format", "json")
+    assert json.loads(patcher(*begun, place).stdout)["migrations"] == ["deny-af-vsock"]
+    again = patcher("apply", "--campaign", "c", "--retry", "all", "--format", "json")
+    assert json.loads(again.stdout)["migrations"] == ["deny-af-vsock"]
+
+
 def test_a_campaign_with_a_glob_that_matches_nowhere_is_an_error(sandbox: Sandbox) -> None:
     place = sandbox.repository("one")
     result = patcher("apply", "--campaign", "c", "--base", "nope/*", place)

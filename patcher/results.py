@@ -28,8 +28,7 @@ class Verdict(StrEnum):
     """The profile did not compile before either, or there is nothing to compile it with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """A verdict, and who gave it."""
 
     verdict: Verdict

@@ -17,7 +17,7 @@ from patcher import engine, hosts
 from patcher.migrations import choose
 from patcher.options import Options
 from patcher.proof import host, parser, policy
-from patcher.proof.verdict import Verdict
+from patcher.results import Verdict
 
 PLAIN = """\
 profile NAME flags=(attach_disconnected,mediate_deleted) {

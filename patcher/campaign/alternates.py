@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from patcher import git
-from patcher.campaign.target import Target
+from patcher.results import Target
 
 
 def told(target: Target, borrowed: git.Alternates) -> Target:

@@ -8,9 +8,10 @@ from typing import Literal
 
 from patcher import git
 from patcher.campaign import message
-from patcher.campaign.look import Looker, Selection
-from patcher.campaign.target import Outcome, Target
+from patcher.campaign.look import Looker
+from patcher.campaign.selection import Selection
 from patcher.migrations import Migration
+from patcher.results import Outcome, Target
 
 OnExisting = Literal["fail", "replace", "append"]
 Push = Callable[[git.Repository, str, str, str | None], None]
@@ -69,7 +70,7 @@ def apply(
     committed in a mirror to its remote. Raises GitError."""
     branch = branch_name(selection.migrations, base, given=commits.branch, alone=alone)
     if not target.files:
-        return replace(target, outcome=Outcome.NOTHING_TO_DO)
+        return replace(target, outcome=Outcome.FAILED if target.failed else Outcome.NOTHING_TO_DO)
     git.check_branch_name(branch)
     target = replace(target, branch=branch)
     tip = git.branch_tip(repository, branch)
@@ -129,7 +130,7 @@ def _write(
     signoff = f"{committer.name} <{committer.email}>" if commits.signoff else None
     groups = [(file,) for file in target.files] if commits.per_file else [target.files]
     for files in groups:
-        facts = message.Facts(
+        facts = message.MessageFacts(
             migrations=selection.migrations,
             files=files,
             findings=target.findings,

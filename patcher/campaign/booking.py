@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from patcher import git
 from patcher.campaign.ledger import Account, Owner, Retry
-from patcher.campaign.run import Item, place
-from patcher.campaign.stages import Planned
-from patcher.campaign.target import Outcome, Target
+from patcher.campaign.steps import Item, place
+from patcher.results import Outcome, Planned, Target
 from patcher.sources.found import Found
 
 _AT_ONCE = 32
 """Repositories that are claimed at once; those of another process must not wait for ours."""
 
 
-def planned(found: Found) -> Planned:
-    """A repository as the ledger knows it."""
-    return Planned(place(found), found.bases, found.family)
+class Planning:
+    """Turns what the sources give into the repositories of a campaign, and keeps what must not go
+    into the ledger."""
+
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        """``tell`` gets a line for each source or repository that cannot be used."""
+        self.failures = 0
+        self._tell = tell
+        self._secrets: dict[str, git.Secret | None] = {}
+
+    def plans(self, items: Iterable[Item]) -> Iterator[Planned]:
+        """The repositories among the items."""
+        for item in items:
+            if isinstance(item, git.Failure):
+                self.failures += 1
+                self._tell(f"{item.place}: {item.error}")
+                continue
+            if isinstance(item.place, git.Address):
+                self._secrets[item.place.url] = item.place.secret
+            yield Planned(place(item), item.bases, item.family)
+
+    def with_secret(self, address: git.Address) -> git.Address:
+        """The address with the secret that the sources of this run had, or with a token."""
+        from patcher.sources import with_token
+
+        return with_token(address.with_secret(self._secrets.get(address.url)))
 
 
 class Booking:
@@ -45,6 +67,9 @@ class Booking:
                 else:
                     self._claimed[place(item)] = one
                 yield item
+
+    def warn(self, problem: str) -> None:
+        """As `Watch` says."""
 
     def begin(self, found: Found) -> None:
         """As `Watch` says."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from patcher import git
-from patcher.campaign.target import ChangedFile, Located
+from patcher.results import ChangedFile, Located
 
 _HEX = ("md5", "sha1", "sha256", "sha512")
 _BASE64 = ("sha256", "sha384", "sha512")

@@ -1,4 +1,5 @@
-"""The file that outlives a run: campaigns, and the verdicts that are remembered.
+"""Files that outlive a run: the ledger with the campaigns, which must last, and the cache with what
+earlier runs found, which may go at any time.
 
 SQLite in WAL mode, by the standard library's driver. What that gives, and what it costs:
 
@@ -35,7 +36,7 @@ from patcher.git.errors import GitError
 from patcher.git.places import state_folder
 from patcher.text import printable
 
-FILE = "ledger.db"
+LEDGER, CACHED = "ledger.db", "findings.db"
 
 BUSY = 20.0
 """Seconds to wait for another process that writes."""
@@ -46,7 +47,7 @@ BATCH = 500
 DELAY = 1.0
 """Seconds that a queued row waits at most."""
 
-_ELSEWHERE = "PATCHER_STATE_DIR"
+_ELSEWHERE = {LEDGER: "PATCHER_STATE_DIR", CACHED: "PATCHER_CACHE_DIR"}
 
 _CACHE = 400
 """KiB of pages that a connection keeps; the system keeps them, too, and they are used once."""
@@ -54,7 +55,7 @@ _CACHE = 400
 _BACKLOG = 20 * BATCH
 """Queued rows above which whoever queues another one waits."""
 
-MIGRATIONS: tuple[str, ...] = (
+CACHE: tuple[str, ...] = (
     """
     CREATE TABLE memory (
         rules BLOB NOT NULL,
@@ -64,6 +65,11 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (rules, key)
     ) WITHOUT ROWID;
     """,
+)
+"""The same as `MIGRATIONS`, for the cache."""
+
+MIGRATIONS: tuple[str, ...] = (
+    CACHE[0],
     # Names that are bytes (paths, refs) are BLOB: they need not be UTF-8.
     """
     CREATE TABLE campaigns (
@@ -115,6 +121,8 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (place, number)
     ) WITHOUT ROWID, STRICT;
     """,
+    # What earlier runs found lies in the cache.
+    "DROP TABLE memory;",
 )
 """What turns a file of version N (``PRAGMA user_version``) into one of version N + 1, at index N.
 What is released stays as it is; a change is one more script. ``STRICT`` tables are those of SQLite
@@ -126,8 +134,10 @@ Row = tuple[Any, ...]
 class LedgerError(Exception):
     """The ledger cannot be used. ``str(error)`` is one printable line that says what to do."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, is_useless: bool = False) -> None:
         super().__init__(printable(message))
+        self.is_useless = is_useless
+        """Whether the file is damaged, or of another version: it will never do."""
 
 
 class Database:
@@ -276,7 +286,7 @@ class Database:
                 rows, self._queue = self._queue, []
             if not rows or self._off:
                 return
-            with self._lenient(), self.transaction() as writer:
+            with self.lenient(), self.transaction() as writer:
                 start = 0
                 for end in range(1, len(rows) + 1):
                     if end == len(rows) or rows[end][0] != rows[start][0]:
@@ -311,48 +321,9 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def trim_memory(self, max_bytes: int) -> int:
-        """Forget the verdicts that were not used for longest, until the others take no more than so
-        many bytes; how many were forgotten. Costs nothing while the whole file is smaller."""
-        self.flush()
-        ((pages, free, size),) = self.read(
-            "SELECT * FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
-        ) or [(0, 0, 0)]
-        if (pages - free) * size <= max_bytes:
-            return 0
-        forgotten = 0
-        with self._lenient(), self.transaction() as writer:
-            room = max_bytes
-            for used, rows, taken in writer.execute(
-                "SELECT used, count(*), sum(length(rules) + length(key) + length(value) + ?)"
-                " FROM memory GROUP BY used ORDER BY used DESC",
-                (_ROW,),
-            ).fetchall():
-                room -= taken
-                if room >= 0:
-                    continue
-                # Of those that were last used together, as many go as have to.
-                going = -(room * rows // taken)
-                room = 0
-                forgotten += writer.execute(
-                    "DELETE FROM memory WHERE (rules, key) IN"
-                    " (SELECT rules, key FROM memory WHERE used = ? LIMIT ?)",
-                    (used, going),
-                ).rowcount
-        self.shrink()
-        return forgotten
-
-    def clear_memory(self) -> int:
-        """Forget all verdicts; how many there were."""
-        self.flush()
-        forgotten = 0
-        with self._lenient(), self.transaction() as writer:
-            forgotten = writer.execute("DELETE FROM memory").rowcount
-        self.shrink()
-        return forgotten
-
     @contextlib.contextmanager
-    def _lenient(self) -> Iterator[None]:
+    def lenient(self) -> Iterator[None]:
+        """Within it, what goes wrong is told as ``trouble`` says."""
         try:
             yield
         except LedgerError as error:
@@ -360,16 +331,13 @@ class Database:
 
     def shrink(self) -> None:
         """Give what is free in the file back to the file system."""
-        with self._lenient(), self._told(), self._write_lock:
+        with self.lenient(), self._told(), self._write_lock:
             if self._writer is not None:
                 # Not by execute(), which takes one step of it: one page.
                 self._writer.executescript(
                     "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);"
                 )
 
-
-_ROW = 16
-"""About what SQLite needs for a row of the memory besides its values, in bytes."""
 
 _open: weakref.WeakSet[Database] = weakref.WeakSet()
 _inherited: list[sqlite3.Connection] = []
@@ -389,7 +357,7 @@ os.register_at_fork(after_in_child=_after_fork)
 def default_path() -> Path:
     """Where the file is, or would be; its folder is made. Raises LedgerError."""
     try:
-        return state_folder() / FILE
+        return state_folder() / LEDGER
     except GitError as error:
         raise LedgerError(str(error)) from None
 
@@ -399,14 +367,35 @@ def open_database() -> Database:
     return Database(default_path())
 
 
-def open_or_none(warn: Callable[[str], object]) -> Database | None:
-    """The user's, for what a run can do without: where it cannot be opened, or fails later,
-    ``warn`` is called once, from any thread, with one line, and the run goes on."""
+def open_cache(warn: Callable[[str], object]) -> Database | None:
+    """The user's cache, for what a run can do without: where it cannot be opened, or fails later,
+    ``warn`` is called once, from any thread, with one line, and the run goes on. One that is
+    damaged, or of another version, is removed, and made anew."""
+    from patcher.git.places import cache_folder
+
+    def trouble(error: LedgerError) -> None:
+        warn(str(error))
+        if error.is_useless:
+            _remove(path)
+
     try:
-        return Database(default_path(), trouble=lambda error: warn(str(error)))
-    except LedgerError as error:
+        path = cache_folder() / CACHED
+        try:
+            return Database(path, trouble=trouble, migrations=CACHE)
+        except LedgerError as error:
+            if not error.is_useless:
+                raise
+            _remove(path)
+            return Database(path, trouble=trouble, migrations=CACHE)
+    except (LedgerError, GitError) as error:
         warn(str(error))
         return None
+
+
+def _remove(path: Path) -> None:
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        with contextlib.suppress(OSError):
+            path.with_name(name).unlink()
 
 
 def _prepare(path: Path) -> None:
@@ -431,8 +420,8 @@ def _prepare(path: Path) -> None:
         raise LedgerError(f"{path} is no plain file: move it away")
     if status.st_uid != os.geteuid():
         raise LedgerError(
-            f"{path} belongs to another user (id {status.st_uid}): set {_ELSEWHERE} to a folder"
-            " of your own"
+            f"{path} belongs to another user (id {status.st_uid}): set {_elsewhere(path)} to a "
+            "folder of your own"
         )
     if status.st_mode & 0o077:
         with contextlib.suppress(OSError):
@@ -459,7 +448,9 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
         if version > len(migrations):
             raise LedgerError(
                 f"{path} is of a newer patcher (its version is {version}, and this one knows "
-                f"{len(migrations)}): get that patcher, or set {_ELSEWHERE} to another folder"
+                f"{len(migrations)}): get that patcher, or set {_elsewhere(path)} to another "
+                "folder",
+                is_useless=True,
             )
         if version == 0:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -512,16 +503,21 @@ def _statements(script: str) -> Iterator[str]:
 _BUSY = "another patcher has been writing to {path} for long: try again when it has ended"
 
 
+def _elsewhere(path: Path) -> str:
+    """What names another folder for the file."""
+    return _ELSEWHERE.get(path.name, _ELSEWHERE[LEDGER])
+
+
 def no_locks(path: Path) -> LedgerError:
     return LedgerError(
         f"{path} is on a file system without locks or shared memory (a network file system?): set "
-        f"{_ELSEWHERE} to a folder on a local disk"
+        f"{_elsewhere(path)} to a folder on a local disk"
     )
 
 
 def unusable(path: Path, error: OSError) -> LedgerError:
     return LedgerError(
-        f"cannot write {path} ({error.strerror}): set {_ELSEWHERE} to a folder of your own"
+        f"cannot write {path} ({error.strerror}): set {_elsewhere(path)} to a folder of your own"
     )
 
 
@@ -540,11 +536,15 @@ def _explained(error: sqlite3.Error, path: Path) -> LedgerError:
     elif kind == "SQLITE_FULL":
         what, do = "cannot grow", "make room on its disk, and run it again: what is done is kept"
     elif kind in ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH"):
-        what, do = "cannot be written", f"make it yours, or set {_ELSEWHERE} to another folder"
+        what, do = (
+            "cannot be written",
+            f"make it yours, or set {_elsewhere(path)} to another folder",
+        )
     elif kind == "SQLITE_IOERR":
         what, do = "cannot be read or written", "look at its disk, and whether it is full"
     elif "malformed database schema" in str(error) or "no such" in str(error):
         what, do = "does not hold what it should", "was it made with a newer SQLite? Move it away"
     else:
-        what, do = "cannot be used", f"set {_ELSEWHERE} to another folder"
-    return LedgerError(f"{path} {what} ({error}): {do}")
+        what, do = "cannot be used", f"set {_elsewhere(path)} to another folder"
+    damaged = kind in ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+    return LedgerError(f"{path} {what} ({error}): {do}", is_useless=damaged)

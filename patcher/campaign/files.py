@@ -9,10 +9,11 @@ from pathlib import Path
 
 from patcher.campaign import replace
 from patcher.campaign.includes import beside
-from patcher.campaign.look import Selection, judge
-from patcher.campaign.replace import Place
-from patcher.campaign.target import MAX_DROPPED, Located, Outcome, Target
+from patcher.campaign.look import judge
+from patcher.campaign.replace import FilePlace
+from patcher.campaign.selection import Selection
 from patcher.findings import Result
+from patcher.results import MAX_DROPPED, Located, Outcome, Target
 
 
 def check(names: Iterable[str], selection: Selection, *, fix: bool = False) -> Iterator[Target]:
@@ -28,7 +29,7 @@ MAX_DEPTH = 500
 """Folders that may lie within each other below one that is named; each is held open."""
 
 
-def meant(names: Iterable[str], selection: Selection) -> Iterator[Place]:
+def meant(names: Iterable[str], selection: Selection) -> Iterator[FilePlace]:
     """The files that are named, and those wanted below folders that are named; each place is good
     until the next one is taken."""
     for name in names:
@@ -38,14 +39,14 @@ def meant(names: Iterable[str], selection: Selection) -> Iterator[Place]:
             folder = os.open(path, _FOLDER)
         except OSError as error:
             if error.errno not in (errno.ENOTDIR, errno.ELOOP):
-                yield Place(path, -1, error)
+                yield FilePlace(path, -1, error)
                 continue
         if folder < 0:
             try:
                 with replace.at(path) as place:
                     yield place
             except OSError as error:
-                yield Place(path, -1, error)
+                yield FilePlace(path, -1, error)
             continue
         wanted = selection.wanted()
         for place in _below(path, folder):
@@ -64,13 +65,14 @@ def target(name: str, result: Result, *, fixed: bool, note: str | None = None) -
         note=note,
         findings=tuple(Located(path, finding) for finding in result.findings),
         dropped=tuple((path, each) for each in result.dropped[:MAX_DROPPED]),
+        read=True,
     )
 
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def _below(path: Path, folder: int) -> Iterator[Place]:
+def _below(path: Path, folder: int) -> Iterator[FilePlace]:
     """The regular files in a folder and below it; what cannot be read comes as a place with an
     error. No folder is opened by a path, which could lead elsewhere by now. Closes ``folder``."""
     held = [folder]
@@ -91,7 +93,7 @@ def _below(path: Path, folder: int) -> Iterator[Place]:
                         )
                     held.append(os.open(place.path.name, _FOLDER, dir_fd=place.folder))
                 except OSError as error:
-                    yield Place(place.path, -1, error)
+                    yield FilePlace(place.path, -1, error)
                     continue
                 walk.append(iter(_listed(place.path, held[-1])))
     finally:
@@ -99,11 +101,11 @@ def _below(path: Path, folder: int) -> Iterator[Place]:
             os.close(descriptor)
 
 
-class _Folder(Place):
+class _Folder(FilePlace):
     """A folder, not a file."""
 
 
-def _listed(path: Path, folder: int) -> list[Place]:
+def _listed(path: Path, folder: int) -> list[FilePlace]:
     """The files of a folder, and then the folders in it."""
     try:
         with os.scandir(folder) as scanned:
@@ -111,14 +113,14 @@ def _listed(path: Path, folder: int) -> list[Place]:
             files = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
             folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError as error:
-        return [Place(path, -1, error)]
+        return [FilePlace(path, -1, error)]
     return [
-        *(Place(path / name, folder) for name in files if not replace.is_temporary(name)),
+        *(FilePlace(path / name, folder) for name in files if not replace.is_temporary(name)),
         *(_Folder(path / name, folder) for name in folders if name != ".git"),
     ]
 
 
-def _file(place: Place, selection: Selection, fix: bool) -> Target:
+def _file(place: FilePlace, selection: Selection, fix: bool) -> Target:
     name = str(place.path)
     try:
         with replace.opened(place, selection.max_bytes) as opened:

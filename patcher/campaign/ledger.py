@@ -27,21 +27,20 @@ from typing import Any, Literal
 
 from patcher import locks
 from patcher.campaign.database import Database, LedgerError, no_locks, unusable
-from patcher.campaign.stages import (
+from patcher.git import printable
+from patcher.results import (
     ATTEMPTS,
     KILLED,
     KILLS,
     WRITTEN,
-    Cause,
+    CauseSummary,
     Counts,
     Planned,
     Progress,
     Stage,
     Summary,
-    stage,
+    Target,
 )
-from patcher.campaign.target import Target
-from patcher.git import printable
 
 Retry = Literal["no", "failed", "all"]
 """What of earlier runs is done again: failures, `ATTEMPTS` times in all; every failure; everything.
@@ -55,6 +54,33 @@ _PASSWORD = re.compile(r"[a-z+]+://[^/@]*:[^/]*@", re.IGNORECASE)
 _FOLDER = "running"
 _PLANNING = 1000
 _PAGE = 500
+
+
+_STAGES = {
+    "scanned": Stage.SCANNED,
+    "nothing to do": Stage.NOTHING_TO_DO,
+    "committed": Stage.COMMITTED,
+    "up to date": Stage.COMMITTED,
+    "pushed": Stage.PUSHED,
+    "reviewed": Stage.REVIEWED,
+    "failed": Stage.FAILED,
+}
+
+
+def stage(target: Target) -> Stage:
+    """The stage that a target has reached."""
+    if target.failed:
+        return Stage.FAILED
+    if target.at_remote:
+        return Stage.PUSHED
+    reached = _STAGES[target.outcome.value]
+    if reached is Stage.SCANNED:
+        edited = [located for located in target.findings if located.finding.edit is not None]
+        if edited and all(
+            each.proof is not None and each.proof.verdict == "proved" for each in edited
+        ):
+            return Stage.PROVED
+    return reached
 
 
 class NoSuchCampaign(LedgerError):
@@ -319,7 +345,7 @@ class Account:
                 return
             last = page[-1][:2]
 
-    def causes(self) -> list[Cause]:
+    def causes(self) -> list[CauseSummary]:
         """Failures by kind, the most frequent first, each with the one that was tried most."""
         found = self._database.read(
             "SELECT coalesce(cause, ?), count(*), max(attempts),"  # noqa: S608 - constants
@@ -329,7 +355,7 @@ class Account:
             (OTHER, self.number),
         )
         return [
-            Cause(cause, targets, attempts, _progress(row[2:]))
+            CauseSummary(cause, targets, attempts, _progress(row[2:]))
             for cause, targets, attempts, *row in found
         ]
 
@@ -513,11 +539,11 @@ def _row(target: Target) -> dict[str, Any]:
         "base_commit": target.commit,
         "branch": target.branch and _bytes(target.branch),
         "new_commit": target.new_commit,
-        "status": None if target.commit is None else target.status.value,
+        "status": target.status and target.status.value,
         "findings": len(target.findings),
         "edits": sum(len(file.edits) for file in target.files),
         "error": target.error and printable(target.error),
-        "cause": getattr(target, "cause", None),
+        "cause": target.cause,
         "note": target.note and printable(target.note),
     }
 

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from patcher import git
+from patcher.campaign.cache import Cache
+from patcher.campaign.changes import blob_id, without_contents
 from patcher.campaign.includes import InRepository
 from patcher.campaign.large import in_turn
-from patcher.campaign.memory import Memory
-from patcher.campaign.target import (
-    MAX_DROPPED,
-    ChangedFile,
-    Located,
-    Outcome,
-    Target,
-    blob_id,
-)
+from patcher.campaign.selection import Selection
 from patcher.findings import Dropped, Result, unread
-from patcher.options import Options
 from patcher.policy.bounds import timed
 from patcher.policy.search import SEARCH, is_binary, searched
+from patcher.results import MAX_DROPPED, ChangedFile, Located, Outcome, Proof, Target
 
 if TYPE_CHECKING:
-    from patcher.campaign.prove import Mode
     from patcher.policy.judgement import Includes
-    from patcher.proof.verdict import Proof
-
 
 MAX_MATCHES = 10_000
 """Files with a network rule that a commit may have; apparmor.d, with a profile for nearly every
@@ -47,31 +38,10 @@ MAX_PATHS = 4 << 20
 """Bytes of the paths of a commit's files with network rules; the same of its findings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection(Options):
-    """What to look for, and where."""
-
-    include: tuple[str, ...] = ()
-    """Patterns as in gitignore(5); none: every file."""
-    exclude: tuple[str, ...] = ()
-    proof: Mode = "off"
-    """Whether AppArmor's own parser proves the edits."""
-    bases: tuple[str, ...] = ()
-    """Branches, globs of branches, tags or commits; none: the repository's default base."""
-
-    def wanted(self) -> Callable[[bytes], bool] | None:
-        """Tells whether a path is to be looked at; None: every one is."""
-        if not (self.include or self.exclude):
-            return None
-        from patcher.campaign.globs import chooser
-
-        return chooser(self.include, self.exclude)
-
-
 class Looker:
     """Looks at one base after another of one repository.
 
-    ``memory``: what earlier runs and other repositories tell. ``shared`` reads this repository
+    ``cache``: what earlier runs and other repositories tell. ``shared`` reads this repository
     along with others. ``contents``: whether the changed files are to come with their contents, and
     findings with the places where their checksums stand.
     """
@@ -82,20 +52,20 @@ class Looker:
         selection: Selection,
         *,
         jobs: int | Callable[[], int] = 1,
-        memory: Memory | None = None,
+        cache: Cache | None = None,
         shared: git.Objects | None = None,
         contents: bool = True,
     ) -> None:
         self.repository = repository
         self._selection = selection
         self._jobs = jobs
-        self._memory = Memory() if memory is None else memory
+        self._cache = Cache() if cache is None else cache
         self.shared = shared
         self._contents = contents
 
     def recall(self, base: git.Base, known: bytes) -> Target | None:
         """What was found at ``base`` before, if that is all that is wanted now."""
-        target = self._memory.target(known, self.repository, base)
+        target = self._cache.target(known, self.repository, base)
         if target is None or not target.files:
             return target
         return None if self._contents or self._selection.proof != "off" else target
@@ -124,7 +94,7 @@ class Looker:
         dropped: list[tuple[bytes, Dropped]] = []
         missing: list[str] = []
         size = paths = 0
-        search = self._memory.search()
+        search = self._cache.search()
         for blob in matching(
             self.repository,
             base,
@@ -175,9 +145,10 @@ class Looker:
             findings=tuple(found),
             files=tuple(files),
             dropped=_first(dropped),
+            read=not missing,
         )
         if search.scope is not None and not proving:
-            self._memory.learn(target, search.scope)
+            self._cache.learn(target, search.scope)
         if not self._contents:
             return without_contents(target)
         if not files:
@@ -190,7 +161,7 @@ class Looker:
     def _judge(
         self, blob: git.Blob, content: bytes, includes: InRepository
     ) -> tuple[Result, Sequence[Proof | None]]:
-        result = self._memory.judged(blob.path, blob.oid)
+        result = self._cache.judged(blob.path, blob.oid)
         if result is not None and not (result.edits and self._selection.proof != "off"):
             return result, [None] * len(result.findings)
         name = blob.path.decode("utf-8", "surrogateescape")
@@ -198,7 +169,7 @@ class Looker:
         there.used = False
         result, proofs = judge(name, content, self._selection, there)
         if not there.used:
-            self._memory.keep(blob.path, blob.oid, result)
+            self._cache.keep(blob.path, blob.oid, result)
         return result, proofs
 
     def _unjudged(self, blob: git.Blob) -> list[Located]:
@@ -209,13 +180,6 @@ class Looker:
 def _first(dropped: list[tuple[bytes, Dropped]]) -> tuple[tuple[bytes, Dropped], ...]:
     dropped.sort(key=lambda pair: (pair[0], pair[1].line))
     return tuple(dropped[:MAX_DROPPED])
-
-
-def without_contents(target: Target) -> Target:
-    """The target, with the changed files' ids alone: in a long run their contents add up."""
-    if not target.files:
-        return target
-    return replace(target, files=tuple(replace(f, old=b"", new=b"") for f in target.files))
 
 
 def check_found(number: int, paths: int) -> None:

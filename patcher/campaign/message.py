@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from patcher.campaign.target import ChangedFile, Located
 from patcher.git import printable
 from patcher.migrations import Migration
 from patcher.migrations.migration import PLACEHOLDER, PLACEHOLDERS
+from patcher.results import ChangedFile, Located
 
 _MOST_FILES = 200
 _MOST_PROOFS = 20
@@ -17,7 +17,7 @@ _EMPTY_LINES = re.compile(r"\n{3,}")
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class MessageFacts:
     """What a message speaks of."""
 
     migrations: Sequence[Migration]
@@ -41,7 +41,7 @@ def check(template: str) -> None:
             )
 
 
-def write(facts: Facts, *, template: str | None = None, signoff: str | None = None) -> str:
+def write(facts: MessageFacts, *, template: str | None = None, signoff: str | None = None) -> str:
     """The message for one commit.
 
     ``template``: the user's own words, with placeholders and taken as they are. Without one the
@@ -85,7 +85,7 @@ def _filled(migration: Migration) -> str:
     return PLACEHOLDER.sub(lambda match: own.get(match[1], match[0]), migration.message)
 
 
-def _values(facts: Facts) -> dict[str, str]:
+def _values(facts: MessageFacts) -> dict[str, str]:
     migrations = facts.migrations
     changed = {file.path for file in facts.files}
     findings = [
@@ -146,7 +146,7 @@ def _listed(words: Sequence[str]) -> str:
 _TRAILER = re.compile(r"[A-Za-z0-9-]+: \S")
 
 
-def _proofs(facts: Facts) -> Sequence[str]:
+def _proofs(facts: MessageFacts) -> Sequence[str]:
     """The verdicts on the edits, each once; those that prove nothing with their places."""
     changed = {file.path for file in facts.files}
     texts: dict[str, None] = {}

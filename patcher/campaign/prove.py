@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from patcher.campaign.target import ChangedFile, Located, blob_id
+from patcher.campaign.changes import blob_id
 from patcher.findings import Finding, Status, edited, edits_of
 from patcher.git import printable
 from patcher.options import Options
+from patcher.results import ChangedFile, Located, Proof, Verdict
 
 if TYPE_CHECKING:
     from patcher.proof import Judged
-    from patcher.proof.verdict import Proof
 
 Mode = Literal["auto", "require", "off"]
 """Whether edits are proved: where a parser is installed; in any case, and nothing else is
@@ -52,7 +52,6 @@ def proofs(judged: Judged, options: Options, mode: Mode) -> Sequence[Proof | Non
     Of edits for one migration at one line each has the worst proof of them all.
     """
     from patcher.proof import parser, policy
-    from patcher.proof.verdict import Proof, Verdict
 
     findings = judged.result.findings
     nothing = [None] * len(findings)

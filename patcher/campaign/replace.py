@@ -23,7 +23,7 @@ _FOLDER = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FilePlace:
     """Where a file lies: what it is called, and the descriptor of its folder. ``folder`` is -1
     where that cannot be opened, or ``error`` says why something cannot be read."""
 
@@ -36,7 +36,7 @@ class Place:
 class Opened:
     """A file as it was read."""
 
-    place: Place
+    place: FilePlace
     content: bytes
     status: os.stat_result
     descriptor: int
@@ -54,17 +54,17 @@ def read(path: Path, most: int) -> bytes:
 
 
 @contextlib.contextmanager
-def at(path: Path) -> Iterator[Place]:
+def at(path: Path) -> Iterator[FilePlace]:
     """The place of a file that was named. Raises OSError where its folder cannot be opened."""
     folder = os.open(path.parent, _FOLDER)
     try:
-        yield Place(path, folder)
+        yield FilePlace(path, folder)
     finally:
         os.close(folder)
 
 
 @contextlib.contextmanager
-def opened(place: Place, most: int) -> Iterator[Opened]:
+def opened(place: FilePlace, most: int) -> Iterator[Opened]:
     """Open a regular file, and read ``most`` bytes and one. A symbolic link is not followed: it may
     lead anywhere.
 

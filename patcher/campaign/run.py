@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from patcher import git, interrupts
-from patcher.campaign.alternates import told
-from patcher.campaign.look import Looker, Selection, without_contents
-from patcher.campaign.memory import Memory, opened
-from patcher.campaign.target import Outcome, Target
+from patcher import git
+from patcher.campaign.steps import Item, Steps, Watch, place, unusable
+from patcher.results import Outcome, Target
 from patcher.sources.found import Found
 from patcher.text import printable
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
-
-    from patcher.campaign.apply import Commits
-    from patcher.git.mirrors import Mirrors
-
-Item = Found | git.Failure
-
-_GLOB = frozenset("*?[")
 
 _AHEAD = 8
 """Batches handed to the executor before the first of them is waited for, for each job."""
@@ -49,293 +33,8 @@ _GRACE = 0.3
 """Seconds that what is under way gets to end by itself when the user breaks off."""
 
 
-class Watch(Protocol):
-    """Is told of each repository; from any thread."""
-
-    def begin(self, found: Found) -> None:
-        """Work on it begins."""
-        ...
-
-    def done(self, found: Found, targets: Sequence[Target]) -> None:
-        """It is done."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Campaign:
-    """What is done with each repository. It may be sent to another process or machine, which has
-    mirrors and a memory of its own."""
-
-    selection: Selection
-    commits: Commits | None = None
-    """How to commit; None: only look."""
-    contents: bool = False
-    """Whether targets come with the contents of the files that change."""
-    fresh: bool = False
-    """Whether everything is read again, whatever earlier runs found."""
-    timeout: float | None = None
-    """Seconds for one repository."""
-    per_host: int = 4
-    """Calls to one host at a time, of each process."""
-
-    def __call__(
-        self, batch: Sequence[Found], watch: Watch | None = None
-    ) -> list[tuple[Target, ...]]:
-        """For each repository one target for each base. Never raises for what a repository does: a
-        failure is a target that says so."""
-        done = []
-        for found, targets in zip(batch, self.each(batch, watch=watch), strict=True):
-            done.append(tuple(targets))
-            if watch is not None:
-                watch.done(found, done[-1])
-        return done
-
-    def each(
-        self, batch: Sequence[Found], jobs: int | Callable[[], int] = 1, watch: Watch | None = None
-    ) -> Iterator[Iterator[Target]]:
-        """For each repository its targets, as they are done; ``jobs`` threads may be used for
-        one."""
-        begun = [self._begin(found, watch) for found in batch]
-        commits = {base.commit for one in begun for base in one.bases}
-        memory = Memory() if self.fresh or not commits else opened(self.selection, tell)
-        known = memory.commits(commits)
-        unknown = [one for one in begun if any(base.commit not in known for base in one.bases)]
-        with contextlib.ExitStack() as stack:
-            shared = {size: stack.enter_context(objects) for size, objects in _together(unknown)}
-            for one in begun:
-                if watch is not None and not isinstance(one.found.place, git.Address):
-                    watch.begin(one.found)
-                yield self._targets(one, memory, known, shared, jobs)
-
-    def _begin(self, found: Found, watch: Watch | None) -> _Begun:
-        nothing = Target(place(found), None, None, Outcome.NOTHING_TO_DO)
-        patterns = found.bases or self.selection.bases
-        started = time.monotonic()
-        borrowed = git.Alternates()
-        try:
-            with git.limited(self.timeout):
-                if isinstance(found.place, git.Address):
-                    if watch is not None:
-                        watch.begin(found)
-                    repository = self._mirrored(found, found.place, patterns)
-                else:
-                    repository = self._local(found.place)
-                    borrowed = git.alternates(repository)
-                bases, missing = chosen_bases(repository, patterns)
-                if missing and not bases and repository.address is None:
-                    _check_born(repository)
-        except git.UnbornHead as unborn:
-            return _Begun(found, ended=(replace(nothing, note=str(unborn)),))
-        except Exception as error:
-            return _Begun(found, ended=(told(_failed(nothing, error), borrowed),))
-        ended = [
-            replace(nothing, outcome=Outcome.FAILED, error=reason, cause=git.NoSuchBase.cause)
-            for reason in missing
-        ]
-        if not bases and not missing:
-            ended.append(replace(nothing, note=f"no branch matches {' '.join(patterns)}"))
-        spent = time.monotonic() - started
-        return _Begun(found, repository, tuple(bases), tuple(ended), spent, borrowed)
-
-    def _local(self, repository: git.Repository) -> git.Repository:
-        if self.commits is not None and self.commits.push:
-            raise git.Misused(
-                "--push is for repositories that are named by a clone URL: name that, or leave out "
-                "--push"
-            )
-        return repository
-
-    def _mirrored(
-        self, found: Found, address: git.Address, patterns: Sequence[str]
-    ) -> git.Repository:
-        commits = self.commits
-        if commits is not None and not (commits.push or commits.dry_run):
-            raise git.Misused(
-                "what is committed in a mirror goes no further: use --push, or name a clone"
-            )
-        stem = commits.branch if commits and commits.branch else "patcher/"
-        return mirrors(self.per_host).update(
-            address, patterns, review=(f"refs/heads/{stem}*",), family=found.family
-        )
-
-    def _targets(
-        self,
-        begun: _Begun,
-        memory: Memory,
-        known: Mapping[str, bytes],
-        shared: Mapping[int, git.Objects],
-        jobs: int | Callable[[], int],
-    ) -> Iterator[Target]:
-        spent = begun.spent
-        for base in begun.bases:
-            started = time.monotonic()
-            with git.limited(self.timeout, spent):
-                looker = self._looker(begun.repository, memory, jobs)
-                looker.shared = shared.get(len(base.commit))
-                target = self._target(begun, base, looker, known.get(base.commit))
-                target = told(target, begun.borrowed)
-            spent += time.monotonic() - started
-            yield target if self.contents else without_contents(target)
-        yield from begun.ended
-
-    def _looker(
-        self, repository: git.Repository | None, memory: Memory, jobs: int | Callable[[], int]
-    ) -> Looker:
-        assert repository is not None
-        return Looker(
-            repository,
-            self.selection,
-            jobs=jobs,
-            memory=memory,
-            contents=self.contents or self.commits is not None,
-        )
-
-    def _target(self, begun: _Begun, base: git.Base, looker: Looker, known: bytes | None) -> Target:
-        target = Target(place(begun.found), base.ref, base.commit, Outcome.SCANNED)
-        try:
-            git.time_left()
-            recalled = None if known is None else looker.recall(base, known)
-            target = recalled or looker.look(base)
-            if self.commits is not None:
-                target = self._applied(begun, base, target, looker, self.commits)
-        except Exception as error:
-            # One repository that nobody foresaw must not stop the thousand others.
-            target = _failed(target, error)
-        if looker.repository.address is not None:
-            target = replace(target, base=_at_remote(base.ref))
-        return target
-
-    def _applied(
-        self, begun: _Begun, base: git.Base, target: Target, looker: Looker, commits: Commits
-    ) -> Target:
-        from patcher.campaign.apply import apply
-
-        address = looker.repository.address
-        ours = partial(
-            apply,
-            looker.repository,
-            base,
-            target,
-            self.selection,
-            commits,
-            alone=len(begun.bases) == 1,
-            push=None if address is None else mirrors(self.per_host).push,
-        )
-        try:
-            return ours()
-        except git.RemoteMoved:
-            # Perhaps by another patcher, or by the git of one that was killed: then it is done.
-            assert address is not None
-            self._mirrored(begun.found, address, begun.found.bases or self.selection.bases)
-            return ours()
-
-
-def _at_remote(ref: str) -> str:
-    """What a ref of a mirror is called at its remote."""
-    name = ref.removeprefix("refs/remotes/origin/")
-    return ref if name == ref else f"refs/heads/{name}"
-
-
-def place(found: Found) -> str:
-    """What a person calls a repository: its path or clone URL."""
-    where = found.place
-    return where.url if isinstance(where, git.Address) else where.place
-
-
-_mirrors: dict[tuple[int, str, int], Mirrors] = {}
-_making_mirrors = threading.Lock()
-
-
-def mirrors(per_host: int) -> Mirrors:
-    """The mirrors of this machine's user; one for all threads of a process. Raises GitError."""
-    key = os.getpid(), os.environ.get("PATCHER_CACHE_DIR", ""), per_host
-    with _making_mirrors:
-        if key not in _mirrors:
-            from patcher.git.mirrors import Mirrors
-
-            _mirrors[key] = Mirrors(per_host=per_host)
-        return _mirrors[key]
-
-
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """A repository of which it is known where to look."""
-
-    found: Found
-    repository: git.Repository | None = None
-    bases: tuple[git.Base, ...] = ()
-    ended: tuple[Target, ...] = ()
-    """What there is to say beside what is found at the bases."""
-    spent: float = 0
-    """Seconds."""
-    borrowed: git.Alternates = field(default_factory=git.Alternates)
-
-
-def _together(begun: Sequence[_Begun]) -> Iterator[tuple[int, git.Objects]]:
-    """What reads several repositories at once, by the length of their object ids: to start a git
-    for each takes longer than to read a small one."""
-    folders: dict[int, dict[Path, None]] = {}
-    for one in begun:
-        if one.repository is not None and one.bases:
-            of_size = folders.setdefault(len(one.bases[0].commit), {})
-            of_size[one.repository.common_dir / "objects"] = None
-    for size, places in folders.items():
-        if len(places) > 1:
-            yield size, git.Objects(*places, hexsize=size)
-
-
-def _failed(target: Target, error: Exception) -> Target:
-    interrupts.check(error)
-    if isinstance(error, git.GitError):
-        return replace(target, outcome=Outcome.FAILED, error=str(error), cause=error.cause)
-    if isinstance(error, OSError) and error.strerror:
-        where = f": {error.filename}" if isinstance(error.filename, str) else ""
-        reason = printable(f"{error.strerror}{where}")
-        return replace(target, outcome=Outcome.FAILED, error=reason, cause="system")
-    if os.environ.get("PATCHER_DEBUG"):
-        import traceback
-
-        for line in "".join(traceback.format_exception(error)).splitlines():
-            print(printable(line), file=sys.stderr)
-    reason = printable(f"unexpected {type(error).__name__}: {error}")
-    return replace(target, outcome=Outcome.FAILED, error=reason, cause="unexpected")
-
-
-def tell(problem: str) -> None:
-    """Say on standard error what is no failure."""
-    print(f"patcher: {printable(problem)}", file=sys.stderr)
-
-
-def chosen_bases(
-    repository: git.Repository, patterns: Sequence[str]
-) -> tuple[list[git.Base], list[str]]:
-    """The bases, and what is wrong with those that are named and not there. Raises GitError.
-
-    That a glob matches nothing is no error: not every repository has release branches.
-    """
-    if not patterns:
-        return git.bases(repository), []
-    found: dict[str, git.Base] = {}
-    missing = []
-    for pattern in patterns:
-        try:
-            found |= {base.ref: base for base in git.bases(repository, (pattern,))}
-        except git.NoSuchBase as error:
-            if not _GLOB.intersection(pattern):
-                missing.append(str(error))
-    return list(found.values()), missing
-
-
-def _check_born(repository: git.Repository) -> None:
-    """Raise UnbornHead for a repository without any branch."""
-    try:
-        git.bases(repository, ("**",))
-    except git.NoSuchBase:
-        raise git.UnbornHead("it has no branch yet: nothing to do") from None
-
-
 def run(
-    campaign: Campaign,
+    steps: Steps,
     items: Iterable[Item],
     *,
     jobs: int = 1,
@@ -354,7 +53,7 @@ def run(
     """
     rest = iter(items)
     if executor is not None:
-        yield from _Ordered(campaign, executor, jobs, watch, ahead, elsewhere=True).targets(rest)
+        yield from _Ordered(steps, executor, jobs, watch, ahead, elsewhere=True).targets(rest)
         return
     # The first one has all threads for its search, for often it is the only one; meanwhile a thread
     # looks for the next. Where there is one, the first is read in the way that makes the most of it
@@ -363,7 +62,7 @@ def run(
     if first is None:
         return
     following = _Following(rest)
-    yield from _done(campaign, first, lambda: 1 if following.is_known() else jobs, watch)
+    yield from _done(steps, first, lambda: 1 if following.is_known() else jobs, watch)
     second = following.item()
     if second is None:
         return
@@ -371,7 +70,7 @@ def run(
 
     own = DaemonThreads(jobs)
     try:
-        ordered = _Ordered(campaign, own, jobs, watch, ahead, elsewhere=False)
+        ordered = _Ordered(steps, own, jobs, watch, ahead, elsewhere=False)
         yield from ordered.targets(chain([second], rest))
     finally:
         own.shutdown(wait=False, cancel_futures=True)
@@ -405,13 +104,13 @@ class _Following:
 
 
 def _done(
-    campaign: Campaign, item: Item, jobs: Callable[[], int], watch: Watch | None
+    steps: Steps, item: Item, jobs: Callable[[], int], watch: Watch | None
 ) -> Iterator[Target]:
     if isinstance(item, git.Failure):
-        yield _unusable(item)
+        yield unusable(item)
         return
     done = []
-    for targets in campaign.each([item], jobs, watch):
+    for targets in steps.each([item], jobs, watch):
         for target in targets:
             done.append(target)
             yield target
@@ -419,18 +118,12 @@ def _done(
         watch.done(item, done)
 
 
-def _unusable(failure: git.Failure) -> Target:
-    return Target(
-        failure.place, None, None, Outcome.FAILED, error=failure.error, cause="no repository"
-    )
-
-
 _Pending = tuple[list[Item], "Future[list[tuple[Target, ...]]]"]
 
 
-def do(campaign: Campaign, batch: Sequence[Found]) -> list[tuple[Target, ...]]:
+def do(steps: Steps, batch: Sequence[Found]) -> list[tuple[Target, ...]]:
     """What another process runs; by its name, which is what schedulers and their logs tell."""
-    return campaign(batch)
+    return steps(batch)
 
 
 class _Ordered:
@@ -438,7 +131,7 @@ class _Ordered:
 
     def __init__(
         self,
-        campaign: Campaign,
+        steps: Steps,
         executor: Executor,
         jobs: int,
         watch: Watch | None,
@@ -446,7 +139,7 @@ class _Ordered:
         *,
         elsewhere: bool,
     ) -> None:
-        self._campaign, self._executor, self._jobs = campaign, executor, jobs
+        self._steps, self._executor, self._jobs = steps, executor, jobs
         self._watch, self._elsewhere = watch, elsewhere
         self._most = jobs * (ahead or _AHEAD)
         self._pending: deque[_Pending] = deque()
@@ -502,16 +195,16 @@ class _Ordered:
         for batch in islice(batches, max(0, self._most - behind)):
             found = [item for item in batch if not isinstance(item, git.Failure)]
             if self._elsewhere:
-                future = self._executor.submit(do, self._campaign, found)
+                future = self._executor.submit(do, self._steps, found)
             else:
-                future = self._executor.submit(self._campaign, found, self._watch)
+                future = self._executor.submit(self._steps, found, self._watch)
             self._pending.append((batch, future))
 
     def _told(self, batch: Iterable[Item], done: Iterable[tuple[Target, ...]]) -> Iterator[Target]:
         rest = iter(done)
         for item in batch:
             if isinstance(item, git.Failure):
-                yield _unusable(item)
+                yield unusable(item)
                 continue
             targets = next(rest)
             if self._elsewhere and self._watch is not None:

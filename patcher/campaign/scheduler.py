@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from patcher import __version__, extras, git
-from patcher.campaign.run import Campaign
+from patcher.campaign.steps import Steps
 from patcher.git.runner import require_version
 
 _ADDRESS = re.compile(r"(?:tcp|tls|ws|wss)://\S+\Z")
@@ -46,8 +46,8 @@ def is_address(text: str) -> bool:
 
 
 @contextlib.contextmanager
-def connected(address: str, campaign: Campaign) -> Iterator[tuple[Executor, int, Campaign]]:
-    """The scheduler as an executor, how many jobs its workers do at once, and the campaign as they
+def connected(address: str, steps: Steps) -> Iterator[tuple[Executor, int, Steps]]:
+    """The scheduler as an executor, how many jobs its workers do at once, and the steps as they
     get it: together they make no more calls to one host than was said, but one each. Raises
     Unreachable."""
     try:
@@ -66,11 +66,11 @@ def connected(address: str, campaign: Campaign) -> Iterator[tuple[Executor, int,
         patience = _PATIENCE + _PATIENCE_WORKERS
         workers = _within(patience, address, lambda: _workers(client, address))
         jobs = sum(worker["nthreads"] for worker in workers.values())
-        share = max(1, campaign.per_host // len(workers))
+        share = max(1, steps.per_host // len(workers))
         executor = client.get_executor(pure=False, retries=2)
         try:
             with _watched(client):
-                yield executor, jobs, replace(campaign, per_host=share)
+                yield executor, jobs, replace(steps, per_host=share)
         except Exception:
             if client.status == "running":
                 raise

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
 from patcher.campaign.apply import Commits
-from patcher.campaign.look import Selection
+from patcher.campaign.selection import Selection
 from patcher.migrations import Migration
 
 _SELECTION = tuple(field.name for field in fields(Selection))
@@ -56,6 +56,17 @@ def option(name: str, value: Any) -> str:
     words = [str(each) for each in (value if isinstance(value, list) else [value])]
     shown = [word if len(word) <= 60 else f"{word[:57]}..." for word in words]
     return " ".join(f"{called} {shlex.quote(word)}" for word in shown)
+
+
+def contradiction(name: str, differences: Sequence[tuple[str, Any, Any]]) -> str:
+    """How the settings that were asked for differ from those of the campaign, in one line."""
+    there, here = (
+        " ".join(option(setting, values[at]) for setting, *values in differences) for at in (0, 1)
+    )
+    return (
+        f"campaign {name} was made with {there}, not with {here}: leave that out to go on with it, "
+        "or give another name"
+    )
 
 
 def _frozen(value: Any) -> Any:

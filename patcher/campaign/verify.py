@@ -8,18 +8,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from patcher import git, interrupts, proof
-from patcher.campaign import files, replace
+from patcher.campaign import bases, files, replace
 from patcher.campaign.includes import InRepository, beside, system
 from patcher.campaign.large import in_turn
-from patcher.campaign.look import Selection, check_found, matching
-from patcher.campaign.run import chosen_bases
-from patcher.campaign.target import Verified
+from patcher.campaign.look import check_found, matching
+from patcher.campaign.selection import Selection
 from patcher.policy.bounds import timed
 from patcher.policy.judgement import Includes
 from patcher.policy.search import is_binary
 from patcher.proof.parser import Parser, Unusable
-from patcher.proof.verdict import Standing
 from patcher.proof.verify import TooMuch, verify
+from patcher.results import Standing, Verified
 
 
 def run(
@@ -121,10 +120,10 @@ def _repository(
         yield Verified(place, None, b"", error=item.error)
         return
     try:
-        bases, missing = chosen_bases(item, selection.bases)
+        found, missing, _ = bases.chosen(item, selection.bases)
         for reason in missing:
             yield Verified(place, None, b"", error=reason)
-        for base in bases:
+        for base in found:
             with InRepository(item, base.commit, otherwise=system) as includes:
                 yield from _base(item, base, includes, selection, parser)
     except git.UnbornHead:

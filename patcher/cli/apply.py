@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 from click.core import ParameterSource
 
 from patcher import git
-from patcher.cli import FAILED, FOUND, options
+from patcher.cli import FAILED, FOUND, USAGE, options
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
     from patcher.campaign.ledger import Account, Ledger
-    from patcher.campaign.look import Selection
-    from patcher.campaign.stages import Counts, Planned
+    from patcher.campaign.selection import Selection
     from patcher.reports import Report
-    from patcher.sources import Found
 
 
 class _Command(click.Command):
@@ -84,9 +82,10 @@ class _Command(click.Command):
     help="With --campaign: try again also what failed 3 times; or do everything again.",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
-@options.format_option("table", "json")
+@options.format_option("targets")
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
 @options.proving
+@options.strict
 @options.telling
 def command(
     paths: tuple[str, ...],
@@ -104,6 +103,7 @@ def command(
     dry_run: bool,
     format: str,
     explain: bool,
+    strict: bool,
     quiet: bool,
     verbose: int,
     color: str,
@@ -130,7 +130,6 @@ def command(
       patcher apply --push --campaign af-alg --base main --base 'release/*' github:acme
       patcher apply --campaign af-alg
     """
-    from patcher import git
     from patcher.campaign.apply import Commits
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
@@ -170,50 +169,38 @@ def command(
         raise click.UsageError("--retry goes with --campaign")
     if name is not None and dry_run:
         raise click.UsageError("--dry-run writes nothing, --campaign does: leave out one of them")
-    shown = _Shown(format, color, quiet, verbose, explain)
-    if name is not None:
-        return _campaign(name, retry, selection, commits, sources, work, shown)
-    from patcher.cli.session import conduct, exit_code
-
-    report = shown.report(selection, applied=not dry_run)
-    campaign = options.campaign(work, selection, commits)
-    totals = conduct(campaign, sources, work, report, quiet=quiet, verbose=verbose)
-    return exit_code(totals, FOUND if dry_run and totals.unwritten else 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """How the report looks."""
-
-    format: str
-    color: str
-    quiet: bool
-    verbose: int
-    explain: bool
-
-    def report(self, selection: Selection, *, applied: bool) -> Report:
-        from patcher.cli.session import reporter
-
-        return reporter(
-            self.format,
-            selection,
-            color=self.color,
-            quiet=self.quiet,
-            verbose=self.verbose,
-            explain=self.explain,
-            applied=applied,
+    if name is not None and strict:
+        raise click.UsageError(
+            "--strict looks at one run, and a campaign is many: use `patcher scan --strict`"
         )
 
+    def report(selection: Selection) -> Report:
+        style = options.style(selection, color, quiet=quiet, verbose=verbose, explain=explain)
+        return options.report("targets", format, replace(style, applied=not dry_run))
 
-def _campaign(
-    name: str,
-    retry: Literal["failed", "all"] | None,
-    selection: Selection,
-    commits: Commits,
-    sources: options.Sources,
-    work: options.Work,
-    shown: _Shown,
-) -> int:
+    if name is not None:
+        run = _Run(retry, sources, work, report, quiet, verbose)
+        return _campaign(name, selection, commits, run)
+    from patcher.cli.session import conduct, exit_code
+
+    steps = options.steps(work, selection, commits)
+    totals = conduct(steps, sources, work, report(selection), quiet=quiet, verbose=verbose)
+    return exit_code(totals, FOUND if dry_run and totals.unwritten else 0, strict=strict)
+
+
+class _Run(NamedTuple):
+    """How a campaign goes on in this run."""
+
+    retry: Literal["failed", "all"] | None
+    sources: options.Sources
+    work: options.Work
+    report: Callable[[Selection], Report]
+    """For what the campaign looks for, which the ledger knows."""
+    quiet: bool
+    verbose: int
+
+
+def _campaign(name: str, selection: Selection, commits: Commits, run: _Run) -> int:
     """Begin a campaign, or go on with it."""
     from patcher.campaign import settings
     from patcher.campaign.database import LedgerError, open_database
@@ -223,19 +210,12 @@ def _campaign(
         with open_database() as database:
             ledger = Ledger(database)
             written = settings.written(selection, commits)
-            account = _account(ledger, name, written, is_new=sources.given)
-            return _carry_on(ledger, account, retry, sources, work, shown)
+            account = _account(ledger, name, written, is_new=run.sources.given)
+            return _carry_on(ledger, account, run)
     except NoSuchCampaign as error:
         raise click.UsageError(str(error)) from None
     except OtherSettings as error:
-        there, here = (
-            " ".join(settings.option(name, values[at]) for name, *values in error.differences)
-            for at in (0, 1)
-        )
-        raise click.UsageError(
-            f"campaign {name} was made with {there}, not with {here}: leave that out to go on with "
-            "it, or give another name"
-        ) from None
+        raise click.UsageError(settings.contradiction(name, error.differences)) from None
     except LedgerError as error:
         raise options.Failed(str(error)) from None
 
@@ -253,93 +233,59 @@ def _account(ledger: Ledger, name: str, written: Mapping[str, Any], *, is_new: b
     )
 
 
-class _Planning:
-    """Turns what the sources give into the targets of a campaign, and keeps what must not go into
-    the ledger."""
-
-    def __init__(self) -> None:
-        self.failures: list[git.Failure] = []
-        self._secrets: dict[str, git.Secret | None] = {}
-
-    def plans(self, items: Iterable[Found | git.Failure]) -> Iterator[Planned]:
-        from patcher.campaign.booking import planned
-        from patcher.cli.session import tell
-
-        for item in items:
-            if isinstance(item, git.Failure):
-                self.failures.append(item)
-                tell(f"{item.place}: {item.error}")
-            else:
-                if isinstance(item.place, git.Address):
-                    self._secrets[item.place.url] = item.place.secret
-                yield planned(item)
-
-    def with_secret(self, address: git.Address) -> git.Address:
-        """The address with the secret that the sources of this run had, or with a token."""
-        from patcher.sources import with_token
-
-        return with_token(address.with_secret(self._secrets.get(address.url)))
-
-
-def _carry_on(
-    ledger: Ledger,
-    account: Account,
-    retry: Literal["failed", "all"] | None,
-    sources: options.Sources,
-    work: options.Work,
-    shown: _Shown,
-) -> int:
+def _carry_on(ledger: Ledger, account: Account, run: _Run) -> int:
     """Run a campaign as far as it goes."""
     from patcher.campaign import settings
-    from patcher.campaign.booking import Booking
-    from patcher.campaign.target import Totals
-    from patcher.cli.session import carry_out, exit_code, found, tell
+    from patcher.campaign.booking import Booking, Planning
+    from patcher.cli.output import tell
+    from patcher.cli.session import carry_out, exit_code, found, unanswered
+    from patcher.reports.status import campaign_line
+    from patcher.results import Totals
 
-    planning = _Planning()
+    planning = Planning(tell)
+    named = True
     selection, commits = settings.read(account.settings)
-    if sources.given:
-        items, _ = found(sources, quiet=shown.quiet)
+    if run.sources.given:
+        items, tally = found(run.sources, quiet=run.quiet)
         account.plan(planning.plans(items))
+        named = not unanswered(tally)
     failures = planning.failures
     before = account.counts()
-    if not before.repositories and not sources.given:
+    if not before.repositories and not run.sources.given:
         raise click.UsageError(
             f"campaign {account.name} was broken off before it had repositories: name its SOURCEs"
         )
     if not before.repositories:
         ledger.forget(account.name)
         tell(f"campaign {account.name} is not begun: there is no repository in it")
-        return FAILED if failures else 0
-    totals, todo = Totals(), _todo(before, retry)
+        return FAILED if failures else USAGE
+    totals, todo = Totals(), before.to_do(run.retry)
     try:
         if todo:
             with account.owner() as owner:
-                booking = Booking(account, owner, retry or "no", planning.with_secret)
+                booking = Booking(account, owner, run.retry or "no", planning.with_secret)
                 totals = carry_out(
-                    options.campaign(work, selection, commits),
+                    options.steps(run.work, selection, commits),
                     booking.items(),
                     todo,
-                    work,
-                    shown.report(selection, applied=True),
+                    run.work,
+                    run.report(selection),
                     remote=True,
-                    quiet=shown.quiet,
-                    verbose=shown.verbose,
+                    quiet=run.quiet,
+                    verbose=run.verbose,
                     watch=booking,
                     ahead=2,
                 )
     finally:
         # Also when the user breaks off: that is when it matters how to go on.
         after = account.counts()
-        if not shown.quiet:
-            tell(_told(account.name, after))
-    return exit_code(totals, FAILED if failures or after.failed or after.left else 0)
-
-
-def _todo(counts: Counts, retry: Literal["failed", "all"] | None) -> int:
-    """Repositories that a run takes up."""
-    if retry is None:
-        return counts.left
-    return counts.repositories if retry == "all" else counts.planned + counts.failed
+        if not run.quiet:
+            tell(campaign_line(account.name, after))
+    if failures or after.failed or after.left:
+        return FAILED
+    everywhere = todo == before.repositories  # or else a glob may match where nothing was left
+    totals.unanswered = not named or (everywhere and unanswered(totals=totals))
+    return exit_code(totals, 0, strict=False)
 
 
 _CALLED = {
@@ -360,18 +306,6 @@ def _decided() -> set[str]:
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT
     ]
     return {_CALLED.get(name, name) for name in said} | set(said)
-
-
-def _told(name: str, counts: Counts) -> str:
-    """How far a campaign has come, and what goes on with it."""
-    text = f"campaign {name}: {counts.done} of {counts.repositories} repositories are done"
-    if counts.failed:
-        text += f", {counts.failed} failed (`patcher status {name} --failed` says why)"
-    if counts.left:
-        return f"{text}; `patcher apply --campaign {name}` goes on"
-    if counts.failed:
-        return f"{text}; `patcher apply --campaign {name} --retry failed` tries them again"
-    return text
 
 
 def _template(message: str | None, file: str | None) -> str | None:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from patcher.cli import FAILED, options
-from patcher.text import printable
 
 if TYPE_CHECKING:
     from patcher.git.mirrors import Mirror, Mirrors
+    from patcher.results import MirrorState
 
 _DAY = 86400.0
-_HEAD = ("repository", "branches", "size", "last used", "")
 
 
 @click.group("cache", short_help="See, verify and clear the mirrors of remote repositories.")
@@ -35,7 +34,7 @@ def command() -> None:
 
 
 @command.command("list", short_help="List the mirrors.")
-@options.format_option("table", "json")
+@options.format_option("mirrors")
 def list_command(format: str) -> int:
     """List the mirrors: branches that were fetched, size on disk, and when each was last used.
 
@@ -46,13 +45,12 @@ def list_command(format: str) -> int:
       patcher cache list
       patcher cache list --format json | jq '.mirrors[] | select(.size > 1e9)'
     """
-    found = _mirrors().list()
-    if format == "json":
-        click.echo(_json(found))
-    elif found:
-        click.echo(_table(found))
-    else:
-        click.echo("No mirrors: `patcher scan URL` makes one.")
+    from patcher.cli.output import write
+    from patcher.reports import renderer
+
+    found = map(_state, _mirrors().list())
+    for piece in renderer("mirrors", format)(options.style(), found):
+        write(piece)
     return 0
 
 
@@ -70,7 +68,7 @@ def verify_command(urls: tuple[str, ...], quiet: bool) -> int:
       patcher cache verify
       patcher cache verify https://github.com/moby/moby
     """
-    from patcher.cli.session import tell
+    from patcher.cli.output import tell
     from patcher.git import GitError
 
     mirrors = _mirrors()
@@ -113,6 +111,7 @@ def clear_command(urls: tuple[str, ...], older_than: float | None, yes: bool) ->
       patcher cache clear -y
     """
     from patcher.git import GitError
+    from patcher.reports import places
 
     mirrors = _mirrors()
     there = mirrors.list()
@@ -120,7 +119,7 @@ def clear_command(urls: tuple[str, ...], older_than: float | None, yes: bool) ->
     if older_than is not None:
         chosen = _unused(chosen, there, time.time() - older_than * _DAY)
     if not urls and older_than is None and not yes and there:
-        size = _size(sum(mirror.size for mirror in there))
+        size = places.size(sum(mirror.size for mirror in there))
         click.confirm(f"Remove {_count(len(there))} ({size})?", abort=True, err=True)
     try:
         number = mirrors.clear(chosen)
@@ -185,55 +184,21 @@ class _Counter:
             click.echo("\r\x1b[K", nl=False, err=True)
 
 
-def _table(found: Sequence[Mirror]) -> str:
-    rows = [
-        (
-            printable(mirror.repository.place),
-            str(mirror.branches),
-            _size(mirror.size),
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(mirror.used)),
-            "" if mirror.family is None else "shares objects",
-        )
-        for mirror in found
-    ]
-    wide = [max(map(len, cells)) for cells in zip(_HEAD, *rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if number in (1, 2) else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, wide, strict=True))
-        ).rstrip()
-        for row in (_HEAD, *rows)
-    ]
-    total = _size(sum(mirror.size for mirror in found))
-    return "\n".join([*lines, "", f"{_count(len(found))}, {total}."])
-
-
-def _json(found: Sequence[Mirror]) -> str:
-    import json
+def _state(mirror: Mirror) -> MirrorState:
+    """What a report says of a mirror."""
     from datetime import UTC, datetime
 
-    mirrors = [
-        {
-            "url": mirror.repository.place,
-            "path": str(mirror.repository.git_dir),
-            "branches": mirror.branches,
-            "size": mirror.size,
-            "last_used": datetime.fromtimestamp(mirror.used, UTC).isoformat(timespec="seconds"),
-            "shares_objects_of": None if mirror.family is None else str(mirror.family),
-        }
-        for mirror in found
-    ]
-    return json.dumps({"schema": 1, "mirrors": mirrors}, indent=1)
+    from patcher.results import MirrorState
+
+    return MirrorState(
+        url=mirror.repository.place,
+        path=str(mirror.repository.git_dir),
+        branches=mirror.branches,
+        size=mirror.size,
+        last_used=datetime.fromtimestamp(mirror.used, UTC).isoformat(timespec="seconds"),
+        shares_objects_of=None if mirror.family is None else str(mirror.family),
+    )
 
 
 def _count(number: int) -> str:
     return f"{number} mirror{'' if number == 1 else 's'}"
-
-
-def _size(size: int) -> str:
-    value = float(size)
-    for unit in ("B", "KiB", "MiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} GiB"

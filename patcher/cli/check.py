@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from patcher.cli import FAILED, FOUND, options
+from patcher.cli import FOUND, options
 from patcher.text import without_secrets
 
 if TYPE_CHECKING:
-    from patcher.campaign.target import Target
+    from patcher.results import Target
 
 
 @click.command("check", short_help="Report, or fix, files outside git.")
@@ -25,13 +26,17 @@ if TYPE_CHECKING:
 )
 @options.judging
 @options.globs
+@options.format_option("files")
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
+@options.strict
 @options.telling
 def command(
     files: tuple[str, ...],
     fix: bool,
     stdin_name: str,
+    format: str,
     explain: bool,
+    strict: bool,
     quiet: bool,
     verbose: int,
     color: str,
@@ -50,47 +55,49 @@ def command(
       patcher check --fix - --stdin-name template.go < template.go > fixed.go
     """
     from patcher.campaign.files import check
-    from patcher.campaign.target import total
-    from patcher.cli.session import tell
-    from patcher.reports.table import Style, files_table
+    from patcher.cli.output import tell, write
+    from patcher.cli.session import exit_code
+    from patcher.results import Totals
 
     selection = options.selection(bases=(), **chosen)
     piped = "-" in files
     if piped and len(files) > 1:
         raise click.UsageError("standard input cannot be checked along with other files")
-    targets = []
+    style = options.style(
+        selection,
+        "never" if piped and color == "auto" else color,
+        quiet=quiet,
+        verbose=verbose,
+        explain=explain,
+    )
+    if piped:
+        style = replace(style, width=None, advise=False)
+    report = options.report("files", format, style)
+    totals = Totals()
+    write(report.start(), err=piped)
     for target in (
         [_piped(stdin_name, selection, fix)] if piped else check(files, selection, fix=fix)
     ):
-        targets.append(target)
+        totals.add(target)
+        write(report.target(target), err=piped)
         if target.error is not None:
             tell(without_secrets(f"{target.repository}: {target.error}"))  # or a URL by mistake
         elif target.note is not None and not quiet:
             tell(f"{target.repository}: {target.note}")
-    totals = total(targets)
-    if not quiet:
-        style = Style(
-            color=options.colored(color) and not piped,
-            width=None if piped else options.terminal_width(),
-            explain=explain,
-            verbose=verbose > 0,
-            several_migrations=len(selection.migrations) > 1,
-            advise=not piped,
-        )
-        click.echo(files_table(targets, style), nl=False, err=piped)
-    if totals.failed:
-        return FAILED
-    return FOUND if totals.to_fix and not fix else 0
+    write(report.finish(totals), err=piped)
+    if not totals.targets:
+        tell("there is no file in what was named, or none that --include and --exclude leave")
+        totals.unanswered = True
+    return exit_code(totals, FOUND if totals.to_fix and not fix else 0, strict=strict)
 
 
 def _piped(name: str, selection: Any, fix: bool) -> Target:
     from patcher.campaign.files import target
     from patcher.campaign.look import judge
-    from patcher.cli.session import write
 
     content = sys.stdin.buffer.read(selection.max_bytes + 1)
     result, _ = judge(name, content, selection)
-    write(result.content)
+    click.echo(result.content, nl=False)
     while content := sys.stdin.buffer.read(1 << 16):  # what is too large passes through
-        write(content)
+        click.echo(content, nl=False)
     return target(name, result, fixed=fix and bool(result.edits))

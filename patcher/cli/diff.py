@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -12,12 +11,14 @@ from patcher.cli import FOUND, options
 
 @click.command("diff", short_help="Print the change that apply would commit.")
 @options.selecting
-@options.format_option("diff", "json")
+@options.format_option("changes")
 @options.proving
+@options.strict
 @options.telling
 def command(
     paths: tuple[str, ...],
     format: str,
+    strict: bool,
     quiet: bool,
     verbose: int,
     color: str,
@@ -35,18 +36,11 @@ def command(
       patcher diff ~/src
       patcher diff ~/src/moby | git -C ~/src/moby apply --index
     """
-    from patcher.cli.session import conduct, exit_code, reporter
+    from patcher.cli.session import conduct, exit_code
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
     selection = options.selection(max_size=max_size, **chosen)
-    report: Any
-    if format == "json":
-        report = reporter(format, selection)
-    else:
-        from patcher.reports.diff import Report
-
-        terminal = sys.stdout.isatty()
-        report = Report(terminal=terminal, color=options.colored(color), verbose=verbose > 0)
-    campaign = options.campaign(work, selection, contents=True)
-    totals = conduct(campaign, sources, work, report, quiet=quiet, verbose=verbose)
-    return exit_code(totals, FOUND if totals.to_fix else 0)
+    report = options.report("changes", format, options.style(selection, color, verbose=verbose))
+    steps = options.steps(work, selection, contents=True)
+    totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)
+    return exit_code(totals, FOUND if totals.to_fix else 0, strict=strict)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from patcher.cli import FAILED
+from patcher.cli import FAILED, output
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
-    from patcher.campaign.look import Selection
-    from patcher.campaign.run import Campaign
+    from patcher.campaign.selection import Selection
+    from patcher.campaign.steps import Steps
     from patcher.migrations import Migration
+    from patcher.reports import Report, Style
     from patcher.sources import Filters
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -31,6 +32,8 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> int:
     unit = _UNITS.get(text[len(number) :])
     if unit is None or not number.isascii() or not number.isdigit() or len(number) > 15:
         raise click.BadParameter(f"{value!r} is no size: write it as 500k, 8M or 1G")
+    if not int(number):
+        raise click.BadParameter("0 reads no file: write it as 500k, 8M or 1G")
     return int(number) * unit
 
 
@@ -62,7 +65,7 @@ class Failed(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """On standard error, as other failures are told."""
-        from patcher.cli.session import tell
+        from patcher.cli.output import tell
 
         tell(self.message)
 
@@ -215,6 +218,12 @@ working = chain(
     ),
 )
 selecting = chain(sourcing, bases, judging, globs, working)
+strict = click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 3 also where a profile needs review, an affected one was left alone, or there "
+    "was no commit to read.",
+)
 proving = click.option(
     "--proof",
     type=click.Choice(["auto", "require", "off"]),
@@ -242,11 +251,62 @@ telling = chain(
 )
 
 
-def format_option(*formats: str) -> Callable[[_F], _F]:
-    """``--format``, of which the first is the default."""
-    return click.option(
+def format_option(shown: str) -> Callable[[_F], _F]:
+    """``--format``, with those in which it can be shown, and ``--output``."""
+    from patcher.cli.output import into
+    from patcher.reports import FORMATS
+
+    formats = list(FORMATS[shown])
+    choice = click.option(
         "--format", type=click.Choice(formats), default=formats[0], show_default=True
     )
+    place = click.option(
+        "--output",
+        metavar="FILE",
+        type=click.Path(path_type=str),
+        help="Write the report there, whole or not at all.",
+    )
+
+    def decorate(function: _F) -> _F:
+        @functools.wraps(function)
+        def run(*arguments: Any, output: str | None, **chosen: Any) -> Any:
+            with into(output):
+                return function(*arguments, **chosen)
+
+        return choice(place(cast(_F, run)))
+
+    return decorate
+
+
+def style(
+    selection: Selection | None = None,
+    color: str = "never",
+    *,
+    quiet: bool = False,
+    verbose: int = 0,
+    explain: bool = False,
+) -> Style:
+    """How a report is laid out where the output goes."""
+    from patcher.reports import Style
+
+    return Style(
+        migrations=tuple(each.id for each in selection.migrations) if selection else (),
+        narrowed=bool(selection and (selection.include or selection.exclude)),
+        color=colored(color),
+        terminal=output.is_terminal(),
+        width=terminal_width(),
+        explain=explain,
+        verbose=verbose > 0,
+        quiet=quiet,
+    )
+
+
+def report(shown: str, format: str, style: Style) -> Report:
+    """What shows targets in a format."""
+    from patcher.reports import renderer
+
+    made: Report = renderer(shown, format)(style)
+    return made
 
 
 def load_migrations(names: tuple[str, ...]) -> tuple[Migration, ...]:
@@ -314,17 +374,17 @@ def work(chosen: dict[str, Any]) -> Work:
     return Work(**{name: chosen.pop(name) for name in _WORK})
 
 
-def campaign(
+def steps(
     work: Work,
     selection: Selection,
     commits: Commits | None = None,
     *,
     contents: bool = False,
-) -> Campaign:
+) -> Steps:
     """What is done with each repository."""
-    from patcher.campaign.run import Campaign
+    from patcher.campaign.steps import Steps
 
-    return Campaign(
+    return Steps(
         selection,
         commits,
         contents=contents,
@@ -347,11 +407,11 @@ def selection(
     proof: Any = "off",
 ) -> Selection:
     """What the options ask for."""
-    from patcher.campaign.look import Selection
+    from patcher.campaign.selection import Selection
 
     if proof != "off":
         from patcher.campaign.prove import Unproved, check
-        from patcher.cli.session import tell
+        from patcher.cli.output import tell
 
         try:
             note = check(proof)
@@ -384,7 +444,7 @@ def colored(color: str) -> bool:
     if color != "auto":
         return color == "always"
     return (
-        sys.stdout.isatty()
+        output.is_terminal()
         and not os.environ.get("NO_COLOR")
         and os.environ.get("TERM", "") != "dumb"
     )
@@ -393,7 +453,7 @@ def colored(color: str) -> bool:
 def terminal_width() -> int | None:
     """Columns of the terminal that standard output is; None where it is none, or too narrow for
     columns."""
-    if not sys.stdout.isatty():
+    if not output.is_terminal():
         return None
     import shutil
 

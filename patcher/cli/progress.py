@@ -17,7 +17,7 @@ import click
 from patcher.findings import Status
 
 if TYPE_CHECKING:
-    from patcher.campaign.target import Target
+    from patcher.results import Target
     from patcher.sources.found import Found
 
 _PATIENCE = 0.5
@@ -43,8 +43,8 @@ def _is_pipe(stream: TextIO) -> bool:
         return False
 
 
-class Progress:
-    """Counts what is done, from any thread (see `patcher.campaign.run.Watch`), and shows it."""
+class ProgressLine:
+    """Counts what is done, from any thread (see `patcher.campaign.steps.Watch`), and shows it."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -56,6 +56,9 @@ class Progress:
         self._ended = threading.Event()
         self._marks: list[tuple[float, int]] = [(self._started, 0)]
         threading.Thread(target=self._redraw, name="patcher progress", daemon=True).start()
+
+    def warn(self, problem: str) -> None:
+        """As `Watch` says."""
 
     def begin(self, found: Found) -> None:
         """As `Watch` says."""

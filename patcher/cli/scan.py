@@ -11,13 +11,15 @@ from patcher.cli import FOUND, options
 
 @click.command("scan", short_help="Report the AppArmor profiles in git repositories.")
 @options.selecting
-@options.format_option("table", "json")
+@options.format_option("targets")
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
+@options.strict
 @options.telling
 def command(
     paths: tuple[str, ...],
     format: str,
     explain: bool,
+    strict: bool,
     quiet: bool,
     verbose: int,
     color: str,
@@ -35,11 +37,12 @@ def command(
       patcher scan ~/src --base main --base 'release/*'
       patcher scan --format json ~/src | jq '.targets[] | select(.status == "affected")'
     """
-    from patcher.cli.session import conduct, exit_code, reporter
+    from patcher.cli.session import conduct, exit_code
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
     selection = options.selection(max_size=max_size, **chosen)
-    report = reporter(format, selection, color=color, quiet=quiet, verbose=verbose, explain=explain)
-    campaign = options.campaign(work, selection)
-    totals = conduct(campaign, sources, work, report, quiet=quiet, verbose=verbose)
-    return exit_code(totals, FOUND if totals.to_fix else 0)
+    style = options.style(selection, color, quiet=quiet, verbose=verbose, explain=explain)
+    report = options.report("targets", format, style)
+    steps = options.steps(work, selection)
+    totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)
+    return exit_code(totals, FOUND if totals.to_fix else 0, strict=strict)

@@ -10,26 +10,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from patcher.campaign import memory
-from patcher.campaign.run import Campaign, Item, Watch, run
-from patcher.campaign.target import Target, Totals
-from patcher.cli import FAILED, options
-from patcher.text import printable
+from patcher.campaign import cache
+from patcher.campaign.run import run
+from patcher.campaign.steps import Item, Steps, Watch
+from patcher.cli import FAILED, USAGE, options
+from patcher.cli.output import tell, write
+from patcher.findings import Status
+from patcher.reports.text import count
+from patcher.results import Target, Totals
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from patcher.campaign.look import Selection
-    from patcher.cli.progress import Progress
+    from patcher.cli.progress import ProgressLine
     from patcher.reports import Report
-    from patcher.sources import Found
+    from patcher.sources import Found, Tally
 
 _REMOTE_JOBS = 8
 """Repositories worked on at once where the network is what takes the time."""
 
 
 def conduct(
-    campaign: Campaign,
+    steps: Steps,
     sources: options.Sources,
     work: options.Work,
     report: Report,
@@ -42,14 +44,32 @@ def conduct(
     A failure is a line on standard error, whatever the report. When the user breaks off, the report
     is finished with what was done.
     """
-    items, total = found(sources, quiet=quiet)
-    return carry_out(
-        campaign, items, total, work, report, remote=sources.remote, quiet=quiet, verbose=verbose
+    items, tally = found(sources, quiet=quiet)
+    total = tally.total if sources.remote else None
+    totals = carry_out(
+        steps, items, total, work, report, remote=sources.remote, quiet=quiet, verbose=verbose
     )
+    totals.unanswered = unanswered(tally, totals)
+    return totals
+
+
+def unanswered(tally: Tally | None = None, totals: Totals | None = None) -> bool:
+    """Whether the user named something that nothing answered to; that is told, with the numbers of
+    each glob and filter."""
+    lines = [] if tally is None else tally.unanswered()
+    if totals is not None and 0 in totals.globs.values():
+        of = count(totals.repositories, "repository", "repositories")
+        lines += [f"--base {glob!r} matches in {n} of {of}" for glob, n in totals.globs.items()]
+    if totals is not None:
+        wrong = [glob for glob, matches in totals.included.items() if not matches]
+        lines += [f"--include {glob!r} matches 0 files" for glob in wrong]
+    for line in lines:
+        tell(line)
+    return bool(lines)
 
 
 def carry_out(
-    campaign: Campaign,
+    steps: Steps,
     items: Iterable[Item],
     total: int | None,
     work: options.Work,
@@ -72,16 +92,16 @@ def carry_out(
         if total is None:
             items = list(items)
             total = len(items)
-        bar = progress.Progress(total)
+        bar = progress.ProgressLine(total)
     jobs = work.jobs or max(os.cpu_count() or 1, _REMOTE_JOBS if remote else 1)
-    watches = [each for each in (watch, bar) if each is not None]
-    with _executor(work, campaign, jobs) as (executor, jobs, campaign):
+    watches = [each for each in (_Teller(), watch, bar) if each is not None]
+    with _executor(work, steps, jobs) as (executor, jobs, steps):
         targets = run(
-            campaign,
+            steps,
             items,
             jobs=jobs,
             executor=executor,
-            watch=_All(watches) if watches else None,
+            watch=_All(watches),
             ahead=ahead,
         )
         write(report.start())
@@ -92,37 +112,52 @@ def carry_out(
         finally:
             if bar is not None:
                 bar.end()
-            memory.close()
+            cache.close()
             if not isinstance(sys.exc_info()[1], BrokenPipeError):
                 write(report.finish(totals))
     return totals
 
 
-def _tell(report: Report, target: Target, bar: Progress | None) -> None:
+def _tell(report: Report, target: Target, bar: ProgressLine | None) -> None:
     piece = report.target(target)
     if not piece and target.error is None:
         return
     with bar.aside() if bar is not None else contextlib.nullcontext():
         write(piece)
         if target.error is not None:
+            for line in target.trace:
+                click.echo(line, err=True)
             tell(failure(target))
 
 
 @contextlib.contextmanager
 def _executor(
-    work: options.Work, campaign: Campaign, jobs: int
-) -> Iterator[tuple[Executor | None, int, Campaign]]:
+    work: options.Work, steps: Steps, jobs: int
+) -> Iterator[tuple[Executor | None, int, Steps]]:
     """What runs the work: threads of this process, or a scheduler's workers."""
     if work.scheduler is None:
-        yield None, jobs, campaign
+        yield None, jobs, steps
         return
     from patcher.campaign.scheduler import Unreachable, connected
 
     try:
-        with connected(work.scheduler, campaign) as (executor, slots, theirs):
+        with connected(work.scheduler, steps) as (executor, slots, theirs):
             yield executor, work.jobs or slots, theirs
     except Unreachable as error:
         raise options.Failed(str(error)) from None
+
+
+class _Teller:
+    """The watch that prints what is worth knowing, and nothing else."""
+
+    def warn(self, problem: str) -> None:
+        tell(problem)
+
+    def begin(self, found: Found) -> None:
+        pass
+
+    def done(self, found: Found, targets: Sequence[Target]) -> None:
+        pass
 
 
 class _All:
@@ -130,6 +165,10 @@ class _All:
 
     def __init__(self, watches: Sequence[Watch]) -> None:
         self._watches = watches
+
+    def warn(self, problem: str) -> None:
+        for watch in self._watches:
+            watch.warn(problem)
 
     def begin(self, found: Found) -> None:
         for watch in self._watches:
@@ -140,68 +179,47 @@ class _All:
             watch.done(found, targets)
 
 
-def found(sources: options.Sources, *, quiet: bool) -> tuple[Iterable[Item], int | None]:
-    """The repositories of the sources. Where there is more than paths, they are all found first,
-    and their number is told."""
-    from patcher.sources import find, gather
+def found(sources: options.Sources, *, quiet: bool) -> tuple[Iterable[Item], Tally]:
+    """The repositories of the sources, and how many there are. Where there is more than paths, they
+    are all found first, and their number is told."""
+    from patcher.sources import Tally, find, gather
 
     words, lists, filters = sources.words, sources.lists, sources.filters
     if not sources.remote:
-        return find(words, filters=filters, tell=tell), None
+        tally = Tally()
+        return find(words, filters=filters, tell=tell, tally=tally), tally
     gathered = gather(words, lists=lists, filters=filters, tell=tell)
     if not quiet:
         tell(gathered.tally.line())
-    return gathered, gathered.tally.total
-
-
-def reporter(
-    format: str,
-    selection: Selection,
-    *,
-    color: str = "never",
-    quiet: bool = False,
-    verbose: int = 0,
-    explain: bool = False,
-    applied: bool = False,
-) -> Report:
-    """The report in a format; ``quiet`` silences the one for people."""
-    if format == "json":
-        from patcher.reports.json import Report as Json
-
-        return Json([migration.id for migration in selection.migrations])
-    from patcher.reports.table import Report as Table
-    from patcher.reports.table import Style
-
-    style = Style(
-        color=options.colored(color),
-        width=options.terminal_width(),
-        explain=explain,
-        verbose=verbose > 0,
-        quiet=quiet,
-        several_migrations=len(selection.migrations) > 1,
-    )
-    return Table(style, applied=applied)
+    return gathered, gathered.tally
 
 
 def failure(target: Target) -> str:
     """One line that says what failed."""
-    from patcher.reports.table import short
+    from patcher.reports.text import short
 
     where = f"{target.repository} {short(target.base)}" if target.base else target.repository
     return f"{where}: {target.error}"
 
 
-def tell(text: str) -> None:
-    """A line on standard error, whatever stands in ``text``."""
-    click.echo(f"patcher: {printable(text)}", err=True)
+def exit_code(totals: Totals, otherwise: int, *, strict: bool) -> int:
+    """``otherwise``, unless something failed, or nothing answered to what the user named."""
+    if strict and (doubts := _doubts(totals)):
+        tell(f"--strict: {', '.join(doubts)}")
+        return FAILED
+    if totals.failed:
+        return FAILED
+    return USAGE if totals.unanswered else otherwise
 
 
-def write(piece: bytes) -> None:
-    """A piece of the report on standard output."""
-    if piece:
-        click.echo(piece, nl=False)
-
-
-def exit_code(totals: Totals, otherwise: int) -> int:
-    """``otherwise``, unless something failed."""
-    return FAILED if totals.failed else otherwise
+def _doubts(totals: Totals) -> list[str]:
+    """What --strict counts as failures."""
+    review = totals.profiles[Status.UNDER_INVESTIGATION]
+    left, unread = totals.left_alone, totals.unread
+    return [
+        *[f"{count(review, 'profile needs', 'profiles need')} review"] * bool(review),
+        *[f"{count(left, 'affected profile was', 'affected profiles were')} left alone"]
+        * bool(left),
+        *[f"{count(unread, 'repository has', 'repositories have')} no commit to read"]
+        * bool(unread),
+    ]

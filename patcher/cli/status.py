@@ -10,14 +10,14 @@ import click
 from patcher.cli import options
 
 if TYPE_CHECKING:
-    from patcher.campaign.ledger import Ledger
-    from patcher.campaign.stages import Summary
+    from patcher.campaign.ledger import Account, Ledger
+    from patcher.results import CampaignState, Summary
 
 
 @click.command("status", short_help="Show campaigns, and how far they have come.")
 @click.argument("name", required=False, metavar="[NAME]")
 @click.option("--failed", is_flag=True, help="List what failed, with the reasons.")
-@options.format_option("table", "json", "jsonl")
+@options.format_option("campaigns")
 @click.option("--forget", is_flag=True, help="Remove the campaign from the ledger.")
 @click.option("-y", "--yes", is_flag=True, help="With --forget: do not ask.")
 def command(name: str | None, failed: bool, format: str, forget: bool, yes: bool) -> int:
@@ -44,16 +44,16 @@ def command(name: str | None, failed: bool, format: str, forget: bool, yes: bool
         if not path.exists():
             if name is not None:
                 raise NoSuchCampaign(f"there is no campaign {name!r}, nor any other")
-            _tell(_campaigns((), format))
+            _show("campaigns", format, ())
             return 0
         with Database(path) as database:
             ledger = Ledger(database)
             if name is None:
-                _tell(_campaigns(ledger.summaries(), format))
+                _show("campaigns", format, ledger.summaries())
             elif forget:
                 _forget(ledger, name, yes)
             else:
-                _tell(_campaign(ledger, name, format, failed))
+                _show("campaign", format, _state(ledger.open(name), failed))
     except NoSuchCampaign as error:
         raise click.UsageError(str(error)) from None
     except LedgerError as error:
@@ -61,28 +61,24 @@ def command(name: str | None, failed: bool, format: str, forget: bool, yes: bool
     return 0
 
 
-def _campaigns(summaries: Iterable[Summary], format: str) -> Iterable[bytes]:
-    from patcher.reports import status
+def _state(account: Account, failed: bool) -> CampaignState:
+    from patcher.results import CampaignState
 
-    if format == "jsonl":
-        return status.campaigns_lines(summaries)
-    write = status.campaigns_json if format == "json" else status.campaigns_table
-    return [write(summaries)]
+    return CampaignState(
+        account.summary(),
+        account.settings,
+        account.causes(),
+        account.rows(failed=failed),
+        failures_only=failed,
+    )
 
 
-def _campaign(ledger: Ledger, name: str, format: str, failed: bool) -> Iterable[bytes]:
-    from patcher.reports import status
+def _show(shown: str, format: str, results: CampaignState | Iterable[Summary]) -> None:
+    from patcher.cli.output import write
+    from patcher.reports import renderer
 
-    account = ledger.open(name)
-    rows = account.rows(failed=failed)
-    if format == "jsonl":
-        return status.campaign_lines(account.name, rows)
-    if format == "json":
-        summary, causes = account.summary(), account.causes()
-        return status.campaign_json(summary, account.settings, causes, rows)
-    if failed:
-        return status.failure_lines(rows)
-    return [status.campaign_table(account.summary(), account.causes())]
+    for piece in renderer(shown, format)(options.style(), results):
+        write(piece)
 
 
 def _forget(ledger: Ledger, name: str, yes: bool) -> None:
@@ -91,8 +87,3 @@ def _forget(ledger: Ledger, name: str, yes: bool) -> None:
     if yes or click.confirm(f"{question} What it committed or pushed stays.", err=True):
         ledger.forget(name)
         click.echo(f"Campaign {name} is forgotten.", err=True)
-
-
-def _tell(pieces: Iterable[bytes]) -> None:
-    for piece in pieces:
-        click.echo(piece, nl=False)

@@ -10,7 +10,7 @@ from patcher.cli import FAILED, FOUND, UNDECIDED, options
 from patcher.text import without_secrets
 
 if TYPE_CHECKING:
-    from patcher.campaign.target import Verified
+    from patcher.results import Verified
 
 
 @click.command("verify", short_help="Tell by compiling whether profiles deny the family.")
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--docs", is_flag=True, help="Profiles that documentation quotes, too.")
 @options.max_size
 @options.timeout
-@options.format_option("table", "json")
+@options.format_option("compiled profiles")
 @options.telling
 def command(
     paths: tuple[str, ...],
@@ -50,31 +50,26 @@ def command(
       patcher verify --base 'release/*' ~/src/moby
     """
     from patcher.campaign.verify import run
-    from patcher.cli.session import tell, write
+    from patcher.cli.output import tell, write
     from patcher.proof import parser
-    from patcher.proof.verdict import Answer
-    from patcher.reports import verify as report
-    from patcher.reports.table import Style
+    from patcher.reports import renderer
+    from patcher.reports.verify import total
+    from patcher.results import Answer
 
     selection = options.selection(profiles="all", comment=False, **chosen)
     try:
         by = parser.usable()
     except parser.Unusable as error:
         raise options.Failed(str(error)) from None
-    names = [migration.id for migration in selection.migrations]
     verified = []
     for file in run(paths or (".",), selection, by, timeout):
         verified.append(file)
         if file.error is not None:
             tell(without_secrets(f"{_place(file)}: {file.error}"))  # or a URL by mistake
-    if format == "json":
-        write(report.document(verified, by.name, names))
-    elif not quiet:
-        style = Style(
-            color=options.colored(color), width=options.terminal_width(), verbose=verbose > 0
-        )
-        write(report.table(verified, by.name, style, names))
-    totals = report.total(verified)
+    style = options.style(selection, color, quiet=quiet, verbose=verbose)
+    for piece in renderer("compiled profiles", format)(style, verified, by.name):
+        write(piece)
+    totals = total(verified)
     if totals["failed"]:
         return FAILED
     if totals[Answer.ALLOWED]:
@@ -87,7 +82,7 @@ def _place(file: Verified) -> str:
     path = file.path.decode("utf-8", "surrogateescape")
     if file.repository is None:
         return path
-    from patcher.reports.table import short
+    from patcher.reports.text import short
 
     where = f"{file.repository} {short(file.base)}" if file.base else file.repository
     return f"{where}: {path}" if path else where

@@ -10,8 +10,8 @@ import os
 import re
 import stat
 
-from patcher.git.discovery import read_small
 from patcher.git.errors import BoundExceeded, GitError
+from patcher.git.small import read_small
 from patcher.git.values import Alternates, Repository
 from patcher.text import printable
 

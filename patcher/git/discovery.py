@@ -7,7 +7,6 @@ git's own linked work trees and submodules do, and only where the other side agr
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import stat
@@ -15,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from patcher.git.errors import GitError
+from patcher.git.small import read_small
 from patcher.git.values import Failure, Repository
 from patcher.text import printable
 
@@ -195,31 +195,6 @@ def _has_head(folder: str, kinds: Mapping[str, str]) -> bool:
 
 
 _HEAD = re.compile(rb"ref:[ \t\n\r]*refs/|[0-9a-fA-F]{40}")
-
-
-_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-
-
-def read_small(
-    path: Path | str, limit: int = 8192, *, links: bool = True, whole: bool = True
-) -> bytes | None:
-    """A small regular file of a repository, or None; never blocks on a FIFO or device. Unless
-    ``links`` are followed, one raises OSError. Not ``whole``: the beginning of a larger one."""
-    try:
-        descriptor = os.open(path, _FLAGS if links else _FLAGS | os.O_NOFOLLOW)
-    except OSError as error:
-        if error.errno == errno.ELOOP and not links:
-            raise
-        return None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        content = os.read(descriptor, limit + whole)
-        return content if len(content) <= limit else None
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
 
 
 def _resolve(folder: str, root: str) -> str:

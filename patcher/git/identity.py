@@ -12,11 +12,11 @@ import threading
 from collections.abc import Sequence
 from functools import lru_cache
 
-from patcher.git.discovery import read_small
 from patcher.git.environment import program, search_path
 from patcher.git.errors import GitError, GitFailed, IdentityMissing
 from patcher.git.runner import require_version, run
 from patcher.git.scratch import scratch
+from patcher.git.small import read_small
 from patcher.git.values import Identity, Repository, Signing
 from patcher.text import printable
 

@@ -12,12 +12,12 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 
-from patcher.git.discovery import read_small
 from patcher.git.errors import GitError
 from patcher.git.identity import own_configuration
 from patcher.git.regular import check_objects
 from patcher.git.runner import run
 from patcher.git.scratch import UNFINISHED, scratch
+from patcher.git.small import read_small
 from patcher.git.values import Repository
 from patcher.text import printable
 

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from patcher import interrupts
 from patcher.git import packed, view
-from patcher.git.discovery import read_small
 from patcher.git.errors import (
     BoundExceeded,
     BranchCheckedOut,
@@ -32,6 +31,7 @@ from patcher.git.limits import time_left
 from patcher.git.objects import Objects
 from patcher.git.regular import check_refs
 from patcher.git.runner import require_version, run
+from patcher.git.small import read_small
 from patcher.git.values import Base, Identity, Repository
 from patcher.git.view import uses_reftable
 from patcher.text import printable

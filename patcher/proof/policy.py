@@ -36,7 +36,7 @@ from patcher.proof.render import (
     render_both,
     stand_in,
 )
-from patcher.proof.verdict import Proof, Verdict
+from patcher.results import Proof, Verdict
 
 _MOST_LINES = 40
 """Lines of a listing that are kept to show a refuted edit."""

@@ -35,7 +35,7 @@ from patcher.proof.policy import (
     without,
 )
 from patcher.proof.render import Rendering, render
-from patcher.proof.verdict import Answer, Standing
+from patcher.results import Answer, Standing
 
 __all__ = ["TooMuch", "verify"]
 

@@ -1,21 +1,79 @@
-"""Results in, text out: one module a format.
+"""Results in, text out. ``FORMATS`` lists what can be shown, in which formats, and by what; every
+command uses it, so that a new format is one new module and one line here.
 
-A report is written piece by piece while a campaign runs: ``start()``, ``target(target)`` for each
-target as it comes, ``finish(totals)``; every piece is bytes for standard output.
+What is shown target by target while a run goes on has a `Report`. Anything else has a function that
+takes a `Style` and the results, and yields bytes.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
-from patcher.campaign.target import Target, Totals
+if TYPE_CHECKING:
+    from patcher.results import Target, Totals
+
+FORMATS = {
+    "targets": {"table": "table.Report", "json": "json.Report"},
+    "changes": {"diff": "diff.Report", "json": "json.Report"},
+    "files": {"table": "table.FilesReport", "json": "json.Report"},
+    "compiled profiles": {"table": "verify.table", "json": "verify.document"},
+    "repositories": {"table": "places.table", "urls": "places.urls", "json": "places.document"},
+    "mirrors": {"table": "places.mirrors_table", "json": "places.mirrors_document"},
+    "campaigns": {
+        "table": "status.campaigns_table",
+        "json": "status.campaigns_json",
+        "jsonl": "status.campaigns_lines",
+    },
+    "campaign": {
+        "table": "status.campaign_table",
+        "json": "status.campaign_json",
+        "jsonl": "status.campaign_lines",
+    },
+}
+"""By what is shown and by format, the name below ``patcher.reports``; the first is the default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a report is laid out."""
+
+    migrations: tuple[str, ...] = ()
+    """The ids of those that the run is for."""
+    narrowed: bool = False
+    """Only some files were looked at, as the user wanted."""
+    applied: bool = False
+    """The targets were to be changed, so that what was committed is what matters."""
+    color: bool = False
+    terminal: bool = False
+    """A terminal shows it, which must not be driven by what others wrote."""
+    width: int | None = None
+    """Columns of the terminal; None: not a terminal, so that nothing is wrapped."""
+    explain: bool = False
+    """Show the evidence below each profile."""
+    verbose: bool = False
+    """Show also what needs nothing, and what was dropped."""
+    quiet: bool = False
+    """Show nothing to people; other programs are shown everything."""
+    advise: bool = True
+    """Say what to do next."""
 
 
 class Report(Protocol):
-    """What each format's ``Report`` does."""
+    """Written piece by piece: every piece is bytes for standard output."""
 
     def start(self) -> bytes: ...
 
     def target(self, target: Target) -> bytes: ...
 
     def finish(self, totals: Totals) -> bytes: ...
+
+
+def renderer(shown: str, format: str) -> Callable[..., Any]:
+    """What makes a report: a class of `Report` or a function."""
+    from importlib import import_module
+
+    module, _, name = FORMATS[shown][format].partition(".")
+    made: Callable[..., Any] = getattr(import_module(f"patcher.reports.{module}"), name)
+    return made

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from patcher.campaign.target import ChangedFile, Target, Totals
 from patcher.findings import Edit
+from patcher.reports import Style
 from patcher.reports.text import quoted
+from patcher.results import ChangedFile, Target, Totals
 from patcher.text import printable
 
 _CONTEXT = 3
@@ -35,10 +36,8 @@ class Report:
     apply`` skips it.
     """
 
-    def __init__(
-        self, *, terminal: bool = False, color: bool = False, verbose: bool = False
-    ) -> None:
-        self._terminal, self._color, self._verbose = terminal, color, verbose
+    def __init__(self, style: Style) -> None:
+        self._terminal, self._color, self._verbose = style.terminal, style.color, style.verbose
         self._first: Target | None = None
         self._named = False
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
-from patcher.campaign.target import ChangedFile, Located, Target, Totals
+from patcher.reports import Style
 from patcher.reports.text import exact, valid
+from patcher.results import ChangedFile, Located, Target, Totals
 
 SCHEMA = 1
 
@@ -15,8 +15,8 @@ SCHEMA = 1
 class Report:
     """One object, written as the targets come, one target a line."""
 
-    def __init__(self, migrations: Sequence[str]) -> None:
-        self._migrations = list(migrations)
+    def __init__(self, style: Style) -> None:
+        self._migrations = list(style.migrations)
         self._first = True
 
     def start(self) -> bytes:
@@ -40,7 +40,7 @@ def _target(target: Target) -> dict[str, Any]:
         "commit": target.commit,
         "branch": target.branch and valid(target.branch),
         "new_commit": target.new_commit,
-        "status": target.status.value,
+        "status": target.status and target.status.value,
         "outcome": target.outcome.value,
         "error": target.error and valid(target.error),
         "cause": target.cause,
@@ -97,7 +97,10 @@ def _totals(totals: Totals) -> dict[str, Any]:
     return {
         "repositories": totals.repositories,
         "targets": totals.targets,
+        "read": totals.read,
         "failed": totals.failed,
+        "unread": totals.unread,
+        "nothing_to_do": totals.nothing_to_do,
         "committed": totals.committed,
         "pushed": totals.pushed,
         "up_to_date": totals.up_to_date,

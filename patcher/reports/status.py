@@ -4,12 +4,12 @@ this module describes."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from patcher.campaign.stages import ATTEMPTS, Cause, Progress, Stage, Summary
-from patcher.reports.table import count, short
-from patcher.reports.text import exact, valid
+from patcher.reports import Style
+from patcher.reports.text import columns, count, exact, moment, short, valid
+from patcher.results import ATTEMPTS, CampaignState, Counts, Progress, Stage, Summary
 from patcher.text import printable
 
 SCHEMA = 1
@@ -23,35 +23,33 @@ _NOUNS = {
 _HEAD = ("campaign", "made", "repositories", "done", "failed", "last activity", "")
 
 
-def campaigns_table(summaries: Iterable[Summary]) -> bytes:
+def campaigns_table(style: Style, summaries: Iterable[Summary]) -> Iterator[bytes]:
     """A row for each campaign."""
     rows = [
         (
             printable(each.name),
-            _time(each.made),
+            moment(each.made),
             str(each.counts.repositories),
             str(each.counts.done),
             str(each.counts.failed),
-            _time(each.active),
+            moment(each.active),
             _doing(each),
         )
         for each in summaries
     ]
     if not rows:
-        return b"No campaign yet: `patcher apply --campaign NAME` begins one.\n"
-    wide = [max(map(len, cells)) for cells in zip(_HEAD, *rows, strict=True)]
-    lines = []
-    for row in (_HEAD, *rows):
-        cells = [
-            cell.rjust(width) if 2 <= number <= 4 else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, wide, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return _encoded(lines)
+        yield b"No campaign yet: `patcher apply --campaign NAME` begins one.\n"
+        return
+    yield columns((_HEAD, *rows), right=(2, 3, 4))
 
 
-def campaign_table(summary: Summary, causes: Sequence[Cause]) -> bytes:
-    """One campaign: its stages, its failures by cause, and what to run next."""
+def campaign_table(style: Style, campaign: CampaignState) -> Iterator[bytes]:
+    """One campaign: its stages, its failures by cause, and what to run next; or a line for each
+    failure."""
+    if campaign.failures_only:
+        yield from map(_failed, campaign.rows)
+        return
+    summary, causes = campaign.summary, campaign.causes
     counts = summary.counts
     told = [f"{counts.done} done", f"{counts.failed} failed", f"{counts.planned} to do"]
     if counts.working:
@@ -59,7 +57,7 @@ def campaign_table(summary: Summary, causes: Sequence[Cause]) -> bytes:
     lines = [
         f"{printable(summary.name)}: {count(counts.repositories, 'repository', 'repositories')}: "
         f"{', '.join(told)}.",
-        f"Made {_time(summary.made)}, last active {_time(summary.active)}; {_doing(summary)}.",
+        f"Made {moment(summary.made)}, last active {moment(summary.active)}; {_doing(summary)}.",
         "",
     ]
     wide = max((len(stage) for stage in counts.stages), default=0)
@@ -74,38 +72,43 @@ def campaign_table(summary: Summary, causes: Sequence[Cause]) -> bytes:
         lines.append(f"  {name}  {cause.targets}, tried {tried}, such as")
         lines.append(f"  {' ' * wide}  {_failure(cause.example, cause.cause)}")
     lines += ["", *_next(summary)]
-    return _encoded(lines)
+    yield _encoded(lines)
 
 
-def failure_lines(rows: Iterable[Progress]) -> Iterator[bytes]:
-    """A line for each target that failed."""
-    for row in rows:
-        tried = "once" if row.attempts == 1 else f"{row.attempts} times"
-        yield _encoded([f"{_failure(row)} (tried {tried})"])
+def _failed(row: Progress) -> bytes:
+    tried = "once" if row.attempts == 1 else f"{row.attempts} times"
+    return _encoded([f"{_failure(row)} (tried {tried})"])
 
 
-def campaigns_json(summaries: Iterable[Summary]) -> bytes:
+def campaign_line(name: str, counts: Counts) -> str:
+    """How far a campaign has come, and what goes on with it."""
+    text = f"campaign {name}: {counts.done} of {counts.repositories} repositories are done"
+    if counts.failed:
+        text += f", {counts.failed} failed (`patcher status {name} --failed` says why)"
+    if counts.left:
+        return f"{text}; `patcher apply --campaign {name}` goes on"
+    if counts.failed:
+        return f"{text}; `patcher apply --campaign {name} --retry failed` tries them again"
+    return text
+
+
+def campaigns_json(style: Style, summaries: Iterable[Summary]) -> Iterator[bytes]:
     """One object with all campaigns."""
-    return _json({"schema": SCHEMA, "campaigns": [_summary(each) for each in summaries]})
+    yield _json({"schema": SCHEMA, "campaigns": [_summary(each) for each in summaries]})
 
 
-def campaigns_lines(summaries: Iterable[Summary]) -> Iterator[bytes]:
+def campaigns_lines(style: Style, summaries: Iterable[Summary]) -> Iterator[bytes]:
     """An object for each campaign, each on a line."""
     for each in summaries:
         yield _json({"schema": SCHEMA, **_summary(each)})
 
 
-def campaign_json(
-    summary: Summary,
-    settings: Mapping[str, Any],
-    causes: Iterable[Cause],
-    rows: Iterable[Progress],
-) -> Iterator[bytes]:
+def campaign_json(style: Style, campaign: CampaignState) -> Iterator[bytes]:
     """One object, in pieces: the campaign, and its targets, one a line."""
     head = {
         "schema": SCHEMA,
-        "campaign": _summary(summary),
-        "settings": _valid(settings),
+        "campaign": _summary(campaign.summary),
+        "settings": _valid(campaign.settings),
         "causes": [
             {
                 "cause": valid(each.cause),
@@ -113,20 +116,21 @@ def campaign_json(
                 "attempts": each.attempts,
                 "example": _target(each.example),
             }
-            for each in causes
+            for each in campaign.causes
         ],
     }
     yield _json(head)[:-2] + b', "targets": ['
     comma = b"\n"
-    for row in rows:
+    for row in campaign.rows:
         yield comma + _json(_target(row))[:-1]
         comma = b",\n"
     yield b"\n]}\n"
 
 
-def campaign_lines(name: str, rows: Iterable[Progress]) -> Iterator[bytes]:
+def campaign_lines(style: Style, campaign: CampaignState) -> Iterator[bytes]:
     """An object for each target, each on a line."""
-    for row in rows:
+    name = campaign.summary.name
+    for row in campaign.rows:
         yield _json({"schema": SCHEMA, "campaign": valid(name), **_target(row)})
 
 
@@ -165,11 +169,6 @@ def _failure(row: Progress, cause: str = "") -> str:
     """``cause`` is told already."""
     where = printable(row.place) + (f" {printable(short(row.base))}" if row.base else "")
     return f"{where}: {printable(row.error or 'failed').removeprefix(f'{cause}: ')}"
-
-
-def _time(at: str) -> str:
-    """``2026-05-01 12:00 UTC``."""
-    return printable(f"{at[:10]} {at[11:16]} UTC")
 
 
 def _encoded(lines: Iterable[str]) -> bytes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from patcher.campaign.target import Located, Outcome, Target, Totals, total
 from patcher.findings import Dropped, Status
+from patcher.reports import Style
+from patcher.reports.text import count, short
+from patcher.results import Located, Outcome, Target, Totals
 from patcher.text import printable
 
 _GROUPED = 4
@@ -32,25 +34,7 @@ _DONE = (Outcome.COMMITTED, Outcome.PUSHED)
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
-    """How the table is laid out."""
-
-    color: bool = False
-    width: int | None = None
-    """Columns of the terminal; None: not a terminal, so that nothing is wrapped."""
-    explain: bool = False
-    """Show the evidence below each profile."""
-    verbose: bool = False
-    """Show also what needs nothing, and what was dropped."""
-    quiet: bool = False
-    """Show nothing."""
-    several_migrations: bool = False
-    advise: bool = True
-    """Say what to do next."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One profile, as it is shown."""
 
     where: str
@@ -59,17 +43,17 @@ class Row:
     style: str
     why: tuple[str, ...]
 
-    def printable(self) -> Row:
+    def printable(self) -> TableRow:
         """The same, with what others wrote in it escaped."""
         why = tuple(map(printable, self.why))
         return replace(self, where=printable(self.where), profile=printable(self.profile), why=why)
 
 
 class Report:
-    """``applied``: the targets were to be changed, so that what was committed is what matters."""
+    """A block for each target as it comes, and totals."""
 
-    def __init__(self, style: Style, *, applied: bool = False) -> None:
-        self._style, self._applied = style, applied
+    def __init__(self, style: Style) -> None:
+        self._style, self._applied = style, style.applied
         self._committed: Target | None = None
         self._left = False
 
@@ -97,9 +81,7 @@ class Report:
         where = count(totals.repositories, "repository", "repositories")
         if totals.targets > totals.repositories:
             where += f", {totals.targets} branches"
-        lines = [f"{where}: {summary(totals)}."]
-        if totals.failed and not self._applied:
-            lines.append(f"{totals.failed} with failures, which standard error tells.")
+        lines = [f"{where}: {summary(totals, self._style)}."]
         if totals.up_to_date and not self._applied:
             lines.append(f"{totals.up_to_date} up to date: the branch holds the change already.")
         if self._applied:
@@ -107,7 +89,9 @@ class Report:
             if totals.pushed:
                 all_of_them = totals.pushed == totals.committed
                 done += " and pushed" if all_of_them else f" ({totals.pushed} of them pushed)"
-            done += f", {totals.up_to_date} up to date, {totals.failed} failed."
+            done += f", {totals.up_to_date} up to date"
+            done += f", {totals.nothing_to_do} nothing to do" if totals.nothing_to_do else ""
+            done += f", {totals.failed} failed."
             lines.append(done)
         lines += self._causes(totals)
         lines += advice(totals)
@@ -132,7 +116,7 @@ class Report:
             lines.append(f"  {cause.targets:{number}} {name:{wide}}  {which}{example}")
         return lines
 
-    def rows(self, target: Target) -> list[Row]:
+    def rows(self, target: Target) -> list[TableRow]:
         """The rows of the target's findings that are worth one, and of what was dropped."""
         rows = [self._row(target, located) for located in target.findings if self._shows(located)]
         return [*rows, *map(_dropped, target.dropped)] if self._style.verbose else rows
@@ -164,7 +148,7 @@ class Report:
             parts.append(f"({printable(target.note)})")
         return "  ".join(parts)
 
-    def _row(self, target: Target, located: Located) -> Row:
+    def _row(self, target: Target, located: Located) -> TableRow:
         finding = located.finding
         word, style = _WORDS[finding.status], _STYLES[finding.status]
         if finding.status is Status.AFFECTED:
@@ -175,14 +159,14 @@ class Report:
             elif target.outcome is Outcome.UP_TO_DATE:
                 word, style = "changed there", "green"
         why = finding.reason
-        if self._style.several_migrations:
+        if len(self._style.migrations) > 1:
             why = f"{finding.migration}: {why}"
         evidence = [f"- {item}" for item in finding.evidence] if self._style.explain else []
         if located.proof is not None:
             why += f"; {located.proof.text}"
             evidence += [f"compiled only without it: {line}" for line in located.proof.before]
             evidence += [f"compiled only with it: {line}" for line in located.proof.after]
-        return Row(
+        return TableRow(
             where=f"{printable(located.path)}:{finding.line}",
             profile=finding.profile or "-",
             status=word,
@@ -190,7 +174,7 @@ class Report:
             why=(why, *evidence),
         )
 
-    def body(self, rows: Sequence[Row]) -> str:
+    def body(self, rows: Sequence[TableRow]) -> str:
         """The rows in columns."""
         if not rows:
             return ""
@@ -217,9 +201,9 @@ class Report:
         return f"\x1b[{_CODES[style]}m{text}{_RESET}" if self._style.color else text
 
 
-def _dropped(where: tuple[bytes, Dropped]) -> Row:
+def _dropped(where: tuple[bytes, Dropped]) -> TableRow:
     path, dropped = where
-    return Row(
+    return TableRow(
         where=f"{printable(path)}:{dropped.line}",
         profile=dropped.profile or "-",
         status="dropped",
@@ -228,7 +212,7 @@ def _dropped(where: tuple[bytes, Dropped]) -> Row:
     )
 
 
-def _wrapped(rows: Iterable[Row], width: int, color: bool) -> str:
+def _wrapped(rows: Iterable[TableRow], width: int, color: bool) -> str:
     """The rows in columns that fit into ``width``."""
     import io
 
@@ -268,30 +252,37 @@ def borrowed(target: Target) -> list[str]:
     return [f"reads objects of {owner}, too (alternates)" for owner in owners]
 
 
-def short(ref: str) -> str:
-    """A ref's name as people write it: ``main``, ``origin/main``, ``v1.0``."""
-    for prefix in ("refs/heads/", "refs/remotes/", "refs/tags/"):
-        if ref.startswith(prefix):
-            return ref[len(prefix) :]
-    return ref
-
-
-def files_table(targets: Sequence[Target], style: Style) -> bytes:
+class FilesReport(Report):
     """One table for files outside git, each of them a target, with totals."""
-    report = Report(style)
-    rows = [row for target in targets for row in report.rows(target)]
-    totals = total(targets)
-    lines = [f"{count(totals.repositories, 'file')}: {summary(totals)}."]
-    if totals.committed:
-        lines.append(f"{count(totals.committed, 'file')} fixed.")
-    elif totals.to_fix and style.advise:
-        lines.append("Next: --fix edits the files in place.")
-    return _encoded("\n".join([report.body(rows) + lines[0], *lines[1:], *advice(totals)]) + "\n")
+
+    def __init__(self, style: Style) -> None:
+        super().__init__(style)
+        self._rows: list[TableRow] = []
+
+    def target(self, target: Target) -> bytes:
+        self._rows += self.rows(target)
+        return b""
+
+    def finish(self, totals: Totals) -> bytes:
+        if self._style.quiet:
+            return b""
+        lines = [f"{count(totals.repositories, 'file')}: {summary(totals, self._style)}."]
+        if totals.committed:
+            lines.append(f"{count(totals.committed, 'file')} fixed.")
+        elif totals.to_fix and self._style.advise:
+            lines.append("Next: --fix edits the files in place.")
+        text = "\n".join([self.body(self._rows) + lines[0], *lines[1:], *advice(totals)])
+        return _encoded(text + "\n")
 
 
-def summary(totals: Totals) -> str:
-    """What was found, in words."""
-    parts = []
+def summary(totals: Totals, style: Style) -> str:
+    """What was read, where that is not everything, and what was found, in words."""
+    parts, read = [], ""
+    if totals.read < totals.targets:
+        told = [f"{totals.read} read"]
+        told += [f"{totals.failed} failed"] * bool(totals.failed)
+        told += [f"{totals.unread} without a commit to read (-v says why)"] * bool(totals.unread)
+        read = ", ".join(told)
     if totals.to_fix:
         parts.append(count(totals.to_fix, "affected profile"))
         if totals.files:
@@ -304,9 +295,12 @@ def summary(totals: Totals) -> str:
         parts.append(f"{totals.profiles[Status.UNDER_INVESTIGATION]} to look at by hand")
     if totals.left_alone:
         parts.append(f"{totals.left_alone} affected but left alone")
-    if totals.unread:
-        parts.append(f"{totals.unread} without a commit to read (-v says why)")
-    return ", ".join(parts) or "no AppArmor profile that matters"
+    where = " in the files that --include and --exclude leave" if style.narrowed else ""
+    if not read:
+        return ", ".join(parts) or f"no AppArmor profile that matters{where}"
+    if not parts and totals.read:
+        parts.append(f"nothing to report in what was read{where}")
+    return "; ".join(filter(None, (read, ", ".join(parts))))
 
 
 def advice(totals: Totals) -> list[str]:
@@ -333,8 +327,3 @@ def _show(target: Target) -> list[str]:
 
 def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "replace")
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """``1 file``, ``2 files``."""
-    return f"{number} {one if number == 1 else many or one + 's'}"

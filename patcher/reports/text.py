@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
+
+from patcher.text import printable
+
 
 def exact(key: str, value: bytes) -> dict[str, str]:
     """Members of a JSON object for bytes that are nearly always UTF-8: ``key``, and beside it
@@ -38,3 +42,35 @@ def quoted(path: bytes) -> bytes:
         else:
             parts.append(f"\\{byte:03o}")
     return f'"{"".join(parts)}"'.encode("ascii")
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def short(ref: str) -> str:
+    """A ref's name as people write it: ``main``, ``origin/main``, ``v1.0``."""
+    for prefix in ("refs/heads/", "refs/remotes/", "refs/tags/"):
+        if ref.startswith(prefix):
+            return ref[len(prefix) :]
+    return ref
+
+
+def moment(at: str) -> str:
+    """``2026-05-01 12:00 UTC``, of a time in UTC as ISO 8601 writes it."""
+    return printable(f"{at[:10]} {at[11:16]} UTC")
+
+
+def columns(rows: Sequence[Sequence[str]], right: Container[int] = ()) -> bytes:
+    """Rows of printable cells, as lines in which the cells of a column begin, or in the columns
+    ``right`` end, below each other."""
+    wide = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if number in right else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, wide, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip() + "\n")
+    return "".join(lines).encode("utf-8", "replace")

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from patcher.campaign.target import Verified
-from patcher.reports.table import Report, Row, Style, count, short
-from patcher.reports.text import exact, valid
+from patcher.reports import Style
+from patcher.reports.table import Report, TableRow
+from patcher.reports.text import count, exact, short, valid
+from patcher.results import Standing, Verified
 from patcher.text import printable
-
-if TYPE_CHECKING:
-    from patcher.campaign.target import Standing
 
 SCHEMA = 1
 _STYLES = {"allowed": "red", "denied": "green", "not decidable": "yellow"}
 
 
-def table(verified: Sequence[Verified], by: str, style: Style, migrations: Sequence[str]) -> bytes:
+def table(style: Style, verified: Sequence[Verified], by: str) -> Iterator[bytes]:
     """A row for each profile, totals, and where reading and compiling disagree."""
+    if style.quiet:
+        return
     report = Report(style)
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     place, parts = "", []
 
     def flush() -> None:
@@ -36,16 +36,19 @@ def table(verified: Sequence[Verified], by: str, style: Style, migrations: Seque
             flush()
             place = printable(here)
         for standing in file.standings:
-            rows.append(_row(file, standing, len(migrations) > 1))
+            rows.append(_row(file, standing, len(style.migrations) > 1))
     flush()
     totals = total(verified)
     told = [f"{totals[answer]} {answer}" for answer in _STYLES if totals[answer]]
     number = count(sum(totals[answer] for answer in _STYLES), "profile")
-    lines = [f"{number}: {', '.join(told)}." if told else "No profile."]
+    none = "No profile in what was read." if totals["failed"] else "No profile."
+    lines = [f"{number}: {', '.join(told)}." if told else none]
+    if totals["failed"]:
+        lines.append(f"{totals['failed']} could not be read: standard error says why.")
     if totals["disagree"]:
         lines.append(f"Reading and compiling disagree about {totals['disagree']}.")
     lines.append(f"Compiled by {by}.")
-    return "".join([*parts, "\n".join(lines), "\n"]).encode("utf-8", "replace")
+    yield "".join([*parts, "\n".join(lines), "\n"]).encode("utf-8", "replace")
 
 
 def total(verified: Iterable[Verified]) -> Counter[str]:
@@ -59,7 +62,7 @@ def total(verified: Iterable[Verified]) -> Counter[str]:
     return totals
 
 
-def _row(file: Verified, standing: Standing, several: bool) -> Row:
+def _row(file: Verified, standing: Standing, several: bool) -> TableRow:
     why = standing.reason
     if standing.disagrees:
         against = f"reading and compiling disagree: it reads as {standing.reading}"
@@ -71,7 +74,7 @@ def _row(file: Verified, standing: Standing, several: bool) -> Row:
     if several:
         why = f"{standing.migration}: {why}"
     line = f":{standing.line}" if standing.line else ""
-    return Row(
+    return TableRow(
         where=f"{printable(file.path)}{line}",
         profile=standing.profile or "-",
         status=standing.answer,
@@ -80,18 +83,18 @@ def _row(file: Verified, standing: Standing, several: bool) -> Row:
     )
 
 
-def document(verified: Sequence[Verified], by: str, migrations: Sequence[str]) -> bytes:
+def document(style: Style, verified: Sequence[Verified], by: str) -> Iterator[bytes]:
     """One JSON object."""
     totals = total(verified)
     value = {
         "schema": SCHEMA,
         "parser": by,
-        "migrations": list(migrations),
+        "migrations": list(style.migrations),
         "profiles": [_profile(file, standing) for file in verified for standing in file.standings],
         "errors": [{**_place(file), "error": valid(file.error)} for file in verified if file.error],
         "totals": {name: totals[name] for name in (*_STYLES, "disagree", "failed")},
     }
-    return json.dumps(value, indent=1).encode("ascii") + b"\n"
+    yield json.dumps(value, indent=1).encode("ascii") + b"\n"
 
 
 def _place(file: Verified) -> dict[str, Any]:

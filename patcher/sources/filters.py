@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -50,16 +50,30 @@ class Sieve:
     def __init__(self, filters: Filters, tell: Callable[[str], None]) -> None:
         self._filters, self._tell = filters, tell
         self._match, self._skip = _globs(filters.match), _globs(filters.skip)
+        self.kept = dict.fromkeys(self._asked(), 0)
+        """How many repositories each filter that asks for some kept, as it is written."""
         self._topics = frozenset(topic.casefold() for topic in filters.topics)
         self._told: set[str] = set()
+
+    def _asked(self) -> Iterator[str]:
+        filters = self._filters
+        yield from (f"--match {glob!r}" for glob in filters.match)
+        yield from (f"--topic {topic!r}" for topic in filters.topics)
+        yield from (f"--visibility {each}" for each in filters.visibility)
+        yield from ["--archived only"] * (filters.archived == "only")
+        yield from ["--forks only"] * (filters.forks == "only")
+        yield from ["--pushed-since"] * (filters.pushed_since is not None)
 
     def passed_over(self, found: Found) -> str | None:
         """Why a repository is not wanted, in a word or two; None: it is."""
         if self._match or self._skip:
             names = _names(found.place)
-            if self._match and not any(map(self._match, names)):
+            matching = [glob for glob, regex in self._match.items() if any(map(regex, names))]
+            for glob in matching:
+                self.kept[f"--match {glob!r}"] += 1
+            if self._match and not matching:
                 return "by name"
-            if self._skip and any(map(self._skip, names)):
+            if any(any(map(regex, names)) for regex in self._skip.values()):
                 return "by name"
         facts = found.facts or Facts()
         return self._by_state(facts) or self._by_use(facts)
@@ -71,11 +85,18 @@ class Sieve:
                 return "archived" if facts.archived else "not archived"
             if filters.archived != "exclude":  # the default, which nobody asked for
                 self._unknown("--archived", "whether they are archived")
+        self._keep("--archived only")
         if filters.forks != "include" and facts.fork is not (filters.forks == "only"):
             if facts.fork is not None:
                 return "forks" if facts.fork else "no forks"
             self._unknown("--forks", "whether they are forks")
+        self._keep("--forks only")
         return None
+
+    def _keep(self, *filters: str) -> None:
+        for each in filters:
+            if each in self.kept:
+                self.kept[each] += 1
 
     def _by_use(self, facts: Facts) -> str | None:
         filters = self._filters
@@ -84,16 +105,23 @@ class Sieve:
                 self._unknown("--topic", "the topics")
             elif self._topics.isdisjoint(topic.casefold() for topic in facts.topics):
                 return "by topic"
+            known = {topic.casefold() for topic in facts.topics or filters.topics}
+            self._keep(
+                *(f"--topic {each!r}" for each in filters.topics if each.casefold() in known)
+            )
         if filters.visibility:
             if facts.visibility is None:
                 self._unknown("--visibility", "the visibility")
             elif facts.visibility not in filters.visibility:
                 return "by visibility"
+            those = filters.visibility if facts.visibility is None else (facts.visibility,)
+            self._keep(*(f"--visibility {each}" for each in those))
         if filters.pushed_since is not None:
             if facts.pushed_at is None:
                 self._unknown("--pushed-since", "the last push")
             elif facts.pushed_at < filters.pushed_since:
                 return "by last push"
+            self._keep("--pushed-since")
         return None
 
     def _unknown(self, option: str, what: str) -> None:
@@ -119,15 +147,15 @@ def since(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _globs(patterns: Sequence[str]) -> Callable[[str], bool] | None:
+def _globs(patterns: Sequence[str]) -> dict[str, Callable[[str], re.Match[str] | None]]:
     if not patterns:
-        return None
+        return {}
     import fnmatch
 
-    regexes = [
-        re.compile(fnmatch.translate(pattern.casefold().removesuffix("/"))) for pattern in patterns
-    ]
-    return lambda name: any(regex.match(name) for regex in regexes)
+    return {
+        pattern: re.compile(fnmatch.translate(pattern.casefold().removesuffix("/"))).match
+        for pattern in patterns
+    }
 
 
 def _names(place: git.Repository | git.Address) -> tuple[str, ...]:

@@ -18,10 +18,35 @@ class Tally:
         """By what the sources are called, in their order."""
         self.passed_over: dict[str, int] = {}
         """By reason."""
+        self.held: dict[str, int] = {}
+        """What each list and each source of a forge held, wanted or not, as it was named."""
+        self.kept: dict[str, int] = {}
+        """What each filter that asks for repositories kept."""
+        self.failures = 0
 
-    def begin(self, label: str) -> None:
+    def begin(self, label: str, named: str | None = None) -> None:
         """A source is shown even where it holds nothing."""
         self.wanted.setdefault(label, 0)
+        if named:
+            self.held.setdefault(named, 0)
+
+    def met(self, named: str | None, *, failed: bool) -> None:
+        """One more item of a source, whatever becomes of it."""
+        self.failures += failed
+        if named:
+            self.held[named] += 1
+
+    def unanswered(self) -> list[str]:
+        """Lines with the number that each source held and each filter kept, where there is one that
+        nothing answered to; or why no repository is left."""
+        lines = []
+        if 0 in self.held.values():
+            lines += [f"{name} holds {_repositories(n)}" for name, n in self.held.items()]
+        if 0 in self.kept.values():
+            lines += [f"{name} matches {_repositories(n)}" for name, n in self.kept.items()]
+        if not lines and not self.total and not self.failures:
+            lines.append(f"no repository is left: {self._passed_over()} passed over")
+        return lines
 
     def count(self, label: str, reason: str | None) -> None:
         """One more repository; ``reason``: why it was passed over."""
@@ -39,10 +64,15 @@ class Tally:
         parts = [_counted(number, label) for label, number in self.wanted.items()]
         text = ", ".join(parts)
         if self.passed_over:
-            passed = ", ".join(f"{number:,} {why}" for why, number in self.passed_over.items())
-            text += f"; {passed} passed over"
-        noun = "repository" if self.total == 1 else "repositories"
-        return f"{self.total:,} {noun}" + (f" ({text})" if text else "")
+            text += f"; {self._passed_over()} passed over"
+        return _repositories(self.total) + (f" ({text})" if text else "")
+
+    def _passed_over(self) -> str:
+        return ", ".join(f"{number:,} {why}" for why, number in self.passed_over.items())
+
+
+def _repositories(number: int) -> str:
+    return f"{number:,} {'repository' if number == 1 else 'repositories'}"
 
 
 def _counted(number: int, label: str) -> str:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from patcher.sources.rows import PLACES, Fault, Pairs
+from patcher.sources.entries import PLACES, Fault, Pairs
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _LARGEST = 1 << 20

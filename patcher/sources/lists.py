@@ -10,6 +10,7 @@ from pathlib import Path
 
 from patcher import git
 from patcher.sources import paths, rows, urls
+from patcher.sources.entries import Fault, ListRow, Rows
 from patcher.sources.forges import FORGES
 from patcher.sources.found import Found, failed
 
@@ -45,7 +46,7 @@ def find(name: str) -> Iterator[Found | git.Failure]:
     del content
     for row in _merged(rows.read(text, "" if name == "-" else name)):
         at = f"{where}:{row.line}"
-        if isinstance(row, rows.Fault):
+        if isinstance(row, Fault):
             yield failed(at, row.text)
         else:
             for item in _found(row):
@@ -57,18 +58,18 @@ def find(name: str) -> Iterator[Found | git.Failure]:
                     yield failed(at, item.error)
 
 
-def _merged(found: rows.Rows) -> rows.Rows:
+def _merged(found: Rows) -> Rows:
     """Rows that name the same place are one, with the bases of all of them."""
-    merged: dict[object, rows.Row | rows.Fault] = {}
+    merged: dict[object, ListRow | Fault] = {}
     for row in found:
-        key: object = row.place.rstrip("/") if isinstance(row, rows.Row) else (row.line, row.text)
+        key: object = row.place.rstrip("/") if isinstance(row, ListRow) else (row.line, row.text)
         before = merged.setdefault(key, row)
-        if before is not row and isinstance(row, rows.Row) and isinstance(before, rows.Row):
+        if before is not row and isinstance(row, ListRow) and isinstance(before, ListRow):
             merged[key] = replace(before, bases=tuple(dict.fromkeys((*before.bases, *row.bases))))
     yield from merged.values()
 
 
-def _found(row: rows.Row) -> Iterator[Found | git.Failure]:
+def _found(row: ListRow) -> Iterator[Found | git.Failure]:
     place = row.place
     if any(module.claims(place) for module in FORGES):
         shown = git.without_secrets(place)[:200]

@@ -5,15 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from patcher import git
-
-PLACES = ("clone_url", "http_url_to_repo", "url", "repository", "path")
-"""The keys and columns that name the repository: the first that is there counts. The first two are
-what forges call it; beside them ``url`` is a page."""
-
-BASES = ("base", "bases", "branch")
+from patcher.sources.entries import BASES, PLACES, Fault, ListRow, Pairs, Rows
 
 MOST_ROWS = 200_000
 """Of a list, those that are none counted: 300 bytes each."""
@@ -24,26 +18,6 @@ _MOST_BASES = 100
 _MOST_LINE = 1 << 20
 """Characters of a line."""
 _SHOWN = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One repository of a list, and the line that it stands in, from 1."""
-
-    line: int
-    place: str
-    bases: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with a row, or with what is left of the list."""
-
-    line: int
-    text: str
-
-
-Rows = Iterator[Row | Fault]
 
 
 def read(text: str, name: str) -> Rows:
@@ -185,11 +159,7 @@ _FORMATS: Mapping[str, Callable[[str], Rows]] = {
 }
 
 
-class Pairs(list[tuple[str, object]]):
-    """The keys and values of a mapping as they stand there, twice or not."""
-
-
-def _value(line: int, value: object) -> Row | Fault:
+def _value(line: int, value: object) -> ListRow | Fault:
     """The row of a text or a mapping."""
     if isinstance(value, str):
         return _row(line, value, [])
@@ -220,7 +190,7 @@ def _value(line: int, value: object) -> Row | Fault:
     return _row(line, place, bases)
 
 
-def _row(line: int, place: str, bases: Sequence[str]) -> Row | Fault:
+def _row(line: int, place: str, bases: Sequence[str]) -> ListRow | Fault:
     if not place:
         return Fault(line, f"no {_either()}")
     wrong = next((word for word in (place, *bases) if not _is_plain(word)), None)
@@ -232,7 +202,7 @@ def _row(line: int, place: str, bases: Sequence[str]) -> Row | Fault:
         return Fault(line, f"more than {_MOST_BASES} bases")
     if "" in bases:
         return Fault(line, "an empty base")
-    return Row(line, place, tuple(bases))
+    return ListRow(line, place, tuple(bases))
 
 
 def _is_plain(word: str) -> bool:

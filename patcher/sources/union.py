@@ -49,16 +49,17 @@ def find(
     """
     sieve = Sieve(filters, tell)
     seen = _Seen()
-    for label, once, items in _sources(words, lists, seen.places, tell):
-        if tally is not None:
-            tally.begin(label)
+    tally = Tally() if tally is None else tally
+    tally.kept = sieve.kept
+    for label, named, items in _sources(words, lists, seen.places, tell):
+        tally.begin(label, named)
         for item in items:
+            tally.met(named, failed=isinstance(item, git.Failure))
             if isinstance(item, git.Failure):
                 yield item
-            elif once or seen.is_new(item):
+            elif named is None or seen.is_new(item):
                 reason = sieve.passed_over(item)
-                if tally is not None:
-                    tally.count(label, reason)
+                tally.count(label, reason)
                 if reason is None:
                     yield item
             elif item.bases:
@@ -92,9 +93,9 @@ def _sources(
     names: Sequence[str],
     places: set[int],
     tell: Callable[[str], None],
-) -> Iterator[tuple[str, bool, Iterator[Item]]]:
-    """What each source is counted as, whether what it holds has not come before (``places``), and
-    what it holds. Paths that stand together are one."""
+) -> Iterator[tuple[str, str | None, Iterator[Item]]]:
+    """What each source is counted as, how it was named, and what it holds. Paths that stand
+    together are one without a name: what they hold has not come before (``places``)."""
     if names:
         from patcher.sources import lists
     kinds = {word: _kind(word) for word in words}
@@ -102,15 +103,15 @@ def _sources(
         together = list(group)
         kind = kinds[together[0]]
         if isinstance(kind, Forge):
-            yield label, False, kind.find(together[0], words, tell)
+            yield label, git.without_secrets(together[0]), kind.find(together[0], words, tell)
         elif kind is paths:
-            yield label, True, paths.find(together, places)
+            yield label, None, paths.find(together, places)
         else:
-            yield label, False, urls.find(together)
+            yield label, "", urls.find(together)
     for at, name in enumerate(names):
         if name == "-" and "-" in names[:at]:
             continue  # it was read to its end
-        yield lists.label(name), False, lists.find(name)
+        yield lists.label(name), f"--from {git.without_secrets(name)}", lists.find(name)
 
 
 class _Seen:

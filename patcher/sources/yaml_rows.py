@@ -24,7 +24,7 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
-from patcher.sources.rows import BASES, PLACES, Fault, Pairs
+from patcher.sources.entries import BASES, PLACES, Fault, Pairs
 
 _MOST_EVENTS = 1_200_000
 """What the parser reads, at about 20 microseconds each."""

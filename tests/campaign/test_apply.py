@@ -13,10 +13,11 @@ import pytest
 
 from patcher import git
 from patcher.campaign.apply import Commits, apply, branch_name
-from patcher.campaign.look import Looker, Selection
-from patcher.campaign.target import Outcome, Target
+from patcher.campaign.look import Looker
+from patcher.campaign.selection import Selection
 from patcher.git import Address
 from patcher.migrations import builtin
+from patcher.results import Outcome, Target
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox

@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from patcher.campaign import database
-from patcher.campaign.database import MIGRATIONS, Database, LedgerError, open_or_none
+from patcher.campaign.cache import Rows
+from patcher.campaign.database import CACHE, MIGRATIONS, Database, LedgerError, open_cache
 
 ROOT = Path(__file__).parents[2]
 PUT = "INSERT OR REPLACE INTO memory VALUES (?, ?, ?, ?)"
@@ -32,6 +33,10 @@ SECOND = (
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
+
+
+def cache_at(path: Path) -> Database:
+    return Database(path, migrations=CACHE)
 
 
 def rows(opened: Database) -> set[bytes]:
@@ -86,7 +91,7 @@ def test_it_lies_in_the_users_state_folder_and_is_private(
     before = os.umask(0)
     try:
         with database.open_database() as opened:
-            opened.later(PUT, (b"r", b"k", b"v", 1))
+            opened.later("DELETE FROM campaigns WHERE id = ?", (1,))
             opened.flush()
             folder = home / ".local/state/patcher"
             assert opened.path == folder / "ledger.db"
@@ -108,9 +113,9 @@ def test_the_environment_names_another_folder(
 
 
 def test_a_file_that_others_could_read_is_closed_to_them(path: Path) -> None:
-    Database(path).close()
+    cache_at(path).close()
     path.chmod(0o664)
-    Database(path).close()
+    cache_at(path).close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -146,11 +151,11 @@ def test_a_link_or_a_folder_in_its_place_is_refused(path: Path, tmp_path: Path) 
     Database(tmp_path / "elsewhere").close()
     path.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(LedgerError, match="no plain file"):
-        Database(path)
+        cache_at(path)
     path.unlink()
     path.mkdir()
     with pytest.raises(LedgerError, match="no plain file"):
-        Database(path)
+        cache_at(path)
 
 
 # Versions
@@ -182,7 +187,7 @@ def test_strict_tables_are_left_out_where_sqlite_does_not_know_them(
             ((number,),) = opened.read(
                 "SELECT count(*) FROM sqlite_master WHERE upper(sql) LIKE '%STRICT%'"
             )
-            opened.read("SELECT * FROM memory, campaigns, owners, places, targets")
+            opened.read("SELECT * FROM campaigns, owners, places, targets")
         path.unlink()
         return int(number)
 
@@ -204,10 +209,10 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
 
 
 def test_a_newer_file_is_refused_and_left_alone(path: Path) -> None:
-    Database(path, migrations=(*MIGRATIONS, SECOND)).close()
+    Database(path, migrations=(*CACHE, SECOND)).close()
     before = path.read_bytes()
     with pytest.raises(LedgerError, match=r"of a newer patcher .*: get that patcher") as caught:
-        Database(path)
+        cache_at(path)
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == before
 
@@ -215,12 +220,12 @@ def test_a_newer_file_is_refused_and_left_alone(path: Path) -> None:
 _OPEN = """
 import sys, time
 from pathlib import Path
-from patcher.campaign.database import MIGRATIONS, Database
+from patcher.campaign.database import CACHE, Database
 go, path = Path(sys.argv[1]), Path(sys.argv[2])
 print(flush=True)
 while not go.exists():
     time.sleep(0.001)
-with Database(path, migrations=(*MIGRATIONS, *sys.argv[3:])) as opened:
+with Database(path, migrations=(*CACHE, *sys.argv[3:])) as opened:
     print(len(opened.read("SELECT * FROM memory")))
 """
 
@@ -230,7 +235,7 @@ def test_of_processes_that_open_at_once_one_migrates(
     path: Path, tmp_path: Path, there: bool
 ) -> None:
     if there:
-        with Database(path) as opened:
+        with cache_at(path) as opened:
             opened.later(PUT, (b"r", b"k", b"v", 1))
     processes = [python(_OPEN, tmp_path / "go", path, SECOND) for _ in range(6)]
     for process in processes:
@@ -239,7 +244,7 @@ def test_of_processes_that_open_at_once_one_migrates(
     (tmp_path / "go").touch()
     said = [process.communicate(timeout=60) for process in processes]
     assert said == [(f"{there:d}\n", "")] * 6
-    with Database(path, migrations=(*MIGRATIONS, SECOND)) as opened:
+    with Database(path, migrations=(*CACHE, SECOND)) as opened:
         assert opened.read("SELECT number FROM more") == [(1 + there,)]
 
 
@@ -247,7 +252,7 @@ def test_of_processes_that_open_at_once_one_migrates(
 
 
 def damage(path: Path) -> None:
-    with Database(path) as opened:
+    with cache_at(path) as opened:
         for number in range(1000):
             opened.later(PUT, (b"r", b"%d" % number, b"v" * 100, 1))
     content = bytearray(path.read_bytes())
@@ -258,11 +263,11 @@ def damage(path: Path) -> None:
 def test_a_damaged_file_is_one_line(path: Path) -> None:
     path.write_bytes(b"this is no database, and long enough to show it" * 100)
     with pytest.raises(LedgerError, match=r"is damaged .*: move it away"):
-        Database(path)
+        cache_at(path)
     path.unlink()
     damage(path)
     with (
-        Database(path) as opened,
+        cache_at(path) as opened,
         pytest.raises(LedgerError, match=r"is damaged \(database disk image is malformed\)"),
     ):
         opened.read("SELECT * FROM memory")
@@ -271,24 +276,29 @@ def test_a_damaged_file_is_one_line(path: Path) -> None:
 def test_what_can_do_without_it_is_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PATCHER_STATE_DIR", str(tmp_path))
-    path = tmp_path / "ledger.db"
+    monkeypatch.setenv("PATCHER_CACHE_DIR", str(tmp_path))
+    path = tmp_path / "findings.db"
     told: list[str] = []
     damage(path)
-    opened = open_or_none(told.append)
+    opened = open_cache(told.append)
     assert opened is not None
     assert told == []
     for _ in range(3):
         assert opened.read("SELECT * FROM memory") == []
         opened.later(PUT, (b"r", b"new", b"v", 1))
         opened.flush()
-    assert opened.trim_memory(10) == opened.clear_memory() == 0
+    assert Rows(opened, b"rules").trim(10) == 0
     opened.close()
     assert len(told) == 1
     assert "damaged" in told[0]
-    path.write_bytes(b"nothing of the kind" * 1000)
-    assert open_or_none(told.append) is None
-    assert len(told) == 2
+    for spoilt in (b"nothing of the kind" * 1000, None):  # None: the damage was told, and is gone
+        if spoilt is not None:
+            path.write_bytes(spoilt)
+        again = open_cache(told.append)
+        assert again is not None
+        assert again.read("SELECT * FROM memory") == []
+        again.close()
+    assert len(told) == 1
 
 
 @pytest.fixture
@@ -300,13 +310,13 @@ def elsewhere() -> Iterator[Path]:
 
 def test_a_folder_that_cannot_be_written_to_is_one_line(elsewhere: Path) -> None:
     path = elsewhere / "ledger.db"
-    with Database(path) as opened:
+    with cache_at(path) as opened:
         opened.later(PUT, (b"r", b"k", b"v", 1))
 
     def attempt() -> str:
         if os.geteuid() == 0:  # who may write anywhere
             os.setuid(65534)
-        return str(Database(path).read("SELECT key FROM memory"))
+        return str(cache_at(path).read("SELECT key FROM memory"))
 
     if os.geteuid() == 0:
         os.chown(elsewhere, 65534, 65534)
@@ -323,13 +333,13 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(elsewhere: Path) -> None
 
 
 def test_a_full_disk_is_one_line_and_keeps_what_was_written(path: Path) -> None:
-    with Database(path) as opened:
+    with cache_at(path) as opened:
         opened.later(PUT, (b"r", b"before", b"v", 1))
 
     def fill() -> str:
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
         written = 0
-        with Database(path) as opened:
+        with cache_at(path) as opened:
             try:
                 for number in range(1000):
                     with opened.transaction() as writer:
@@ -344,7 +354,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_written(path: Path) -> None:
     assert written > 10
     assert "full" in said
     assert is_whole(path)
-    with Database(path) as opened:
+    with cache_at(path) as opened:
         assert rows(opened) == {b"before", *(b"%d" % number for number in range(written))}
 
 
@@ -352,7 +362,11 @@ def test_a_process_that_writes_for_long_is_told_of(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "BUSY", 0.1)
-    with Database(path) as opened, Database(path) as other, opened.transaction() as writer:
+    with (
+        cache_at(path) as opened,
+        cache_at(path) as other,
+        opened.transaction() as writer,
+    ):
         writer.execute(PUT, (b"r", b"k", b"v", 1))
         assert rows(other) == set()  # who reads does not wait
         with pytest.raises(LedgerError, match="another patcher"), other.transaction():
@@ -363,7 +377,7 @@ def test_a_process_that_writes_for_long_is_told_of(
 
 
 def test_a_transaction_is_done_or_not(path: Path) -> None:
-    with Database(path) as opened:
+    with cache_at(path) as opened:
         for durable in (False, True):
             with opened.transaction(durable=durable) as writer:
                 writer.execute(PUT, (b"r", b"kept %d" % durable, b"v", 1))
@@ -383,7 +397,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def test_queued_rows_are_written_in_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Database(path) as opened, Database(path) as other:
+    with cache_at(path) as opened, cache_at(path) as other:
         opened.later(PUT, (b"r", b"one", b"v", 1))
         assert rows(other) == set()
         wait_for(lambda: rows(other) == {b"one"})
@@ -397,19 +411,19 @@ def test_queued_rows_are_written_in_time(path: Path, monkeypatch: pytest.MonkeyP
             opened.later(PUT, (b"r", b"%d" % number, b"v", 1))
         wait_for(lambda: len(rows(other)) >= database.BATCH)
         opened.later(PUT, (b"r", b"last", b"v", 1))
-    with Database(path) as other:
+    with cache_at(path) as other:
         assert rows(other) >= {b"two", b"a", b"last"}
 
 
 def test_what_the_queue_fails_with_is_raised(path: Path) -> None:
-    opened = Database(path)
+    opened = cache_at(path)
     opened.later(PUT, (b"r", b"k", None, 1))
     with pytest.raises(LedgerError, match="NOT NULL"):
         opened.flush()
     opened.later(PUT, (b"r", b"k", None, 1))
     with pytest.raises(LedgerError, match="NOT NULL"):
         opened.close()
-    with Database(path) as opened:
+    with cache_at(path) as opened:
         assert rows(opened) == set()
 
 
@@ -419,7 +433,7 @@ from pathlib import Path
 from patcher.campaign import database
 database.DELAY = 3600.0
 try:
-    with database.Database(Path(sys.argv[1])) as opened:
+    with database.Database(Path(sys.argv[1]), migrations=database.CACHE) as opened:
         for number in range(100):
             opened.later("INSERT INTO memory VALUES (?, ?, ?, ?)", (b"r", b"%d" % number, b"", 1))
         print("queued", flush=True)
@@ -435,7 +449,7 @@ def test_ctrl_c_loses_nothing_that_is_queued(path: Path) -> None:
     assert process.stdout.readline() == "queued\n"
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=60) == ("interrupted\n", "")
-    with Database(path) as opened:
+    with cache_at(path) as opened:
         assert len(rows(opened)) == 100
 
 
@@ -455,14 +469,14 @@ def test_threads_share_it(path: Path) -> None:
         except BaseException as error:
             problems.append(error)
 
-    with Database(path) as opened:
+    with cache_at(path) as opened:
         threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     assert problems == []
-    with Database(path) as opened:
+    with cache_at(path) as opened:
         assert len(rows(opened)) == 800
 
 
@@ -478,7 +492,7 @@ def test_a_forked_child_goes_on_by_itself(path: Path, monkeypatch: pytest.Monkey
             opened.close()
         return "written"
 
-    opened = Database(path)
+    opened = cache_at(path)
     opened.later(PUT, (b"r", b"before", b"v", 1))
     opened.flush()
     opened.later(PUT, (b"r", b"queued by the parent", b"v", 1))
@@ -493,7 +507,10 @@ def test_a_forked_child_goes_on_by_itself(path: Path, monkeypatch: pytest.Monkey
     with opened.transaction() as writer:
         writer.execute(PUT, (b"r", b"parent", b"v", 1))
         assert "another patcher" in child(use)
-        with Database(path) as other, pytest.raises(LedgerError, match="another patcher"):
+        with (
+            cache_at(path) as other,
+            pytest.raises(LedgerError, match="another patcher"),
+        ):
             other.later(PUT, (b"r", b"other", b"v", 1))
             other.flush()
     assert rows(opened) == {b"before", b"parent"}
@@ -502,7 +519,7 @@ def test_a_forked_child_goes_on_by_itself(path: Path, monkeypatch: pytest.Monkey
 
 
 def test_closed_is_closed(path: Path) -> None:
-    opened = Database(path)
+    opened = cache_at(path)
     opened.close()
     opened.close()
     with pytest.raises(LedgerError, match="closed"):
@@ -515,19 +532,19 @@ def test_closed_is_closed(path: Path) -> None:
 
 
 def test_the_memory_forgets_what_was_not_used_for_longest(path: Path) -> None:
-    with Database(path) as opened:
+    with cache_at(path) as opened:
         for number in range(3000):
             opened.later(PUT, (b"rules", b"%020d" % number, b"v" * 200, number // 1000))
-        assert opened.trim_memory(10_000_000) == 0
+        assert Rows(opened, b"rules").trim(10_000_000) == 0
         ((pages,),) = opened.read("PRAGMA page_count")
         room = 1500 * (5 + 20 + 200 + 16)
-        forgotten = opened.trim_memory(room)
+        forgotten = Rows(opened, b"rules").trim(room)
         assert forgotten == 1500
         left = opened.read("SELECT used, count(*) FROM memory GROUP BY used")
         assert left == [(1, 500), (2, 1000)]
         assert path.stat().st_size < 4096 * pages * 0.7
-        assert opened.trim_memory(10_000) == 1500 - 10_000 // 241
-        assert opened.clear_memory() == 10_000 // 241
+        assert Rows(opened, b"rules").trim(10_000) == 1500 - 10_000 // 241
+        assert Rows(opened, b"rules").trim(0) == 10_000 // 241
         assert opened.read("SELECT * FROM memory") == []
     with Database(path.with_name("new.db")) as opened:
         pass
@@ -537,12 +554,12 @@ def test_the_memory_forgets_what_was_not_used_for_longest(path: Path) -> None:
 
 def test_threads_that_come_after_the_end_are_no_trouble(path: Path) -> None:
     told: list[str] = []
-    opened = Database(path, trouble=lambda error: told.append(str(error)))
+    opened = Database(path, migrations=CACHE, trouble=lambda error: told.append(str(error)))
     opened.later(PUT, (b"rules", b"key", b"value", 1))
     opened.close()
     assert opened.read("SELECT key FROM memory") == []
     opened.later(PUT, (b"rules", b"late", b"value", 1))
     opened.flush()
     assert told == []
-    with Database(path) as again:
+    with cache_at(path) as again:
         assert rows(again) == {b"key"}

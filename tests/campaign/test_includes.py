@@ -10,7 +10,8 @@ import pytest
 
 from patcher import Status, git
 from patcher.campaign.files import check
-from patcher.campaign.look import Looker, Selection
+from patcher.campaign.look import Looker
+from patcher.campaign.selection import Selection
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox

@@ -12,7 +12,6 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -21,27 +20,19 @@ from typing import Any, cast
 import pytest
 
 from patcher.campaign.database import MIGRATIONS, Database, LedgerError
-from patcher.campaign.ledger import Account, Ledger, Retry
-from patcher.campaign.stages import KILLED, KILLS, Planned, Stage, stage
-from patcher.campaign.target import Located, Outcome, Target
+from patcher.campaign.ledger import Account, Ledger, Retry, stage
 from patcher.findings import Edit, Finding, Status
-from patcher.proof.verdict import Proof, Verdict
+from patcher.results import KILLED, KILLS, Located, Outcome, Planned, Proof, Stage, Target, Verdict
 from tests.faults.world import quick_folder
 
 OID = "0123456789abcdef0123456789abcdef01234567"
 SETTINGS = {"migrations": ["deny-af-alg"], "push": True, "message": "Fix\n\u00e9\ud800"}
 
 
-@dataclass(frozen=True, slots=True)
-class Caused(Target):
-    """A target whose failure is of a known kind."""
-
-    cause: str | None = None
-
-
 def target(place: str, outcome: Outcome = Outcome.COMMITTED, **changes: Any) -> Target:
     values: dict[str, Any] = {"base": "refs/heads/main", "commit": OID, "outcome": outcome}
-    return Caused(place, **(values | changes))
+    values["read"] = outcome is not Outcome.FAILED
+    return Target(place, **(values | changes))
 
 
 def failed(place: str, error: str = "no such host", cause: str | None = "network") -> Target:
@@ -450,14 +441,14 @@ def test_what_was_done_stays_known_when_the_repository_fails_later(account: Acco
     ]
 
 
-def test_a_file_from_before_campaigns_gets_them(path: Path) -> None:
+def test_a_file_from_before_campaigns_gets_them_and_gives_up_what_the_cache_has(path: Path) -> None:
     with Database(path, migrations=MIGRATIONS[:1]) as opened:
         opened.later("INSERT INTO memory VALUES (x'00', x'01', x'02', 3)", ())
     with Database(path) as opened:
         account = Ledger(opened).create("fix", {})
         account.plan(places(3))
         assert len(work(account)) == 3
-        assert opened.read("SELECT used FROM memory") == [(3,)]
+        assert opened.read("SELECT name FROM sqlite_master WHERE name = 'memory'") == []
 
 
 # Processes

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from patcher.campaign import message
-from patcher.campaign.target import ChangedFile, Located
 from patcher.findings import Edit, Finding, Status
 from patcher.migrations import builtin, choose, load_migration
+from patcher.results import ChangedFile, Located
 
 
-def facts(*paths: bytes, profile: str = "docker-default", **changes: Any) -> message.Facts:
+def facts(*paths: bytes, profile: str = "docker-default", **changes: Any) -> message.MessageFacts:
     edit = Edit(0, b"x")
     values: dict[str, Any] = {
         "migrations": choose(),
@@ -28,7 +28,7 @@ def facts(*paths: bytes, profile: str = "docker-default", **changes: Any) -> mes
         "branch": "patcher/deny-af-alg",
         "repository": "fork",
     }
-    return message.Facts(**(values | changes))
+    return message.MessageFacts(**(values | changes))
 
 
 def test_every_placeholder_is_filled_in() -> None:

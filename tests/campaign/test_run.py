@@ -14,10 +14,12 @@ import pytest
 
 from patcher import git
 from patcher.campaign.apply import Commits
-from patcher.campaign.look import Looker, Selection
-from patcher.campaign.run import Campaign, Item, place, run
-from patcher.campaign.target import Outcome, Target
+from patcher.campaign.look import Looker
+from patcher.campaign.run import run
+from patcher.campaign.selection import Selection
+from patcher.campaign.steps import Item, Steps, place
 from patcher.campaign.threads import DaemonThreads
+from patcher.results import Outcome, Target
 from patcher.sources.found import Found
 from tests.gits import Gits
 from tests.needs import needs_semaphores
@@ -51,9 +53,9 @@ def sources(sandbox: Sandbox) -> Path:
     ],
 )
 def test_any_executor_gives_the_same(sources: Path, kind: type[Executor]) -> None:
-    plain = list(run(Campaign(Selection()), discover([sources])))
+    plain = list(run(Steps(Selection()), discover([sources])))
     with kind(2) as executor:  # type: ignore[call-arg]
-        found = list(run(Campaign(Selection()), discover([sources]), executor=executor))
+        found = list(run(Steps(Selection()), discover([sources]), executor=executor))
     assert found == plain
     assert names(found) == [f"r{number}" for number in range(9)]
 
@@ -66,7 +68,7 @@ def test_targets_come_while_others_are_still_to_be_done(sources: Path) -> None:
             asked.append(found)
             yield found
 
-    targets = run(Campaign(Selection()), repositories())
+    targets = run(Steps(Selection()), repositories())
     assert names([next(targets)]) == ["r0"]
     assert len(asked) < 9
 
@@ -83,7 +85,7 @@ def test_no_more_lies_ready_than_keeps_the_executor_busy(tmp_path: Path) -> None
 
     most = 0
     with DaemonThreads(2) as executor:
-        targets = run(Campaign(Selection()), repositories(), executor=executor, jobs=2, ahead=2)
+        targets = run(Steps(Selection()), repositories(), executor=executor, jobs=2, ahead=2)
         for number, _ in enumerate(targets):
             if number % 50 == 0:
                 time.sleep(0.01)  # all that was handed over is done
@@ -143,7 +145,7 @@ def test_behind_a_batch_that_hangs_others_are_done_but_not_without_end(
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    targets = run(Campaign(Selection()), repositories(), executor=executor, jobs=2, ahead=3)
+    targets = run(Steps(Selection()), repositories(), executor=executor, jobs=2, ahead=3)
     assert [target.repository for target in targets] == names
     watcher.join()
     # As many batches, what is handed over with the last of them, and what is looked at to tell how
@@ -168,14 +170,14 @@ def test_an_interrupt_still_gives_what_is_done(
     monkeypatch.setattr(Future, "result", result)
     found = []
     with pytest.raises(KeyboardInterrupt):
-        for target in run(Campaign(Selection()), discover([sources]), jobs=2):
+        for target in run(Steps(Selection()), discover([sources]), jobs=2):
             found.append(target)
     assert names(found)[:3] == ["r0", "r1", "r2"]
 
 
 def test_a_failure_is_a_target(sandbox: Sandbox) -> None:
     place = sandbox.repository("good")
-    found = list(run(Campaign(Selection()), discover([sandbox.root / "none", place]), jobs=2))
+    found = list(run(Steps(Selection()), discover([sandbox.root / "none", place]), jobs=2))
     assert [target.outcome for target in found] == [Outcome.FAILED, Outcome.SCANNED]
     assert found[0].error
 
@@ -183,7 +185,7 @@ def test_a_failure_is_a_target(sandbox: Sandbox) -> None:
 def test_a_base_that_is_not_there_does_not_hide_the_others(sandbox: Sandbox) -> None:
     one, two = sandbox.repository("one"), sandbox.repository("two")
     sandbox.git(two, "branch", "next")
-    found = list(run(Campaign(Selection(bases=("next", "main"))), discover([one, two])))
+    found = list(run(Steps(Selection(bases=("next", "main"))), discover([one, two])))
     assert [(names([target])[0], target.base, target.failed) for target in found] == [
         ("one", "refs/heads/main", False),
         ("one", None, True),
@@ -196,7 +198,7 @@ def test_a_base_that_is_not_there_does_not_hide_the_others(sandbox: Sandbox) -> 
 def test_a_glob_of_bases_may_match_nothing(sandbox: Sandbox) -> None:
     one, two = sandbox.repository("one"), sandbox.repository("two")
     sandbox.git(two, "branch", "release/1")
-    found = list(run(Campaign(Selection(bases=("release/*",))), discover([one, two])))
+    found = list(run(Steps(Selection(bases=("release/*",))), discover([one, two])))
     assert [target.failed for target in found] == [False, False]
     assert found[0].outcome is Outcome.NOTHING_TO_DO
     assert found[0].note == "no branch matches release/*"
@@ -218,7 +220,7 @@ def test_two_bases_that_share_a_file_judge_it_once(
         return real(path, *arguments)
 
     monkeypatch.setattr(proof, "judge", judge)
-    found = list(run(Campaign(Selection(bases=("main", "next"))), discover([place])))
+    found = list(run(Steps(Selection(bases=("main", "next"))), discover([place])))
     assert [len(target.findings) for target in found] == [1, 1]
     assert asked == ["docker-default"]
 
@@ -234,7 +236,7 @@ def test_the_branch_is_not_moved_when_someone_else_moves_it(
         return real(*arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(git, "write_commit", write)
-    (found,) = run(Campaign(Selection(), Commits()), discover([place]))
+    (found,) = run(Steps(Selection(), Commits()), discover([place]))
     assert found.outcome is Outcome.FAILED
     assert found.findings
     assert sandbox.git(place, "rev-parse", "patcher/deny-af-alg") == found.commit
@@ -268,7 +270,7 @@ def test_a_git_that_hangs_takes_the_time_of_its_repository(
     batch = many(sandbox, *order)
     pids = sandbox.root / "pids"
     Gits(sandbox.root / "bin", monkeypatch, SLOW.format(pids=pids))
-    campaign = Campaign(Selection(), timeout=3)
+    campaign = Steps(Selection(), timeout=3)
     found = campaign(batch) if together else [campaign([one])[0] for one in batch]
     told = {Path(target.repository).name: target for (target,) in found}
     assert [*told] == order
@@ -294,7 +296,7 @@ def test_time_that_one_repository_takes_is_not_taken_from_the_next(
         return real(self, base)
 
     monkeypatch.setattr(Looker, "look", look)
-    found = Campaign(Selection(), timeout=2)(batch)
+    found = Steps(Selection(), timeout=2)(batch)
     assert [target.error for (target,) in found] == [None] * 8
 
 
@@ -313,7 +315,7 @@ def test_the_limit_is_for_all_bases_of_a_repository_together(
     monkeypatch.setattr(Looker, "look", look)
     (item,) = git.discover([place])
     assert isinstance(item, git.Repository)
-    (found,) = Campaign(Selection(bases=("?",)), timeout=1.5, fresh=True)([Found(item)])
+    (found,) = Steps(Selection(bases=("?",)), timeout=1.5, fresh=True)([Found(item)])
     assert [target.error for target in found][-1] == (
         "took longer than the limit of 1.5 s (--timeout)"
     )
@@ -332,7 +334,7 @@ def test_few_repositories_are_spread_over_the_jobs(sandbox: Sandbox, count: int,
 
     (item,) = many(sandbox, "r")
     executor = Counting(jobs)
-    found = list(run(Campaign(Selection()), [item] * count, jobs=jobs, executor=executor))
+    found = list(run(Steps(Selection()), [item] * count, jobs=jobs, executor=executor))
     assert len(found) == count == sum(sizes)
     assert max(sizes) <= max(1, count // (4 * jobs)) and len(sizes) >= min(count, 4 * jobs)
 
@@ -347,7 +349,7 @@ def test_failures_in_the_middle_of_batches_keep_their_places(sandbox: Sandbox) -
     place = batch[7].place
     assert isinstance(place, git.Repository)
     shutil.rmtree(place.git_dir / "objects")
-    targets = list(run(Campaign(Selection()), items, jobs=2))
+    targets = list(run(Steps(Selection()), items, jobs=2))
     expected = [
         str(item.path) if isinstance(item, git.Failure) else str(item.place.path) for item in items
     ]
@@ -363,7 +365,7 @@ def test_a_branch_of_nothing_beside_a_base_that_is_not_there(sandbox: Sandbox) -
     bad, good = sandbox.repository("bad"), sandbox.repository("good")
     (bad / ".git/refs/heads/main").write_text(f"{'1' * 40}\n")
     sandbox.git(good, "branch", "next")
-    targets = list(run(Campaign(Selection(bases=("next",))), discover([sandbox.root])))
+    targets = list(run(Steps(Selection(bases=("next",))), discover([sandbox.root])))
     assert [(names([t])[0], t.outcome) for t in targets] == [
         ("bad", Outcome.FAILED),
         ("good", Outcome.SCANNED),

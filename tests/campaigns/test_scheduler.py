@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from patcher.campaign import scheduler
-from patcher.campaign.look import Selection
-from patcher.campaign.run import Campaign
+from patcher.campaign.selection import Selection
+from patcher.campaign.steps import Steps
 from tests.campaigns.workers import cluster
 from tests.campaigns.world import DATES, OPTIONS, World, build, exported, ran, started
 from tests.faults.world import git
@@ -148,7 +148,7 @@ def test_workers_share_what_may_speak_to_one_host(
     server.before = lambda request: time.sleep(0.05)  # so that more would come in meanwhile
     with cluster(tmp_path / "workers", world.env) as workers:
         for per_host, share in ((1, 1), (2, 1), (4, 2), (7, 3)):
-            given = Campaign(Selection(), per_host=per_host)
+            given = Steps(Selection(), per_host=per_host)
             with scheduler.connected(workers.address, given) as (_, jobs, theirs):
                 assert (jobs, theirs.per_host) == (4, share)
                 assert replace(theirs, per_host=per_host) == given
@@ -302,7 +302,7 @@ def test_a_scheduler_that_falls_silent_while_it_is_met(
         for after in (0, 7, 8, 100, 300, 500, 1000, 1500, 2000, 3000, 5000, 1 << 40):
             relay = Relay(workers.address, after)
             try:
-                with scheduler.connected(relay.address, Campaign(Selection())) as (_, jobs, _2):
+                with scheduler.connected(relay.address, Steps(Selection())) as (_, jobs, _2):
                     assert jobs == 4
                     met += 1
             except scheduler.Unreachable as error:

@@ -461,7 +461,7 @@ def test_an_unborn_head_is_no_failure(sandbox: Sandbox) -> None:
 def test_a_scan_that_read_nothing_does_not_look_clean(sandbox: Sandbox) -> None:
     place = sandbox.repository()
     result = patcher("scan", "--base", "relaese/*", place)
-    assert result.stdout == "1 repository: 1 without a commit to read (-v says why).\n"
+    assert result.stdout == "1 repository: 0 read, 1 without a commit to read (-v says why).\n"
     assert "no branch matches relaese/*" in (
         patcher("scan", "-v", "--base", "relaese/*", place).stdout
     )

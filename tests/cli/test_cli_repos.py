@@ -74,10 +74,12 @@ def test_what_filters_pass_over_is_counted(github: GitHub) -> None:
     assert names("--forks", "only", "-q") == (["moby"], "")
     assert names("--topic", "docker", "-q") == (["tool"], "")
     assert names("--pushed-since", "2025-01-01", "-q") == (["moby"], "")
-    assert names("--visibility", "private") == (
-        [],
+    result = patcher("repos", "github:acme", "--visibility", "private")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == [
         "patcher: 0 repositories (0 of github:acme; 2 by visibility, 1 archived passed over)",
-    )
+        "patcher: --visibility private matches 0 repositories",
+    ]
     assert names("--match", "*/m*", "--match", "*/old", "-q", "--archived", "only") == (["old"], "")
     assert names("--skip", "tool", "-q") == (["moby"], "")
 

@@ -14,9 +14,8 @@ from click.testing import CliRunner, Result
 import patcher.reports
 from patcher.campaign.database import Database
 from patcher.campaign.ledger import Account, Ledger, Owner
-from patcher.campaign.stages import Planned
-from patcher.campaign.target import Outcome, Target
 from patcher.cli import group
+from patcher.results import Outcome, Planned, Target
 from tests.reports.test_json import strict
 
 SCHEMA: dict[str, Any] = json.loads(
@@ -77,8 +76,9 @@ def do(account: Account, owner: Owner, each: Planned) -> None:
             Outcome.COMMITTED,
             branch="patcher/deny-af-alg",
             new_commit=OID,
+            read=True,
         )
-        none = Target(each.place, "refs/heads/next", OID, Outcome.NOTHING_TO_DO)
+        none = Target(each.place, "refs/heads/next", OID, Outcome.NOTHING_TO_DO, read=True)
         account.record(owner, each, [made, none])
     else:
         error = f"no route to host {number}"

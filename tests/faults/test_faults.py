@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from patcher import locks
-from patcher.campaign.memory import NOT_USED
+from patcher.campaign.cache import NOT_USED
 from tests.faults.disk import WAYS, Power, full_disk, readonly_disk
 from tests.faults.world import (
     BRANCH,
@@ -68,12 +68,12 @@ def one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
     assert "unexpected" not in lines[0]
 
 
-def without_ledger(
+def without_cache(
     done: subprocess.CompletedProcess[str],
 ) -> subprocess.CompletedProcess[str]:
     """Take out the warning, of one line, that nothing could be remembered."""
     lines = done.stderr.splitlines(keepends=True)
-    about = [line for line in lines if "/ledger.db cannot be" in line]
+    about = [line for line in lines if "/findings.db cannot be" in line]
     assert len(about) <= 1, done.stderr
     done.stderr = "".join(line for line in lines if line not in about)
     return done
@@ -244,7 +244,7 @@ def test_no_file_may_grow(env: Env, places: tuple[Path, Path], tmp_path: Path) -
     file.write_text(profile(filling=500))
     old = file.read_bytes()
     done = limited(env, resource.RLIMIT_FSIZE, 64, "apply", "--proof", "off", place)
-    one_line(without_ledger(done), str(place))
+    one_line(without_cache(done), str(place))
     done = limited(env, resource.RLIMIT_FSIZE, 4096, "check", "--fix", file)
     one_line(done, str(file), "File too large")
     assert file.read_bytes() == old
@@ -260,7 +260,7 @@ def test_few_descriptors(most: int, env: Env, places: tuple[Path, Path]) -> None
     before = snapshot(place)
     done = limited(env, resource.RLIMIT_NOFILE, most, "apply", "--proof", "off", place)
     if done.returncode != 0:
-        one_line(without_ledger(done))
+        one_line(without_cache(done))
         assert not tip(env, place)
     assert (fsck(env, place), snapshot(place)) == ("", before)
     assert leftovers(env) == []
@@ -273,7 +273,7 @@ def test_little_memory(size: int, env: Env, places: tuple[Path, Path]) -> None:
     before = snapshot(place)
     done = limited(env, resource.RLIMIT_AS, size, "apply", "--proof", "off", place)
     if done.returncode != 0:
-        one_line(without_ledger(done))
+        one_line(without_cache(done))
     assert (fsck(env, place), snapshot(place)) == ("", before)
     assert applied(env, place).returncode == 0
 

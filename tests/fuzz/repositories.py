@@ -11,11 +11,11 @@ from pathlib import Path
 from random import Random
 
 from patcher import git
-from patcher.campaign import memory
+from patcher.campaign import cache
 from patcher.campaign.apply import Commits
-from patcher.campaign.look import Selection
-from patcher.campaign.run import Campaign, Item
-from patcher.campaign.target import Outcome, Target
+from patcher.campaign.selection import Selection
+from patcher.campaign.steps import Item, Steps
+from patcher.results import Outcome, Target
 from patcher.sources.found import Found
 from tests.fuzz.inputs import Input, mutated
 from tests.fuzz.properties import Broken
@@ -143,14 +143,14 @@ def check_repositories(random: Random, corpus: list[Input], scratch: Path) -> in
         bases=random.choice(BASES),
     )
     before = {one.place: _files(one.place) for one in made}
-    first = _run(Campaign(selection, fresh=True), folder)
+    first = _run(Steps(selection, fresh=True), folder)
     if any(_files(place) != files for place, files in before.items()):
         raise Broken("a scan writes")
     for _ in range(2):
-        if _run(Campaign(selection), folder) != first:
+        if _run(Steps(selection), folder) != first:
             raise Broken("what is remembered is not what was found")
-        memory.close()
-    commits = Campaign(selection, Commits(author="A <a@example.org>"))
+        cache.close()
+    commits = Steps(selection, Commits(author="A <a@example.org>"))
     done = _run(commits, folder)
     for target in done:
         if target.outcome is Outcome.COMMITTED:
@@ -165,7 +165,7 @@ def check_repositories(random: Random, corpus: list[Input], scratch: Path) -> in
     return sum(target.outcome is Outcome.COMMITTED for target in done)
 
 
-def _run(campaign: Campaign, folder: Path) -> list[Target]:
+def _run(campaign: Steps, folder: Path) -> list[Target]:
     items: list[Item] = [
         item if isinstance(item, git.Failure) else Found(item) for item in git.discover([folder])
     ]

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from patcher import git
-from patcher.campaign import memory
-from patcher.campaign.look import Selection
-from patcher.campaign.run import Campaign
-from patcher.campaign.target import Target
+from patcher.campaign import cache
+from patcher.campaign.selection import Selection
+from patcher.campaign.steps import Steps
 from patcher.git.tree_search import blobs, grep
+from patcher.results import Target
 from patcher.sources.found import Found
 from tests import stores
 from tests.hostile.bench import FIXED, PROFILE
@@ -155,14 +155,14 @@ class Scan:
     """Scans that share a memory, each as in a process of its own."""
 
     def __init__(self, selection: Selection, together: bool) -> None:
-        self._campaign, self._together = Campaign(selection), together
+        self._campaign, self._together = Steps(selection), together
 
     def __call__(self, *repositories: git.Repository) -> dict[str, Target]:
         if self._together:
             found = self._all(repositories)
         else:
             found = [self._all([repository])[0] for repository in repositories]
-        memory.close()
+        cache.close()
         return {Path(targets[0].repository).stem: targets[0] for targets in found}
 
     def _all(self, repositories: Sequence[git.Repository]) -> list[tuple[Target, ...]]:
@@ -348,7 +348,7 @@ def test_another_repository_in_the_place_of_a_liar(
 
 
 def _fresh(repository: git.Repository, selection: Selection) -> Target:
-    ((target, *_),) = Campaign(selection, fresh=True)([Found(repository)])
+    ((target, *_),) = Steps(selection, fresh=True)([Found(repository)])
     assert target.error is None and len(target.findings) == 1
     return target
 

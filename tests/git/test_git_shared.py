@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from patcher import git
-from patcher.campaign.look import Selection
-from patcher.campaign.run import Campaign
-from patcher.campaign.target import Target
+from patcher.campaign.selection import Selection
+from patcher.campaign.steps import Steps
 from patcher.git.tree_search import grep
+from patcher.results import Target
 from patcher.sources.found import Found
 from tests import stores
 from tests.gits import Gits
@@ -37,7 +37,7 @@ def opened(path: Path) -> git.Repository:
 def together(paths: Sequence[Path]) -> list[tuple[Target, ...]]:
     found = [Found(opened(path)) for path in paths]
     # With two jobs, for on one thread no `git grep` is started.
-    campaign = Campaign(Selection(max_bytes=LIMIT), fresh=True)
+    campaign = Steps(Selection(max_bytes=LIMIT), fresh=True)
     return [tuple(targets) for targets in campaign.each(found, jobs=2)]
 
 

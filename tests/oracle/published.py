@@ -18,13 +18,13 @@ import patcher
 from patcher import Status
 from patcher.campaign import verify
 from patcher.campaign.includes import beside
-from patcher.campaign.look import Selection
+from patcher.campaign.selection import Selection
 from patcher.policy import reader
 from patcher.policy.judgement import judge
 from patcher.policy.reader import Profile
 from patcher.proof import compiled, parser
 from patcher.proof.policy import compiled_names
-from patcher.proof.verdict import Answer
+from patcher.results import Answer
 from tests.oracle.compiled import FEATURES, PARSER
 
 FAMILY, KINDS = "alg", ("seqpacket",)

@@ -14,7 +14,7 @@ from patcher import proof
 from patcher.migrations import choose
 from patcher.options import Options
 from patcher.proof import parser, policy
-from patcher.proof.verdict import Proof, Verdict
+from patcher.results import Proof, Verdict
 from tests.test_fixtures import CASES, ROOT, read
 
 pytestmark = pytest.mark.skipif(not parser.installed(), reason="apparmor_parser is not installed")

@@ -13,7 +13,7 @@ from patcher.migrations import Migration, builtin, choose
 from patcher.proof import parser, policy
 from patcher.proof.compiled import Compiled, Socket
 from patcher.proof.parser import Outcome, Parser
-from patcher.proof.verdict import Proof, Verdict
+from patcher.results import Proof, Verdict
 from tests.proof.features import without_sockets
 from tests.unproved import unproved
 

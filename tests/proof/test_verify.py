@@ -11,8 +11,8 @@ from patcher.migrations import Migration, builtin, choose
 from patcher.proof import parser
 from patcher.proof.compiled import TYPES
 from patcher.proof.parser import Parser
-from patcher.proof.verdict import Answer, Standing
 from patcher.proof.verify import verify
+from patcher.results import Answer, Standing
 from tests.proof.features import without_sockets
 from tests.unproved import unproved
 

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patcher.campaign.target import ChangedFile, Outcome, Target, Totals
 from patcher.findings import Edit
+from patcher.reports import Style
 from patcher.reports.diff import Report, unified
+from patcher.results import ChangedFile, Outcome, Target, Totals
 
 RULE = b"  deny network alg,\n"
 TEN = b"".join(b"line %d\n" % number for number in range(10))
@@ -128,8 +129,8 @@ def written(report: Report, *targets: Target) -> bytes:
 
 def test_a_pipe_gets_the_very_bytes_and_a_terminal_nothing_that_drives_it() -> None:
     file = changed(b"\x1b]0;title\x07\n\xe2\x80\xae\n", (10, b"\x9b2J\n"), path=b"\x1b[2J")
-    assert written(Report(), target(file)) == unified(file)
-    shown = written(Report(terminal=True), target(file))
+    assert written(Report(Style()), target(file)) == unified(file)
+    shown = written(Report(Style(terminal=True)), target(file))
     assert not any((byte < 0x20 and byte != 0x0A) or byte == 0x9B for byte in shown)
     assert b"\\x1b]0;title" in shown
     assert b"\\u202e" in shown
@@ -137,7 +138,7 @@ def test_a_pipe_gets_the_very_bytes_and_a_terminal_nothing_that_drives_it() -> N
 
 def test_several_targets_are_named_and_git_apply_skips_the_names(tmp_path: Path) -> None:
     one, two = changed(TEN, (14, RULE)), changed(TEN, (21, RULE), path=b"b.profile")
-    text = written(Report(), target(one), target(), target(two))
+    text = written(Report(Style()), target(one), target(), target(two))
     assert text.startswith(b"# /src/fork refs/heads/main\ndiff --git a/a.profile ")
     assert b"\n# /src/fork refs/heads/main\ndiff --git a/b.profile " in text
     for file in (one, two):

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import patcher.reports
-from patcher.campaign.target import ChangedFile, Located, Outcome, Target, total
 from patcher.findings import Edit, Finding, Status
+from patcher.reports import Style
 from patcher.reports.json import Report
+from patcher.results import ChangedFile, Located, Outcome, Target, total
 
 SCHEMA: dict[str, Any] = json.loads(
     (Path(patcher.reports.__file__).parent / "schema.json").read_text("utf-8")
@@ -58,12 +59,13 @@ def target(**changes: Any) -> Target:
         "base": "refs/heads/main",
         "commit": "0" * 40,
         "outcome": Outcome.SCANNED,
+        "read": True,
     }
     return Target(**(values | changes))
 
 
 def printed(*targets: Target) -> Any:
-    report = Report(["deny-af-alg"])
+    report = Report(Style(migrations=("deny-af-alg",)))
     pieces = [report.start(), *map(report.target, targets), report.finish(total(targets))]
     return json.loads(b"".join(pieces).decode("ascii"))
 
@@ -137,13 +139,16 @@ def test_the_worst_status_is_the_targets() -> None:
 def test_the_totals_count() -> None:
     totals = printed(
         target(findings=(Located(b"p", finding()), Located(b"q", finding(edit=None)))),
-        target(base="refs/heads/next", outcome=Outcome.FAILED, error="broken"),
+        target(base="refs/heads/next", outcome=Outcome.FAILED, error="broken", read=False),
         target(repository="/src/other", outcome=Outcome.UP_TO_DATE, files=(FILE,)),
     )["totals"]
     assert totals == {
         "repositories": 2,
         "targets": 3,
+        "read": 2,
         "failed": 1,
+        "unread": 0,
+        "nothing_to_do": 0,
         "committed": 0,
         "pushed": 0,
         "up_to_date": 1,

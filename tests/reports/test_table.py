@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from patcher.campaign.target import Located, Outcome, Target, total
 from patcher.findings import Edit, Finding, Status
-from patcher.reports.table import Report, Style
+from patcher.reports import Style
+from patcher.reports.table import Report
+from patcher.results import Located, Outcome, Target, total
 from patcher.text import printable
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -37,12 +39,13 @@ def target(*findings: Finding, **changes: Any) -> Target:
         "commit": "0" * 40,
         "outcome": Outcome.SCANNED,
         "findings": tuple(Located(b"a/profile", one) for one in findings),
+        "read": True,
     }
     return Target(**(values | changes))
 
 
 def printed(style: Style, *targets: Target, applied: bool = False) -> str:
-    report = Report(style, applied=applied)
+    report = Report(replace(style, applied=applied))
     pieces = [report.start(), *map(report.target, targets), report.finish(total(targets))]
     return b"".join(pieces).decode()
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from patcher import git
 from patcher.sources import find, gather
-from patcher.sources.rows import Fault, read
+from patcher.sources.entries import Fault
+from patcher.sources.rows import read
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox

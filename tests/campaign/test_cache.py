@@ -19,14 +19,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from patcher import git, patch
-from patcher.campaign import database, memory
+from patcher.campaign import cache, database
 from patcher.campaign.database import Database
-from patcher.campaign.look import Selection
-from patcher.campaign.run import Campaign, run
-from patcher.campaign.target import MAX_DROPPED, Target
+from patcher.campaign.run import run
+from patcher.campaign.selection import Selection
+from patcher.campaign.steps import Steps
 from patcher.cli import group
 from patcher.git.tree_search import grep
 from patcher.migrations import choose
+from patcher.results import MAX_DROPPED, Target
 from patcher.sources.found import Found
 from tests.gits import Gits
 
@@ -45,21 +46,21 @@ def scanned(
     place: Path, selection: Selection | None = None, *, fresh: bool = False
 ) -> list[Target]:
     """A run as in a process of its own."""
-    campaign = Campaign(selection or Selection(), fresh=fresh)
+    campaign = Steps(selection or Selection(), fresh=fresh)
     found = [
         Found(item) if isinstance(item, git.Repository) else item for item in git.discover([place])
     ]
     targets = list(run(campaign, found, jobs=2))
-    memory.close()
+    cache.close()
     return targets
 
 
-def ledger(state: Path) -> Path:
-    return state / "state/ledger.db"
+def cached(state: Path) -> Path:
+    return state / "cache/findings.db"
 
 
 def rows(state: Path, sql: str, *parameters: object) -> list[tuple[bytes, bytes]]:
-    with sqlite3.connect(ledger(state)) as database:
+    with sqlite3.connect(cached(state)) as database:
         found = database.execute(sql, parameters).fetchall()
     database.close()
     return found
@@ -116,7 +117,7 @@ def test_what_is_remembered_is_told_byte_for_byte(
 ) -> None:
     for threshold in (10**9, -1):
         monkeypatch.setattr(grep, "GREP_FROM", threshold)
-        monkeypatch.setenv("PATCHER_STATE_DIR", str(state / f"state{threshold}"))
+        monkeypatch.setenv("PATCHER_CACHE_DIR", str(state / f"cache{threshold}"))
         first = patcher(*command, variety)
         assert first.stdout_bytes
         again = patcher(*command, variety)
@@ -175,7 +176,7 @@ def test_a_checksum_over_and_over_is_told_once_and_counted(sandbox: Sandbox) -> 
     digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
     place = sandbox.repository("fork", {"profile": text, "SUMS": f"{digest}\n" * 5000})
     (found,) = [Found(item) for item in git.discover([place]) if isinstance(item, git.Repository)]
-    (target,) = run(Campaign(Selection(), contents=True), [found])
+    (target,) = run(Steps(Selection(), contents=True), [found])
     (located,) = target.findings
     assert "SUMS:1; its md5 stands in SUMS:2; its md5 stands in SUMS:3 (and 4997 more)" in (
         located.finding.reason
@@ -217,35 +218,35 @@ def _damages() -> list[Callable[[bytes], bytes]]:
 
 @pytest.fixture
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """A ledger to which nothing that is queued is written before it is asked to."""
+    """A cache to which nothing that is queued is written before it is asked to."""
     monkeypatch.setattr(database, "DELAY", 3600.0)
     monkeypatch.setattr(database, "BATCH", 10**6)
-    with Database(tmp_path / "ledger.db") as ledger:
-        yield ledger
+    with Database(tmp_path / "findings.db", migrations=database.CACHE) as opened:
+        yield opened
 
 
-def known(store: memory.Rows, keys: Sequence[bytes]) -> list[bytes]:
+def known(store: cache.Rows, keys: Sequence[bytes]) -> list[bytes]:
     return [key for key in keys if store.recall([key]) == {key: b"of " + key}]
 
 
 def test_the_latest_are_known_before_they_are_written(
     opened: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "_MOST_RECENT", 10 * (memory._ROW + len(b"of 000")))
-    store = memory.Rows(opened, b"rules")
+    monkeypatch.setattr(cache, "_MOST_RECENT", 10 * (cache._ROW + len(b"of 000")))
+    store = cache.Rows(opened, b"rules")
     keys = [b"%03d" % number for number in range(95)]
     for number, key in enumerate(keys, 1):
         store.remember([(key, b"of " + key)])
         assert known(store, keys[:number]) == keys[:number]
-        unwritten = number - len(known(memory.Rows(opened, b"rules"), keys))
+        unwritten = number - len(known(cache.Rows(opened, b"rules"), keys))
         assert unwritten <= 10
     for key in (keys[82], keys[-1]):  # of which the first is written
         store.remember([(key, b"new")])
         assert store.recall([key]) == {key: b"new"}
     opened.flush()
-    written = memory.Rows(opened, b"rules")
+    written = cache.Rows(opened, b"rules")
     assert known(written, keys) == [key for key in keys if key not in (keys[82], keys[-1])]
-    assert known(memory.Rows(opened, b"other rules"), keys) == []
+    assert known(cache.Rows(opened, b"other rules"), keys) == []
 
 
 def test_what_is_used_is_kept_longer_than_what_is_not(
@@ -255,25 +256,25 @@ def test_what_is_used_is_kept_longer_than_what_is_not(
     used = keys[::7]
     for day, asked in ((1000, keys), (1001, used), (1002, [])):
         monkeypatch.setattr(time, "time", lambda day=day: 86400.0 * day)
-        store = memory.Rows(opened, b"rules")
+        store = cache.Rows(opened, b"rules")
         if day == 1000:
             store.remember((key, b"of " + key) for key in keys)
         assert known(store, asked) == list(asked)
         opened.flush()
     monkeypatch.setattr(
-        memory, "MOST", len(used) * len(b"rules" + b"000" + b"CRC.of 000" + bytes(16))
+        cache, "MOST", len(used) * len(b"rules" + b"000" + b"CRC.of 000" + bytes(16))
     )
     store.close()
-    with Database(opened.path) as again:
-        assert known(memory.Rows(again, b"rules"), keys) == used
+    with Database(opened.path, migrations=database.CACHE) as again:
+        assert known(cache.Rows(again, b"rules"), keys) == used
 
 
 def test_what_is_remembered_has_a_bound_although_nobody_closes_it(
     opened: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a worker of dask, which goes on for weeks."""
-    monkeypatch.setattr(memory, "MOST", 1 << 18)
-    stores = [memory.Rows(opened, b"rules"), memory.Rows(opened, b"others")]
+    monkeypatch.setattr(cache, "MOST", 1 << 18)
+    stores = [cache.Rows(opened, b"rules"), cache.Rows(opened, b"others")]
     largest = 0
     for number in range(40):
         key = b"%04d" % number
@@ -282,15 +283,15 @@ def test_what_is_remembered_has_a_bound_although_nobody_closes_it(
         ((size,),) = opened.read("SELECT sum(length(key) + length(value)) FROM memory")
         largest = max(largest, size)
     assert (1 << 17) < largest < (1 << 18) * 1.5
-    assert memory.Rows(opened, b"others").recall([key]) == {key: key * 4000}
+    assert cache.Rows(opened, b"others").recall([key]) == {key: key * 4000}
 
 
 def test_so_many_judged_files_are_kept_the_latest_among_them(
     monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
 ) -> None:
-    monkeypatch.setattr(memory, "_MOST_CONTENT", 4000)
-    monkeypatch.setattr(memory, "_MOST_JUDGED", 15_000)
-    kept = memory.Memory()
+    monkeypatch.setattr(cache, "_MOST_CONTENT", 4000)
+    monkeypatch.setattr(cache, "_MOST_JUDGED", 15_000)
+    kept = cache.Cache()
     edited = patch("p", sandbox.profile().encode())
     clean = patch("p", sandbox.fixed(sandbox.profile()).encode())
     large = patch("p", sandbox.profile().encode() + b"#" * 4000)
@@ -305,7 +306,7 @@ def test_so_many_judged_files_are_kept_the_latest_among_them(
     assert kept.judged(b"q", "clean") is None
 
 
-@pytest.mark.parametrize("trouble", ["full", "garbage", "folder", "read-only"])
+@pytest.mark.parametrize("trouble", ["full", "folder", "read-only"])
 def test_without_a_memory_the_scan_is_done(
     sandbox: Sandbox, state: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
@@ -314,21 +315,45 @@ def test_without_a_memory_the_scan_is_done(
     expected = patcher("scan", "--format=json", sandbox.root)
     assert expected.stderr == ""
     if trouble == "full":
-        monkeypatch.setenv("PATCHER_STATE_DIR", "/dev/full/state")
-    elif trouble == "garbage":
-        ledger(state).write_bytes(b"garbage" * 5000)
+        monkeypatch.setenv("PATCHER_CACHE_DIR", "/dev/full/cache")
     elif trouble == "folder":
-        ledger(state).unlink()
-        ledger(state).mkdir()
+        cached(state).unlink()
+        cached(state).mkdir()
     else:
-        for file in ledger(state).parent.iterdir():
+        for file in cached(state).parent.iterdir():
             file.unlink()
-        monkeypatch.setenv("PATCHER_STATE_DIR", "/proc/1/state")
+        monkeypatch.setenv("PATCHER_CACHE_DIR", "/proc/1/cache")
     result = patcher("scan", "--format=json", sandbox.root)
     assert result.stdout == expected.stdout
     assert result.exit_code == expected.exit_code
     (line,) = result.stderr.splitlines()
-    assert line.startswith(f"patcher: {memory.NOT_USED}: ")
+    assert line.startswith(f"patcher: {cache.NOT_USED}: ")
+
+
+def newer(path: Path) -> None:
+    with sqlite3.connect(path) as plain:
+        plain.execute("PRAGMA user_version = 99")
+    plain.close()
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda path: path.write_bytes(b"garbage" * 5000), newer], ids=["damaged", "newer"]
+)
+def test_a_cache_that_cannot_be_used_is_made_anew(
+    sandbox: Sandbox, state: Path, spoil: Callable[[Path], object]
+) -> None:
+    sandbox.repository()
+    expected = patcher("scan", "--format=json", sandbox.root)
+    spoil(cached(state))
+    result = patcher("scan", "--format=json", sandbox.root)
+    assert (result.stdout, result.stderr) == (expected.stdout, "")
+    assert rows(state, "SELECT key, value FROM memory")
+
+
+def test_what_is_found_is_not_kept_in_the_ledger(sandbox: Sandbox, state: Path) -> None:
+    patcher("scan", sandbox.repository())
+    assert cached(state).stat().st_mode & 0o777 == 0o600
+    assert not (state / "state").exists()
 
 
 OTHERWISE: Mapping[str, object] = {
@@ -350,7 +375,7 @@ NO_MATTER = ("proof", "bases")
 def test_what_decides_is_part_of_the_rules(name: str) -> None:
     plain = Selection()
     other = replace(plain, **{name: OTHERWISE[name]})  # type: ignore[arg-type]
-    assert (memory.rules(other) == memory.rules(plain)) == (name in NO_MATTER)
+    assert (cache.rules(other) == cache.rules(plain)) == (name in NO_MATTER)
 
 
 CHANGED: Mapping[str, object] = {
@@ -370,10 +395,10 @@ CHANGED: Mapping[str, object] = {
 def test_every_word_of_a_migration_is_part_of_the_rules() -> None:
     (migration,) = choose()
     assert {field.name for field in fields(migration) if field.init} == {*CHANGED, "anchor"}
-    seen = {memory.rules(Selection())}
+    seen = {cache.rules(Selection())}
     for name, value in CHANGED.items():
         other = replace(migration, **{name: value})  # type: ignore[arg-type]
-        seen.add(memory.rules(replace(Selection(), migrations=(other,))))
+        seen.add(cache.rules(replace(Selection(), migrations=(other,))))
     assert len(seen) == 1 + len(CHANGED)
 
 
@@ -452,7 +477,7 @@ def test_memory_does_not_grow_with_repositories(tmp_path: Path) -> None:
 
     def peak(place: Path) -> int:
         command = [sys.executable, "-c", MEASURE, str(place)]
-        env = {**os.environ, "PATCHER_STATE_DIR": str(tmp_path / f"state {place.name}")}
+        env = {**os.environ, "PATCHER_CACHE_DIR": str(tmp_path / f"cache {place.name}")}
         done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
         return int(done.stdout)
 

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from patcher import git
-from patcher.campaign.target import ChangedFile, Located, Outcome, Target
 from patcher.findings import Dropped, Edit, Finding, Result, Status
 from patcher.options import Options
+from patcher.results import ChangedFile, Located, Outcome, Target
 
 if TYPE_CHECKING:
     from patcher.campaign.database import Database
-    from patcher.campaign.look import Selection
+    from patcher.campaign.selection import Selection
 
 _COMMIT = b"c"
 _SCOPE = len(git.EVERYWHERE)
@@ -46,7 +46,7 @@ _LEAST_FINDING = 100
 """What it takes at least as it is written, besides its path."""
 
 
-class Store(Protocol):
+class CacheStore(Protocol):
     """Where it is kept."""
 
     def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
@@ -83,7 +83,7 @@ class Rows:
         self._written = 0
 
     def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
-        """As `Store` says."""
+        """As `CacheStore` says."""
         recent = self._recent
         found = {key: recent[key] for key in keys if key in recent}
         left = [key for key in keys if key not in found]
@@ -106,7 +106,7 @@ class Rows:
         return found
 
     def remember(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
-        """As `Store` says."""
+        """As `CacheStore` says."""
         for key, value in rows:
             if self._size >= _MOST_RECENT:
                 self._database.flush()
@@ -120,18 +120,53 @@ class Rows:
             self._written += len(key) + len(value)
         if self._written > MOST // _TRIMMED:  # not at the end alone: a dask worker has none
             self._written = 0
-            self._database.trim_memory(MOST)
+            self.trim(MOST)
 
     def close(self) -> None:
-        """As `Store` says."""
-        self._database.trim_memory(MOST)
+        """As `CacheStore` says."""
+        self.trim(MOST)
         self._database.close()
+
+    def trim(self, max_bytes: int) -> int:
+        """Forget what was not used for longest, until the rest takes no more than so many bytes;
+        how many rows were forgotten. Costs nothing while the whole file is smaller."""
+        database = self._database
+        database.flush()
+        ((pages, free, size),) = database.read(
+            "SELECT * FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+        ) or [(0, 0, 0)]
+        if (pages - free) * size <= max_bytes:
+            return 0
+        forgotten = 0
+        with database.lenient(), database.transaction() as writer:
+            room = max_bytes
+            for used, rows, taken in writer.execute(
+                "SELECT used, count(*), sum(length(rules) + length(key) + length(value) + ?)"
+                " FROM memory GROUP BY used ORDER BY used DESC",
+                (_ROW_ON_DISK,),
+            ).fetchall():
+                room -= taken
+                if room >= 0:
+                    continue
+                # Of those that were last used together, as many go as have to.
+                going = -(room * rows // taken)
+                room = 0
+                forgotten += writer.execute(
+                    "DELETE FROM memory WHERE (rules, key) IN"
+                    " (SELECT rules, key FROM memory WHERE used = ? LIMIT ?)",
+                    (used, going),
+                ).rowcount
+        database.shrink()
+        return forgotten
 
 
 _CHECK = 4
 
 _ROW = 200
 """What a row takes in memory besides its value, about."""
+
+_ROW_ON_DISK = 16
+"""What SQLite needs for a row besides its values, about, in bytes."""
 
 
 def _check(key: bytes, value: bytes) -> bytes:
@@ -140,7 +175,7 @@ def _check(key: bytes, value: bytes) -> bytes:
 
 
 MOST = 512 << 20
-"""Bytes that the memory may take on disk; 10,000 small repositories take 3 MB, a family of large
+"""Bytes that the cache may take on disk; 10,000 small repositories take 3 MB, a family of large
 ones 10."""
 
 _TRIMMED = 8
@@ -148,28 +183,28 @@ _TRIMMED = 8
 
 NOT_USED = "what earlier runs found is not used"
 
-_opened: dict[tuple[str, bytes], Memory] = {}
+_opened: dict[tuple[str, bytes], Cache] = {}
 _opening = threading.Lock()
 
 
-def opened(selection: Selection, warn: Callable[[str], object]) -> Memory:
-    """The memory of this machine's user for a selection; one for all threads of a process.
+def opened(selection: Selection, warn: Callable[[str], object]) -> Cache:
+    """The cache of this machine's user for a selection; one for all threads of a process.
     ``warn`` is told, once, why there is none."""
-    place = os.environ.get("PATCHER_STATE_DIR", "")
+    place = os.environ.get("PATCHER_CACHE_DIR", "")
     key = (f"{os.getpid()} {place}", rules(selection))
     with _opening:
         if key not in _opened:
-            from patcher.campaign.database import open_or_none
+            from patcher.campaign.database import open_cache
 
-            database = open_or_none(lambda why: warn(f"{NOT_USED}: {why}"))
-            _opened[key] = Memory(None if database is None else Rows(database, key[1]))
+            database = open_cache(lambda why: warn(f"{NOT_USED}: {why}"))
+            _opened[key] = Cache(None if database is None else Rows(database, key[1]))
         return _opened[key]
 
 
-class Memory:
+class Cache:
     """What is known under one set of rules. Used by many threads."""
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(self, store: CacheStore | None = None) -> None:
         self._store = store
         self._judged: dict[tuple[bytes, str], Result] = {}
         self._size = 0
@@ -239,6 +274,7 @@ class Memory:
             findings=found,
             files=files,
             dropped=dropped,
+            read=True,
         )
 
     def learn(self, target: Target, scope: bytes) -> None:
@@ -265,7 +301,7 @@ def close() -> None:
 class Search:
     """The memory of one search: `git.Memory`, which notes in which scope the answer is valid."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Cache) -> None:
         self.recall = memory.recall
         self.remember = memory.remember
         self.scope: bytes | None = None
@@ -289,9 +325,10 @@ def rules(selection: Selection) -> bytes:
 
 
 _DECIDING = (
-    *("campaign/globs.py", "campaign/includes.py", "campaign/look.py", "campaign/memory.py"),
-    *("campaign/target.py", "engine.py", "findings.py", "git/errors.py", "git/objects.py"),
-    *("git/tree_search", "hosts", "migrations", "options.py", "policy", "proof", "text.py"),
+    *("campaign/changes.py", "campaign/globs.py", "campaign/includes.py", "campaign/look.py"),
+    *("campaign/cache.py", "campaign/selection.py", "engine.py", "findings.py", "git/errors.py"),
+    *("git/objects.py", "git/tree_search", "hosts", "migrations", "options.py", "policy", "proof"),
+    *("results.py", "text.py"),
 )
 _code_lock = threading.Lock()
 _code_seen: tuple[object, ...] = ()

@@ -1,0 +1,41 @@
+"""Which branches of a repository a run starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from patcher import git
+
+_GLOB = frozenset("*?[")
+
+
+def chosen(
+    repository: git.Repository, patterns: Sequence[str]
+) -> tuple[list[git.Base], list[str], tuple[tuple[str, bool], ...]]:
+    """The bases, what is wrong with those that are named and not there, and of each glob whether
+    it matches. Raises GitError.
+
+    That a glob matches nothing is no error: not every repository has release branches.
+    """
+    if not patterns:
+        return git.bases(repository), [], ()
+    found: dict[str, git.Base] = {}
+    missing, globs = [], []
+    for pattern in patterns:
+        is_glob = bool(_GLOB.intersection(pattern))
+        try:
+            matching = git.bases(repository, (pattern,))
+        except git.NoSuchBase as error:
+            matching = []
+            missing += [] if is_glob else [str(error)]
+        found |= {base.ref: base for base in matching}
+        globs += [(pattern, bool(matching))] if is_glob else []
+    return list(found.values()), missing, tuple(globs)
+
+
+def check_born(repository: git.Repository) -> None:
+    """Raise UnbornHead for a repository without any branch."""
+    try:
+        git.bases(repository, ("**",))
+    except git.NoSuchBase:
+        raise git.UnbornHead("it has no branch yet: nothing to do") from None

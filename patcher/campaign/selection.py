@@ -1,0 +1,33 @@
+"""What a run looks for, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from patcher.options import Options
+
+if TYPE_CHECKING:
+    from patcher.campaign.prove import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Selection(Options):
+    """What to look for, and where."""
+
+    include: tuple[str, ...] = ()
+    """Patterns as in gitignore(5); none: every file."""
+    exclude: tuple[str, ...] = ()
+    proof: Mode = "off"
+    """Whether AppArmor's own parser proves the edits."""
+    bases: tuple[str, ...] = ()
+    """Branches, globs of branches, tags or commits; none: the repository's default base."""
+
+    def wanted(self) -> Callable[[bytes], bool] | None:
+        """Tells whether a path is to be looked at; None: every one is."""
+        if not (self.include or self.exclude):
+            return None
+        from patcher.campaign.globs import chooser
+
+        return chooser(self.include, self.exclude)

@@ -1,0 +1,318 @@
+"""What is done with one repository after another: look, prove, commit, push.
+
+Each step may be repeated: what it did before is found to be there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from patcher import git, interrupts
+from patcher.campaign import bases
+from patcher.campaign.alternates import told
+from patcher.campaign.cache import Cache, opened
+from patcher.campaign.changes import without_contents
+from patcher.campaign.look import Looker
+from patcher.campaign.selection import Selection
+from patcher.results import Outcome, Target
+from patcher.sources.found import Found
+from patcher.text import printable
+
+if TYPE_CHECKING:
+    from patcher.campaign.apply import Commits
+    from patcher.git.mirrors import Mirrors
+
+Item = Found | git.Failure
+
+
+class Watch(Protocol):
+    """What is told how a run goes; from any thread."""
+
+    def warn(self, problem: str) -> None:
+        """Something is worth knowing, and no failure of a repository."""
+        ...
+
+    def begin(self, found: Found) -> None:
+        """Work on it begins."""
+        ...
+
+    def done(self, found: Found, targets: Sequence[Target]) -> None:
+        """It is done."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What is done with each repository. It may be sent to another process or machine, which has
+    mirrors and a cache of its own."""
+
+    selection: Selection
+    commits: Commits | None = None
+    """How to commit; None: only look."""
+    contents: bool = False
+    """Whether targets come with the contents of the files that change."""
+    fresh: bool = False
+    """Whether everything is read again, whatever earlier runs found."""
+    timeout: float | None = None
+    """Seconds for one repository."""
+    per_host: int = 4
+    """Calls to one host at a time, of each process."""
+    met: set[str] = field(default_factory=set, compare=False)
+    """The globs of files that match one, as far as is known in this process."""
+
+    def __call__(
+        self, batch: Sequence[Found], watch: Watch | None = None
+    ) -> list[tuple[Target, ...]]:
+        """For each repository one target for each base. Never raises for what a repository does: a
+        failure is a target that says so."""
+        done = []
+        for found, targets in zip(batch, self.each(batch, watch=watch), strict=True):
+            done.append(tuple(targets))
+            if watch is not None:
+                watch.done(found, done[-1])
+        return done
+
+    def each(
+        self, batch: Sequence[Found], jobs: int | Callable[[], int] = 1, watch: Watch | None = None
+    ) -> Iterator[Iterator[Target]]:
+        """For each repository its targets, as they are done; ``jobs`` threads may be used for
+        one."""
+        begun = [self._begin(found, watch) for found in batch]
+        commits = {base.commit for one in begun for base in one.bases}
+        warn = _unheard if watch is None else watch.warn
+        cache = Cache() if self.fresh or not commits else opened(self.selection, warn)
+        known = cache.commits(commits)
+        unknown = [one for one in begun if any(base.commit not in known for base in one.bases)]
+        with contextlib.ExitStack() as stack:
+            shared = {size: stack.enter_context(objects) for size, objects in _together(unknown)}
+            for one in begun:
+                if watch is not None and not isinstance(one.found.place, git.Address):
+                    watch.begin(one.found)
+                yield self._targets(one, cache, known, shared, jobs)
+
+    def _begin(self, found: Found, watch: Watch | None) -> _Begun:
+        nothing = Target(place(found), None, None, Outcome.NOTHING_TO_DO)
+        patterns = found.bases or self.selection.bases
+        started = time.monotonic()
+        borrowed = git.Alternates()
+        try:
+            with git.limited(self.timeout):
+                if isinstance(found.place, git.Address):
+                    if watch is not None:
+                        watch.begin(found)
+                    repository = self._mirrored(found, found.place, patterns)
+                else:
+                    repository = self._local(found.place)
+                    borrowed = git.alternates(repository)
+                found_bases, missing, globs = bases.chosen(repository, patterns)
+                nothing = replace(nothing, globs=globs)
+                if missing and not found_bases and repository.address is None:
+                    bases.check_born(repository)
+        except git.UnbornHead as unborn:
+            return _Begun(found, ended=(replace(nothing, note=str(unborn)),))
+        except Exception as error:
+            return _Begun(found, ended=(told(_failed(nothing, error), borrowed),))
+        ended = [
+            replace(nothing, outcome=Outcome.FAILED, error=reason, cause=git.NoSuchBase.cause)
+            for reason in missing
+        ]
+        if not found_bases and not missing:
+            ended.append(replace(nothing, note=f"no branch matches {' '.join(patterns)}"))
+        spent = time.monotonic() - started
+        return _Begun(found, repository, tuple(found_bases), tuple(ended), spent, borrowed, globs)
+
+    def _local(self, repository: git.Repository) -> git.Repository:
+        if self.commits is not None and self.commits.push:
+            raise git.Misused(
+                "--push is for repositories that are named by a clone URL: name that, or leave out "
+                "--push"
+            )
+        return repository
+
+    def _mirrored(
+        self, found: Found, address: git.Address, patterns: Sequence[str]
+    ) -> git.Repository:
+        commits = self.commits
+        if commits is not None and not (commits.push or commits.dry_run):
+            raise git.Misused(
+                "what is committed in a mirror goes no further: use --push, or name a clone"
+            )
+        stem = commits.branch if commits and commits.branch else "patcher/"
+        return mirrors(self.per_host).update(
+            address, patterns, review=(f"refs/heads/{stem}*",), family=found.family
+        )
+
+    def _targets(
+        self,
+        begun: _Begun,
+        cache: Cache,
+        known: Mapping[str, bytes],
+        shared: Mapping[int, git.Objects],
+        jobs: int | Callable[[], int],
+    ) -> Iterator[Target]:
+        spent = begun.spent
+        for base in begun.bases:
+            started = time.monotonic()
+            with git.limited(self.timeout, spent):
+                looker = self._looker(begun.repository, cache, jobs)
+                looker.shared = shared.get(len(base.commit))
+                target = self._target(begun, base, looker, known.get(base.commit))
+                target = told(replace(target, globs=begun.globs), begun.borrowed)
+            spent += time.monotonic() - started
+            yield target if self.contents else without_contents(target)
+        yield from begun.ended
+
+    def _answered(self, looker: Looker, target: Target) -> Target:
+        """The target, which says of the globs of files what is not known yet."""
+        globs = [each for each in self.selection.include if each not in self.met]
+        globs = [each for each in globs if not each.startswith("!")]
+        if not globs or not target.read:
+            return target
+        from patcher.campaign.included import matched
+
+        found = matched(looker.repository, target, globs)
+        self.met.update(glob for glob, matches in found if matches)
+        return replace(target, included=found)
+
+    def _looker(
+        self, repository: git.Repository | None, cache: Cache, jobs: int | Callable[[], int]
+    ) -> Looker:
+        assert repository is not None
+        return Looker(
+            repository,
+            self.selection,
+            jobs=jobs,
+            cache=cache,
+            contents=self.contents or self.commits is not None,
+        )
+
+    def _target(self, begun: _Begun, base: git.Base, looker: Looker, known: bytes | None) -> Target:
+        target = Target(place(begun.found), base.ref, base.commit, Outcome.SCANNED)
+        try:
+            git.time_left()
+            recalled = None if known is None else looker.recall(base, known)
+            target = self._answered(looker, recalled or looker.look(base))
+            if self.commits is not None:
+                target = self._applied(begun, base, target, looker, self.commits)
+        except Exception as error:
+            # One repository that nobody foresaw must not stop the thousand others.
+            target = _failed(target, error)
+        if looker.repository.address is not None:
+            target = replace(target, base=_at_remote(base.ref))
+        return target
+
+    def _applied(
+        self, begun: _Begun, base: git.Base, target: Target, looker: Looker, commits: Commits
+    ) -> Target:
+        from patcher.campaign.apply import apply
+
+        address = looker.repository.address
+        ours = partial(
+            apply,
+            looker.repository,
+            base,
+            target,
+            self.selection,
+            commits,
+            alone=len(begun.bases) == 1,
+            push=None if address is None else mirrors(self.per_host).push,
+        )
+        try:
+            return ours()
+        except git.RemoteMoved:
+            # Perhaps by another patcher, or by the git of one that was killed: then it is done.
+            assert address is not None
+            self._mirrored(begun.found, address, begun.found.bases or self.selection.bases)
+            return ours()
+
+
+def _at_remote(ref: str) -> str:
+    """What a ref of a mirror is called at its remote."""
+    name = ref.removeprefix("refs/remotes/origin/")
+    return ref if name == ref else f"refs/heads/{name}"
+
+
+def place(found: Found) -> str:
+    """What a person calls a repository: its path or clone URL."""
+    where = found.place
+    return where.url if isinstance(where, git.Address) else where.place
+
+
+_mirrors: dict[tuple[int, str, int], Mirrors] = {}
+_making_mirrors = threading.Lock()
+
+
+def mirrors(per_host: int) -> Mirrors:
+    """The mirrors of this machine's user; one for all threads of a process. Raises GitError."""
+    key = os.getpid(), os.environ.get("PATCHER_CACHE_DIR", ""), per_host
+    with _making_mirrors:
+        if key not in _mirrors:
+            from patcher.git.mirrors import Mirrors
+
+            _mirrors[key] = Mirrors(per_host=per_host)
+        return _mirrors[key]
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A repository of which it is known where to look."""
+
+    found: Found
+    repository: git.Repository | None = None
+    bases: tuple[git.Base, ...] = ()
+    ended: tuple[Target, ...] = ()
+    """What there is to say beside what is found at the bases."""
+    spent: float = 0
+    """Seconds."""
+    borrowed: git.Alternates = field(default_factory=git.Alternates)
+    globs: tuple[tuple[str, bool], ...] = ()
+
+
+def _together(begun: Sequence[_Begun]) -> Iterator[tuple[int, git.Objects]]:
+    """What reads several repositories at once, by the length of their object ids: to start a git
+    for each takes longer than to read a small one."""
+    folders: dict[int, dict[Path, None]] = {}
+    for one in begun:
+        if one.repository is not None and one.bases:
+            of_size = folders.setdefault(len(one.bases[0].commit), {})
+            of_size[one.repository.common_dir / "objects"] = None
+    for size, places in folders.items():
+        if len(places) > 1:
+            yield size, git.Objects(*places, hexsize=size)
+
+
+def _failed(target: Target, error: Exception) -> Target:
+    interrupts.check(error)
+    if isinstance(error, git.GitError):
+        return replace(target, outcome=Outcome.FAILED, error=str(error), cause=error.cause)
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if isinstance(error.filename, str) else ""
+        reason = printable(f"{error.strerror}{where}")
+        return replace(target, outcome=Outcome.FAILED, error=reason, cause="system")
+    trace: list[str] = []
+    if os.environ.get("PATCHER_DEBUG"):
+        import traceback
+
+        trace = "".join(traceback.format_exception(error)).splitlines()
+    reason = printable(f"unexpected {type(error).__name__}: {error}")
+    target = replace(target, outcome=Outcome.FAILED, error=reason, cause="unexpected")
+    return replace(target, trace=tuple(map(printable, trace)))
+
+
+def _unheard(problem: str) -> None:
+    """Where nobody watches, nobody is told."""
+
+
+def unusable(failure: git.Failure) -> Target:
+    """The target of what is no repository."""
+    return Target(
+        failure.place, None, None, Outcome.FAILED, error=failure.error, cause="no repository"
+    )

@@ -1,0 +1,84 @@
+"""What commands write: pieces of a report, and lines on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import IO
+
+import click
+
+from patcher.text import printable
+
+_file: IO[bytes] | None = None
+"""Where the report goes; None: to standard output."""
+_name = ""
+"""What the user calls it."""
+
+
+def tell(text: str) -> None:
+    """A line on standard error, whatever stands in ``text``."""
+    click.echo(f"patcher: {printable(text)}", err=True)
+
+
+def write(piece: bytes, *, err: bool = False) -> None:
+    """A piece of the report. ``err``: standard output is for something else."""
+    if not piece:
+        return
+    if _file is not None:
+        with _told():
+            _file.write(piece)
+    else:
+        click.echo(piece, nl=False, err=err)
+
+
+def is_terminal() -> bool:
+    """Whether a terminal shows the report."""
+    return _file is None and sys.stdout.isatty()
+
+
+@contextlib.contextmanager
+def into(name: str | None) -> Iterator[None]:
+    """Within it, the report goes to a file of this name: it stands there when all is written, and
+    what was there before stays where something ends the command earlier. None, ``-``: standard
+    output."""
+    global _file, _name
+    if name is None or name == "-":
+        yield
+        return
+    import tempfile
+
+    folder, last = os.path.split(os.path.abspath(name))  # noqa: PTH100 - a link in it stays one
+    try:
+        if os.path.exists(name) and not os.path.isfile(name):  # noqa: PTH110, PTH113
+            raise IsADirectoryError(0, "is not a regular file")
+        descriptor, new = tempfile.mkstemp(prefix=f".{last[:100]}.", dir=folder)
+    except OSError as error:
+        raise click.UsageError(f"--output {name}: {error.strerror}") from None
+    try:
+        with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
+            _file, _name = stream, name
+            try:
+                yield
+            finally:
+                _file = None
+            with _told():
+                mask = os.umask(0)
+                os.umask(mask)
+                os.fchmod(descriptor, 0o666 & ~mask)
+                stream.flush()
+                os.fsync(descriptor)
+                os.replace(new, name)  # noqa: PTH105
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(new)  # noqa: PTH108
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(f"--output {_name}: {error.strerror}") from None

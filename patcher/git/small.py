@@ -1,0 +1,32 @@
+"""Small files of a repository, which may be anything."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+
+def read_small(
+    path: Path | str, limit: int = 8192, *, links: bool = True, whole: bool = True
+) -> bytes | None:
+    """A small regular file of a repository, or None; never blocks on a FIFO or device. Unless
+    ``links`` are followed, one raises OSError. Not ``whole``: the beginning of a larger one."""
+    try:
+        descriptor = os.open(path, _FLAGS if links else _FLAGS | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno == errno.ELOOP and not links:
+            raise
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        content = os.read(descriptor, limit + whole)
+        return content if len(content) <= limit else None
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,477 @@
+"""What a run finds and does, as values that travel upwards: proofs, targets, totals, and how far a
+campaign is. Every room above imports these; they import only what the engine finds.
+
+A run of `scan` makes the dataclasses. What other commands alone show is made of named tuples: a
+dataclass takes 0.7 ms to define, which each start would wait for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple
+
+from patcher.findings import Dropped, Edit, Finding, Status
+
+# -- proofs
+
+
+class Verdict(StrEnum):
+    """Whether an edit does what it should."""
+
+    PROVED = "proved"
+    """What is compiled differs by just the denies of the family."""
+    REFUTED = "refuted"
+    """It differs by something else, or not at all."""
+    NOT_PROVABLE = "not provable"
+    """The profile did not compile before either, or there is nothing to compile it with."""
+
+
+class Proof(NamedTuple):
+    """A verdict, and who gave it."""
+
+    verdict: Verdict
+    by: str = ""
+    """The parser and its features: ``apparmor_parser 3.0.8 (features 3.0)``; empty for none."""
+    reason: str = ""
+    """One line: why it is not proved; or what was left out to prove it."""
+    before: tuple[str, ...] = ()
+    """Of a refuted edit, lines of the parser's listing that are only in that from before it."""
+    after: tuple[str, ...] = ()
+    """The lines that are only in that from after it."""
+
+    @property
+    def text(self) -> str:
+        """One line: ``proved by apparmor_parser 3.0.8 (features 3.0)``."""
+        words = f"{self.verdict} by {self.by}" if self.by else str(self.verdict)
+        return f"{words}: {self.reason}" if self.reason else words
+
+
+class Answer(StrEnum):
+    """What was compiled."""
+
+    DENIED = "denied"
+    ALLOWED = "allowed"
+    UNDECIDED = "not decidable"
+    """It did not compile, or may carry rules that nobody can see here, or is compiled without
+    network rules, so that some kernels enforce nothing."""
+
+
+_READ_AS_ALLOWED = (Status.AFFECTED,)
+_READ_AS_DENIED = (Status.FIXED, Status.NOT_AFFECTED)
+
+
+class Standing(NamedTuple):
+    """One profile and one family."""
+
+    line: int
+    """1-based line of the rule that decides by reading; 0 where nothing was read of it."""
+    profile: str
+    """Its name as it stands in the file, with those of the profiles that it stands in."""
+    migration: str
+    answer: Answer
+    reading: Status | None
+    """What reading says; None where reading has nothing to say."""
+    reason: str
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether reading and compiling contradict each other."""
+        if self.answer is Answer.ALLOWED:
+            return self.reading in _READ_AS_DENIED
+        return self.answer is Answer.DENIED and self.reading in _READ_AS_ALLOWED
+
+
+class Verified(NamedTuple):
+    """The profiles of one file as they compile, or why it could not be read."""
+
+    repository: str | None
+    """The repository's absolute path; None outside git."""
+    base: str | None
+    path: bytes
+    """In the repository, or as it was named."""
+    standings: tuple[Standing, ...] = ()
+    error: str | None = None
+
+
+# -- targets
+
+_WORST_FIRST = (
+    Status.AFFECTED,
+    Status.UNDER_INVESTIGATION,
+    Status.FIXED,
+    Status.NOT_AFFECTED,
+)
+
+
+class Outcome(StrEnum):
+    """How far it came with one target."""
+
+    SCANNED = "scanned"
+    """Looked at; nothing was to be written."""
+    COMMITTED = "committed"
+    PUSHED = "pushed"
+    """Committed, and the branch at the remote moved there."""
+    UP_TO_DATE = "up to date"
+    """The branch holds the change already."""
+    NOTHING_TO_DO = "nothing to do"
+    FAILED = "failed"
+
+
+_WRITTEN = (Outcome.COMMITTED, Outcome.PUSHED, Outcome.UP_TO_DATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A finding, and the file in the repository that it was found in."""
+
+    path: bytes
+    """As git stores it: ``/`` between folders, any byte but NUL."""
+    finding: Finding
+    proof: Proof | None = None
+    """What AppArmor's own parser says of the edit; None where it was not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """One file before and after."""
+
+    path: bytes
+    mode: str
+    """As git writes it: ``100644`` or ``100755``."""
+    old_oid: str
+    new_oid: str
+    old: bytes
+    new: bytes
+    edits: tuple[Edit, ...]
+    """What turns ``old`` into ``new``, by offset."""
+
+
+MAX_DROPPED = 500
+"""Profiles that do not count of which a target says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One repository at one base branch: what is there, and what was done about it."""
+
+    repository: str
+    """The absolute path of the work tree, or of the bare repository; or the clone URL."""
+    base: str | None
+    """The full name of the ref that was read; ``HEAD`` where that is detached; None where there is
+    none."""
+    commit: str | None
+    """The object id that ``base`` stood at."""
+    outcome: Outcome
+    branch: str | None = None
+    """The review branch, without ``refs/heads/``."""
+    new_commit: str | None = None
+    """The review branch's new tip (or the one that it has already)."""
+    at_remote: bool = False
+    """Whether the review branch stands so at the remote."""
+    error: str | None = None
+    """One line: why this target failed."""
+    cause: str | None = None
+    """The kind of failure, in a word or two: failures of a kind are told together."""
+    trace: tuple[str, ...] = ()
+    """Printable lines: where an error arose that nobody foresaw, if that was asked for."""
+    note: str | None = None
+    """One line that is worth knowing and no failure."""
+    alternates: tuple[str, ...] = ()
+    """The folders of objects of other repositories that are read as if they were of this one."""
+    findings: tuple[Located, ...] = ()
+    """By path, then by line."""
+    files: tuple[ChangedFile, ...] = ()
+    """What ``apply`` commits, by path."""
+    dropped: tuple[tuple[bytes, Dropped], ...] = ()
+    """What reads as a profile and does not count, with the path of its file; by path, then by line.
+    No more than ``MAX_DROPPED``."""
+    globs: tuple[tuple[str, bool], ...] = ()
+    """The globs of bases that were looked for in the repository, and whether a ref there matches
+    each."""
+    included: tuple[tuple[str, bool], ...] = ()
+    """Of globs of files of which none is known to match yet, whether a file here matches."""
+    read: bool = False
+    """Whether all that was to be read was read: only then is it known that nothing worse is there
+    than what was found."""
+
+    @property
+    def status(self) -> Status | None:
+        """The worst status among the findings, ``not_affected`` where there is none. None where
+        that is not known, because something was not read that may be worse."""
+        there = {located.finding.status for located in self.findings}
+        worst = next((status for status in _WORST_FIRST if status in there), Status.NOT_AFFECTED)
+        needs_someone = worst in (Status.AFFECTED, Status.UNDER_INVESTIGATION)
+        return worst if self.read or needs_someone else None
+
+    @property
+    def failed(self) -> bool:
+        """Whether something could not be done (the rest of the target may be)."""
+        return self.error is not None
+
+
+@dataclass(slots=True)
+class CauseCount:
+    """A kind of failure in a run."""
+
+    example: Target
+    """The first that failed so."""
+    targets: int = 0
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over targets; targets are added as they come."""
+
+    repositories: int = 0
+    """Targets of one repository are added one after the other."""
+    targets: int = 0
+    read: int = 0
+    """Targets of which all was read that was to be read."""
+    failed: int = 0
+    committed: int = 0
+    """Those that were pushed, too."""
+    pushed: int = 0
+    up_to_date: int = 0
+    nothing_to_do: int = 0
+    """Targets that were read and need no edit, in a run that commits."""
+    unread: int = 0
+    """Repositories without a base to read: no commit yet, or no branch that a glob matches."""
+    files: int = 0
+    """Files with an edit."""
+    to_fix: int = 0
+    """Affected profiles with an edit."""
+    unwritten: int = 0
+    """Those of them whose edit is on no review branch."""
+    left_alone: int = 0
+    """Affected profiles without one: not moby-style or documentation, and not asked for."""
+    profiles: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
+    """Findings by status."""
+    causes: dict[str, CauseCount] = field(default_factory=dict)
+    """The kinds of failure."""
+    globs: dict[str, int] = field(default_factory=dict)
+    """For each glob of bases, the repositories in which it matches."""
+    included: dict[str, bool] = field(default_factory=dict)
+    """For each glob of files, whether one matches."""
+    unanswered: bool = False
+    """Whether the user named something that nothing answered to."""
+    _last: str | None = None
+
+    def add(self, target: Target) -> None:
+        """Count one more target."""
+        if target.repository != self._last:
+            self.repositories += 1
+            for glob, matches in target.globs:
+                self.globs[glob] = self.globs.get(glob, 0) + matches
+        self._last = target.repository
+        self.targets += 1
+        for glob, matches in target.included:
+            self.included[glob] = matches or self.included.get(glob, False)
+        if target.error is not None:
+            count = self.causes.setdefault(target.cause or "git", CauseCount(target))
+            count.targets += 1
+        self.read += target.read
+        self.failed += target.failed
+        self.committed += target.outcome in (Outcome.COMMITTED, Outcome.PUSHED)
+        self.pushed += target.outcome is Outcome.PUSHED
+        self.up_to_date += target.outcome is Outcome.UP_TO_DATE
+        nothing = target.outcome is Outcome.NOTHING_TO_DO
+        self.nothing_to_do += nothing and target.read
+        self.unread += nothing and target.commit is None
+        self.files += len(target.files)
+        for located in target.findings:
+            finding = located.finding
+            self.profiles[finding.status] += 1
+            if finding.status is Status.AFFECTED:
+                if finding.edit is None:
+                    self.left_alone += 1
+                else:
+                    self.to_fix += 1
+                    self.unwritten += target.outcome not in _WRITTEN
+
+
+def total(targets: Iterable[Target]) -> Totals:
+    """The sums over all of them."""
+    totals = Totals()
+    for target in targets:
+        totals.add(target)
+    return totals
+
+
+# -- places
+
+
+class ListedRepository(NamedTuple):
+    """A repository that a source holds, and what its forge says of it; None where it says
+    nothing."""
+
+    place: str
+    """Its clone URL, or its absolute path."""
+    is_url: bool
+    bases: tuple[str, ...] = ()
+    default_branch: str | None = None
+    fork: bool | None = None
+    archived: bool | None = None
+    visibility: str | None = None
+    topics: tuple[str, ...] | None = None
+    pushed_at: str | None = None
+    """As ISO 8601 writes it."""
+    parent: str | None = None
+    """The clone URL of the repository that it was forked from."""
+
+
+class MirrorState(NamedTuple):
+    """The mirror of a remote repository."""
+
+    url: str
+    path: str
+    branches: int
+    size: int
+    """Bytes on disk, of its own objects."""
+    last_used: str
+    """As ISO 8601 writes it, UTC."""
+    shares_objects_of: str | None
+    """The path of the mirror whose objects it reads, too."""
+
+
+# -- campaigns
+
+ATTEMPTS = 3
+"""How often a repository is tried before it takes ``--retry`` to try it again."""
+
+KILLS = 10
+"""How often patcher may end while it is at work on a repository before that one is taken for the
+reason. Others were at work on at the same time, and most kills come from outside."""
+
+KILLED = "killed"
+"""The cause where patcher itself ended while it was at work on a repository."""
+
+
+class Stage(StrEnum):
+    """How far a campaign has come with a target.
+
+    | stage | its target |
+    | --- | --- |
+    | planned | is still to be done, or is to be done again |
+    | scanned | was read, and nothing was to be written (a scan, a dry run) |
+    | proved | as scanned, and has edits, each of them proved by AppArmor's own parser |
+    | nothing to do | needs no edit |
+    | committed | has the change on its review branch, by this run or before it |
+    | pushed | has it there at its remote as well |
+    | reviewed | has it in a review that is open |
+    | failed | something could not be done; ``new_commit`` says whether a part of it was |
+
+    Only *failed* ends badly: a repository of which no target failed is done, and is not taken up
+    again. *proved* and *scanned* are ends too: whoever asks for no commit wants none. An edit that
+    was refuted is a failure whatever else was committed.
+    """
+
+    PLANNED = "planned"
+    SCANNED = "scanned"
+    PROVED = "proved"
+    NOTHING_TO_DO = "nothing to do"
+    COMMITTED = "committed"
+    PUSHED = "pushed"
+    REVIEWED = "reviewed"
+    FAILED = "failed"
+
+
+WRITTEN = frozenset({Stage.COMMITTED, Stage.PUSHED, Stage.REVIEWED})
+"""Where something was changed that others see."""
+
+
+class Planned(NamedTuple):
+    """A repository that a campaign is to do."""
+
+    place: str
+    """Its clone URL, or its absolute path."""
+    bases: tuple[str, ...] = ()
+    """From a list; none: the campaign's own."""
+    family: str | None = None
+    """The URL of the repository that it was forked from, as its forge says."""
+    attempts: int = 0
+    """How often it was tried before."""
+
+
+class Progress(NamedTuple):
+    """One target as the ledger has it. Times are UTC, as ``2026-05-01T12:00:00Z``."""
+
+    place: str
+    stage: Stage
+    attempts: int
+    """How often its repository was tried."""
+    at: str
+    """When this was recorded; when it was planned, for what is."""
+    base: str | None = None
+    commit: str | None = None
+    branch: str | None = None
+    new_commit: str | None = None
+    outcome: str | None = None
+    status: str | None = None
+    findings: int = 0
+    edits: int = 0
+    error: str | None = None
+    cause: str | None = None
+    note: str | None = None
+
+
+class Counts(NamedTuple):
+    """A campaign in numbers. Repositories are ``done``, ``failed`` or ``planned``."""
+
+    repositories: int
+    done: int
+    failed: int
+    planned: int
+    working: int
+    """Of those planned: how many some process is at work on."""
+    exhausted: int
+    """Of those failed: how many are tried again with ``--retry`` alone."""
+    stages: Mapping[Stage, int]
+    """Targets by stage; of ``planned``, repositories, for their branches are not known yet."""
+
+    @property
+    def left(self) -> int:
+        """Repositories that the next run takes up."""
+        return self.planned + self.failed - self.exhausted
+
+    def to_do(self, retry: Literal["failed", "all"] | None) -> int:
+        """Repositories that a run takes up which tries again as ``retry`` says."""
+        if retry is None:
+            return self.left
+        return self.repositories if retry == "all" else self.planned + self.failed
+
+
+class CauseSummary(NamedTuple):
+    """Failures of one kind in a campaign."""
+
+    cause: str
+    targets: int
+    attempts: int
+    """How often the one that was tried most often was tried."""
+    example: Progress
+
+
+class Summary(NamedTuple):
+    """A campaign in one line."""
+
+    name: str
+    made: str
+    active: str
+    """When something last happened."""
+    running: bool
+    """Whether a process is at work on it."""
+    counts: Counts
+
+
+class CampaignState(NamedTuple):
+    """All that the ledger knows of a campaign."""
+
+    summary: Summary
+    settings: Mapping[str, Any]
+    causes: Sequence[CauseSummary]
+    """The most frequent first."""
+    rows: Iterable[Progress]
+    """In the order of planning."""
+    failures_only: bool = False
+    """Whether these are the failed ones alone."""

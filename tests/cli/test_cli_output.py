@@ -1,0 +1,114 @@
+"""The registry of formats, and reports that go to a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from patcher.reports import FORMATS, renderer
+from tests.cli.test_cli_main_job import patcher
+from tests.needs import needs_parser
+
+if TYPE_CHECKING:
+    from tests.conftest import Sandbox
+
+COMMANDS = {
+    "scan": "targets",
+    "diff": "changes",
+    "apply": "targets",
+    "check": "files",
+    "repos": "repositories",
+    "cache list": "mirrors",
+    "status": "campaigns",
+}
+
+
+def arguments(command: str, place: Path) -> list[str | Path]:
+    where = {"cache list": [], "status": [], "check": [place / "docker-default"]}
+    return [*command.split(), *where.get(command, [place])]
+
+
+@pytest.mark.parametrize(
+    ("command", "format"),
+    [(command, each) for command, shown in COMMANDS.items() for each in FORMATS[shown]],
+)
+def test_every_command_writes_each_of_its_formats_to_a_file(
+    command: str, format: str, sandbox: Sandbox
+) -> None:
+    words = [*arguments(command, sandbox.repository()), "--format", format]
+    words += ["--dry-run"] if command == "apply" else []
+    printed = patcher(*words)
+    file = sandbox.root / "report"
+    written = patcher(*words, "--output", file)
+    assert file.read_text() == printed.stdout
+    assert printed.stdout or format == "jsonl"  # of which nothing is nothing
+    assert (written.stdout, written.stderr) == ("", printed.stderr)
+    assert written.exit_code == printed.exit_code
+
+
+@needs_parser
+@pytest.mark.parametrize("format", FORMATS["compiled profiles"])
+def test_verify_writes_each_of_its_formats_to_a_file(format: str, sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    printed = patcher("verify", place, "--format", format)
+    patcher("verify", place, "--format", format, "--output", sandbox.root / "report")
+    assert (sandbox.root / "report").read_text() == printed.stdout
+
+
+@pytest.mark.parametrize("format", FORMATS["campaign"])
+def test_one_campaign_is_written_to_a_file(format: str, sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    assert patcher("apply", "--campaign", "c", place).exit_code == 0
+    printed = patcher("status", "c", "--format", format)
+    patcher("status", "c", "--format", format, "--output", sandbox.root / "report")
+    assert (sandbox.root / "report").read_text() == printed.stdout
+
+
+@pytest.mark.parametrize("shown", FORMATS)
+def test_every_format_is_there(shown: str) -> None:
+    assert all(callable(renderer(shown, format)) for format in FORMATS[shown])
+
+
+def test_files_outside_git_are_reported_as_json(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    result = patcher("check", "--format", "json", place / "docker-default", place / "none")
+    good, bad = json.loads(result.stdout)["targets"]
+    assert (good["status"], good["findings"][0]["line"]) == ("affected", 2)
+    assert (bad["status"], bad["error"]) == (None, "No such file or directory")
+
+
+def test_the_filter_reports_to_a_file_beside_its_output(sandbox: Sandbox) -> None:
+    report = sandbox.root.parent / "report"
+    text = sandbox.profile()
+    result = patcher("check", "--fix", "-", "--output", report, stdin=text.encode())
+    assert result.stdout == sandbox.fixed(text)
+    assert "1 file fixed." in report.read_text() and not result.stderr
+
+
+def test_what_fails_leaves_the_file_as_it_was(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    file = sandbox.root / "report"
+    file.write_text("before\n")
+    for words in (
+        ("scan", "-m", "no-such-migration", place),
+        ("apply", "--retry", "all", place),
+        ("apply", "--campaign", "../x", place),
+        ("status", "no-such-campaign"),
+    ):
+        assert patcher(*words, "--output", file).exit_code in (2, 3)
+        assert file.read_text() == "before\n"
+    assert sorted(each.name for each in sandbox.root.iterdir()) == ["fork", "report"]
+
+
+def test_a_file_that_cannot_be_written_is_told_before_the_work(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    folder = sandbox.root / "folder"
+    folder.mkdir()
+    for file in (folder, folder / "none" / "report", Path("/dev/full")):
+        result = patcher("apply", place, "--output", file)
+        assert result.exit_code == 2
+        assert f"--output {file}: " in result.stderr
+    assert not (place / ".git/refs/heads/patcher").exists()

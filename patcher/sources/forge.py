@@ -7,8 +7,10 @@ judged here, once for all of them.
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -21,7 +23,12 @@ if TYPE_CHECKING:
     import requests
 
 TIMEOUT = 30
-"""Seconds that a forge gets to answer one request."""
+"""Seconds that a forge may be silent during a request."""
+MOST_SECONDS = 120
+"""Seconds that one response may take in all: a byte every half a minute keeps within `TIMEOUT`."""
+MOST_BYTES = 4 << 20
+"""Of one response, unpacked: forty times what a hundred repositories are described with. As Python
+values a megabyte of JSON takes up to 25."""
 ATTEMPTS = 4
 """How often a request is made that fails for a reason that may pass."""
 BACKOFF = 0.5
@@ -30,6 +37,9 @@ MOST_WAITING = 15 * 60
 """Seconds that a source waits for rate limits in all. An hour, which GitHub's may last, is for a
 person to decide."""
 MOST_PAGES = 10_000
+MOST_REPOSITORIES = 100_000
+"""Of one organisation, group, user or search; GitHub has no larger ones:
+https://docs.github.com/repositories/creating-and-managing-repositories/repository-limits"""
 PER_PAGE = 100
 
 _PART = re.compile(r"[A-Za-z0-9._-]{1,255}")
@@ -109,6 +119,7 @@ class Client:
     def __init__(self, server: Server, get: Get, tell: Tell) -> None:
         self.server, self._get, self.tell = server, get, tell
         self._waited = 0.0
+        self._listed = 0
         secret = server.secret()
         # What is shorter is none, and part of many words.
         self._token = () if secret is None or len(secret.password) < 4 else (secret.password,)
@@ -139,7 +150,7 @@ class Client:
     def _answer(self, url: str, parameters: Mapping[str, str | int]) -> Answer:
         """What the server answers, whatever that is."""
         try:
-            answer = self._get(url, parameters)
+            answer = _in_time(lambda: self._get(url, parameters))
             if not self._token:
                 return answer
             headers = {name: self._hidden(value) for name, value in answer.headers.items()}
@@ -181,6 +192,19 @@ class Client:
                 raise SourceError("the pages do not end")
             seen.add(url)
 
+    def entries(self, answer: Answer) -> list[object]:
+        """The list in an answer."""
+        host = _host(self.server.api)
+        if not isinstance(answer.body, list):
+            raise SourceError(
+                f"{host} answers with something that is no list of repositories: is this the "
+                f"address of a {self.server.name} server, with no sign-in page in front of it?"
+            )
+        self._listed += len(answer.body)
+        if self._listed > MOST_REPOSITORIES:
+            raise SourceError(f"{host} lists more than {MOST_REPOSITORIES:,} repositories")
+        return answer.body
+
     def _wait(self, seconds: float) -> None:
         if self._waited + seconds > MOST_WAITING:
             more = "" if self.server.token else f"; a token in {self.server.variables} raises it"
@@ -214,14 +238,33 @@ class Client:
         return Refused(text, status)
 
 
-def entries(answer: Answer, server: Server) -> list[object]:
-    """The list in an answer."""
-    if not isinstance(answer.body, list):
-        raise SourceError(
-            f"{_host(server.api)} answers with something that is no list of repositories: is this "
-            f"the address of a {server.name} server, with no sign-in page in front of it?"
-        )
-    return answer.body
+def _in_time(work: Callable[[], Answer]) -> Answer:
+    """What the work returns, within `MOST_SECONDS`.
+
+    It runs in a thread, which is left behind when it takes longer: a name server, a TLS handshake,
+    headers and a body can each be slow, and no library sets a limit to all of them together.
+    """
+    done: Future[Answer] = Future()
+    threading.Thread(target=_run, args=(work, done), daemon=True).start()
+    try:
+        return done.result(MOST_SECONDS)
+    except TimeoutError:
+        if done.done():
+            raise
+        raise Unanswered(
+            f"takes more than {MOST_SECONDS} s for one response", passing=False
+        ) from None
+    finally:
+        del done  # an exception in it refers to this frame: sockets would stay open
+
+
+def _run(work: Callable[[], Answer], done: Future[Answer]) -> None:
+    try:
+        done.set_result(work())
+    except BaseException as error:
+        done.set_exception(error)
+    finally:
+        del done  # as above
 
 
 def next_page(answer: Answer) -> str | None:
@@ -260,7 +303,7 @@ def clone_address(server: Server, url: object) -> git.Address:
     It must lie on that server, by the same protocol, and its path must be plain: a token is sent
     there, and the name becomes that of folders and branches.
     """
-    if not isinstance(url, str) or len(url) > 2000:
+    if not isinstance(url, str) or len(url) > 1000:
         raise git.GitError("the forge gives no clone URL for it")
     address = git.Address.parse(url)
     own = git.Address.parse(f"{server.web}/x/y")
@@ -382,14 +425,31 @@ def session(server: Server) -> requests.Session:
             origin = server.web[: len(server.web) - len(server.web.partition("://")[2])]
             origin += server.web.partition("://")[2].partition("/")[0]
             if not target.lower().startswith(f"{origin}/"):
+                response.close()
                 raise SourceError(
                     f"{_host(server.api)} leads elsewhere, to {git.without_secret(target)[:200]}: "
                     "name the server that it leads to"
                 )
 
     made = requests.Session()
-    made.hooks["response"].append(inspect)
+    made.hooks["response"] += [inspect, bounded]
     return made
+
+
+def bounded(response: requests.Response, *args: object, **kwargs: object) -> None:
+    """A hook of a session: reads the body of a response, up to the bound."""
+    pieces: list[bytes] = []
+    size = 0
+    for piece in response.iter_content(1 << 16):
+        size += len(piece)
+        if size > MOST_BYTES:
+            response.close()
+            raise Unanswered(f"sends a response of more than {MOST_BYTES >> 20} MiB", passing=False)
+        pieces.append(piece)
+    # Where `requests` keeps what it read itself.
+    response._content = b"".join(pieces)
+    # Else it looks through the whole body for words that give away the encoding.
+    response.encoding = response.encoding or "utf-8"
 
 
 def missing(library: str) -> SourceError:

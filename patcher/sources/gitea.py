@@ -24,7 +24,6 @@ from patcher.sources.forge import (
     Server,
     Tell,
     base_url,
-    entries,
     flag,
     missing,
     moment,
@@ -61,7 +60,7 @@ def search(rest: str, words: Sequence[str], tell: Tell) -> Iterator[Found | git.
 def _pages(client: Client, path: str) -> Iterator[Found | git.Failure]:
     # ``limit`` is Gitea's word; servers may allow less, and their Link headers go by what they do.
     for answer in client.pages(path, {"limit": PER_PAGE, "page": 1}):
-        for record in entries(answer, client.server):
+        for record in client.entries(answer):
             yield _found(client.server, record)
 
 

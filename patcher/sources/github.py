@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from patcher import git
 from patcher.sources.forge import (
@@ -23,7 +24,7 @@ from patcher.sources.forge import (
     Server,
     Tell,
     base_url,
-    entries,
+    bounded,
     flag,
     missing,
     moment,
@@ -36,6 +37,9 @@ from patcher.sources.forge import (
     user_agent,
 )
 from patcher.sources.found import Facts, Found, SourceError
+
+if TYPE_CHECKING:
+    from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass
 
 _FORMS = "write github:ORG, github:ORG/REPO, github:user/NAME or github:search/QUERY"
 
@@ -83,7 +87,7 @@ def _pages(client: Client, path: str) -> Iterator[Found | git.Failure]:
     # The oldest first: what is made meanwhile comes last, and moves nothing over a page's edge.
     order: dict[str, str | int] = {"sort": "created", "direction": "asc", "per_page": PER_PAGE}
     for answer in client.pages(path, order):
-        for record in entries(answer, client.server):
+        for record in client.entries(answer):
             yield _found(client.server, record)
 
 
@@ -99,7 +103,7 @@ def _search(client: Client, query: str) -> Iterator[Found | git.Failure]:
         if not told and body.get("incomplete_results") is True:
             client.tell("GitHub ran out of time: the search is not complete")
             told = True
-        for record in entries(Answer(answer.status, {}, body.get("items")), client.server):
+        for record in client.entries(Answer(answer.status, {}, body.get("items"))):
             yield _found(client.server, record)
 
 
@@ -181,6 +185,8 @@ def _get(server: Server) -> Get:
     # It asks again for what is answered with 202, as often as Python recurses, and waits each time:
     # no list of repositories is.
     Consts.PROCESSING_202_WAIT_TIME = 0
+    requester = github.Requester.Requester
+    requester.injectConnectionClasses(*_bounded_connections())
     hub = github.Github(
         base_url=server.api,
         auth=github.Auth.Token(server.token) if server.token else None,
@@ -189,6 +195,8 @@ def _get(server: Server) -> Get:
         seconds_between_requests=None,
         user_agent=user_agent(),
     )
+    # This one keeps them; with the injection in force it would connect anew for each request.
+    requester.resetConnectionClasses()
 
     def get(url: str, parameters: Mapping[str, str | int]) -> Answer:
         try:
@@ -204,3 +212,22 @@ def _get(server: Server) -> Get:
         return Answer(200, headers, body)
 
     return get
+
+
+def _bounded_connections() -> tuple[
+    type[HTTPRequestsConnectionClass], type[HTTPSRequestsConnectionClass]
+]:
+    """The library's own connections, which read no more of a response than `bounded` does."""
+    from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass
+
+    class Http(HTTPRequestsConnectionClass):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.session.hooks["response"].append(bounded)
+
+    class Https(HTTPSRequestsConnectionClass):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.session.hooks["response"].append(bounded)
+
+    return Http, Https

@@ -24,7 +24,6 @@ from patcher.sources.forge import (
     Tell,
     Unanswered,
     base_url,
-    entries,
     flag,
     missing,
     moment,
@@ -61,7 +60,7 @@ def search(rest: str, words: Sequence[str], tell: Tell) -> Iterator[Found | git.
     some = False
     try:
         for answer in client.pages(f"/groups/{name}/projects", parameters):
-            for record in entries(answer, server):
+            for record in client.entries(answer):
                 some = True
                 yield _found(server, record)
     except Refused as refused:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
 from itertools import groupby
 from typing import Protocol, TypeVar
 
@@ -120,16 +122,17 @@ class _Seen:
     def __init__(self) -> None:
         self.places: set[int] = set()
         """Of those on this machine the `git.place_key`."""
-        self._names: set[str] = set()
+        self._names: set[bytes] = set()
+        """Of clone URLs their digests, which are shorter."""
 
     def is_new(self, found: Found) -> bool:
         if isinstance(found.place, git.Address):
             url = found.place.url.rstrip("/").removesuffix(".git").rstrip("/")
-            return self._is_new(url, self._names)
+            return self._is_new(_digest(url), self._names)
         try:
             key = git.place_key(found.place)
         except OSError:  # gone since it was found: whoever opens it says so
-            return self._is_new(str(found.place.common_dir), self._names)
+            return self._is_new(_digest(str(found.place.common_dir)), self._names)
         return self._is_new(key, self.places)
 
     @staticmethod
@@ -137,6 +140,10 @@ class _Seen:
         before = len(among)
         among.add(key)
         return len(among) > before
+
+
+def _digest(name: str) -> bytes:
+    return blake2b(os.fsencode(name), digest_size=16).digest()
 
 
 def _shown(found: Found) -> str:

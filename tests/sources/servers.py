@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -22,13 +22,17 @@ Record = dict[str, Any]
 @dataclass
 class Reply:
     """What is sent back. ``body`` is sent as it is when it is bytes, else as JSON; ``cut``: the
-    connection ends that many bytes before the end; ``silent``: nothing is sent for so long."""
+    connection ends that many bytes before the end; ``silent``: nothing is sent for so long;
+    ``endless``: the body is repeated until the client goes; ``trickle``: seconds between the
+    bytes, from the first header on."""
 
     status: int = 200
     body: object = None
     headers: dict[str, str] = field(default_factory=dict)
     cut: int = 0
     silent: float = 0
+    endless: bool = False
+    trickle: float = 0
 
 
 @dataclass(frozen=True)
@@ -345,17 +349,33 @@ def _handler(forge: Forge) -> type[BaseHTTPRequestHandler]:
                 stopped.wait(reply.silent)
                 self.close_connection = True
                 return
+            if reply.trickle:
+                with suppress(OSError):
+                    for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 10_000:
+                        self.connection.sendall(bytes([byte]))
+                        if stopped.wait(reply.trickle):
+                            break
+                self.close_connection = True
+                return
             body = reply.body
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
             kind = "text/html" if isinstance(body, bytes) else "application/json; charset=utf-8"
             self.send_response(reply.status)
             for name, value in {"Content-Type": kind, **reply.headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
+            if not reply.endless:
+                self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content[: len(content) - reply.cut])
+            with suppress(OSError):
+                while reply.endless and not stopped.is_set():
+                    self.wfile.write(content)
+                self.wfile.write(content[: len(content) - reply.cut])
             if reply.cut:
                 self.close_connection = True
+
+        def handle(self) -> None:
+            with suppress(ConnectionResetError):  # of a client that has read enough
+                super().handle()
 
         def log_message(self, format: str, *args: object) -> None:
             pass

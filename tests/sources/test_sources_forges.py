@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import socket
 import ssl
@@ -735,6 +736,42 @@ def test_a_server_that_does_not_answer(server: Forge, monkeypatch: pytest.Monkey
     server.instead = [Reply(silent=4), Reply(silent=4)]
     assert " gives no answer within " in Seen(word).failure
     assert len(server.requests) == 2
+
+
+ENDLESS = {
+    "blanks": Reply(200, b" " * 65536, endless=True),
+    "an error": Reply(500, b"oops" * 16384, endless=True),
+    "a redirect": Reply(302, b"oops" * 16384, {"Location": "/elsewhere"}, endless=True),
+    "compressed": Reply(200, gzip.compress(b" " * (40 << 20)), {"Content-Encoding": "gzip"}),
+}
+
+
+@pytest.mark.parametrize("case", ENDLESS)
+def test_a_response_without_end_is_not_read_to_its_end(server: Forge, case: str) -> None:
+    server.instead = [ENDLESS[case]]
+    seen = Seen(many(server, 1), "https://example.org/a/b")
+    assert seen.names == ["a/b"]
+    assert seen.failure.endswith(" sends a response of more than 4 MiB")
+    assert len(server.requests) == 1
+
+
+def test_a_list_of_more_repositories_than_any_forge_has(
+    server: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forge, "MOST_REPOSITORIES", 150)
+    seen = Seen(many(server, 250), "https://example.org/a/b")
+    assert seen.failure.endswith(" lists more than 150 repositories")
+    assert len(seen.found) == 150 // server.page_size * server.page_size + 1
+
+
+def test_a_response_that_comes_a_byte_at_a_time_has_an_end(
+    server: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forge, "MOST_SECONDS", 1)
+    server.instead = [Reply(trickle=0.05)]
+    seen = Seen(many(server, 1), "https://example.org/a/b")
+    assert seen.names == ["a/b"]
+    assert seen.failure.endswith(" takes more than 1 s for one response")
 
 
 def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

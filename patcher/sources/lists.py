@@ -10,7 +10,6 @@ from pathlib import Path
 
 from patcher import git
 from patcher.sources import paths, rows, urls
-from patcher.sources.entries import Fault, ListRow, Rows
 from patcher.sources.forges import FORGES
 from patcher.sources.found import Found, failed
 
@@ -45,8 +44,8 @@ def find(name: str) -> Iterator[Found | git.Failure]:
     text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     del content
     for row in _merged(rows.read(text, "" if name == "-" else name)):
-        at = f"{where}:{row.line}"
-        if isinstance(row, Fault):
+        at = where + row.at
+        if isinstance(row, rows.Fault):
             yield failed(at, row.text)
         else:
             for item in _found(row):
@@ -58,18 +57,18 @@ def find(name: str) -> Iterator[Found | git.Failure]:
                     yield failed(at, item.error)
 
 
-def _merged(found: Rows) -> Rows:
+def _merged(found: rows.Rows) -> rows.Rows:
     """Rows that name the same place are one, with the bases of all of them."""
-    merged: dict[object, ListRow | Fault] = {}
+    merged: dict[object, rows.ListRow | rows.Fault] = {}
     for row in found:
-        key: object = row.place.rstrip("/") if isinstance(row, ListRow) else (row.line, row.text)
+        key: object = row.place.rstrip("/") if isinstance(row, rows.ListRow) else (row.at, row.text)
         before = merged.setdefault(key, row)
-        if before is not row and isinstance(row, ListRow) and isinstance(before, ListRow):
+        if before is not row and isinstance(row, rows.ListRow) and isinstance(before, rows.ListRow):
             merged[key] = replace(before, bases=tuple(dict.fromkeys((*before.bases, *row.bases))))
     yield from merged.values()
 
 
-def _found(row: ListRow) -> Iterator[Found | git.Failure]:
+def _found(row: rows.ListRow) -> Iterator[Found | git.Failure]:
     place = row.place
     if any(module.claims(place) for module in FORGES):
         shown = git.without_secrets(place)[:200]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +16,7 @@ from hypothesis import strategies as st
 
 from patcher import git
 from patcher.sources import find, gather
-from patcher.sources.entries import Fault
-from patcher.sources.rows import read
+from patcher.sources.rows import Fault, read
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
@@ -120,21 +120,26 @@ WRONG = {
         f"- {{url: {ONE}, bases: [a, [b]]}}\n- {TWO}\n",
         "l.yml:1: 'bases' must be text or a list of texts",
     ),
-    "json: a number": ("l.json", f'[\n1,\n"{TWO}"]', "l.json:2: expected a URL or path"),
+    "yaml: a merge key": (
+        "l.yml",
+        f"- url: x\n  <<: {{}}\n- {TWO}\n",
+        "l.yml:1: merge keys (<<) are not read",
+    ),
+    "json: a number": ("l.json", f'[\n1,\n"{TWO}"]', "l.json, entry 1: expected a URL or path"),
     "json: a key twice": (
         "l.json",
         f'[\n\n{{"url": "{ONE}", "url": "{ONE}"}}, "{TWO}"]',
-        "l.json:3: key 'url' twice",
+        "l.json, entry 1: key 'url' twice",
     ),
     "json: half a character": (
         "l.json",
         f'["\\ud800", "{TWO}"]',
-        "l.json:1: control characters, or what is no text, in '\\ud800'",
+        "l.json, entry 1: control characters, or what is no text, in '\\ud800'",
     ),
     "json: an empty base": (
         "l.json",
         f'[{{"url": "{ONE}", "base": ""}}, "{TWO}"]',
-        "l.json:1: an empty base",
+        "l.json, entry 1: an empty base",
     ),
     "csv: an empty cell": ("l.csv", f"url,base\n,main\n{TWO},\n", "l.csv:2: no url (or clone_url,"),
     "csv: a quote too many": ("l.csv", f'url\n"a"b\n{TWO}\n', "l.csv:2: not CSV: "),
@@ -157,17 +162,14 @@ BROKEN = {
     "yaml: syntax": ("l.yml", f"- {ONE}\n- [\n", "l.yml:3: not YAML: "),
     "yaml: a tab": ("l.yml", f"- {ONE}\n\t- x\n", "l.yml:2: not YAML: "),
     "yaml: an alias of nothing": ("l.yml", f"- {ONE}\n- *x\n", "l.yml:2: alias 'x' stands for no"),
-    "yaml: a merge key": (
-        "l.yml",
-        f"- {ONE}\n- url: x\n  <<: {{}}\n",
-        "l.yml:3: merge keys (<<) are not read",
-    ),
     "yaml: two documents": ("l.yml", f"- {ONE}\n---\n- {TWO}\n", "l.yml:2: expected one document"),
-    "json: not closed": ("l.json", f'["{ONE}",\n"', "l.json:2: not JSON: Unterminated string"),
-    "json: no comma": ("l.json", f'["{ONE}"\n"{TWO}"]', "l.json:2: not JSON: expected ','"),
-    "json: more": ("l.json", f'["{ONE}"]\nx', "l.json:2: expected a list or a mapping"),
-    "json: deep": ("l.json", f'["{ONE}",\n{"[" * 100000}', "l.json:2: nested too deeply"),
-    "json: long": ("l.json", f'["{ONE}",\n{"1" * 5000}]', "l.json:2: not JSON that can be read"),
+    "json, one a line": (
+        "l.jsonl",
+        f'{{"url": "{ONE}"}}\n{{"url"',
+        "l.jsonl:2: not JSON: Expecting",
+    ),
+    "json, more": ("l.json", f'["{ONE}"]\nx', "l.json:2: not JSON: Expecting value"),
+    "json, and a text": ("l.json", f'["{ONE}"]\n"x"', "l.json:2: expected a list, or a mapping"),
 }
 
 
@@ -189,18 +191,14 @@ NONE: dict[str, tuple[str, str | bytes, str]] = {
     "an empty CSV": ("l.csv", "", "l.csv:1: no column url"),
     "an empty JSON": ("l.json", " ", "l.json:1: the list is empty"),
     "an empty YAML": ("l.yaml", "# x\n", "l.yaml:2: the list is empty"),
-    "a mapping": (
-        "l.yaml",
-        "a: b\n",
-        "l.yaml:1: expected a list, or a mapping with 'repositories'",
-    ),
-    "a text": ("l.yaml", "abc", "l.yaml:1: expected a list, or a mapping with 'repositories'"),
-    "a mapping of no list": (
-        "l.yaml",
-        "repositories: x",
-        "l.yaml:1: 'repositories' must be a list",
-    ),
-    "an object": ("l.json", "{}", "l.json:1: no list of repositories: expected one, or a mapping"),
+    "a mapping": ("l.yaml", "a: b\n", "l.yaml:1: expected a list, or a mapping with a list of"),
+    "a text": ("l.yaml", "abc", "l.yaml:1: expected a list, or a mapping with a list of 'reposi"),
+    "a mapping of no list": ("l.yaml", "repositories: x", "l.yaml:1: expected a list, or a mapp"),
+    "an object": ("l.json", "{}", "l.json, entry 1: no key url (or clone_url, repository, path)"),
+    "JSON that is not closed": ("l.json", f'["{ONE}",\n"', "l.json:2: not JSON: Unterminated"),
+    "JSON without a comma": ("l.json", f'["{ONE}"\n"{TWO}"]', "l.json:2: not JSON: Expecting ','"),
+    "deep JSON": ("l.json", f'["{ONE}",\n{"[" * 100000}', "l.json:1: nested too deeply"),
+    "a number of 5,000 digits": ("l.json", f"[{'1' * 5000}]", "l.json, entry 1: expected a URL"),
     "a YAML that is not UTF-8": ("l.yml", b"- x\n- \xff\n", "l.yml:2: not YAML: a character"),
     "UTF-16": ("l.csv", "url\nx\n".encode("utf-16"), "l.csv:1: UTF-16, not UTF-8"),
 }
@@ -233,7 +231,7 @@ def test_standard_input_is_a_list_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f'["{ONE}", 1]'.encode())))
     items = list(find([], lists=["-", "-"]))
     assert len(items) == 2
-    assert isinstance(items[1], git.Failure) and items[1].place == "standard input:1"
+    assert isinstance(items[1], git.Failure) and items[1].place == "standard input, entry 2"
 
 
 def test_paths_in_lists(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
@@ -271,7 +269,9 @@ def test_paths_in_lists(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, home:
 )
 def test_any_bytes_are_rows_and_faults(content: bytes, name: str) -> None:
     for row in read(content.decode("utf-8", "surrogateescape"), name):
-        assert 1 <= row.line <= content.count(b"\n") + 2
+        line = re.fullmatch(r":([0-9]+)|, entry [1-9][0-9]*", row.at)
+        assert line is not None
+        assert line[1] is None or 1 <= int(line[1]) <= content.count(b"\n") + 2
         if isinstance(row, Fault):
             assert row.text
         else:

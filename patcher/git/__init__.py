@@ -24,7 +24,7 @@ from patcher.git.errors import (
     UnbornHead,
 )
 from patcher.git.find import EVERYWHERE, Files, Memory, entries, mentions, scope_of, search
-from patcher.git.identity import identities, signing, user_configuration
+from patcher.git.identity import identities, signing, user_configuration, user_settings
 from patcher.git.objects import Objects
 from patcher.git.packs import Store
 from patcher.git.refs import bases, branch_tip, check_branch_name, move_branch
@@ -89,6 +89,7 @@ __all__ = [
     "signing",
     "time_left",
     "user_configuration",
+    "user_settings",
     "without_secret",
     "without_secrets",
     "write_commit",

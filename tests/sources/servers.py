@@ -40,11 +40,13 @@ class Request:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    method: str = "GET"
+    body: Any = None
 
     @property
     def authorization(self) -> str:
         """What the request shows of the user."""
-        return self.headers.get("authorization") or self.headers.get("private-token") or ""
+        return self.headers.get("authorization", "")
 
 
 class Forge:
@@ -175,7 +177,7 @@ class GitHub(Forge):
 
     def answer(self, request: Request) -> Reply:
         missing = Reply(404, {"message": "Not Found", "documentation_url": "https://docs"})
-        login = self.users.get(request.authorization.removeprefix("token "))
+        login = self.users.get(request.authorization.removeprefix("Bearer "))
         if request.authorization and login is None:
             return Reply(401, {"message": "Bad credentials", "documentation_url": "https://docs"})
         match request.path.removeprefix(self.prefix).split("/")[1:]:
@@ -251,7 +253,7 @@ class GitLab(Forge):
         return record
 
     def answer(self, request: Request) -> Reply:
-        if self.token is not None and request.headers.get("private-token") != self.token:
+        if self.token is not None and request.authorization != f"Bearer {self.token}":
             return Reply(401, {"message": "401 Unauthorized"})
         match request.path.removeprefix(self.prefix).split("/")[1:]:
             case ["groups", group, "projects"]:
@@ -320,7 +322,7 @@ class Gitea(Forge):
         } | changes
 
     def answer(self, request: Request) -> Reply:
-        if self.token is not None and request.authorization != f"token {self.token}":
+        if self.token is not None and request.authorization != f"Bearer {self.token}":
             return Reply(401, {"message": "invalid username, password or token", "url": self.url})
         match request.path.removeprefix(self.prefix).split("/")[1:]:
             case ["orgs", name, "repos"] if name in self.orgs:
@@ -344,7 +346,9 @@ def _handler(forge: Forge) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
             headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = forge.reply(Request(parts.path, query, headers))
+            sent = self.rfile.read(int(headers.get("content-length", 0)))
+            body = json.loads(sent) if sent else None
+            reply = forge.reply(Request(parts.path, query, headers, self.command, body))
             if reply.silent:
                 stopped.wait(reply.silent)
                 self.close_connection = True
@@ -372,6 +376,8 @@ def _handler(forge: Forge) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(content[: len(content) - reply.cut])
             if reply.cut:
                 self.close_connection = True
+
+        do_POST = do_PATCH = do_PUT = do_DELETE = do_GET
 
         def handle(self) -> None:
             with suppress(ConnectionResetError):  # of a client that has read enough

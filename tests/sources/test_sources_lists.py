@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from patcher import git
-from patcher.sources import find, gather
+from patcher.sources import WrongSource, find, gather
 from patcher.sources.rows import Fault, read
 
 if TYPE_CHECKING:
@@ -31,13 +31,17 @@ def listed(tmp_path: Path, content: str | bytes, name: str = "list") -> tuple[Li
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     found: Listed = []
     failures = []
-    for item in find([], lists=[str(file)]):
-        if isinstance(item, git.Failure):
-            failures.append(f"{item.place}: {item.error}".replace(f"{tmp_path}/", ""))
-        else:
-            place = item.place
-            assert isinstance(place, git.Address)
-            found.append((place.url, item.bases))
+    try:
+        for item in find([], lists=[str(file)]):
+            if isinstance(item, git.Failure):
+                failures.append(f"{item.place}: {item.error}".replace(f"{tmp_path}/", ""))
+            else:
+                place = item.place
+                assert isinstance(place, git.Address)
+                found.append((place.url, item.bases))
+    except WrongSource as wrong:
+        assert not found and not failures
+        failures.append(str(wrong).replace(f"{tmp_path}/", ""))
     return found, failures
 
 
@@ -80,25 +84,32 @@ GOOD = {
     ),
     "csv, by content": ("list", f"branch\tclone_url\nmain release/1\t{ONE}\n\t{TWO}\n"),
     "tsv": ("list.tsv", f"repository\tbase\n{ONE}\tmain release/1\n{TWO}\n"),
-    "nothing but comments": ("list.txt", "# nothing\n\n"),
 }
 
 
 @pytest.mark.parametrize("case", GOOD)
 def test_a_list_is_read_whatever_its_format(case: str, tmp_path: Path) -> None:
     name, content = GOOD[case]
-    expected = [] if case.startswith("nothing") else BOTH
-    assert listed(tmp_path, content, name) == (expected, [])
+    assert listed(tmp_path, content, name) == (BOTH, [])
 
 
 WRONG = {
-    "a row that is no URL": ("l", f"bad:thing\n{TWO}\n", "l:1: neither a path that exists"),
+    "a row that is no URL": ("l", f"bad:thing\n{TWO}\n", "l:1: bad:thing: neither a path that"),
     "a program to run": ("l", f"ext::sh\n{TWO}\n", "l:1: 'ext::sh' is no address"),
     "an option": ("l", f"--upload-pack=x://y\n{TWO}\n", "l:1: "),
     "an organisation": ("l", f"github:acme\n{TWO}\n", "l:1: a list holds repositories: name 'gi"),
     "a path that is not there": ("l", f"/nowhere/x\n{TWO}\n", "l:1: /nowhere/x: no such file"),
     "a control character": ("l", f"a\x1b[2Jb\n{TWO}\n", r"l:1: control characters, or what is no"),
-    "a NUL": ("l", f"a\0b\n{TWO}\n", "l:1: control characters, or what is no text, in 'a\\x00b'"),
+    "a NUL, late": (
+        "l",
+        f"{'#' * 8000}\na\0b\n{TWO}\n",
+        "l:2: control characters, or what is no text, in 'a\\x00b'",
+    ),
+    "owner and name": (
+        "l",
+        f"moby/moby\n{TWO}\n",
+        "l:1: moby/moby: no such file or directory: did",
+    ),
     "a carriage return within": ("l", f"a\rb\n{TWO}\n", "l:1: control characters"),
     "too many bases": ("l", f"{ONE} {'x ' * 101}\n{TWO}\n", "l:1: more than 100 bases"),
     "yaml: a number": ("l.yml", f"- 17\n- {TWO}\n", "l.yml:1: expected a URL or path"),
@@ -200,7 +211,9 @@ NONE: dict[str, tuple[str, str | bytes, str]] = {
     "deep JSON": ("l.json", f'["{ONE}",\n{"[" * 100000}', "l.json:1: nested too deeply"),
     "a number of 5,000 digits": ("l.json", f"[{'1' * 5000}]", "l.json, entry 1: expected a URL"),
     "a YAML that is not UTF-8": ("l.yml", b"- x\n- \xff\n", "l.yml:2: not YAML: a character"),
-    "UTF-16": ("l.csv", "url\nx\n".encode("utf-16"), "l.csv:1: UTF-16, not UTF-8"),
+    "UTF-16": ("l.csv", "url\nx\n".encode("utf-16"), "l.csv: UTF-16, not UTF-8"),
+    "a program": ("l", b"\x7fELF\x02\x01\x01\0\0\n" * 360, "l: a binary file, not a list"),
+    "prose": ("README.md", "# x\n\nWords of ours.\n" * 90, "README.md:3: Words: no such file or"),
 }
 
 
@@ -213,8 +226,17 @@ def test_what_is_no_list_is_one_line(case: str, tmp_path: Path) -> None:
 
 def test_a_list_that_cannot_be_opened_is_a_failure(tmp_path: Path) -> None:
     for place, error in ((tmp_path / "absent", "No such file"), (tmp_path, "Is a directory")):
-        (item,) = find([], lists=[str(place)])
-        assert isinstance(item, git.Failure) and error in item.error
+        with pytest.raises(WrongSource, match=error):
+            list(find([], lists=[str(place)]))
+
+
+def test_many_bad_rows_are_counted(tmp_path: Path) -> None:
+    found, failures = listed(tmp_path, f"{TWO}\n" + "".join(f"acme/{n}\n" for n in range(360)))
+    assert found == [(TWO, ())] and len(failures) == 21
+    assert failures[1] == (
+        "list:3: acme/1: no such file or directory: did you mean https://github.com/acme/1?"
+    )
+    assert failures[-1] == "list: 340 more rows name no repository"
 
 
 def test_aliases_cost_nothing(tmp_path: Path) -> None:
@@ -311,9 +333,6 @@ def test_a_password_in_a_list_is_not_told(tmp_path: Path, case: str) -> None:
 @pytest.mark.parametrize("scheme", ["github", "gitlab", "gitea"])
 @pytest.mark.parametrize("place", ["https://me:{}@host.invalid/x", "@https://{}@h.invalid/x/y"])
 def test_a_password_in_a_forges_word_is_not_told(scheme: str, place: str) -> None:
-    told: list[str] = []
-    gathered = gather([f"{scheme}:{place.format(TOKEN)}"], tell=told.append)
-    (failure,) = gathered
-    assert isinstance(failure, git.Failure)
-    shown = f"{told} {failure.place} {failure.error} {gathered.tally.line()}"
-    assert "t0ken" not in shown and scheme in shown
+    with pytest.raises(WrongSource) as wrong:
+        gather([f"{scheme}:{place.format(TOKEN)}"])
+    assert "t0ken" not in str(wrong.value) and scheme in str(wrong.value)

@@ -8,6 +8,7 @@ size.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -327,21 +328,31 @@ def _unanswered(error: requests.RequestException) -> _Unanswered:
         case exceptions.ChunkedEncodingError() | exceptions.ContentDecodingError():
             return _Unanswered("breaks off in the middle of an answer", passing=True)
         case exceptions.ConnectionError():
-            return _Unanswered(f"cannot be reached ({_cause(error)})", passing=True)
+            unknown = any(
+                isinstance(each, socket.gaierror) and each.errno == socket.EAI_NONAME
+                for each in _below(error)
+            )
+            return _Unanswered(f"cannot be reached ({_cause(error)})", passing=not unknown)
     return _Unanswered(f"cannot be asked ({type(error).__name__})", passing=False)
 
 
 def _cause(error: BaseException) -> str:
-    """The system's own words for a network fault, which lie several exceptions deep."""
-    at: BaseException | None = error
+    """The system's own words for a network fault."""
     words = ""
+    for each in _below(error):
+        if verified := getattr(each, "verify_message", None):
+            return git.printable(str(verified)[:200])
+        if isinstance(each, OSError) and each.strerror:
+            words = each.strerror.lower()
+    return git.printable(words[:200]) or type(error).__name__
+
+
+def _below(error: BaseException) -> Iterator[BaseException]:
+    """The error and those that it stands for: the system's own lies several exceptions deep."""
+    at: BaseException | None = error
     for _depth in range(12):
         if at is None:
-            break
-        if verified := getattr(at, "verify_message", None):
-            return git.printable(str(verified)[:200])
-        if isinstance(at, OSError) and at.strerror:
-            words = at.strerror.lower()
+            return
+        yield at
         inner = [getattr(at, "reason", None), *at.args, at.__cause__, at.__context__]
         at = next((item for item in inner if isinstance(item, BaseException)), None)
-    return git.printable(words[:200]) or type(error).__name__

@@ -891,6 +891,23 @@ def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
             assert failure.endswith(" cannot be reached (connection refused)"), failure
 
 
+@pytest.mark.parametrize(("error", "times"), [(socket.EAI_NONAME, 1), (socket.EAI_AGAIN, 4)])
+def test_a_host_that_there_is_not_is_asked_for_once(
+    error: int, times: int, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name server that does not answer may answer later; one that knows no such name will not."""
+    asked: list[object] = []
+
+    def resolve(host: object, *arguments: object, **options: object) -> object:
+        asked.append(host)
+        raise socket.gaierror(error, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    failure = Seen("gitea:forge.invalid/acme").failure
+    assert failure.endswith("forge.invalid cannot be reached (name or service not known)")
+    assert len(asked) == times and len(clock) == times - 1
+
+
 def test_a_certificate_that_nobody_vouches_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

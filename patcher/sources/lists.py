@@ -41,17 +41,24 @@ def find(name: str) -> Iterator[Found | git.Failure]:
             items = _found(row, where)
         except WrongSource as wrong:
             bad += 1
-            if len(faults) < MOST_FAULTS:
-                faults.append(failed(where + row.at, str(wrong)))
+            fault = failed(where + row.at, str(wrong))
+            if isinstance(row, rows.Fault) and row.ends:
+                faults.insert(0, fault)
+            elif len(faults) < MOST_FAULTS:
+                faults.append(fault)
             continue
         some = True
         yield from items
     if bad and not some:
-        others = f" ({bad - 1} more rows name no repository either)" if bad > 1 else ""
+        others = f" ({_more(bad - 1)} either)" if bad > 1 else ""
         raise WrongSource(f"{faults[0].place}: {faults[0].error}{others}")
     yield from faults
     if bad > len(faults):
-        yield failed(where, f"{bad - len(faults)} more rows name no repository")
+        yield failed(where, _more(bad - len(faults)))
+
+
+def _more(rows: int) -> str:
+    return f"{rows} more {'row names' if rows == 1 else 'rows name'} no repository"
 
 
 def _merged(found: rows.Rows) -> rows.Rows:

@@ -46,6 +46,8 @@ class Fault:
 
     at: str
     text: str
+    ends: bool = False
+    """Whether the list is not read from here on."""
 
 
 Rows = Iterator[ListRow | Fault]
@@ -56,11 +58,11 @@ def read(text: str, name: str) -> Rows:
     try:
         for number, row in enumerate(_format(text, name.rpartition("/")[2])(text)):
             if number == MOST_ROWS:
-                yield Fault(row.at, f"more than {MOST_ROWS} rows: not read from here on")
+                yield Fault(row.at, f"more than {MOST_ROWS} rows: not read from here on", ends=True)
                 return
             yield row
     except Broken as broken:
-        yield Fault(broken.at, str(broken))
+        yield Fault(broken.at, str(broken), ends=True)
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -583,7 +583,7 @@ def test_a_list_made_to_be_hard(bench: Bench, name: str) -> None:
     file.write_text(text())
     ran = hard(bench, "repos", "--from", str(file))
     file.unlink()
-    assert ran.status == 3
+    assert ran.status in (2, 3)  # 2: no row of it names a repository
     assert reason in ran.stderr, ran.stderr[:1000]
 
 

@@ -230,6 +230,17 @@ def test_a_list_that_cannot_be_opened_is_a_failure(tmp_path: Path) -> None:
             list(find([], lists=[str(place)]))
 
 
+def test_where_a_list_breaks_off_is_told_among_many_bad_rows(tmp_path: Path) -> None:
+    content = f"- {TWO}\n" + "".join(f"- acme/{n}\n" for n in range(360)) + "- [\n"
+    found, failures = listed(tmp_path, content, "l.yaml")
+    assert found == [(TWO, ())] and failures[0].startswith("l.yaml:363: not YAML: ")
+    assert failures[-1] == "l.yaml: 340 more rows name no repository"
+    found, failures = listed(tmp_path, content.partition("\n")[2], "l.yaml")
+    (failure,) = failures
+    assert found == [] and failure.startswith("l.yaml:362: not YAML: ")
+    assert failure.endswith(" (360 more rows name no repository either)")
+
+
 def test_many_bad_rows_are_counted(tmp_path: Path) -> None:
     found, failures = listed(tmp_path, f"{TWO}\n" + "".join(f"acme/{n}\n" for n in range(360)))
     assert found == [(TWO, ())] and len(failures) == 21

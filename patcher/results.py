@@ -392,6 +392,8 @@ class Planned(NamedTuple):
     """The URL of the repository that it was forked from, as its forge says."""
     attempts: int = 0
     """How often it was tried before."""
+    server: str | None = None
+    """The forge's server that it was found at, whose token is for it; see `patcher.forges`."""
 
 
 class Progress(NamedTuple):

@@ -34,13 +34,17 @@ class Planning:
                 continue
             if isinstance(item.place, git.Address):
                 self._secrets[item.place.url] = item.place.secret
-            yield Planned(place(item), item.bases, item.family)
+            yield Planned(place(item), item.bases, item.family, server=item.server)
 
-    def with_secret(self, address: git.Address) -> git.Address:
-        """The address with the secret that the sources of this run had, or with a token."""
-        from patcher.sources import with_token
+    def with_secret(
+        self, address: git.Address, server: str | None, servers: Sequence[str]
+    ) -> git.Address:
+        """The address with the secret that the sources of this run had, or with the token of the
+        server that it was found at. ``servers`` are all of the campaign."""
+        from patcher.forges import with_token
 
-        return with_token(address.with_secret(self._secrets.get(address.url)))
+        address = address.with_secret(self._secrets.get(address.url))
+        return with_token(address, server, servers)
 
 
 class Booking:
@@ -51,10 +55,10 @@ class Booking:
         account: Account,
         owner: Owner,
         retry: Retry,
-        with_secret: Callable[[git.Address], git.Address],
+        with_secret: Callable[[git.Address, str | None, Sequence[str]], git.Address],
     ) -> None:
         self._account, self._owner, self._retry = account, owner, retry
-        self._with_secret = with_secret
+        self._with_secret, self._servers = with_secret, account.servers()
         self._claimed: dict[str, Planned] = {}
 
     def items(self) -> Iterator[Item]:
@@ -82,7 +86,7 @@ class Booking:
     def _item(self, one: Planned) -> Item:
         if git.is_address(one.place):
             try:
-                address = self._with_secret(git.Address.parse(one.place))
+                address = self._with_secret(git.Address.parse(one.place), one.server, self._servers)
             except git.GitError as error:
                 return git.Failure(Path(one.place), str(error), one.place)
             return Found(address, one.bases, one.family)

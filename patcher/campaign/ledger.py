@@ -190,21 +190,31 @@ class Account:
             while rows := list(islice(everything, _PLANNING)):
                 before = writer.total_changes
                 writer.executemany(
-                    "INSERT OR IGNORE INTO places (campaign, place, bases, family, state, begun,"
-                    " attempts, kills, ended, changed)"
-                    " VALUES (:campaign, :place, :bases, :family, 'planned', 0, 0, 0, 0, :now)",
+                    "INSERT OR IGNORE INTO places (campaign, place, bases, family, server, state,"
+                    " begun, attempts, kills, ended, changed) VALUES (:campaign, :place, :bases,"
+                    " :family, :server, 'planned', 0, 0, 0, 0, :now)",
                     rows,
                 )
                 new += writer.total_changes - before
                 writer.executemany(
-                    "UPDATE places SET family = :family, bases = :bases, changed = :now,"
+                    "UPDATE places SET family = :family, server = coalesce(:server, server),"
+                    " bases = :bases, changed = :now,"
                     " state = CASE WHEN bases = :bases THEN state ELSE 'planned' END,"
                     " attempts = CASE WHEN bases = :bases THEN attempts ELSE begun END"
                     " WHERE campaign = :campaign AND place = :place"
-                    " AND (bases <> :bases OR family IS NOT :family)",
+                    " AND (bases <> :bases OR family IS NOT :family"
+                    " OR server IS NOT coalesce(:server, server))",
                     rows,
                 )
         return new
+
+    def servers(self) -> list[str]:
+        """The servers of forges that its repositories were found at."""
+        found = self._database.read(
+            "SELECT DISTINCT server FROM places WHERE campaign = ? AND server IS NOT NULL",
+            (self.number,),
+        )
+        return [server for (server,) in found]
 
     def owner(self) -> Owner:
         """Whoever claims, for as long as the process lives or the ``with`` block lasts."""
@@ -222,7 +232,7 @@ class Account:
             found: list[tuple[Any, ...]] = []
             for states in _CLAIMED[retry]:
                 found += writer.execute(
-                    "SELECT id, place, bases, family, attempts FROM places"  # noqa: S608 - constants
+                    "SELECT id, place, bases, family, attempts, server FROM places"  # noqa: S608 - constants
                     f" WHERE campaign = ? AND owner IS NULL AND {states}"
                     " ORDER BY attempts, id LIMIT ?",
                     (self.number, *_epoch(states, owner), limit - len(found)),
@@ -234,8 +244,8 @@ class Account:
             if found:
                 self._touch(writer, _now())
         return [
-            Planned(_text(place), tuple(json.loads(bases)), _maybe(family), attempts)
-            for _, place, bases, family, attempts in found
+            Planned(_text(place), tuple(json.loads(bases)), _maybe(family), attempts, server)
+            for _, place, bases, family, attempts, server in found
         ]
 
     def begin(self, owner: Owner, planned: Planned) -> None:
@@ -522,7 +532,8 @@ def _columns(item: Planned) -> dict[str, Any]:
     if _PASSWORD.match(item.place) or _PASSWORD.match(item.family or ""):
         raise LedgerError("a URL with a password in it was to be kept, which the ledger does not")
     family = None if item.family is None else _bytes(item.family)
-    return {"place": _bytes(item.place), "bases": _bases(item), "family": family}
+    place = _bytes(item.place)
+    return {"place": place, "bases": _bases(item), "family": family, "server": item.server}
 
 
 _COLUMNS = (

@@ -70,6 +70,12 @@ class Failed(click.ClickException):
         tell(self.message)
 
 
+class Wrong(Failed):
+    """The user named something that is not there: one line, without the usage of the command."""
+
+    exit_code = 2
+
+
 def chain(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
     """One decorator of several, in reading order."""
 
@@ -347,11 +353,15 @@ _FILTERS = ("match", "skip", "topics", "archived", "forks", "visibility", "pushe
 
 def sources(words: tuple[str, ...], chosen: dict[str, Any]) -> Sources:
     """What `sourcing` gathered; its options are taken out of ``chosen``. No source is: here."""
-    from patcher.sources import Filters
+    from patcher.sources import Filters, WrongSource, understood
 
     lists = chosen.pop("lists")
     filters = Filters(**{name: chosen.pop(name) for name in _FILTERS})
     given = bool(words or lists)
+    try:
+        words = tuple(map(understood, words))
+    except WrongSource as error:
+        raise Wrong(str(error)) from None
     return Sources(words if given else (".",), lists, filters, given)
 
 

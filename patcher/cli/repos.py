@@ -79,8 +79,8 @@ def command(paths: tuple[str, ...], format: str, quiet: bool, **chosen: Any) -> 
 def _place(found: Found) -> ListedRepository:
     """What a report says of a repository."""
     from patcher import git
+    from patcher.forges import Facts
     from patcher.results import ListedRepository
-    from patcher.sources import Facts
 
     facts, place = found.facts or Facts(), found.place
     is_url = isinstance(place, git.Address)

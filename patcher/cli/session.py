@@ -182,13 +182,16 @@ class _All:
 def found(sources: options.Sources, *, quiet: bool) -> tuple[Iterable[Item], Tally]:
     """The repositories of the sources, and how many there are. Where there is more than paths, they
     are all found first, and their number is told."""
-    from patcher.sources import Tally, find, gather
+    from patcher.sources import Tally, WrongSource, find, gather
 
     words, lists, filters = sources.words, sources.lists, sources.filters
     if not sources.remote:
         tally = Tally()
         return find(words, filters=filters, tell=tell, tally=tally), tally
-    gathered = gather(words, lists=lists, filters=filters, tell=tell)
+    try:
+        gathered = gather(words, lists=lists, filters=filters, tell=tell)
+    except WrongSource as error:
+        raise options.Wrong(str(error)) from None
     if not quiet:
         tell(gathered.tally.line())
     return gathered, gathered.tally

@@ -23,7 +23,7 @@ from patcher.git.errors import (
     RemoteMoved,
     UnbornHead,
 )
-from patcher.git.identity import identities, signing, user_configuration
+from patcher.git.identity import identities, signing, user_configuration, user_settings
 from patcher.git.limits import limited, time_left
 from patcher.git.objects import Objects
 from patcher.git.packs import Store
@@ -91,6 +91,7 @@ __all__ = [
     "signing",
     "time_left",
     "user_configuration",
+    "user_settings",
     "without_secret",
     "without_secrets",
     "write_commit",

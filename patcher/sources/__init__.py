@@ -1,8 +1,7 @@
 """Where repositories come from: paths, clone URLs, lists, organisations of a forge.
 
-One module a kind. Each has ``claims(word)``, whether a word of the command line is of its kind;
-``label(word)``, what its repositories are counted as; and ``find(words)``. `patcher.sources.union`
-lists them.
+One module a kind, with its ``find``; `patcher.sources.words` says what a word is, and
+`patcher.sources.union` puts them together.
 """
 
 from __future__ import annotations
@@ -11,39 +10,38 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from patcher.sources.filters import Choice, Filters, since
-    from patcher.sources.found import Facts, Found, SourceError
-    from patcher.sources.gathered import Gathered, Tally
-    from patcher.sources.tokens import with_token
+    from patcher.sources.found import Found, WrongSource
+    from patcher.sources.gathered import Gathered
+    from patcher.sources.tally import Tally
     from patcher.sources.union import find, gather, remote
+    from patcher.sources.words import understood
 
 _WHERE = {
     "Choice": "filters",
-    "Facts": "found",
     "Filters": "filters",
     "Found": "found",
     "Gathered": "gathered",
-    "SourceError": "found",
-    "Tally": "gathered",
+    "Tally": "tally",
     "find": "union",
     "gather": "union",
     "remote": "union",
+    "WrongSource": "found",
     "since": "filters",
-    "with_token": "tokens",
+    "understood": "words",
 }
 
 __all__ = [
     "Choice",
-    "Facts",
     "Filters",
     "Found",
     "Gathered",
-    "SourceError",
     "Tally",
+    "WrongSource",
     "find",
     "gather",
     "remote",
     "since",
-    "with_token",
+    "understood",
 ]
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from patcher import git
-from patcher.sources.found import Facts, Found
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from patcher.forges import Facts
+    from patcher.sources.found import Found
 
 Choice = Literal["include", "exclude", "only"]
 
@@ -54,6 +56,7 @@ class Sieve:
         """How many repositories each filter that asks for some kept, as it is written."""
         self._topics = frozenset(topic.casefold() for topic in filters.topics)
         self._told: set[str] = set()
+        self._by_facts = filters != Filters(filters.match, filters.skip)
 
     def _asked(self) -> Iterator[str]:
         filters = self._filters
@@ -75,6 +78,10 @@ class Sieve:
                 return "by name"
             if any(any(map(regex, names)) for regex in self._skip.values()):
                 return "by name"
+        if found.facts is None and not self._by_facts:
+            return None
+        from patcher.forges import Facts
+
         facts = found.facts or Facts()
         return self._by_state(facts) or self._by_use(facts)
 

@@ -5,9 +5,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from patcher import git
-from patcher.sources.entries import BASES, PLACES, Fault, ListRow, Pairs, Rows
+from patcher.sources import documents
+from patcher.sources.documents import Broken
+
+PLACES = ("clone_url", "http_url_to_repo", "url", "repository", "path")
+"""The keys and columns that name the repository: the first that is there counts. The first two are
+what forges call it; beside them ``url`` is a page."""
+
+BASES = ("base", "bases", "branch")
+
+_KEYS = frozenset((*PLACES, *BASES, "<<"))
 
 MOST_ROWS = 200_000
 """Of a list, those that are none counted: 300 bytes each."""
@@ -20,23 +30,39 @@ _MOST_LINE = 1 << 20
 _SHOWN = 200
 
 
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """One repository of a list, and where it stands there: ``:LINE`` or ``, entry NUMBER``, both
+    from 1."""
+
+    at: str
+    place: str
+    bases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a row, or with what is left of the list."""
+
+    at: str
+    text: str
+    ends: bool = False
+    """Whether the list is not read from here on."""
+
+
+Rows = Iterator[ListRow | Fault]
+
+
 def read(text: str, name: str) -> Rows:
     """The rows of a list. The format is that of the name's extension, else what it looks like."""
-    line = 0
     try:
         for number, row in enumerate(_format(text, name.rpartition("/")[2])(text)):
-            line = row.line
             if number == MOST_ROWS:
-                yield Fault(line, f"more than {MOST_ROWS} rows: not read from here on")
+                yield Fault(row.at, f"more than {MOST_ROWS} rows: not read from here on", ends=True)
                 return
             yield row
-    except _TooLong as error:
-        yield Fault(error.line, f"a line of more than {_MOST_LINE} characters")
-
-
-class _TooLong(Exception):
-    def __init__(self, line: int) -> None:
-        self.line = line
+    except Broken as broken:
+        yield Fault(broken.at, str(broken), ends=True)
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -47,7 +73,7 @@ def _lines(text: str) -> Iterator[str]:
         number += 1
         end = text.find("\n", at)
         if (len(text) if end < 0 else end) - at > _MOST_LINE:
-            raise _TooLong(number)
+            raise Broken(number, f"a line of more than {_MOST_LINE} characters")
         yield text[at:] if end < 0 else text[at:end]
         at = end + 1 if end >= 0 else -1
 
@@ -78,7 +104,7 @@ def of_lines(text: str) -> Rows:
         place, tab, rest = line.partition("\t")
         if not tab:
             place, _blank, rest = line.strip().partition(" ")
-        yield _row(number, place.strip(), re.split(r"(?:^|\s)#", rest, maxsplit=1)[0].split())
+        yield _row(f":{number}", place.strip(), re.split(r"(?:^|\s)#", rest, maxsplit=1)[0].split())
 
 
 def of_csv(text: str) -> Rows:
@@ -99,7 +125,7 @@ def of_csv(text: str) -> Rows:
             if twice
             else f"no column {_either()}: {there}"
         )
-        yield Fault(skipped + 1, wrong)
+        yield Fault(f":{skipped + 1}", wrong)
         return
     base_at = [columns.index(name) for name in BASES if name in columns]
     body = (line + "\n" for line in lines)
@@ -111,12 +137,12 @@ def of_csv(text: str) -> Rows:
         except StopIteration:
             return
         except csv.Error as error:
-            yield Fault(line, f"not CSV: {error}")
+            yield Fault(f":{line}", f"not CSV: {error}")
         else:
             if any(cell.strip() for cell in cells):
                 place = cells[at].strip() if at < len(cells) else ""
                 bases = [word for i in base_at if i < len(cells) for word in cells[i].split()]
-                yield _row(line, place, bases)
+                yield _row(f":{line}", place, bases)
         line = skipped + 2 + reader.line_num
 
 
@@ -132,18 +158,12 @@ def _header(line: str, *, any_columns: bool = False) -> tuple[list[str], str] | 
 def of_json(text: str) -> Rows:
     """A list of texts or objects, an object with such a list as ``repositories``, or one object a
     line."""
-    from patcher.sources.json_rows import values
-
-    for line, value in values(text):
-        yield value if isinstance(value, Fault) else _value(line, value)
+    return (_value(at, value) for at, value in documents.of_json(text, _KEYS))
 
 
 def of_yaml(text: str) -> Rows:
     """A list of texts or mappings, or a mapping with such a list as ``repositories``."""
-    from patcher.sources.yaml_rows import values
-
-    for line, value in values(text):
-        yield value if isinstance(value, Fault) else _value(line, value)
+    return (_value(at, value) for at, value in documents.of_yaml(text, _KEYS))
 
 
 _FORMATS: Mapping[str, Callable[[str], Rows]] = {
@@ -159,23 +179,24 @@ _FORMATS: Mapping[str, Callable[[str], Rows]] = {
 }
 
 
-def _value(line: int, value: object) -> ListRow | Fault:
+def _value(at: str, value: object) -> ListRow | Fault:
     """The row of a text or a mapping."""
     if isinstance(value, str):
-        return _row(line, value, [])
-    if not isinstance(value, Pairs):
-        return Fault(line, "expected a URL or path, or a mapping with one")
-    found: dict[str, object] = {}
-    for key, item in value:
-        if key in found and key in (*PLACES, *BASES):
-            return Fault(line, f"key {key!r} twice")
-        found.setdefault(key, item)
+        return _row(at, value, [])
+    if not isinstance(value, documents.Pairs):
+        return Fault(at, "expected a URL or path, or a mapping with one")
+    found = dict(value)
+    if len(found) < len(value):
+        twice = next(key for key in found if [key for key, _item in value].count(key) > 1)
+        return Fault(at, f"key {twice!r} twice")
+    if "<<" in found:
+        return Fault(at, "merge keys (<<) are not read: write it out")
     named = next((name for name in PLACES if found.get(name) is not None), None)
     if named is None:
-        return Fault(line, f"no key {_either()}")
+        return Fault(at, f"no key {_either()}")
     place = found[named]
     if not isinstance(place, str):
-        return Fault(line, f"{named!r} must be text")
+        return Fault(at, f"{named!r} must be text")
     bases: list[str] = []
     for name in BASES:
         given = found.get(name)
@@ -186,23 +207,23 @@ def _value(line: int, value: object) -> ListRow | Fault:
         elif isinstance(given, list) and all(isinstance(item, str) for item in given):
             bases += given
         else:
-            return Fault(line, f"{name!r} must be text or a list of texts")
-    return _row(line, place, bases)
+            return Fault(at, f"{name!r} must be text or a list of texts")
+    return _row(at, place, bases)
 
 
-def _row(line: int, place: str, bases: Sequence[str]) -> ListRow | Fault:
+def _row(at: str, place: str, bases: Sequence[str]) -> ListRow | Fault:
     if not place:
-        return Fault(line, f"no {_either()}")
+        return Fault(at, f"no {_either()}")
     wrong = next((word for word in (place, *bases) if not _is_plain(word)), None)
     if wrong is not None:
         return Fault(
-            line, f"control characters, or what is no text, in {git.without_secret(wrong)[:100]!r}"
+            at, f"control characters, or what is no text, in {git.without_secret(wrong)[:100]!r}"
         )
     if len(bases) > _MOST_BASES:
-        return Fault(line, f"more than {_MOST_BASES} bases")
+        return Fault(at, f"more than {_MOST_BASES} bases")
     if "" in bases:
-        return Fault(line, "an empty base")
-    return ListRow(line, place, tuple(bases))
+        return Fault(at, "an empty base")
+    return ListRow(at, place, tuple(bases))
 
 
 def _is_plain(word: str) -> bool:

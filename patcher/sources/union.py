@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from patcher import git
-from patcher.sources import paths, urls
+from patcher.sources import paths
 from patcher.sources.filters import Filters, Sieve
-from patcher.sources.forges import FORGES, Forge
 from patcher.sources.found import Found
-from patcher.sources.gathered import Gathered, Tally
+from patcher.sources.tally import Tally
+from patcher.sources.words import Kind, kind_of, understood
+
+if TYPE_CHECKING:
+    from patcher.sources.gathered import Gathered
 
 Item = Found | git.Failure
-_Key = TypeVar("_Key")
-
-
-class _Kind(Protocol):
-    """What a word may be, but a forge's."""
-
-    def claims(self, word: str) -> bool: ...
-    def label(self, word: str) -> str: ...
-
-
-_KINDS: tuple[_Kind, ...] = (urls, paths)
-"""In the order in which they are asked whether a word is theirs."""
 
 
 def find(
@@ -40,27 +32,42 @@ def find(
     order given, as they are found.
 
     A word is a path (a repository, or a folder that is walked for some), a clone URL, or a forge's:
-    ``github:...``, ``gitlab:...``, ``gitea:...``. Such a word is never a path; ``./github:x`` is
-    one. A list is the name of a file, or ``-``; see `patcher.sources.rows`. Two clone URLs are one
-    repository when they are equal, with and without ``.git`` and a slash at the end.
+    ``github:...``, ``gitlab:...``, ``gitea:...``. A list is the name of a file, or ``-``; see
+    `patcher.sources.rows`. Two clone URLs are one repository when they are equal, with and without
+    ``.git`` and a slash at the end.
 
-    Nothing is raised for what cannot be found: it is a `git.Failure`, and the rest goes on.
-    ``tell`` gets a line for what a person should know meanwhile; ``tally`` counts.
+    Raises WrongSource where a word or list can name nothing: for words at once, for a list when its
+    turn comes. What is named and cannot be found is a `git.Failure`, and the rest goes on. ``tell``
+    gets a line for what a person should know meanwhile; ``tally`` counts.
     """
-    sieve = Sieve(filters, tell)
-    seen = _Seen()
+    return _found([understood(word) for word in words], lists, Sieve(filters, tell), tell, tally)
+
+
+def _found(
+    words: Sequence[str],
+    lists: Sequence[str],
+    sieve: Sieve,
+    tell: Callable[[str], None],
+    tally: Tally | None,
+) -> Iterator[Item]:
+    seen: set[int] = set()
     tally = Tally() if tally is None else tally
     tally.kept = sieve.kept
-    for label, named, items in _sources(words, lists, seen.places, tell):
-        tally.begin(label, named)
+    for label, named, items in _sources(words, lists, seen, tell):
+        tally.wanted[label] += 0  # shown even where it holds nothing
+        if named:
+            tally.held[named] += 0
         for item in items:
-            tally.met(named, failed=isinstance(item, git.Failure))
+            if named:
+                tally.held[named] += 1
             if isinstance(item, git.Failure):
+                tally.failures += 1
                 yield item
-            elif named is None or seen.is_new(item):
-                reason = sieve.passed_over(item)
-                tally.count(label, reason)
-                if reason is None:
+            elif named is None or _is_new(_key(item), seen):
+                if reason := sieve.passed_over(item):
+                    tally.passed_over[reason] += 1
+                else:
+                    tally.wanted[label] += 1
                     yield item
             elif item.bases:
                 tell(f"{_shown(item)} was named before: the bases that come {label} are not used")
@@ -74,69 +81,69 @@ def gather(
     tell: Callable[[str], None] = lambda line: None,
 ) -> Gathered:
     """All that `find` finds, so that its number is known before work begins."""
+    from patcher.sources.gathered import Gathered
+
     tally = Tally()
     return Gathered(find(words, lists=lists, filters=filters, tell=tell, tally=tally), tally)
 
 
 def remote(words: Sequence[str], lists: Sequence[str]) -> bool:
     """Whether there is more than paths among the sources."""
-    return bool(lists) or any(_kind(word) is not paths for word in words)
-
-
-def _kind(word: str) -> Forge | _Kind:
-    kinds: tuple[Forge | _Kind, ...] = (*FORGES, *_KINDS)
-    return next(kind for kind in kinds if kind.claims(word))
+    return bool(lists) or any(kind_of(word) is not Kind.PATH for word in words)
 
 
 def _sources(
     words: Sequence[str],
     names: Sequence[str],
-    places: set[int],
+    seen: set[int],
     tell: Callable[[str], None],
 ) -> Iterator[tuple[str, str | None, Iterator[Item]]]:
     """What each source is counted as, how it was named, and what it holds. Paths that stand
-    together are one without a name: what they hold has not come before (``places``)."""
-    if names:
-        from patcher.sources import lists
-    kinds = {word: _kind(word) for word in words}
-    for label, group in groupby(words, lambda word: kinds[word].label(word)):
-        together = list(group)
-        kind = kinds[together[0]]
-        if isinstance(kind, Forge):
-            yield label, git.without_secrets(together[0]), kind.find(together[0], words, tell)
-        elif kind is paths:
-            yield label, None, paths.find(together, places)
+    together are one without a name; of these, what was ``seen`` does not come again."""
+    for (kind, forge), group in groupby(words, lambda word: _together(word)):
+        if kind is Kind.PATH:
+            yield kind.value, None, paths.find(list(group), seen)
+        elif kind is Kind.URL:
+            from patcher.sources import urls
+
+            yield kind.value, "", urls.find(list(group))
         else:
-            yield label, "", urls.find(together)
-    for at, name in enumerate(names):
-        if name == "-" and "-" in names[:at]:
-            continue  # it was read to its end
+            from patcher.sources import forges
+
+            yield forges.label(forge), git.without_secrets(forge), forges.find(forge, words, tell)
+    for name in dict.fromkeys(names):  # what is read to its end holds no more
+        from patcher.sources import lists
+
         yield lists.label(name), f"--from {git.without_secrets(name)}", lists.find(name)
 
 
-class _Seen:
-    """Which repositories there were already."""
+def _together(word: str) -> tuple[Kind, str]:
+    kind = kind_of(word)
+    return kind, word if kind is Kind.FORGE else ""
 
-    def __init__(self) -> None:
-        self.places: set[int] = set()
-        """Of those on this machine the `git.place_key`."""
-        self._names: set[str] = set()
 
-    def is_new(self, found: Found) -> bool:
-        if isinstance(found.place, git.Address):
-            url = found.place.url.rstrip("/").removesuffix(".git").rstrip("/")
-            return self._is_new(url, self._names)
-        try:
-            key = git.place_key(found.place)
-        except OSError:  # gone since it was found: whoever opens it says so
-            return self._is_new(str(found.place.common_dir), self._names)
-        return self._is_new(key, self.places)
+def _is_new(key: int, seen: set[int]) -> bool:
+    before = len(seen)
+    seen.add(key)
+    return len(seen) > before
 
-    @staticmethod
-    def _is_new(key: _Key, among: set[_Key]) -> bool:
-        before = len(among)
-        among.add(key)
-        return len(among) > before
+
+def _key(found: Found) -> int:
+    """Stands for a repository: of one on this machine the `git.place_key`, of a clone URL a digest,
+    below zero."""
+    place = found.place
+    if isinstance(place, git.Address):
+        return _digest(place.url.rstrip("/").removesuffix(".git").rstrip("/"))
+    try:
+        return git.place_key(place)
+    except OSError:  # gone since it was found: whoever opens it says so
+        return _digest(str(place.common_dir))
+
+
+def _digest(name: str) -> int:
+    from hashlib import blake2b
+
+    return ~int.from_bytes(blake2b(os.fsencode(name), digest_size=16).digest())
 
 
 def _shown(found: Found) -> str:

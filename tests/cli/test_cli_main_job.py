@@ -467,10 +467,46 @@ def test_a_scan_that_read_nothing_does_not_look_clean(sandbox: Sandbox) -> None:
     )
 
 
-def test_a_path_that_is_no_repository_is_a_failure(sandbox: Sandbox) -> None:
-    result = patcher("scan", sandbox.root / "nowhere")
-    assert result.exit_code == 3
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("nowhere", "no such file or directory: a source is a path"),
+        ("moby/moby", "no such file or directory: did you mean github:moby/moby?"),
+        ("bitbucket:x", "neither a path that exists nor anything else: a source is a path"),
+        ("github:a/b/c", "write github:ORG, github:ORG/REPO, github:user/NAME or github:search/"),
+        ("", "an empty name: a source is a path"),
+        ("file", "is a file: name a repository or a folder"),
+        ("https://example.org", "names a host, but no repository on it"),
+    ],
+)
+@pytest.mark.parametrize("command", ["scan", "diff", "repos", "apply"])
+def test_what_is_no_source_is_one_line_and_nothing_is_done(
+    sandbox: Sandbox, command: str, word: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = sandbox.repository()
+    (sandbox.root / "file").touch()
+    monkeypatch.chdir(sandbox.root)
+    result = patcher(command, place, word)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("patcher: ") and says in result.stderr
     assert result.stderr.count("\n") == 1
+    assert sandbox.git(place, "branch", "--list", "patcher/*") == ""
+
+
+def test_a_list_that_is_none_is_one_line_and_nothing_is_done(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    place = sandbox.repository()
+    for content, says in (
+        (b"\x7fELF\0\n" * 360, "a binary file, not a list"),
+        (b"acme/one\nacme/two\n", "acme/one: no such file or directory: did you mean https://gith"),
+    ):
+        (tmp_path / "list").write_bytes(content)
+        for command in ("scan", "apply"):
+            result = patcher(command, place, "--from", tmp_path / "list")
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert says in result.stderr and result.stderr.count("\n") == 1
+    assert sandbox.git(place, "branch", "--list", "patcher/*") == ""
 
 
 @pytest.mark.parametrize("kind", ["bare", "sha256", "shallow", "worktree"])

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from patcher.cli import group
-from patcher.sources import forge
+from patcher.forges import client
 from tests.sources.servers import GitHub, Reply, serving
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def github(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[GitHub]:
     for name in list(os.environ):
         if name.startswith(("GH_", "GITHUB_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(forge, "BACKOFF", 0.01)
+    monkeypatch.setattr(client, "BACKOFF", 0.01)
     with serving(server):
         monkeypatch.setenv("GITHUB_API_URL", server.api)
         monkeypatch.setenv("GITHUB_TOKEN", TOKEN)

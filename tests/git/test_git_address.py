@@ -12,7 +12,6 @@ import pytest
 
 from patcher.git import (
     Address,
-    Failure,
     GitError,
     Repository,
     Secret,
@@ -21,7 +20,7 @@ from patcher.git import (
 )
 from patcher.git.address import MAX_ADDRESS
 from patcher.git.places import cache_folder, state_folder
-from patcher.sources import find
+from patcher.sources import WrongSource, find
 
 
 @pytest.mark.parametrize(
@@ -159,9 +158,9 @@ def test_a_password_that_nobody_encoded_is_neither_taken_for_a_path_nor_shown(te
     with pytest.raises(GitError) as caught:
         Address.parse(text)
     assert_unseen(str(caught.value))
-    (failure,) = find([text])
-    assert isinstance(failure, Failure)
-    assert_unseen(f"{failure.place} {failure.error}")
+    with pytest.raises(WrongSource) as wrong:
+        find([text])
+    assert_unseen(str(wrong.value))
 
 
 def assert_unseen(shown: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -22,13 +22,17 @@ Record = dict[str, Any]
 @dataclass
 class Reply:
     """What is sent back. ``body`` is sent as it is when it is bytes, else as JSON; ``cut``: the
-    connection ends that many bytes before the end; ``silent``: nothing is sent for so long."""
+    connection ends that many bytes before the end; ``silent``: nothing is sent for so long;
+    ``endless``: the body is repeated until the client goes; ``trickle``: seconds between the
+    bytes, from the first header on."""
 
     status: int = 200
     body: object = None
     headers: dict[str, str] = field(default_factory=dict)
     cut: int = 0
     silent: float = 0
+    endless: bool = False
+    trickle: float = 0
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,13 @@ class Request:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    method: str = "GET"
+    body: Any = None
 
     @property
     def authorization(self) -> str:
         """What the request shows of the user."""
-        return self.headers.get("authorization") or self.headers.get("private-token") or ""
+        return self.headers.get("authorization", "")
 
 
 class Forge:
@@ -171,7 +177,7 @@ class GitHub(Forge):
 
     def answer(self, request: Request) -> Reply:
         missing = Reply(404, {"message": "Not Found", "documentation_url": "https://docs"})
-        login = self.users.get(request.authorization.removeprefix("token "))
+        login = self.users.get(request.authorization.removeprefix("Bearer "))
         if request.authorization and login is None:
             return Reply(401, {"message": "Bad credentials", "documentation_url": "https://docs"})
         match request.path.removeprefix(self.prefix).split("/")[1:]:
@@ -247,7 +253,7 @@ class GitLab(Forge):
         return record
 
     def answer(self, request: Request) -> Reply:
-        if self.token is not None and request.headers.get("private-token") != self.token:
+        if self.token is not None and request.authorization != f"Bearer {self.token}":
             return Reply(401, {"message": "401 Unauthorized"})
         match request.path.removeprefix(self.prefix).split("/")[1:]:
             case ["groups", group, "projects"]:
@@ -316,7 +322,7 @@ class Gitea(Forge):
         } | changes
 
     def answer(self, request: Request) -> Reply:
-        if self.token is not None and request.authorization != f"token {self.token}":
+        if self.token is not None and request.authorization != f"Bearer {self.token}":
             return Reply(401, {"message": "invalid username, password or token", "url": self.url})
         match request.path.removeprefix(self.prefix).split("/")[1:]:
             case ["orgs", name, "repos"] if name in self.orgs:
@@ -340,9 +346,19 @@ def _handler(forge: Forge) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
             headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = forge.reply(Request(parts.path, query, headers))
+            sent = self.rfile.read(int(headers.get("content-length", 0)))
+            body = json.loads(sent) if sent else None
+            reply = forge.reply(Request(parts.path, query, headers, self.command, body))
             if reply.silent:
                 stopped.wait(reply.silent)
+                self.close_connection = True
+                return
+            if reply.trickle:
+                with suppress(OSError):
+                    for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 10_000:
+                        self.connection.sendall(bytes([byte]))
+                        if stopped.wait(reply.trickle):
+                            break
                 self.close_connection = True
                 return
             body = reply.body
@@ -351,11 +367,21 @@ def _handler(forge: Forge) -> type[BaseHTTPRequestHandler]:
             self.send_response(reply.status)
             for name, value in {"Content-Type": kind, **reply.headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
+            if not reply.endless:
+                self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content[: len(content) - reply.cut])
+            with suppress(OSError):
+                while reply.endless and not stopped.is_set():
+                    self.wfile.write(content)
+                self.wfile.write(content[: len(content) - reply.cut])
             if reply.cut:
                 self.close_connection = True
+
+        do_POST = do_PATCH = do_PUT = do_DELETE = do_GET
+
+        def handle(self) -> None:
+            with suppress(ConnectionResetError):  # of a client that has read enough
+                super().handle()
 
         def log_message(self, format: str, *args: object) -> None:
             pass

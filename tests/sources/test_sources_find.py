@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from patcher import git
-from patcher.sources import Facts, Filters, Found, Tally, find, gather, remote, since
+from patcher.forges import Facts
+from patcher.sources import Filters, Found, Tally, WrongSource, find, gather, remote, since
 from patcher.sources.filters import Sieve
 
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ URL = "https://example.org/acme/moby"
 def places(*words: str | Path, filters: Filters = Filters()) -> list[str]:  # noqa: B008
     """Where the repositories are, and the failures after a ``!``."""
     shown = []
-    for item in find([str(word) for word in words], filters=filters):
+    try:
+        items = find([str(word) for word in words], filters=filters)
+    except WrongSource as wrong:
+        return [f"!{wrong}"]
+    for item in items:
         if isinstance(item, git.Failure):
             shown.append(f"!{item.place}: {item.error}")
         else:
@@ -72,6 +77,10 @@ def test_urls_that_differ_are_different() -> None:
         ("gitea:acme", "write gitea:HOST/ORG"),
         ("gitea:http://x y/acme", "HOST is no host and no http(s) URL"),
         ("nowhere/at/all", "no such file or directory: a source is a path"),
+        ("moby/moby", "moby/moby: no such file or directory: did you mean github:moby/moby?"),
+        ("./moby/moby", "/moby/moby: no such file or directory"),
+        ("", "'': an empty name: a source is a path"),
+        ("/etc/passwd", "/etc/passwd: is a file: name a repository or a folder; --from reads a li"),
     ],
 )
 def test_a_word_that_is_nothing_is_one_line(
@@ -92,6 +101,33 @@ def test_a_path_that_is_named_like_a_source(
     assert places("gitea:acme") == ["!gitea:acme: write gitea:HOST/ORG"]
 
 
+def test_what_the_users_configuration_abbreviates(
+    sandbox: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``url.*.insteadOf``, the longest that fits, as git does; never in place of what there is."""
+    config = '[url "https://github.com/"]\n\tinsteadOf = gh:\n\tinsteadOf = "work:"\n'
+    config += '[url "git@example.org:acme/"]\n\tinsteadOf = gh:acme/\n'
+    config += '[url "ext::sh -c "]\n\tinsteadOf = evil:\n[url "https://x/"]\n\tinsteadOf = ""\n'
+    with (home / ".gitconfig").open("a") as file:
+        file.write(config)
+    place = sandbox.repository("work:x")
+    monkeypatch.chdir(sandbox.root)
+    assert places("gh:moby/moby", "gh:acme/tool", "work:x", "work:y") == [
+        "https://github.com/moby/moby",
+        "git@example.org:acme/tool",
+        str(place),
+        "https://github.com/y",
+    ]
+    (shown,) = places("evil:touch")
+    assert "names a program to run" in shown
+    (shown,) = places("other:x")
+    assert "neither a path that exists nor anything else" in shown
+    file_ = sandbox.root / "list"
+    file_.write_text("gh:moby/moby main\n")
+    (found,) = find([], lists=[str(file_)])
+    assert isinstance(found, Found) and found.bases == ("main",)
+
+
 def test_a_password_in_a_url_is_kept_apart_and_never_shown() -> None:
     (item,) = find(["https://user:s3cret@example.org/a/b"])
     assert isinstance(item, Found) and isinstance(item.place, git.Address)
@@ -102,9 +138,9 @@ def test_a_password_in_a_url_is_kept_apart_and_never_shown() -> None:
         "x:s3cret@example.org:",
         "https:/x:s3cret@h/y",
     ):
-        for failure in find([word]):
-            assert isinstance(failure, git.Failure)
-            assert "s3cret" not in f"{failure}{failure.place}{failure.error}"
+        with pytest.raises(WrongSource) as wrong:
+            find([word])
+        assert "s3cret" not in str(wrong.value)
 
 
 def test_plain_paths_are_no_remote_sources() -> None:
@@ -209,12 +245,9 @@ def test_what_is_gathered_is_counted_and_comes_again_as_it_was(
     sandbox.git(one, "clone", "-q", "--bare", str(one), str(bare))
     file = tmp_path / "list"
     file.write_text(f"{URL}x main release/1\n{URL}/skipped\n")
-    words = [
-        str(sandbox.root),
-        "https://u:p@example.org/a/b",
-        "https://example.org/c/d",
-        "/nowhere",
-    ]
+    (sandbox.root / "broken").mkdir()
+    (sandbox.root / "broken" / ".git").write_text("gitdir: /nowhere\n")
+    words = [str(sandbox.root), "https://u:p@example.org/a/b", "https://example.org/c/d"]
     filters = Filters(skip=("skipped",))
     tally = Tally()
     expected = list(find(words, lists=[str(file)], filters=filters, tally=tally))
@@ -234,15 +267,10 @@ def test_what_is_gathered_is_counted_and_comes_again_as_it_was(
 def test_the_line_of_numbers() -> None:
     tally = Tally()
     assert tally.line() == "0 repositories"
-    tally.begin("paths")
-    tally.count("paths", None)
+    tally.wanted["paths"] += 1
     assert tally.line() == "1 repository (1 path)"
-    for label, number in (("URLs", 12), ("of github:acme", 1998), ("paths", 2)):
-        for _ in range(number):
-            tally.count(label, None)
-    for _ in range(41):
-        tally.count("of github:acme", "archived")
-    tally.count("URLs", "by name")
+    tally.wanted.update({"URLs": 12, "of github:acme": 1998, "paths": 2})
+    tally.passed_over.update({"archived": 41, "by name": 1})
     assert tally.line() == (
         "2,013 repositories (3 paths, 12 URLs, 1,998 of github:acme; "
         "41 archived, 1 by name passed over)"

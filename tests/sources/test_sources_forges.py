@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import socket
 import ssl
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +20,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from patcher import git
+from patcher import forges, git
 from patcher.cli import group
-from patcher.sources import Facts, Filters, Found, find, forge, gather, with_token
+from patcher.forges import Facts, client, limits
+from patcher.forges import github as at_github
+from patcher.forges import gitlab as at_gitlab
+from patcher.sources import Filters, Found, find, gather
 from tests.git.server import Server
-from tests.sources.servers import Forge, Gitea, GitHub, GitLab, Reply, serving
+from tests.sources.servers import Forge, Gitea, GitHub, GitLab, Reply, Request, serving
 
 TOKEN = "t0ken-that-nobody-may-see"
 
@@ -33,7 +40,17 @@ def clean(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
             monkeypatch.delenv(name)
         if name.lower().endswith("_proxy") or name in ("REQUESTS_CA_BUNDLE", "NETRC"):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(forge, "BACKOFF", 0.01)
+    monkeypatch.setattr(client, "BACKOFF", 0.01)
+    monkeypatch.setattr(limits, "_limits", {})
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Waits take no time: how long each would have been."""
+    slept: list[float] = []
+    monkeypatch.setattr(limits, "monotonic", lambda: time.monotonic() + sum(slept))
+    monkeypatch.setattr(limits, "sleep", slept.append)
+    return slept
 
 
 @pytest.fixture
@@ -160,8 +177,8 @@ def test_a_token_that_stands_for_no_user(github: GitHub, monkeypatch: pytest.Mon
 def test_a_user_is_no_organisation(github: GitHub) -> None:
     github.add("me/x")
     assert Seen("github:me").failure.endswith(
-        "knows nothing of that name that is public; for what is not, set GH_ENTERPRISE_TOKEN "
-        "(a user's are github:user/me)"
+        "knows nothing of that name that is public; for what is not, set GH_ENTERPRISE_TOKEN or "
+        "GITHUB_ENTERPRISE_TOKEN or GH_TOKEN or GITHUB_TOKEN (a user's are github:user/me)"
     )
 
 
@@ -178,18 +195,50 @@ def test_github_gives_a_thousand_of_a_search(github: GitHub) -> None:
     for number in range(1100):
         github.add(f"acme/{number}")
     seen = Seen("github:search/acme")
-    assert len(seen.found) == 1000 and seen.failures == []
-    assert seen.told == [
+    assert len(seen.found) == 1000 and seen.told == []
+    assert seen.failure == (
         "github:search/acme: GitHub gives 1,000 of the 1,100 found: narrow the search"
-    ]
+    )
 
 
 def test_a_search_that_is_not_complete(github: GitHub) -> None:
     body = {"total_count": 0, "incomplete_results": True, "items": []}
     github.instead = [Reply(200, body)]
-    assert Seen("github:search/x").told == [
-        "github:search/x: GitHub ran out of time: the search is not complete"
-    ]
+    assert Seen("github:search/x").failure == (
+        "github:search/x: GitHub ran out of time, and the search is not complete: narrow it"
+    )
+
+
+def test_a_list_without_organisations_that_want_single_sign_on(
+    github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is short, so it is no clean answer, on whichever page that is said."""
+    monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+    many(github, 150)
+    partial = {"X-GitHub-SSO": "partial-results; organizations=21955855,20582480"}
+    for page in (0, 1):
+        github.instead = [None] * page + [Reply(200, github.owners["acme"][:3], partial)]
+        seen = Seen("github:acme")
+        assert len(seen.found) == (3 if page == 0 else 100)
+        assert seen.failure.startswith(
+            "github:acme: GitHub leaves out what is in organisations for whose single sign-on the "
+            "token in GITHUB_TOKEN is not authorized: authorize it"
+        )
+    github.instead = [Reply(200, github.owners["acme"][:3], partial)]
+    result = CliRunner().invoke(group, ["repos", "github:acme", "--format", "urls"])
+    assert result.exit_code == 3 and len(result.stdout.splitlines()) == 3
+
+
+def test_a_token_that_single_sign_on_does_not_know(
+    github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+    url = "https://github.example/orgs/acme/sso?authorization_request=AZSCKtL4U8yX1H3sCQ"
+    required = {"X-GitHub-SSO": f"required; url={url}"}
+    github.instead = [Reply(403, {"message": "Resource protected by SAML"}, required)]
+    assert Seen("github:acme").failure.endswith(
+        f" denies access until the token is authorized at {url}"
+    )
 
 
 def test_a_group_of_gitlab_with_its_subgroups(gitlab: GitLab) -> None:
@@ -357,12 +406,9 @@ def test_a_token_for_another_server_stays_at_home(
         monkeypatch.setenv(name, TOKEN)
     monkeypatch.setenv("GITEA_SERVER_URL", "https://gitea.example.org")
     if isinstance(server, GitLab):
-        # Plain http, so that the server on loopback answers a name after @.
         monkeypatch.setenv("GITLAB_HOST", "gitlab.example.org")
-        from patcher.sources import gitlab as source
-
-        own = source.server_at(server.url.partition("://")[2])
-        assert own.token is None and own.api.startswith("https://127.0.0.1:")
+        own = at_gitlab.server_at(server.url)
+        assert own.token is None and own.api.startswith("http://127.0.0.1:")
         return
     if isinstance(server, GitHub):
         monkeypatch.setenv("GH_HOST", server.url)
@@ -436,11 +482,9 @@ def test_which_github_and_which_token(
     expected: tuple[str, str, str | None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from patcher.sources import github as source
-
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    made = source.server_at(host)
+    made = at_github.server_at(host and f"https://{host}")
     assert (made.api, made.web, made.token) == expected
 
 
@@ -498,12 +542,13 @@ def test_a_clone_url_over_plain_http_gets_no_token(
 
     serve(host)
     with pytest.raises(git.GitError, match="a token is not sent over http: use https for http://"):
-        with_token(address)
+        forges.with_token(address, None, ())
     # What the user writes into the URL is the user's word.
     own = git.Address.parse(f"http://me:own@{host}/acme/x.git")
-    assert with_token(own).secret == git.Secret("own", "me")
+    assert forges.with_token(own, None, ()).secret == git.Secret("own", "me")
     serve("127.0.0.1:8080")
-    here = with_token(git.Address.parse("http://127.0.0.1:8080/acme/x.git"))
+    address = git.Address.parse("http://127.0.0.1:8080/acme/x.git")
+    here = forges.with_token(address, None, ())
     assert here.secret is not None and here.secret.password == TOKEN
     if case == "GITHUB_SERVER_URL":  # its interface is safe, and its clone URLs are not
         serve(host)
@@ -528,6 +573,68 @@ def test_a_campaign_sends_no_token_over_plain_http(
         assert f"{other.url}/401/x.git: a token is not sent over http" in result.stderr
         assert TOKEN not in result.output
         assert [one.authorization for one in other.requests] == []
+
+
+def guarding(server: Forge) -> list[str]:
+    """The server asks for a password where git reads a repository, and lets nobody in: what it was
+    shown."""
+    shown: list[str] = []
+    answer = server.answer
+
+    def guarded(request: Request) -> Reply:
+        if not request.path.endswith("/info/refs"):
+            return answer(request)
+        if request.authorization:
+            kind, _, pair = request.authorization.partition(" ")
+            assert kind == "Basic"
+            shown.append(b64decode(pair).decode())
+            return Reply(404, b"")
+        return Reply(401, b"", {"WWW-Authenticate": 'Basic realm="x"'})
+
+    vars(server)["answer"] = guarded
+    return shown
+
+
+@pytest.mark.parametrize("forge", ["github", "gitea"])
+def test_a_campaign_that_goes_on_has_the_token_of_its_server(
+    forge: str, request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server: Forge = request.getfixturevalue(forge)
+    word = many(server, 1)
+    shown = guarding(server)
+    monkeypatch.delenv("GITHUB_API_URL", raising=False)
+    monkeypatch.setenv("GH_ENTERPRISE_TOKEN", TOKEN)
+    monkeypatch.setenv("GITEA_TOKEN", TOKEN)
+    if isinstance(server, GitHub):
+        monkeypatch.setenv("GH_HOST", server.url)
+    else:
+        assert isinstance(server, Gitea)
+        server.token = TOKEN
+    run = ["apply", "--push", "--campaign", "c"]
+    assert CliRunner().invoke(group, [*run, word]).exit_code == 3
+    pair = "x-access-token" if isinstance(server, GitHub) else "oauth2"
+    assert set(shown) == {f"{pair}:{TOKEN}"}
+    shown.clear()
+    monkeypatch.delenv("GH_HOST", raising=False)
+    result = CliRunner().invoke(group, run)
+    assert result.exit_code == 3 and set(shown) == {f"{pair}:{TOKEN}"}
+    assert not [
+        path for path in home.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()
+    ]
+    # As soon as it has repositories of two servers, whose token it is must be said.
+    if isinstance(server, Gitea):
+        with serving(other := Gitea()):
+            monkeypatch.setenv("GITEA_SERVER_URL", other.url)
+            other.token = TOKEN
+            CliRunner().invoke(group, [*run, many(other, 1)])
+            monkeypatch.delenv("GITEA_SERVER_URL")
+            shown.clear()
+            result = CliRunner().invoke(group, [*run, "--retry", "failed"])
+            assert result.stderr.count("GITEA_TOKEN is for one server, and there are 2: say") == 2
+            assert shown == []
+            monkeypatch.setenv("GITEA_SERVER_URL", server.url)
+            CliRunner().invoke(group, [*run, "--retry", "failed"])
+            assert set(shown) == {f"{pair}:{TOKEN}"}
 
 
 @pytest.mark.parametrize(
@@ -573,7 +680,7 @@ def test_a_forge_that_repeats_the_token_does_not_make_it_seen(
         monkeypatch.setenv(name, TOKEN)
     if isinstance(server, GitLab | Gitea):
         server.token = TOKEN
-    server.instead = [ECHOES[case] for _ in range(forge.ATTEMPTS)]
+    server.instead = [ECHOES[case] for _ in range(client.ATTEMPTS)]
     seen = Seen(word)
     assert any(TOKEN in request.authorization for request in server.requests)
     shown = " ".join(seen.failures + seen.told)
@@ -619,6 +726,8 @@ def test_a_token_that_is_not_taken(server: Forge, monkeypatch: pytest.MonkeyPatc
         server.token = TOKEN
     failure = Seen(word).failure
     assert " does not take the token in G" in failure and TOKEN not in failure
+    if isinstance(server, GitHub):
+        assert failure.endswith(" does not take the token in GITHUB_TOKEN")
     assert len(server.requests) == 1
 
 
@@ -685,9 +794,8 @@ ODD_HEADERS: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize("header", ODD_HEADERS)
 @pytest.mark.parametrize("body", ODD_BODIES)
 def test_whatever_a_forge_answers_ends_its_own_source_alone(
-    server: Forge, monkeypatch: pytest.MonkeyPatch, body: str, header: str
+    server: Forge, clock: list[float], body: str, header: str
 ) -> None:
-    monkeypatch.setattr("patcher.sources.forge.time.sleep", lambda seconds: None)
     for status in (200, 204, 301, 302, 401, 403, 404, 429, 500):
         server.instead = [Reply(status, ODD_BODIES[body], ODD_HEADERS[header])] * 40
         seen = Seen(many(server, 0), "https://example.org/a/b")
@@ -712,29 +820,64 @@ def test_a_server_error_that_passes(server: Forge, status: int) -> None:
 
 def test_a_server_error_that_stays_leaves_what_was_found(server: Forge) -> None:
     word = many(server, 150)
-    server.instead = [None, *(Reply(502, b"<html>oops") for _ in range(forge.ATTEMPTS))]
+    server.instead = [None, *(Reply(502, b"<html>oops") for _ in range(client.ATTEMPTS))]
     seen = Seen(word, "https://example.org/a/b")
     assert len(seen.found) == server.page_size + 1
     assert seen.failure.endswith(" fails with HTTP 502")
-    assert len(server.requests) == 1 + forge.ATTEMPTS
+    assert len(server.requests) == 1 + client.ATTEMPTS
 
 
 def test_an_answer_that_breaks_off(server: Forge) -> None:
     word = many(server, 2)
     server.instead = [Reply(200, [{}] * 100, cut=10), None]
     assert len(Seen(word).found) == 2
-    server.instead = [Reply(200, [{}] * 100, cut=10) for _ in range(forge.ATTEMPTS)]
+    server.instead = [Reply(200, [{}] * 100, cut=10) for _ in range(client.ATTEMPTS)]
     assert Seen(word).failure.endswith("breaks off in the middle of an answer")
 
 
 def test_a_server_that_does_not_answer(server: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("github", "gitlab", "gitea"):
-        monkeypatch.setattr(f"patcher.sources.{module}.TIMEOUT", 1)
-    monkeypatch.setattr(forge, "ATTEMPTS", 2)
+    monkeypatch.setattr(client, "TIMEOUT", 1)
+    monkeypatch.setattr(client, "ATTEMPTS", 2)
     word = many(server, 1)
     server.instead = [Reply(silent=4), Reply(silent=4)]
     assert " gives no answer within " in Seen(word).failure
     assert len(server.requests) == 2
+
+
+ENDLESS = {
+    "blanks": Reply(200, b" " * 65536, endless=True),
+    "an error": Reply(500, b"oops" * 16384, endless=True),
+    "a redirect": Reply(302, b"oops" * 16384, {"Location": "/elsewhere"}, endless=True),
+    "compressed": Reply(200, gzip.compress(b" " * (40 << 20)), {"Content-Encoding": "gzip"}),
+}
+
+
+@pytest.mark.parametrize("case", ENDLESS)
+def test_a_response_without_end_is_not_read_to_its_end(server: Forge, case: str) -> None:
+    server.instead = [ENDLESS[case]]
+    seen = Seen(many(server, 1), "https://example.org/a/b")
+    assert seen.names == ["a/b"]
+    assert seen.failure.endswith(" sends a response of more than 4 MiB")
+    assert len(server.requests) == 1
+
+
+def test_a_list_of_more_repositories_than_any_forge_has(
+    server: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "MOST_REPOSITORIES", 150)
+    seen = Seen(many(server, 250), "https://example.org/a/b")
+    assert seen.failure.endswith(" lists more than 150 repositories")
+    assert len(seen.found) == 150 // server.page_size * server.page_size + 1
+
+
+def test_a_response_that_comes_a_byte_at_a_time_has_an_end(
+    server: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "MOST_SECONDS", 1)
+    server.instead = [Reply(trickle=0.05)]
+    seen = Seen(many(server, 1), "https://example.org/a/b")
+    assert seen.names == ["a/b"]
+    assert seen.failure.endswith(" takes more than 1 s for one response")
 
 
 def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -746,6 +889,23 @@ def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         for word in ("github:acme", "gitlab:acme", f"gitea:{url}/acme"):
             failure = Seen(word).failure
             assert failure.endswith(" cannot be reached (connection refused)"), failure
+
+
+@pytest.mark.parametrize(("error", "times"), [(socket.EAI_NONAME, 1), (socket.EAI_AGAIN, 4)])
+def test_a_host_that_there_is_not_is_asked_for_once(
+    error: int, times: int, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name server that does not answer may answer later; one that knows no such name will not."""
+    asked: list[object] = []
+
+    def resolve(host: object, *arguments: object, **options: object) -> object:
+        asked.append(host)
+        raise socket.gaierror(error, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    failure = Seen("gitea:forge.invalid/acme").failure
+    assert failure.endswith("forge.invalid cannot be reached (name or service not known)")
+    assert len(asked) == times and len(clock) == times - 1
 
 
 def test_a_certificate_that_nobody_vouches_for(
@@ -813,9 +973,7 @@ def test_a_rate_limit_that_ends_soon_is_waited_for(server: Forge) -> None:
     assert time.monotonic() - begun >= 1
 
 
-def test_githubs_rate_limits(github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr("patcher.sources.forge.time.sleep", slept.append)
+def test_githubs_rate_limits(github: GitHub, clock: list[float]) -> None:
     word = many(github, 1)
     soon = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 60)}
     github.instead = [
@@ -824,14 +982,106 @@ def test_githubs_rate_limits(github: GitHub, monkeypatch: pytest.MonkeyPatch) ->
     ]
     seen = Seen(word)
     assert seen.names == ["acme/r00000"] and len(seen.told) == 2
-    assert 50 < slept[0] <= 61 and slept[1:] == [7]
+    assert 50 < clock[0] <= 61 and clock[1:] == [pytest.approx(7, abs=0.5)]
+
+
+SECONDARY = {
+    "a secondary limit": "You have exceeded a secondary rate limit. Please wait a few minutes.",
+    "as it was called": "You have triggered an abuse detection mechanism. Please wait.",
+}
+
+
+@pytest.mark.parametrize("status", [403, 429])
+@pytest.mark.parametrize("case", SECONDARY)
+def test_a_secondary_limit_is_no_denial(
+    github: GitHub, clock: list[float], case: str, status: int
+) -> None:
+    """No header says that it is one, nor how long it lasts: a minute, and longer each time."""
+    word = many(github, 150)
+    later = str(int(time.time()) + 3000)
+    unused = {"X-RateLimit-Remaining": "4990", "X-RateLimit-Reset": later}
+    limited = Reply(status, {"message": SECONDARY[case]}, unused)
+    github.instead = [limited, limited, limited, None, limited]
+    seen = Seen(word)
+    assert len(seen.found) == 150 and seen.failures == []
+    assert [round(each) for each in clock] == [60, 120, 240, 60]
+    github.instead = [limited] * 9
+    assert "rate limit of 127.0.0.1" in (failure := Seen(word).failure)
+    assert "is used up: it is lifted in" in failure and "denies" not in failure
+
+
+def test_a_denial_is_no_rate_limit(github: GitHub, clock: list[float]) -> None:
+    github.instead = [Reply(403, {"message": "Resource not accessible by integration"})]
+    assert Seen(many(github, 1)).failure.endswith(
+        "denies access: Resource not accessible by integration"
+    )
+    assert clock == [] and len(github.requests) == 1
+
+
+def test_clients_of_one_server_and_token_share_its_limit(
+    server: Forge, monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    """Those that are told to wait do not send the others, in other threads, on their way."""
+    word = many(server, 1)
+    at = forges.server(word, [word])
+    clients = [client.Client(at, lambda line: None) for _ in range(4)]
+    server.instead = [Reply(429, None, {"Retry-After": "30"}), *[Reply(200, {})] * 8]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda each: each.ask("/x"), clients))
+    assert [answer.status for answer in answers] == [200] * 4
+    assert sum(clock) >= 29 and len(server.requests) == 5
+    other = replace(at, token="another-token-of-mine")
+    server.instead = [Reply(429, None, {"Retry-After": "30"}), Reply(200, {}), Reply(200, {})]
+    waited = sum(clock)
+    clients[0].ask("/x")
+    assert sum(clock) > waited + 29
+    waited = sum(clock)
+    client.Client(other, lambda line: None).ask("/x")
+    assert sum(clock) == waited
+
+
+# Requests that change something
+
+
+def test_a_client_writes(server: Forge, clock: list[float]) -> None:
+    at = forges.server(word := many(server, 1), [word])
+    asking = client.Client(at, lambda line: None)
+    methods: tuple[client.Method, ...] = ("POST", "PATCH", "PUT", "DELETE")
+    for method in methods:
+        server.instead = [Reply(201, {"number": 7})]
+        answer = asking.ask("/repos/a/b/pulls", method=method, body={"title": "Fix \u2026"})
+        assert answer.status == 201 and answer.body == {"number": 7}
+    sent = server.requests[-4:]
+    assert [request.method for request in sent] == list(methods)
+    assert [request.body for request in sent] == [{"title": "Fix \u2026"}] * 4
+    # As GitHub asks for: a second lies between two of them.
+    assert [round(each) for each in clock] == [1, 1, 1]
+
+
+def test_what_may_have_been_done_is_not_done_twice(server: Forge, clock: list[float]) -> None:
+    at = forges.server(word := many(server, 1), [word])
+    asking = client.Client(at, lambda line: None)
+    for reply in (Reply(502, b"oops"), Reply(200, [{}] * 100, cut=10)):
+        server.requests.clear()
+        server.instead = [reply, Reply(201, {})]
+        with pytest.raises(forges.ForgeError):
+            asking.ask("/repos/a/b/pulls", method="POST", body={})
+        assert len(server.requests) == 1
+        server.instead = [reply, Reply(200, {})]
+        assert asking.ask("/repos/a/b/pulls/1", method="PATCH", body={}).status == 200
+    # What the limit held back was not done.
+    server.instead = [Reply(429, None, {"Retry-After": "5"}), Reply(201, {})]
+    assert asking.ask("/repos/a/b/pulls", method="POST", body={}).status == 201
+    server.instead = [Reply(307, b"", {"Location": f"{server.api}/elsewhere"})]
+    with pytest.raises(forges.ForgeError, match="leads elsewhere"):
+        asking.ask("/repos/a/b/pulls", method="POST", body={})
 
 
 @pytest.mark.parametrize("headers", [{"Retry-After": "3600"}, {}, {"Retry-After": "-5 or so"}])
 def test_a_rate_limit_that_lasts_is_one_line(
     server: Forge, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forge, "MOST_WAITING", 30)
+    monkeypatch.setattr(client, "MOST_WAITING", 30)
     reset = {"RateLimit-Reset": str(int(time.time()) + 3600)} if not headers else {}
     server.instead = [Reply(429, {"message": "slow down"}, headers | reset)]
     failure = Seen(many(server, 1)).failure
@@ -840,9 +1090,10 @@ def test_a_rate_limit_that_lasts_is_one_line(
     assert len(server.requests) == 1
 
 
-def test_waiting_has_an_end(server: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forge, "MOST_WAITING", 2)
-    monkeypatch.setattr("patcher.sources.forge.time.sleep", lambda seconds: None)
+def test_waiting_has_an_end(
+    server: Forge, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "MOST_WAITING", 2)
     server.instead = [Reply(429, None, {"Retry-After": "1"}) for _ in range(9)]
     seen = Seen(many(server, 1))
     assert len(seen.told) == 2 and " is used up: it is lifted in 1 minute" in seen.failure
@@ -934,41 +1185,12 @@ def test_a_parent_elsewhere_is_no_family(gitea: Gitea) -> None:
     assert [found.family for found in Seen(f"gitea:{gitea.url}/acme").found] == [None]
 
 
-# Without the client libraries
-
-
-@pytest.mark.parametrize(
-    ("word", "module", "library"),
-    [
-        ("github:acme", "github", "PyGithub"),
-        ("gitlab:acme", "gitlab", "python-gitlab"),
-        ("gitea:example.org/x", "requests", "requests"),
-    ],
-)
-@pytest.mark.parametrize(
-    ("pip", "install"),
-    [(sys, "'/a b/python' -m pip install"), (None, "uv pip install --python '/a b/python'")],
-)
-def test_a_client_that_is_not_installed(
-    word: str,
-    module: str,
-    library: str,
-    pip: object,
-    install: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.setitem(sys.modules, "pip", pip)
-    monkeypatch.setattr(sys, "executable", "/a b/python")
-    assert Seen(word).failure == f"{word}: needs {library}: run {install} {library}"
-
-
 def test_forges_are_not_loaded_where_they_are_not_asked(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom patcher.sources import find\n"
         f"list(find([{str(tmp_path)!r}, 'https://example.org/a/b']))\n"
-        "print([name for name in ('github', 'gitlab', 'requests', 'json', 'ruamel', 'datetime')"
-        " if name in sys.modules])"
+        "heavy = ('patcher.forges.client', 'requests', 'json', 'ruamel', 'datetime')\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

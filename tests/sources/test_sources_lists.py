@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from patcher import git
-from patcher.sources import find, gather
-from patcher.sources.entries import Fault
-from patcher.sources.rows import read
+from patcher.sources import WrongSource, find, gather
+from patcher.sources.rows import Fault, read
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
@@ -31,13 +31,17 @@ def listed(tmp_path: Path, content: str | bytes, name: str = "list") -> tuple[Li
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     found: Listed = []
     failures = []
-    for item in find([], lists=[str(file)]):
-        if isinstance(item, git.Failure):
-            failures.append(f"{item.place}: {item.error}".replace(f"{tmp_path}/", ""))
-        else:
-            place = item.place
-            assert isinstance(place, git.Address)
-            found.append((place.url, item.bases))
+    try:
+        for item in find([], lists=[str(file)]):
+            if isinstance(item, git.Failure):
+                failures.append(f"{item.place}: {item.error}".replace(f"{tmp_path}/", ""))
+            else:
+                place = item.place
+                assert isinstance(place, git.Address)
+                found.append((place.url, item.bases))
+    except WrongSource as wrong:
+        assert not found and not failures
+        failures.append(str(wrong).replace(f"{tmp_path}/", ""))
     return found, failures
 
 
@@ -80,25 +84,32 @@ GOOD = {
     ),
     "csv, by content": ("list", f"branch\tclone_url\nmain release/1\t{ONE}\n\t{TWO}\n"),
     "tsv": ("list.tsv", f"repository\tbase\n{ONE}\tmain release/1\n{TWO}\n"),
-    "nothing but comments": ("list.txt", "# nothing\n\n"),
 }
 
 
 @pytest.mark.parametrize("case", GOOD)
 def test_a_list_is_read_whatever_its_format(case: str, tmp_path: Path) -> None:
     name, content = GOOD[case]
-    expected = [] if case.startswith("nothing") else BOTH
-    assert listed(tmp_path, content, name) == (expected, [])
+    assert listed(tmp_path, content, name) == (BOTH, [])
 
 
 WRONG = {
-    "a row that is no URL": ("l", f"bad:thing\n{TWO}\n", "l:1: neither a path that exists"),
+    "a row that is no URL": ("l", f"bad:thing\n{TWO}\n", "l:1: bad:thing: neither a path that"),
     "a program to run": ("l", f"ext::sh\n{TWO}\n", "l:1: 'ext::sh' is no address"),
     "an option": ("l", f"--upload-pack=x://y\n{TWO}\n", "l:1: "),
     "an organisation": ("l", f"github:acme\n{TWO}\n", "l:1: a list holds repositories: name 'gi"),
     "a path that is not there": ("l", f"/nowhere/x\n{TWO}\n", "l:1: /nowhere/x: no such file"),
     "a control character": ("l", f"a\x1b[2Jb\n{TWO}\n", r"l:1: control characters, or what is no"),
-    "a NUL": ("l", f"a\0b\n{TWO}\n", "l:1: control characters, or what is no text, in 'a\\x00b'"),
+    "a NUL, late": (
+        "l",
+        f"{'#' * 8000}\na\0b\n{TWO}\n",
+        "l:2: control characters, or what is no text, in 'a\\x00b'",
+    ),
+    "owner and name": (
+        "l",
+        f"moby/moby\n{TWO}\n",
+        "l:1: moby/moby: no such file or directory: did",
+    ),
     "a carriage return within": ("l", f"a\rb\n{TWO}\n", "l:1: control characters"),
     "too many bases": ("l", f"{ONE} {'x ' * 101}\n{TWO}\n", "l:1: more than 100 bases"),
     "yaml: a number": ("l.yml", f"- 17\n- {TWO}\n", "l.yml:1: expected a URL or path"),
@@ -120,21 +131,26 @@ WRONG = {
         f"- {{url: {ONE}, bases: [a, [b]]}}\n- {TWO}\n",
         "l.yml:1: 'bases' must be text or a list of texts",
     ),
-    "json: a number": ("l.json", f'[\n1,\n"{TWO}"]', "l.json:2: expected a URL or path"),
+    "yaml: a merge key": (
+        "l.yml",
+        f"- url: x\n  <<: {{}}\n- {TWO}\n",
+        "l.yml:1: merge keys (<<) are not read",
+    ),
+    "json: a number": ("l.json", f'[\n1,\n"{TWO}"]', "l.json, entry 1: expected a URL or path"),
     "json: a key twice": (
         "l.json",
         f'[\n\n{{"url": "{ONE}", "url": "{ONE}"}}, "{TWO}"]',
-        "l.json:3: key 'url' twice",
+        "l.json, entry 1: key 'url' twice",
     ),
     "json: half a character": (
         "l.json",
         f'["\\ud800", "{TWO}"]',
-        "l.json:1: control characters, or what is no text, in '\\ud800'",
+        "l.json, entry 1: control characters, or what is no text, in '\\ud800'",
     ),
     "json: an empty base": (
         "l.json",
         f'[{{"url": "{ONE}", "base": ""}}, "{TWO}"]',
-        "l.json:1: an empty base",
+        "l.json, entry 1: an empty base",
     ),
     "csv: an empty cell": ("l.csv", f"url,base\n,main\n{TWO},\n", "l.csv:2: no url (or clone_url,"),
     "csv: a quote too many": ("l.csv", f'url\n"a"b\n{TWO}\n', "l.csv:2: not CSV: "),
@@ -157,17 +173,14 @@ BROKEN = {
     "yaml: syntax": ("l.yml", f"- {ONE}\n- [\n", "l.yml:3: not YAML: "),
     "yaml: a tab": ("l.yml", f"- {ONE}\n\t- x\n", "l.yml:2: not YAML: "),
     "yaml: an alias of nothing": ("l.yml", f"- {ONE}\n- *x\n", "l.yml:2: alias 'x' stands for no"),
-    "yaml: a merge key": (
-        "l.yml",
-        f"- {ONE}\n- url: x\n  <<: {{}}\n",
-        "l.yml:3: merge keys (<<) are not read",
-    ),
     "yaml: two documents": ("l.yml", f"- {ONE}\n---\n- {TWO}\n", "l.yml:2: expected one document"),
-    "json: not closed": ("l.json", f'["{ONE}",\n"', "l.json:2: not JSON: Unterminated string"),
-    "json: no comma": ("l.json", f'["{ONE}"\n"{TWO}"]', "l.json:2: not JSON: expected ','"),
-    "json: more": ("l.json", f'["{ONE}"]\nx', "l.json:2: expected a list or a mapping"),
-    "json: deep": ("l.json", f'["{ONE}",\n{"[" * 100000}', "l.json:2: nested too deeply"),
-    "json: long": ("l.json", f'["{ONE}",\n{"1" * 5000}]', "l.json:2: not JSON that can be read"),
+    "json, one a line": (
+        "l.jsonl",
+        f'{{"url": "{ONE}"}}\n{{"url"',
+        "l.jsonl:2: not JSON: Expecting",
+    ),
+    "json, more": ("l.json", f'["{ONE}"]\nx', "l.json:2: not JSON: Expecting value"),
+    "json, and a text": ("l.json", f'["{ONE}"]\n"x"', "l.json:2: expected a list, or a mapping"),
 }
 
 
@@ -189,20 +202,18 @@ NONE: dict[str, tuple[str, str | bytes, str]] = {
     "an empty CSV": ("l.csv", "", "l.csv:1: no column url"),
     "an empty JSON": ("l.json", " ", "l.json:1: the list is empty"),
     "an empty YAML": ("l.yaml", "# x\n", "l.yaml:2: the list is empty"),
-    "a mapping": (
-        "l.yaml",
-        "a: b\n",
-        "l.yaml:1: expected a list, or a mapping with 'repositories'",
-    ),
-    "a text": ("l.yaml", "abc", "l.yaml:1: expected a list, or a mapping with 'repositories'"),
-    "a mapping of no list": (
-        "l.yaml",
-        "repositories: x",
-        "l.yaml:1: 'repositories' must be a list",
-    ),
-    "an object": ("l.json", "{}", "l.json:1: no list of repositories: expected one, or a mapping"),
+    "a mapping": ("l.yaml", "a: b\n", "l.yaml:1: expected a list, or a mapping with a list of"),
+    "a text": ("l.yaml", "abc", "l.yaml:1: expected a list, or a mapping with a list of 'reposi"),
+    "a mapping of no list": ("l.yaml", "repositories: x", "l.yaml:1: expected a list, or a mapp"),
+    "an object": ("l.json", "{}", "l.json, entry 1: no key url (or clone_url, repository, path)"),
+    "JSON that is not closed": ("l.json", f'["{ONE}",\n"', "l.json:2: not JSON: Unterminated"),
+    "JSON without a comma": ("l.json", f'["{ONE}"\n"{TWO}"]', "l.json:2: not JSON: Expecting ','"),
+    "deep JSON": ("l.json", f'["{ONE}",\n{"[" * 100000}', "l.json:1: nested too deeply"),
+    "a number of 5,000 digits": ("l.json", f"[{'1' * 5000}]", "l.json, entry 1: expected a URL"),
     "a YAML that is not UTF-8": ("l.yml", b"- x\n- \xff\n", "l.yml:2: not YAML: a character"),
-    "UTF-16": ("l.csv", "url\nx\n".encode("utf-16"), "l.csv:1: UTF-16, not UTF-8"),
+    "UTF-16": ("l.csv", "url\nx\n".encode("utf-16"), "l.csv: UTF-16, not UTF-8"),
+    "a program": ("l", b"\x7fELF\x02\x01\x01\0\0\n" * 360, "l: a binary file, not a list"),
+    "prose": ("README.md", "# x\n\nWords of ours.\n" * 90, "README.md:3: Words: no such file or"),
 }
 
 
@@ -215,8 +226,28 @@ def test_what_is_no_list_is_one_line(case: str, tmp_path: Path) -> None:
 
 def test_a_list_that_cannot_be_opened_is_a_failure(tmp_path: Path) -> None:
     for place, error in ((tmp_path / "absent", "No such file"), (tmp_path, "Is a directory")):
-        (item,) = find([], lists=[str(place)])
-        assert isinstance(item, git.Failure) and error in item.error
+        with pytest.raises(WrongSource, match=error):
+            list(find([], lists=[str(place)]))
+
+
+def test_where_a_list_breaks_off_is_told_among_many_bad_rows(tmp_path: Path) -> None:
+    content = f"- {TWO}\n" + "".join(f"- acme/{n}\n" for n in range(360)) + "- [\n"
+    found, failures = listed(tmp_path, content, "l.yaml")
+    assert found == [(TWO, ())] and failures[0].startswith("l.yaml:363: not YAML: ")
+    assert failures[-1] == "l.yaml: 340 more rows name no repository"
+    found, failures = listed(tmp_path, content.partition("\n")[2], "l.yaml")
+    (failure,) = failures
+    assert found == [] and failure.startswith("l.yaml:362: not YAML: ")
+    assert failure.endswith(" (360 more rows name no repository either)")
+
+
+def test_many_bad_rows_are_counted(tmp_path: Path) -> None:
+    found, failures = listed(tmp_path, f"{TWO}\n" + "".join(f"acme/{n}\n" for n in range(360)))
+    assert found == [(TWO, ())] and len(failures) == 21
+    assert failures[1] == (
+        "list:3: acme/1: no such file or directory: did you mean https://github.com/acme/1?"
+    )
+    assert failures[-1] == "list: 340 more rows name no repository"
 
 
 def test_aliases_cost_nothing(tmp_path: Path) -> None:
@@ -233,7 +264,7 @@ def test_standard_input_is_a_list_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f'["{ONE}", 1]'.encode())))
     items = list(find([], lists=["-", "-"]))
     assert len(items) == 2
-    assert isinstance(items[1], git.Failure) and items[1].place == "standard input:1"
+    assert isinstance(items[1], git.Failure) and items[1].place == "standard input, entry 2"
 
 
 def test_paths_in_lists(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
@@ -271,7 +302,9 @@ def test_paths_in_lists(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, home:
 )
 def test_any_bytes_are_rows_and_faults(content: bytes, name: str) -> None:
     for row in read(content.decode("utf-8", "surrogateescape"), name):
-        assert 1 <= row.line <= content.count(b"\n") + 2
+        line = re.fullmatch(r":([0-9]+)|, entry [1-9][0-9]*", row.at)
+        assert line is not None
+        assert line[1] is None or 1 <= int(line[1]) <= content.count(b"\n") + 2
         if isinstance(row, Fault):
             assert row.text
         else:
@@ -311,9 +344,6 @@ def test_a_password_in_a_list_is_not_told(tmp_path: Path, case: str) -> None:
 @pytest.mark.parametrize("scheme", ["github", "gitlab", "gitea"])
 @pytest.mark.parametrize("place", ["https://me:{}@host.invalid/x", "@https://{}@h.invalid/x/y"])
 def test_a_password_in_a_forges_word_is_not_told(scheme: str, place: str) -> None:
-    told: list[str] = []
-    gathered = gather([f"{scheme}:{place.format(TOKEN)}"], tell=told.append)
-    (failure,) = gathered
-    assert isinstance(failure, git.Failure)
-    shown = f"{told} {failure.place} {failure.error} {gathered.tally.line()}"
-    assert "t0ken" not in shown and scheme in shown
+    with pytest.raises(WrongSource) as wrong:
+        gather([f"{scheme}:{place.format(TOKEN)}"])
+    assert "t0ken" not in str(wrong.value) and scheme in str(wrong.value)

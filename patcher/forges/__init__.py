@@ -1,0 +1,101 @@
+"""The forges: what each lists, and the tokens for its servers.
+
+One module a forge, imported when it is named. Each has ``parse(rest)``, which turns what follows
+``scheme:`` into a server's URL and a name there, or raises `WrongName`; ``server_at(web, named)``,
+the `Server` at a URL with the token that the environment has for it, where ``named`` are the URLs
+of all servers of that forge that the user named; and ``repositories(client, name)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from importlib import import_module
+from typing import Protocol, cast
+
+from patcher import git
+from patcher.forges.listed import Facts, Listed, Unusable
+from patcher.forges.server import ForgeError, Server, WrongName
+
+__all__ = [
+    "SCHEMES",
+    "Facts",
+    "ForgeError",
+    "Listed",
+    "Unusable",
+    "WrongName",
+    "parse",
+    "repositories",
+    "server",
+    "with_token",
+]
+
+SCHEMES = ("github", "gitlab", "gitea")
+"""The forges that there are: what stands before the colon, and the name of the module."""
+
+
+class _Forge(Protocol):
+    def parse(self, rest: str) -> tuple[str | None, str]: ...
+    def server_at(self, web: str | None, named: Collection[str] = ()) -> Server: ...
+    def repositories(self, client: object, name: str) -> Iterator[Listed | Unusable]: ...
+
+
+def _forge(scheme: str) -> _Forge:
+    return cast(_Forge, import_module(f"patcher.forges.{scheme}"))
+
+
+def parse(word: str) -> tuple[str, str | None, str]:
+    """The scheme of a word, the server's URL, None for the default one, and the name there. Raises
+    WrongName."""
+    scheme, _, rest = word.partition(":")
+    return scheme, *_forge(scheme).parse(rest)
+
+
+def repositories(
+    word: str, named: Collection[str], tell: Callable[[str], None]
+) -> Iterator[tuple[str, Listed | Unusable]]:
+    """What a word such as ``github:acme`` stands for, each with the server that it is at, as
+    `with_token` takes it. ``named`` are all words of the run, ``tell`` gets a line for what a
+    person should know meanwhile. Raises ForgeError."""
+    from patcher.forges.client import Client
+
+    scheme, _, name = parse(word)
+    at = server(word, named)
+    for item in _forge(scheme).repositories(Client(at, tell), name):
+        yield f"{scheme}:{at.web}", item
+
+
+def server(word: str, named: Collection[str]) -> Server:
+    """The server of a word, with its token; as in `repositories`."""
+    scheme, web, _ = parse(word)
+    others = {parse(each)[1] or "" for each in named if each.startswith(f"{scheme}:")}
+    return _forge(scheme).server_at(web, others)
+
+
+def with_token(address: git.Address, at: str | None, named: Collection[str]) -> git.Address:
+    """The address with the token that the environment has for its server, if it has one.
+
+    ``at`` is the server that it was found at, None where it is known by its URL alone; ``named``
+    are those of the whole campaign. Another server, or another protocol, gets no token. Raises
+    ForgeError where the token would go over a network unencrypted.
+    """
+    if address.secret is None:
+        for server in _servers(at, named):
+            if address.url.startswith(f"{server.web}/"):
+                return address.with_secret(server.secret())
+    return address
+
+
+def _servers(at: str | None, named: Collection[str]) -> Iterator[Server]:
+    """The server; without one, those that the environment names, and the public ones."""
+    if at is not None:
+        scheme, _, web = at.partition(":")
+        if scheme in SCHEMES:
+            own = {each.partition(":")[2] for each in named if each.startswith(f"{scheme}:")}
+            yield _forge(scheme).server_at(web, own)
+        return
+    public: tuple[str, str | None] = ("github", "https://github.com")
+    for name, own_server in (public, *((scheme, None) for scheme in SCHEMES)):
+        try:
+            yield _forge(name).server_at(own_server)
+        except ForgeError:
+            continue

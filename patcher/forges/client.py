@@ -1,0 +1,358 @@
+"""Asks a forge: politely, page by page, and believing nothing.
+
+Through `requests` alone: the forges' own libraries bring 7 to 74 MB, and their objects fetch each
+repository again for what a list leaves out, keep all pages in memory, and have no bound on time or
+size.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urljoin
+
+import requests
+from requests import exceptions
+from requests.utils import parse_header_links
+
+from patcher import __version__, git
+from patcher.forges import limits
+from patcher.forges.listed import text
+from patcher.forges.server import ForgeError, Server
+
+TIMEOUT = 30
+"""Seconds that a forge may be silent during a request."""
+MOST_SECONDS = 120
+"""Seconds that one response may take in all: a byte every half a minute keeps within `TIMEOUT`."""
+MOST_BYTES = 4 << 20
+"""Of one response, unpacked: forty times what a hundred repositories are described with. As Python
+values a megabyte of JSON takes up to 25."""
+ATTEMPTS = 4
+"""How often a request is made that fails for a reason that may pass."""
+BACKOFF = 0.5
+"""Seconds before the second attempt; twice as long before each further one."""
+MOST_WAITING = 15 * 60
+"""Seconds that a client waits for rate limits in all. An hour, which GitHub's may last, is for a
+person to decide."""
+MOST_PAGES = 10_000
+MOST_REPOSITORIES = 100_000
+"""Of one organisation, group, user or search; GitHub has no larger ones:
+https://docs.github.com/repositories/creating-and-managing-repositories/repository-limits"""
+_REDIRECTS = 3
+
+Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
+Parameters = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response. ``headers`` are by their names in lower case, ``body`` is the JSON in it; None
+    where there is none."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    @property
+    def message(self) -> str:
+        """The forge's own words about a request that failed."""
+        said = text(self.body, "message") or text(self.body, "error") or ""
+        return git.printable(said[:200])
+
+
+class Refused(ForgeError):
+    """The forge answered that it will not; ``status`` is HTTP's."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _Unanswered(Exception):
+    """No answer came; ``passing`` says whether another attempt may get one."""
+
+    def __init__(self, reason: str, *, passing: bool) -> None:
+        super().__init__(reason)
+        self.passing = passing
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, response: requests.Response) -> None:
+        """Follow none: `requests` would read the whole body of each first."""
+
+
+class Client:
+    """Asks one server: again where that may help, waiting where it says so. Where the server
+    repeats the token, ``***`` stands in its place. For one thread; clients of several threads share
+    the rate limit. ``tell`` gets a line for what a person should know meanwhile."""
+
+    def __init__(self, server: Server, tell: Callable[[str], None]) -> None:
+        self.server, self.tell = server, tell
+        self._waited = 0.0
+        self._listed = 0
+        secret = server.secret()
+        # What is shorter is none, and part of many words.
+        token = "" if secret is None or len(secret.password) < 4 else secret.password
+        self._token = {token, json.dumps(token)[1:-1]} - {""}
+        self._limit = limits.limit(server.host, server.token)
+        self._session = _Session()
+        self._session.headers["User-Agent"] = f"patcher/{__version__}"
+        self._session.auth = self._sign  # so that nothing in ~/.netrc takes its place
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self.server.token is not None:
+            request.headers["Authorization"] = f"Bearer {self.server.token}"
+        return request
+
+    def ask(
+        self,
+        path: str,
+        parameters: Parameters | None = None,
+        *,
+        method: Method = "GET",
+        body: Any = None,
+    ) -> Answer:
+        """Make a request, with ``body`` as JSON. ``path`` begins with a slash, or is a whole URL.
+        Return an answer of success. Raises ForgeError, which is `Refused` where the forge answered
+        with an error."""
+        url = path if "://" in path else self.server.api + path
+        # A POST that got no answer may have done its work.
+        attempt = ATTEMPTS if method == "POST" else 1
+        while True:
+            self._wait(write=method != "GET")
+            try:
+                answer = self._answer(method, url, parameters, body)
+            except _Unanswered as fault:
+                if not fault.passing or attempt >= ATTEMPTS:
+                    raise ForgeError(f"{self.server.host} {fault}") from None
+            else:
+                if self._limit.heard(answer.status, answer.headers, answer.message) is not None:
+                    continue
+                if answer.status < 300:
+                    return answer
+                if answer.status < 500 or attempt >= ATTEMPTS:
+                    raise self._refused(answer)
+            limits.sleep(BACKOFF * 2 ** (attempt - 1))
+            attempt += 1
+
+    def pages(self, path: str, parameters: Parameters) -> Iterator[Answer]:
+        """The answers of all pages, as their Link headers lead on (RFC 8288)."""
+        seen: set[str] = set()
+        url: str | None = path
+        while url is not None:
+            answer = self.ask(url, None if seen else parameters)
+            yield answer
+            links = parse_header_links(answer.headers.get("link") or "<>")
+            url = next((link["url"] for link in links if link.get("rel") == "next"), None) or None
+            if url is None:
+                return
+            if not url.startswith(f"{self.server.api}/"):
+                raise ForgeError(f"the next page is elsewhere, at {url[:200]}: not followed")
+            if url in seen or len(seen) == MOST_PAGES:
+                raise ForgeError("the pages do not end")
+            seen.add(url)
+
+    def entries(self, body: object) -> list[object]:
+        """The list of repositories in an answer."""
+        if not isinstance(body, list):
+            raise ForgeError(
+                f"{self.server.host} answers with something that is no list of repositories: is "
+                f"this the address of a {self.server.forge} server, with no sign-in page in front "
+                "of it?"
+            )
+        self._listed += len(body)
+        if self._listed > MOST_REPOSITORIES:
+            raise ForgeError(
+                f"{self.server.host} lists more than {MOST_REPOSITORIES:,} repositories"
+            )
+        return body
+
+    def _answer(self, method: Method, url: str, parameters: Parameters | None, body: Any) -> Answer:
+        """What the server answers, whatever that is."""
+        try:
+            status, headers, content = _in_time(
+                lambda: self._exchange(method, url, parameters, body)
+            )
+            read = _read(content)
+            if self._token:
+                headers = {name: git.hidden(value, self._token) for name, value in headers.items()}
+                shown = json.dumps(read, ensure_ascii=False)
+                hidden = git.hidden(shown, self._token)
+                read = read if hidden == shown else _read(hidden)
+            return Answer(status, headers, read)
+        except requests.RequestException as error:
+            raise _unanswered(error) from None
+        except (_Unanswered, ForgeError) as fault:
+            fault.args = (git.hidden(str(fault), self._token),)
+            raise
+        except Exception:
+            # Character sets that are none, headers in no encoding, addresses with a port of 5,000
+            # digits ...: the libraries raise what the standard library raises.
+            raise _Unanswered("answers with something that cannot be read", passing=False) from None
+
+    def _exchange(
+        self, method: Method, url: str, parameters: Parameters | None, body: Any
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Send the request, and follow redirects within the server: elsewhere they would take the
+        token along."""
+        for _ in range(_REDIRECTS):
+            with self._session.request(
+                method,
+                url,
+                params=dict(parameters or {}),
+                json=body,
+                timeout=TIMEOUT,
+                stream=True,
+            ) as response:
+                content = _content(response)
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                status = response.status_code
+            if not (300 <= status < 400 and "location" in headers):
+                return status, headers, content
+            url, parameters = urljoin(url, headers["location"]), None
+            if method != "GET" or not url.startswith(f"{self.server.api}/"):
+                raise ForgeError(
+                    f"{self.server.host} leads elsewhere, to {git.without_secret(url)[:200]}: name "
+                    "the server that it leads to"
+                )
+        return status, headers, content
+
+    def _wait(self, *, write: bool) -> None:
+        """Wait until the rate limit allows a request."""
+        while seconds := self._limit.due(write=write):
+            if self._waited + seconds > MOST_WAITING:
+                more = (
+                    "" if self.server.token else f"; a token in {self.server.variables} raises it"
+                )
+                minutes = max(1, round(seconds / 60))
+                raise ForgeError(
+                    f"the rate limit of {self.server.host} is used up: it is lifted in {minutes} "
+                    f"minute{'' if minutes == 1 else 's'}{more}"
+                )
+            self._waited += seconds
+            if not write or seconds > limits.BETWEEN_WRITES:
+                self.tell(f"rate limit of {self.server.host}: waiting {seconds:.0f} s")
+            limits.sleep(seconds)
+
+    def _refused(self, answer: Answer) -> Refused:
+        server, status = self.server, answer.status
+        said = f": {answer.message}" if answer.message else ""
+        # https://docs.github.com/rest/authentication/authenticating-to-the-rest-api
+        _, _, sign_on = answer.headers.get("x-github-sso", "").partition("url=")
+        if status == 401 and server.token is None:
+            why = f"wants a token: set {server.variables}"
+        elif status == 401:
+            why = f"does not take the token in {server.variables}"
+        elif status == 403 and sign_on:
+            why = f"denies access until the token is authorized at {sign_on[:500]}"
+        elif status == 403:
+            why = f"denies access{said}"
+        elif status == 404:
+            why = "knows nothing of that name" + (
+                f" that is public; for what is not, set {server.variables}"
+                if server.token is None
+                else ", or the token may not see it"
+            )
+        elif status < 400:
+            why = f"leads elsewhere (HTTP {status}): name the server that it leads to"
+        else:
+            why = f"fails with HTTP {status}{said}"
+        return Refused(f"{server.host} {why}", status)
+
+
+def _in_time(
+    work: Callable[[], tuple[int, dict[str, str], bytes]],
+) -> tuple[int, dict[str, str], bytes]:
+    """What the work returns, within `MOST_SECONDS`.
+
+    It runs in a thread, which is left behind when it takes longer: a name server, a TLS handshake,
+    headers and a body can each be slow, and no library sets a limit to all of them together.
+    """
+    done: Future[tuple[int, dict[str, str], bytes]] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return done.result(MOST_SECONDS)
+    except TimeoutError:
+        if done.done():
+            raise
+        raise _Unanswered(
+            f"takes more than {MOST_SECONDS} s for one response", passing=False
+        ) from None
+
+
+def _content(response: requests.Response) -> bytes:
+    """The body of a response, up to the bound."""
+    content = bytearray()
+    for piece in response.iter_content(1 << 16):
+        content += piece
+        if len(content) > MOST_BYTES:
+            raise _Unanswered(
+                f"sends a response of more than {MOST_BYTES >> 20} MiB", passing=False
+            )
+    return bytes(content)
+
+
+def _read(content: bytes | str) -> object:
+    """The JSON in a body; None where there is none."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _unanswered(error: requests.RequestException) -> _Unanswered:
+    """What became of a request without an answer."""
+    match error:
+        case exceptions.SSLError():
+            return _Unanswered(
+                f"has a certificate that is not trusted ({_cause(error)}): for an authority of "
+                "your own set REQUESTS_CA_BUNDLE",
+                passing=False,
+            )
+        case exceptions.ProxyError():
+            return _Unanswered(f"is not reached through the proxy ({_cause(error)})", passing=True)
+        case exceptions.Timeout():
+            return _Unanswered(f"gives no answer within {TIMEOUT} s", passing=True)
+        case exceptions.ChunkedEncodingError() | exceptions.ContentDecodingError():
+            return _Unanswered("breaks off in the middle of an answer", passing=True)
+        case exceptions.ConnectionError():
+            unknown = any(
+                isinstance(each, socket.gaierror) and each.errno == socket.EAI_NONAME
+                for each in _below(error)
+            )
+            return _Unanswered(f"cannot be reached ({_cause(error)})", passing=not unknown)
+    return _Unanswered(f"cannot be asked ({type(error).__name__})", passing=False)
+
+
+def _cause(error: BaseException) -> str:
+    """The system's own words for a network fault."""
+    words = ""
+    for each in _below(error):
+        if verified := getattr(each, "verify_message", None):
+            return git.printable(str(verified)[:200])
+        if isinstance(each, OSError) and each.strerror:
+            words = each.strerror.lower()
+    return git.printable(words[:200]) or type(error).__name__
+
+
+def _below(error: BaseException) -> Iterator[BaseException]:
+    """The error and those that it stands for: the system's own lies several exceptions deep."""
+    at: BaseException | None = error
+    for _depth in range(12):
+        if at is None:
+            return
+        yield at
+        inner = [getattr(at, "reason", None), *at.args, at.__cause__, at.__context__]
+        at = next((item for item in inner if isinstance(item, BaseException)), None)

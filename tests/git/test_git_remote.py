@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import shlex
+import socket
 import subprocess
 import threading
 import time
@@ -12,6 +13,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
+from unittest.mock import Mock
 from urllib.parse import quote, unquote
 
 import pytest
@@ -269,7 +271,11 @@ def test_nobody_there_and_other_transports(
     assert cause("http://127.0.0.1:1/x") == ("network", True)
     assert cause("http://127.0.0.1:1/certificate") == ("network", True)
     assert cause("git://127.0.0.1:1/x") == ("network", True)
-    assert cause("http://patcher.invalid/x") == ("network", True)
+    for error, transient in ((socket.EAI_NONAME, False), (socket.EAI_AGAIN, True)):
+        with monkeypatch.context() as patched:
+            unresolved = Mock(side_effect=socket.gaierror(error, "no answer"))
+            patched.setattr(socket, "getaddrinfo", unresolved)
+            assert cause("http://patcher.invalid:8080/x") == ("network", transient)
     assert cause(f"file://{work.root}/none") == ("not found", False)
     with daemon(origin.parent) as url:
         assert cause(f"{url}/none.git") == ("not found", False)
@@ -280,7 +286,11 @@ def test_nobody_there_and_other_transports(
         "ssh: connect to host x port 22: Connection refused": ("network", True),
         "ssh: connect to host x port 22: Connection timed out": ("timeout", True),
         "kex_exchange_identification: read: Connection reset by peer": ("network", True),
-        "ssh: Could not resolve hostname x: Name or service not known": ("network", True),
+        "ssh: Could not resolve hostname x: Name or service not known": ("network", False),
+        "ssh: Could not resolve hostname x: Temporary failure in name resolution": (
+            "network",
+            True,
+        ),
         "something else": ("network", True),
     }.items():
         program = stand_in_for_ssh(work.root, work.root / "log", says=says)

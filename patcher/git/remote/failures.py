@@ -53,8 +53,9 @@ FAILURES = (
     _row(r"not our ref|unadvertised object", "protocol", True, "a branch moved meanwhile"),
     _row(r"certificate|SSL: no alternative|TLS alert|wrong version number", "protocol"),
     _row(r"Operation too slow|timed out|Timeout was reached|timeout after", "timeout", True),
+    _row(r"Name or service not known|nodename nor servname", "network"),
     _row(
-        r"Could not resolve|Temporary failure in name|Name or service not known|"
+        r"Could not resolve|Temporary failure in name|"
         r"Couldn't connect|Failed to connect|unable to connect|Connection refused|"
         r"Connection reset|Recv failure|Send failure|Empty reply|unreachable|No route to host|"
         r"Connection closed|kex_exchange|transfer closed|SSL_ERROR_SYSCALL|GnuTLS|HTTP/2 stream|"
@@ -98,8 +99,25 @@ def explained(failed: GitFailed, address: Address) -> GitError:
                     for word in ("fatal: ", "error: ", "remote: "):
                         shown = shown.removeprefix(word)
                     shown = _ACCESS.sub("", shown)  # the URL is told in any case
-                return RemoteError(f"{row.cause}: {shown}", row.cause, transient=row.transient)
+                transient = row.transient and not (
+                    b"Could not resolve host:" in line and _is_unknown(address.host)
+                )
+                return RemoteError(f"{row.cause}: {shown}", row.cause, transient=transient)
     return GitFailed(without_secret_of(str(failed), address), failed.status, stderr)
+
+
+def _is_unknown(host: str) -> bool:
+    """Whether there is no host of that name. curl says the same of a name server that does not
+    answer, which may pass."""
+    import socket
+
+    try:
+        socket.getaddrinfo(re.sub(r":[0-9]+\Z", "", host), None)
+    except socket.gaierror as error:
+        return error.errno == socket.EAI_NONAME
+    except (OSError, ValueError):  # no name that can be asked for
+        return False
+    return False
 
 
 _TRACE = re.compile(rb"[0-9:.]{8,} ")

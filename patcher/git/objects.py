@@ -13,10 +13,11 @@ import functools
 import io
 import os
 import re
+import select
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from patcher.git.environment import environment
 from patcher.git.errors import BoundExceeded, GitError
@@ -29,6 +30,8 @@ from patcher.git.scratch import scratch
 if TYPE_CHECKING:
     import hashlib
 
+    from _typeshed import WriteableBuffer
+
 # Requests that may lie in git's input pipe unread: one page, the least that a pipe ever holds, so
 # that writing never blocks while git itself is blocked on writing an answer.
 _WINDOW = 4096
@@ -38,6 +41,9 @@ _HELD = 1 << 20
 
 # Rather than reading what is left of an object to get past it, start a new process.
 _SKIP = 64 << 20
+
+# Seconds. Where git is only slow, it is started anew for what is asked next.
+_SILENCE = 0.5
 
 # Objects on which git may die (corrupt ones, deltas that unpack to gigabytes) before the repository
 # is given up.
@@ -141,7 +147,7 @@ class Objects:
             memory=MEMORY_LIMIT,
         )
         self._process = process
-        self._output = io.BufferedReader(process.child.stdout, 1 << 17)  # type: ignore[arg-type]
+        self._output = io.BufferedReader(_Answers(process), 1 << 17)
         self._left = 0
         self._sound = True
         return process, self._output
@@ -174,8 +180,10 @@ class Objects:
         complete = False
         try:
             while True:
+                if self._ending() and not waiting:
+                    self.close()
                 ready = waiting < _WINDOW // 2 and len(pending) < _WINDOW // 64
-                if ready and held < _HELD and not exhausted:
+                if ready and not self._ending() and held < _HELD and not exhausted:
                     batch = []
                     for name in source:
                         header = self._lying(name, keep)
@@ -222,6 +230,10 @@ class Objects:
         header = Header(name, kind, oid, len(content), content)
         return header if _fits(kind.encode(), content, oid) else None
 
+    def _ending(self) -> bool:
+        """Whether git gets no further requests."""
+        return self._process is not None and self._process.stdin.closed
+
     def _running(self) -> tuple[Process, io.BufferedReader]:
         if self._process is None or self._output is None:
             return self._start()
@@ -260,6 +272,7 @@ class Objects:
         if self._sound:
             status = process.wait()  # raises when it was the time limit
             why = last_words(process.errors()) or f"git cat-file ended with status {status}"
+            why = why if status else ANOTHER
         self._count_death(why)
         return Header(name, "unreadable", name.decode("ascii", "replace"), 0, None, why)
 
@@ -295,6 +308,28 @@ class Objects:
         """The single object ``name``."""
         [header] = self.read([name], keep)
         return header
+
+
+class _Answers(io.RawIOBase):
+    """What git writes.
+
+    Of a damaged loose blob git writes less than the size it tells, and waits for the next request
+    while the rest is waited for here. So after a silence it gets the end of its requests: it
+    answers those that it has, and ends.
+    """
+
+    def __init__(self, process: Process) -> None:
+        self._requests, self._answers = process.stdin, cast(io.FileIO, process.stdout)
+        self._ready = select.poll()
+        self._ready.register(self._answers, select.POLLIN)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        if not self._requests.closed and not self._ready.poll(_SILENCE * 1000):
+            self._requests.close()
+        return self._answers.readinto(buffer) or 0
 
 
 _ABSENT = (b"missing\n", b"ambiguous\n")

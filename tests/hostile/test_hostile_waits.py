@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -185,6 +186,33 @@ def test_neither_where_another_repository_lacks_the_object(bench: Bench) -> None
             make(path)
     for status, _, said in run(bench.place.parent, commit):
         assert status == "3" and "is no regular file" in said and "is not in the rep" in said, said
+
+
+DAMAGES: dict[str, bytes] = {
+    "shorter than it says": zlib.compress(b"blob 100\0network,\n"),
+    "much shorter": zlib.compress(b"blob 9000000\0" + b"network,\n" * 1000),
+    "shorter by a gigabyte": zlib.compress(b"blob 1000000000\0" + b"network,\n" * 1000),
+    "longer than it says": zlib.compress(b"blob 5\0network,\n"),
+    "cut off": zlib.compress(b"blob 2000\0" + bytes(range(250)) * 8)[:60],
+    "cut off in its head": zlib.compress(b"blob 2000\0" + bytes(range(250)) * 8)[:5],
+    "cut off, and large": zlib.compress(b"blob 9000000\0" + os.urandom(9_000_000), 1)[:100_000],
+    "of no kind": zlib.compress(b"blub 9\0network,\n"),
+    "without an end of its head": zlib.compress(b"blob 9network,\n"),
+    "empty": b"",
+    "with a dictionary": b"\x78\xbb\0\0\0\1network",
+    "a tree": zlib.compress(b"tree 100\0network,\n"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_git_owes_nothing_of_a_damaged_object(bench: Bench, damage: str) -> None:
+    commit = _mixed(bench)
+    path = bench.git_dir / loose(bench, "HEAD:other")
+    path.chmod(0o644)
+    path.write_bytes(DAMAGES[damage])
+    for status, profiles, said in run(bench.place, commit):
+        assert status == "3" or profiles != "0", said
+        assert "took longer" not in said and "limit" not in said, said
 
 
 @pytest.mark.parametrize("lock", [f"refs/heads/{BRANCH}.lock", "packed-refs.lock", "HEAD.lock"])

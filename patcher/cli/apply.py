@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from patcher.reports import Report
 
 
-class _Command(click.Command):
+class _Command(options.Command):
     """Takes the key of ``--sign[=KEY]`` from behind its ``=`` alone: in ``--sign PATH`` the path is
     none."""
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from patcher.cli import FOUND, options
-from patcher.text import without_secrets
 
 if TYPE_CHECKING:
     from patcher.results import Target
 
 
-@click.command("check", short_help="Report, or fix, files outside git.")
+@click.command("check", cls=options.Command, short_help="Report, or fix, files outside git.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=str))
 @click.option("--fix", is_flag=True, help="Edit the files in place, each in one step.")
 @click.option(
@@ -81,7 +80,7 @@ def command(
         totals.add(target)
         write(report.target(target), err=piped)
         if target.error is not None:
-            tell(without_secrets(f"{target.repository}: {target.error}"))  # or a URL by mistake
+            tell(f"{target.repository}: {target.error}")
         elif target.note is not None and not quiet:
             tell(f"{target.repository}: {target.note}")
     write(report.finish(totals), err=piped)

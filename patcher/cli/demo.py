@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from patcher.cli import FAILED
+from patcher.cli import FAILED, options
 from patcher.text import printable
 
 _BLANKET = """\
@@ -76,7 +76,7 @@ _WHO = {
 }
 
 
-@click.command("demo", short_help="Try it all on sample repositories.")
+@click.command("demo", cls=options.Command, short_help="Try it all on sample repositories.")
 @click.argument("folder", required=False, metavar="[DIR]", type=click.Path(path_type=str))
 def command(folder: str | None) -> int:
     """Build a few sample forks in DIR, run scan, diff and apply on them, and say what happened.

@@ -9,7 +9,7 @@ import click
 from patcher.cli import FOUND, options
 
 
-@click.command("diff", short_help="Print the change that apply would commit.")
+@click.command("diff", cls=options.Command, short_help="Print the change that apply would commit.")
 @options.selecting
 @options.format_option("changes")
 @options.proving

@@ -7,7 +7,7 @@ import click
 from patcher.cli import options
 
 
-@click.command("migrations", short_help="List what can be inserted.")
+@click.command("migrations", cls=options.Command, short_help="List what can be inserted.")
 @click.argument("names", nargs=-1, metavar="[NAME|FILE]...")
 @click.option("--placeholders", is_flag=True, help="List the placeholders of commit messages.")
 def command(names: tuple[str, ...], placeholders: bool) -> int:

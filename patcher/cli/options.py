@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
@@ -56,6 +57,28 @@ def _scheduler(ctx: click.Context, param: click.Parameter, value: str | None) ->
         if not is_address(value):
             raise click.BadParameter(f"{value!r} is no scheduler: write tcp://HOST:PORT")
     return value
+
+
+_SECRET = re.compile(r"://(?:[^/\s@]*|[^/\s]*:\S*)@")
+"""A user or password in a URL; the password may hold a ``/`` that nobody encoded."""
+
+_SOURCE = "[SOURCE]..."
+
+
+class Command(click.Command):
+    """A command whose options take no password. A URL with one may be pasted into any of them, and
+    what an option is given is shown, remembered in a campaign, or committed."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        for param in self.params:
+            given = ctx.params.get(param.name or "")
+            words = given if isinstance(given, tuple) else (given,)
+            if param.metavar != _SOURCE and any(
+                isinstance(word, str) and _SECRET.search(word) for word in words
+            ):
+                name = max(param.opts, key=len) if isinstance(param, click.Option) else "FILE"
+                raise click.UsageError(f"{name} takes no URL with a user or password", ctx)
+        return super().invoke(ctx)
 
 
 class Failed(click.ClickException):
@@ -141,7 +164,7 @@ globs = chain(
 )
 _choice = click.Choice(["include", "exclude", "only"])
 sourcing = chain(
-    click.argument("paths", nargs=-1, metavar="[SOURCE]...", type=click.Path(path_type=str)),
+    click.argument("paths", nargs=-1, metavar=_SOURCE, type=click.Path(path_type=str)),
     click.option(
         "--from",
         "lists",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from patcher.sources import Found
 
 
-@click.command("repos", short_help="List the repositories that sources hold.")
+@click.command("repos", cls=options.Command, short_help="List the repositories that sources hold.")
 @options.sourcing
 @options.format_option("repositories")
 @click.option("-q", "--quiet", is_flag=True, help="Print the list and failures only.")

@@ -9,7 +9,9 @@ import click
 from patcher.cli import FOUND, options
 
 
-@click.command("scan", short_help="Report the AppArmor profiles in git repositories.")
+@click.command(
+    "scan", cls=options.Command, short_help="Report the AppArmor profiles in git repositories."
+)
 @options.selecting
 @options.format_option("targets")
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from patcher.results import CampaignState, Summary
 
 
-@click.command("status", short_help="Show campaigns, and how far they have come.")
+@click.command(
+    "status", cls=options.Command, short_help="Show campaigns, and how far they have come."
+)
 @click.argument("name", required=False, metavar="[NAME]")
 @click.option("--failed", is_flag=True, help="List what failed, with the reasons.")
 @options.format_option("campaigns")

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from patcher.cli import FAILED, FOUND, UNDECIDED, options
-from patcher.text import without_secrets
 
 if TYPE_CHECKING:
     from patcher.results import Verified
 
 
-@click.command("verify", short_help="Tell by compiling whether profiles deny the family.")
+@click.command(
+    "verify", cls=options.Command, short_help="Tell by compiling whether profiles deny the family."
+)
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=str))
 @options.bases
 @options.migrating
@@ -65,7 +66,7 @@ def command(
     for file in run(paths or (".",), selection, by, timeout):
         verified.append(file)
         if file.error is not None:
-            tell(without_secrets(f"{_place(file)}: {file.error}"))  # or a URL by mistake
+            tell(f"{_place(file)}: {file.error}")
     style = options.style(selection, color, quiet=quiet, verbose=verbose)
     for piece in renderer("compiled profiles", format)(style, verified, by.name):
         write(piece)

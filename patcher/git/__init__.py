@@ -27,7 +27,7 @@ from patcher.git.identity import identities, signing, user_configuration, user_s
 from patcher.git.limits import limited, time_left
 from patcher.git.objects import Objects
 from patcher.git.packs import Store
-from patcher.git.refs import bases, branch_tip, check_branch_name, move_branch
+from patcher.git.refs import bases, branch_tip, check_branch_name, is_base, move_branch
 from patcher.git.tree_search import EVERYWHERE, Files, Memory, Query, entries, scope_of, search
 from patcher.git.tree_search.digests import mentions
 from patcher.git.values import (
@@ -81,6 +81,7 @@ __all__ = [
     "hidden",
     "identities",
     "is_address",
+    "is_base",
     "limited",
     "mentions",
     "move_branch",

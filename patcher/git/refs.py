@@ -34,7 +34,7 @@ from patcher.git.runner import require_version, run
 from patcher.git.small import read_small
 from patcher.git.values import Base, Identity, Repository
 from patcher.git.view import uses_reftable
-from patcher.text import printable
+from patcher.text import printable, without_secret
 
 REVIEW_BRANCHES = "patcher/"
 """Where patcher's own review branches lie; globs for bases do not match them."""
@@ -55,6 +55,7 @@ _REMOTE = "refs/remotes/origin/"
 _HEADS = "refs/heads/"
 _OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _GLOB = frozenset("*?[")
+_NO_BASE = frozenset(" ~^:\\")
 _DURABLE = {"core.fsync": "committed,loose-object"}
 
 
@@ -84,6 +85,11 @@ def bases(repository: Repository, patterns: Sequence[str] = ()) -> list[Base]:
         if len(found) > MAX_BASES:
             raise BoundExceeded(f"more than {MAX_BASES} branches match: use a narrower --base")
     return _peeled(repository, found, default)
+
+
+def is_base(pattern: str) -> bool:
+    """Whether `bases` can look for a pattern."""
+    return bool(pattern) and pattern.isprintable() and _NO_BASE.isdisjoint(pattern)
 
 
 def _peeled(repository: Repository, found: dict[str, str], default: str) -> list[Base]:
@@ -145,8 +151,8 @@ def _short(ref: str) -> str:
 
 def _match(repository: Repository, pattern: str) -> list[tuple[str, str]]:
     """Refs and object ids that one ``--base`` names."""
-    if not pattern or not pattern.isprintable() or any(char in pattern for char in " ~^:\\"):
-        raise GitError(f"{pattern!r} is no branch name, glob, tag or commit id")
+    if not is_base(pattern):
+        raise GitError(f"{without_secret(pattern)!r} is no branch name, glob, tag or commit id")
     if _GLOB.intersection(pattern):
         places = [""] if pattern.startswith("refs/") else [_REMOTE, _HEADS]
         for place in places:

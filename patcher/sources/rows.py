@@ -223,6 +223,10 @@ def _row(at: str, place: str, bases: Sequence[str]) -> ListRow | Fault:
         return Fault(at, f"more than {_MOST_BASES} bases")
     if "" in bases:
         return Fault(at, "an empty base")
+    for base in bases:
+        if not git.is_base(base):
+            shown = git.without_secret(base)[:100]
+            return Fault(at, f"{shown!r} is no branch name, glob, tag or commit id")
     return ListRow(at, place, tuple(bases))
 
 

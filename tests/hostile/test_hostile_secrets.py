@@ -3,14 +3,17 @@ and in no command that it runs."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from patcher.cli import _COMMANDS
 from tests.hostile.bench import BRANCH, Bench, patcher
 
 TOKEN = "ghp_5ecretT0kenThatNobodyMaySee"
@@ -77,7 +80,6 @@ def test_no_token_is_told_or_written(guarded: Bench, home: Path) -> None:
     for command in (
         ["scan", "-vv", "--explain", "--base", "**"],
         ["scan", "--format", "json", "-vv"],
-        ["scan", "--base", f"https://user:{TOKEN[:3]}@example.invalid/x"],
         ["diff", "-vv"],
         ["verify", "-vv"],
         ["verify", "--format", "json"],
@@ -137,6 +139,52 @@ def test_a_password_that_is_typed_where_no_address_is_meant_is_not_told(
         assert result.exit_code, command
         told += [command] if "T0ken" in result.output + result.stderr else []
     assert told == []
+
+
+@pytest.mark.parametrize("url", ["https://me:{}@host.invalid", "https://me:/{}/@host.invalid/x"])
+@pytest.mark.parametrize("command", [*_COMMANDS])
+def test_no_option_takes_a_password(bench: Bench, state: Path, command: str, url: str) -> None:
+    """Not even where it would be allowed: what an option is given is shown, or kept."""
+    url = url.format(TOKEN)
+    wrong = []
+    parameters = import_module(f"patcher.cli.{command}").command.params
+    for option in (name for each in parameters for name in each.opts if name.startswith("--")):
+        result = patcher(command, f"{option}={url}", bench.place)
+        kept = [path for path in files(state) if TOKEN.encode() in path.read_bytes()]
+        if result.exit_code not in (2, 3) or TOKEN in result.output + result.stderr or kept:
+            wrong.append((option, result.exit_code, result.output, kept))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["l.csv", "l.json", "l.yaml", "l.txt"])
+@pytest.mark.parametrize("swapped", [True, False])
+def test_no_base_of_a_list_is_a_url(bench: Bench, state: Path, name: str, swapped: bool) -> None:
+    place, base = str(bench.place), f"https://me:{TOKEN}@host.invalid/x"
+    if swapped:
+        place, base = base, place
+    file = bench.root / name
+    row = {"l.csv": f"{place},{base}", "l.txt": f"{place} {base}"}
+    file.write_text(row.get(name, json.dumps([{"path": place, "base": base}])))
+    if name == "l.csv":
+        file.write_text(f"path,base\n{row[name]}\n")
+    for command in (
+        ["repos", "--format", "json"],
+        ["scan", "--format", "json"],
+        ["apply", "--proof=off", "--campaign=c"],
+    ):
+        result = patcher(*command, "--from", file)
+        assert result.exit_code == 3 or (swapped and command[0] == "repos")
+        assert TOKEN not in result.output + result.stderr
+    assert not [path for path in files(state) if TOKEN.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    "text", ["see https://example.org/@me/x", "https://me.example/a:b@c", "a@b", "me <a@b.example>"]
+)
+def test_an_at_sign_is_no_password(bench: Bench, text: str) -> None:
+    result = patcher("apply", "--proof=off", f"--message={text}", bench.place)
+    assert result.exit_code == 0, result.output
+    assert text in bench.git("log", "-1", "--format=%B", BRANCH)
 
 
 def files(root: Path) -> list[Path]:

@@ -10,7 +10,6 @@ from patcher import git
 from patcher.campaign.cache import Cache
 from patcher.campaign.changes import blob_id, without_contents
 from patcher.campaign.includes import InRepository
-from patcher.campaign.large import in_turn
 from patcher.campaign.selection import Selection
 from patcher.findings import Dropped, Result, unread
 from patcher.policy.bounds import timed
@@ -33,6 +32,12 @@ MAX_CHANGED = 32 << 20
 
 MAX_FOUND = 20_000
 """Findings that a commit may have: a kilobyte each, and two more in a report."""
+
+_LARGE = 1 << 15
+"""Bytes of a file that may take much memory to judge or to prove."""
+
+_MANY = 1000
+"""Findings."""
 
 MAX_PATHS = 4 << 20
 """Bytes of the paths of a commit's files with network rules; the same of its findings."""
@@ -105,6 +110,7 @@ class Looker:
         ):
             git.time_left()
             check_found(len(found), paths)
+            git.large(len(found), _MANY)
             if blob.content is None:
                 if blob.size is not None and blob.size > self._selection.max_bytes:
                     found += self._unjudged(blob)
@@ -120,6 +126,7 @@ class Looker:
             dropped += [(blob.path, each) for each in result.dropped]
             if result.edits:
                 size += len(blob.content)
+                git.large(size)
                 if size > MAX_CHANGED:
                     raise git.BoundExceeded(
                         f"the files to change are over the limit of {MAX_CHANGED >> 20} MiB in "
@@ -207,7 +214,8 @@ def judge(
     there includes."""
     from patcher import proof
 
-    with in_turn(len(content)), timed(git.time_left, git.GitError):
+    with git.in_turns(), timed(git.time_left, git.GitError):
+        git.large(len(content), _LARGE)
         judged = proof.judge(name, content, selection, includes)
         if not judged.result.edits or selection.proof == "off":
             return judged.result, [None] * len(judged.result.findings)

@@ -161,7 +161,7 @@ class Steps:
         spent = begun.spent
         for base in begun.bases:
             started = time.monotonic()
-            with git.limited(self.timeout, spent):
+            with git.limited(self.timeout, spent), git.in_turns():
                 looker = self._looker(begun.repository, cache, jobs)
                 looker.shared = shared.get(len(base.commit))
                 target = self._target(begun, base, looker, known.get(base.commit))

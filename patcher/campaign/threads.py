@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
@@ -18,6 +19,7 @@ class DaemonThreads(Executor):
     a user who breaks off would have to wait for git."""
 
     def __init__(self, workers: int) -> None:
+        _share_memory()
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"patcher {number}", daemon=True)
@@ -57,3 +59,16 @@ class DaemonThreads(Executor):
                 future.set_exception(error)
             else:
                 future.set_result(result)
+
+
+def _share_memory() -> None:
+    """Have all threads allocate from one heap. glibc gives each its own, which keeps what it once
+    took: as much as the largest file, for each thread (mallopt(3)). Under the interpreter's lock
+    there is nothing to gain by several."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+
+
+_ARENA_MAX = -8

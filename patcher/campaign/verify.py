@@ -10,7 +10,6 @@ from pathlib import Path
 from patcher import git, interrupts, proof
 from patcher.campaign import bases, files, replace
 from patcher.campaign.includes import InRepository, beside, system
-from patcher.campaign.large import in_turn
 from patcher.campaign.look import check_found, matching
 from patcher.campaign.selection import Selection
 from patcher.policy.bounds import timed
@@ -89,7 +88,7 @@ def _standings(
 ) -> tuple[tuple[Standing, ...], str | None]:
     """The standings, or why the file is not read."""
     try:
-        with in_turn(len(content)), timed(git.time_left, git.GitError):
+        with timed(git.time_left, git.GitError):
             findings = proof.judge(name, content, selection, includes).result.findings
             if b"\0" in content:  # reported as a whole, if at all
                 return (), next((finding.reason for finding in findings), None)

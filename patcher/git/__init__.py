@@ -30,6 +30,7 @@ from patcher.git.packs import Store
 from patcher.git.refs import bases, branch_tip, check_branch_name, is_base, move_branch
 from patcher.git.tree_search import EVERYWHERE, Files, Memory, Query, entries, scope_of, search
 from patcher.git.tree_search.digests import mentions
+from patcher.git.turns import in_turns, large
 from patcher.git.values import (
     Alternates,
     Base,
@@ -80,8 +81,10 @@ __all__ = [
     "entries",
     "hidden",
     "identities",
+    "in_turns",
     "is_address",
     "is_base",
+    "large",
     "limited",
     "mentions",
     "move_branch",

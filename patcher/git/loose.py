@@ -11,6 +11,8 @@ import stat
 import zlib
 from pathlib import Path
 
+from patcher.git.turns import large
+
 _HEAD = 64
 """Bytes that hold an object's kind and size."""
 
@@ -74,6 +76,7 @@ def _inflated(data: bytes, keep: int) -> tuple[str, bytes] | None:
         if size > keep or digits != b"%d" % size or len(content) > size:
             return None
         if not unpacker.eof:
+            large(size)
             content += unpacker.decompress(unpacker.unconsumed_tail, size - len(content) + 1)
     except zlib.error:
         return None

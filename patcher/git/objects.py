@@ -26,6 +26,7 @@ from patcher.git.loose import Loose
 from patcher.git.process import MEMORY_LIMIT, Process, last_words
 from patcher.git.regular import check_objects
 from patcher.git.scratch import scratch
+from patcher.git.turns import large
 
 if TYPE_CHECKING:
     import hashlib
@@ -255,6 +256,7 @@ class Objects:
         if size > keep:
             self._left = size + 1
             return Header(name, kind, oid, size, None)
+        large(size)
         content = output.read(size + 1)
         if len(content) != size + 1:
             return None

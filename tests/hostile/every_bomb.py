@@ -11,7 +11,7 @@ import pytest
 
 from tests.hostile import bombs
 from tests.hostile.bench import BRANCH, Bench
-from tests.hostile.test_hostile_bounds import hard, with_profile
+from tests.hostile.test_hostile_bounds import hard, placed, with_profile
 
 ALL = {
     f"{kind}: {name}": bomb
@@ -38,3 +38,10 @@ def test_every_command(bench: Bench, name: str) -> None:
     assert "docker-default" in bench.git("diff", "--name-only", "main", BRANCH).split()
     ran = hard(bench, "verify", place)
     assert "docker-default" in ran.stdout
+    with placed(bench, bomb) as path:
+        ran = hard(bench, "check", "--docs", "--profiles", "all", "--explain", path)
+        assert ran.status in (0, 1) and bomb.reason in ran.stdout
+        ran = hard(bench, "check", "--docs", "--profiles", "all", "--fix", path)
+        assert ran.status == 0
+        ran = hard(bench, "verify", "--docs", path)
+        assert ran.status in (0, 1, 3, 4)

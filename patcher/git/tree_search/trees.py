@@ -21,6 +21,7 @@ from patcher.git.objects import (
     unshared,
 )
 from patcher.git.tree_search.known import Known, Recalled, TreeFile
+from patcher.git.turns import large
 
 MAX_ENTRIES = 5_000_000
 """Entries that a commit's whole tree may have, each path counted."""
@@ -31,6 +32,9 @@ MAX_PATH = 4_096
 MAX_TREES = 96 << 20
 """Bytes that all distinct tree objects of a commit may take in memory; a million files take 40 MB,
 and each folder `_TREE_COST` more."""
+
+_LARGE = 2 << 20
+"""Bytes of the trees of a commit; 50,000 entries."""
 
 _TREE_COST = 500
 _MOST_COMMIT = 1 << 20
@@ -98,6 +102,7 @@ class Tree:
             wanted = self._note(level)
             if size > MAX_TREES:
                 raise BoundExceeded(f"its trees are over the limit of {MAX_TREES >> 20} MiB")
+            large(size, _LARGE)
             recalled = self.known.recall(wanted, self._hexsize) if wanted else {}
             if not recalled:
                 self.known.end()

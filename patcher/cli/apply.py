@@ -308,15 +308,20 @@ def _decided() -> set[str]:
     return {_CALLED.get(name, name) for name in said} | set(said)
 
 
+_MOST_MESSAGE = 1 << 16
+
+
 def _template(message: str | None, file: str | None) -> str | None:
     if message is not None and file is not None:
         raise click.UsageError("--message and --message-file exclude each other")
     if file is not None:
         with click.open_file(file, encoding="utf-8") as stream:
             try:
-                message = stream.read()
+                message = stream.read(_MOST_MESSAGE + 1)
             except UnicodeDecodeError:
                 raise click.UsageError(f"{file} is not UTF-8") from None
+        if len(message) > _MOST_MESSAGE:
+            raise click.UsageError(f"{file} has more than {_MOST_MESSAGE} characters: no message")
     if message is None:
         return None
     from patcher.campaign.message import check

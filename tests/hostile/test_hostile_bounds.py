@@ -555,6 +555,12 @@ def test_a_gibibyte_on_standard_input(tmp_path: Path) -> None:
     assert peak < MEMORY
 
 
+def test_a_message_without_end(bench: Bench) -> None:
+    ran = measured(bench, "apply", "--message-file", "/dev/zero", str(bench.place))
+    assert ran.status == 2
+    assert "/dev/zero has more than 65536 characters" in ran.stderr
+
+
 URL = "https://example.org/a/b"
 LISTS: dict[str, tuple[Callable[[], str], str]] = {
     "nested.yaml": (lambda: "[" * 8000, "nested too deeply"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from patcher.git import runner
+from patcher.git import Query, environment
 
 
 class Gits:
@@ -22,8 +24,8 @@ class Gits:
 echo "$*" >> '{self._calls}'
 {before}
 case "$*" in
-*cat-file*) tee -a '{self._asked}' | '{runner.program()}' "$@" ;;
-*) exec '{runner.program()}' "$@" ;;
+*cat-file*) tee -a '{self._asked}' | '{environment.program()}' "$@" ;;
+*) exec '{environment.program()}' "$@" ;;
 esac
 """
         )
@@ -43,3 +45,9 @@ def _taken(log: Path) -> list[str]:
     lines = log.read_text().splitlines() if log.exists() else []
     log.unlink(missing_ok=True)
     return lines
+
+
+def query(pattern: bytes, max_bytes: int, wanted: Callable[[bytes], bool] | None = None) -> Query:
+    """A search for one pattern."""
+    compiled = re.compile(pattern, re.MULTILINE)
+    return Query((pattern,), lambda text: compiled.search(text) is not None, max_bytes, wanted)

@@ -17,6 +17,7 @@ ROOT = Path(patcher.__file__).parent
 BELOW = {
     "extras": (),
     "interrupts": (),
+    "locks": (),
     "text": (),
     "policy": (),
     "migrations": ("policy",),
@@ -27,6 +28,7 @@ BELOW = {
     "engine": ("findings", "hosts", "migrations", "options", "policy"),
     "proof": (
         "interrupts",
+        "locks",
         "engine",
         "findings",
         "hosts",
@@ -35,11 +37,12 @@ BELOW = {
         "policy",
         "results",
     ),
-    "git": ("interrupts", "text"),
+    "git": ("interrupts", "locks", "text"),
     "sources": ("extras", "git"),
     "campaign": (
         "extras",
         "interrupts",
+        "locks",
         "text",
         "sources",
         "git",

@@ -2,8 +2,8 @@
 
 What a file holds depends on its bytes and its name alone, which files matter below a tree on the
 tree's id alone, and all that is found at a commit on the commit's id alone: each is remembered by
-object id, for one version of the rules and one set of options. Whom it counts for is told by
-``patcher.git.find``: for every repository, or for the one that it was seen in.
+object id, for one version of the rules and one set of options. ``patcher.git.tree_search`` says
+whether it is valid for every repository, or for the one that it was seen in.
 """
 
 from __future__ import annotations
@@ -25,9 +25,6 @@ from patcher.results import ChangedFile, Located, Outcome, Target
 if TYPE_CHECKING:
     from patcher.campaign.database import Database
     from patcher.campaign.selection import Selection
-
-DIGESTS = b"digests"
-"""The name of the search for files in which digests stand: the same for all digests."""
 
 _COMMIT = b"c"
 _SCOPE = len(git.EVERYWHERE)
@@ -226,9 +223,9 @@ class Cache:
         if self._store is not None:
             self._store.close()
 
-    def search(self, name: bytes = b"") -> Search:
-        """What is known of trees, in one search for what ``name`` stands for."""
-        return Search(self, name)
+    def search(self) -> Search:
+        """What is known of trees, for one search."""
+        return Search(self)
 
     # -- files
 
@@ -302,22 +299,12 @@ def close() -> None:
 
 
 class Search:
-    """The memory of one search: `git.Memory`, which notes whom the answer counts for. ``name``
-    tells searches for different things apart."""
+    """The memory of one search: `git.Memory`, which notes in which scope the answer is valid."""
 
-    def __init__(self, memory: Cache, name: bytes) -> None:
-        self._memory, self._name = memory, name
+    def __init__(self, memory: Cache) -> None:
+        self.recall = memory.recall
+        self.remember = memory.remember
         self.scope: bytes | None = None
-
-    def recall(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
-        """As `git.Memory` says."""
-        found = self._memory.recall([self._name + key for key in keys])
-        start = len(self._name)
-        return {key[start:]: value for key, value in found.items()}
-
-    def remember(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
-        """As `git.Memory` says."""
-        self._memory.remember((self._name + key, value) for key, value in rows)
 
     def settled(self, scope: bytes) -> None:
         """As `git.Memory` says."""
@@ -338,10 +325,10 @@ def rules(selection: Selection) -> bytes:
 
 
 _DECIDING = (
-    *("campaign/checksums.py", "campaign/changes.py", "campaign/globs.py", "campaign/includes.py"),
-    *("campaign/look.py", "campaign/cache.py", "campaign/selection.py"),
-    *("engine.py", "findings.py", "git/errors.py", "git/find.py", "results.py"),
-    *("git/objects.py", "hosts", "migrations", "options.py", "policy", "proof", "text.py"),
+    *("campaign/cache.py", "campaign/changes.py", "campaign/globs.py", "campaign/includes.py"),
+    *("campaign/look.py", "campaign/selection.py", "engine.py", "findings.py", "git/errors.py"),
+    *("git/objects.py", "git/tree_search", "hosts", "migrations", "options.py", "policy", "proof"),
+    *("results.py", "text.py"),
 )
 _code_lock = threading.Lock()
 _code_seen: tuple[object, ...] = ()

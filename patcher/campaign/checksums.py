@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from patcher import git
-from patcher.campaign.cache import DIGESTS, Cache
 from patcher.results import ChangedFile, Located
 
 _HEX = ("md5", "sha1", "sha256", "sha512")
@@ -27,16 +26,13 @@ def noted(
     repository: git.Repository,
     commit: str,
     files: Sequence[ChangedFile],
-    findings: Iterable[Located],
-    cache: Cache,
+    findings: Sequence[Located],
     *,
-    own: bool,
     jobs: int | Callable[[], int] = 1,
     shared: git.Objects | None = None,
-) -> tuple[list[Located], bool]:
+) -> list[Located]:
     """The findings; one whose file is to change says where in ``commit`` a checksum of the file's
-    present content stands. And whether that counts wherever the commit is; ``own`` is as
-    `git.search` says."""
+    present content stands. Of ``jobs`` and ``shared`` see `git.search`."""
     contents = {file.path: file.old_oid for file in files}
     digests: dict[bytes, tuple[str, str]] = {}
     notes: dict[str, _Notes] = {}
@@ -44,22 +40,17 @@ def noted(
         if file.old_oid not in notes:
             notes[file.old_oid] = _Notes()
             digests |= {digest: (file.old_oid, name) for name, digest in _digests(file.old)}
-    findings = list(findings)
     for located in findings:
         if located.finding.edit is not None:
             notes[contents[located.path]].findings += 1
-    search = cache.search(DIGESTS)
     left = _MOST_BYTES
-    for place, line, digest in git.mentions(
-        repository, commit, digests, memory=search, own=own, jobs=jobs, shared=shared
-    ):
+    for place, line, digest in git.mentions(repository, commit, digests, jobs=jobs, shared=shared):
         content, name = digests[digest]
         left -= notes[content].add(f"its {name} stands in ", place, line, left)
-    told = [
+    return [
         located if located.finding.edit is None else _with(located, notes[contents[located.path]])
         for located in findings
     ]
-    return told, search.scope == git.EVERYWHERE
 
 
 @dataclass(slots=True)

@@ -21,7 +21,6 @@ A child that fork(2) made uses connections of its own: SQLite's must not be carr
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 import stat
@@ -32,6 +31,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from patcher import locks
 from patcher.git.errors import GitError
 from patcher.git.places import state_folder
 from patcher.text import printable
@@ -473,26 +473,19 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
 def _alone(path: Path) -> Iterator[None]:
     # A transaction is not enough: to turn WAL on SQLite needs the file for itself, and does not
     # wait for it.
+    lock = locks.FileLock(f"{path}.lock")
     try:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(f"{path}.lock", flags, 0o600)
-    except OSError as error:
-        raise unusable(path, error) from None
-    try:
-        end = time.monotonic() + BUSY
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise LedgerError(_BUSY.format(path=path)) from None
-                time.sleep(0.01)
-            except OSError:
-                raise no_locks(path) from None
+        try:
+            taken = lock.take(time.monotonic() + BUSY)
+        except locks.Unsupported:
+            raise no_locks(path) from None
+        except OSError as error:
+            raise unusable(path, error) from None
+        if not taken:
+            raise LedgerError(_BUSY.format(path=path))
         yield
     finally:
-        os.close(descriptor)
+        lock.release()
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -45,10 +45,8 @@ class InRepository:
         commit: str,
         *,
         otherwise: Find = nothing,
-        complete: Callable[[Sequence[str]], object] | None = None,
     ) -> None:
-        """``otherwise``: looks up those that it lacks. ``complete``: fetches missing blobs."""
-        self._complete = complete
+        """``otherwise``: looks up those that it lacks."""
         self._objects = git.Objects(repository.common_dir / "objects", hexsize=len(commit))
         self._files = git.Files(self._objects, commit)
         self._otherwise = otherwise
@@ -89,25 +87,18 @@ class InRepository:
             if mode == _FOLDER:
                 inside = sorted(self._files.folder(oid).items())
                 parts = [
-                    self._content(entry[1], path)
+                    self._content(entry[1])
                     for name, entry in inside
                     if entry[0].startswith("100") and _is_loaded(os.fsdecode(name))
                 ]
                 return None if None in parts else b"\n".join(filter(None, parts))
             if mode.startswith("100"):
-                return self._content(oid, posixpath.dirname(path))
+                return self._content(oid)
         return self._otherwise(name, optional)
 
-    def _content(self, oid: bytes, folder: bytes) -> bytes | None:
+    def _content(self, oid: bytes) -> bytes | None:
         if oid not in self._contents:
             header = self._objects.one(oid, _MOST)
-            if header.kind == "missing" and self._complete is not None:
-                # Where one include lies, others do, and each fetch takes a second.
-                entry = self._files.entry(folder)
-                there = self._files.folder(entry[1]).values() if entry else [("100644", oid)]
-                self._objects.close()  # what it has open does not show what comes in
-                self._complete([each.decode() for mode, each in there if mode.startswith("100")])
-                header = self._objects.one(oid, _MOST)
             content = header.content if self._left > 0 else None
             self._left -= len(content or b"")
             self._contents[oid] = content

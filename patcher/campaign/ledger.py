@@ -2,7 +2,7 @@
 
 Processes share a campaign: each *claims* repositories, *begins* one when it is really at work on
 it, and *records* what came of it. A claim is its owner's for as long as the owner lives. That shows
-by a lock on a file (flock(2), as in `patcher.git.leftovers`), not by process ids or clocks: what a
+by a lock on a file (`patcher.locks`), not by process ids or clocks: what a
 killed process held is free at once, and what a living one holds never is.
 
 What a kill at any moment leaves: all that was recorded; repositories that were begun and not
@@ -15,7 +15,6 @@ committed, pushed or reviewed.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -26,8 +25,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from patcher import locks
 from patcher.campaign.database import Database, LedgerError, no_locks, unusable
-from patcher.git import leftovers, printable
+from patcher.git import printable
 from patcher.results import (
     ATTEMPTS,
     KILLED,
@@ -605,7 +605,7 @@ def _hold(path: Path) -> int:
     except OSError as error:
         raise unusable(path, error) from None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.lock(descriptor)
     except OSError:
         os.close(descriptor)
         with contextlib.suppress(OSError):
@@ -617,4 +617,4 @@ def _hold(path: Path) -> int:
 def _lives(database: Database, token: str) -> bool:
     path = str(_path(database, token))
     # Who lives has its file: it is made before others can know of it, and goes with its row.
-    return os.path.lexists(path) and not leftovers.is_abandoned(path)
+    return os.path.lexists(path) and not locks.is_abandoned(path)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from patcher import git
-from patcher.campaign.cache import DIGESTS, Cache
+from patcher.campaign.cache import Cache
 from patcher.campaign.changes import blob_id, without_contents
 from patcher.campaign.includes import InRepository
 from patcher.campaign.large import in_turn
@@ -41,8 +42,8 @@ class Looker:
     """Looks at one base after another of one repository.
 
     ``cache``: what earlier runs and other repositories tell. ``shared`` reads this repository
-    along with others. ``contents``: whether the changed files are to come with their contents.
-    ``complete`` fetches missing blobs into a mirror.
+    along with others. ``contents``: whether the changed files are to come with their contents, and
+    findings with the places where their checksums stand.
     """
 
     def __init__(
@@ -54,7 +55,6 @@ class Looker:
         cache: Cache | None = None,
         shared: git.Objects | None = None,
         contents: bool = True,
-        complete: Callable[[Sequence[str]], object] | None = None,
     ) -> None:
         self.repository = repository
         self._selection = selection
@@ -62,7 +62,6 @@ class Looker:
         self._cache = Cache() if cache is None else cache
         self.shared = shared
         self._contents = contents
-        self._complete = complete
 
     def recall(self, base: git.Base, known: bytes) -> Target | None:
         """What was found at ``base`` before, if that is all that is wanted now."""
@@ -86,8 +85,7 @@ class Looker:
         return self._look(base, None)
 
     def _look(self, base: git.Base, shared: git.Objects | None) -> Target:
-        complete = self._complete
-        with InRepository(self.repository, base.commit, complete=complete) as includes:
+        with InRepository(self.repository, base.commit) as includes:
             return self._judged(base, shared, includes)
 
     def _judged(self, base: git.Base, shared: git.Objects | None, includes: InRepository) -> Target:
@@ -104,8 +102,6 @@ class Looker:
             jobs=self._jobs,
             shared=shared,
             memory=search,
-            complete=self._complete,
-            digests=self._cache.search(DIGESTS),
         ):
             git.time_left()
             check_found(len(found), paths)
@@ -139,22 +135,6 @@ class Looker:
             from patcher.campaign.prove import without_refuted
 
             found, files, unproved = without_refuted(found, files, self._selection.proof)
-        if files:
-            from patcher.campaign import checksums
-
-            own = self.repository.address is not None
-            found, everywhere = checksums.noted(
-                self.repository,
-                base.commit,
-                files,
-                found,
-                self._cache,
-                own=own,
-                jobs=self._jobs,
-                shared=shared,
-            )
-            if search.scope is not None and not everywhere:
-                search.scope = git.scope_of(self.repository)
         target = Target(
             repository=self.repository.place,
             base=base.ref,
@@ -169,7 +149,14 @@ class Looker:
         )
         if search.scope is not None and not proving:
             self._cache.learn(target, search.scope)
-        return target if self._contents else without_contents(target)
+        if not self._contents:
+            return without_contents(target)
+        if not files:
+            return target
+        from patcher.campaign.checksums import noted
+
+        found = noted(self.repository, base.commit, files, found, jobs=self._jobs, shared=shared)
+        return replace(target, findings=tuple(found))
 
     def _judge(
         self, blob: git.Blob, content: bytes, includes: InRepository
@@ -237,25 +224,23 @@ def matching(
     jobs: int | Callable[[], int] = 1,
     shared: git.Objects | None = None,
     memory: git.Memory | None = None,
-    complete: Callable[[Sequence[str]], object] | None = None,
-    digests: git.Memory | None = None,
 ) -> Iterator[git.Blob]:
     """The files at ``base`` that may hold a profile. Raises GitError, also for too many."""
+    query = git.Query(
+        patterns=tuple(SEARCH),
+        matches=searched,
+        max_bytes=selection.max_bytes,
+        wanted=selection.wanted(),
+        is_binary=is_binary,
+    )
     found = git.search(
         repository,
         base.commit,
-        patterns=SEARCH,
-        matches=searched,
-        wanted=selection.wanted(),
-        max_bytes=selection.max_bytes,
+        query,
         jobs=jobs,
-        meanwhile=_prepare,
         shared=shared,
         memory=memory,
-        complete=complete,
-        own=repository.address is not None,
-        digests=digests,
-        is_binary=is_binary,
+        meanwhile=_prepare,
     )
     paths = 0
     for number, blob in enumerate(found):

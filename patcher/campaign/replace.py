@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from patcher import interrupts
-from patcher.git import leftovers
+from patcher import interrupts, locks
 
 _SUFFIX = ".patcher-new"
 _TEMPORARY = re.compile(r"\.([0-9]+)-[^./-]+\.patcher-new\Z")
@@ -121,7 +120,8 @@ def _write(file: Opened, content: bytes, folder: int) -> None:
     descriptor = os.open(temporary, flags, 0o600, dir_fd=folder)
     try:
         with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
-            leftovers.lock(descriptor)
+            with contextlib.suppress(locks.Unsupported):
+                locks.lock(descriptor)
             stream.write(content)
             stream.flush()
             new = os.fstat(descriptor)
@@ -154,7 +154,7 @@ def _remove_abandoned(name: str, folder: int) -> None:
             match = _TEMPORARY.search(other)
             if match is None or other[: match.start() + 1] != _prefix(name):
                 continue
-            if not leftovers.is_running(int(match[1])) and leftovers.is_abandoned(other, folder):
+            if not locks.is_running(int(match[1])) and locks.is_abandoned(other, folder):
                 os.unlink(other, dir_fd=folder)
 
 

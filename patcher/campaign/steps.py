@@ -186,16 +186,12 @@ class Steps:
         self, repository: git.Repository | None, cache: Cache, jobs: int | Callable[[], int]
     ) -> Looker:
         assert repository is not None
-        complete = None
-        if repository.address is not None:
-            complete = partial(mirrors(self.per_host).complete, repository)
         return Looker(
             repository,
             self.selection,
             jobs=jobs,
             cache=cache,
             contents=self.contents or self.commits is not None,
-            complete=complete,
         )
 
     def _target(self, begun: _Begun, base: git.Base, looker: Looker, known: bytes | None) -> Target:

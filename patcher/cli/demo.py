@@ -128,7 +128,7 @@ def _build(place: Path, branches: dict[str, dict[str, str]]) -> None:
     """A work tree with a commit on each branch, the first of them checked out."""
     import subprocess
 
-    from patcher.git.runner import environment, program
+    from patcher.git.environment import environment, program
 
     def git(*arguments: str) -> None:
         subprocess.run([program(), *arguments], cwd=place, env=environment(extra=_WHO), check=True)

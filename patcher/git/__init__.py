@@ -23,12 +23,13 @@ from patcher.git.errors import (
     RemoteMoved,
     UnbornHead,
 )
-from patcher.git.find import EVERYWHERE, Files, Memory, entries, mentions, scope_of, search
 from patcher.git.identity import identities, signing, user_configuration
+from patcher.git.limits import limited, time_left
 from patcher.git.objects import Objects
 from patcher.git.packs import Store
 from patcher.git.refs import bases, branch_tip, check_branch_name, move_branch
-from patcher.git.runner import limited, time_left
+from patcher.git.tree_search import EVERYWHERE, Files, Memory, Query, entries, scope_of, search
+from patcher.git.tree_search.digests import mentions
 from patcher.git.values import (
     Alternates,
     Base,
@@ -63,6 +64,7 @@ __all__ = [
     "Misused",
     "NoSuchBase",
     "Objects",
+    "Query",
     "RemoteError",
     "RemoteMoved",
     "Repository",

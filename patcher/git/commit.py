@@ -26,7 +26,9 @@ from patcher.git.objects import (
     tree_entries,
 )
 from patcher.git.packs import BLOB, COMMIT, TREE, Pack, Store
-from patcher.git.runner import object_directory, require_version, run, scratch, spool
+from patcher.git.process import last_words
+from patcher.git.runner import require_version, run
+from patcher.git.scratch import object_directory, scratch
 from patcher.git.values import Change, Identity, Repository, Signing
 from patcher.text import printable
 
@@ -275,10 +277,10 @@ def _signed(
     """The commit that `git commit-tree -S` writes, with the user's program and key, and no
     configuration of the repository in sight. It is written beside the repository."""
     _person(author), _person(committer)
-    from patcher.git import signer
-
     program = sign.program or _DEFAULT_PROGRAM[sign.format]
-    config = {"gpg.format": sign.format}
+    config = {"gpg.format": sign.format, f"gpg.{sign.format}.program": program}
+    if sign.format == "openpgp":
+        config["gpg.program"] = program
     if sign.key_command is not None:
         config["gpg.ssh.defaultKeyCommand"] = sign.key_command
     if sign.key is not None:
@@ -289,15 +291,7 @@ def _signed(
         extra[f"GIT_{role}_EMAIL"] = person.email
         extra[f"GIT_{role}_DATE"] = "@" + _raw_date(person.date)
     folder = scratch(new.hexsize)
-    said = spool()
     try:
-        through = program
-        if sign.format != "ssh":
-            through, more = signer.heard(program, folder, said)
-            extra |= more
-        config[f"gpg.{sign.format}.program"] = through
-        if sign.format == "openpgp":
-            config["gpg.program"] = through
         with object_directory(new.hexsize) as beside:
             extra["GIT_OBJECT_DIRECTORY"] = beside
             run(["unpack-objects", "-q"], git_dir=folder, stdin=new.stream(), extra=extra)
@@ -308,19 +302,30 @@ def _signed(
                 stdin=_body(message),
                 config=config,
                 extra=extra | {"GIT_ALTERNATE_OBJECT_DIRECTORIES": quoted(os.fspath(parents))},
-                pass_fds=(said,),
                 signals=True,
             )
             # git writes nothing where the repository has the very commit already.
             with Objects(Path(beside), parents, hexsize=new.hexsize) as objects:
                 signed = objects.one(output.strip(), _MOST_COMMIT)
     except GitFailed as error:
-        reason = signer.why(program, os.pread(said, 1 << 16, 0), error.stderr)
-        raise GitError(f"the commit was not signed: {reason}") from None
+        raise GitError(f"the commit was not signed: {_why_unsigned(program, error)}") from None
     except GitError as error:
         raise GitError(f"the commit was not signed: {error}") from None
-    finally:
-        os.close(said)
     if signed.kind != "commit" or signed.content is None:
         raise GitError(f"the commit was not signed: {signed.oid} cannot be read")
     return signed.content
+
+
+_SILENT = frozenset(("", "gpg failed to sign the data", "failed to write commit object"))
+
+
+def _why_unsigned(program: str, failed: GitFailed) -> str:
+    """Why nothing was signed. git before 2.41 does not pass on what gpg says."""
+    lines = failed.stderr.split(b"\n")
+    said = [last_words(line) for line in lines if line.startswith((b"gpg: ", b"gpgsm: "))][-1:]
+    by_git = [line for line in lines if line.startswith((b"error: ", b"fatal: "))]
+    said += [last_words(line).rstrip("?: ") for line in by_git]
+    telling = [words for words in said if words not in _SILENT]
+    if telling:
+        return telling[0]
+    return f"{printable(program)} failed: sign something with it by hand to see why"

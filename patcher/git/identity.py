@@ -8,11 +8,14 @@ configuration only names and mail addresses count, as data.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from functools import lru_cache
 
+from patcher.git.environment import program, search_path
 from patcher.git.errors import GitError, GitFailed, IdentityMissing
-from patcher.git.runner import actor_of, require_version, run, scratch, search_path
+from patcher.git.runner import require_version, run
+from patcher.git.scratch import scratch
 from patcher.git.small import read_small
 from patcher.git.values import Identity, Repository, Signing
 from patcher.text import printable
@@ -214,7 +217,7 @@ def _date_of(
 
 def parse_author(text: str) -> tuple[str, str]:
     """Name and address of ``Name <mail>``, as git takes it for ``--author``."""
-    name, email = actor_of(text)
+    name, email = _actor_of(text)
     whole = f"{name} <{email}>" == text.strip()
     if not (whole and name and email) or any(char in "<>\n\0" for char in name + email):
         raise GitError(f"{text!r} is no author: write it as 'Name <mail@example.org>'")
@@ -242,3 +245,27 @@ def signing(key: str | None, repository: Repository | None = None) -> Signing:
     if kind == "ssh" and key is None and command is None:
         raise GitError("no key to sign with: set user.signingKey, or name it with --sign=KEY")
     return Signing(kind, key, program, command)
+
+
+_importing = threading.Lock()
+
+
+def _actor_of(text: str) -> tuple[str, str]:
+    """Name and address of ``Name <mail>`` as GitPython reads it; either may be empty.
+
+    GitPython runs ``git version`` when it is imported: our git, without what the environment says
+    to git.
+    """
+    with _importing:
+        environment = dict(os.environ)
+        try:
+            for name in environment:
+                if name.startswith("GIT_"):
+                    del os.environ[name]
+            os.environ["GIT_PYTHON_GIT_EXECUTABLE"] = program()
+            from git.util import Actor
+        finally:
+            os.environ.clear()
+            os.environ.update(environment)
+    actor = Actor._from_string(text)
+    return (actor.name or "").strip(), (actor.email or "").strip()

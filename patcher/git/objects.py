@@ -16,20 +16,15 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+from patcher.git.environment import environment
 from patcher.git.errors import BoundExceeded, GitError
+from patcher.git.limits import TIMEOUT
 from patcher.git.loose import Loose
+from patcher.git.process import MEMORY_LIMIT, Process, last_words
 from patcher.git.regular import check_objects
-from patcher.git.runner import (
-    MEMORY_LIMIT,
-    TIMEOUT,
-    Process,
-    environment,
-    last_words,
-    scratch,
-)
+from patcher.git.scratch import scratch
 
 if TYPE_CHECKING:
     import hashlib
@@ -160,12 +155,7 @@ class Objects:
     def __enter__(self) -> Objects:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def read(self, names: Iterable[bytes], keep: int) -> Iterator[Header]:
@@ -389,3 +379,8 @@ def tree_content(header: Header) -> bytes:
     if header.content is None:
         raise BoundExceeded(f"a tree object of {header.size} bytes is over the limit of {MAX_TREE}")
     return header.content
+
+
+def unshared(header: Header) -> GitError:
+    """The error for an object of several repositories that are read at once."""
+    return GitError(f"object {header.oid} cannot be read along with other repositories")

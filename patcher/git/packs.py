@@ -11,13 +11,12 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 
 from patcher.git.errors import GitError
 from patcher.git.identity import own_configuration
-from patcher.git.leftovers import UNFINISHED
 from patcher.git.regular import check_objects
-from patcher.git.runner import run, scratch
+from patcher.git.runner import run
+from patcher.git.scratch import UNFINISHED, scratch
 from patcher.git.small import read_small
 from patcher.git.values import Repository
 from patcher.text import printable
@@ -100,12 +99,7 @@ class Store:
         _check_no_links(self._objects)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._keeps:
             self._keeps += _abandoned(f"{self._objects}/pack")
         for keep in self._keeps:

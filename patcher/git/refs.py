@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 from patcher import interrupts
-from patcher.git import leftovers, packed, view
+from patcher.git import packed, view
 from patcher.git.errors import (
     BoundExceeded,
     BranchCheckedOut,
@@ -27,9 +27,10 @@ from patcher.git.errors import (
     NoSuchBase,
     UnbornHead,
 )
+from patcher.git.limits import time_left
 from patcher.git.objects import Objects
 from patcher.git.regular import check_refs
-from patcher.git.runner import require_version, run, scratch, temporary_folder, time_left
+from patcher.git.runner import require_version, run
 from patcher.git.small import read_small
 from patcher.git.values import Base, Identity, Repository
 from patcher.git.view import uses_reftable
@@ -377,11 +378,12 @@ def move_branch(
     command = f"update {ref}\0{new}\0{before}\0"
     was = "create" if old is None else "move"
     lock = f"{repository.common_dir}/{ref}.lock"
-
-    def update() -> None:
+    name, address = ("patcher", "patcher@localhost")
+    if committer is not None:
+        name, address = committer.name, committer.email
+    try:
         with (
             interrupts.shielded(),
-            leftovers.moving(scratch(), lock, _ended_by_itself) as held,
             view.opened(repository, writes=True) as (git_dir, extra),
         ):
             run(
@@ -389,23 +391,8 @@ def move_branch(
                 git_dir=git_dir,
                 stdin=os.fsencode(command),
                 config=_DURABLE,
-                extra=extra
-                | {
-                    "GIT_COMMITTER_NAME": committer.name if committer else "patcher",
-                    "GIT_COMMITTER_EMAIL": committer.email if committer else "patcher@localhost",
-                },
-                pass_fds=(held,),
+                extra=extra | {"GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": address},
             )
-
-    try:
-        try:
-            update()
-        except GitFailed:
-            if not leftovers.take_back(temporary_folder(), lock):
-                raise
-            update()
-    except OSError as error:
-        raise GitError(f"branch {branch} was not written: {error.strerror or error}") from error
     except GitFailed as error:
         now = read_ref(repository, ref)
         if now != old:
@@ -420,10 +407,6 @@ def move_branch(
                 f"remove that file, then run again"
             ) from None
         raise GitError(f"branch {branch} was not written: {error}") from None
-
-
-def _ended_by_itself(error: BaseException) -> bool:
-    return isinstance(error, GitFailed) and error.status >= 0
 
 
 _LOCKED = re.compile(rb"Unable to create '[^\n]+\.lock': File exists")

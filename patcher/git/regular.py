@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from patcher.git.alternates import folders
 from patcher.git.errors import GitError
-from patcher.git.runner import time_left
+from patcher.git.limits import time_left
 from patcher.text import printable
 
 

@@ -16,7 +16,7 @@ from patcher import interrupts
 from patcher.git.errors import GitError, GitFailed
 from patcher.git.identity import own_configuration
 from patcher.git.regular import check_objects, check_refs
-from patcher.git.runner import no_room, scratch, setting
+from patcher.git.scratch import no_room, scratch, setting
 from patcher.git.values import Repository
 
 _KEYS = "core\\.(repositoryformatversion|sharedrepository|logallrefupdates|bare)|extensions\\..*"

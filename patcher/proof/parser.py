@@ -8,7 +8,6 @@ So a parser is used only with a features file with which it compiled a known dif
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -28,7 +27,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from patcher import interrupts
+from patcher import interrupts, locks
 from patcher.policy.bounds import time_left
 from patcher.proof import compiled
 from patcher.proof.compiled import Compiled, Socket
@@ -284,7 +283,7 @@ def _directory(policy: bytes) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
         place = Path(name)
         with (place / "policy").open("xb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks.lock(file.fileno())
             file.write(policy)
             file.flush()
             yield place
@@ -300,8 +299,8 @@ def _remove_abandoned(folder: str) -> None:
                 old = time.time() - status.st_mtime > _SETTLED
                 if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and old:
                     with (entry / "policy").open("rb") as file:
-                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        shutil.rmtree(entry, ignore_errors=True)
+                        if locks.lock(file.fileno()):
+                            shutil.rmtree(entry, ignore_errors=True)
 
 
 def run(command: list[str], stdin: bytes, *, memory: int = _MEMORY) -> tuple[int, bytes, bytes]:

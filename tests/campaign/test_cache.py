@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
@@ -26,7 +25,7 @@ from patcher.campaign.run import run
 from patcher.campaign.selection import Selection
 from patcher.campaign.steps import Steps
 from patcher.cli import group
-from patcher.git import find
+from patcher.git.tree_search import grep
 from patcher.migrations import choose
 from patcher.results import MAX_DROPPED, Target
 from patcher.sources.found import Found
@@ -117,7 +116,7 @@ def test_what_is_remembered_is_told_byte_for_byte(
     variety: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, state: Path
 ) -> None:
     for threshold in (10**9, -1):
-        monkeypatch.setattr(find, "GREP_FROM", threshold)
+        monkeypatch.setattr(grep, "GREP_FROM", threshold)
         monkeypatch.setenv("PATCHER_CACHE_DIR", str(state / f"cache{threshold}"))
         first = patcher(*command, variety)
         assert first.stdout_bytes
@@ -154,7 +153,7 @@ def test_after_a_commit_what_changed_is_read(
     files["d3/s1/docker-default"] = sandbox.profile()
     place = sandbox.repository("large", files)
     sandbox.git(place, "repack", "-q", "-a", "-d")
-    monkeypatch.setattr(find, "GREP_FROM", 50)
+    monkeypatch.setattr(grep, "GREP_FROM", 50)
     scanned(sandbox.root)
     sandbox.commit(place, {"d0/s0/f0": "changed\n"})
     sandbox.git(place, "repack", "-q", "-a", "-d")
@@ -172,48 +171,12 @@ def test_after_a_commit_what_changed_is_read(
     assert len(set(asked)) < 20
 
 
-def test_what_a_first_look_saw_is_not_read_again_for_checksums(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = sandbox.profile()
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    files: dict[str, str | bytes] = {
-        f"d{folder}/f{number}": f"{folder} {number}\n" for folder in range(6) for number in range(4)
-    }
-    files |= {"d1/SUMS": f"{digest}  profile\n", "d2/other": f"{'0' * 64}\n", "profile": text}
-    monkeypatch.setattr(find, "GREP_FROM", 10)
-    first = sandbox.repository("first", files)
-    fork = sandbox.repository("fork", files | {"d1/f1": "changed\n"})
-    for place in (first, fork):
-        sandbox.git(place, "repack", "-q", "-a", "-d")
-    gits = Gits(sandbox.root.parent / "bin", monkeypatch)
-    campaign = Steps(Selection())
-    alone = [Found(item) for item in git.discover([first]) if isinstance(item, git.Repository)]
-    targets = list(run(campaign, alone, jobs=1))  # on one thread Python reads
-    cache.close()
-    asked = Counter(gits.asked())
-    read_again = {"d1/SUMS", "d2/other", "profile"}
-    for name in files:
-        times = asked[sandbox.git(first, "rev-parse", f"HEAD:{name}")]
-        assert times == (2 if name in read_again - {"profile"} else 1), name
-    # Of a fork, what differs is read.
-    targets += scanned(fork)
-    asked = Counter(gits.asked())
-    unchanged = {sandbox.git(first, "rev-parse", f"HEAD:{name}") for name in files}
-    known = {sandbox.git(first, "rev-parse", f"HEAD:{name}") for name in read_again}
-    assert set(asked) & unchanged - known <= {
-        sandbox.git(first, "rev-parse", f"HEAD:d1/{name}") for name in ("f0", "f1", "f2", "f3")
-    }
-    for target in targets:
-        (located,) = target.findings
-        assert "its sha256 stands in d1/SUMS:1, which" in located.finding.reason
-
-
 def test_a_checksum_over_and_over_is_told_once_and_counted(sandbox: Sandbox) -> None:
     text = sandbox.profile()
     digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
     place = sandbox.repository("fork", {"profile": text, "SUMS": f"{digest}\n" * 5000})
-    (target,) = scanned(place)
+    (found,) = [Found(item) for item in git.discover([place]) if isinstance(item, git.Repository)]
+    (target,) = run(Steps(Selection(), contents=True), [found])
     (located,) = target.findings
     assert "SUMS:1; its md5 stands in SUMS:2; its md5 stands in SUMS:3 (and 4997 more)" in (
         located.finding.reason
@@ -455,7 +418,7 @@ def test_what_was_found_under_other_options_is_not_told(sandbox: Sandbox) -> Non
 def test_commits_are_the_same_with_a_memory_and_without(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, threshold: int
 ) -> None:
-    monkeypatch.setattr(find, "GREP_FROM", threshold)
+    monkeypatch.setattr(grep, "GREP_FROM", threshold)
     monkeypatch.setenv("GIT_AUTHOR_DATE", "1700000000 +0000")
     monkeypatch.setenv("GIT_COMMITTER_DATE", "1700000000 +0000")
     sums = hashlib.md5(sandbox.profile().encode()).hexdigest()

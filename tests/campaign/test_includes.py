@@ -10,7 +10,6 @@ import pytest
 
 from patcher import Status, git
 from patcher.campaign.files import check
-from patcher.campaign.includes import InRepository
 from patcher.campaign.look import Looker
 from patcher.campaign.selection import Selection
 
@@ -92,31 +91,3 @@ def test_includes_beside_a_file_outside_git(tmp_path: Path) -> None:
         (file.parent / "abstractions" / "own").write_text(text)
         (target,) = check([str(file)], Selection())
         assert [located.finding.status for located in target.findings] == [expected]
-
-
-def test_what_a_partial_clone_lacks_is_fetched_a_folder_at_a_time(sandbox: Sandbox) -> None:
-    names = ("own", "other")
-    place = sandbox.repository(files={f"abstractions/{name}": f"  /{name} r,\n" for name in names})
-    (repository,) = git.discover([place])
-    assert isinstance(repository, git.Repository)
-    lost = [sandbox.git(place, "rev-parse", f"HEAD:abstractions/{name}") for name in names]
-    objects = [place / ".git/objects" / oid[:2] / oid[2:] for oid in lost]
-    contents = [file.read_bytes() for file in objects]
-    for file in objects:
-        file.unlink()
-    fetched: list[list[str]] = []
-
-    def complete(oids: object) -> None:
-        assert isinstance(oids, list)
-        fetched.append(oids)
-        for file, content in zip(objects, contents, strict=True):
-            file.write_bytes(content)
-
-    commit = sandbox.git(place, "rev-parse", "HEAD")
-    with InRepository(repository, commit, complete=complete) as includes:
-        find = includes.of(b"x").find
-        assert [find(f"abstractions/{name}", False) for name in names] == [
-            b"  /own r,\n",
-            b"  /other r,\n",
-        ]
-    assert [sorted(oids) for oids in fetched] == [sorted(lost)]

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from patcher.cli import group
-from patcher.git import Address, mirrors
-from patcher.git.mirrors import Mirrors
+from patcher.git import Address
+from patcher.git.mirrors import Mirrors, networks
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
@@ -37,7 +37,7 @@ def cache(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def urls(sandbox: Sandbox, cache: Mirrors, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A family of two and a stranger, mirrored; the first of the family has what the second
     shares."""
-    monkeypatch.setattr(mirrors, "MIN_SHARED", 50_000)
+    monkeypatch.setattr(networks, "MIN_SHARED", 50_000)
     big = {f"f{number}": os.urandom(2000) for number in range(50)}
     found = []
     for name in ("a/moby", "b/moby", "other"):

@@ -395,8 +395,15 @@ def test_a_checksum_elsewhere_is_told(sandbox: Sandbox) -> None:
     place = sandbox.repository(
         files={"docker-default": text, "SUMS/SHA256SUMS": f"# sums\n{digest}  docker-default\n"}
     )
-    (finding,) = report("scan", place)["targets"][0]["findings"]
-    assert "its sha256 stands in SUMS/SHA256SUMS:2, which is not changed" in finding["reason"]
+
+    def reason(*command: str) -> str:
+        (finding,) = report(*command, place)["targets"][0]["findings"]
+        return str(finding["reason"])
+
+    said = "its sha256 stands in SUMS/SHA256SUMS:2, which is not changed"
+    assert "sha256" not in reason("scan"), "which changes nothing"
+    for command in (("diff", "--proof=off"), ("apply", "--dry-run", "--proof=off"), ("scan",)):
+        assert (said in reason(*command)) is (command[0] != "scan"), command
 
 
 def test_files_are_chosen_by_globs(sandbox: Sandbox) -> None:

@@ -12,6 +12,7 @@ from random import Random
 
 from patcher import git
 from tests.differential.cases import NAMES, Case, Store
+from tests.gits import query
 
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
@@ -100,7 +101,7 @@ def _base(case: Case, repository: git.Repository) -> Iterator[str]:
 def _can_be_read(repository: git.Repository, commit: str) -> bool:
     """Whether patcher says something of it, but that it cannot."""
     try:
-        list(git.search(repository, commit, patterns=[b"network,"], max_bytes=9999))
+        list(git.search(repository, commit, query(b"network,", 9999)))
     except git.GitError:
         return False
     return True
@@ -140,7 +141,7 @@ def _tree(case: Case, repository: git.Repository) -> Iterator[str]:
         [base] = git.bases(repository)
         found = [
             (blob.path, blob.mode, blob.oid)
-            for blob in git.search(repository, base.commit, patterns=[b"network,"], max_bytes=9999)
+            for blob in git.search(repository, base.commit, query(b"network,", 9999))
         ]
     except git.GitError:
         return

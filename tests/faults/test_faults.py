@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from patcher import locks
 from patcher.campaign.cache import NOT_USED
-from patcher.git import leftovers as made_by_the_dead
 from tests.faults.disk import WAYS, Power, full_disk, readonly_disk
 from tests.faults.world import (
     BRANCH,
@@ -484,23 +484,23 @@ def test_a_later_signal_ends_even_what_hangs(
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (143, "patcher: interrupted\n")
-    assert len(leftovers(env)) == 1, "the note of the lock, which git holds as it still hangs"
-    one_line(applied(env, place), "another git is at work there")
+    assert leftovers(env) == []
+    one_line(applied(env, place), "another git is at work there", "remove that file")
     os.killpg(process.pid, signal.SIGKILL)
+    (place / f".git/{REF}.lock").unlink()
     assert applied(env, place).returncode == 0
     assert tip(env, place)
     assert leftovers(env) == []
 
 
-def test_the_lock_of_a_git_that_was_killed_is_taken_back_at_once(
+def test_the_lock_of_a_git_that_was_killed_is_named(
     env: Env, places: tuple[Path, Path], tmp_path: Path
 ) -> None:
     place, _ = places
     theirs = _own_git(env, tmp_path / "bin", 'mkdir -p "${lock%/*}"; : >"$lock"; kill -9 $$')
     one_line(applied(theirs, place), "was not written")
-    assert not (place / f".git/{REF}.lock").exists()
     assert leftovers(env) == []
-    assert applied(env, place).returncode == 0
+    one_line(applied(env, place), f"{place}/.git/{REF}.lock exists", "remove that file")
 
 
 def _dead(env: Env) -> tuple[int, Path]:
@@ -531,7 +531,7 @@ def test_what_a_killed_patcher_left_is_cleaned_by_the_next(
     link.symlink_to(places[0])
     other = dead.with_name("patcher-notes")
     other.mkdir()
-    descriptor = made_by_the_dead.hold(str(held / "HEAD"))
+    descriptor = locks.hold(str(held / "HEAD"))
     try:
         assert applied(env, places[0]).returncode == 0
     finally:
@@ -539,30 +539,6 @@ def test_what_a_killed_patcher_left_is_cleaned_by_the_next(
     assert leftovers(env) == sorted(path.name for path in (living, held, strange, link, other))
     assert (strange / "mine").exists()
     assert (places[0] / "README").exists()
-
-
-def test_only_the_lock_that_a_dead_patcher_noted_is_taken_back(
-    env: Env, places: tuple[Path, Path]
-) -> None:
-    place, other = places
-    _, dead = _dead(env)
-    (dead / "moving-0123456789abcdef").write_text(str(place / f".git/{REF}.lock"))
-    _lock(env, place)
-    _lock(env, other)
-    assert applied(env, place).returncode == 0
-    one_line(applied(env, other), "remove that file")
-    assert (bool(tip(env, place)), bool(tip(env, other))) == (True, False)
-    assert leftovers(env) == []
-
-
-def test_a_lock_from_before_the_note_is_someone_elses(env: Env, places: tuple[Path, Path]) -> None:
-    place, _ = places
-    _lock(env, place)
-    time.sleep(0.02)
-    _, dead = _dead(env)
-    (dead / "moving-0123456789abcdef").write_text(str(place / f".git/{REF}.lock"))
-    one_line(applied(env, place), "remove that file")
-    assert (place / f".git/{REF}.lock").exists()
 
 
 def test_what_a_killed_fix_left_is_neither_checked_nor_kept(env: Env, tmp_path: Path) -> None:

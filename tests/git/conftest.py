@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -87,17 +86,6 @@ class Work:
 
 
 NOBODY = 10**9  # no kernel gives a process so high an id
-
-
-def left_behind(folder: Path, lock: Path) -> Path:
-    """The scratch folder of a killed patcher, with a note of the lock file that its git was about
-    to make."""
-    scratch = folder / f"patcher-{NOBODY}-0123456789abcdef"
-    scratch.mkdir(parents=True, mode=0o700)
-    (scratch / "HEAD").touch()
-    (scratch / "moving-0123456789abcdef").write_text(os.fspath(lock))
-    time.sleep(0.01)  # what is made now is younger, by more than a tick of the kernel's clock
-    return scratch
 
 
 @pytest.fixture(autouse=True)

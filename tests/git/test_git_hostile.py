@@ -18,13 +18,14 @@ from patcher.git import (
     branch_tip,
     discover,
     entries,
-    find,
     identities,
     mentions,
     move_branch,
     search,
     write_commit,
 )
+from patcher.git.tree_search import grep
+from tests.gits import query
 
 if TYPE_CHECKING:
     from tests.git.conftest import Work
@@ -174,10 +175,10 @@ def ran(path: Path) -> list[str]:
 def test_reading_runs_nothing(
     work: Work, lure: Path, threshold: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(find, "GREP_FROM", threshold)
+    monkeypatch.setattr(grep, "GREP_FROM", threshold)
     repository = opened(lure)
     [base] = bases(repository)
-    found = list(search(repository, base.commit, patterns=[b"network,"], max_bytes=99))
+    found = list(search(repository, base.commit, query(b"network,", 99)))
     assert [(blob.path, blob.content) for blob in found] == [
         (b"d/f", b"network,\n"),
         (b"gone", None),
@@ -249,7 +250,7 @@ def test_a_git_in_the_current_folder_does_not_run(
     monkeypatch.setenv("PATH", f".:{lure.name}:" + os.environ["PATH"])
     repository = opened(lure)
     [base] = bases(repository)
-    assert len(list(search(repository, base.commit, patterns=[b"network,"], max_bytes=99))) == 2
+    assert len(list(search(repository, base.commit, query(b"network,", 99)))) == 2
     assert ran(lure) == []
 
 
@@ -259,7 +260,7 @@ def test_a_configuration_that_git_cannot_read_is_no_reason_not_to_scan(
     (lure / ".git/config").write_text("[broken\n")
     repository = opened(lure)
     [base] = bases(repository)
-    assert len(list(search(repository, base.commit, patterns=[b"network,"], max_bytes=99))) == 2
+    assert len(list(search(repository, base.commit, query(b"network,", 99)))) == 2
 
 
 def test_a_configuration_takes_no_memory(work: Work, lure: Path) -> None:

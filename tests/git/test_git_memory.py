@@ -20,7 +20,7 @@ from patcher import git
 from patcher.campaign import cache
 from patcher.campaign.selection import Selection
 from patcher.campaign.steps import Steps
-from patcher.git import find
+from patcher.git.tree_search import blobs, grep
 from patcher.results import Target
 from patcher.sources.found import Found
 from tests import stores
@@ -172,7 +172,7 @@ class Scan:
 
 @pytest.fixture(autouse=True)
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(find, "_STREAM", GIANT)
+    monkeypatch.setattr(blobs, "_STREAM", GIANT)
 
 
 PLACES = (
@@ -195,7 +195,7 @@ def test_a_lie_about_an_id_is_believed_of_nobody_else(
     wish: bytes,
     searched: str,
 ) -> None:
-    monkeypatch.setattr(find, "GREP_FROM", 10**9 if searched == "read" else -1)
+    monkeypatch.setattr(grep, "GREP_FROM", 10**9 if searched == "read" else -1)
     selection = Selection(max_bytes=LIMIT)
     places = PLACES if truth is AFFECTED else PLACES[:1]
     for number, (of_honest, of_liar, way) in enumerate(places):
@@ -231,7 +231,7 @@ def test_answers_that_a_blob_makes_up_are_not_believed(
     """Of a loose blob git writes all there is, whatever its size is said to be: here what git would
     say to whatever is asked next, be it the profile, the tree below, or the next repository's
     commit."""
-    monkeypatch.setattr(find, "GREP_FROM", 10**9 if searched == "read" else -1)
+    monkeypatch.setattr(grep, "GREP_FROM", 10**9 if searched == "read" else -1)
     world = World(tmp_path, AFFECTED)
     clean = stores.make("blob", CLEAN)
     below = stores.tree(("100644", b"docker-default", clean))
@@ -286,7 +286,7 @@ def test_whatever_is_asked_for(
     searched: str,
 ) -> None:
     """Also after scans with other options, of which nothing counts; and with several branches."""
-    monkeypatch.setattr(find, "GREP_FROM", 10**9 if searched == "read" else -1)
+    monkeypatch.setattr(grep, "GREP_FROM", 10**9 if searched == "read" else -1)
     world = World(tmp_path, AFFECTED)
     lie, more = lies(world, CLEAN)[name]
     honest = world.honest(stores.packed)
@@ -306,7 +306,7 @@ def test_what_counts_for_one_alone_is_not_passed_on(
 ) -> None:
     """The liar's tree is remembered of the liar, then it stands in a larger one, then in the honest
     repository's own commit."""
-    monkeypatch.setattr(find, "GREP_FROM", -1)
+    monkeypatch.setattr(grep, "GREP_FROM", -1)
     world = World(tmp_path, AFFECTED)
     lie, more = lies(world, CLEAN)[name]
     honest = world.honest(stores.packed)
@@ -329,7 +329,7 @@ def test_another_repository_in_the_place_of_a_liar(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, searched: str
 ) -> None:
     """Even the folder's inode is the same."""
-    monkeypatch.setattr(find, "GREP_FROM", 10**9 if searched == "read" else -1)
+    monkeypatch.setattr(grep, "GREP_FROM", 10**9 if searched == "read" else -1)
     world = World(tmp_path, AFFECTED)
     lie, more = lies(world, CLEAN)[name]
     honest = world.honest(stores.packed)

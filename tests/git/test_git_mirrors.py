@@ -27,12 +27,12 @@ from patcher.git import (
     branch_tip,
     entries,
     limited,
-    mirrors,
     move_branch,
     remote,
     write_commit,
 )
-from patcher.git.mirrors import Mirrors, folder_name
+from patcher.git.mirrors import Mirrors, folder_name, networks, refs, store, update
+from patcher.git.remote import transport
 from patcher.git.values import Change
 from tests.git.conftest import Work
 from tests.git.server import PASSWORD, USER, Server
@@ -43,7 +43,7 @@ ME = Identity("Ada", "ada@example.org", "1700000000 +0000")
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "RETRIES", remote.Retries(3, 0.01, 0.05, 0.01))
-    monkeypatch.setattr(remote, "STALL", 1)
+    monkeypatch.setattr(transport, "STALL", 1)
 
 
 @pytest.fixture
@@ -287,7 +287,7 @@ def test_folder_names_are_tame(url: str) -> None:
     except GitError:
         return
     name = folder_name(address)
-    assert mirrors._MIRROR.match(name)
+    assert store.MIRROR.match(name)
     assert len(name) < 130
     assert not name.startswith((".", "-"))
 
@@ -433,7 +433,7 @@ def test_a_kill_while_refs_are_written_leaves_no_note_of_refs_that_are_not_there
     class Killed(BaseException):
         pass
 
-    real = mirrors._write_refs
+    real = refs.write_refs
 
     def killed(path: Path, refs: dict[str, str], head: str) -> None:
         if written:
@@ -441,7 +441,7 @@ def test_a_kill_while_refs_are_written_leaves_no_note_of_refs_that_are_not_there
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(mirrors, "_write_refs", killed)
+        patch.setattr(refs, "write_refs", killed)
         cache.update(origin.address)
     if back:
         origin.git("update-ref", "refs/heads/main", old)
@@ -480,7 +480,7 @@ def test_threads_and_processes_take_turns(work: Work, origin: Origin, cache: Mir
 def test_one_who_waits_too_long_is_told_for_whom(work: Work, origin: Origin) -> None:
     cache = Mirrors(work.root / "cache", timeout=0.3)
     with (
-        cache._locked(folder_name(origin.address)),
+        cache._store.locked(folder_name(origin.address)),
         pytest.raises(GitError, match="another patcher is at work"),
     ):
         cache.update(origin.address)
@@ -628,7 +628,7 @@ def test_a_repositorys_own_time_limit_ends_waiting_and_retries(
     cache: Mirrors, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote, "RETRIES", remote.Retries(100, 0.01, 0.01, 0.01))
-    monkeypatch.setattr(remote, "STALL", 60)
+    monkeypatch.setattr(transport, "STALL", 60)
     for fault in ("hang", "500"):
         server.requests.clear()
         with pytest.raises(GitError) as caught, limited(1):
@@ -653,7 +653,7 @@ def test_no_secret_is_left_in_the_cache(work: Work, cache: Mirrors, server: Serv
 def family(work: Work, monkeypatch: pytest.MonkeyPatch) -> list[Origin]:
     """Three forks of one repository, each with a file of its own, and larger than what is worth
     sharing."""
-    monkeypatch.setattr(mirrors, "MIN_SHARED", 50_000)
+    monkeypatch.setattr(networks, "MIN_SHARED", 50_000)
     files: dict[str | bytes, bytes] = {
         f"d{number % 7}/f{number}": os.urandom(2000) for number in range(100)
     }
@@ -677,7 +677,7 @@ def test_a_family_shares_objects(work: Work, family: list[Origin], cache: Mirror
         assert heads(mirror) == {"main": member.git("rev-parse", "main")}
         # Nothing is missing, so what looks for patterns reads every file.
         tip = heads(mirror)["main"]
-        assert mirrors.missing_blobs(mirror.git_dir, [tip]) == []
+        assert networks.missing_blobs(mirror.git_dir, [tip]) == []
         whole(work, mirror)
     listed = cache.list()
     assert [one.family for one in listed] == [None, first.git_dir, first.git_dir]
@@ -686,40 +686,14 @@ def test_a_family_shares_objects(work: Work, family: list[Origin], cache: Mirror
     tip = family[1].commit("main", {"new": b"new\n"})
     mirror = cache.update(family[1].address)
     assert heads(mirror) == {"main": tip}
-    assert mirrors.missing_blobs(mirror.git_dir, [tip]) == []
+    assert networks.missing_blobs(mirror.git_dir, [tip]) == []
 
 
-def test_missing_blobs_come_when_they_are_asked_for(
+def test_a_commit_on_a_mirror_that_shares_objects_is_pushed(
     work: Work, family: list[Origin], cache: Mirrors
 ) -> None:
     cache.update(family[0].address)
-    mirror = cache.update(family[1].address, blobs=False)
-    tip = heads(mirror)["main"]
-    own = family[1].git("rev-parse", "main:own")
-    assert mirrors.missing_blobs(mirror.git_dir, [tip]) == [own]
-    cache.complete(mirror, [])
-    cache.complete(mirror, [own])
-    assert mirrors.missing_blobs(mirror.git_dir, [tip]) == []
-    assert work.git(mirror.git_dir, "cat-file", "blob", own) == "1"
-    [entry] = [one for one in cache.list() if one.repository == mirror]
-    assert cache.verify(entry) is None
-    # What was left out is filled in when it is wanted after all.
-    other = cache.update(family[2].address, blobs=False)
-    tip = heads(other)["main"]
-    assert len(mirrors.missing_blobs(other.git_dir, [tip])) == 1
-    cache.update(family[2].address)
-    assert mirrors.missing_blobs(other.git_dir, [tip]) == []
-    with pytest.raises(GitError, match="no mirror"):
-        cache.complete(Repository(work.root, work.root, None), [own])
-    with pytest.raises(RemoteError):
-        cache.complete(mirror, ["1" * 40])
-
-
-def test_a_commit_on_a_partial_mirror_is_pushed(
-    work: Work, family: list[Origin], cache: Mirrors
-) -> None:
-    cache.update(family[0].address)
-    mirror = cache.update(family[1].address, blobs=False)
+    mirror = cache.update(family[1].address)
     tip = heads(mirror)["main"]
     commit = write_commit(mirror, tip, [Change(b"d1/f1", b"x\n")], "x", ME, ME)
     move_branch(mirror, "patcher/x", commit, None)
@@ -768,7 +742,7 @@ def test_a_member_does_not_share_with_a_first_that_was_made_anew_without_its_obj
     assert "is not whole" in (cache.verify(listed) or "")
     mirror = cache.update(family[1].address)
     whole(work, mirror)
-    assert mirrors.missing_blobs(mirror.git_dir, list(heads(mirror).values())) == []
+    assert networks.missing_blobs(mirror.git_dir, list(heads(mirror).values())) == []
 
 
 def test_members_that_come_at_once_wait_for_the_first(
@@ -800,7 +774,7 @@ def test_a_server_without_filters_is_fetched_from_all_the_same(
         member.git("config", "uploadpack.allowFilter", "false")
         mirror = cache.update(member.address)
         whole(work, mirror)
-        assert mirrors.missing_blobs(mirror.git_dir, list(heads(mirror).values())) == []
+        assert networks.missing_blobs(mirror.git_dir, list(heads(mirror).values())) == []
 
 
 def test_hosts_are_no_family(work: Work, family: list[Origin], cache: Mirrors) -> None:
@@ -828,7 +802,7 @@ def test_clearing_takes_the_family_along(work: Work, family: list[Origin], cache
 def test_many_packs_are_made_one_again(
     work: Work, origin: Origin, cache: Mirrors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirrors, "MAX_PACKS", 3)
+    monkeypatch.setattr(update, "MAX_PACKS", 3)
     for _ in range(8):
         origin.commit()
         mirror = cache.update(origin.address)
@@ -839,7 +813,7 @@ def test_many_packs_are_made_one_again(
 def test_too_many_branches_are_refused(
     work: Work, origin: Origin, cache: Mirrors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirrors, "MAX_BASES", 10)
+    monkeypatch.setattr(refs, "MAX_BASES", 10)
     tip = origin.git("rev-parse", "main")
     for number in range(12):
         origin.git("update-ref", f"refs/heads/b{number}", tip)

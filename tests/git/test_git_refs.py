@@ -18,7 +18,6 @@ from patcher.git import (
     BranchCheckedOut,
     BranchMoved,
     GitError,
-    GitTimeout,
     Identity,
     NoSuchBase,
     Repository,
@@ -27,13 +26,13 @@ from patcher.git import (
     branch_tip,
     check_branch_name,
     discover,
-    leftovers,
+    environment,
     limited,
     move_branch,
     refs,
     runner,
+    scratch,
 )
-from tests.git.conftest import left_behind
 from tests.gits import Gits
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def way(request: pytest.FixtureRequest, work: Work, monkeypatch: pytest.MonkeyPa
             "#!/bin/sh\n"
             'case "$1" in */by-git*) first="${1%%/by-git*}${1#*/by-git}"; shift;'
             ' set -- "$first" "$@" ;; esac\n'
-            f'exec {runner.program()} "$@"\n'
+            f'exec {environment.program()} "$@"\n'
         )
         (folder / "git").chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -673,69 +672,36 @@ def test_a_left_behind_lock_and_a_branch_in_the_way_are_said(work: Work) -> None
         move_branch(opened(path), "patcher/x", oid, None)
 
 
-def test_the_lock_of_a_killed_patchers_git_is_taken_back_and_no_other(
-    work: Work, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("end", ["kill -9 $$", "exec sleep 600"])
+def test_the_lock_of_a_git_that_was_killed_stays_and_is_named(
+    work: Work, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    monkeypatch.setattr(leftovers, "SETTLED", 0.05)
-    monkeypatch.setenv("TMPDIR", os.fspath(work.root / "tmp"))
-    path = work.repository()
-    oid = work.git(path, "rev-parse", "HEAD")
-    locks = [path / f".git/refs/heads/patcher/{name}.lock" for name in "xy"]
-    scratch = left_behind(work.root / "tmp", locks[0])
-    locks[0].parent.mkdir()
-    for lock in locks:
-        lock.touch()
-    move_branch(opened(path), "patcher/x", oid, None)
-    assert branch_tip(opened(path), "patcher/x") == oid
-    assert not scratch.exists()
-    with pytest.raises(GitError, match="remove that file, then run again"):
-        move_branch(opened(path), "patcher/y", oid, None)
-    assert [lock.exists() for lock in locks] == [False, True]
-
-
-@pytest.mark.parametrize(("end", "stays"), [("kill -9 $$", False), ("exit 1", True)])
-def test_a_lock_goes_with_the_git_that_was_killed(
-    work: Work, monkeypatch: pytest.MonkeyPatch, end: str, stays: bool
-) -> None:
-    """One that ended by itself took its lock along, so that what is there is another's."""
-    monkeypatch.setattr(leftovers, "SETTLED", 0.05)
-    path = work.repository()
-    oid = work.git(path, "rev-parse", "HEAD")
-    lock = path / ".git/refs/heads/x.lock"
-    Gits(
-        work.root / "bin",
-        monkeypatch,
-        f'case "$*" in *update-ref*) sleep 0.01; touch {lock}; {end} ;; esac',
-    )
-    with pytest.raises(GitError, match="branch x was not written: git update-ref failed"):
-        move_branch(opened(path), "x", oid, None)
-    assert lock.exists() is stays
-
-
-def test_a_git_that_hangs_while_it_moves_a_branch_is_ended_and_its_lock_goes(
-    work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(leftovers, "SETTLED", 0.05)
+    """It may be a living git's: patcher removes none from a user's repository."""
     path = work.repository()
     oid = work.git(path, "rev-parse", "HEAD")
     lock = path / ".git/refs/heads/x.lock"
     check_branch_name("x")
-    step = f'case "$*" in *update-ref*) sleep 0.01; touch {lock}; exec sleep 600 ;; esac'
-    Gits(work.root / "bin", monkeypatch, step)
-    with pytest.raises(GitTimeout, match="took longer than the limit of 2 s"), limited(2):
+    with monkeypatch.context() as patch:
+        step = f'case "$*" in *update-ref*) touch {lock}; {end} ;; esac'
+        Gits(work.root / "bin", patch, step)
+        with pytest.raises(GitError, match=r"git update-ref failed|limit of 2 s"), limited(2):
+            move_branch(opened(path), "x", oid, None)
+    with pytest.raises(GitError, match=r"x\.lock exists.*remove that file, then run again"):
         move_branch(opened(path), "x", oid, None)
-    assert not lock.exists()
-    assert branch_tip(opened(path), "x") is None
+    assert lock.exists()
+    lock.unlink()
+    move_branch(opened(path), "x", oid, None)
+    assert branch_tip(opened(path), "x") == oid
 
 
-def test_no_room_for_the_note_is_told_as_such(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scratch_folder_that_is_gone_is_said(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", os.fspath(work.root))
-    monkeypatch.setattr(runner, "_scratch", {})
+    monkeypatch.setattr(scratch, "_scratch", {})
     path = work.repository()
     repository = opened(path)
     check_branch_name("x")
-    shutil.rmtree(runner.scratch())
-    with pytest.raises(GitError, match="branch x was not written: No such file or directory"):
+    shutil.rmtree(scratch.scratch())
+    with pytest.raises(GitError, match="no room for a scratch folder"):
         move_branch(repository, "x", work.git(path, "rev-parse", "HEAD"), None)
 
 

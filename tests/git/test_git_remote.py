@@ -28,11 +28,12 @@ from patcher.git import (
     errors,
     identity,
     move_branch,
+    process,
     remote,
-    runner,
     write_commit,
 )
 from patcher.git.refs import is_ref_name
+from patcher.git.remote import failures, transport
 from patcher.git.values import Change
 from tests import stores
 from tests.git.conftest import Work
@@ -45,7 +46,7 @@ ME = Identity("Ada", "ada@example.org", "1700000000 +0000")
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "RETRIES", remote.Retries(3, 0.01, 0.05, 0.01))
-    monkeypatch.setattr(remote, "STALL", 1)
+    monkeypatch.setattr(transport, "STALL", 1)
 
 
 @pytest.fixture
@@ -416,20 +417,20 @@ def test_a_server_that_repeats_the_password_does_not_make_it_seen(
     assert_hidden(str(caught.value))
     # Nor one that fails in a way that nobody knows.
     unknown = GitFailed(f"git fetch failed: not for {FORMS[form]} either", 1, b"odd")
-    error = remote.explained(unknown, Address.parse("https://host/x").with_secret(ODD))
+    error = failures.explained(unknown, Address.parse("https://host/x").with_secret(ODD))
     assert "not for" in str(error) and "either" in str(error)
     assert_hidden(str(error))
 
 
 def test_a_secret_that_is_part_of_another_does_not_save_the_rest_of_it() -> None:
     address = Address.parse("https://host/x").with_secret(Secret("t0ken", "t0ken-and-more"))
-    error = remote.explained(GitFailed("no t0ken-and-more, t0ken", 1, b""), address)
+    error = failures.explained(GitFailed("no t0ken-and-more, t0ken", 1, b""), address)
     assert str(error) == "no ***, ***"
 
 
 def test_words_that_are_no_secret_stay() -> None:
     address = Address.parse("https://host/x").with_secret(Secret("abc", "oauth2"))
-    error = remote.explained(GitFailed("no oauth2 for abcd, see rfc 6749", 1, b""), address)
+    error = failures.explained(GitFailed("no oauth2 for abcd, see rfc 6749", 1, b""), address)
     assert str(error) == "no oauth2 for abcd, see rfc 6749"
 
 
@@ -629,7 +630,8 @@ def test_a_pack_that_unpacks_to_more_than_memory_allows_is_refused(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pack of a few hundred bytes holds a file of 240 MB, as a delta."""
-    monkeypatch.setattr(remote, "FETCH_MEMORY", 100 << 20)
+    for module in (remote, failures):
+        monkeypatch.setattr(module, "FETCH_MEMORY", 100 << 20)
     base = stores.make("blob", b"x" * 60_000)
     large = stores.make("blob", base.content * 4_000)
     root = stores.tree(("100644", b"base", base), ("100644", b"large", large))
@@ -664,7 +666,7 @@ def test_each_git_that_speaks_to_a_remote_has_so_much_memory(
     Gits(work.root / "bin", monkeypatch, LIMITS.format(seen=seen))
     repository, commit = commit_on(work, Address.parse(f"file://{origin}"))
     remote.push(repository, "patcher/x", commit, None)
-    bounds = {"ls-remote": runner.MEMORY_LIMIT, "fetch": remote.FETCH_MEMORY}
+    bounds = {"ls-remote": process.MEMORY_LIMIT, "fetch": remote.FETCH_MEMORY}
     bounds["push"] = remote.FETCH_MEMORY
     for line in seen.read_text().splitlines():
         bound, *arguments = line.split()
@@ -682,7 +684,7 @@ def test_nothing_is_written_to_the_configuration(work: Work, server: Server, ori
     remote.fetch(address, path, [tip], filter=True)
     blob = work.git(origin, "rev-parse", "main:profile")
     assert work.git(path, "rev-list", "--objects", "--missing=print", tip).count("?") == 1
-    remote.fetch(address, path, [blob], depth=False, partial=True, filter=True)
+    remote.fetch(address, path, [blob], depth=False, filter=True)
     assert "docker-default" in work.git(path, "cat-file", "blob", blob)
     assert (path / "config").read_bytes() == before
     assert not (path / "FETCH_HEAD").exists()
@@ -825,4 +827,4 @@ def running() -> dict[str, str]:
 
 
 def test_each_row_of_the_table_has_a_cause_that_callers_know() -> None:
-    assert {row.cause for row in remote.FAILURES} <= set(get_args(errors.Cause))
+    assert {row.cause for row in failures.FAILURES} <= set(get_args(errors.Cause))

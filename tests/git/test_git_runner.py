@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 import patcher
-from patcher.git import GitError, GitFailed, GitTimeout, printable, runner
+from patcher.git import (
+    GitError,
+    GitFailed,
+    GitTimeout,
+    environment,
+    limits,
+    printable,
+    runner,
+    scratch,
+)
+from patcher.git.process import MOST_ERRORS, Process, last_words
 
 if TYPE_CHECKING:
     from tests.git.conftest import Work
@@ -43,7 +53,7 @@ def test_a_failure_says_what_git_said(work: Work) -> None:
 )
 def test_passwords_do_not_stand_in_errors(said: str) -> None:
     line = f"unable to access 'https://{said}example.org/x.git/', nor ssh://{said}h.example/y: no"
-    words = runner.last_words(f"warning: x\nfatal: {line}\n".encode())
+    words = last_words(f"warning: x\nfatal: {line}\n".encode())
     assert words == ("unable to access 'https://example.org/x.git/', nor ssh://h.example/y: no")
 
 
@@ -79,10 +89,10 @@ def test_output_is_limited(work: Work) -> None:
 def test_time_is_limited_also_when_another_call_has_longer(work: Work) -> None:
     path = work.repository()
     command = ["--git-dir", str(path / ".git"), "cat-file", "--batch"]  # waits for its input
-    with runner.Process(command, runner.environment(), timeout=60):
+    with Process(command, environment.environment(), timeout=60):
         started = time.monotonic()
         with (
-            runner.Process(command, runner.environment(), timeout=0.2) as slow,
+            Process(command, environment.environment(), timeout=0.2) as slow,
             pytest.raises(GitTimeout, match=r"longer than 0\.2 s"),
         ):
             slow.wait()
@@ -90,24 +100,24 @@ def test_time_is_limited_also_when_another_call_has_longer(work: Work) -> None:
 
 
 def test_a_limit_within_another_does_not_extend_it() -> None:
-    with runner.limited(5, spent=1):
-        assert 3 < runner.time_left() <= 4
-        with runner.limited(60):
-            assert 3 < runner.time_left() <= 4
-        with runner.limited(None):
-            assert 3 < runner.time_left() <= 4
-        with runner.limited(0.5), pytest.raises(GitTimeout, match=r"limit of 0\.5 s \(--timeout\)"):
+    with limits.limited(5, spent=1):
+        assert 3 < limits.time_left() <= 4
+        with limits.limited(60):
+            assert 3 < limits.time_left() <= 4
+        with limits.limited(None):
+            assert 3 < limits.time_left() <= 4
+        with limits.limited(0.5), pytest.raises(GitTimeout, match=r"limit of 0\.5 s \(--timeout\)"):
             time.sleep(0.6)
-            runner.time_left()
-        assert 2 < runner.time_left(60) <= 4
-        assert runner.time_left(1) == 1
-    assert runner.time_left(7) == 7
+            limits.time_left()
+        assert 2 < limits.time_left(60) <= 4
+        assert limits.time_left(1) == 1
+    assert limits.time_left(7) == 7
 
 
 def test_the_words_of_a_limit_are_those_that_were_given(work: Work) -> None:
     path = work.repository()
     command = ["--git-dir", str(path / ".git"), "cat-file", "--batch"]  # waits for its input
-    with runner.limited(9, spent=8.8), runner.Process(command, runner.environment()) as slow:
+    with limits.limited(9, spent=8.8), Process(command, environment.environment()) as slow:
         with pytest.raises(GitTimeout, match=r"took longer than the limit of 9 s \(--timeout\)"):
             slow.wait()
         with pytest.raises(GitTimeout, match="the limit of 9 s"):
@@ -118,7 +128,7 @@ def test_git_gets_time_anew(work: Work) -> None:
     """A git that reads several repositories is ended when one of them takes too long."""
     path = work.repository()
     command = ["--git-dir", str(path / ".git"), "cat-file", "--batch"]
-    with runner.Process(command, runner.environment(), timeout=0.4) as process:
+    with Process(command, environment.environment(), timeout=0.4) as process:
         process.limit(60)
         time.sleep(0.6)
         assert process.child.poll() is None
@@ -144,14 +154,14 @@ def test_errors_without_end_take_no_memory(monkeypatch: pytest.MonkeyPatch, tmp_
     )
     endless.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with runner.Process(["x"], runner.environment()) as process:
+    with Process(["x"], environment.environment()) as process:
         assert process.stdout.readline() == b"end\n"
         if Path("/proc/self/fd").is_dir():
             errors = Path(f"/proc/{process.child.pid}/fd/2").stat()
-            assert errors.st_blocks * 512 <= runner.MOST_ERRORS
+            assert errors.st_blocks * 512 <= MOST_ERRORS
         process.stdin.close()
         assert process.wait() == 9
-        assert process.errors() == b"e" * runner.MOST_ERRORS
+        assert process.errors() == b"e" * MOST_ERRORS
 
 
 def test_no_git_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -172,7 +182,7 @@ def test_a_git_that_is_too_old_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_the_scratch_repository_goes_with_the_process(tmp_path: Path) -> None:
     source = (
-        "from patcher.git import runner; runner.scratch(40); runner.scratch(64)\n"
+        "from patcher.git import scratch; scratch.scratch(40); scratch.scratch(64)\n"
         "import os; print(len(os.listdir(os.environ['TMPDIR'])))"
     )
     env = {**os.environ, "TMPDIR": str(tmp_path)}
@@ -185,15 +195,15 @@ def test_no_room_for_the_scratch_repository_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path / "absent"))
-    monkeypatch.setattr(runner, "_scratch", {})
+    monkeypatch.setattr(scratch, "_scratch", {})
     with pytest.raises(GitError, match="set TMPDIR"):
-        runner.scratch()
+        scratch.scratch()
 
 
 def test_only_the_runner_starts_processes() -> None:
     root = Path(patcher.__file__).parent
     starters = set()
-    for file in (root / "git").glob("*.py"):
+    for file in (root / "git").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
@@ -201,7 +211,7 @@ def test_only_the_runner_starts_processes() -> None:
                     starters.add(file.name)
             if isinstance(node, ast.Attribute) and node.attr in ("system", "popen", "posix_spawn"):
                 starters.add(file.name)
-    assert starters == {"runner.py", "signer.py"}, "of which the second starts no git"
+    assert starters == {"process.py"}
 
 
 def test_the_scan_does_not_import_gitpython() -> None:

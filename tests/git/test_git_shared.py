@@ -14,7 +14,7 @@ import pytest
 from patcher import git
 from patcher.campaign.selection import Selection
 from patcher.campaign.steps import Steps
-from patcher.git import find
+from patcher.git.tree_search import grep
 from patcher.results import Target
 from patcher.sources.found import Found
 from tests import stores
@@ -222,7 +222,7 @@ BELIEVED = (lying, lying_often)
 def test_one_that_is_bad_is_so_for_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Callable[[Bad], None], searched: str
 ) -> None:
-    monkeypatch.setattr(find, "GREP_FROM", 10**9 if searched == "read" else -1)
+    monkeypatch.setattr(grep, "GREP_FROM", 10**9 if searched == "read" else -1)
     bad = Bad(tmp_path / "bad.git")
     wrong(bad)
     good = []

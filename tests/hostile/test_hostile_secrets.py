@@ -144,7 +144,7 @@ def files(root: Path) -> list[Path]:
 
 
 def test_what_git_says_of_a_url_is_told_without_its_password(bench: Bench) -> None:
-    from patcher.git.runner import last_words
+    from patcher.git.process import last_words
 
     url = f"https://user:{TOKEN}@example.invalid/x.git/"
     done = subprocess.run(

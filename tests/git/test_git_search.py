@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import re
 import subprocess
 import sys
 import tempfile
@@ -29,11 +28,12 @@ from patcher.git import (
     Repository,
     discover,
     entries,
-    find,
     mentions,
     objects,
     search,
 )
+from patcher.git.tree_search import blobs, digests, grep, trees
+from tests.gits import query
 
 if TYPE_CHECKING:
     from tests.git.conftest import Work
@@ -48,7 +48,7 @@ LIMIT = 1 << 20
 @pytest.fixture(params=["cat-file", "grep"], autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways to look at blobs, whatever the size of the tree."""
-    monkeypatch.setattr(find, "GREP_FROM", 10**9 if request.param == "cat-file" else -1)
+    monkeypatch.setattr(grep, "GREP_FROM", 10**9 if request.param == "cat-file" else -1)
     return str(request.param)
 
 
@@ -70,9 +70,7 @@ def look(
     max_bytes: int = LIMIT,
 ) -> list[Blob]:
     commit = head(work, path)
-    return list(
-        search(opened(path), commit, patterns=[pattern], wanted=wanted, max_bytes=max_bytes, jobs=2)
-    )
+    return list(search(opened(path), commit, query(pattern, max_bytes, wanted), jobs=2))
 
 
 def lose(work: Work, path: Path, oid: str) -> None:
@@ -242,7 +240,7 @@ def test_a_missing_tree_or_commit_is_an_error(work: Work) -> None:
     with pytest.raises(GitError, match="is not in the repository"):
         look(work, path)
     with pytest.raises(GitError, match="is not in the repository"):
-        list(search(opened(path), "0" * 40, patterns=[PATTERN], max_bytes=LIMIT))
+        list(search(opened(path), "0" * 40, query(PATTERN, LIMIT)))
 
 
 def test_over_the_size_limit_is_told_only_of_text_that_matches(work: Work) -> None:
@@ -285,8 +283,8 @@ def test_a_rule_that_lies_across_two_pieces_is_found(work: Work) -> None:
 
 def test_where_a_piece_begins_no_line_does(work: Work) -> None:
     """What is kept of one piece for the next is whole lines, as long as they are not longer."""
-    inside = across(find._OVERLAP, b"network,\n", b"x" * 62 + b"\n")
-    assert inside[PIECE - find._OVERLAP - 1 : PIECE - find._OVERLAP + 8] == b"\nnetwork,"
+    inside = across(blobs._OVERLAP, b"network,\n", b"x" * 62 + b"\n")
+    assert inside[PIECE - blobs._OVERLAP - 1 : PIECE - blobs._OVERLAP + 8] == b"\nnetwork,"
     inside = inside.replace(b"\nnetwork,", b"-network,")
     path = work.repository(
         "repo", {"hit": inside.replace(b"-network", b"\nnetwork"), "miss": inside}
@@ -297,7 +295,7 @@ def test_where_a_piece_begins_no_line_does(work: Work) -> None:
 def test_what_is_too_large_to_stream_is_told_unread(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(find, "_STREAM", 2 << 20)
+    monkeypatch.setattr(blobs, "_STREAM", 2 << 20)
     monkeypatch.setattr(objects, "_SKIP", 1 << 20)
     files: dict[str | bytes, bytes] = {f"{n}": b"network, # %d\n" % n for n in range(5)}
     path = work.repository("repo", files | {"2big": b"network,\n" * (3 << 17)})
@@ -309,10 +307,12 @@ def test_what_is_too_large_to_stream_is_told_unread(
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from patcher.git import discover, find, search
-find.GREP_FROM = int(sys.argv[3])
+from patcher.git import Query, discover, search
+from patcher.git.tree_search import grep
+grep.GREP_FROM = int(sys.argv[3])
+query = Query((b"network",), lambda content: b"network" in content, 1 << 20)
 [repository] = discover([Path(sys.argv[1])])
-for blob in search(repository, sys.argv[2], patterns=[b"network"], max_bytes=1 << 20):
+for blob in search(repository, sys.argv[2], query):
     print(blob.path.decode(), blob.size, blob.content is None)
 # What rusage says of this process counts from the fork on, when it was as large as its parent.
 _, _, own = Path("/proc/self/status").read_text().partition("VmHWM:")
@@ -341,7 +341,7 @@ def test_a_blob_bomb_takes_little_memory(work: Work) -> None:
         MEASURE,
         str(path),
         put_commit(path, tree),
-        str(find.GREP_FROM),
+        str(grep.GREP_FROM),
     ]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     *blobs, peak = done.stdout.splitlines()
@@ -361,7 +361,7 @@ def test_a_tree_bomb_is_over_the_bound(work: Work) -> None:
         mode = b"40000"
     commit = put_commit(path, below)
     with pytest.raises(BoundExceeded, match="more than 5000000 entries"):
-        list(search(opened(path), commit, patterns=[PATTERN], max_bytes=LIMIT))
+        list(search(opened(path), commit, query(PATTERN, LIMIT)))
 
 
 def test_more_missing_blobs_than_errors_are_kept_of(work: Work) -> None:
@@ -372,7 +372,7 @@ def test_more_missing_blobs_than_errors_are_kept_of(work: Work) -> None:
         for number in range(4_000)
     ]
     commit = put_commit(path, put(path, b"tree", b"".join(entries)))
-    found = list(search(opened(path), commit, patterns=[PATTERN], max_bytes=LIMIT))
+    found = list(search(opened(path), commit, query(PATTERN, LIMIT)))
     assert len(found) == len(entries)
     assert all("not in the repository" in (blob.problem or "") for blob in found)
 
@@ -385,7 +385,7 @@ def test_the_same_blob_at_many_paths(work: Work) -> None:
     for _ in range(3):
         names = [b"40000 %d\0" % n + bytes.fromhex(tree) for n in range(10)]
         tree = put(path, b"tree", b"".join(names))
-    found = list(search(opened(path), put_commit(path, tree), patterns=[PATTERN], max_bytes=LIMIT))
+    found = list(search(opened(path), put_commit(path, tree), query(PATTERN, LIMIT)))
     assert len(found) == len({blob.path for blob in found}) == 1000
 
 
@@ -399,12 +399,12 @@ def test_a_path_that_is_too_long_is_over_the_bound(work: Work, names: list[bytes
         for name in [*names[:-1], names[-1] + more]:
             below = put(path, b"tree", mode + b" " + name + b"\0" + bytes.fromhex(below))
             mode = b"40000"
-        found = search(opened(path), put_commit(path, below), patterns=[PATTERN], max_bytes=LIMIT)
+        found = search(opened(path), put_commit(path, below), query(PATTERN, LIMIT))
         if more:
             with pytest.raises(BoundExceeded, match="a path longer than 4096 bytes"):
                 next(found)
         else:
-            assert len(next(found).path) == find.MAX_PATH
+            assert len(next(found).path) == trees.MAX_PATH
 
 
 @pytest.mark.parametrize("second", [b"d", b"e"])
@@ -426,7 +426,7 @@ def test_what_stands_twice_in_a_tree_is_looked_at_twice(work: Work, second: byte
     one = tree((file, b"x", no), (file, b"x", yes), (file, b"y", yes))
     other = tree((file, b"w", no), (file, b"x", yes))
     commit = put_commit(path, tree((folder, b"d", one), (folder, second, other)))
-    found = search(opened(path), commit, patterns=[PATTERN], max_bytes=LIMIT)
+    found = search(opened(path), commit, query(PATTERN, LIMIT))
     assert [blob.path for blob in found] == [b"d/x", b"d/y", second + b"/x"]
 
 
@@ -437,7 +437,7 @@ def test_a_corrupt_tree_is_an_error_in_linear_time(work: Work, tree: bytes) -> N
     path = work.repository()
     commit = put_commit(path, put(path, b"tree", tree))
     with pytest.raises(GitError, match=r"corrupt|cannot be read"):
-        list(search(opened(path), commit, patterns=[PATTERN], max_bytes=LIMIT))
+        list(search(opened(path), commit, query(PATTERN, LIMIT)))
 
 
 MODES = [
@@ -493,7 +493,7 @@ def test_the_number_of_a_mode_counts_not_its_digits(work: Work, kind: bytes) -> 
         files = checked_out(work, path, commit)
         seen += len(files)
         try:
-            found = list(search(opened(path), commit, patterns=[PATTERN], max_bytes=LIMIT))
+            found = list(search(opened(path), commit, query(PATTERN, LIMIT)))
         except GitError:
             assert not files, mode
         else:
@@ -508,7 +508,7 @@ def test_strange_names_in_trees_do_no_harm(work: Work) -> None:
     oid = bytes.fromhex(put(path, b"blob", b"network,\n"))
     names = [b"..", b".git", b".GIT", b"\x1b[31m", b"a\\b", b"git~1"]
     tree = put(path, b"tree", b"".join(b"100644 %b\0%b" % (name, oid) for name in sorted(names)))
-    found = list(search(opened(path), put_commit(path, tree), patterns=[PATTERN], max_bytes=LIMIT))
+    found = list(search(opened(path), put_commit(path, tree), query(PATTERN, LIMIT)))
     assert [blob.path for blob in found] == sorted(names)
 
 
@@ -531,7 +531,7 @@ def search_slowly(repository: Repository, commit: str) -> None:
 
 def test_a_search_that_is_left_early_ends_git(work: Work) -> None:
     path = work.repository("repo", {str(n): b"network,\n" for n in range(500)})
-    found = search(opened(path), head(work, path), patterns=[PATTERN], max_bytes=LIMIT)
+    found = search(opened(path), head(work, path), query(PATTERN, LIMIT))
     assert next(found).content == b"network,\n"
     found.close()  # type: ignore[attr-defined]
     children = Path("/proc/self/task").glob("*/children")
@@ -550,44 +550,21 @@ AMONG = [*DIGESTS, *DIGESTS, *(b"\n \n0 sha256- = x +/ \xff A".split(b" ")), b" 
 @settings(max_examples=150)
 @given(
     st.lists(st.sampled_from(AMONG), max_size=24).map(b"".join),
-    st.sets(st.sampled_from(DIGESTS)),
+    st.sets(st.sampled_from(DIGESTS), min_size=1),
 )
-def test_every_line_with_a_digest_is_told(content: bytes, digests: set[bytes]) -> None:
+def test_every_line_with_a_digest_is_found(content: bytes, sought: set[bytes]) -> None:
     expected = {
         (number, digest)
         for number, line in enumerate(content.split(b"\n"), 1)
-        for digest in digests
+        for digest in sought
         if digest in line
     }
-    assert not expected or find._has_digest(content)
-    assert find._has_digest(content) == _may_hold_a_digest(content)
-    for standing in (find._few(sorted(digests)), find._many(digests)) if digests else ():
-        found = list(standing(content))
-        assert found == sorted(found, key=lambda one: one[0])
+    many = {hashlib.sha256(b"%d" % n).hexdigest().encode() for n in range(digests._FEW)}
+    for wanted in (frozenset(sought), frozenset(sought | many)):
+        assert digests._query(wanted).matches(content) is bool(expected)
+        found = list(digests._standing(content, wanted))
+        assert [at for at, _ in found] == sorted(at for at, _ in found)
         assert {(content.count(b"\n", 0, at) + 1, digest) for at, digest in found} == expected
-
-
-def _may_hold_a_digest(content: bytes) -> bool:
-    return re.search(rb"[0-9a-f]{32}|[0-9A-Za-z+/]{43}", content) is not None
-
-
-def test_git_and_python_agree_where_a_digest_may_stand(work: Work) -> None:
-    chance = random.Random(7)
-    alphabets = (b"0123456789abcdef", b"0123456789abcdefABCxyz+/")
-    files: dict[str | bytes, bytes] = {
-        f"f{number}": b" ".join(
-            bytes(chance.choices(chance.choice(alphabets), k=chance.randrange(1, 50)))
-            + bytes(chance.choices(b"0a-\n=Z", k=chance.randrange(3)))
-            for _ in range(chance.randrange(1, 4))
-        )
-        for number in range(1500)
-    }
-    path = work.repository("repo", files)
-    listed = work.git(path, "grep", "-l", "-a", "-P", "-e", find._DIGEST_PATTERN, "HEAD", "--")
-    found = {line.partition(":")[2] for line in listed.splitlines()}
-    expected = {str(name) for name, content in files.items() if _may_hold_a_digest(content)}
-    assert found == expected
-    assert 100 < len(found) < 1400
 
 
 def test_a_digest_over_and_over_costs_no_memory(work: Work) -> None:
@@ -601,17 +578,17 @@ def test_a_digest_over_and_over_costs_no_memory(work: Work) -> None:
 
 
 def test_thousands_of_digests_at_once(work: Work) -> None:
-    digests = [hashlib.sha256(b"%d" % number).hexdigest().encode() for number in range(5000)]
+    sought = [hashlib.sha256(b"%d" % number).hexdigest().encode() for number in range(5000)]
     files: dict[str | bytes, bytes] = {
-        f"d{folder}/SUMS": b"".join(b"%b  f\n" % one for one in digests[folder::4])
+        f"d{folder}/SUMS": b"".join(b"%b  f\n" % one for one in sought[folder::4])
         for folder in range(4)
     }
     path = work.repository("repo", files)
-    found = list(mentions(opened(path), head(work, path), digests))
+    found = list(mentions(opened(path), head(work, path), sought))
     assert found == [
         (b"d%d/SUMS" % folder, number, digest)
         for folder in range(4)
-        for number, digest in enumerate(digests[folder::4], 1)
+        for number, digest in enumerate(sought[folder::4], 1)
     ]
 
 

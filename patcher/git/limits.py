@@ -1,0 +1,49 @@
+"""How long what a thread is doing may take."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+
+from patcher.git.errors import GitTimeout
+
+TIMEOUT = 300.0
+"""Seconds that one call to git may take."""
+
+
+class _Limits(threading.local):
+    """The time limit of what this thread is doing."""
+
+    seconds: float = 0
+    until: float | None = None
+
+
+_limits = _Limits()
+
+
+@contextlib.contextmanager
+def limited(seconds: float | None, spent: float = 0) -> Iterator[None]:
+    """Limit the time of all that this thread does within: each git that it starts is ended then,
+    and `time_left` raises `GitTimeout`. None: no limit but that of what this is within, which none
+    extends. ``spent`` is how much of it is gone already."""
+    before = _limits.seconds, _limits.until
+    if seconds is not None:
+        until = time.monotonic() + seconds - spent
+        if _limits.until is None or until < _limits.until:
+            _limits.seconds, _limits.until = seconds, until
+    try:
+        yield
+    finally:
+        _limits.seconds, _limits.until = before
+
+
+def time_left(seconds: float = TIMEOUT) -> float:
+    """So many seconds, or what is left of the time limit. Raises `GitTimeout` when nothing is."""
+    if _limits.until is None:
+        return seconds
+    left = _limits.until - time.monotonic()
+    if left <= 0:
+        raise GitTimeout(f"took longer than the limit of {_limits.seconds:g} s (--timeout)")
+    return min(seconds, left)

@@ -1,0 +1,141 @@
+"""Mirrors: bare repositories in the cache folder, each one commit deep, for remotes.
+
+A mirror is a folder that patcher alone writes to, under a lock of its own, which ends with its
+process. It holds nothing that the remote has not, or that the next run would not write again, so
+one that is not whole is not mended: it is made anew. A new one is made beside, and takes its name
+when it is complete.
+
+What the mirror has is noted in its ``patcher`` file, with the sizes of its packs, so that an update
+of what did not move is a look at the remote's refs and at one folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from patcher.git import remote
+from patcher.git.address import Address
+from patcher.git.errors import UnbornHead
+from patcher.git.limits import TIMEOUT, time_left
+from patcher.git.mirrors import upkeep
+from patcher.git.mirrors.networks import network_of
+from patcher.git.mirrors.refs import HEADS, REVIEW, wanted_refs
+from patcher.git.mirrors.store import NOTE, Lock, MirrorFolder, folder_name, note_pushed, unwritable
+from patcher.git.mirrors.update import Update
+from patcher.git.mirrors.upkeep import Mirror
+from patcher.git.values import Repository
+
+__all__ = ["Mirror", "Mirrors", "folder_name"]
+
+_LONGEST_TURN = 3600.0
+
+
+class Mirrors:
+    """The mirrors in one folder. Threads and processes may use it at once: one at a time updates a
+    mirror, and at most ``per_host`` at a time of this process speak to one host.
+
+    ``timeout`` is the seconds that one call may take, retries included. Between `update` and what
+    is done with a mirror then it is not locked: whoever updates it too lets its branches be the
+    remote's again.
+    """
+
+    def __init__(
+        self, folder: Path | None = None, *, per_host: int = 4, timeout: float = TIMEOUT
+    ) -> None:
+        self._store = MirrorFolder(folder, timeout)
+        self.folder = self._store.folder
+        self._per_host = per_host
+        self._timeout = timeout
+        self._hosts: dict[str, threading.BoundedSemaphore] = {}
+        self._guard = threading.Lock()
+
+    def update(
+        self,
+        address: Address,
+        bases: Sequence[str] = (),
+        *,
+        review: Sequence[str] = REVIEW,
+        family: str | None = None,
+        fresh: bool = False,
+    ) -> Repository:
+        """The mirror of ``address``, as the remote is now.
+
+        ``bases`` are what `patcher.git.bases` takes, and it then finds them as in a clone; those
+        that the remote has not are left out. ``review`` are globs (``*`` matches any character) of
+        full names of the review branches: they are local branches of the mirror, exactly as the
+        remote has them. Where the remote's refs did not move, nothing is fetched.
+
+        ``family`` is the address of what this is a fork of, as the forge says. Mirrors of one fork
+        network (by that, else by their own last path part) on one host share the objects of the
+        first of them; the others fetch trees first, and then the blobs that are not there.
+        ``fresh`` makes the mirror anew, which is what to do when objects of it cannot be read.
+
+        Raises `RemoteError` after the retries, `UnbornHead` where there are ``bases`` and the
+        remote has no branch or tag at all, and other kinds of `GitError`.
+        """
+        name = folder_name(address)
+        path = self.folder / name
+        network = network_of(address, family)
+
+        def attempt(lock: Lock) -> Repository:
+            # Without bases nothing but branches is of use, and there may be many other refs.
+            patterns = () if bases else ("HEAD", HEADS + "*")
+            refs = remote.list_refs(address, patterns, timeout=lock.left())
+            wanted = wanted_refs(refs, bases, review)
+            Update(self._store, name, address, refs, wanted, network, lock).run(fresh=fresh)
+            with contextlib.suppress(OSError):
+                os.utime(path / NOTE)
+            if bases and not refs.refs:
+                raise UnbornHead("it has no branch yet: nothing to do")
+            return Repository(path, path, None, address)
+
+        try:
+            with self._host(address), self._store.locked(name) as lock:
+                return remote.retried(lambda left: attempt(lock), lock.left())
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+    def push(self, repository: Repository, branch: str, commit: str, expected: str | None) -> None:
+        """As `patcher.git.remote.push`, when it is its turn at the host."""
+        assert repository.address is not None
+        with self._host(repository.address):
+            remote.push(repository, branch, commit, expected, timeout=self._timeout)
+        note_pushed(repository.git_dir, commit)
+
+    def list(self) -> Sequence[Mirror]:
+        """The mirrors that are there, by address."""
+        return upkeep.every(self._store)
+
+    def verify(self, mirror: Mirror) -> str | None:
+        """Why a mirror is not whole, on one line; None when it is. One that is not is made anew by
+        its next update."""
+        return upkeep.verify(self._store, mirror.repository.git_dir)
+
+    def clear(self, mirrors: Sequence[Mirror]) -> int:
+        """Remove mirrors, and with the first of a fork network all others of it; how many went."""
+        return upkeep.clear(self._store, [mirror.repository.git_dir for mirror in mirrors])
+
+    def sweep(self) -> None:
+        """Remove everything that is no mirror: what was being made or removed when its process was
+        killed, and mirrors that lost what makes them usable."""
+        upkeep.sweep(self._store)
+
+    @contextlib.contextmanager
+    def _host(self, address: Address) -> Iterator[None]:
+        """One of the turns at a host. Waiting for it is no time of the call's own, for how long it
+        takes depends on others."""
+        if not address.host:
+            yield
+            return
+        with self._guard:
+            turn = self._hosts.setdefault(address.host, threading.BoundedSemaphore(self._per_host))
+        while not turn.acquire(timeout=time_left(_LONGEST_TURN)):
+            pass
+        try:
+            yield
+        finally:
+            turn.release()

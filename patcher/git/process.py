@@ -1,0 +1,342 @@
+"""Git processes: started here and nowhere else, with bounds on time, memory and output."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import BinaryIO, cast
+
+from patcher import interrupts
+from patcher.git.environment import program
+from patcher.git.errors import GitError, GitFailed, GitTimeout
+from patcher.git.limits import TIMEOUT, time_left
+from patcher.text import printable, without_secrets
+
+MOST_ERRORS = 1 << 20
+"""Bytes of git's standard error that are kept, the first ones; a repository or a server can have it
+write without end."""
+
+OUTPUT_LIMIT = 64 << 20
+"""Bytes that one call to `run` may write to its standard output."""
+
+MEMORY_LIMIT = 256 << 20
+"""Bytes of private memory for a git process that reads a repository (``RLIMIT_DATA``).
+
+Searching moby/moby takes 75 MB, most of it the mapped pack, which does not count. A blob or delta
+that unpacks to a gigabyte fails to allocate instead.
+"""
+
+_PATIENCE = 2.0
+"""Seconds that patcher's end waits for processes that are being started."""
+
+
+class Watchdog:
+    """One thread that ends every git process that outlives its time limit."""
+
+    def __init__(self) -> None:
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._started = threading.Condition(lock)
+        self._deadlines: dict[Process, float] = {}
+        self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
+        self._over = False
+        self._starting = 0
+
+    @contextlib.contextmanager
+    def starting(self, ends: bool) -> Iterator[None]:
+        """Within it a process is started and watched: patcher's end waits for that. One that
+        ``ends`` with patcher is not started once that ends. Raises `GitError`."""
+        with self._changed:
+            if ends and self._over and self._pid == os.getpid():
+                raise GitError("patcher was interrupted")
+            self._starting += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._starting -= 1
+                self._started.notify_all()
+
+    def watch(self, process: Process, seconds: float) -> None:
+        with self._changed:
+            if self._over and self._pid == os.getpid():
+                self._end(process)
+            deadline = time.monotonic() + seconds
+            soonest = min(self._deadlines.values(), default=None)
+            self._deadlines[process] = deadline
+            if self._thread is None or self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._thread = threading.Thread(
+                    target=self._guard, name="git time limit", daemon=True
+                )
+                self._thread.start()
+            elif soonest is None or deadline < soonest:
+                self._changed.notify()
+
+    def forget(self, process: Process) -> None:
+        with self._changed:
+            self._deadlines.pop(process, None)
+
+    def _guard(self) -> None:
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                for process, deadline in list(self._deadlines.items()):
+                    if deadline <= now:
+                        del self._deadlines[process]
+                        process.timed_out = True
+                        process.kill()
+                soonest = min(self._deadlines.values(), default=None)
+                self._changed.wait(None if soonest is None else max(0.0, soonest - now))
+
+    def end_readers(self) -> None:
+        """End what still searches, fetches or pushes when patcher ends, and what threads that are
+        cut off would still begin."""
+        if self._pid == os.getpid():
+            with self._changed:
+                self._over = True
+                self._started.wait_for(lambda: not self._starting, _PATIENCE)
+                left = list(self._deadlines)
+            for process in left:
+                self._end(process)
+
+    def _end(self, process: Process) -> None:
+        if process.reads or process.session:
+            process.kill()
+
+
+_watchdog = Watchdog()
+interrupts.at_end(_watchdog.end_readers)
+
+
+@contextlib.contextmanager
+def _blocked() -> Iterator[None]:
+    """What is started within never gets the signals that end patcher."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, interrupts.SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class Process:
+    """A running git with pipes for its input and output. Leaving the ``with`` block ends it.
+
+    With ``session`` it has no terminal, so nothing that it starts (ssh) can ask there, and all that
+    it started ends with it. ``memory`` and ``file_size`` are bytes that it and what it starts may
+    take of memory and write to one file. What only ``reads`` is ended when patcher ends.
+
+    Ctrl-C goes to every process there, and would make a failure of what is about to be broken off,
+    and leave git's lock file if it comes in the moment after that was made. So it does not reach
+    git, which ends by its task, by `close`, or by the end of its pipes, unless ``signals`` says so.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        stdin: int = subprocess.PIPE,
+        timeout: float = TIMEOUT,
+        memory: int | None = None,
+        file_size: int | None = None,
+        pass_fds: Sequence[int] = (),
+        session: bool = False,
+        signals: bool = False,
+        reads: bool = True,
+    ) -> None:
+        self.arguments = arguments
+        self.timeout = time_left(timeout)
+        self.session = session
+        self.timed_out = False
+        self._errors = _bounded_file(MOST_ERRORS)
+        self.reads = reads
+        try:
+            with _watchdog.starting(reads or session):
+                self._start(env, stdin, pass_fds, signals)
+                if memory is not None:
+                    limit_memory(self.child.pid, memory)
+                if file_size is not None:
+                    limit_file_size(self.child.pid, file_size)
+                _watchdog.watch(self, self.timeout)
+        except BaseException:
+            os.close(self._errors)
+            raise
+
+    def _start(
+        self, env: Mapping[str, str], stdin: int, pass_fds: Sequence[int], signals: bool
+    ) -> None:
+        try:
+            with contextlib.nullcontext() if signals or self.session else _blocked():
+                self.child = subprocess.Popen(
+                    [program(), *self.arguments],
+                    env=env,
+                    cwd="/",
+                    stdin=stdin,
+                    stdout=subprocess.PIPE,
+                    stderr=self._errors,
+                    bufsize=0,
+                    pass_fds=pass_fds,
+                    start_new_session=self.session,
+                )
+        except OSError as error:
+            raise GitError(f"git could not be started: {error.strerror or error}") from error
+
+    def limit(self, seconds: float) -> None:
+        """Give git so many seconds from now."""
+        self.timeout = time_left(seconds)
+        _watchdog.watch(self, self.timeout)
+
+    @property
+    def stdin(self) -> BinaryIO:
+        return cast(BinaryIO, self.child.stdin)
+
+    @property
+    def stdout(self) -> BinaryIO:
+        return cast(BinaryIO, self.child.stdout)
+
+    def output(self, limit: int = OUTPUT_LIMIT) -> bytes:
+        """git's standard output, to its end. Raises `GitError` where that is over the limit."""
+        pieces = []
+        size = 0
+        while piece := self.stdout.read(1 << 16):
+            size += len(piece)
+            if size > limit:
+                raise GitError(
+                    f"git {self.arguments_shown()} wrote more than its limit of {limit} bytes"
+                )
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def errors(self) -> bytes:
+        """What git wrote to its standard error, of which the first ``MOST_ERRORS`` bytes are
+        kept."""
+        written = os.lseek(self._errors, 0, os.SEEK_CUR)
+        return os.pread(self._errors, min(written, MOST_ERRORS), 0)
+
+    def wait(self) -> int:
+        """git's exit status, once it has ended."""
+        status = self.child.wait()
+        _watchdog.forget(self)
+        if self.timed_out:
+            time_left()
+            raise GitTimeout(f"git {self.arguments_shown()} took longer than {self.timeout:g} s")
+        return status
+
+    def arguments_shown(self) -> str:
+        """The git command's name, without its arguments (they may hold secrets or strange
+        names)."""
+        return next((word for word in self.arguments if not word.startswith("-")), "")
+
+    def failure(self, status: int) -> GitFailed:
+        """The error that says how this call failed."""
+        stderr = self.errors()
+        return GitFailed(
+            f"git {self.arguments_shown()} failed: {last_words(stderr) or f'exit status {status}'}",
+            status,
+            stderr,
+        )
+
+    def kill(self) -> None:
+        """End git at once, and with a session of its own all that it started."""
+        if self.session and self.child.returncode is None:
+            with contextlib.suppress(OSError):
+                os.killpg(self.child.pid, signal.SIGKILL)
+        self.child.kill()
+
+    def close(self) -> None:
+        """End git, whatever it is doing, and leave nothing open."""
+        for pipe in (self.child.stdin, self.child.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        if self.child.poll() is None:
+            self.kill()
+            self.child.wait()
+        _watchdog.forget(self)
+        if self._errors >= 0:
+            os.close(self._errors)
+            self._errors = -1
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def spool(content: bytes = b"") -> int:
+    """A nameless file that holds ``content``, as a descriptor at its start."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("patcher")
+    else:  # not Linux
+        import tempfile
+
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _bounded_file(size: int) -> int:
+    """A nameless file of that size at most, as a descriptor; what is written behind it is lost.
+
+    A file, not a pipe: a repository with a million errors must not block git on a full pipe. Where
+    files cannot be sealed (not Linux), it has no bound.
+    """
+    descriptor = -1
+    try:
+        import fcntl
+
+        descriptor = os.memfd_create("patcher", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(descriptor, size)
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+    except (ImportError, AttributeError, OSError):
+        if descriptor >= 0:
+            os.close(descriptor)
+        return spool()
+    return descriptor
+
+
+def limit_memory(pid: int, size: int) -> None:
+    """Limit the private memory of another process. A system that cannot is left as it is."""
+    _limit(pid, "RLIMIT_DATA", size)
+
+
+def limit_file_size(pid: int, size: int) -> None:
+    """Limit what another process and those that it starts may write to one file."""
+    _limit(pid, "RLIMIT_FSIZE", size)
+
+
+def _limit(pid: int, name: str, size: int) -> None:
+    try:
+        import resource
+
+        resource.prlimit(pid, getattr(resource, name), (size, size))
+    except (ImportError, AttributeError, OSError, ValueError):
+        return
+
+
+# What git says last when it cannot write; why comes before it.
+_SUMMARY = frozenset((b"fatal: failed to write object", b"fatal: failed to write commit object"))
+
+
+def last_words(stderr: bytes) -> str:
+    """The line of git's error output that says why, printable, without passwords."""
+    lines = [line for line in stderr.split(b"\n") if line.strip()]
+    telling = [line for line in lines if line.startswith((b"fatal:", b"error:"))]
+    telling = [line for line in telling if line not in _SUMMARY] or telling
+    if not lines:
+        return ""
+    line = (telling or lines)[-1]
+    text = line.decode("utf-8", "replace").removeprefix("fatal: ").removeprefix("error: ")
+    return printable(without_secrets(text)[:500])

@@ -1,0 +1,295 @@
+"""Remote repositories: list their refs, fetch objects, push a commit.
+
+A remote is as hostile as any repository, and may hang, lie and flood as well. What is done about
+it, beyond what `patcher.git.runner` does to each call, stands in `transport`. Time, memory, the
+list of refs and the size of what is fetched are limited.
+
+The ids of the objects that come are computed by git here (``index-pack``), not told by the remote,
+so an id stands for its content whoever sent it. What git calls malformed (``fetch.fsckObjects``)
+is let in, as it is by `git clone`: old trees of well-known projects are, and what reads objects
+here takes nothing on trust.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from patcher.git.address import Address
+from patcher.git.errors import BoundExceeded, GitError, RemoteError, RemoteMoved
+from patcher.git.limits import TIMEOUT, time_left
+from patcher.git.process import MEMORY_LIMIT
+from patcher.git.refs import check_branch_name, is_ref_name
+from patcher.git.remote.failures import FETCH_MEMORY, without_secret_of
+from patcher.git.remote.transport import MAX_ADVERTISED, REMOTE, call
+from patcher.git.scratch import scratch
+from patcher.git.values import Repository
+from patcher.text import printable
+
+__all__ = [
+    "FETCH_MEMORY",
+    "MAX_ADVERTISED",
+    "MAX_FETCHED",
+    "OID",
+    "REMOTE",
+    "RETRIES",
+    "RemoteRefs",
+    "Retries",
+    "call",
+    "fetch",
+    "list_refs",
+    "push",
+    "retried",
+]
+
+MAX_FETCHED = 4 << 30
+"""Bytes of one pack from a remote: the largest known trees, one commit deep, take half of it."""
+
+
+@dataclass(slots=True)
+class Retries:
+    """How often and when a transient failure is tried again."""
+
+    attempts: int = 5
+    first_wait: float = 1.0
+    """Seconds; doubled each time."""
+    longest_wait: float = 30.0
+    jitter: float = 1.0
+    """Seconds by which a wait is longer at random, so that many do not come back at once."""
+
+
+RETRIES = Retries()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRefs:
+    """What a remote says of its refs.
+
+    ``head`` is the full name of the branch that HEAD names, None where it names none. ``refs`` are
+    object ids by full name, with ``HEAD`` itself where it has a commit; names that git would not
+    take are left out. ``object_format`` is ``sha1`` or ``sha256``.
+    """
+
+    head: str | None
+    refs: dict[str, str]
+    object_format: str
+
+
+def list_refs(
+    address: Address, patterns: Sequence[str] = (), *, timeout: float = TIMEOUT
+) -> RemoteRefs:
+    """Ask a remote for its refs: those that match one of ``patterns`` (git-ls-remote(1)), or all.
+
+    Raises `RemoteError`, also where something that is no git server answers (a sign-in page), and
+    `BoundExceeded` for a list over `MAX_ADVERTISED`.
+    """
+    output = call(
+        address,
+        ["ls-remote", "--exit-code", "--symref", "-q", "--", REMOTE, *patterns],
+        timeout=timeout,
+        limit=MAX_ADVERTISED,
+        memory=MEMORY_LIMIT,
+    )
+    head = None
+    refs = {}
+    for line in output.split(b"\n"):
+        value, _tab, name = line.decode("utf-8", "surrogateescape").partition("\t")
+        if value.startswith("ref: "):
+            if name == "HEAD" and is_ref_name(value[5:]):
+                head = value[5:]
+        elif OID.match(value) and (name == "HEAD" or is_ref_name(name)):
+            refs[name] = value
+    sizes = {len(oid) for oid in refs.values()}
+    if len(sizes) > 1:
+        raise RemoteError("the remote mixes SHA-1 and SHA-256", "protocol")
+    return RemoteRefs(head, refs, "sha256" if sizes == {64} else "sha1")
+
+
+OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+
+
+def fetch(
+    address: Address,
+    git_dir: Path,
+    oids: Sequence[str],
+    *,
+    depth: bool = True,
+    filter: bool = False,
+    timeout: float = TIMEOUT,
+    pass_fds: Sequence[int] = (),
+) -> None:
+    """Fetch objects by id, into a repository of our own; refs are left to the caller.
+
+    ``depth``: each commit without its parents. ``filter``: fetch no blobs but those among
+    ``oids``. Raises `RemoteError`, and `BoundExceeded` for a pack over `MAX_FETCHED`.
+    """
+    command = ["fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"]
+    command += ["--no-recurse-submodules", "--no-show-forced-updates", "--stdin"]
+    config = dict(_FETCH)
+    if depth:
+        command.append("--depth=1")
+    else:
+        config["fetch.negotiationAlgorithm"] = "noop"
+    if filter:
+        # Said here, git need not write it to the repository's configuration.
+        config[f"remote.{REMOTE}.promisor"] = "true"
+        command.append("--filter=blob:none")
+        config[f"remote.{REMOTE}.partialCloneFilter"] = "blob:none"
+    try:
+        call(
+            address,
+            [*command, "--", REMOTE],
+            git_dir=git_dir,
+            stdin="".join(f"{oid}\n" for oid in oids).encode(),
+            config=config,
+            timeout=timeout,
+            memory=FETCH_MEMORY,
+            file_size=MAX_FETCHED,
+            pass_fds=pass_fds,
+        )
+    except GitError:
+        if _drop_unfinished(git_dir) >= MAX_FETCHED:
+            raise BoundExceeded(
+                f"what it sends is over the limit of {MAX_FETCHED >> 20} MiB (MAX_FETCHED)"
+            ) from None
+        raise
+
+
+def _drop_unfinished(git_dir: Path) -> int:
+    """Remove packs that were not received whole; the size of the largest."""
+    size = 0
+    for file in (git_dir / "objects/pack").glob("tmp_*"):
+        with contextlib.suppress(OSError):
+            size = max(size, file.stat().st_size)
+            file.unlink()
+    return size
+
+
+# One small pack is written in half the time of loose objects, and read faster; that it reaches the
+# disk does not matter, since it can be fetched again. The helper of alternates' refs is git's own.
+_FETCH: dict[str, str | None] = {
+    "fetch.unpackLimit": "1",
+    "core.fsync": "none",
+    "core.alternateRefsCommand": None,
+    "pack.threads": "1",
+}
+
+
+def push(
+    repository: Repository,
+    branch: str,
+    commit: str,
+    expected: str | None,
+    *,
+    timeout: float = TIMEOUT,
+) -> None:
+    """Point a branch of the remote at ``commit``, if it is at ``expected`` there (None: if it does
+    not exist there). One that is at ``commit`` already is left as it is.
+
+    Transient failures are tried again. Raises `RemoteError`, of the cause "rejected" when the
+    branch is elsewhere or the remote does not want it. No hook of this side runs; those of the
+    remote are its own, also with ``file://``. The repository's configuration is not read.
+    """
+    if repository.address is None:
+        raise GitError(f"{printable(repository.path)} has no address to push to")
+    check_branch_name(branch)
+    address = repository.address
+    ref = f"refs/heads/{branch}"
+    command = ["push", "--porcelain", "--no-verify", "--no-signed", "--no-follow-tags"]
+    command += ["--recurse-submodules=no", f"--force-with-lease={ref}:{expected or ''}"]
+    objects = repository.common_dir / "objects"
+    extra = {"GIT_OBJECT_DIRECTORY": os.fspath(objects)}
+    shallow = repository.common_dir / "shallow"
+    if shallow.is_file():
+        extra["GIT_SHALLOW_FILE"] = os.fspath(shallow)
+
+    def attempt(left: float) -> bytes:
+        return call(
+            address,
+            [*command, "--", REMOTE, f"{commit}:{ref}"],
+            service="push",
+            git_dir=Path(scratch(len(commit))),
+            extra=extra,
+            timeout=left,
+            memory=FETCH_MEMORY,
+        )
+
+    end = time.monotonic() + timeout
+    output = retried(attempt, timeout)
+    lines = output.decode("utf-8", "replace").splitlines()
+    for line in lines:
+        if line[:1] in "=*+ " and f":{ref}\t" in line:
+            return
+        if line.startswith("!"):
+            # Where an answer was lost, what was done already is refused the second time.
+            there = list_refs(address, [ref], timeout=max(1.0, end - time.monotonic()))
+            if there.refs.get(ref) == commit:
+                return
+            raise _refusal(branch, line, lines, address)
+    raise RemoteError(f"branch {branch} was not pushed: the remote does not say why", "protocol")
+
+
+def _refusal(branch: str, line: str, lines: Sequence[str], address: Address) -> RemoteError:
+    """The error that says why a remote did not take a branch; ``line`` is git's own."""
+    why = line.rpartition("\t")[2]
+    inner = why[why.find("(") + 1 : why.rfind(")")] or why
+    if inner in ("stale info", "fetch first", "non-fast-forward", "already exists"):
+        text = f"branch {branch} was not pushed: it was moved there in between: run again"
+        return RemoteMoved(text, "rejected")
+    # A hook's own words, or a forge's.
+    words = [each[8:].strip() for each in lines if each.startswith("remote: ")]
+    inner = ": ".join([inner, *filter(None, [" ".join(words).strip()])])
+    said = without_secret_of(inner, address)[:400]
+    return RemoteError(f"branch {branch} was not pushed: {said}", "rejected")
+
+
+_T = TypeVar("_T")
+
+
+def retried(attempt: Callable[[float], _T], timeout: float) -> _T:
+    """Call ``attempt`` with the seconds that are left until it succeeds, fails for good, or time is
+    up. What is raised is the last failure."""
+    timeout = time_left(timeout)
+    end = time.monotonic() + timeout
+    try:
+        return attempt(timeout)
+    except RemoteError as error:
+        if not error.transient or RETRIES.attempts < 2:
+            raise
+        failure = error
+    import logging
+
+    import stamina
+
+    logging.getLogger("stamina").addHandler(logging.NullHandler())
+    first = True
+    for again in stamina.retry_context(
+        on=_may_pass,
+        attempts=RETRIES.attempts,
+        timeout=max(0.001, end - time.monotonic()),
+        wait_initial=RETRIES.first_wait,
+        wait_max=RETRIES.longest_wait,
+        wait_jitter=RETRIES.jitter,
+    ):
+        with again:
+            if first:  # the attempt that was made before stamina was loaded
+                first = False
+                raise failure
+            try:
+                return attempt(max(0.001, end - time.monotonic()))
+            except RemoteError as error:
+                if error.cause == "timeout" and time.monotonic() >= end:
+                    raise failure from None  # which says more than that time is up
+                failure = error
+                raise
+    raise failure
+
+
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, RemoteError) and error.transient

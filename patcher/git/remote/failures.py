@@ -1,0 +1,126 @@
+"""What git's error output means when a call to a remote fails."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from patcher.git.address import Address
+from patcher.git.errors import BoundExceeded, Cause, GitError, GitFailed, RemoteError
+from patcher.text import hidden, without_secrets
+
+FETCH_MEMORY = 1 << 30
+"""Bytes of private memory for each process of a fetch or push; a million objects take a fifth."""
+
+NO_SERVER = "the server does not speak git's own protocol: is it a sign-in page that answers?"
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """One kind of failure: how git's error output shows it, and what it means."""
+
+    pattern: re.Pattern[bytes]
+    cause: Cause
+    transient: bool = False
+    says: str = ""
+    """The message, where git's own line would not tell."""
+
+
+def _row(pattern: str, cause: Cause, transient: bool = False, says: str = "") -> FailureRow:
+    return FailureRow(re.compile(pattern.encode(), re.IGNORECASE), cause, transient, says)
+
+
+FAILURES = (
+    _row(r"requested URL returned error: 429|too many requests", "rate limit", True),
+    _row(r"requested URL returned error: 408", "timeout", True),
+    _row(r"requested URL returned error: 5[0-9][0-9]|HTTP 5[0-9][0-9] curl", "server error", True),
+    _row(
+        r"could not read (?:Username|Password) for|requested URL returned error: 401",
+        "authentication",
+        says="the server wants a user name and password, or token: set up a git credential helper "
+        "for it",
+    ),
+    _row(r"Authentication failed for", "authentication", says="the user or token is not accepted"),
+    _row(r"requested URL returned error: 403", "authentication"),
+    _row(r"Permission denied \(|Too many authentication failures", "authentication"),
+    _row(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED", "authentication"),
+    _row(r"detected dubious ownership", "authentication"),
+    _row(r"requested URL returned error: (?:404|410)", "not found"),
+    _row(r"repository '?.*'? not found|repository not found|project .* not be found", "not found"),
+    _row(r"does not appear to be a git repository|no such path|not exported", "not found"),
+    _row(r"not our ref|unadvertised object", "protocol", True, "a branch moved meanwhile"),
+    _row(r"certificate|SSL: no alternative|TLS alert|wrong version number", "protocol"),
+    _row(r"Operation too slow|timed out|Timeout was reached|timeout after", "timeout", True),
+    _row(
+        r"Could not resolve|Temporary failure in name|Name or service not known|"
+        r"Couldn't connect|Failed to connect|unable to connect|Connection refused|"
+        r"Connection reset|Recv failure|Send failure|Empty reply|unreachable|No route to host|"
+        r"Connection closed|kex_exchange|transfer closed|SSL_ERROR_SYSCALL|GnuTLS|HTTP/2 stream|"
+        r"unexpected disconnect|early EOF|premature end|hung up|Broken pipe|curl (?:18|56|92|28)\b",
+        "network",
+        True,
+    ),
+    _row(r"dumb http transport|not valid: is this a git rep", "protocol", says=NO_SERVER),
+    _row(r"transport .* not allowed", "protocol"),
+    _row(
+        r"invalid index-pack output|bad pack header|pack (?:has|is)|index-pack|unpack-objects|"
+        r"inflate|protocol error|bad line length|expected |"
+        r"unexpected |invalid |did not send|bad band|unable to parse|mismatched|RPC failed",
+        "protocol",
+    ),
+    _row(r"Could not read from remote repository", "network", True),
+)
+"""What git's error output means, the first that matches. Each row is tested with a real server
+where there can be one on loopback."""
+
+_NO_MEMORY = re.compile(rb"out of memory|cannot allocate|unable to create thread", re.IGNORECASE)
+
+
+def explained(failed: GitFailed, address: Address) -> GitError:
+    """The error that says what a failed call to a remote means."""
+    stderr = failed.stderr
+    if _NO_MEMORY.search(stderr):
+        return BoundExceeded(
+            "what it sends takes more memory than git may use "
+            f"({FETCH_MEMORY >> 20} MiB, FETCH_MEMORY)"
+        )
+    lines = [line for line in stderr.split(b"\n") if not _TRACE.match(line)]
+    for row in FAILURES:
+        for line in lines:
+            if row.pattern.search(_QUOTED.sub(b"''", line)):
+                shown = row.says
+                if not shown:
+                    shown = without_secret_of(line.decode("utf-8", "replace").strip(), address)[
+                        :500
+                    ]
+                    for word in ("fatal: ", "error: ", "remote: "):
+                        shown = shown.removeprefix(word)
+                    shown = _ACCESS.sub("", shown)  # the URL is told in any case
+                return RemoteError(f"{row.cause}: {shown}", row.cause, transient=row.transient)
+    return GitFailed(without_secret_of(str(failed), address), failed.status, stderr)
+
+
+_TRACE = re.compile(rb"[0-9:.]{8,} ")
+_ACCESS = re.compile(r"unable to access '[^']*': ")
+# A repository may be called `certificate`.
+_QUOTED = re.compile(rb"'[^']*'")
+
+
+def without_secret_of(text: str, address: Address) -> str:
+    """Without the address's secret, however the remote or git writes it, and without other
+    passwords in URLs."""
+    words: Sequence[str] = ()
+    if address.secret is not None:
+        from base64 import b64encode
+
+        secret = address.secret
+        pair = os.fsencode(f"{secret.username or 'token'}:{secret.password}")
+        words = (b64encode(pair).decode(), *secret.words())
+    words = [word for word in words if len(word) > 3 and word not in _NO_SECRETS]
+    return without_secrets(hidden(text, words))
+
+
+_NO_SECRETS = {"oauth2", "token", "x-access-token", "x-oauth-basic", "x-token-auth"}
+"""What stands for a user name, or password, where the other of the two is a token."""

@@ -190,8 +190,9 @@ class Target:
     globs: tuple[tuple[str, bool], ...] = ()
     """The globs of bases that were looked for in the repository, and whether a ref there matches
     each."""
-    included: tuple[tuple[str, bool], ...] = ()
-    """Of globs of files of which none is known to match yet, whether a file here matches."""
+    included: tuple[tuple[str, bool], ...] = field(default=(), compare=False)
+    """Of the globs of files that are not known to match any, whether a file here matches. Which
+    those are depends on what else the run has looked at."""
     read: bool = False
     """Whether all that was to be read was read: only then is it known that nothing worse is there
     than what was found."""

@@ -222,8 +222,8 @@ _PRINTS = re.compile(rb"(?:^|[\s;&({])(?:echo|printf)\b")
 _CHAINED = re.compile(rb"[ \t]*&&[ \t]*(?:\\[ \t]*)?(?:\r?\n)?\Z")
 _NO_CODE = re.compile(rb"\s*(?:#(?!\s*(?:el|end)?if)[^\n]*|//[^\n]*|/\*[^\n]*\*/|--[^\n]*)?\Z")
 """A blank line, or one with a comment."""
-_BEHIND_CODE = re.compile(rb"\s(?:#|//|--\s|/\*)[^\n]*")
-"""A comment."""
+_NO_NAMES = re.compile(rb"\s(?:#|//|--\s|/\*)[^\n]*|\"[^\"\n${`#%]*\"|'[^'\n]*'")
+"""A comment, or a string that holds no variable."""
 _MODIFIER = re.compile(
     rb"\s*(?:if|unless|while|until|for(?:each)?|and|or|x)\b[^;{}\n]{1,200};[ \t]*\r?$",
     re.MULTILINE,
@@ -239,13 +239,13 @@ def _lines(content: bytes, members: list[_Member], key: bytes) -> Iterator[Line]
     for number, member in enumerate(members):
         if number:
             above = members[number - 1]
-            between = content[above.literal.end : member.begin]
+            between = content[above.literal.end + 1 : member.begin]
             code = b"".join(
-                _BEHIND_CODE.sub(b"", line)
+                _NO_NAMES.sub(b"", line)
                 for line in between.splitlines(keepends=True)
                 if not _NO_CODE.match(line)
             )
-            code = shell.without_targets(code[1:])
+            code = shell.without_targets(code)
             if b"network" in between or unknown.in_statements(code, names, member.key):
                 stretch += 1
                 yield unknown_line(above.literal.end, stretch)

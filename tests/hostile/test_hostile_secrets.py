@@ -173,7 +173,7 @@ def test_no_base_of_a_list_is_a_url(bench: Bench, state: Path, name: str, swappe
         ["apply", "--proof=off", "--campaign=c"],
     ):
         result = patcher(*command, "--from", file)
-        assert result.exit_code == 3 or (swapped and command[0] == "repos")
+        assert result.exit_code in (2, 3) or (swapped and command[0] == "repos")
         assert TOKEN not in result.output + result.stderr
     assert not [path for path in files(state) if TOKEN.encode() in path.read_bytes()]
 

@@ -34,7 +34,7 @@ AREAS = (
     Area(("patcher/engine.py",), ("tests/test_engine.py", *_READING, "tests/proof/test_host.py")),
     Area(
         ("patcher/policy/search.py",),
-        ("tests/git/test_git_find.py", *_READING, "tests/policy/test_linear.py"),
+        ("tests/git/test_git_search.py", *_READING, "tests/policy/test_linear.py"),
     ),
     Area(("patcher/policy/network.py", "patcher/policy/judgement.py"), (*_READING, "tests/oracle")),
     Area(
@@ -47,7 +47,7 @@ AREAS = (
         (
             "tests/git/test_git_refs.py",
             "tests/git/test_git_commit.py",
-            "tests/git/test_git_find.py",
+            "tests/git/test_git_search.py",
         ),
     ),
     Area(

@@ -28,7 +28,8 @@ _HARMLESS = frozenset(
     b"self this return var let const final static val mut auto char string String str bytes byte "
     b"new local my our true false nil null None NULL undefined void int std func function def fn "
     b"if else elif elsif for while until end do then fi done esac begin await yield and or not in "
-    b"is break continue len strlen size sizeof length free close Close fclose flush Flush".split()
+    b"is break continue len strlen size sizeof length free close Close fclose flush Flush endl EOL "
+    b"eol NL nl newline NEWLINE".split()
 )
 _STREAMS = frozenset(
     b"echo print println printf puts putStr putStrLn say write WriteLine Write console log stdout "

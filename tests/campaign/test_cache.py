@@ -111,7 +111,16 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 )
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+_SHORT = (COMMANDS[0], COMMANDS[6])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(each, id=" ".join(each), marks=() if each in _SHORT else pytest.mark.campaigns)
+        for each in COMMANDS
+    ],
+)
 def test_what_is_remembered_is_told_byte_for_byte(
     variety: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, state: Path
 ) -> None:

@@ -557,6 +557,7 @@ def test_two_processes_never_do_the_same_place(
     assert begun == recorded + Counter([lost])
 
 
+@pytest.mark.kill
 def test_killed_fifty_times_nothing_is_lost_or_stuck(
     path: Path, tmp_path: Path, database: Database, account: Account
 ) -> None:

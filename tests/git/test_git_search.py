@@ -320,6 +320,7 @@ print(max(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, int(own.split(
 """
 
 
+@pytest.mark.bombs
 def test_a_blob_bomb_takes_little_memory(work: Work) -> None:
     """A megabyte that unpacks to a gigabyte."""
     path = work.repository("repo", {"a": b"network,\n"})

@@ -27,6 +27,8 @@ _RULES = (
     + ["  signal,\n", "  ptrace,\n", "  network,\n  deny network alg,\n", "  file,\n  network,\n"]
     + ["  deny network alg,\n  network,\n", "\tnetwork,\n", "  deny network vsock,\n"]
 )
+_NARROW = ("  network inet,\n", "  network unix stream,\n", "  signal,\n", "  ptrace,\n")
+"""None of them reaches the family."""
 EXTRA = ("", "  network inet,\n", "  network,\n")
 """What a string that the program takes may hold."""
 
@@ -68,6 +70,8 @@ class Language:
     changed: str = ""
     """A statement that replaces the text by what ``relax`` makes of it, where ``@`` holds."""
     extra: str = "extra"
+    beside: str = ""
+    """A statement with a string that has nothing to do with the text."""
     indent: str = "    "
 
 
@@ -175,6 +179,7 @@ _C_LIKE: dict[str, Any] = {
 }
 GO = Language(
     "go", ".go", _go, "c%d",
+    beside='_ = "a;b"',
     add=("p += @", "p = p + @", 'p += strings.Join([]string{@}, "")'),
     opened="if @ {", otherwise="} else {", closed="}",
     loop="for i := 0; i < count(@); i++ {",
@@ -190,6 +195,7 @@ GO = Language(
 )  # fmt: skip
 CPP = Language(
     "cpp", ".cc", _cpp, "c%d",
+    beside='(void) "a;b";',
     add=("p += @;", "p = p + @;", "p.append(@);"),
     loop="for (int I = 0; I < (@ ? 2 : 0); I++) {",
     join="",
@@ -202,6 +208,7 @@ CPP = Language(
 )  # fmt: skip
 C = Language(
     "c", ".c", _c, "c%d",
+    beside='(void) "a;b";',
     add=("strcat(p, @);",),
     loop="for (int I = 0; I < (@ ? 2 : 0); I++) {",
     join=" ",
@@ -214,6 +221,7 @@ C = Language(
 )  # fmt: skip
 JAVA = Language(
     "java", ".java", _java, "c%d",
+    beside='"a;b".length();',
     add=("p += @;", "p = p + @;", 'p += String.join("", List.of(@));'),
     loop="for (int I = 0; I < (@ ? 2 : 0); I++) {",
     expressions=(
@@ -230,6 +238,7 @@ JAVA = Language(
 )  # fmt: skip
 JAVASCRIPT = Language(
     "javascript", ".js", _javascript, "c%d",
+    beside='void "a;b";',
     add=("p += @;", "p += @", 'p += [@].join("");'),
     loop="for (let I = 0; I < (@ ? 2 : 0); I++) {",
     expressions=(
@@ -252,6 +261,7 @@ JAVASCRIPT = Language(
 )  # fmt: skip
 PYTHON = Language(
     "python", ".py", _python, "c%d",
+    beside='_ = "a;b"',
     add=("p += @", "p = p + @", 'p += "".join([@])', "p += (\n        @\n    )"),
     opened="if @:", otherwise="else:", closed="",
     loop="for _ in range(2 if @ else 0):",
@@ -273,6 +283,7 @@ PYTHON = Language(
 )  # fmt: skip
 RUST = Language(
     "rust", ".rs", _rust, "c%d",
+    beside='let _ = "a;b";',
     add=("p += @;", "p.push_str(@);", "p = p + @;"),
     opened="if @ {", otherwise="} else {", closed="}",
     loop="for _ in 0..(if @ { 2 } else { 0 }) {",
@@ -292,6 +303,7 @@ RUST = Language(
 )  # fmt: skip
 PERL = Language(
     "perl", ".pl", _perl, "$c%d",
+    beside='my $s = "a;b";',
     add=("$p .= @;", "$p .= join('', @);"),
     opened="if (@) {", otherwise="} else {", closed="}",
     loop="for my $i (1 .. (@ ? 2 : 0)) {",
@@ -327,6 +339,7 @@ BASH = Language(
 )  # fmt: skip
 RUBY = Language(
     "ruby", ".rb", _ruby, "c%d",
+    beside='_ = "a;b"',
     add=("p << @", "p += @", "p += [@].join", "p.concat(@)"),
     opened="if @", otherwise="else", closed="end",
     loop="(@ ? 2 : 0).times do",
@@ -350,6 +363,7 @@ RUBY = Language(
 )  # fmt: skip
 PHP = Language(
     "php", ".php", _php, "$c%d",
+    beside='$s = "a;b";',
     add=("$p .= @;", "$p = $p . @;", '$p .= implode("", [@]);'),
     loop="for ($I = 0; $I < (@ ? 2 : 0); $I++) {",
     join=" . ",
@@ -370,6 +384,7 @@ PHP = Language(
 )  # fmt: skip
 LUA = Language(
     "lua", ".lua", _lua, "c%d",
+    beside='local _ = "a;b"',
     add=("p = p .. @", "p = p .. table.concat({@})"),
     opened="if @ then", otherwise="else", closed="end",
     loop="for i = 1, (@ and 2 or 0) do",
@@ -423,7 +438,8 @@ class Writer:
     def __init__(self, language: Language, random: Random) -> None:
         self.language = language
         self.random = random
-        self.extra = random.random() < 0.1
+        self.extra = random.random() < 0.15
+        self.rules = _NARROW if self.extra and random.random() < 0.5 else _RULES
         self.changed = bool(language.changed) and random.random() < 0.1
 
     def program(self, number: int) -> str:
@@ -470,7 +486,7 @@ class Writer:
         ]
 
     def rule(self) -> str:
-        return self.random.choice(_RULES)
+        return self.random.choice(self.rules)
 
     def literal(self) -> str:
         return self.language.quote(self.rule())
@@ -478,6 +494,8 @@ class Writer:
     def statement(self) -> str:
         joined = self.literal()
         if self.language.join and self.random.random() < 0.2:
+            if self.extra and self.random.random() < 0.3:
+                joined += self.language.join + self.language.extra
             joined += self.language.join + self.literal()
         return self.random.choice(self.language.add).replace("@", joined)
 
@@ -567,7 +585,12 @@ class Writer:
         return self.lines(level, self.language.changed.replace("@", self.condition()))
 
     def added(self, level: int, depth: int) -> list[str]:
-        return self.lines(level, self.language.add[0].replace("@", self.language.extra))
+        language = self.language
+        forms = language.add if language.extra == "extra" else language.add[:1]
+        lines = self.lines(level, self.random.choice(forms).replace("@", language.extra))
+        if language.beside and self.random.random() < 0.5:
+            lines += self.lines(level, language.beside)
+        return lines
 
 
 def program(language: Language, number: int, random: Random) -> str:

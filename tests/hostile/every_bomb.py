@@ -12,6 +12,7 @@ import pytest
 from tests.hostile import bombs
 from tests.hostile.bench import BRANCH, Bench
 from tests.hostile.test_hostile_bounds import hard, placed, with_profile
+from tests.hostile.test_hostile_together import COMMANDS, KINDS, hold_together
 
 ALL = {
     f"{kind}: {name}": bomb
@@ -45,3 +46,9 @@ def test_every_command(bench: Bench, name: str) -> None:
         assert ran.status == 0
         ran = hard(bench, "verify", "--docs", path)
         assert ran.status in (0, 1, 3, 4)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_at_once(bench: Bench, kind: str, command: str) -> None:
+    hold_together(bench, kind, command)

@@ -114,6 +114,8 @@ class _Reading:
         self.lines: list[Line] = []
         self.pending: list[_Segment] = []
         """What the line that is being read is made of so far."""
+        self.mentions = False
+        """Whether a part of it holds the word network."""
         self.stretch = -1
         self.places: dict[int, tuple[int, int] | None] = {}
         self.wrappers: dict[object, int] = {}
@@ -271,7 +273,7 @@ class _Reading:
         elif node.placeholder_between:
             self.pending.append(_placeholder(self.nodes[index - 1].literal.end))
         if not node.shares:
-            if any(b"network" in segment.piece.text for segment in self.pending):
+            if self.mentions:
                 self.flush()
             self.stretch += 1
 
@@ -282,6 +284,7 @@ class _Reading:
             pieces.append(Decoded(b"", literal.end, literal.end, literal.end, None))
         for piece in pieces:
             self.pending.append(_Segment(index, piece))
+            self.mentions = self.mentions or b"network" in piece.text
             if piece.stop > piece.end:
                 self.flush(piece, inside=piece is not pieces[-1])
 
@@ -299,7 +302,7 @@ class _Reading:
     def flush(self, newline: Decoded | None = None, *, inside: bool = False) -> None:
         """End the line that is being read. ``newline``: the piece whose line break ends it;
         ``inside``: more of the literal follows."""
-        pending, self.pending = self.pending, []
+        pending, self.pending, self.mentions = self.pending, [], False
         segments = [segment for segment in pending if segment.node >= 0]
         if not segments:
             return

@@ -21,7 +21,8 @@ _TAIL = re.compile(
 """What a call has behind a literal, or joins with it."""
 _PIECE = re.compile(rb"[^;{}\n]+")
 _GIVEN = re.compile(
-    rb"(?P<callee>\w*)!?\s*\((?:[^()\n]*,)?\s*[&*$@\\]{0,2}(?:mut\s+)?(?P<name>\w+)\s*[,)]"
+    rb"(?<!\w)(?P<callee>\w{0,80})!?[ \t]{0,8}\((?:[^()\n]*,)?"
+    rb"\s*[&*$@\\]{0,2}(?:mut\s+)?(?P<name>\w+)\s*[,)]"
 )
 """A variable that a function is given."""
 _HARMLESS = frozenset(
@@ -36,6 +37,8 @@ _STREAMS = frozenset(
     b"process System out cout Console IO io sys os disp display Println Printf Print".split()
 )
 """Functions that write to what everybody may write to."""
+_LONGEST = 2000
+"""Bytes between two literals of one list."""
 _IN_A_LIST = (
     re.compile(rb"[\w.$@>!\s()=<&|-]*\?(?![.?])"),
     re.compile(rb"\bif\b[^,\[\]]*?(?:\belse\b|(?=[,\])])|\Z)|\bfor\b[^,\[\]]*?(?=[,\])]|\Z)"),
@@ -52,6 +55,8 @@ _IN_A_LIST = (
 
 def in_list(code: bytes) -> bool:
     """Whether the code between two literals of one statement may hold another element."""
+    if len(code) > _LONGEST:
+        return True
     for pattern in _IN_A_LIST:
         code = pattern.sub(b" ", code)
     return bool(_names(code))

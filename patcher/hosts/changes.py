@@ -169,6 +169,8 @@ _DEFINITION = re.compile(
 _BUFFER = rb"^(?![^\n]*\bconst\b)[^;\n]*\bchar[ \t]+%b[ \t]*\["
 """An array of characters that may be changed."""
 _IS_RUST = re.compile(rb"\bfn\s+\w+\s*[<(]")
+_OF_ITSELF = re.compile(rb"\b(?:self|cls|this|static|Self)(?:\.|->|::)\$?(\w+)")
+_FIRST_WORD = re.compile(rb"\w+")
 _MEMBER = re.compile(rb"self\.|this\.|@")
 _NO_FUNCTIONS = frozenset(b"if for while switch catch return else match with when".split())
 _WORD = re.compile(rb"[\w.@%{}<>$#-]*[\w@%}>]|\{\{ ?[\w.]+ ?\}\}")
@@ -277,8 +279,13 @@ class Changes:
 
     def _is_member(self, name: bytes) -> bool:
         """Whether a name is that of an object's or a class's part, which any function may use."""
-        used = rb"\b(?:self|cls|this|static|Self)(?:\.|->|::)\$?%b\b" % re.escape(name)
-        return _MEMBER.match(name) is not None or re.search(used, self.content) is not None
+        first = _FIRST_WORD.search(name)
+        return _MEMBER.match(name) is not None or (first is not None and first[0] in self._members)
+
+    @cached_property
+    def _members(self) -> frozenset[bytes]:
+        """The names that are seen behind ``self.`` or the like."""
+        return frozenset(_OF_ITSELF.findall(self.content))
 
     @cached_property
     def _is_rust(self) -> bool:

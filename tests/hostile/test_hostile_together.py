@@ -103,4 +103,4 @@ def hold_together(bench: Bench, kind: str, command: str) -> None:
         KINDS[kind](other, number)
     jobs = () if command == "verify" else ("-j", "8")
     ran = measured(bench, command, *jobs, str(bench.root / "many"), most=60 * NUMBER)
-    assert ran.status in (0, 1)
+    assert ran.status in (0, 1, 3)  # 3: verify, of files that are over a limit

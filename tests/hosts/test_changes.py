@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import patcher
+from patcher import Status
+
 from .texts import statuses
 
 _FAR = "x = 1\n" * 9000
@@ -114,3 +117,16 @@ def test_what_may_change_a_text_makes_it_doubtful(path: str, program: str) -> No
 )  # fmt: skip
 def test_what_hands_a_text_on_as_it_is(path: str, program: str) -> None:
     assert statuses(path, program) == {"fixed"}
+
+
+def test_a_program_of_many_variables_needs_review() -> None:
+    """What becomes of so many is not looked at: none of them is called clean."""
+    text = (
+        "profile x%d flags=(attach_disconnected,mediate_deleted) {\n  network inet,\n  file,\n}\n"
+    )
+    program = "".join(f'''a{n} = """{text % n}"""\nmore(a{n})\n''' for n in range(80))
+    found = patcher.patch("x.py", program.encode()).findings
+    assert len(found) == 80
+    late = [each for each in found if each.reason.startswith("too many variables hold policy")]
+    assert late
+    assert all(each.status is Status.UNDER_INVESTIGATION for each in late)

@@ -494,7 +494,7 @@ class Writer:
     def statement(self) -> str:
         joined = self.literal()
         if self.language.join and self.random.random() < 0.2:
-            if self.extra and self.random.random() < 0.3:
+            if self.extra and self.language.join.strip() and self.random.random() < 0.3:
                 joined += self.language.join + self.language.extra
             joined += self.language.join + self.literal()
         return self.random.choice(self.language.add).replace("@", joined)

@@ -19,14 +19,21 @@ STATEMENTS = {
     "rs": ("    p.push_str({});\n",) * 2 + ("fn f(p: &mut String, extra: &str) {{\n{}}}\n",),
     "cpp": ("  p << {};\n", "  p << {};\n", "void f(std::ostream &p) {{\n{}}}\n"),
     "cs": ("  p.Append({});\n",) * 2 + ("class X {{ void F() {{\n{}}} }}\n",),
-    "lua": ("p = {}\n", "p = p .. {}\n", "{}"),
+    "lua": ("local p = {}\n", "p = p .. {}\n", "{}"),
     "php": ("$p = {};\n", "$p .= {};\n", "<?php\n{}"),
     "pl": ("$p = {};\n", "$p .= {};\n", "{}"),
     "rb": ("p << {}\n", "p << {}\n", "{}"),
     "kt": ("  append({})\n", "  append({})\n", "fun f() = buildString {{\n{}}}\n"),
 }
 ADDS = {
-    "go": ("p += extra", "more(&p)", "p = more(p)", "p += fmt.Sprint(extra)", "cfg.more(1, &p)"),
+    "go": (
+        "p += extra",
+        "more(&p)",
+        "p = more(p)",
+        "p += fmt.Sprint(extra)",
+        "cfg.more(1, &p)",
+        'p += strings.Join([]string{extra}, "")',
+    ),
     "java": ("p += extra;", "p = more(p);", "p = p + extra;", "p = p.concat(extra);"),
     "js": ("p += extra;", "p = more(p);", "p = p.concat(extra);", "p = `${p}${extra}`;"),
     "py": ("p += extra", "p = more(p)", "p = p + extra", "p += ''.join(extra)"),
@@ -34,13 +41,13 @@ ADDS = {
     "rs": ("p.push_str(extra);", "more(p);", "*p += extra;", "write!(p, extra);"),
     "cpp": ("p << extra;", "more(p);", "this->more(p, 3);", "extra >> p;"),
     "cs": ("p.Append(extra);", "More(p);", "p.AppendFormat(extra, 1);"),
-    "lua": ("p = p .. extra", "p = more(p)", "more(p)"),
+    "lua": ("p = p .. extra", "p = p .. table.concat({extra})", "p = more(p)", "more(p)"),
     "php": ("$p .= $extra;", "more($p);", "$p = more($p);"),
     "pl": ("$p .= $extra;", "more(\\$p);", "$p = more($p);"),
     "rb": ("p << extra", "more p", "p.concat extra", "p.push *extra"),
     "kt": ("append(extra)", "more(this)", "more()"),
 }
-BESIDE = {"go": 'log("x;y")', "py": 'log("x;y")', "rb": 'log("x;y")', "lua": 'log("x;y")'}
+BESIDE = {"go": 'log("x;y")', "py": 'log("x;y")', "rb": 'log("x;y")', "lua": 'local _ = "x;y"'}
 
 
 def program(language: str, between: str, beside: str = "") -> bytes:

@@ -36,7 +36,7 @@ _CODE_LINE = re.compile(rb"^[ \t]*+[^\s]", re.MULTILINE)
 _COMMON = frozenset(
     b"self this return if else elif for while var let const final static val mut auto char string "
     b"String str bytes byte std fmt new in not and or true false nil null None await async yield "
-    b"export public private unsigned wchar_t constexpr".split()
+    b"export public private unsigned wchar_t constexpr local my our _".split()
 )
 CALLEE = re.compile(rb"(\w+)!?[ \t]*\([^()]{0,200}\Z")
 _LOOKS = re.compile(

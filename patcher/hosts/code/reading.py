@@ -173,11 +173,13 @@ class _Reading:
         if node.statement is one.statement:
             node.unknown = node.link is not Link.ELEMENT and unknown.in_list(bare)
         else:
-            code = _STATEMENTS.match(bare, 0, max(node.end - node.offset - one.end, 0))
+            own = max(node.end - node.offset - one.end, 0)
+            code = _STATEMENTS.match(bare, 0, own)
             node.unknown = (
                 node.unknown
                 or one.statement.may_add_others
                 or node.statement.may_add_others
+                or unknown.in_head(bare[own:], self.names)
                 or unknown.in_statements(code[0] if code else b"", self.names, node.gap)
             )
 

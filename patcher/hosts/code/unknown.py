@@ -39,6 +39,8 @@ _STREAMS = frozenset(
 """Functions that write to what everybody may write to."""
 _LONGEST = 2000
 """Bytes between two literals of one list."""
+_OPENING = re.compile(rb"[(\[{]")
+_CALLEE = re.compile(rb"[\w.:]{1,80}!?[ \t]{0,8}(?=[(\[{])")
 _IN_A_LIST = (
     re.compile(rb"[\w.$@>!\s()=<&|-]*\?(?![.?])"),
     re.compile(rb"\bif\b[^,\[\]]*?(?:\belse\b|(?=[,\])])|\Z)|\bfor\b[^,\[\]]*?(?=[,\])]|\Z)"),
@@ -60,6 +62,16 @@ def in_list(code: bytes) -> bool:
     for pattern in _IN_A_LIST:
         code = pattern.sub(b" ", code)
     return bool(_names(code))
+
+
+def in_head(code: bytes, names: Set[bytes]) -> bool:
+    """Whether the code before a literal in its own statement may hold another text: an argument of
+    the call, as in ``join(texts, "")``."""
+    code = code.rstrip()
+    bracket = _OPENING.search(code)
+    if not code.endswith(b",") or bracket is None:
+        return False
+    return bool(_names(_CALLEE.sub(b"", code[bracket.start() :])) - names)
 
 
 def in_statements(code: bytes, names: Set[bytes], before: bytes) -> bool:

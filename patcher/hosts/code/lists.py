@@ -56,13 +56,13 @@ class Lists(NamedTuple):
         """Whether the list that the code ``head`` opens takes one more element; ``rows``: whether
         the list takes one more of the structures in brackets, of which ``head`` opens the first."""
         head = head[-_LONGEST_HEAD:].rstrip()
-        opening = _opening(head)
+        start = opening(head)
         if rows:
-            head = head[: max(opening, 0)].rstrip()
-            opening = _opening(head)
-        if opening < 0:
+            head = head[: max(start, 0)].rstrip()
+            start = opening(head)
+        if start < 0:
             return self.open is None and rows
-        before, bracket = head[:opening].rstrip(), head[opening : opening + 1]
+        before, bracket = head[:start].rstrip(), head[start : start + 1]
         if _UNPACKED.search(before):
             return False
         if bracket == b"(":
@@ -76,7 +76,7 @@ class Lists(NamedTuple):
         return self.open is None or self.open.search(until) is not None
 
 
-def _opening(head: bytes) -> int:
+def opening(head: bytes) -> int:
     """Return the offset of the innermost bracket that is open at the end of the code; else -1."""
     closed = 0
     for bracket in reversed(list(_BRACKET.finditer(head))):

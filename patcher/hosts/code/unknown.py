@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Set
 
+from patcher.hosts.code import lists
 from patcher.hosts.code.statements import CONTROL_FIRST
 from patcher.policy.patterns import repeated
 
@@ -39,7 +40,6 @@ _STREAMS = frozenset(
 """Functions that write to what everybody may write to."""
 _LONGEST = 2000
 """Bytes between two literals of one list."""
-_OPENING = re.compile(rb"[(\[{]")
 _CALLEE = re.compile(rb"[\w.:]{1,80}!?[ \t]{0,8}(?=[(\[{])")
 _IN_A_LIST = (
     re.compile(rb"[\w.$@>!\s()=<&|-]*\?(?![.?])"),
@@ -68,10 +68,8 @@ def in_head(code: bytes, names: Set[bytes]) -> bool:
     """Whether the code before a literal in its own statement may hold another text: an argument of
     the call, as in ``join(texts, "")``."""
     code = code.rstrip()
-    bracket = _OPENING.search(code)
-    if not code.endswith(b",") or bracket is None:
-        return False
-    return bool(_names(_CALLEE.sub(b"", code[bracket.start() :])) - names)
+    begin = lists.opening(code[-_LONGEST:]) if code.endswith(b",") else -1
+    return begin >= 0 and bool(_names(_CALLEE.sub(b"", code[-_LONGEST:][begin:])) - names)
 
 
 def in_statements(code: bytes, names: Set[bytes], before: bytes) -> bool:

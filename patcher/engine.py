@@ -134,22 +134,22 @@ def _header_alone(document: Document, options: Options, *, judged: bool) -> tupl
     rules are here have findings."""
     for text in document.texts + document.others:
         for profile in text.profiles:
-            rules = any(rule.keyword != b"action" for rule in profile.rules)
-            if judged and rules:
-                continue
-            if profile.flags >= MOBY_FLAGS and _is_incomplete(text, profile):
+            if profile.flags >= MOBY_FLAGS and _is_incomplete(text, profile, judged=judged):
                 line = document.content.count(b"\n", 0, text.offset(profile.start)) + 1
                 reason = "the header of a moby-style profile, the rules of which are not all here"
                 return _unread(options, reason, line)
     return ()
 
 
-def _is_incomplete(text: Text, profile: Profile) -> bool:
-    """Whether rules of a profile with a header may stand elsewhere."""
-    if profile.end < 0 and (text.embedding.separate or not profile.rules):
-        return profile.header
+def _is_incomplete(text: Text, profile: Profile, *, judged: bool) -> bool:
+    """Whether rules of a profile with a header may stand elsewhere. ``judged``: not if any is
+    here."""
     known = any(rule.keyword != b"action" for rule in profile.rules)
-    return profile.header and not known and bool(profile.rules or profile.strange)
+    if not profile.header or (judged and known):
+        return False
+    if profile.end < 0 and (text.embedding.separate or not profile.rules):
+        return True
+    return not known and bool(profile.rules or profile.strange)
 
 
 _Found = TypeVar("_Found", Finding, Dropped)

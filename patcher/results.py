@@ -173,7 +173,7 @@ class Target:
     error: str | None = None
     """One line: why this target failed."""
     cause: str | None = None
-    """The kind of failure, in a word or two: failures of a kind are told together."""
+    """The kind of failure, in a word or two: a report puts failures of one kind together."""
     trace: tuple[str, ...] = ()
     """Printable lines: where an error arose that nobody foresaw, if that was asked for."""
     note: str | None = None

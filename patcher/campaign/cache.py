@@ -189,7 +189,7 @@ _opening = threading.Lock()
 
 def opened(selection: Selection, warn: Callable[[str], object]) -> Cache:
     """The cache of this machine's user for a selection; one for all threads of a process.
-    ``warn`` is told, once, why there is none."""
+    ``warn`` is called once with the reason if there is none."""
     place = os.environ.get("PATCHER_CACHE_DIR", "")
     key = (f"{os.getpid()} {place}", rules(selection))
     with _opening:

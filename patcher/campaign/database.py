@@ -324,7 +324,7 @@ class Database:
 
     @contextlib.contextmanager
     def lenient(self) -> Iterator[None]:
-        """Within it, what goes wrong is told as ``trouble`` says."""
+        """Handle a LedgerError of the block as ``trouble`` says."""
         try:
             yield
         except LedgerError as error:

@@ -46,7 +46,7 @@ def run(
 
     ``executor`` runs the work, several repositories at a time (any with the interface of
     ``concurrent.futures``; what it runs may be in another process); None: ``jobs`` threads, which
-    also share the search of the first. ``watch`` is told what is going on. ``ahead`` is how many
+    also share the search of the first. ``watch`` follows the run. ``ahead`` is how many
     batches for each job are taken before the first of them is done. When the user breaks off
     (KeyboardInterrupt), what is not begun is dropped, what is done still comes, and then the
     interrupt is raised.

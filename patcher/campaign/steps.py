@@ -32,9 +32,14 @@ if TYPE_CHECKING:
 
 Item = Found | git.Failure
 
+STAYS_LOCAL = (
+    "commits for a clone URL stay in the local mirror: add --push to send them, or name a clone on "
+    "this machine"
+)
+
 
 class Watch(Protocol):
-    """What is told how a run goes; from any thread."""
+    """Follows a run; its methods are called from any thread."""
 
     def warn(self, problem: str) -> None:
         """Something is worth knowing, and no failure of a repository."""
@@ -142,9 +147,7 @@ class Steps:
     ) -> git.Repository:
         commits = self.commits
         if commits is not None and not (commits.push or commits.dry_run):
-            raise git.Misused(
-                "what is committed in a mirror goes no further: use --push, or name a clone"
-            )
+            raise git.Misused(STAYS_LOCAL)
         stem = commits.branch if commits and commits.branch else "patcher/"
         return mirrors(self.per_host).update(
             address, patterns, review=(f"refs/heads/{stem}*",), family=found.family
@@ -308,7 +311,7 @@ def _failed(target: Target, error: Exception) -> Target:
 
 
 def _unheard(problem: str) -> None:
-    """Where nobody watches, nobody is told."""
+    """Drop the warning of a run that nothing follows."""
 
 
 def unusable(failure: git.Failure) -> Target:

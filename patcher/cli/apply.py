@@ -157,10 +157,9 @@ def command(
         dry_run=dry_run,
     )
     if sources.named_remote and not (push or dry_run or name):
-        raise click.UsageError(
-            "what is committed in the mirror of a clone URL goes no further: use --push, or name a "
-            "clone on this machine"
-        )
+        from patcher.campaign.steps import STAYS_LOCAL
+
+        raise click.UsageError(STAYS_LOCAL)
     if push and not sources.remote and (sources.given or not name):
         raise click.UsageError(
             "--push is for what is named by a clone URL, and here are paths alone: leave it out"

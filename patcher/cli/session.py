@@ -54,8 +54,8 @@ def conduct(
 
 
 def unanswered(tally: Tally | None = None, totals: Totals | None = None) -> bool:
-    """Whether the user named something that nothing answered to; that is told, with the numbers of
-    each glob and filter."""
+    """Whether the user named something that matches nothing; print the number that each glob and
+    filter matches if so."""
     lines = [] if tally is None else tally.unanswered()
     if totals is not None and 0 in totals.globs.values():
         of = count(totals.repositories, "repository", "repositories")
@@ -181,7 +181,7 @@ class _All:
 
 def found(sources: options.Sources, *, quiet: bool) -> tuple[Iterable[Item], Tally]:
     """The repositories of the sources, and how many there are. Where there is more than paths, they
-    are all found first, and their number is told."""
+    are all found first, and their number is printed."""
     from patcher.sources import Tally, WrongSource, find, gather
 
     words, lists, filters = sources.words, sources.lists, sources.filters

@@ -6,7 +6,7 @@ from collections import Counter
 
 
 class Tally:
-    """How many repositories each source gave, and how many the filters passed over."""
+    """How many repositories each source gave, and how many the filters leave out."""
 
     def __init__(self) -> None:
         self.wanted: Counter[str] = Counter()

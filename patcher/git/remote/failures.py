@@ -98,7 +98,7 @@ def explained(failed: GitFailed, address: Address) -> GitError:
                     ]
                     for word in ("fatal: ", "error: ", "remote: "):
                         shown = shown.removeprefix(word)
-                    shown = _ACCESS.sub("", shown)  # the URL is told in any case
+                    shown = _ACCESS.sub("", shown)  # every message names the URL
                 transient = row.transient and not (
                     b"Could not resolve host:" in line and _is_unknown(address.host)
                 )

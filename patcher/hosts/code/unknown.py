@@ -67,9 +67,9 @@ def in_list(code: bytes) -> bool:
 def in_head(code: bytes, names: Set[bytes]) -> bool:
     """Whether the code before a literal in its own statement may hold another text: an argument of
     the call, as in ``join(texts, "")``."""
-    code = code.rstrip()
-    begin = lists.opening(code[-_LONGEST:]) if code.endswith(b",") else -1
-    return begin >= 0 and bool(_names(_CALLEE.sub(b"", code[-_LONGEST:][begin:])) - names)
+    code = code.rstrip()[-_LONGEST:]
+    begin = lists.opening(code) if code.endswith(b",") else -1
+    return begin >= 0 and bool(_names(_CALLEE.sub(b"", code[begin:])) - names)
 
 
 def in_statements(code: bytes, names: Set[bytes], before: bytes) -> bool:
@@ -96,11 +96,12 @@ def _names(code: bytes) -> set[bytes]:
 
 def _adds(piece: bytes, names: Set[bytes], variables: Set[bytes]) -> bool:
     """Whether a statement may add to the text that stands in one of the variables."""
-    found = {*NAMES.findall(piece)}
     if CONTROL_FIRST.match(piece) is not None:
         return any(
             given["name"] in variables and given["callee"] not in _HARMLESS
             for given in _GIVEN.finditer(piece)
         )
-    mentioned = found & variables if variables else found
-    return bool(mentioned and found - names - _HARMLESS)
+    found = {*NAMES.findall(piece)}
+    if variables and found.isdisjoint(variables):
+        return False
+    return bool(found - names - _HARMLESS)

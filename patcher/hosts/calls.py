@@ -88,15 +88,25 @@ _RETURNS = re.compile(
     rb"\b(?:fn|func)\b[^{};\n]*->[^{};]*\{\s*\Z|\bdef[ \t]+[\w.?!]+(?:\([^()\n]*\))?[ \t]*\n\s*\Z"
 )
 """The head of a function that returns its last expression."""
+_IS_RESULT = re.compile(rb"\)*[ \t]*\r?\n\s*end\b")
+"""The end of a function that returns its last expression, as of Ruby."""
 _ARGUMENT = (
     rb"[ \t]+(?:-?[\w.$@]+|\"[^\"\n]*+\"|'[^'\n]*+'|\[[^\]\n]*+\]|\([^()\n]*+\)|\{[^{}\n]*+\})"
 )
 _BARE = re.compile(
-    rb"(?:(?<![=!<>])=|:=|<-|->|=>|\|>|\breturn|(?<=[=(\s])\$|\+\+)\s*+(?P<name>[A-Za-z_][\w.'-]*+)"
+    rb"(?:(?<![=!<>])=|:=|<-|->|=>|\|>|\b(?:return|puts|print|echo)|(?<=[=(\s])\$|\+\+)\s*+(?P<name>[A-Za-z_][\w.'-]*+)"
     + repeated(_ARGUMENT, b"{0,4}")
     + rb"\s*\Z"
 )
 """A call without parentheses: ``p = harden "..."``."""
+_COMMAND = re.compile(
+    rb"(?:\A|[\n;])[ \t]*(?!(?:package|class|module|namespace|using|type|struct|interface|enum|use|"
+    rb"require|include|public|private|protected|extern|unset|del|delete|object|trait|impl|mod|pub|"
+    rb"local|global|nonlocal|val|lateinit|final|data|internal|abstract|open)\b)"
+    rb"(?P<name>[a-z_]\w*[!?]?)[ \t]+\Z"
+)
+"""A statement that is a call without parentheses, as Ruby has it: ``harden p``."""
+_ENDS_LINE = re.compile(rb"[ \t]*(?:[\r\n;]|\Z)")
 _MACRO = re.compile(rb"[A-Z][A-Z\d_]*|[a-zA-Z]{1,2}")
 _SPLITS = re.compile(rb"(?:[sS]plit|explode)\Z")
 _MAKES_PARTS = re.compile(rb"[sS]plit|match|exec|scan")
@@ -106,9 +116,11 @@ _METHODS = re.compile(
     rb"keys|sort\w*|reverse\w*|upcase|hex\w*|chars|matches|match|test|search|find|group|scan)"
 )
 """Methods besides, of which others know more."""
+_GIVEN_FUNCTION = re.compile(rb"\((?:&:|::|\w+::)?([A-Za-z_]\w*[!?]?)(?=\)|,)|\b([A-Za-z_]\w*)\(")
+"""A function that a method calls on what it goes through."""
 _AT_LINES = re.compile(rb"\\n|[\"']\n[\"']|/\^/|EOL|NewLine|linesep")
 _STEP = re.compile(
-    rb"(?P<dot>[ \t]*\??!?\.|\s+\??\.|->|::|:(?=\w+\())(?P<name>[A-Za-z_]\w*+[!?]?)"
+    rb"(?P<dot>[ \t]*[?!&]?\.|\s+[?&]?\.|->|::|:(?=\w+\())(?P<name>[A-Za-z_]\w*+[!?]?)"
     rb"(?:::<[^<>\n]{0,60}>)?(?P<given>[ \t]?\("
     + repeated(rb"[^()\n]++|\(" + repeated(rb"[^()\n]++|\([^()\n]*+\)") + rb"\)")
     + rb"\)?)?"
@@ -140,7 +152,7 @@ def changed_by(before: bytes, behind: bytes) -> bytes:
     outer = before
     for start, name, arguments in _calls(before):
         outer = before[:start]
-        if not _keeps(name, arguments, behind) and not _is_dropped(outer):
+        if not _keeps(name, arguments, behind) and not _is_dropped(outer, behind):
             return name
     found = _BARE.search(outer)
     if found is None or hands_on(found["name"]) or _MACRO.fullmatch(found["name"]):
@@ -158,37 +170,48 @@ def _keeps(name: bytes, arguments: bytes, behind: bytes) -> bool:
     return hands_on(mapped[1]) if mapped else KEEPS.match(name + b"(" + arguments) is not None
 
 
-def method_that_changes(before: bytes, behind: bytes) -> bytes:
+def method_that_changes(before: bytes, behind: bytes, *, fields: bool = False) -> bytes:
     """The name of a method, or of what reads a pipe, that is not known and that makes something
-    else of what stands between these pieces of code; empty for none."""
+    else of what stands between these pieces of code; empty for none. ``fields``: a name behind a
+    dot, without parentheses, calls nothing."""
     if piped := _PIPED.match(behind):
-        name: bytes = piped["name"] or piped["other"]
-        return b"" if name[:1].isalpha() and hands_on(name) else name
+        reads: bytes = piped["name"] or piped["other"]
+        return b"" if reads[:1].isalpha() and hands_on(reads) else reads
     closed = _OF_A_LIST.match(behind) if _OPENS_LIST.search(before) else None
     position = closed.end() if closed else 0
     while step := _STEP.match(behind, position):
         position = step.end()
-        if not step["given"]:
-            continue
-        if not _METHODS.fullmatch(step["name"]) and not hands_on(step["name"]):
-            return b"" if _is_dropped(before) else step["name"]
-        if _MAKES_PARTS.fullmatch(step["name"]) and behind[position : position + 1] == b"[":
-            return step["name"]
+        name, given = step["name"], step["given"] or b""
+        if _METHODS.fullmatch(name):
+            for one, other in _GIVEN_FUNCTION.findall(given):
+                if not hands_on(one or other):
+                    return bytes(one or other)
+        elif not hands_on(name) and (given or not fields):
+            taken = name.endswith(b"!") or _STEP.match(behind, position)
+            return name if taken or not _is_dropped(before, behind[position:]) else b""
+        if given and _MAKES_PARTS.fullmatch(name) and behind[position : position + 1] == b"[":
+            return name
     return b""
 
 
-def may_be_set_by(before: bytes, *, buffer: bool) -> bytes:
-    """The name of a function that is not known and may change in its place what follows this code:
-    it is given a reference, or a ``buffer`` of C, or its name ends in ``!``; empty for none."""
-    given = buffer or _GIVEN_TO_CHANGE.search(before) is not None
-    return next(
-        (n for _, n, _ in _calls(before) if not hands_on(n) and (given or n.endswith(b"!"))), b""
-    )
+def is_given_to_change(before: bytes) -> bool:
+    """Whether what follows this code is given as a reference, with which it can be changed."""
+    return bool(_GIVEN_TO_CHANGE.search(before) or _COMMAND.search(before))
 
 
-def _is_dropped(before: bytes) -> bool:
-    """Whether nobody takes what a call returns that stands behind this code."""
-    if _RETURNS.search(before):
+def given_to(before: bytes, behind: bytes, *, bare: bool) -> bytes:
+    """The name of a function that is not known, and is given what stands between these pieces of
+    code; empty for none. ``bare``: a call needs no parentheses."""
+    called = _COMMAND.search(before) if bare and _ENDS_LINE.match(behind) else None
+    if called is not None and not _KEYWORD.match(called["name"]):
+        return b"" if hands_on(called["name"]) else called["name"]
+    names = (name for _, name, _ in _calls(before))
+    return next((n for n in names if not (hands_on(n) or _MACRO.fullmatch(n))), b"")
+
+
+def _is_dropped(before: bytes, behind: bytes) -> bool:
+    """Whether nobody takes what a call between these pieces of code returns."""
+    if _RETURNS.search(before) or _IS_RESULT.match(behind):
         return False
     if before.rstrip(b" \t")[-1:] in (b"\n", b"\r"):
         return _GOES_ON.search(before) is None

@@ -13,11 +13,12 @@ from patcher.hosts.calls import (
     KEEPS,
     REPLACES,
     changed_by,
-    may_be_set_by,
+    given_to,
+    is_given_to_change,
     method_that_changes,
 )
 from patcher.hosts.expressions import why_filtered
-from patcher.hosts.strings import IS_LINE_BREAK
+from patcher.hosts.strings import IS_LINE_BREAK, UNPACKS
 from patcher.policy.patterns import repeated
 
 _CUTS = (
@@ -169,6 +170,18 @@ _DEFINITION = re.compile(
 _BUFFER = rb"^(?![^\n]*\bconst\b)[^;\n]*\bchar[ \t]+%b[ \t]*\["
 """An array of characters that may be changed."""
 _IS_RUST = re.compile(rb"\bfn\s+\w+\s*[<(]")
+_ONE_OF = re.compile(rb"\[\s*-?\d+\s*\]|\s*\.\s*(?:get|at|nth|component\d+)\w*\(\s*-?\d*\s*\)")
+"""One element of the list before."""
+_STRINGS_CHANGE = re.compile(
+    rb"<\?php|\bstd::string\b|^[ \t]*my[ \t(]+[$@%]|^[ \t]*end\b", re.MULTILINE
+)
+"""PHP, C++, Perl, Ruby."""
+_HAS_FIELDS = re.compile(
+    rb"^func [\w(]|^[ \t]*#[ \t]*include\b|^package [\w.]+;"
+    rb"|^(?:pub )?(?:fn|const) \w+[(<:]",
+    re.MULTILINE,
+)
+"""Go, C, Java, Rust."""
 _OF_ITSELF = re.compile(rb"\b(?:self|cls|this|static|Self)(?:\.|->|::)\$?(\w+)")
 _FIRST_WORD = re.compile(rb"\w+")
 _MEMBER = re.compile(rb"self\.|this\.|@")
@@ -197,6 +210,7 @@ _MENTIONS = re.compile(
     rb"(?:\bdeny\b|\balg\b|\bnetwork,)"
 )
 """A function or command that is given words of network rules."""
+_APART = "the strings of the list are taken one by one; which of them come out is not known"
 AFTERWARDS = "the program may leave out or replace a part of the text afterwards"
 
 
@@ -293,6 +307,24 @@ class Changes:
         return _IS_RUST.search(self.content) is not None
 
     @cached_property
+    def _strings_change(self) -> bool:
+        """Whether a function may change a string that it is given, in this language."""
+        return _STRINGS_CHANGE.search(self.content) is not None
+
+    @cached_property
+    def _has_fields(self) -> bool:
+        """Whether a name behind a dot never calls a method, in this language."""
+        return _HAS_FIELDS.search(self.content) is not None
+
+    def _may_set(self, before: bytes, name: bytes, *, buffer: bool) -> bool:
+        """Whether a function may change in its place a string that follows this code; ``buffer``:
+        an array of characters."""
+        if self._is_rust:
+            return before.endswith(b"&mut ")
+        by_reference = self._strings_change or is_given_to_change(before)
+        return buffer or by_reference or name.endswith(b"!")
+
+    @cached_property
     def _definitions(self) -> dict[bytes, tuple[bytes, int]]:
         """By the name of a function, that of its first argument, and where it stands."""
         found = _DEFINITION.finditer(self.content)
@@ -356,10 +388,12 @@ class Changes:
                 yield Change(use.start(), "too many uses of variables to follow them all", _never)
                 return
             behind = content[use.end() : use.end() + _LONGEST]
-            if before.endswith(b"&mut ") or not self._is_rust:
-                setter = may_be_set_by(before, buffer=buffer)
-                if setter:
-                    yield Change(use.start(), _may_return(setter), _never)
+            bare = not (self._has_fields or use[0].endswith(b")"))
+            if setter := given_to(before, behind, bare=bare):
+                given = self._may_set(before, setter, buffer=buffer)
+                yield Change(use.start(), _may_return(setter), _never if given else _is_one_string)
+            if UNPACKS.search(before) or _ONE_OF.match(behind):
+                yield Change(use.start(), _APART, _is_one_string)
             before = before.rstrip(b"$@&*")
             for change in self._changes(use.start(), before, behind):
                 number += 1
@@ -396,7 +430,9 @@ class Changes:
             keeps = partial(is_placeholder, pattern[2]) if pattern and replaces else _never
             why = f"{found['name'].decode()} may leave out or replace a part of the text"
             yield Change(offset, why, keeps)
-        if name := changed_by(before, behind) or method_that_changes(before, behind):
+        if name := changed_by(before, behind) or method_that_changes(
+            before, behind, fields=self._has_fields
+        ):
             yield Change(offset, _may_return(name), by_unknown)
         for one, other in _AROUND:
             if one.search(before) and other.match(behind):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
+from patcher.hosts import builds
 from patcher.hosts.embedding import Embedding, Line, prefixed, region
 from patcher.hosts.patchfile import REASON
 from patcher.hosts.physical import Area, Physical, filled
@@ -99,6 +100,8 @@ def _raw(area: Area, start: int, end: int) -> Iterator[Embedding]:
             closed = area.content.find(opened[1], opened.end(), end)
             stop = end if closed < 0 else closed + len(opened[1])
             changes = (partial(why_changed, area, opened.start(), stop),)
+        elif header := _HEADER.search(area.content, start, end):
+            changes = (partial(builds.why_changed, area.content, *header.span()),)
         yield Embedding(area.host, lines, documentation=area.documentation, changes=changes)
 
 

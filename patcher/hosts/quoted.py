@@ -8,7 +8,7 @@ from functools import partial
 from itertools import takewhile
 from typing import NamedTuple
 
-from patcher.hosts import shell
+from patcher.hosts import builds, shell
 from patcher.hosts.calls import CONTROL
 from patcher.hosts.changes import changes_in, why_chosen
 from patcher.hosts.code import unknown
@@ -54,7 +54,6 @@ _SAY_MORE = "several strings on one line hold rules; add the rule by hand"
 _RULES = re.compile(rb"[a-z][ \t]*,(?:\\n)?[\"']")
 """The end of a string that holds a rule."""
 _PRINT_MORE = "several commands on one line print; add the rule by hand"
-_COMMENTED = "the format of printf makes comments of some of its arguments, or cuts them"
 _PARTED = re.compile(rb"[ \t]++|[ \t]*+,[ \t]*+")
 _FEW = 3
 
@@ -277,7 +276,7 @@ def _why_changed(area: Area, members: list[_Member]) -> str:
         if shell.may_swallow(content[member.literal.start : member.literal.end], member.key):
             return "a comment without a line break behind it takes up what the next command prints"
     if shell.COMMENTED_FORMAT.search(content, max(first.begin - 200, 0), last.begin):
-        return _COMMENTED
+        return shell.COMMENTED
     if not any(_PRINTS.search(member.key) for member in members):
         return why_changed(area, first.literal.start - 1, last.literal.end + 1)
     names = {name for member in members for name in shell.targets(member.glue)}
@@ -298,7 +297,13 @@ def why_changed(area: Area, start: int, stop: int) -> str:
             area.content[stop : stop + _LONGEST_HEAD],
         )
         chosen = why_chosen(before, behind, area.content[start:stop])
-        return chosen or shell.why_printed(area.content, stop)
+        return (
+            chosen
+            or shell.why_joined(area.content, start, stop)
+            or shell.why_printed(area.content, stop)
+        )
+    if why := builds.why_changed(area.content, start, stop):
+        return why
     text = area.content[start + 1 : stop - 1]
     return changes_in(area.content).why(start, stop, text, methods=area.host not in _NO_METHODS)
 
@@ -392,6 +397,6 @@ def _row(area: Area, line: Physical, anchor: _Literal) -> Block | None:
     found = _embedding(area, anchor, lines, tabs=False)
     why = partial(why_changed, area, row[0].start - 1, row[-1].end + 1)
     if shell.COMMENTED_FORMAT.search(content, line[0], row[-1].start):
-        why = partial(str, _COMMENTED)
+        why = partial(str, shell.COMMENTED)
     found = found._replace(reason=reason, changes=(why,), separate=True, listed=True)
     return line[0], line[2], [found]

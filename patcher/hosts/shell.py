@@ -5,7 +5,6 @@ command may change it on the way.
 from __future__ import annotations
 
 import re
-from itertools import islice
 
 from patcher.hosts.changes import REACH, changes_in, is_placeholder
 from patcher.hosts.strings import MATTERS
@@ -45,6 +44,7 @@ COMMENTED_FORMAT = re.compile(
     rb"\bprintf[ \t]+(?:--[ \t]+)?([\"'])[^\"'\n]*(?:#[^\"'\n]*%|%[-+ 0\d]*\.\d)"
 )
 """A format that makes comments of some of its arguments, or cuts them."""
+COMMENTED = "the format of printf makes comments of some of its arguments, or cuts them"
 _FILTER = re.compile(
     rb"(?<![\w.-])(?:[ef]?grep|g?sed|[gmn]?awk|head|tail|tr|cut|envsubst|perl|ruby|python[\d.]*|node|php|"
     rb"sort|uniq|ed|ex|patch|tac|rev|fold|split|csplit|m4|cpp|yq|jq|truncate|done)(?=\s)[^\n]*"
@@ -76,11 +76,19 @@ _MOST_USES = 400
 _MOST_FILES = 8
 _SUBSTITUTES = re.compile(rb"s([/|#,@!:])((?:(?!\1)[^\\\n])+)\1[^\n]*\1[gI]*")
 _NEAR = 300
+_ARRAY = re.compile(rb"(?:(?:^|[\s;])(\w+)\+?=\(|\bset[ \t]+--)[^()]*\Z")
+_FORMAT = re.compile(rb"printf[ \t]+(?:--[ \t]+)?(?:\"[^\"]*\"|'[^']*'|\S+)")
+_IFS = re.compile(rb"\bIFS=(\$?'[^']*'|\"[^\"]*\"|[^\s;]*)(?!\s+read\b)")
+_LINE_BREAKS = frozenset((b"$'\\n'", b"'\n'", b'"\n"'))
 _ASSIGNMENT = re.compile(
     rb"^[ \t]*(?:(?:local|export|readonly|declare|typeset)[ \t]+(?:-\w+[ \t]+)*)?"
     rb"(?:(\w+)\+?=(?:\$?[\"'(]|\$\(cat\b)|read\b[^\n<|;]*[ \t](\w+)[ \t]*<<)",
     re.MULTILINE,
 )
+_PIPED = re.compile(rb"(?:\[[@*]\])?\}?[\"']?[ \t]*\|(?!\|)([^\n;&]{0,2000})")
+_READS = re.compile(rb"[^\n;&|]*\Z")
+_SUBSTITUTED = re.compile(rb"(?:\$\(|`|<\()([^\n;&|()`]*)\Z")
+"""A command whose output takes its place, up to what it is given."""
 _FUNCTION = re.compile(rb"^[ \t]*(?:function[ \t]+)?([\w:.-]+)[ \t]*(?:\(\)\s*)?[{(]", re.MULTILINE)
 _QUOTED = re.compile(rb"\"([^\"\n]*)\"|'([^'\n]*)'")
 
@@ -105,6 +113,45 @@ def why_printed(content: bytes, stop: int) -> str:
     return (piped and _why_read(piped)) or why_edited(content, targets(follows), stop)
 
 
+def why_joined(content: bytes, start: int, stop: int) -> str:
+    """Say what may become of the strings in ``content[start:stop]`` where they are the elements of
+    an array that is printed behind; empty if nothing does."""
+    held = _ARRAY.search(content, max(start - _NEAR, 0), start)
+    if held is None:
+        return ""
+    name = rb"\{?%b\[([*@])\]\}?" % held[1] if held[1] else rb"\{?([*@])\}?"
+    separators = set(_IFS.findall(content))
+    comments = re.search(rb"#(?!include)", content[start:stop]) is not None
+    for use in re.finditer(rb"\"?\$" + name, content[stop:]):
+        before = content[max(stop + use.start() - _NEAR, 0) : stop + use.start()]
+        before = before.rpartition(b"\n")[2]
+        begun = [found.end() for found in _BEGINS.finditer(before)]
+        word = _BEFORE_WORD.sub(b"", before[max(begun, default=0) :], 1)
+        behind = content[stop + use.end() : stop + use.end() + _NEAR].partition(b"\n")[0]
+        if why := _why_array(word, behind, separators if use[1] == b"*" else None, comments):
+            return why
+    return ""
+
+
+def _why_array(command: bytes, behind: bytes, separators: set[bytes] | None, comments: bool) -> str:
+    """Say what may become of an array's elements that stand between these pieces of a command.
+    ``separators``: what IFS is set to where it joins them; ``comments``: whether one may hold a
+    comment."""
+    if separators and not separators <= _LINE_BREAKS:
+        return "the elements are joined with what IFS holds, which may comment the next one out"
+    printed = _FORMAT.match(command)
+    if printed is not None and b"#" in printed[0]:
+        return COMMENTED
+    in_line = printed is not None and b"\\n" not in printed[0]
+    if (separators is not None and not separators) or in_line or re.match(rb"echo\b", command):
+        return "a comment takes up the elements that are joined to it" if comments else ""
+    name = (command.split(None, 1) or [b""])[0]
+    harmless = not re.fullmatch(rb"[\w./+-]+", name) or _HARMLESS.match(command + b" ")
+    if separators is not None or harmless or not _SENDS.search(behind):
+        return ""
+    return f"{name.decode()} is given the text, and may print another one"
+
+
 def _why_function(content: bytes, marker: int, end: int) -> str:
     """Say which command may change what the function around a here document prints."""
     begin = max(marker - REACH, 0)
@@ -116,7 +163,9 @@ def _why_function(content: bytes, marker: int, end: int) -> str:
         % re.escape(functions[-1][1]),
         re.MULTILINE,
     )
-    for call in islice(called.finditer(content, end), _MOST_USES):
+    for number, call in enumerate(called.finditer(content, end)):
+        if number == _MOST_USES:
+            return "too many commands call the function to see what becomes of its text"
         why = why_printed(content, call.start(2)) or (
             call[1] and _why_used(content, call[1], call.end(), b"")
         )
@@ -284,14 +333,17 @@ def why_variable(content: bytes, start: int, end: int) -> str:
 
 def _why_used(content: bytes, name: bytes, stop: int, text: bytes) -> str:
     """Say what behind a position may change the text that a variable holds."""
-    used = (
-        rb"\$\{?%s(?:\[[@*]\])?\}?[\"']?[ \t]*\|(?!\|)([^\n;&]*)|([^\n;&|]*)<<<[ \t]*\"?\$\{?%s\b"
-    )
-    for use in re.finditer(used % (name, name), content[stop:]):
-        if why := _why_read(use[1] or use[2]):
+    for use in re.finditer(rb"(<<<[ \t]*)?\"?\$\{?%b\b" % name, content[stop:]):
+        at = stop + use.start()
+        before = content[max(at - _NEAR, 0) : at]
+        piped = _PIPED.match(content, stop + use.end())
+        read = _READS.search(before) if use[1] else None
+        if piped and (why := _why_read(piped[1])):
             return why
-    for use in re.finditer(rb"(?:\$\(|`|<\()([^\n;&|()`]*?)[\"']?\$\{?%b\b" % name, content[stop:]):
-        word = _BEFORE_WORD.sub(b"", use[1].lstrip(), 1)
+        if read and (why := _why_read(read[0])):
+            return why
+        inner = _SUBSTITUTED.search(before)
+        word = _BEFORE_WORD.sub(b"", inner[1].lstrip(), 1) if inner else b""
         if word.split() and not (_HARMLESS.match(word) or _PASSES.match(word)):
             shown = word.split(None, 1)[0].decode("utf-8", "replace")
             return f"{shown} is given the text, and may print another one"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from patcher.hosts.embedding import Line
 from patcher.policy.bounds import MAX_LINES, MAX_STRINGS, check_number
+from patcher.policy.patterns import repeated
 from patcher.policy.search import MENTION
 
 MATTERS = MENTION
@@ -22,6 +23,20 @@ LINE_BREAK = (
 )
 IS_LINE_BREAK = re.compile(rb"\s*" + LINE_BREAK + rb"\s*\Z")
 """An expression that puts a line break into the text."""
+
+_NAMED = rb"[.*&$@]{0,4}[A-Za-z_][\w.]*+"
+_MAKES_LIST = (
+    rb"(?:[lL]ist|[aA]rray|[tT]uple|[vV]ector|Of|of|Seq|vec|unpack)\b!?(?:<[^<>\n]{0,40}>)?"
+)
+UNPACKS = re.compile(
+    rb"(?:\A|[\n;{(])[ \t]*(?:(?:let|const|var|val|auto|my|our|local|final)\b[ \t]*)?(?:"
+    rb"(?:(?:List|Seq|Array|Vector|Some|Tuple\d|list|array)[ \t]*)?"
+    rb"[\[({][^=;\n\[\](){}]{0,120}[\])}]|%b%b)[ \t]*(?::[^=\n]{1,40})?:?=\s*"
+    rb"(?:[&*\[{(\s]|\[\]\w+|(?:new\b\s*)?[\w.:]*?%b){0,6}\Z"
+    % (_NAMED, repeated(rb"[ \t]*,[ \t]*" + _NAMED, b"+"), _MAKES_LIST)
+)
+"""``a, b, c = ``: each name takes a string of the list that follows, and for one more there is no
+name."""
 
 _LONGEST_ESCAPED_LINE = 1 << 16
 _KNOWN_TOKENS = 1024

@@ -50,6 +50,7 @@ _ASSIGNS = re.compile(
     rb"<\?xml|<\?php\s+\$\w+\s*=(?!=)|\{%[-+~]?\s*set\s[^%]*=|<%[-_]?\s*[@$]?[\w.]+\s*[-+|&]*=(?!=)[^;]*\Z|<%#"
 )
 _PRINTS = re.compile(rb"<[%?]=|<\?php\s+(?:echo|print)\b")
+_FRAMES = (b"{{", b"{%", b"<%", b"<?")
 _TAGS = (b"{%", b"<%", b"<?")
 """How actions begin of which some are not known."""
 _OPENS_BLOCK = re.compile(rb"\bdo(?:\s*\|[^|]*\|)?\s*[-~+_]?%>\Z")
@@ -72,8 +73,8 @@ _CONDITION = re.compile(rb"\s+")
 
 def control(action: bytes) -> Control | None:
     """What the control action does; None when it puts text in its place."""
-    if action.startswith(b"#"):
-        return Control.UNKNOWN
+    if not action.startswith(_FRAMES):
+        return Control.UNKNOWN if action[:1] in (b"#", b"@", b"%", b"$", b"_") else None
     if _OPENS_BLOCK.search(action):
         return Control.OPEN
     if _PRINTS.match(action):
@@ -89,6 +90,29 @@ def control(action: bytes) -> Control | None:
         return Control.SECTION
     found = found or _BY_WORD.get(word)
     return _tag(word) if found is None and action.startswith(_TAGS) else found
+
+
+_MARKER = re.compile(
+    rb"(?:[@%]{1,2}|\$\{|__|<{2,3})"
+    rb"(?:[/#^!?][\w .:-]*|(?:[\w.:-]*[_.:-])?(?:if|ifdef|ifndef|unless|"
+    rb"elif|else|endif|fi|begin|end|start|stop|true|false|foreach|each)"
+    rb"(?:[_ .:-][^\s@%{}]*|[ ][^@%{}]*)?)(?:@{1,2}|%{1,2}|\}|__|>{2,3})",
+    re.IGNORECASE,
+)
+
+
+_LONGEST_MARKER = 200
+_OPENS_PAIR = re.compile(rb"([@%]{1,2})(\w+)([@%]{1,2})")
+
+
+def is_marker(word: bytes, below: bytes) -> bool:
+    """Whether a word marks where a stretch begins or ends that somebody's tool may leave out:
+    ``@BEGIN_STRICT@``, ``@STRICT_TRUE@`` of Automake, ``%/strict%``, ``${if strict}``. ``below``:
+    some of what follows, where another one may end it."""
+    if len(word) > _LONGEST_MARKER or _MARKER.fullmatch(word):
+        return len(word) <= _LONGEST_MARKER
+    opens = _OPENS_PAIR.fullmatch(word)
+    return opens is not None and b"%b/%b%b" % opens.groups() in below
 
 
 def _by_sign(sign: bytes) -> Control | None:
@@ -145,8 +169,15 @@ def is_replaced(action: bytes) -> bool:
     return subject(action) == b"block"
 
 
-_LOOSE_DIRECTIVE = re.compile(rb"[ \t]*#[#%]?[ \t]*(?:(?:el)?if|for|else|ifn?def|macro|set)\b")
-_ENDS_DIRECTIVE = re.compile(rb"^[ \t]*#[#%]?[ \t]*end(?:if|for|macro|set)\b", re.MULTILINE)
+_LOOSE_DIRECTIVE = re.compile(
+    rb"[ \t]*#[#%]?[ \t]*(?:(?:el)?if|for|else|ifn?def|macro|set"
+    rb"|(?:begin|start)(?![^\n]*\bmanaged\b))\b",
+    re.IGNORECASE,
+)
+_ENDS_DIRECTIVE = re.compile(
+    rb"^[ \t]*#[#%]?[ \t]*(?:end(?:[ _-]?(?:if|for|macro|set))?|fi|stop)\b",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 def is_directive(comment: bytes, below: bytes) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator
 from enum import Enum, auto
 from typing import NamedTuple
 
-from patcher.policy.actions import control, is_directive, pulls_up
+from patcher.policy.actions import control, is_directive, is_marker, pulls_up
 from patcher.policy.bounds import Budget, TooMuch
 from patcher.policy.patterns import repeated
 
@@ -234,13 +234,23 @@ class Lexer:
                     yield mark[0]
                 position = mark[1]
             else:
-                token = self._word(position)
+                token = self._marker_or_word(position)
                 yield token
                 position = token.end
                 behind = _BEHIND.get(token.text)
                 if behind is not None and (name := behind.match(text, position)):
                     yield Token(Kind.WORD, name.start(1), name.end(), name[1])
                     position = name.end()
+
+    def _marker_or_word(self, position: int) -> Token:
+        """The word that begins here, as an action where it marks the beginning or the end of what
+        may be left out."""
+        word = self._word(position)
+        if word.text[:1] in b"@%$_<":
+            below = self.text[word.end : word.end + _DIRECTIVE_REACH]
+            if is_marker(word.text, below):
+                return word._replace(kind=Kind.CONTROL)
+        return word
 
     def _simple(self, position: int) -> re.Match[bytes] | None:
         """The simple token that begins here or behind blanks, or None."""

@@ -66,12 +66,52 @@ _NIX = "''\nINDENTED  ''"
         ("a.c", 'void f() { fputs("ESCAPED" + 40, o); }\n'),
         ("a.cc", "std::vector<std::string> p = {\nLIST}; void f() { std::erase_if(p, ok); }\n"),
         ("a.lua", 'local p = {\nLIST}\nf:write(table.concat(p, "\\n", 1, 2))\n'),
+        # without parentheses
+        ("a.rb", 'p = "ESCAPED"\nFile.write("f", p.harden)\n'),
+        ("a.rb", 'def f\n  p = "ESCAPED"\n  p.harden\nend\n'),
+        ("a.rb", 'p = "ESCAPED"\np.harden!\nputs p\n'),
+        ("a.rb", 'p = "ESCAPED"\nharden p\nputs p\n'),
+        ("a.rb", 'p = "ESCAPED"\nputs harden p\n'),
+        ("a.rb", 'p = "ESCAPED"\nputs p&.harden\n'),
+        ("a.rb", 'p = "ESCAPED"\nputs(p.lines.map(&:harden).join)\n'),
+        ("a.js", "const p = [\nLIST];\nwrite(p.map(harden).join('\\n'));\n"),
+        ("a.kt", 'val p = "ESCAPED"\nfun f() = File("x").writeText(p.hardened)\n'),
+        ("a.swift", 'let p = "ESCAPED"\ntry p.hardened.write(toFile: "x")\n'),
+        ("a.cs", 'class X { string F() { var p = "ESCAPED"; return p.Hardened; } }\n'),
+        ("a.dart", "final p = \"ESCAPED\";\nvoid main() { w(p.hardened); }\n"),
+        # a list, or a string that can be changed, given to what may change it
+        ("a.py", "RULES = [\nLIST]\nharden(RULES)\nopen('x', 'w').write('\\n'.join(RULES))\n"),
+        ("a.js", "const p = [\nLIST];\nharden(p);\nwrite(p.join('\\n'));\n"),
+        ("a.cc", '#include <string>\nstd::string p = "ESCAPED";\nvoid f() { harden(p); }\n'),
+        ("a.php", '<?php\n$p = "ESCAPED";\nharden($p);\necho $p;\n'),
+        # taken one by one
+        ("a.js", "const p = [\nLIST];\nconst [a] = p;\nwrite(a);\n"),
+        ("a.py", "p = [\nLIST]\na, *b = p\nwrite(a)\n"),
+        ("a.go", "package a\nvar p = []string{\nLIST}\nfunc f() string { return p[0] + p[1] }\n"),
+        ("a.c", "static const char *p[] = {\nLIST};\nvoid f() { puts(p[0]); }\n"),
+        ("A.java", "class A { String[] p = {\nLIST}; String f() { return p[0] + p[1]; } }\n"),
     ],
 )  # fmt: skip
 def test_what_a_function_that_is_not_known_makes_of_a_text_is_doubtful(
     path: str, program: str
 ) -> None:
     assert statuses(path, program) == {"under_investigation"}
+
+
+@pytest.mark.parametrize(
+    ("path", "program"),
+    [
+        ("a.js", "const [a, b] = [\nLIST];\nwrite(a);\n"),
+        ("a.ts", "const [a, b]: string[] = [\nLIST];\nwrite(a);\n"),
+        ("a.py", "a, b, c = [\nLIST]\nwrite(a)\n"),
+        ("a.rs", "fn f() {\n    let [a, b, ..] = [\nLIST];\n    print(a);\n}\n"),
+        ("a.kt", "fun f(): String {\n  val (a, b) = listOf(\nLIST)\n  return a\n}\n"),
+        ("a.js", "const [a, b] = [LINE];\nwrite(a);\n"),
+        ("a.cs", "class X { void F() { var (a, b) = (LINE); Write(a); } }\n"),
+    ],
+)
+def test_strings_that_go_to_names_may_come_out_apart(path: str, program: str) -> None:
+    assert statuses(path, program) == {"affected"}
 
 
 @pytest.mark.parametrize(
@@ -102,6 +142,12 @@ def test_what_a_function_that_is_not_known_makes_of_a_text_is_doubtful(
         ("a.nix", "{ p = lib.mkForce " + _NIX + "; }\n"),
         ("a.ps1", '$p = @"\nTEXT"@\nSet-Content -Path x -Value $p -Encoding utf8\n'
          "$p | Out-File y\n"),
+        ("a.go", "package a\nvar p = []string{\nLIST}\nfunc f() error {\n"
+         '\tout, err := exec.Command("x", strings.Join(p, "\\n")).Output()\n\treturn err\n}\n'),
+        ("a.go", "package a\nfunc f(w io.Writer) error {\n"
+         '\tn, err := io.WriteString(w, "ESCAPED")\n\treturn err\n}\n'),
+        ("a.rb", 'p = "ESCAPED"\nputs p.length\nFile.write("f", p.strip)\nexpect(p).to be x\n'),
+        ("a.c", "static const char *const p[] = {\nLIST};\nint n = STRARRAYLEN(p);\n"),
         ("a.hs", 'q = T.pack "ESCAPED"\nmain = T.writeFile "x" q\n'),
     ],
 )  # fmt: skip
@@ -141,6 +187,35 @@ _HELM = '{{- define "p" -}}\nTEXT{{- end -}}\n{{- define "q" -}}\n{{ %s }}\n{{- 
         ("CMakeLists.txt", 'set(P "TEXT")\nstring(SUBSTRING "${P}" 0 40 P)\n',
          "under_investigation"),
         ("CMakeLists.txt", 'set(P "TEXT")\nfile(WRITE x "${P}")\n', "fixed"),
+        ("CMakeLists.txt", 'set(P [[\nTEXT]])\nharden(P)\nfile(WRITE x "${P}")\n',
+         "under_investigation"),
+        ("CMakeLists.txt", 'set(P "ESCAPED")\nharden("${P}" Q)\nfile(WRITE x "${Q}")\n',
+         "under_investigation"),
+        ("a.cmake", 'set(P "TEXT")\nset(Q "${P}")\nharden(Q)\nfile(WRITE x "${Q}")\n',
+         "under_investigation"),
+        ("a.cmake", 'string(APPEND P "ESCAPED")\nharden(P)\nfile(WRITE x "${P}")\n',
+         "under_investigation"),
+        ("a.cmake", 'set(P [[\nTEXT]])\nlist(REMOVE_AT P 2)\nfile(WRITE x "${P}")\n',
+         "under_investigation"),
+        ("a.cmake", 'set(P [[\nTEXT]])\nmessage("${P}")\nset(Q "${P}")\nfile(WRITE x "${Q}")\n',
+         "fixed"),
+        ("a.mk", "define P\nTEXTendef\nall:\n\t$(file >f,$(call harden,$(P)))\n",
+         "under_investigation"),
+        ("a.mk", "define P\nTEXTendef\nQ := $(call harden,P)\n", "under_investigation"),
+        ("a.mk", "define P\nTEXTendef\nQ := $(wordlist 1,3,$(P))\n", "under_investigation"),
+        ("a.mk", "define P\nTEXTendef\nQ := $(P:alg%=)\n", "under_investigation"),
+        ("a.mk", "define P\nTEXTendef\nexport P\nall:\n\techo \"$$P\" | harden > f\n",
+         "under_investigation"),
+        ("a.mk", "define P\nTEXTendef\nexport P\nall:\n\t@echo \"$$P\" > f\n", "fixed"),
+        ("a.mk", "define P\nTEXTendef\nall:\n\t$(file >f,$(P))\n", "fixed"),
+        ("a.sh", 'R=(QUOTED)\nIFS="#"\necho "${R[*]}" > f\n', "under_investigation"),
+        ("a.sh", "set -- QUOTED\nIFS='#'\necho \"$*\" > f\n", "under_investigation"),
+        ("a.sh", "R=('# x' QUOTED)\necho \"${R[*]}\" > f\n", "under_investigation"),
+        ("a.sh", "R=('# x' QUOTED)\nprintf '%s ' \"${R[@]}\" > f\n", "under_investigation"),
+        ("a.sh", "R=(QUOTED)\nprintf '%s #' \"${R[@]}\" > f\n", "under_investigation"),
+        ("a.sh", 'R=(QUOTED)\njoined "#" "${R[@]}" > f\n', "under_investigation"),
+        ("a.sh", "R=(QUOTED)\nIFS=$'\\n'\necho \"${R[*]}\" > f\n", "fixed"),
+        ("a.sh", "R=('# x' QUOTED)\nprintf '%s\\n' \"${R[@]}\" > f\n", "fixed"),
         ("a.yml", _VALUE % "p | harden", "under_investigation"),
         ("a.yml", _VALUE % "p[:40]", "under_investigation"),
         ("a.yml", _VALUE % "p.split('deny')[0]", "under_investigation"),

@@ -13,6 +13,7 @@ _PARTS = {
     "TEXT": "\n".join((*_RULES, "")),
     "ESCAPED": "\\n".join((*_RULES, "")),
     "LIST": ",\n".join(f'  "{rule}"' for rule in _RULES),
+    "LINE": ", ".join(f'"{rule}"' for rule in _RULES),
     "QUOTED": " ".join(f"'{rule}'" for rule in _RULES),
     "INDENTED": "".join(f"      {rule}\n" for rule in _RULES),
 }

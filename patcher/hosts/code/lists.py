@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from patcher.policy.patterns import repeated
+from patcher.hosts.strings import UNPACKS
 
 DECLARED = "the strings stand in an array of a declared length; whether a rule fits is to be seen"
 """Why nothing is added where a program's array of bytes may be full, or where it is not known how
@@ -19,13 +19,6 @@ the language writes a line break in a string."""
 
 _BRACKET = re.compile(rb"[()\[\]{}]")
 _CALLEE = re.compile(rb"([A-Za-z_]\w*+)!?\Z")
-_UNPACKED = re.compile(
-    rb"^[ \t]*+(?:(?:const|let|var|my|local|val|auto)[ \t]++)?[\[({]?[ \t]*+[\w.*$@]++"
-    + repeated(rb"[ \t]*+,[ \t]*+[\w.*$@]++", b"+")
-    + rb"[ \t]*+[\])}]?[ \t]*+:?=\s*+(?:new\b)?[ \t]*+\Z",
-    re.MULTILINE,
-)
-"""``a, b, c = ``: for one more value there is no name."""
 TAKES_MANY = re.compile(
     rb"push|append|extend|add|of\Z|list|concat|unshift|insert|join|vec|array|set|lines|rules|seq",
     re.IGNORECASE,
@@ -63,7 +56,7 @@ class Lists(NamedTuple):
         if start < 0:
             return self.open is None and rows
         before, bracket = head[:start].rstrip(), head[start : start + 1]
-        if _UNPACKED.search(before):
+        if UNPACKS.search(before):
             return False
         if bracket == b"(":
             callee = _CALLEE.search(before)

@@ -16,7 +16,7 @@ from patcher.hosts.code.groups import LONGEST_HEAD, Group, Link, Node
 from patcher.hosts.code.language import Literal
 from patcher.hosts.code.lists import DECLARED
 from patcher.hosts.code.source import Source
-from patcher.hosts.code.statements import LITERAL, follows, one_operand, place
+from patcher.hosts.code.statements import LITERAL, follows, is_unpacked, one_operand, place
 from patcher.hosts.embedding import PLACEHOLDER, Embedding, Line, unknown_line
 from patcher.hosts.strings import OFFSET, Decoded, decoded, matters
 from patcher.policy.bounds import MAX_LINES, check_number
@@ -206,6 +206,9 @@ class _Reading:
         """Whether two literals stand in two rows of a table that differ in them alone."""
         one, other, dressing = self.nodes[earlier], self.nodes[index], self.dressing
         around = dressing.around(earlier, earlier)
+        bracket = one.statement.bracket(one.offset - len(LITERAL))
+        if is_unpacked(one.statement, bracket):
+            return False
         if one.statement is not other.statement and (
             one.statement.outer is not other.statement.outer
             or around[0][:1] not in (b"(", b"[", b"{")

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from patcher.hosts.calls import CONTROL
 from patcher.hosts.code.language import Language
 from patcher.hosts.code.lists import TAKES_MANY
+from patcher.hosts.strings import UNPACKS
 
 LITERAL = b'""'
 """Stands in a statement's code for a literal."""
@@ -272,7 +273,7 @@ def place(statement: Statement, begin: int, end: int) -> Place | None:
                 return None
             wrapper, begin, end = bytes(callee[0]), callee.start(), closed + 1
             bracket = statement.bracket(begin)
-    if not statement.holds_list(bracket):
+    if not statement.holds_list(bracket) or is_unpacked(statement, bracket):
         return None
     code, last = statement.code, statement.closing.get(bracket, len(statement.code))
     before = code[max(code.rfind(b",", 0, begin), bracket) + 1 : begin]
@@ -282,6 +283,12 @@ def place(statement: Statement, begin: int, end: int) -> Place | None:
         statement.language, before + LITERAL + behind
     )
     return Place(bracket, certain, wrapper)
+
+
+def is_unpacked(statement: Statement, bracket: int) -> bool:
+    """Whether each string of the list that a bracket opens goes to a name of its own."""
+    head = bytes(statement.code[max(bracket - 200, 0) : max(bracket, 0)])
+    return UNPACKS.search(head) is not None
 
 
 def one_operand(statement: Statement, begin: int, end: int) -> bool:

@@ -1,0 +1,95 @@
+"""What a Makefile or CMake does with the variable that holds a text.
+
+Their functions are given a variable by its name, or put its text in their place; what one that is
+not known makes of it may be anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from patcher.hosts import shell
+
+_HELD = re.compile(
+    rb"(?:\bset|\bstring[ \t]*\([ \t]*(?:APPEND|PREPEND|CONCAT))[ \t]*[( \t][ \t]*(?P<cmake>\w+)\s+"
+    rb"(?:\[=*\[|\")?\s*\Z"
+    rb"|^[ \t]*(?:override[ \t]+)?define[ \t]+(?P<make>[\w.-]+)[ \t]*[:+?!]*=?[ \t]*\r?\n\s*\Z",
+    re.MULTILINE,
+)
+"""Code before a text that gives it to a variable."""
+_NEAR = 300
+_COMMAND = re.compile(rb"(?<![\w$@{])(?P<name>[A-Za-z_]\w*)[ \t]*\((?P<given>[^()]{0,2000})\)?")
+_PRINTS = re.compile(
+    rb"message|file|configure_file|install|option|write_file|export|return|unset|(?:else|end)?if|while|"
+    rb"add_(?:custom_\w+|definitions|compile_\w+)|(?:target|set)_\w+|include|find_\w+|function|macro|set|"
+    rb"assert\w*|check\w*",
+    re.IGNORECASE,
+)
+"""Commands of CMake that leave the variables alone which they are given, or set what they hold to
+another text that holds it."""
+_COPIES = re.compile(
+    rb"\s*(?:APPEND|PREPEND|CONCAT|JOIN|LENGTH|FIND|CONFIGURE|COMPARE|MD5|SHA\w+|GET)\b"
+)
+"""What ``string`` and ``list`` do that leaves nothing of a text out."""
+_OPENS = re.compile(rb"\$[({](?P<name>[a-z-]+)[ \t]|\$[({]|[)}]")
+_EXPANDS = frozenset(b"info warning error file value eval or and if export".split())
+"""Functions of make that hand on a text as it is."""
+_MOST_NAMES, _MOST_USES, _LONGEST = 8, 400, 2000
+
+
+def why_changed(content: bytes, start: int, end: int) -> str:
+    """Say which function may make something else of the text in ``content[start:end]``, or of the
+    variable that holds it; empty if none does."""
+    held = _HELD.search(content, max(start - _NEAR, 0), start)
+    if held is None:
+        return ""
+    found = _by_make(content, held["make"], end) if held["make"] else _by_cmake(content, held)
+    return next((f"{name.decode()} may return another text" for name in found), "")
+
+
+def _by_cmake(content: bytes, held: re.Match[bytes]) -> Iterator[bytes]:
+    """The commands behind that are not known and are given the variable."""
+    names = {held["cmake"]}
+    for command in _COMMAND.finditer(content, held.end()):
+        name, given = command["name"], command["given"]
+        words = {*re.findall(rb"\w+", given)}
+        if names.isdisjoint(words):
+            continue
+        if name.lower() in (b"string", b"list"):
+            if _COPIES.match(given) is None:
+                yield name
+        elif _PRINTS.fullmatch(name) is None:
+            yield name
+        if name.lower() in (b"string", b"list", b"set") and len(names) < _MOST_NAMES:
+            names |= {*re.findall(rb"(?<![\w${\"])[A-Za-z_]\w*(?![\w}])", given.lstrip()[:80])}
+
+
+def _by_make(content: bytes, name: bytes, end: int) -> Iterator[bytes]:
+    """The functions that are given the variable, or its name, and the commands of a shell."""
+    uses = re.compile(
+        rb"(?P<opens>\$?\$[({]?)(?<![\w.-])%b(?P<other>:[^)}\n]*=)?(?![\w.-])" % re.escape(name)
+    )
+    named = re.compile(rb"\$[({]call[ \t]+([\w-]+)[^\n()]*,[ \t]*%b[ \t]*[,)}]" % re.escape(name))
+    if call := named.search(content):
+        yield call[1]
+    for number, use in enumerate(uses.finditer(content, end)):
+        if use["other"] or number == _MOST_USES:
+            yield use[0]
+        low = content.rfind(b"\n", max(use.start() - _LONGEST, 0), use.start()) + 1
+        function = _around(content[low : use.start()])
+        if function and function not in _EXPANDS:
+            yield function
+        if shell.why_printed(content, use.end()):
+            yield b"the shell"
+
+
+def _around(before: bytes) -> bytes:
+    """The function of make that is given what follows this piece of a line."""
+    opened: list[bytes] = []
+    for mark in _OPENS.finditer(before):
+        if mark[0] in (b")", b"}"):
+            del opened[-1:]
+        else:
+            opened.append(mark["name"] or b"")
+    return next((name for name in reversed(opened) if name), b"")

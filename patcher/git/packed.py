@@ -7,7 +7,8 @@ import mmap
 _HEADER = b"# pack-refs with:"
 _PEELED = 0x5E
 """``^``, with which a line begins that belongs to the one before it."""
-_LONGEST = 64
+_SIZE = 40
+"""Digits of an id. In a repository of SHA-256, which is not known here, git says what it reads."""
 _UNCLEAR = b""
 
 
@@ -35,8 +36,8 @@ def _only(data: mmap.mmap, ref: bytes) -> bytes | None:
     at = data.find(name)
     if at < 0:
         return None
-    line = data[max(0, at - _LONGEST - 2) : at].rpartition(b"\n")[2]
-    if data.find(name, at + 1) >= 0 or line[-1:] != b" ":
+    line = data[max(0, at - _SIZE - 2) : at].rpartition(b"\n")[2]
+    if data.find(name, at + 1) >= 0 or line[-1:] != b" " or len(line) != _SIZE + 1:
         return _UNCLEAR
     return line[:-1]
 
@@ -46,22 +47,19 @@ def _found(data: mmap.mmap, ref: bytes, low: int) -> bytes | None:
     high = len(data)
     if low == high:
         return None
-    size = next(
-        (size for size in (40, 64) if data[low + size : low + size + 6].endswith(b"refs/")), 0
-    )
-    if not size or data[-1:] != b"\n":
+    if data[-1:] != b"\n":
         return _UNCLEAR
     while low != high:
         middle = low + (high - low) // 2
         start = _start(data, low, middle)
-        end = data.find(b"\n", start + size + 1)
+        end = data.find(b"\n", start + _SIZE + 1)
         if end < 0:
             return _UNCLEAR
-        name = data[start + size + 1 : end]
+        name = data[start + _SIZE + 1 : end]
         if not name.startswith(b"refs/"):  # perhaps its id is of another size
             return _UNCLEAR
         if name == ref:
-            return data[start : start + size]
+            return data[start : start + _SIZE]
         if name < ref:
             low = _next(data, middle, high)
         else:

@@ -245,6 +245,8 @@ def read_ref(repository: Repository, ref: str) -> str | None:
         return None
     if not uses_reftable(repository):
         return _read_in_files(repository, ref)
+    if ref != "HEAD":
+        return _named_by_git(repository, ref)
     command = ["rev-parse", "--verify", "--quiet", "--end-of-options", ref]
     found = _by_git(repository, command, allowed=(0, 1, 128))
     oid = found.decode("ascii", "replace").strip()
@@ -326,8 +328,14 @@ def _packed(repository: Repository, ref: str) -> str | None:
 
 
 def _named_by_git(repository: Repository, ref: str) -> str | None:
-    command = ["rev-parse", "--verify", "--quiet", "--end-of-options", ref]
-    return _by_git(repository, command, allowed=(0, 1)).decode("ascii", "replace").strip() or None
+    """The object id of a ref below ``refs/``. (Where there is none, rev-parse takes another one
+    whose name ends like it: ``refs/tags/refs/heads/main``.)"""
+    try:
+        return _by_git(repository, ["show-ref", "--verify", "--hash", ref]).decode("ascii").strip()
+    except GitFailed as error:
+        if error.stderr.rstrip().endswith(b"- not a valid ref"):
+            return None
+        raise
 
 
 def _by_git(repository: Repository, command: Sequence[str], allowed: Sequence[int] = (0,)) -> bytes:

@@ -419,6 +419,7 @@ SORTED = "# pack-refs with: peeled fully-peeled sorted \n"
         ["{a} refs/heads/z", "^{b}", "{b} refs/heads/b", "^{a}", "{a} refs/heads/main"],
         ["{a}xrefs/heads/main"],
         ["{a}aaaaaaaaaaaaaaaaaaaaaaaa refs/heads/a", "{b} refs/heads/main"],
+        ["{a}aaaaaaaaaaaaaaaaaaaaaaaa refs/heads/mainx", "{b} refs/heads/main"],
     ],
 )
 def test_packed_refs_say_what_they_say_to_git(work: Work, header: str, lines: list[str]) -> None:
@@ -513,6 +514,12 @@ def test_a_packed_ref_is_found_by_its_whole_name(work: Work, object_format: str)
         assert work.git(path, "for-each-ref", f"refs/heads/{name}") == ""
         work.git(path, "update-ref", f"refs/heads/{name}", tips[name])
         work.git(path, "pack-refs", "--all")
+
+
+def test_a_tag_that_is_called_like_a_branch_is_no_branch(work: Work, way: str) -> None:
+    path = work.repository()
+    work.git(path, "update-ref", "refs/tags/refs/heads/odd", "HEAD")
+    assert branch_tip(opened(path, way), "odd") is None
 
 
 def test_what_someone_else_put_there_is_not_lost(work: Work, way: str) -> None:

@@ -167,6 +167,7 @@ class _Ordered:
                 self._pending.popleft()
                 self._submit(batches)
                 yield from self._told(batch, done)
+                del future, done  # no longer held while the next one is waited for
         except KeyboardInterrupt:
             interrupted = True
         if interrupted:

@@ -50,25 +50,35 @@ class DaemonThreads(Executor):
 
     def _work(self) -> None:
         while task := self._tasks.get():
-            future, work = task
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                result = work()
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
+            _do(*task)
+            del task  # the result is held by whoever waits for it, and not by an idle thread
+
+
+def _do(future: Future[Any], work: Callable[[], Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = work()
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
 
 
 def _share_memory() -> None:
-    """Have all threads allocate from one heap. glibc gives each its own, which keeps what it once
-    took: as much as the largest file, for each thread (mallopt(3)). Under the interpreter's lock
-    there is nothing to gain by several."""
+    """Have all threads allocate from one heap (mallopt(3)), and large files outside of it.
+
+    glibc gives each thread a heap of its own, which keeps what it once took: as much as the largest
+    file. Under the interpreter's lock there is nothing to gain by several. Files lie outside of the
+    heap until glibc has seen some of their size given back; small things between large ones would
+    keep the heap from becoming smaller.
+    """
     import ctypes
 
     with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_ARENA_MAX, 1)
+        mallopt(_MMAP_THRESHOLD, 1 << 19)
 
 
-_ARENA_MAX = -8
+_ARENA_MAX, _MMAP_THRESHOLD = -8, -3

@@ -109,6 +109,7 @@ def carry_out(
             for target in targets:
                 totals.add(target)
                 _tell(report, target, bar)
+                del target  # while the next one is waited for, which may be as large
         finally:
             if bar is not None:
                 bar.end()

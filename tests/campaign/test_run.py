@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,36 @@ def test_targets_come_while_others_are_still_to_be_done(sources: Path) -> None:
     targets = run(Steps(Selection()), repositories())
     assert names([next(targets)]) == ["r0"]
     assert len(asked) < 9
+
+
+class Large(Target):
+    """A target of which it is known whether somebody holds it."""
+
+    __slots__ = ("__weakref__",)
+
+
+def test_nobody_holds_a_target_that_was_taken(sources: Path) -> None:
+    """While others are waited for: it may be large."""
+    taken: list[weakref.ref[Large]] = []
+    held = []
+
+    class Waiting(Steps):
+        def __call__(
+            self, batch: Sequence[Found], watch: object = None
+        ) -> list[tuple[Target, ...]]:
+            end = time.monotonic() + 3
+            while taken and taken[-1]() is not None and time.monotonic() < end:
+                time.sleep(0.001)
+            held.append(bool(taken) and taken[-1]() is not None)
+            targets = [Large(place(found), None, None, Outcome.SCANNED) for found in batch]
+            taken.append(weakref.ref(targets[-1]))
+            return [(target,) for target in targets]
+
+    with DaemonThreads(1) as executor:
+        targets = run(Waiting(Selection()), discover([sources]), executor=executor)
+        for target in targets:
+            del target
+    assert len(held) > 1 and not any(held)
 
 
 def test_no_more_lies_ready_than_keeps_the_executor_busy(tmp_path: Path) -> None:

@@ -85,8 +85,7 @@ KINDS: dict[str, Callable[[Bench, int], None]] = {
     "many files": _many_files,
 }
 
-
-COMMANDS = ("scan", "diff", "apply", "verify")
+COMMANDS = ("apply", "verify", "scan", "diff")
 
 
 @needs_parser

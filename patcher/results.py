@@ -114,12 +114,34 @@ class Outcome(StrEnum):
     PUSHED = "pushed"
     """Committed, and the branch at the remote moved there."""
     UP_TO_DATE = "up to date"
-    """The branch holds the change already."""
+    """Merging the review branch as it is fixes the base as it is, and all on it is patcher's."""
+    EDITED = "edited by others"
+    """Merging it fixes the base, and it has commits of others: it was left alone."""
     NOTHING_TO_DO = "nothing to do"
     FAILED = "failed"
 
 
-_WRITTEN = (Outcome.COMMITTED, Outcome.PUSHED, Outcome.UP_TO_DATE)
+_WRITTEN = (Outcome.COMMITTED, Outcome.PUSHED, Outcome.UP_TO_DATE, Outcome.EDITED)
+
+
+class BranchState(StrEnum):
+    """A review branch as it was found, beside its base as it is now."""
+
+    NONE = "none"
+    """There is none."""
+    CURRENT = "ours and current"
+    """All that the base lacks of it is patcher's, and merging it fixes every finding there."""
+    STALE = "ours and stale"
+    """All of it is patcher's, but merging it does not fix the base: that moved, or is another
+    one."""
+    EDITED = "edited by others"
+    """Beside patcher's commits it has others, or patcher's as someone changed them."""
+    MERGED = "merged"
+    """The base has all of it, and is fixed."""
+    GONE = "merged and gone again"
+    """The base has all of it, and is affected: the change was reverted."""
+    FOREIGN = "someone else's"
+    """Nothing on it is patcher's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +190,8 @@ class Target:
     """The review branch, without ``refs/heads/``."""
     new_commit: str | None = None
     """The review branch's new tip (or the one that it has already)."""
+    branch_state: BranchState | None = None
+    """What the review branch was before this run; None where that was not looked at."""
     at_remote: bool = False
     """Whether the review branch stands so at the remote."""
     error: str | None = None
@@ -235,6 +259,8 @@ class Totals:
     """Those that were pushed, too."""
     pushed: int = 0
     up_to_date: int = 0
+    edited: int = 0
+    """Those whose review branch fixes the base, and was edited by others."""
     nothing_to_do: int = 0
     """Targets that were read and need no edit, in a run that commits."""
     unread: int = 0
@@ -277,6 +303,7 @@ class Totals:
         self.committed += target.outcome in (Outcome.COMMITTED, Outcome.PUSHED)
         self.pushed += target.outcome is Outcome.PUSHED
         self.up_to_date += target.outcome is Outcome.UP_TO_DATE
+        self.edited += target.outcome is Outcome.EDITED
         nothing = target.outcome is Outcome.NOTHING_TO_DO
         self.nothing_to_do += nothing and target.read
         self.unread += nothing and target.commit is None

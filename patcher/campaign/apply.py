@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import partial
+from typing import Literal, Protocol
 
 from patcher import git
 from patcher.campaign import message
-from patcher.campaign.look import Looker
+from patcher.campaign.branch import Past, Reader, ReviewBranch
 from patcher.campaign.selection import Selection
+from patcher.git import history, marks
+from patcher.git.commit import dated, person
 from patcher.migrations import Migration
-from patcher.results import Outcome, Target
+from patcher.results import BranchState, ChangedFile, Outcome, Target
 
 OnExisting = Literal["fail", "replace", "append"]
-Push = Callable[[git.Repository, str, str, str | None], None]
-"""As `patcher.git.remote.push`."""
+
+
+class Remote(Past, Protocol):
+    """The remote of a mirror."""
+
+    def push(
+        self, repository: git.Repository, branch: str, commit: str, expected: str | None
+    ) -> None:
+        """As `patcher.git.remote.push`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +36,10 @@ class Commits:
     branch: str | None = None
     """The review branch's name; None: ``patcher/`` and the migrations."""
     on_existing: OnExisting = "fail"
-    """What to do with a branch that is there and does not hold the change."""
+    """What to do with a branch that others edited, where merging it does not fix the base. One that
+    is ours and fixes it is replaced only where another commit is wanted now."""
+    discard_others: bool = False
+    """Whether ``replace`` may take away commits of others."""
     author: str | None = None
     """``Name <address>``; None: from the user's git configuration and environment."""
     signoff: bool = False
@@ -53,6 +67,8 @@ def branch_name(
     if base.default or (given is not None and alone):
         return stem
     name = base.name[:12] if base.name == base.commit else base.name
+    if base.ref.startswith("refs/tags/"):  # a branch may be called the same
+        name = f"tags/{name}"
     return f"{stem}-{name}"
 
 
@@ -64,88 +80,231 @@ def apply(
     commits: Commits,
     *,
     alone: bool,
-    push: Push | None = None,
+    bases: Sequence[git.Base] = (),
+    remote: Remote | None = None,
 ) -> Target:
-    """Commit the target's changed files; the target with what came of it. ``push`` takes what is
-    committed in a mirror to its remote. Raises GitError."""
-    branch = branch_name(selection.migrations, base, given=commits.branch, alone=alone)
+    """Commit the target's changed files; the target with what came of it. ``bases``: all of the
+    repository in this run. ``remote``: of a mirror. Raises GitError."""
+    name = partial(branch_name, selection.migrations, given=commits.branch, alone=alone)
+    branch = name(base)
+    reader = Reader(repository, base, target, selection, remote or history)
     if not target.files:
-        return replace(target, outcome=Outcome.FAILED if target.failed else Outcome.NOTHING_TO_DO)
+        done = Outcome.FAILED if target.failed else Outcome.NOTHING_TO_DO
+        return replace(target, outcome=done, branch_state=_leftover(reader, branch))
     git.check_branch_name(branch)
+    _check_no_base(repository, branch, base, [each for each in bases if name(each) == branch])
     target = replace(target, branch=branch)
-    tip = git.branch_tip(repository, branch)
-    parent = base.commit
-    if tip is not None:
-        if _holds(repository, tip, target):
-            return _up_to_date(target, tip, repository)
-        if commits.on_existing == "fail":
-            raise git.BranchTaken(
-                f"branch {branch} exists and does not hold this change: use --on-existing replace "
-                "or append, or another --branch"
-            )
-        if commits.on_existing == "append":
-            parent = tip
-            there = Looker(repository, selection).look(replace(base, commit=tip))
-            if not there.files:
-                return _up_to_date(target, tip, repository)
-            target = replace(target, files=there.files, findings=there.findings, error=there.error)
-    if commits.dry_run:
+    review, tip = _read(reader, branch)
+    target = replace(target, branch_state=review.state)
+    writer = _Writer(reader, branch, commits)
+    target, parent = _to_write(target, review, writer)
+    if parent is None or commits.dry_run:
         return target
     with git.Store(repository) as store:
-        new, committer = _write(repository, base, branch, parent, target, selection, commits, store)
-        if push is not None:
+        on: marks.On = "base" if parent == base.commit else "branch"
+        new, committer = writer.write(target, parent, on, store)
+        if parent != base.commit:
+            _check_fixed(reader, review, new)
+        if remote is not None and commits.push:
             # The mirror's branches are the remote's, so that is all that has to move.
-            push(repository, branch, new, tip)
+            remote.push(repository, branch, new, tip)
             return replace(target, outcome=Outcome.PUSHED, new_commit=new, at_remote=True)
         git.move_branch(repository, branch, new, tip, committer)
     return replace(target, outcome=Outcome.COMMITTED, new_commit=new)
 
 
-def _up_to_date(target: Target, tip: str, repository: git.Repository) -> Target:
+def _leftover(reader: Reader, branch: str) -> BranchState | None:
+    """The state of a review branch where nothing is to be done; None where there is none, or it
+    cannot be read: that is no failure."""
+    try:
+        review, _ = _read(reader, branch)
+    except git.GitError:
+        git.time_left()
+        return None
+    return None if review.state is BranchState.NONE else review.state
+
+
+def _check_no_base(
+    repository: git.Repository, branch: str, base: git.Base, same: Sequence[git.Base]
+) -> None:
+    """Raise BranchTaken for a review branch that is something else as well."""
+    if len(same) > 1:
+        others = " and ".join(each.ref for each in same)
+        raise git.BranchTaken(
+            f"{others} would have one review branch, {branch}: name them in runs of their own, "
+            "with another --branch"
+        )
+    if branch in (base.name, *git.default_names(repository)):
+        what = "its own base" if branch == base.name else "the default branch"
+        raise git.BranchTaken(
+            f"branch {branch} would be a review branch, and is {what}: use another --branch or --base"
+        )
+
+
+def _read(reader: Reader, branch: str) -> tuple[ReviewBranch, str | None]:
+    """The review branch that counts, and the tip of the local one. In a clone, origin's counts
+    where it has commits that the local one lacks and that are not ours."""
+    repository = reader.repository
+    tip = git.branch_tip(repository, branch)
+    there = None
+    if repository.address is None:
+        there = git.remote_tip(repository, branch)
+    if there is None or there == tip:
+        return reader.read(branch, tip), tip
+    theirs = reader.read(branch, there)
+    if tip is None:
+        return theirs, tip
+    ours = reader.read(branch, tip)
+    if any(commit.oid == there for commit in ours.own):
+        return ours, tip
+    if any(commit.oid == tip for commit in theirs.own):
+        return theirs, tip
+    if theirs.others and ours.others:
+        raise git.BranchTaken(
+            f"branch {branch} and origin/{branch} both have commits of others: merge them, or use "
+            "another --branch"
+        )
+    return (theirs if theirs.others else ours), tip
+
+
+def _to_write(target: Target, review: ReviewBranch, writer: _Writer) -> tuple[Target, str | None]:
+    """The target with what is to be written, and the commit to write it on; None where the branch
+    stays as it is. Raises BranchTaken where that does not fix the base."""
+    commits, base = writer.commits, writer.reader.base
+    on_existing = commits.on_existing
+    shown = review.name
+    if review.tip is not None and review.tip != git.branch_tip(
+        writer.reader.repository, review.name
+    ):
+        shown = f"origin/{review.name}"
+    if review.state is BranchState.FOREIGN:
+        raise git.BranchTaken(
+            f"branch {shown} is someone else's, nothing on it is patcher's: use another --branch, "
+            "or rename or remove that one"
+        )
+    if review.state is BranchState.CURRENT and review.fixes:
+        if on_existing == "replace" and not writer.is_wanted(target, review):
+            return target, base.commit
+        return _kept(target, review, Outcome.UP_TO_DATE, writer), None
+    if review.state is not BranchState.EDITED or (
+        on_existing == "replace" and commits.discard_others
+    ):
+        return target, base.commit
+    if review.fixes:
+        return _kept(target, review, Outcome.EDITED, writer), None
+    if on_existing == "append" and review.tip is not None:
+        there = writer.reader.look(review.tip)
+        if there.files:
+            return (
+                replace(target, files=there.files, findings=there.findings, error=there.error),
+                review.tip,
+            )
+    raise git.BranchTaken(
+        f"branch {shown} was edited by others, and {review.why}: mend it there, or use "
+        "--on-existing append, or replace with --discard-others, or another --branch"
+    )
+
+
+def _kept(target: Target, review: ReviewBranch, outcome: Outcome, writer: _Writer) -> Target:
     """The branches of a mirror are as those of its remote."""
-    at_remote = repository.address is not None
-    return replace(target, outcome=Outcome.UP_TO_DATE, new_commit=tip, at_remote=at_remote)
+    repository = writer.reader.repository
+    local = git.branch_tip(repository, review.name)
+    at_remote = repository.address is not None or local != review.tip
+    return replace(target, outcome=outcome, new_commit=review.tip, at_remote=at_remote)
 
 
-def _holds(repository: git.Repository, tip: str, target: Target) -> bool:
-    """Whether every file that is to change stands at ``tip`` as it is to become."""
-    there = git.entries(repository, tip, [file.path for file in target.files])
-    return all(there.get(file.path) == (file.mode, file.new_oid) for file in target.files)
+def _check_fixed(reader: Reader, review: ReviewBranch, new: str) -> None:
+    """Raise BranchTaken where commits on top of others' do not make the branch fix the base."""
+    why = reader.left(new, review)
+    if why:
+        raise git.BranchTaken(
+            f"branch {review.name} was edited by others, and with one more commit {why}: merge the "
+            "base into it, or use --on-existing replace with --discard-others"
+        )
 
 
-def _write(
-    repository: git.Repository,
-    base: git.Base,
-    branch: str,
-    parent: str,
-    target: Target,
-    selection: Selection,
-    commits: Commits,
-    store: git.Store,
-) -> tuple[str, git.Identity]:
-    """The new tip, and who committed it; ``store`` takes what is written."""
-    vouched = commits.sign or commits.signoff
-    author, committer = git.identities(repository, commits.author, vouched=vouched)
-    sign = git.signing(commits.key, repository) if commits.sign else None
-    signoff = f"{committer.name} <{committer.email}>" if commits.signoff else None
-    groups = [(file,) for file in target.files] if commits.per_file else [target.files]
-    for files in groups:
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes the commits of one review branch."""
+
+    reader: Reader
+    branch: str
+    commits: Commits
+
+    def write(
+        self, target: Target, parent: str, on: marks.On, store: git.Store
+    ) -> tuple[str, git.Identity]:
+        """The new tip, and who committed it; ``store`` takes what is written."""
+        commits, repository = self.commits, self.reader.repository
+        vouched = commits.sign or commits.signoff
+        people = git.identities(repository, commits.author, vouched=vouched)
+        author, committer = map(dated, people)
+        sign = git.signing(commits.key, repository) if commits.sign else None
+        for files in self._groups(target):
+            made = marks.Made(self.branch, parent, person(author), person(committer))
+            parent = git.write_commit(
+                repository,
+                parent,
+                [git.Change(file.path, file.new) for file in files],
+                self._message(target, files, committer, on, made),
+                author,
+                committer,
+                sign,
+                store,
+            )
+            on = "branch"
+        return parent, committer
+
+    def is_wanted(self, target: Target, review: ReviewBranch) -> bool:
+        """Whether the commits of a branch that is ours are those that would be written now: on this
+        base, with this author, message and signature. Times and committer do not count."""
+        groups = self._groups(target)
+        if len(review.own) != len(groups) or review.own[-1].parents != (self.reader.base.commit,):
+            return False
+        repository = self.reader.repository
+        vouched = self.commits.sign or self.commits.signoff
+        author, committer = git.identities(repository, self.commits.author, vouched=vouched)
+        on: marks.On = "base"
+        for files, commit in zip(groups, reversed(review.own), strict=True):
+            made = marks.Made(self.branch, commit.parents[0], commit.author, commit.committer)
+            wanted = self._message(target, files, committer, on, made)
+            changed = {each.path: each.new for each in self.reader.changed(commit)}
+            if (
+                commit.message != message.stored(wanted)
+                or not commit.author.startswith(f"{author.name} <{author.email}> ")
+                or commit.is_signed != self.commits.sign
+                or changed != {file.path: (file.mode, file.new_oid) for file in files}
+            ):
+                return False
+            on = "branch"
+        return True
+
+    def _groups(self, target: Target) -> Sequence[Sequence[ChangedFile]]:
+        if self.commits.per_file:
+            return [(file,) for file in target.files]
+        return [target.files]
+
+    def _message(
+        self,
+        target: Target,
+        files: Sequence[ChangedFile],
+        committer: git.Identity,
+        on: marks.On,
+        made: marks.Made,
+    ) -> str:
+        selection, repository = self.reader.selection, self.reader.repository
         facts = message.MessageFacts(
             migrations=selection.migrations,
             files=files,
             findings=target.findings,
-            base=base.name,
-            branch=branch,
+            base=self.reader.base.name,
+            branch=self.branch,
             repository=repository.path.name,
         )
-        parent = git.write_commit(
-            repository,
-            parent,
-            [git.Change(file.path, file.new) for file in files],
-            message.write(facts, template=commits.message, signoff=signoff),
-            author,
-            committer,
-            sign,
-            store,
+        ids = [migration.id for migration in selection.migrations]
+        return message.write(
+            facts,
+            template=self.commits.message,
+            signoff=f"{committer.name} <{committer.email}>" if self.commits.signoff else None,
+            mark=lambda text: marks.trailer(ids, on, made, text),
         )
-    return parent, committer

@@ -61,6 +61,7 @@ _STAGES = {
     "nothing to do": Stage.NOTHING_TO_DO,
     "committed": Stage.COMMITTED,
     "up to date": Stage.COMMITTED,
+    "edited by others": Stage.COMMITTED,
     "pushed": Stage.PUSHED,
     "reviewed": Stage.REVIEWED,
     "failed": Stage.FAILED,

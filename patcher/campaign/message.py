@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from patcher.git import printable
@@ -41,12 +41,19 @@ def check(template: str) -> None:
             )
 
 
-def write(facts: MessageFacts, *, template: str | None = None, signoff: str | None = None) -> str:
+def write(
+    facts: MessageFacts,
+    *,
+    template: str | None = None,
+    signoff: str | None = None,
+    mark: Callable[[str], str] | None = None,
+) -> str:
     """The message for one commit.
 
     ``template``: the user's own words, with placeholders and taken as they are. Without one the
     migrations' message is followed by what was changed and by their references. ``signoff``: who
-    signs off (``Name <address>``), as the Developer Certificate of Origin asks.
+    signs off (``Name <address>``), as the Developer Certificate of Origin asks. ``mark``: gives a
+    trailer for the message without it.
     """
     own = default(facts.migrations) if template is None else template
     values = _values(facts)
@@ -54,7 +61,15 @@ def write(facts: MessageFacts, *, template: str | None = None, signoff: str | No
     text = _EMPTY_LINES.sub("\n\n", text.strip("\n")) + "\n"
     for proof in _proofs(facts):
         text = _with_trailer(text, f"Policy-Proof: {proof}")
-    return text if signoff is None else _with_trailer(text, f"Signed-off-by: {signoff}")
+    signed = f"Signed-off-by: {signoff}"
+    if mark is not None:
+        text = _with_trailer(text, mark(text if signoff is None else _with_trailer(text, signed)))
+    return text if signoff is None else _with_trailer(text, signed)
+
+
+def stored(text: str) -> str:
+    """The message as a commit has it."""
+    return text.encode("utf-8", "replace").decode().rstrip("\n") + "\n"
 
 
 def default(migrations: Sequence[Migration]) -> str:

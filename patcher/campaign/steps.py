@@ -150,7 +150,11 @@ class Steps:
             raise git.Misused(STAYS_LOCAL)
         stem = commits.branch if commits and commits.branch else "patcher/"
         return mirrors(self.per_host).update(
-            address, patterns, review=(f"refs/heads/{stem}*",), family=found.family
+            address,
+            patterns,
+            review=(f"refs/heads/{stem}*",),
+            family=found.family,
+            default=None if found.facts is None else found.facts.default_branch,
         )
 
     def _targets(
@@ -208,6 +212,8 @@ class Steps:
         except Exception as error:
             # One repository that nobody foresaw must not stop the thousand others.
             target = _failed(target, error)
+        if base.note is not None and target.note is None:
+            target = replace(target, note=base.note)
         if looker.repository.address is not None:
             target = replace(target, base=_at_remote(base.ref))
         return target
@@ -226,7 +232,8 @@ class Steps:
             self.selection,
             commits,
             alone=len(begun.bases) == 1,
-            push=None if address is None else mirrors(self.per_host).push,
+            bases=begun.bases,
+            remote=None if address is None else mirrors(self.per_host),
         )
         try:
             return ours()

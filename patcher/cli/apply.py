@@ -42,8 +42,15 @@ class _Command(options.Command):
     type=click.Choice(["fail", "replace", "append"]),
     default="fail",
     show_default=True,
-    help="What to do when the branch is there and does not hold the change: fail; replace it by a "
-    "new one from the base; append a commit to it.",
+    help="What to do with a review branch that others edited and that does not fix the base: fail; "
+    "append a commit to it; replace it by a new one from the base (with --discard-others). replace "
+    "also makes a branch of patcher's own anew where the commit wanted now is another one. Without "
+    "it, one of patcher's own is made anew where merging it does not fix the base any more.",
+)
+@click.option(
+    "--discard-others",
+    is_flag=True,
+    help="With --on-existing replace: take away the commits of others, too.",
 )
 @click.option("--author", metavar="'NAME <MAIL>'", help="Author of the commits.")
 @click.option("-s", "--signoff", is_flag=True, help="Add Signed-off-by (DCO).")
@@ -91,6 +98,7 @@ def command(
     paths: tuple[str, ...],
     branch: str | None,
     on_existing: Any,
+    discard_others: bool,
     author: str | None,
     signoff: bool,
     sign: str | None,
@@ -147,6 +155,7 @@ def command(
     commits = Commits(
         branch=branch,
         on_existing=on_existing,
+        discard_others=discard_others,
         author=author,
         signoff=signoff,
         sign=sign is not None,
@@ -160,17 +169,12 @@ def command(
         from patcher.campaign.steps import STAYS_LOCAL
 
         raise click.UsageError(STAYS_LOCAL)
+    if discard_others and on_existing != "replace" and not name:
+        raise click.UsageError("--discard-others goes with --on-existing replace")
+    _check_campaign(name, retry, dry_run=dry_run, strict=strict)
     if push and not sources.remote and (sources.given or not name):
         raise click.UsageError(
             "--push is for what is named by a clone URL, and here are paths alone: leave it out"
-        )
-    if name is None and retry is not None:
-        raise click.UsageError("--retry goes with --campaign")
-    if name is not None and dry_run:
-        raise click.UsageError("--dry-run writes nothing, --campaign does: leave out one of them")
-    if name is not None and strict:
-        raise click.UsageError(
-            "--strict looks at one run, and a campaign is many: use `patcher scan --strict`"
         )
 
     def report(selection: Selection) -> Report:
@@ -185,6 +189,18 @@ def command(
     steps = options.steps(work, selection, commits)
     totals = conduct(steps, sources, work, report(selection), quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if dry_run and totals.unwritten else 0, strict=strict)
+
+
+def _check_campaign(name: str | None, retry: str | None, *, dry_run: bool, strict: bool) -> None:
+    """Raise UsageError for options that exclude each other."""
+    if name is None and retry is not None:
+        raise click.UsageError("--retry goes with --campaign")
+    if name is not None and dry_run:
+        raise click.UsageError("--dry-run writes nothing, --campaign does: leave out one of them")
+    if name is not None and strict:
+        raise click.UsageError(
+            "--strict looks at one run, and a campaign is many: use `patcher scan --strict`"
+        )
 
 
 class _Run(NamedTuple):

@@ -27,7 +27,16 @@ from patcher.git.identity import identities, signing, user_configuration, user_s
 from patcher.git.limits import limited, time_left
 from patcher.git.objects import Objects
 from patcher.git.packs import Store
-from patcher.git.refs import bases, branch_tip, check_branch_name, is_base, move_branch
+from patcher.git.refs import (
+    REVIEW_BRANCHES,
+    bases,
+    branch_tip,
+    check_branch_name,
+    default_names,
+    is_base,
+    move_branch,
+    remote_tip,
+)
 from patcher.git.tree_search import EVERYWHERE, Files, Memory, Query, entries, scope_of, search
 from patcher.git.tree_search.digests import mentions
 from patcher.git.turns import in_turns, large
@@ -45,6 +54,7 @@ from patcher.text import hidden, printable, without_secret, without_secrets
 
 __all__ = [
     "EVERYWHERE",
+    "REVIEW_BRANCHES",
     "Address",
     "Alternates",
     "Base",
@@ -77,6 +87,7 @@ __all__ = [
     "bases",
     "branch_tip",
     "check_branch_name",
+    "default_names",
     "discover",
     "entries",
     "hidden",
@@ -90,6 +101,7 @@ __all__ = [
     "move_branch",
     "place_key",
     "printable",
+    "remote_tip",
     "scope_of",
     "search",
     "signing",

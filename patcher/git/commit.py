@@ -12,6 +12,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from patcher.git.errors import BoundExceeded, GitError, GitFailed
@@ -238,6 +239,16 @@ def _raw_date(date: str | None) -> str:
         return date
     now = time.time()
     return f"{int(now)} {time.strftime('%z', time.localtime(now))}"
+
+
+def dated(identity: Identity) -> Identity:
+    """The same with a date, where it has none: now."""
+    return replace(identity, date=_raw_date(identity.date))
+
+
+def person(identity: Identity) -> str:
+    """A person as they stand in a commit."""
+    return _person(identity).decode("utf-8", "surrogateescape")
 
 
 def _person(identity: Identity) -> bytes:

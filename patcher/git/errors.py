@@ -115,6 +115,10 @@ class RemoteMoved(RemoteError):
     """The branch is elsewhere at the remote than where it was seen; nothing was changed."""
 
 
+class NothingNew(RemoteError):
+    """The remote has nothing to send beside what it was to leave out."""
+
+
 def _remote_error(message: str, cause: Cause, transient: bool) -> RemoteError:
     """The same error in another process, to which it travelled."""
     return RemoteError(message, cause, transient=transient)

@@ -10,7 +10,7 @@ import mmap
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
@@ -28,7 +28,7 @@ from patcher.git.errors import (
     UnbornHead,
 )
 from patcher.git.limits import time_left
-from patcher.git.objects import Objects
+from patcher.git.objects import Header, Objects
 from patcher.git.regular import check_refs
 from patcher.git.runner import require_version, run
 from patcher.git.small import read_small
@@ -62,29 +62,34 @@ _DURABLE = {"core.fsync": "committed,loose-object"}
 def bases(repository: Repository, patterns: Sequence[str] = ()) -> list[Base]:
     """The commits to start from.
 
-    Without ``patterns`` that is the branch that ``origin/HEAD`` names, else HEAD; a HEAD without a
-    commit raises `UnbornHead`. A pattern is a branch name or a glob (``release/*``), looked for
-    among origin's branches and then the local ones, or a full ref name, a tag, or a commit id. In a
-    glob, ``*`` stops at ``/`` and ``**`` does not. Globs pass over patcher's own branches. What
-    matches nothing raises `NoSuchBase`.
+    Without ``patterns`` that is the branch that ``origin/HEAD`` names, else HEAD; where that has no
+    commit, the only branch that there is. Without any branch it raises `UnbornHead`. A pattern is a
+    branch name or a glob (``release/*``), or a full ref name, a tag, or a commit id. A name is that
+    of the local branch where there is one, as for git; ``origin/main`` is the other one. Of a
+    mirror, it is the remote's. In a glob, ``*`` stops at ``/`` and ``**`` does not. Globs skip
+    patcher's own branches. What matches nothing raises `NoSuchBase`.
     """
     if not patterns:
         ref, commit = _default(repository)
         return [Base(ref, _short(ref), commit, True)]
     try:
         default = _default(repository)[0]
-    except UnbornHead:
+    except (UnbornHead, NoSuchBase):
         default = ""
     found: dict[str, str] = {}
+    globbed: set[str] = set()
     for pattern in patterns:
         matches = _match(repository, pattern)
         if not matches:
             raise NoSuchBase(f"no branch, tag or commit matches --base {pattern!r}")
+        is_glob = bool(_GLOB.intersection(pattern))
         for ref, oid in matches:
+            if is_glob and ref not in found:
+                globbed.add(ref)
             found.setdefault(ref, oid)
         if len(found) > MAX_BASES:
             raise BoundExceeded(f"more than {MAX_BASES} branches match: use a narrower --base")
-    return _peeled(repository, found, default)
+    return _peeled(repository, found, default, globbed)
 
 
 def is_base(pattern: str) -> bool:
@@ -92,16 +97,61 @@ def is_base(pattern: str) -> bool:
     return bool(pattern) and pattern.isprintable() and _NO_BASE.isdisjoint(pattern)
 
 
-def _peeled(repository: Repository, found: dict[str, str], default: str) -> list[Base]:
+def _peeled(
+    repository: Repository, found: dict[str, str], default: str, globbed: Collection[str]
+) -> list[Base]:
+    """The bases; those of ``globbed`` only where they are no review branches."""
     result = []
     size = len(next(iter(found.values())))
     with Objects(repository.common_dir / "objects", hexsize=size) as objects:
         names = [f"{oid}^{{commit}}".encode() for oid in found.values()]
-        for ref, header in zip(found, objects.read(names, 0), strict=True):
+        keep = _MOST_MARKED if globbed else 0
+        headers = list(objects.read(names, keep))
+        deep = len(globbed) <= _MANY_GLOBBED
+        for ref, header in zip(found, headers, strict=True):
             if header.kind != "commit":
                 raise GitError(f"{ref} does not name a commit that is here")
-            result.append(Base(ref, _short(ref), header.oid, ref == default))
+            if ref in globbed and ref != default and _is_review(objects, ref, header, deep):
+                continue
+            note = _beside(repository, ref, found[ref])
+            is_default = default in (ref, _REMOTE + ref.removeprefix(_HEADS))
+            result.append(Base(ref, _short(ref), header.oid, is_default, note))
     return result
+
+
+_MOST_MARKED = 1 << 16
+_MANY_GLOBBED = 100
+_REVIEWED = 10
+"""Commits from the tip of a branch in which a mark of patcher's is looked for."""
+
+
+def _is_review(objects: Objects, ref: str, tip: Header, deep: bool) -> bool:
+    """Whether patcher made a branch, whatever it is called. One that took over the commits of a
+    review branch, as a merge without a merge commit does, is none."""
+    from patcher.git.commits import as_commit
+
+    header = tip
+    for _ in range(_REVIEWED if deep else 1):
+        if header.kind != "commit" or header.content is None:
+            return False
+        commit = as_commit(header)
+        if commit.made_on(_short(ref)) is not None:
+            return True
+        if not commit.parents:
+            return False
+        header = objects.one(commit.parents[0].encode(), _MOST_MARKED)
+    return False
+
+
+def _beside(repository: Repository, ref: str, oid: str) -> str | None:
+    """What to know of a local branch where origin's of the same name is another one."""
+    if repository.address is not None or not ref.startswith(_HEADS):
+        return None
+    name = ref.removeprefix(_HEADS)
+    there = read_ref(repository, _REMOTE + name)
+    if there is None or there == oid:
+        return None
+    return f"origin/{name} is at another commit: --base origin/{name} names that one"
 
 
 def _default(repository: Repository) -> tuple[str, str]:
@@ -127,19 +177,39 @@ def _default(repository: Repository) -> tuple[str, str]:
     oid = _read_in_files(repository, ref)
     if oid is None and os.path.lexists(f"{repository.common_dir}/packed-refs"):
         oid = _named_by_git(repository, ref)  # or it says why it cannot read them
-    return _born(ref, oid)
+    return _born(repository, ref, oid)
+
+
+def default_names(repository: Repository) -> frozenset[str]:
+    """The short names of the default branch: origin's, and the repository's own unless that is a
+    clone's."""
+    named = [_symbolic(repository, _REMOTE + "HEAD")]
+    if repository.work_tree is None:
+        named.append(_symbolic(repository, "HEAD"))
+    return frozenset(_short(ref) for ref in named if ref is not None)
 
 
 def _head_by_git(repository: Repository) -> tuple[str, str]:
     named = _by_git(repository, ["symbolic-ref", "-q", "HEAD"], allowed=(0, 1))
     ref = named.decode("utf-8", "surrogateescape").rstrip("\n")
-    return _born(ref or "HEAD", read_ref(repository, ref or "HEAD"))
+    return _born(repository, ref or "HEAD", read_ref(repository, ref or "HEAD"))
 
 
-def _born(ref: str, oid: str | None) -> tuple[str, str]:
-    if oid is None:
+def _born(repository: Repository, ref: str, oid: str | None) -> tuple[str, str]:
+    """The branch that HEAD names, or else the only one that there is."""
+    if oid is not None:
+        return ref, oid
+    branches = [
+        (name, tip)
+        for place in (_REMOTE, _HEADS)
+        for name, tip in _list(repository, place + "**")
+        if not _short(name).startswith(REVIEW_BRANCHES)
+    ]
+    if not branches:
         raise UnbornHead(f"{_short(ref)} has no commit yet: nothing to do")
-    return ref, oid
+    if len({_short(name) for name, _ in branches}) > 1:
+        raise NoSuchBase(f"HEAD names {_short(ref)}, which is not there: name a branch with --base")
+    return branches[0]
 
 
 def _short(ref: str) -> str:
@@ -154,16 +224,7 @@ def _match(repository: Repository, pattern: str) -> list[tuple[str, str]]:
     if not is_base(pattern):
         raise GitError(f"{without_secret(pattern)!r} is no branch name, glob, tag or commit id")
     if _GLOB.intersection(pattern):
-        places = [""] if pattern.startswith("refs/") else [_REMOTE, _HEADS]
-        for place in places:
-            found = [
-                (ref, oid)
-                for ref, oid in _list(repository, place + pattern)
-                if not _short(ref).startswith(REVIEW_BRANCHES)
-            ]
-            if found:
-                return found
-        return []
+        return _globbed(repository, pattern)
     if pattern == "HEAD":
         if uses_reftable(repository):
             return [_head_by_git(repository)]
@@ -172,13 +233,34 @@ def _match(repository: Repository, pattern: str) -> list[tuple[str, str]]:
     places = ["refs/remotes/", "refs/tags/"]
     if pattern.startswith("refs/"):
         places = [""]
-    for place in [_REMOTE, _HEADS, *places] if places != [""] else places:
+    for place in [*_places(repository), *places] if places != [""] else places:
         oid = read_ref(repository, place + pattern)
         if oid is not None:
             return [(place + pattern, oid)]
     if re.fullmatch(r"[0-9a-fA-F]{4,64}", pattern):
         return _by_id(repository, pattern.lower())
     return []
+
+
+def _globbed(repository: Repository, glob: str) -> list[tuple[str, str]]:
+    if glob.startswith("refs/"):
+        return [(ref, oid) for ref, oid in _list(repository, glob) if not _is_ours(ref)]
+    found: dict[str, tuple[str, str]] = {}
+    for place in _places(repository):
+        for ref, oid in _list(repository, place + glob):
+            if not _is_ours(ref):
+                found.setdefault(_short(ref), (ref, oid))
+    return list(found.values())
+
+
+def _places(repository: Repository) -> list[str]:
+    """Where a branch is looked for, one place after another. The local ones of a mirror are review
+    branches."""
+    return [_REMOTE, _HEADS] if repository.address is not None else [_HEADS, _REMOTE]
+
+
+def _is_ours(ref: str) -> bool:
+    return _short(ref).startswith(REVIEW_BRANCHES)
 
 
 def _by_id(repository: Repository, prefix: str) -> list[tuple[str, str]]:
@@ -205,6 +287,15 @@ def _list(repository: Repository, glob: str) -> Iterator[tuple[str, str]]:
             ref, oid, target = line.split(b"\0")
             if not target:  # origin/HEAD and other aliases would come twice
                 yield ref.decode("utf-8", "surrogateescape"), oid.decode("ascii")
+
+
+def tips(repository: Repository) -> list[tuple[str, str]]:
+    """All branches and tags, of remotes too, with their object ids."""
+    return [
+        *_list(repository, "refs/heads/**"),
+        *_list(repository, "refs/remotes/**"),
+        *_list(repository, "refs/tags/**"),
+    ]
 
 
 def _first(glob: str) -> int:
@@ -346,6 +437,11 @@ def _by_git(repository: Repository, command: Sequence[str], allowed: Sequence[in
 def branch_tip(repository: Repository, branch: str) -> str | None:
     """The commit of a local branch, None if there is no such branch."""
     return read_ref(repository, _HEADS + branch)
+
+
+def remote_tip(repository: Repository, branch: str) -> str | None:
+    """The commit of origin's branch, as the repository knows it; None if it knows none."""
+    return read_ref(repository, _REMOTE + branch)
 
 
 @lru_cache(maxsize=4096)

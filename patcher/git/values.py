@@ -87,6 +87,8 @@ class Base:
     name: str
     commit: str
     default: bool
+    note: str | None = None
+    """One line that is worth knowing of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from patcher.findings import Dropped, Status
 from patcher.reports import Style
 from patcher.reports.text import count, short
-from patcher.results import Located, Outcome, Target, Totals
+from patcher.results import BranchState, Located, Outcome, Target, Totals
 from patcher.text import printable
 
 _GROUPED = 4
@@ -31,6 +31,7 @@ _WORDS = {
 
 
 _DONE = (Outcome.COMMITTED, Outcome.PUSHED)
+_STAYS = (Outcome.UP_TO_DATE, Outcome.EDITED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Report:
     def target(self, target: Target) -> bytes:
         if target.outcome in _DONE:
             self._committed = self._committed or target
-        elif target.outcome is not Outcome.UP_TO_DATE:
+        elif target.outcome not in _STAYS:
             self._left |= any(located.finding.edit is not None for located in target.findings)
         if self._style.quiet:
             return b""
@@ -84,6 +85,11 @@ class Report:
         lines = [f"{where}: {summary(totals, self._style)}."]
         if totals.up_to_date and not self._applied:
             lines.append(f"{totals.up_to_date} up to date: the branch holds the change already.")
+        if totals.edited:
+            lines.append(
+                f"{totals.edited} edited by others: merging the branch fixes the base; it was left "
+                "alone."
+            )
         if self._applied:
             done = f"{totals.committed} committed"
             if totals.pushed:
@@ -124,7 +130,7 @@ class Report:
     def _worth_a_line(self, target: Target) -> bool:
         if target.failed:
             return False  # its reason goes to standard error
-        done = target.outcome in (*_DONE, Outcome.UP_TO_DATE)
+        done = target.outcome in (*_DONE, *_STAYS)
         return self._style.verbose or done or (self._applied and target.note is not None)
 
     def _shows(self, located: Located) -> bool:
@@ -137,13 +143,17 @@ class Report:
             parts.append(printable(short(target.base)))
         if target.outcome in _DONE and target.branch and target.new_commit:
             parts.append(f"-> {printable(target.branch)} {target.new_commit[:12]}")
-        elif target.outcome is Outcome.UP_TO_DATE and target.branch:
+        elif target.outcome in _STAYS and target.branch:
             parts.append(f"-> {printable(target.branch)}")
         elif target.outcome is Outcome.SCANNED and target.branch:
             parts.append(f"-> {printable(target.branch)}  (not written: a dry run)")
         noted = target.outcome is Outcome.NOTHING_TO_DO and target.note
         if target.outcome not in (Outcome.SCANNED, Outcome.FAILED) and not noted:
             parts.append(f"({target.outcome})")
+        state = target.branch_state
+        if state not in (None, BranchState.NONE) and state != target.outcome.value:
+            was = "the branch was " if target.outcome in _DONE else ""
+            parts.append(f"({was}{state})")
         if target.note:
             parts.append(f"({printable(target.note)})")
         return "  ".join(parts)
@@ -156,7 +166,7 @@ class Report:
                 style = "dim"
             elif target.outcome in _DONE:
                 word, style = "changed", "green"
-            elif target.outcome is Outcome.UP_TO_DATE:
+            elif target.outcome in _STAYS:
                 word, style = "changed there", "green"
         why = finding.reason
         if len(self._style.migrations) > 1:

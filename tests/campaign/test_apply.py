@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from patcher import git
-from patcher.campaign.apply import Commits, apply, branch_name
+from patcher.campaign.apply import Commits, Remote, apply, branch_name
 from patcher.campaign.look import Looker
 from patcher.campaign.selection import Selection
 from patcher.git import Address
+from patcher.git import history as local
 from patcher.migrations import builtin
-from patcher.results import Outcome, Target
+from patcher.results import BranchState, Outcome, Target
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
@@ -38,7 +38,7 @@ def applied(
     base: str | None = None,
     *,
     alone: bool = True,
-    push: Callable[[git.Repository, str, str, str | None], None] | None = None,
+    remote: Remote | None = None,
     address: Address | None = None,
 ) -> Target:
     """Look at a base, by default the repository's own, and commit."""
@@ -46,7 +46,7 @@ def applied(
     (found,) = git.bases(repository, () if base is None else (base,))
     target = Looker(repository, SELECTION).look(found)
     commits = commits or Commits()
-    return apply(repository, found, target, SELECTION, commits, alone=alone, push=push)
+    return apply(repository, found, target, SELECTION, commits, alone=alone, remote=remote)
 
 
 @pytest.mark.parametrize(
@@ -60,13 +60,14 @@ def applied(
         ("refs/heads/release/1.7", False, "fix", True, "fix"),
         ("refs/heads/release/1.7", False, "fix", False, "fix-release/1.7"),
         ("0123456789abcdef" * 3, False, None, True, "patcher/a+b-0123456789ab"),
+        ("refs/tags/v1", False, None, True, "patcher/a+b-tags/v1"),
     ],
 )
 def test_the_name_of_a_review_branch(
     base: str, default: bool, given: str | None, alone: bool, expected: str
 ) -> None:
     one, two = (replace(builtin()[0], id=name) for name in "ab")
-    name = base.removeprefix("refs/heads/")
+    name = base.removeprefix("refs/heads/").removeprefix("refs/tags/")
     commit = base if name == base else "1" * 40
     found = git.Base(base, name, commit, default)
     assert branch_name([one, two], found, given=given, alone=alone) == expected
@@ -123,8 +124,9 @@ def test_a_wrong_name_is_told_before_anything_is_written(sandbox: Sandbox) -> No
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_a_branch_with_something_else_fails(sandbox: Sandbox, dry_run: bool) -> None:
     place = sandbox.repository()
-    sandbox.git(place, "branch", BRANCH)
-    with pytest.raises(git.BranchTaken, match="use --on-existing replace or append"):
+    sandbox.commit(place, {"mine": "work\n"}, branch=BRANCH)
+    sandbox.git(place, "checkout", "-q", "main")
+    with pytest.raises(git.BranchTaken, match="someone else's"):
         applied(place, Commits(dry_run=dry_run))
 
 
@@ -136,14 +138,23 @@ def test_a_dry_run_says_what_would_change(sandbox: Sandbox) -> None:
     assert sandbox.git(place, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
 
 
+def edited(sandbox: Sandbox, place: Path, files: dict[str, str | bytes]) -> str:
+    """Someone's commit on top of patcher's; the tip."""
+    applied(place)
+    sandbox.git(place, "checkout", "-q", BRANCH)
+    tip = sandbox.commit(place, files)
+    sandbox.git(place, "checkout", "-q", "-f", "main")
+    return tip
+
+
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_append_looks_at_what_the_branch_holds(sandbox: Sandbox, dry_run: bool) -> None:
     files: dict[str, str | bytes] = {name: sandbox.profile(name) for name in "abc"}
     place = sandbox.repository(files=files)
-    changed = {"a": sandbox.fixed(sandbox.profile("a")), "b": "gone\n", "d": sandbox.profile("d")}
-    tip = sandbox.commit(place, changed, branch=BRANCH)
-    sandbox.git(place, "checkout", "-q", "main")
+    changed = {"b": "gone\n", "c": sandbox.profile("c"), "d": sandbox.profile("d")}
+    tip = edited(sandbox, place, dict(changed))
     target = applied(place, Commits(on_existing="append", dry_run=dry_run))
+    assert target.branch_state is BranchState.EDITED
     assert [file.path for file in target.files] == [b"c", b"d"]
     # What is found is told of what the branch holds.
     assert [(found.path, found.finding.status) for found in target.findings] == [
@@ -159,71 +170,78 @@ def test_append_looks_at_what_the_branch_holds(sandbox: Sandbox, dry_run: bool) 
     assert sandbox.git(place, "rev-parse", f"{BRANCH}^") == tip
     assert sandbox.git(place, "diff", "--name-only", tip, BRANCH).split() == ["c", "d"]
     again = applied(place, Commits(on_existing="append"))
-    assert (again.outcome, again.new_commit) == (Outcome.UP_TO_DATE, target.new_commit)
-    # As a whole it is not what would be written from the base.
-    with pytest.raises(git.BranchTaken):
-        applied(place)
+    assert (again.outcome, again.new_commit) == (Outcome.EDITED, target.new_commit)
 
 
-def test_append_says_what_it_could_not_look_at(sandbox: Sandbox) -> None:
+def test_append_says_where_it_does_not_help(sandbox: Sandbox) -> None:
     place = sandbox.repository()
-    files: dict[str, str | bytes] = {"lost": sandbox.profile("lost"), "more": sandbox.profile("x")}
-    sandbox.commit(place, files, branch=BRANCH)
-    oid = sandbox.git(place, "rev-parse", "HEAD:lost")
-    (place / f".git/objects/{oid[:2]}/{oid[2:]}").unlink()
-    sandbox.git(place, "checkout", "-q", "-f", "main")
-    target = applied(place, Commits(on_existing="append"))
-    assert target.outcome is Outcome.COMMITTED
-    assert target.error is not None
-    assert target.error.startswith("lost: ")
+    tip = edited(sandbox, place, {"docker-default": sandbox.profile()})
+    sandbox.commit(place, {"more": sandbox.profile("more")})
+    with pytest.raises(git.BranchTaken, match="leaves more to be fixed: merge the base into it"):
+        applied(place, Commits(on_existing="append"))
+    assert sandbox.git(place, "rev-parse", BRANCH) == tip
 
 
 def test_replace_begins_at_the_base(sandbox: Sandbox) -> None:
     place = sandbox.repository()
-    sandbox.commit(place, {"mine": "work\n"}, branch=BRANCH)
-    sandbox.git(place, "checkout", "-q", "main")
-    target = applied(place, Commits(on_existing="replace"))
+    tip = edited(sandbox, place, {"docker-default": sandbox.profile()})
+    with pytest.raises(git.BranchTaken, match="--discard-others"):
+        applied(place, Commits(on_existing="replace"))
+    assert sandbox.git(place, "rev-parse", BRANCH) == tip
+    commits = Commits(on_existing="replace", discard_others=True)
+    target = applied(place, commits)
     assert target.outcome is Outcome.COMMITTED
     assert sandbox.git(place, "rev-parse", f"{BRANCH}^") == target.commit
-    again = applied(place, Commits(on_existing="replace"))
+    again = applied(place, commits)
     assert (again.outcome, again.new_commit) == (Outcome.UP_TO_DATE, target.new_commit)
+
+
+class Pushing:
+    """A remote that notes what is pushed to it, or fails; its history is that of the clone."""
+
+    history = staticmethod(local.history)
+    is_elsewhere = staticmethod(local.is_elsewhere)
+
+    def __init__(self, error: git.GitError | None = None) -> None:
+        self.pushed: list[tuple[object, ...]] = []
+        self._error = error
+
+    def push(self, repository: git.Repository, branch: str, new: str, old: str | None) -> None:
+        if self._error is not None:
+            raise self._error
+        self.pushed.append((repository.address, branch, new, old))
 
 
 @pytest.mark.parametrize("there", [False, True])
 def test_what_is_pushed_moves_no_branch_here(sandbox: Sandbox, there: bool) -> None:
     """The branches of a mirror are those of the remote, as it was seen last."""
     place = sandbox.repository()
-    tip = sandbox.commit(place, {"mine": "work\n"}, branch=BRANCH) if there else None
-    sandbox.git(place, "checkout", "-q", "main")
+    tip = None
+    if there:
+        tip = edited(sandbox, place, {"docker-default": sandbox.profile()})
     address = Address.parse("https://forge.example/a/b")
-    pushed = []
-
-    def push(repository: git.Repository, branch: str, new: str, old: str | None) -> None:
-        assert sandbox.show(place, f"{new}:docker-default") == sandbox.fixed(sandbox.profile())
-        pushed.append((repository.address, branch, new, old))
-
-    commits = Commits(on_existing="replace", push=True)
-    target = applied(place, commits, push=push, address=address)
+    remote = Pushing()
+    commits = Commits(on_existing="replace", discard_others=True, push=True)
+    target = applied(place, commits, remote=remote, address=address)
     assert (target.outcome, target.at_remote) == (Outcome.PUSHED, True)
-    assert pushed == [(address, BRANCH, target.new_commit, tip)]
+    assert remote.pushed == [(address, BRANCH, target.new_commit, tip)]
+    shown = sandbox.show(place, f"{target.new_commit}:docker-default")
+    assert shown == sandbox.fixed(sandbox.profile())
     refs = sandbox.git(place, "for-each-ref", "--format=%(objectname)", f"refs/heads/{BRANCH}")
     assert refs == (tip or "")
     # Once it is there, nothing is pushed.
     assert target.new_commit is not None
     sandbox.git(place, "update-ref", f"refs/heads/{BRANCH}", target.new_commit)
-    again = applied(place, commits, push=push, address=address)
+    again = applied(place, commits, remote=remote, address=address)
     assert (again.outcome, again.at_remote) == (Outcome.UP_TO_DATE, True)
-    assert (again.new_commit, len(pushed)) == (target.new_commit, 1)
+    assert (again.new_commit, len(remote.pushed)) == (target.new_commit, 1)
 
 
 def test_a_push_that_fails_is_no_success(sandbox: Sandbox) -> None:
     place = sandbox.repository()
-
-    def push(*_: object) -> None:
-        raise git.RemoteMoved("moved", "rejected")
-
+    remote = Pushing(git.RemoteMoved("moved", "rejected"))
     with pytest.raises(git.RemoteMoved):
-        applied(place, Commits(push=True), push=push)
+        applied(place, Commits(push=True), remote=remote)
     assert sandbox.git(place, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
 
 

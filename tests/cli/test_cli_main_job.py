@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -133,7 +134,7 @@ def test_a_second_apply_finds_it_done(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o755])
-def test_a_branch_with_another_file_mode_does_not_hold_the_change(
+def test_a_branch_on_which_the_mode_of_the_file_is_another_one_was_edited(
     sandbox: Sandbox, mode: int
 ) -> None:
     place = sandbox.repository(files={"README": "hello\n"})
@@ -148,64 +149,79 @@ def test_a_branch_with_another_file_mode_does_not_hold_the_change(
     sandbox.git(place, "checkout", "-q", "main")
     refs = sandbox.git(place, "for-each-ref")
     result = patcher("apply", place)
-    assert result.exit_code == 3
-    assert "does not hold this change" in result.stderr
+    assert result.exit_code == 0
+    assert "(edited by others)" in result.stdout
     assert sandbox.git(place, "for-each-ref") == refs
-    # And where the base is as the branch is, it does.
-    file.chmod(mode ^ 0o111)
-    sandbox.commit(place, {})
-    assert "(up to date)" in patcher("apply", place).stdout
 
 
 def test_a_branch_that_someone_else_uses_is_left_alone(sandbox: Sandbox) -> None:
     place = sandbox.repository()
-    sandbox.git(place, "branch", BRANCH)
+    sandbox.commit(place, {"mine": "work\n"}, branch=BRANCH)
+    sandbox.git(place, "checkout", "-q", "main")
     refs = sandbox.git(place, "for-each-ref")
-    result = patcher("apply", place)
-    assert result.exit_code == 3
-    assert sandbox.git(place, "for-each-ref") == refs
-    assert result.stderr == (
-        f"patcher: {place} main: branch {BRANCH} exists and does not hold this change: "
-        "use --on-existing replace or append, or another --branch\n"
-    )
+    for option in ("fail", "append", "replace"):
+        result = patcher("apply", "--on-existing", option, place)
+        assert result.exit_code == 3
+        assert sandbox.git(place, "for-each-ref") == refs
+        assert result.stderr == (
+            f"patcher: {place} main: branch {BRANCH} is someone else's, nothing on it is "
+            "patcher's: use another --branch, or rename or remove that one\n"
+        )
 
 
-def test_a_branch_with_a_part_of_the_change_does_not_hold_it(sandbox: Sandbox) -> None:
+def test_a_branch_with_a_part_of_the_change_is_made_anew(sandbox: Sandbox) -> None:
     place = sandbox.repository()
     patcher("apply", place)
     sandbox.commit(place, {"another": sandbox.profile("another")})
     result = patcher("apply", place)
-    assert result.exit_code == 3
-    assert "does not hold this change" in result.stderr
-    assert "up to date" not in result.stdout.replace("0 up to date", "")
+    assert result.exit_code == 0
+    assert "(committed)  (the branch was ours and stale)" in result.stdout
+    assert sandbox.git(place, "diff", "--name-only", "main", BRANCH).split() == [
+        "another",
+        "docker-default",
+    ]
+
+
+def edited(sandbox: Sandbox, place: Path) -> str:
+    """Someone takes the rule out on the review branch, and adds files; the tip."""
+    patcher("apply", place)
+    sandbox.git(place, "checkout", "-q", BRANCH)
+    files: dict[str, str | bytes] = {"other": "work\n", "docker-default": sandbox.profile()}
+    tip = sandbox.commit(place, {**files, "more": sandbox.profile("more")})
+    sandbox.git(place, "checkout", "-q", "main")
+    return tip
 
 
 def test_on_existing_replace_begins_anew_from_the_base(sandbox: Sandbox) -> None:
     place = sandbox.repository()
-    sandbox.commit(place, {"other": "work\n"}, branch=BRANCH)
-    sandbox.git(place, "checkout", "-q", "main")
-    assert patcher("apply", "--on-existing", "replace", place).exit_code == 0
+    tip = edited(sandbox, place)
+    replace = ["--on-existing", "replace"]
+    assert patcher("apply", *replace, place).exit_code == 3
+    assert sandbox.git(place, "rev-parse", BRANCH) == tip
+    assert patcher("apply", *replace, "--discard-others", place).exit_code == 0
     assert sandbox.git(place, "diff", "--name-only", "main", BRANCH) == "docker-default"
     assert sandbox.git(place, "rev-list", "--count", f"main..{BRANCH}") == "1"
+    assert patcher("apply", "--discard-others", place).exit_code == 2
 
 
 def test_on_existing_append_keeps_what_is_there(sandbox: Sandbox) -> None:
     place = sandbox.repository()
-    more = sandbox.profile("more")
-    tip = sandbox.commit(place, {"other": "work\n", "more": more}, branch=BRANCH)
-    sandbox.git(place, "checkout", "-q", "main")
+    tip = edited(sandbox, place)
     assert patcher("apply", "--on-existing", "append", place).exit_code == 0
     assert sandbox.git(place, "rev-parse", f"{BRANCH}^") == tip
     assert sandbox.show(place, f"{BRANCH}:docker-default") == sandbox.fixed(sandbox.profile())
-    assert sandbox.show(place, f"{BRANCH}:more") == sandbox.fixed(more)
-    assert "(up to date)" in patcher("apply", "--on-existing", "append", place).stdout
+    assert sandbox.show(place, f"{BRANCH}:more") == sandbox.fixed(sandbox.profile("more"))
+    again = patcher("apply", "--on-existing", "append", place)
+    assert again.exit_code == 0
+    assert "(edited by others)" in again.stdout
 
 
 def test_the_branch_that_is_checked_out_is_not_moved(sandbox: Sandbox) -> None:
     place = sandbox.repository()
-    sandbox.git(place, "checkout", "-q", "-b", BRANCH)
-    tip = sandbox.git(place, "rev-parse", BRANCH)
-    result = patcher("apply", "--on-existing", "append", place)
+    tip = edited(sandbox, place)
+    sandbox.git(place, "checkout", "-q", BRANCH)
+    append = ["--on-existing", "append"]
+    result = patcher("apply", "--base", "main", "--branch", BRANCH, *append, place)
     assert result.exit_code == 3
     assert "is checked out" in result.stderr
     assert sandbox.git(place, "rev-parse", BRANCH) == tip
@@ -285,8 +301,10 @@ def test_a_message_from_a_file(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "message").write_text("Subject\n\nBody of {migration}\n")
     place = sandbox.repository()
     patcher("apply", "--proof", "off", "--message-file", tmp_path / "message", "--signoff", place)
-    assert sandbox.git(place, "log", "-1", "--format=%B", BRANCH) == (
-        "Subject\n\nBody of deny-af-alg\n\nSigned-off-by: A Tester <tester@example.org>"
+    message = sandbox.git(place, "log", "-1", "--format=%B", BRANCH)
+    mark = r"Patcher-Migration: deny-af-alg \(on base, [0-9a-f]{16}\)"
+    assert re.sub(mark, "MARK", message) == (
+        "Subject\n\nBody of deny-af-alg\n\nMARK\nSigned-off-by: A Tester <tester@example.org>"
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from patcher.git import (
+    Address,
     Base,
     BoundExceeded,
     BranchCheckedOut,
@@ -131,6 +132,7 @@ def test_the_linked_work_trees_own_head(work: Work, way: str) -> None:
 )
 def test_a_head_that_names_no_commit(work: Work, head: str, says: str) -> None:
     path = work.repository()
+    (path / ".git/refs/heads/main").rename(path / ".git/refs/kept")
     repository = opened(path)
     (path / ".git/HEAD").write_text(f"{head}\n")
     with pytest.raises(GitError, match=says) as error:
@@ -202,7 +204,23 @@ def test_a_sha256_repository(work: Work) -> None:
     assert bases(opened(path), [base.commit[:9]])[0].commit == base.commit
 
 
-def test_patterns_look_at_origin_first(work: Work, way: str) -> None:
+@pytest.mark.parametrize("place", ["heads", "remotes/origin"])
+def test_the_only_branch_is_the_default_where_head_names_none(
+    work: Work, way: str, place: str
+) -> None:
+    path = work.repository()
+    oid = work.git(path, "rev-parse", "HEAD")
+    work.git(path, "update-ref", f"refs/{place}/trunk", oid)
+    work.git(path, "update-ref", f"refs/{place}/patcher/x", oid)
+    work.git(path, "update-ref", "-d", "refs/heads/main")
+    assert bases(opened(path, way)) == [Base(f"refs/{place}/trunk", "trunk", oid, True)]
+    work.git(path, "update-ref", f"refs/{place}/another", oid)
+    with pytest.raises(NoSuchBase, match=r"HEAD names main, which is not there: .* --base"):
+        bases(opened(path, way))
+    assert bases(opened(path, way), ["trunk"])[0].commit == oid
+
+
+def test_a_name_is_the_local_branch_and_then_origins(work: Work, way: str) -> None:
     upstream = work.repository("upstream")
     for name in ("release/1.6", "release/1.7", "release/old/1.0", "patcher/release"):
         work.git(upstream, "branch", name)
@@ -226,22 +244,28 @@ def test_patterns_look_at_origin_first(work: Work, way: str) -> None:
         assert {base.commit for base in found} == {oid}
         return [base.ref for base in found]
 
+    work.git(clone, "branch", "release/1.7")
     assert matching("release/*") == [
+        "refs/heads/release/1.7",
+        "refs/heads/release/9.9",
         "refs/remotes/origin/release/1.6",
-        "refs/remotes/origin/release/1.7",
     ]
     assert [base.name for base in bases(repository, ["release/*"])] == [
-        "release/1.6",
         "release/1.7",
+        "release/9.9",
+        "release/1.6",
     ]
     assert matching("release/**")[-1] == "refs/remotes/origin/release/old/1.0"
     assert matching("release/1.[7-9]", "release/1.6", "release/1.*") == [
-        "refs/remotes/origin/release/1.7",
+        "refs/heads/release/1.7",
         "refs/remotes/origin/release/1.6",
     ]
     assert matching("release/9.9") == ["refs/heads/release/9.9"]
     assert matching("local/*") == ["refs/heads/local/one"]
-    assert matching("refs/heads/release/*") == ["refs/heads/release/9.9"]
+    assert matching("refs/heads/release/*") == [
+        "refs/heads/release/1.7",
+        "refs/heads/release/9.9",
+    ]
     assert matching("v1.0") == ["refs/tags/v1.0"]  # peeled to the commit
     assert matching("origin/main") == ["refs/remotes/origin/main"]
     assert matching("beef") == ["refs/heads/beef"]
@@ -251,7 +275,9 @@ def test_patterns_look_at_origin_first(work: Work, way: str) -> None:
     named = ["v1.0", "origin/main", "up/x", "refs/pull/1/head", "refs/pull/*/head", oid[:8]]
     names = ["v1.0", "main", "up/x", "pull/1/head", oid]
     assert [base.name for base in bases(repository, named)] == names
-    assert matching("*") == ["refs/remotes/origin/main"]
+    assert matching("*") == ["refs/heads/beef", "refs/heads/main"]
+    mirror = replace(repository, address=Address.parse("https://forge.example/a/b"))
+    assert bases(mirror, ["main"])[0].ref == "refs/remotes/origin/main"
     assert "refs/heads/patcher/local" not in matching("refs/heads/**")
     assert [base.default for base in bases(repository, ["main", "release/1.6"])] == [True, False]
 

@@ -152,6 +152,7 @@ def test_the_totals_count() -> None:
         "committed": 0,
         "pushed": 0,
         "up_to_date": 1,
+        "edited": 0,
         "files": 1,
         "to_fix": 1,
         "left_alone": 1,

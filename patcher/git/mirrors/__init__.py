@@ -15,19 +15,23 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from patcher.git import remote
 from patcher.git.address import Address
 from patcher.git.errors import UnbornHead
+from patcher.git.history import History
 from patcher.git.limits import TIMEOUT, time_left
+from patcher.git.marks import has_mark
+from patcher.git.mirrors import history as own_history
 from patcher.git.mirrors import upkeep
 from patcher.git.mirrors.networks import network_of
-from patcher.git.mirrors.refs import HEADS, REVIEW, wanted_refs
+from patcher.git.mirrors.refs import HEADS, REVIEW, default_branch, wanted_refs
 from patcher.git.mirrors.store import NOTE, Lock, MirrorFolder, folder_name, note_pushed, unwritable
 from patcher.git.mirrors.update import Update
 from patcher.git.mirrors.upkeep import Mirror
-from patcher.git.values import Repository
+from patcher.git.values import Base, Repository
 
 __all__ = ["Mirror", "Mirrors", "folder_name"]
 
@@ -60,6 +64,7 @@ class Mirrors:
         *,
         review: Sequence[str] = REVIEW,
         family: str | None = None,
+        default: str | None = None,
         fresh: bool = False,
     ) -> Repository:
         """The mirror of ``address``, as the remote is now.
@@ -72,6 +77,7 @@ class Mirrors:
         ``family`` is the address of what this is a fork of, as the forge says. Mirrors of one fork
         network (by that, else by their own last path part) on one host share the objects of the
         first of them; the others fetch trees first, and then the blobs that are not there.
+        ``default`` is the default branch, as the forge says, for a remote whose HEAD names none.
         ``fresh`` makes the mirror anew, which is what to do when objects of it cannot be read.
 
         Raises `RemoteError` after the retries, `UnbornHead` where there are ``bases`` and the
@@ -85,6 +91,8 @@ class Mirrors:
             # Without bases nothing but branches is of use, and there may be many other refs.
             patterns = () if bases else ("HEAD", HEADS + "*")
             refs = remote.list_refs(address, patterns, timeout=lock.left())
+            if refs.head not in refs.refs and "HEAD" not in refs.refs:
+                refs = replace(refs, head=default_branch(refs, default, required=not bases))
             wanted = wanted_refs(refs, bases, review)
             Update(self._store, name, address, refs, wanted, network, lock).run(fresh=fresh)
             with contextlib.suppress(OSError):
@@ -105,6 +113,26 @@ class Mirrors:
         with self._host(repository.address):
             remote.push(repository, branch, commit, expected, timeout=self._timeout)
         note_pushed(repository.git_dir, commit)
+
+    def history(self, repository: Repository, base: Base, tip: str) -> History:
+        """As `patcher.git.history.history`, at the remote; what it names is then in the mirror."""
+        address = repository.address
+        assert address is not None
+        with self._host(address):
+            found = remote.retried(lambda _: own_history.read(address, base, tip), self._timeout)
+            marked = [commit for commit in found.own if has_mark(commit.message)]
+            needed = {*found.merge_bases, *(commit.oid for commit in marked)}
+            needed |= {parent for commit in marked for parent in commit.parents}
+            with self._store.locked(repository.git_dir.name) as lock:
+                own_history.bring(address, repository.git_dir, sorted(needed), lock)
+        return found
+
+    def is_elsewhere(self, repository: Repository, commit: str, branch: str) -> bool:
+        """As `patcher.git.history.is_elsewhere`, at the remote."""
+        address = repository.address
+        assert address is not None
+        with self._host(address):
+            return own_history.is_elsewhere(address, commit, branch)
 
     def list(self) -> Sequence[Mirror]:
         """The mirrors that are there, by address."""

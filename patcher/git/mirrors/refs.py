@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from patcher.git.errors import BoundExceeded
+from patcher.git.errors import BoundExceeded, NoSuchBase
 from patcher.git.mirrors.store import UNBORN, replace
 from patcher.git.refs import MAX_BASES, REVIEW_BRANCHES
 from patcher.git.remote import OID, RemoteRefs
@@ -22,6 +22,22 @@ REVIEW = (HEADS + REVIEW_BRANCHES + "*",)
 _ORIGIN, _TAGS = "refs/remotes/origin/", "refs/tags/"
 _DETACHED = "refs/patcher/HEAD"
 _ID_PREFIX = re.compile(r"[0-9a-f]{4,64}\Z")
+
+
+def default_branch(refs: RemoteRefs, named: str | None, *, required: bool) -> str | None:
+    """The full name of the default branch of a remote whose HEAD names none that is there: the one
+    that is ``named``, or else the only one; None where there is no branch at all. Raises
+    `NoSuchBase` where nobody knows and it is ``required``."""
+    if named is not None and HEADS + named in refs.refs:
+        return HEADS + named
+    branches = [
+        name
+        for name in refs.refs
+        if name.startswith(HEADS) and not name.startswith(HEADS + REVIEW_BRANCHES)
+    ]
+    if len(branches) > 1 and required:
+        raise NoSuchBase("HEAD names no branch that is there: name one with --base")
+    return branches[0] if len(branches) == 1 else None
 
 
 def wanted_refs(refs: RemoteRefs, bases: Sequence[str], review: Sequence[str]) -> dict[str, str]:
@@ -56,6 +72,13 @@ def _mirrored(name: str) -> str:
     if name == HEADS + "HEAD":
         return name
     return _ORIGIN + name.removeprefix(HEADS) if name.startswith(HEADS) else name
+
+
+def origin_of(name: str) -> str | None:
+    """What a ref of a mirror is called at its remote; None where that has no name for it."""
+    if name.startswith(_ORIGIN):
+        return HEADS + name.removeprefix(_ORIGIN)
+    return name if name.startswith((HEADS, _TAGS)) else None
 
 
 def _matching(refs: dict[str, str], pattern: str) -> Iterator[tuple[str, str]]:

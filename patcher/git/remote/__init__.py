@@ -121,26 +121,33 @@ def fetch(
     *,
     depth: bool = True,
     filter: bool = False,
+    commits: bool = False,
+    without: str | None = None,
     timeout: float = TIMEOUT,
     pass_fds: Sequence[int] = (),
 ) -> None:
     """Fetch objects by id, into a repository of our own; refs are left to the caller.
 
     ``depth``: each commit without its parents. ``filter``: fetch no blobs but those among
-    ``oids``. Raises `RemoteError`, and `BoundExceeded` for a pack over `MAX_FETCHED`.
+    ``oids``. ``commits``: fetch no trees either, where the remote can leave them out. ``without``:
+    with their parents, but not what this ref of the remote has; raises `NothingNew` where that is
+    all. Raises `RemoteError`, and `BoundExceeded` for a pack over `MAX_FETCHED`.
     """
     command = ["fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"]
     command += ["--no-recurse-submodules", "--no-show-forced-updates", "--stdin"]
     config = dict(_FETCH)
-    if depth:
+    if without is not None:
+        command.append(f"--shallow-exclude={without}")
+    elif depth:
         command.append("--depth=1")
     else:
         config["fetch.negotiationAlgorithm"] = "noop"
-    if filter:
+    if filter or commits:
+        what = "tree:0" if commits else "blob:none"
         # Said here, git need not write it to the repository's configuration.
         config[f"remote.{REMOTE}.promisor"] = "true"
-        command.append("--filter=blob:none")
-        config[f"remote.{REMOTE}.partialCloneFilter"] = "blob:none"
+        command.append(f"--filter={what}")
+        config[f"remote.{REMOTE}.partialCloneFilter"] = what
     try:
         call(
             address,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from patcher.git.address import Address
-from patcher.git.errors import BoundExceeded, Cause, GitError, GitFailed, RemoteError
+from patcher.git.errors import BoundExceeded, Cause, GitError, GitFailed, NothingNew, RemoteError
 from patcher.text import hidden, without_secrets
 
 FETCH_MEMORY = 1 << 30
@@ -87,6 +87,8 @@ def explained(failed: GitFailed, address: Address) -> GitError:
             "what it sends takes more memory than git may use "
             f"({FETCH_MEMORY >> 20} MiB, FETCH_MEMORY)"
         )
+    if b"no commits selected for shallow requests" in stderr:
+        return NothingNew("protocol: the branch has nothing of its own", "protocol")
     lines = [line for line in stderr.split(b"\n") if not _TRACE.match(line)]
     for row in FAILURES:
         for line in lines:

@@ -1,0 +1,239 @@
+"""The state of a review branch: does merging it fix its base, and is it ours?
+
+Both are questions about now: what the base lacks of the branch is read commit by commit, and the
+two are merged beside the repository. A commit is ours if its mark fits it (`patcher.git.marks`) and
+each file that it changes became what patcher would make of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from patcher import git
+from patcher.campaign.look import Looker
+from patcher.campaign.selection import Selection
+from patcher.findings import Status
+from patcher.git.commits import Commit, read_commits
+from patcher.git.history import History
+from patcher.git.marks import has_mark
+from patcher.git.merge import Difference, differences, merged
+from patcher.results import BranchState, ChangedFile, Target
+
+_MOST_NAMED = 3
+"""Files that a reason names."""
+
+
+class Past(Protocol):
+    """What is known of the commits of a repository: its own, or at its remote."""
+
+    def history(self, repository: git.Repository, base: git.Base, tip: str) -> History:
+        """As `patcher.git.history.history`."""
+        ...
+
+    def is_elsewhere(self, repository: git.Repository, commit: str, branch: str) -> bool:
+        """Whether some other branch or tag than the review branch has a commit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewBranch:
+    """A review branch, and what it is beside its base."""
+
+    name: str
+    tip: str | None
+    state: BranchState
+    fixes: bool = False
+    """Whether merging it fixes every finding of the base."""
+    why: str = ""
+    """Why merging it does not, in a few words."""
+    own: tuple[Commit, ...] = ()
+    """What the base lacks of it, each before its parents."""
+    merge_bases: tuple[str, ...] = ()
+
+    @property
+    def others(self) -> bool:
+        """Whether it has what is not ours."""
+        return self.state in (BranchState.EDITED, BranchState.FOREIGN)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the state of review branches of one base."""
+
+    repository: git.Repository
+    base: git.Base
+    target: Target
+    """What is found at the base."""
+    selection: Selection
+    past: Past
+
+    def read(self, name: str, tip: str | None) -> ReviewBranch:
+        """The state of the review branch ``name``, whose tip is given. Raises GitError."""
+        if tip is None:
+            return ReviewBranch(name, None, BranchState.NONE)
+        return self.judge(name, tip, self.history(tip))
+
+    def judge(self, name: str, tip: str, history: History) -> ReviewBranch:
+        """As `read`, where the history is known."""
+        if not history.own:
+            return ReviewBranch(name, tip, self._merged(name, tip))
+        if not any(has_mark(commit.message) for commit in history.own):
+            return ReviewBranch(name, tip, BranchState.FOREIGN, own=history.own)
+        state, why = self._whose(name, tip, history)
+        fixes = False
+        if not why:
+            fixes, why, adds = self._merge(tip, history.merge_bases)
+            if not (adds or self.target.files):
+                state = BranchState.MERGED
+            elif state is BranchState.CURRENT and not fixes:
+                state = BranchState.STALE
+        return ReviewBranch(name, tip, state, fixes, why, history.own, history.merge_bases)
+
+    def history(self, tip: str) -> History:
+        """What the base lacks of a branch with this tip. Raises GitError."""
+        (first,) = self.past_commits((tip,))
+        if first.parents == (self.base.commit,):  # as patcher leaves it, and nothing moved since
+            return History((first,), True, first.parents)
+        return self.past.history(self.repository, self.base, tip)
+
+    def past_commits(self, oids: Sequence[str]) -> list[Commit]:
+        """The commits of these ids, which the repository has."""
+        return read_commits(self.repository.common_dir / "objects", oids)
+
+    def _merged(self, name: str, tip: str) -> BranchState:
+        """The state of a branch of which the base has everything."""
+        (last,) = self.past_commits((tip,))
+        if not (name.startswith(git.REVIEW_BRANCHES) or has_mark(last.message)):
+            return BranchState.FOREIGN
+        return BranchState.GONE if self.target.files else BranchState.MERGED
+
+    def _whose(self, name: str, tip: str, history: History) -> tuple[BranchState, str]:
+        """Whose the branch is, and why merging it is no question."""
+        made = {commit.oid: commit.made_on(name) for commit in history.own}
+        ours = {commit.oid for commit in history.own if made[commit.oid] and self._is_ours(commit)}
+        roots = [c.parents[0] for c in history.own if c.oid in ours and made[c.oid] == "base"]
+        above = set(_above(tip, history.own, roots))
+        elsewhere = [root for root in roots if root in made]
+        if not roots or above - ours or not history.is_whole:
+            brings = "it brings commits of another base" if elsewhere else ""
+            return BranchState.EDITED, brings
+        if not elsewhere:
+            return BranchState.CURRENT, ""
+        why = "it was made from another base"
+        # Whoever takes the branch away must not take away the last that has those commits.
+        if all(self.past.is_elsewhere(self.repository, root, name) for root in elsewhere):
+            return BranchState.STALE, why
+        return BranchState.EDITED, f"{why}, which no other branch has any more"
+
+    def _is_ours(self, commit: Commit) -> bool:
+        """Whether each file that a commit changes became what patcher makes of it."""
+        changed = self.changed(commit)
+        if not changed:
+            return False
+        for files in self._made_of(commit.parents[0]):
+            there = {file.path: file for file in files}
+            if all(_is_made(there.get(each.path), each.old, each.new) for each in changed):
+                return True
+        return False
+
+    def _made_of(self, commit: str) -> Iterator[Sequence[ChangedFile]]:
+        """The files that patcher changes in a commit, with these options and with others."""
+        if commit == self.base.commit:
+            yield self.target.files
+        plain = replace(self.selection, proof="off")
+        every = replace(plain, profiles="all", docs=True, include=(), exclude=())
+        for options in (plain, every):
+            for comment in (options.comment, not options.comment):
+                yield self._look(self.repository, commit, replace(options, comment=comment)).files
+
+    def look(self, commit: str) -> Target:
+        """What is found in a commit, with the contents of the files to change."""
+        return Looker(self.repository, self.selection).look(replace(self.base, commit=commit))
+
+    def changed(self, commit: Commit) -> Sequence[Difference]:
+        """What a commit changes of its first parent."""
+        return differences(self.repository, commit.parents[0], commit.oid)
+
+    def _look(self, repository: git.Repository, commit: str, selection: Selection) -> Target:
+        looker = Looker(repository, selection, contents=False)
+        return looker.look(replace(self.base, commit=commit))
+
+    def left(self, new: str, review: ReviewBranch) -> str:
+        """What is left to be done once a commit on top of the review branch is merged into the
+        base, in a few words; empty for nothing."""
+        return self._merge(new, review.merge_bases)[1]
+
+    def _merge(self, tip: str, merge_bases: Sequence[str]) -> tuple[bool, str, bool]:
+        """Whether merging the branch fixes the base, why not, and whether it changes anything."""
+        if len(merge_bases) != 1:
+            why = "has more than one merge base" if merge_bases else "has no merge base"
+            return False, f"it {why} with the base that is known here", True
+        (common,) = merge_bases
+        if common == self.base.commit:
+            return self._on_the_base(tip)
+        with merged(self.repository, common, self.base.commit, tip) as merge:
+            if merge is None:
+                return False, "it conflicts with the base", True
+            if not merge.adds:
+                return not self.target.files, "it adds nothing to the base", False
+            selection = replace(self.selection, proof="off")
+            left = _left(self.target, self._look(merge.repository, merge.commit, selection))
+        return not left, left, True
+
+    def _on_the_base(self, tip: str) -> tuple[bool, str, bool]:
+        """As `_merge`, where the base did not move: merging gives the branch."""
+        made = {file.path: (file.mode, file.new_oid) for file in self.target.files}
+        if {
+            each.path: each.new for each in differences(self.repository, self.base.commit, tip)
+        } == made:
+            return True, "", bool(made)
+        left = _left(
+            self.target, self._look(self.repository, tip, replace(self.selection, proof="off"))
+        )
+        return not left, left, True
+
+
+def _is_made(file: ChangedFile | None, old: tuple[str, str], new: tuple[str, str]) -> bool:
+    return file is not None and (file.mode, file.old_oid, file.mode, file.new_oid) == (*old, *new)
+
+
+def _above(tip: str, own: Sequence[Commit], roots: Sequence[str]) -> Iterator[str]:
+    """The commits of a branch down to the base that it was made from."""
+    known = {commit.oid: commit for commit in own}
+    below: set[str] = set()
+    for start, seen in ((list(roots), below), ([tip], set[str]())):
+        while start:
+            oid = start.pop()
+            if oid in known and oid not in seen and oid not in below:
+                seen.add(oid)
+                start += known[oid].parents
+                if seen is not below:
+                    yield oid
+
+
+def _left(before: Target, after: Target) -> str:
+    """What a merge leaves to be done, in a few words; empty for nothing."""
+    if after.error is not None:
+        return after.error
+    fixed = {file.path for file in before.files}
+    refused = {path for path, *_ in _open(before)} - fixed  # an edit that was refuted
+    paths = [file.path for file in after.files if file.path not in refused]
+    # What nobody could judge, or edit, after the merge and not before it is not fixed either.
+    paths += [path for path, *_ in (_open(after) - _open(before))]
+    names = [git.printable(path) for path in dict.fromkeys(paths)]
+    if not names:
+        return ""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"merging it leaves {', '.join(names[:_MOST_NAMED])}{more} to be fixed"
+
+
+def _open(target: Target) -> Counter[tuple[bytes, str, str]]:
+    needs_someone = (Status.AFFECTED, Status.UNDER_INVESTIGATION)
+    return Counter(
+        (each.path, each.finding.profile, each.finding.migration)
+        for each in target.findings
+        if each.finding.status in needs_someone and each.finding.edit is None
+    )

@@ -1,0 +1,59 @@
+"""Read commits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from patcher.git import marks
+from patcher.git.errors import GitError
+from patcher.git.objects import Header, Objects
+
+_MOST_COMMIT = 1 << 20
+
+
+class Commit(NamedTuple):
+    """A commit; ``author`` and ``committer`` as git writes them."""
+
+    oid: str
+    parents: tuple[str, ...]
+    author: str
+    committer: str
+    message: str
+    is_signed: bool
+
+    def made_on(self, branch: str) -> marks.On | None:
+        """What patcher made it on, if it made it for this review branch."""
+        if len(self.parents) != 1:
+            return None
+        made = marks.Made(branch, self.parents[0], self.author, self.committer)
+        return marks.made_on(made, self.message)
+
+
+def read_commits(objects: Path, oids: Sequence[str]) -> list[Commit]:
+    """Read commits. Raises `GitError` for what is none."""
+    if not oids:
+        return []
+    with Objects(objects, hexsize=len(oids[0])) as reader:
+        headers = reader.read([oid.encode() for oid in oids], _MOST_COMMIT)
+        return [as_commit(header) for header in headers]
+
+
+def as_commit(header: Header) -> Commit:
+    """The commit that was read. Raises `GitError` for what is none."""
+    if header.kind != "commit" or header.content is None:
+        raise GitError(f"commit {header.oid} cannot be read: run git fsck")
+    head, _, message = header.content.partition(b"\n\n")
+    fields: dict[str, list[str]] = {}
+    for line in head.decode("utf-8", "surrogateescape").split("\n"):
+        name, _, value = line.partition(" ")
+        fields.setdefault(name, []).append(value)
+    return Commit(
+        oid=header.oid,
+        parents=tuple(fields.get("parent", ())),
+        author=fields.get("author", [""])[0],
+        committer=fields.get("committer", [""])[0],
+        message=message.decode("utf-8", "replace"),
+        is_signed=not fields.keys().isdisjoint(("gpgsig", "gpgsig-sha256")),
+    )

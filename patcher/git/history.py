@@ -1,0 +1,98 @@
+"""What a branch has that another one lacks, commit by commit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from patcher.git.commits import Commit, read_commits
+from patcher.git.errors import GitError, GitFailed
+from patcher.git.process import MEMORY_LIMIT
+from patcher.git.refs import tips
+from patcher.git.regular import check_objects
+from patcher.git.runner import run
+from patcher.git.scratch import scratch
+from patcher.git.values import Base, Repository
+
+MAX_OWN = 1000
+"""Commits that a review branch may have and its base lacks."""
+
+
+class History(NamedTuple):
+    """A branch beside its base."""
+
+    own: tuple[Commit, ...]
+    """What the base lacks, each before its parents; `MAX_OWN` at most."""
+    is_whole: bool
+    """Whether that is all."""
+    merge_bases: tuple[str, ...]
+
+
+def history(repository: Repository, base: Base, tip: str) -> History:
+    """The history of ``tip`` beside that of ``base``, as the repository has it. Raises
+    `GitError`."""
+    objects = repository.common_dir / "objects"
+    return compared(scratch(len(tip)), _environment(repository), objects, tip, base.commit)
+
+
+def is_elsewhere(repository: Repository, commit: str, branch: str) -> bool:
+    """Whether some other branch or tag than ``branch`` has a commit. Raises `GitError`."""
+    own = (f"refs/heads/{branch}", f"refs/remotes/origin/{branch}")
+    others = [oid for ref, oid in tips(repository) if ref not in own]
+    return is_reachable(scratch(len(commit)), _environment(repository), commit, others)
+
+
+def _environment(repository: Repository) -> dict[str, str]:
+    """For a git directory of our own that reads the commits of a repository."""
+    objects = f"{repository.common_dir}/objects"
+    check_objects([objects])
+    extra = {"GIT_OBJECT_DIRECTORY": objects}
+    shallow = repository.common_dir / "shallow"
+    if shallow.is_file():
+        extra["GIT_SHALLOW_FILE"] = os.fspath(shallow)
+    return extra
+
+
+def compared(
+    git_dir: str, extra: Mapping[str, str], objects: Path, tip: str, base: str | None
+) -> History:
+    """As `history`, in a git directory of our own. Without a ``base`` all is the branch's own, and
+    where that begins is where it left the base."""
+    lacking = [] if base is None else [f"^{base}"]
+    listed = _listed(
+        git_dir, extra, ["rev-list", "--topo-order", f"-n{MAX_OWN + 1}", tip, *lacking]
+    )
+    own = tuple(read_commits(objects, listed[:MAX_OWN]))
+    if base is not None:
+        common = _listed(git_dir, extra, ["merge-base", "--all", base, tip])
+    else:
+        inside = {commit.oid for commit in own}
+        parents = [parent for commit in own for parent in commit.parents]
+        common = [parent for parent in dict.fromkeys(parents) if parent not in inside]
+    return History(own, len(listed) <= MAX_OWN, tuple(common))
+
+
+def is_reachable(git_dir: str, extra: Mapping[str, str], commit: str, tips: Sequence[str]) -> bool:
+    """Whether one of ``tips`` has ``commit`` in its history."""
+    command = ["rev-list", "-n1", "--stdin"]
+    names = "".join(f"{name}\n" for name in (commit, *(f"^{tip}" for tip in tips)))
+    return not _listed(git_dir, extra, command, names.encode())
+
+
+def _listed(
+    git_dir: str, extra: Mapping[str, str], command: Sequence[str], stdin: bytes = b""
+) -> list[str]:
+    try:
+        output = run(
+            command,
+            git_dir=git_dir,
+            extra=extra,
+            stdin=stdin,
+            memory=MEMORY_LIMIT,
+            allowed=(0, 1) if command[0] == "merge-base" else (0,),
+        )
+    except GitFailed as error:
+        raise GitError(f"the history of the review branch cannot be read: {error}") from None
+    return output.decode("ascii", "replace").split()

@@ -1,0 +1,68 @@
+"""The mark by which patcher knows its own commits again: a trailer of the message.
+
+    Patcher-Migration: deny-af-alg (on base, 0f1e2d3c4b5a6978)
+
+The digest covers the branch, the parent, who wrote and committed it and when, and the message: a
+commit that someone amended, rebased or copied to another branch does not fit it any more. Anyone
+can compute one, so it says nothing of the content; what a commit changes is looked at as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+On = Literal["base", "branch"]
+"""What patcher made a commit on: the base branch, or what was on the review branch."""
+
+_TRAILER = "Patcher-Migration"
+_LINE = re.compile(rf"^{_TRAILER}: (.+) \(on (base|branch), ([0-9a-f]{{16}})\)$", re.MULTILINE)
+_CRUD = " .,:;<>\"\\'"
+"""What git leaves out at the ends of names and addresses (``crud`` in its ``ident.c``)."""
+
+
+class Made(NamedTuple):
+    """How a commit came about. ``author`` and ``committer`` are as git writes them in commits:
+    ``Name <address> seconds offset``."""
+
+    branch: str
+    parent: str
+    author: str
+    committer: str
+
+
+def trailer(migrations: Sequence[str], on: On, made: Made, message: str) -> str:
+    """The trailer for a commit with this message."""
+    return f"{_TRAILER}: {' '.join(migrations)} (on {on}, {_digest(on, made, message)})"
+
+
+def has_mark(message: str) -> bool:
+    """Whether some commit of patcher's had this message, or one that became it."""
+    return _LINE.search(message) is not None
+
+
+def made_on(made: Made, message: str) -> On | None:
+    """What patcher made a commit on; None where its mark does not fit it."""
+    for _, on, digest in _LINE.findall(message):
+        kind: On = "base" if on == "base" else "branch"
+        if digest == _digest(kind, made, message):
+            return kind
+    return None
+
+
+def _digest(on: On, made: Made, message: str) -> str:
+    import hashlib
+
+    text = message.encode("utf-8", "replace").decode()
+    # Trailers may be put together in one paragraph, and each comes once.
+    lines = sorted({line.rstrip() for line in _LINE.sub("", text).split("\n")})
+    people = [_person(made.author), _person(made.committer)]
+    whole = "\n".join([on, made.branch, made.parent, *people, *lines])
+    return hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _person(raw: str) -> str:
+    """Address and time, as they also stand in a commit that git wrote."""
+    address, _, time = raw.rpartition("> ")
+    return f"{address.rpartition('<')[2].strip(_CRUD)} {time}"

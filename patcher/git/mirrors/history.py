@@ -1,0 +1,95 @@
+"""The history of a review branch at its remote: a mirror has one commit of each branch.
+
+Commits are fetched without their files, into a repository that lasts as long as they are read. What
+the mirror then lacks of the few that count is fetched into it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from patcher.git import remote
+from patcher.git.address import Address
+from patcher.git.errors import GitError, NothingNew, RemoteError
+from patcher.git.history import History, compared, is_reachable
+from patcher.git.limits import time_left
+from patcher.git.mirrors.networks import fill
+from patcher.git.mirrors.refs import HEADS, origin_of
+from patcher.git.mirrors.store import Lock, first_of, lay_out
+from patcher.git.objects import Objects
+from patcher.git.scratch import scratch
+from patcher.git.values import Base
+
+_FORMATS = {40: "sha1", 64: "sha256"}
+
+
+def read(address: Address, base: Base, tip: str) -> History:
+    """As `patcher.git.history.history`, from the remote. Raises `RemoteError`."""
+    with _beside(len(tip)) as place:
+        ref = origin_of(base.ref)
+        if ref is not None:
+            # The remote itself leaves out what the base has: that is a few commits.
+            try:
+                remote.fetch(address, place, [tip], commits=True, without=ref, timeout=time_left())
+            except NothingNew:
+                return History((), True, (tip,))
+            except RemoteError as error:
+                if error.transient:
+                    raise
+            else:
+                short = compared(os.fspath(place), {}, place / "objects", tip, None)
+                if len(short.merge_bases) == 1:
+                    return short
+    with _beside(len(tip)) as place:
+        _fetch_all(address, place, [base.commit, tip])
+        return compared(os.fspath(place), {}, place / "objects", tip, base.commit)
+
+
+def is_elsewhere(address: Address, commit: str, branch: str) -> bool:
+    """As `patcher.git.history.is_elsewhere`, of the branches of the remote."""
+    refs = remote.list_refs(address, (HEADS + "*",), timeout=time_left()).refs
+    others = list({oid for name, oid in refs.items() if name != HEADS + branch})
+    if not others:
+        return False
+    with _beside(len(commit)) as place:
+        _fetch_all(address, place, [*others, commit])
+        return is_reachable(os.fspath(place), {}, commit, others)
+
+
+def bring(address: Address, path: Path, commits: Sequence[str], lock: Lock) -> None:
+    """Fetch those commits that a mirror lacks, with their files."""
+    if not commits:
+        return
+    with Objects(path / "objects", hexsize=len(commits[0])) as objects:
+        found = objects.read([oid.encode() for oid in commits], 0)
+        lacking = [header.oid for header in found if header.kind != "commit"]
+    if not lacking:
+        return
+    shares = first_of(path) is not None
+    left, descriptors = lock.left(), lock.shared()
+    remote.fetch(address, path, lacking, filter=shares, timeout=left, pass_fds=descriptors)
+    if shares:
+        fill(address, path, lacking, lock)
+
+
+def _fetch_all(address: Address, place: Path, commits: Sequence[str]) -> None:
+    try:
+        remote.fetch(address, place, commits, depth=False, commits=True, timeout=time_left())
+    except RemoteError as error:
+        if error.transient:
+            raise
+        raise GitError(f"the history of the review branch cannot be fetched: {error}") from None
+
+
+@contextlib.contextmanager
+def _beside(hexsize: int) -> Iterator[Path]:
+    place = Path(scratch(hexsize)) / f"view-{os.urandom(8).hex()}"
+    try:
+        lay_out(place, _FORMATS[hexsize], None)
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)

@@ -1,0 +1,377 @@
+"""What becomes of a review branch that is there: does it fix the base as it is now, is it ours?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from patcher.cli import group
+
+if TYPE_CHECKING:
+    from tests.conftest import Sandbox
+
+BRANCH = "patcher/deny-af-alg"
+FILE = "docker-default"
+
+
+def patcher(*arguments: str | Path) -> Result:
+    words = [*map(str, arguments)]
+    if words[0] == "apply":
+        words[1:1] = ["--proof", "off"]
+    result = CliRunner().invoke(group, words)
+    if not isinstance(result.exception, SystemExit | None):
+        raise result.exception
+    return result
+
+
+def report(*arguments: str | Path) -> tuple[int, list[dict[str, Any]]]:
+    """The exit status, and the targets."""
+    result = patcher(*arguments, "--format", "json")
+    return result.exit_code, json.loads(result.stdout)["targets"]
+
+
+class Remote:
+    """A bare repository that is cloned and pushed to by its URL, and a clone of it to work in."""
+
+    def __init__(self, sandbox: Sandbox, files: dict[str, str | bytes] | None = None) -> None:
+        self.sandbox = sandbox
+        self.work = sandbox.repository("work", files)
+        self.bare = sandbox.root / "bare.git"
+        sandbox.git(sandbox.root, "clone", "-q", "--bare", str(self.work), str(self.bare))
+        sandbox.git(self.work, "remote", "add", "origin", str(self.bare))
+        self.url = f"file://{self.bare}"
+
+    def git(self, *arguments: str) -> str:
+        return self.sandbox.git(self.bare, *arguments)
+
+    def commit(self, branch: str, files: dict[str, str | bytes]) -> str:
+        """A commit of someone's on a branch of the remote."""
+        self.sandbox.git(self.work, "fetch", "-q", "origin")
+        self.sandbox.git(self.work, "checkout", "-q", "-B", "tmp", f"origin/{branch}")
+        oid = self.sandbox.commit(self.work, files)
+        self.sandbox.git(self.work, "push", "-q", "origin", f"HEAD:refs/heads/{branch}")
+        return oid
+
+    def merge(self, branch: str, into: str, *options: str) -> None:
+        self.sandbox.git(self.work, "fetch", "-q", "origin")
+        self.sandbox.git(self.work, "checkout", "-q", "-B", "tmp", f"origin/{into}")
+        merge = ["merge", "-q", "--no-edit", *(options or ("--no-ff",)), f"origin/{branch}"]
+        self.sandbox.git(self.work, *merge)
+        if "--squash" in options:
+            self.sandbox.git(self.work, "commit", "-q", "-m", "Squashed")
+        self.sandbox.git(self.work, "push", "-q", "origin", f"HEAD:refs/heads/{into}")
+
+    def revert(self, branch: str, *options: str) -> None:
+        self.sandbox.git(self.work, "fetch", "-q", "origin")
+        self.sandbox.git(self.work, "checkout", "-q", "-B", "tmp", f"origin/{branch}")
+        self.sandbox.git(self.work, "revert", "--no-edit", *options, "HEAD")
+        self.sandbox.git(self.work, "push", "-q", "origin", f"HEAD:refs/heads/{branch}")
+
+    def fixes(self, branch: str, base: str) -> bool:
+        """Whether merging the branch into the base denies the family in every profile there."""
+        place = self.sandbox.root / "merging"
+        shutil.rmtree(place, ignore_errors=True)
+        self.sandbox.git(self.sandbox.root, "clone", "-q", str(self.bare), str(place))
+        self.sandbox.git(place, "checkout", "-q", f"origin/{base}")
+        command = ["git", "-C", str(place), "merge", "-q", "--no-edit", f"origin/{branch}"]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            return False
+        return all(
+            b"deny network alg," in file.read_bytes()
+            for file in place.rglob("*")
+            if file.is_file() and ".git/" not in str(file) and b"network," in file.read_bytes()
+        )
+
+
+@pytest.fixture
+def remote(sandbox: Sandbox) -> Remote:
+    return Remote(sandbox)
+
+
+def push(remote: Remote, *options: str) -> tuple[int, list[dict[str, Any]]]:
+    return report("apply", "--push", *options, remote.url)
+
+
+def test_what_was_merged_and_reverted_is_made_anew(remote: Remote) -> None:
+    push(remote)
+    first = remote.git("rev-parse", BRANCH)
+    remote.merge(BRANCH, "main")
+    remote.revert("main", "-m", "1")
+    status, (target,) = push(remote)
+    assert (status, target["outcome"]) == (0, "pushed"), target["error"]
+    assert target["branch_state"] == "merged and gone again"
+    assert remote.fixes(BRANCH, "main")
+    # The commit that was merged is part of the base, so nothing is lost.
+    remote.git("merge-base", "--is-ancestor", first, BRANCH)
+    assert push(remote)[1][0]["outcome"] == "up to date"
+
+
+def test_what_was_merged_as_a_fast_forward_and_reverted_is_made_anew(remote: Remote) -> None:
+    push(remote)
+    remote.merge(BRANCH, "main", "--ff-only")
+    remote.revert("main")
+    status, (target,) = push(remote)
+    assert (status, target["branch_state"]) == (0, "merged and gone again")
+    assert remote.fixes(BRANCH, "main")
+
+
+def test_a_branch_made_from_another_default_branch_is_made_anew(remote: Remote) -> None:
+    remote.git("branch", "develop", "main")
+    remote.commit("main", {"only-on-main": "x\n"})
+    push(remote)
+    remote.git("symbolic-ref", "HEAD", "refs/heads/develop")
+    status, (target,) = push(remote)
+    assert (status, target["outcome"]) == (0, "pushed"), target["error"]
+    assert target["branch_state"] == "ours and stale"
+    assert remote.git("diff", "--name-only", "develop", BRANCH) == FILE
+    assert remote.git("rev-parse", f"{BRANCH}^") == remote.git("rev-parse", "develop")
+
+
+@pytest.mark.parametrize("option", ["append", "fail", "replace"])
+def test_a_second_file_of_the_base_is_fixed_too(remote: Remote, option: str) -> None:
+    push(remote)
+    remote.commit("main", {"second": remote.sandbox.profile("second")})
+    status, (target,) = push(remote, "--on-existing", option)
+    assert (status, target["outcome"]) == (0, "pushed"), target["error"]
+    assert target["branch_state"] == "ours and stale"
+    assert remote.fixes(BRANCH, "main")
+    assert remote.git("diff", "--name-only", "main", BRANCH).split() == [FILE, "second"]
+
+
+def test_a_base_that_moved_elsewhere_leaves_the_branch_as_it_is(remote: Remote) -> None:
+    push(remote)
+    tip = remote.git("rev-parse", BRANCH)
+    remote.commit("main", {"README": "hello\n"})
+    status, (target,) = push(remote)
+    assert (status, target["outcome"]) == (0, "up to date")
+    assert (target["branch_state"], target["new_commit"]) == ("ours and current", tip)
+    assert remote.fixes(BRANCH, "main")
+
+
+def test_a_head_that_names_a_branch_that_is_gone(remote: Remote) -> None:
+    remote.git("branch", "-m", "main", "trunk")
+    remote.git("symbolic-ref", "HEAD", "refs/heads/main")
+    status, (target,) = push(remote)
+    assert (status, target["base"], target["outcome"]) == (0, "refs/heads/trunk", "pushed")
+    status, (target,) = report("scan", remote.bare)
+    assert (status, target["base"]) == (1, "refs/heads/trunk")
+    clone = remote.sandbox.root / "clone"
+    remote.sandbox.git(remote.sandbox.root, "clone", "-q", str(remote.bare), str(clone))
+    status, (target,) = report("scan", clone)
+    assert (status, target["base"]) == (1, "refs/remotes/origin/trunk")
+    # Of several, nobody knows which is meant.
+    remote.git("branch", "other", "trunk")
+    remote.sandbox.git(clone, "fetch", "-q")
+    for source in (remote.url, remote.bare, clone):
+        result = patcher("scan", source)
+        assert result.exit_code == 3
+        assert "--base" in result.stderr
+
+
+def test_the_review_branch_is_no_default_branch_and_no_base(remote: Remote) -> None:
+    remote.git("branch", "develop", "main")
+    remote.commit("main", {"work": "of others\n"})
+    before = remote.git("for-each-ref")
+    for source, options in ((remote.url, ["--push"]), (remote.bare, []), (remote.work, [])):
+        for branch, base in (("main", "develop"), ("develop", "develop")):
+            command = [*options, "--base", base, "--branch", branch, "--on-existing", "replace"]
+            result = patcher("apply", *command, "--discard-others", source)
+            assert result.exit_code == 3, result.output
+            assert "--branch" in result.stderr
+    assert remote.git("for-each-ref") == before
+
+
+def test_a_reviewers_commits_are_kept(remote: Remote) -> None:
+    push(remote)
+    review = remote.commit(BRANCH, {"notes": "of the reviewer\n"})
+    for option in ("fail", "replace", "append"):
+        status, (target,) = push(remote, "--on-existing", option)
+        assert (status, target["outcome"]) == (0, "edited by others")
+        assert target["branch_state"] == "edited by others"
+        assert remote.git("rev-parse", BRANCH) == review
+    # The base gains what the branch does not fix: a person has to see to it.
+    remote.commit("main", {"second": remote.sandbox.profile("second")})
+    for option in ("fail", "replace"):
+        result = patcher("apply", "--push", "--on-existing", option, remote.url)
+        assert result.exit_code == 3
+        assert "second" in result.stderr
+        assert "--discard-others" in result.stderr
+        assert remote.git("rev-parse", BRANCH) == review
+    status, (target,) = push(remote, "--on-existing", "replace", "--discard-others")
+    assert (status, target["outcome"]) == (0, "pushed"), target["error"]
+    assert remote.fixes(BRANCH, "main")
+
+
+def test_a_reviewer_amends_the_message(remote: Remote) -> None:
+    push(remote)
+    work = remote.work
+    remote.sandbox.git(work, "fetch", "-q")
+    remote.sandbox.git(work, "checkout", "-q", "-B", "tmp", f"origin/{BRANCH}")
+    message = remote.sandbox.git(work, "log", "-1", "--format=%B")
+    remote.sandbox.git(work, "commit", "-q", "--amend", "-m", f"Better: {message}")
+    remote.sandbox.git(work, "push", "-q", "-f", "origin", f"HEAD:refs/heads/{BRANCH}")
+    tip = remote.git("rev-parse", BRANCH)
+    status, (target,) = push(remote, "--on-existing", "replace")
+    assert (status, target["branch_state"]) == (0, "edited by others")
+    assert remote.git("rev-parse", BRANCH) == tip
+
+
+def test_a_comment_on_the_line_of_the_rule_is_no_failure(remote: Remote) -> None:
+    push(remote)
+    text = remote.sandbox.fixed(remote.sandbox.profile())
+    commented = text.replace("deny network alg,", "deny network alg, # see the advisory")
+    remote.commit(BRANCH, {FILE: commented})
+    status, (target,) = push(remote)
+    assert (status, target["outcome"]) == (0, "edited by others")
+
+
+def test_a_reviewer_who_takes_the_rule_out_is_told(remote: Remote) -> None:
+    push(remote)
+    remote.commit(BRANCH, {FILE: remote.sandbox.profile()})
+    result = patcher("apply", "--push", remote.url)
+    assert result.exit_code == 3
+    assert FILE in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--signoff"],
+        ["--author", "Ann <ann@example.org>"],
+        ["--message", "Mine"],
+        ["--comment"],
+        ["--commit-per", "file"],
+    ],
+)
+def test_replace_makes_the_commit_that_is_wanted_now(sandbox: Sandbox, options: list[str]) -> None:
+    files: dict[str, str | bytes] = {name: sandbox.profile(name) for name in "ab"}
+    place = sandbox.repository(files=files)
+    patcher("apply", place)
+    tip = sandbox.git(place, "rev-parse", BRANCH)
+    assert report("apply", *options, place)[0] == 0
+    assert sandbox.git(place, "rev-parse", BRANCH) == tip
+    status, (target,) = report("apply", *options, "--on-existing", "replace", place)
+    assert (status, target["outcome"]) == (0, "committed")
+    new = sandbox.git(place, "rev-parse", BRANCH)
+    assert report("apply", *options, "--branch", "fresh", place)[0] == 0
+    shown = ["log", "--format=%an <%ae>%n%(trailers:key=Signed-off-by)%n%s"]
+    one, two = (sandbox.git(place, *shown, f"main..{branch}") for branch in (BRANCH, "fresh"))
+    assert one == two
+    assert sandbox.git(place, "diff", BRANCH, "fresh") == ""
+    status, (target,) = report("apply", *options, "--on-existing", "replace", place)
+    assert (status, target["outcome"], target["new_commit"]) == (0, "up to date", new)
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
+def test_replace_signs_what_was_not_signed(sandbox: Sandbox, home: Path, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    sandbox.git(home, "config", "--global", "gpg.format", "ssh")
+    place = sandbox.repository()
+    patcher("apply", place)
+    sign = [f"--sign={key}.pub", "--on-existing", "replace"]
+    for outcome in ("committed", "up to date"):
+        status, (target,) = report("apply", *sign, place)
+        assert (status, target["outcome"]) == (0, outcome)
+        assert "SSH SIGNATURE" in sandbox.git(place, "cat-file", "commit", BRANCH)
+
+
+def test_the_review_branch_of_origin_counts_in_a_clone(remote: Remote) -> None:
+    push(remote)
+    work, sandbox = remote.work, remote.sandbox
+    tip = remote.git("rev-parse", BRANCH)
+    sandbox.git(work, "fetch", "-q")
+    status, (target,) = report("apply", work)
+    assert (status, target["outcome"], target["new_commit"]) == (0, "up to date", tip)
+    # A reviewer's commit that does not fix it is not competed with.
+    remote.commit(BRANCH, {FILE: sandbox.profile()})
+    sandbox.git(work, "checkout", "-q", "main")
+    sandbox.git(work, "fetch", "-q")
+    result = patcher("apply", work)
+    assert result.exit_code == 3
+    assert f"origin/{BRANCH}" in result.stderr
+    assert sandbox.git(work, "for-each-ref", f"refs/heads/{BRANCH}") == ""
+    # What is appended goes on top of it, so that a plain push does.
+    status, (target,) = report("apply", "--on-existing", "append", work)
+    assert (status, target["outcome"]) == (0, "committed")
+    sandbox.git(work, "push", "-q", "origin", BRANCH)
+    assert remote.fixes(BRANCH, "main")
+
+
+def test_globs_take_no_review_branches_for_bases(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    sandbox.git(place, "branch", "fix-1")
+    glob = ["--base", "fix*", "--base", "main"]
+    assert patcher("apply", "--branch", "fix-alg", *glob, place).exit_code == 0
+    before = {"main", "fix-1", "fix-alg", "fix-alg-fix-1"}
+    heads = ["for-each-ref", "--format=%(refname:short)", "refs/heads"]
+    assert set(sandbox.git(place, *heads).split()) == before
+    vsock = ["-m", "deny-af-vsock", "--branch", "fix-vsock"]
+    assert patcher("apply", *vsock, *glob, place).exit_code == 0
+    after = before | {"fix-vsock", "fix-vsock-fix-1"}
+    assert set(sandbox.git(place, *heads).split()) == after
+    # A release branch that was moved on to a review branch's tip is still a base.
+    sandbox.git(place, "update-ref", "refs/heads/fix-1", "refs/heads/fix-alg-fix-1")
+    assert {target["base"] for target in report("scan", "--base", "fix*", place)[1]} == {
+        "refs/heads/fix-1"
+    }
+
+
+def test_two_bases_with_one_name_have_no_review_branch_in_common(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    sandbox.git(place, "tag", "v1")
+    sandbox.commit(place, {"more": sandbox.profile("more")}, branch="v1")
+    sandbox.git(place, "checkout", "-q", "main")
+    bases = ["--base", "refs/heads/v1", "--base", "refs/tags/v1"]
+    status, targets = report("apply", *bases, place)
+    assert status == 0
+    assert len({target["branch"] for target in targets}) == 2
+    assert {target["outcome"] for target in report("apply", *bases, place)[1]} == {"up to date"}
+
+
+def test_a_name_is_the_local_branch_in_a_clone(remote: Remote) -> None:
+    work, sandbox = remote.work, remote.sandbox
+    sandbox.git(work, "fetch", "-q")
+    sandbox.git(work, "remote", "set-head", "origin", "main")
+    sandbox.git(work, "checkout", "-q", "main")
+    mine = sandbox.commit(work, {"more": sandbox.profile("more")})
+    origin = sandbox.git(work, "rev-parse", "origin/main")
+    _, (target,) = report("scan", "--base", "main", work)
+    assert (target["base"], target["commit"]) == ("refs/heads/main", mine)
+    assert "origin/main" in target["note"]
+    _, (target,) = report("scan", "--base", "origin/main", work)
+    assert (target["base"], target["commit"]) == ("refs/remotes/origin/main", origin)
+    _, (target,) = report("scan", work)
+    assert (target["base"], target["commit"]) == ("refs/remotes/origin/main", origin)
+    # A glob finds both, the local one where there are two.
+    remote.git("branch", "release/1.0")
+    remote.git("branch", "release/1.1")
+    sandbox.git(work, "fetch", "-q")
+    sandbox.git(work, "branch", "release/1.1")
+    sandbox.git(work, "branch", "release/2.0")
+    found = {target["base"] for target in report("scan", "--base", "release/*", work)[1]}
+    assert found == {
+        "refs/remotes/origin/release/1.0",
+        "refs/heads/release/1.1",
+        "refs/heads/release/2.0",
+    }
+
+
+@pytest.mark.parametrize("where", ["local", "bare", "url"])
+def test_a_dry_run_shows_the_state(remote: Remote, where: str) -> None:
+    sources: dict[str, str | Path] = {"local": remote.work, "bare": remote.bare, "url": remote.url}
+    source = sources[where]
+    options = ["--push"] if where == "url" else []
+    remote.sandbox.git(remote.work, "checkout", "-q", "main")
+    status, (target,) = report("apply", "-n", source)
+    assert (status, target["branch_state"]) == (1, "none")
+    assert patcher("apply", *options, source).exit_code == 0
+    status, (target,) = report("apply", "-n", source)
+    assert (status, target["branch_state"]) == (0, "ours and current")
+    assert "ours and current" in patcher("apply", "-n", source).stdout

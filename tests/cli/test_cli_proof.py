@@ -63,9 +63,10 @@ def test_the_verdict_stands_in_message_table_and_json(sandbox: Sandbox) -> None:
     result = patcher("apply", "--proof", "require", "--signoff", place)
     assert result.exit_code == 0
     assert f"; proved by {by}\n" in result.stdout
-    assert messages(sandbox, place).endswith(
-        f"\n\nPolicy-Proof: proved by {by}\nSigned-off-by: A Tester <tester@example.org>"
-    )
+    trailers = messages(sandbox, place).rpartition("\n\n")[2].splitlines()
+    assert trailers[0] == f"Policy-Proof: proved by {by}"
+    assert trailers[1].startswith("Patcher-Migration: deny-af-alg (on base, ")
+    assert trailers[2:] == ["Signed-off-by: A Tester <tester@example.org>"]
     proof = {"verdict": "proved", "by": by, "reason": "", "before": [], "after": []}
     (target,) = report("diff", place)["targets"]
     assert target["findings"][0]["proof"] == proof

@@ -246,10 +246,24 @@ def test_heads_of_every_kind(work: Work, origin: Origin, cache: Mirrors) -> None
     (origin.bare / "HEAD").write_text("ref: refs/heads/unborn\n")
     mirror = cache.update(origin.address, ("main",))
     assert heads(mirror, "main") == {"main": tip}
-    with pytest.raises(UnbornHead):
-        bases(mirror)
+    with pytest.raises(NoSuchBase, match="name one with --base"):  # `HEAD` is a branch as well
+        cache.update(origin.address)
+    origin.git("update-ref", "-d", "refs/heads/HEAD")
+    assert heads(cache.update(origin.address)) == {"main": tip}
     (origin.bare / "HEAD").write_text("ref: refs/heads/main\n")
     assert heads(cache.update(origin.address)) == {"main": tip}
+
+
+def test_the_forge_knows_the_default_branch_of_a_head_that_names_none(
+    origin: Origin, cache: Mirrors
+) -> None:
+    origin.git("branch", "other", "main")
+    (origin.bare / "HEAD").write_text("ref: refs/heads/gone\n")
+    [base] = bases(cache.update(origin.address, default="other"))
+    assert base.ref == "refs/remotes/origin/other"
+    assert base.default
+    with pytest.raises(NoSuchBase):
+        cache.update(origin.address, default="gone")
 
 
 def test_an_empty_remote_and_then_one_that_is_sha256(work: Work, cache: Mirrors) -> None:

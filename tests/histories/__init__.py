@@ -1,0 +1,1 @@
+"""Random histories: what others do to bases and review branches, and runs of patcher in between."""

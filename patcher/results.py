@@ -444,6 +444,7 @@ class Progress(NamedTuple):
     error: str | None = None
     cause: str | None = None
     note: str | None = None
+    branch_state: str | None = None
 
 
 class Counts(NamedTuple):
@@ -501,6 +502,8 @@ class CampaignState(NamedTuple):
     settings: Mapping[str, Any]
     causes: Sequence[CauseSummary]
     """The most frequent first."""
+    branch_states: Mapping[str, int]
+    """Targets by the state in which their review branch was found."""
     rows: Iterable[Progress]
     """In the order of planning."""
     failures_only: bool = False

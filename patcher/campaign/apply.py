@@ -96,7 +96,23 @@ def apply(
     target = replace(target, branch=branch)
     review, tip = _read(reader, branch)
     target = replace(target, branch_state=review.state)
-    writer = _Writer(reader, branch, commits)
+    try:
+        return _done(target, review, tip, _Writer(reader, branch, commits), remote)
+    except git.BranchTaken as taken:
+        # With the state, unlike a failure that is raised.
+        error = "; ".join(filter(None, (target.error, str(taken))))
+        return replace(target, outcome=Outcome.FAILED, error=error, cause=taken.cause)
+
+
+def _done(
+    target: Target,
+    review: ReviewBranch,
+    tip: str | None,
+    writer: _Writer,
+    remote: Remote | None,
+) -> Target:
+    reader, branch, commits = writer.reader, review.name, writer.commits
+    repository, base = reader.repository, reader.base
     target, parent = _to_write(target, review, writer)
     if parent is None or commits.dry_run:
         return target
@@ -137,7 +153,8 @@ def _check_no_base(
     if branch in (base.name, *git.default_names(repository)):
         what = "its own base" if branch == base.name else "the default branch"
         raise git.BranchTaken(
-            f"branch {branch} would be a review branch, and is {what}: use another --branch or --base"
+            f"branch {branch} would be a review branch, and is {what}: use another --branch or "
+            "--base"
         )
 
 

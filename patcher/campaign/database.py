@@ -124,6 +124,7 @@ MIGRATIONS: tuple[str, ...] = (
     # What earlier runs found lies in the cache.
     "DROP TABLE memory;",
     "ALTER TABLE places ADD COLUMN server TEXT;",
+    "ALTER TABLE targets ADD COLUMN branch_state TEXT;",
 )
 """What turns a file of version N (``PRAGMA user_version``) into one of version N + 1, at index N.
 What is released stays as it is; a change is one more script. ``STRICT`` tables are those of SQLite

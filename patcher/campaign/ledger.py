@@ -370,6 +370,16 @@ class Account:
             for cause, targets, attempts, *row in found
         ]
 
+    def branch_states(self) -> dict[str, int]:
+        """How many review branches were found in each state, the most frequent first."""
+        found = self._database.read(
+            "SELECT branch_state, count(*) FROM places JOIN targets ON targets.place = places.id"
+            " WHERE campaign = ? AND state <> 'planned' AND branch_state IS NOT NULL"
+            " GROUP BY 1 ORDER BY 2 DESC, 1",
+            (self.number,),
+        )
+        return dict(found)
+
     def _gone(self, place: str) -> LedgerError:
         return LedgerError(
             f"campaign {self.name} does not hold {place} any more: was it forgotten meanwhile?"
@@ -539,7 +549,7 @@ def _columns(item: Planned) -> dict[str, Any]:
 
 _COLUMNS = (
     "stage", "outcome", "base", "base_commit", "branch", "new_commit", "status", "findings",
-    "edits", "error", "cause", "note",
+    "edits", "error", "cause", "note", "branch_state",
 )  # fmt: skip
 
 
@@ -557,6 +567,7 @@ def _row(target: Target) -> dict[str, Any]:
         "error": target.error and printable(target.error),
         "cause": target.cause,
         "note": target.note and printable(target.note),
+        "branch_state": target.branch_state and target.branch_state.value,
     }
 
 
@@ -594,7 +605,7 @@ def _replace(
 _PROGRESS = (
     "places.id, coalesce(number, 0), places.place, coalesce(stage, 'planned'), attempts,"
     " coalesce(at, changed), base, base_commit, branch, new_commit, outcome, status,"
-    " coalesce(findings, 0), coalesce(edits, 0), error, cause, note"
+    " coalesce(findings, 0), coalesce(edits, 0), error, cause, note, branch_state"
 )
 
 

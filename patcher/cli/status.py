@@ -70,6 +70,7 @@ def _state(account: Account, failed: bool) -> CampaignState:
         account.summary(),
         account.settings,
         account.causes(),
+        account.branch_states(),
         account.rows(failed=failed),
         failures_only=failed,
     )

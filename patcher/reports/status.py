@@ -9,7 +9,7 @@ from typing import Any
 
 from patcher.reports import Style
 from patcher.reports.text import columns, count, exact, moment, short, valid
-from patcher.results import ATTEMPTS, CampaignState, Counts, Progress, Stage, Summary
+from patcher.results import ATTEMPTS, BranchState, CampaignState, Counts, Progress, Stage, Summary
 from patcher.text import printable
 
 SCHEMA = 1
@@ -63,6 +63,10 @@ def campaign_table(style: Style, campaign: CampaignState) -> Iterator[bytes]:
     wide = max((len(stage) for stage in counts.stages), default=0)
     for stage, number in counts.stages.items():
         lines.append(f"  {stage.ljust(wide)}  {count(number, *_NOUNS.get(stage, _BRANCHES))}")
+    if campaign.branch_states.keys() - {BranchState.NONE.value}:
+        lines += ["", "Review branches that were there, and what they were:"]
+        for state, number in campaign.branch_states.items():
+            lines.append(f"  {state}: {number}")
     if causes:
         lines += ["", "Failures:"]
         wide = max(len(printable(cause.cause)) for cause in causes)
@@ -222,6 +226,7 @@ def _target(row: Progress) -> dict[str, Any]:
         "error": row.error and valid(row.error),
         "cause": row.cause and valid(row.cause),
         "note": row.note and valid(row.note),
+        "branch_state": row.branch_state,
         "attempts": row.attempts,
         "at": row.at,
     }

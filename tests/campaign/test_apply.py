@@ -126,8 +126,9 @@ def test_a_branch_with_something_else_fails(sandbox: Sandbox, dry_run: bool) -> 
     place = sandbox.repository()
     sandbox.commit(place, {"mine": "work\n"}, branch=BRANCH)
     sandbox.git(place, "checkout", "-q", "main")
-    with pytest.raises(git.BranchTaken, match="someone else's"):
-        applied(place, Commits(dry_run=dry_run))
+    refused = applied(place, Commits(dry_run=dry_run))
+    assert (refused.outcome, refused.cause) == (Outcome.FAILED, "branch in the way")
+    assert "someone else's" in (refused.error or "")
 
 
 def test_a_dry_run_says_what_would_change(sandbox: Sandbox) -> None:
@@ -177,16 +178,18 @@ def test_append_says_where_it_does_not_help(sandbox: Sandbox) -> None:
     place = sandbox.repository()
     tip = edited(sandbox, place, {"docker-default": sandbox.profile()})
     sandbox.commit(place, {"more": sandbox.profile("more")})
-    with pytest.raises(git.BranchTaken, match="leaves more to be fixed: merge the base into it"):
-        applied(place, Commits(on_existing="append"))
+    refused = applied(place, Commits(on_existing="append"))
+    assert (refused.outcome, refused.cause) == (Outcome.FAILED, "branch in the way")
+    assert "leaves more to be fixed: merge the base into it" in (refused.error or "")
     assert sandbox.git(place, "rev-parse", BRANCH) == tip
 
 
 def test_replace_begins_at_the_base(sandbox: Sandbox) -> None:
     place = sandbox.repository()
     tip = edited(sandbox, place, {"docker-default": sandbox.profile()})
-    with pytest.raises(git.BranchTaken, match="--discard-others"):
-        applied(place, Commits(on_existing="replace"))
+    refused = applied(place, Commits(on_existing="replace"))
+    assert (refused.outcome, refused.cause) == (Outcome.FAILED, "branch in the way")
+    assert "--discard-others" in (refused.error or "")
     assert sandbox.git(place, "rev-parse", BRANCH) == tip
     commits = Commits(on_existing="replace", discard_others=True)
     target = applied(place, commits)

@@ -198,6 +198,7 @@ def test_each_target_is_a_line(account: Account) -> None:
         "error": None,
         "cause": None,
         "note": None,
+        "branch_state": None,
         "attempts": 1,
     }
     document = json.loads(status("fix", "--format", "json").stdout)

@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
 import tempfile
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
-import click
-
-from tests.histories.story import Broken, told
+from tests.histories.story import told
 
 
-@click.command()
-@click.option("--orders", default=1000, show_default=True, help="How many histories.")
-@click.option("--seed", default=0, show_default=True, help="The number of the first one.")
-@click.option("--jobs", default=2, show_default=True, help="Processes.")
-def main(orders: int, seed: int, jobs: int) -> None:
-    """Print each history in which something does not hold, and how often each state was met."""
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.histories", description=__doc__)
+    parser.add_argument("--orders", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0, help="the number of the first one")
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
     met: Counter[str] = Counter()
-    broken = 0
+    broken = done = 0
     with (
-        tempfile.TemporaryDirectory() as folder,
-        ProcessPoolExecutor(jobs, max_tasks_per_child=50) as pool,
+        tempfile.TemporaryDirectory(prefix="histories-") as folder,
+        get_context("spawn").Pool(options.jobs, maxtasksperchild=50) as pool,
     ):
-        futures = [pool.submit(told, Path(folder), seed + number) for number in range(orders)]
-        for future in as_completed(futures):
-            try:
-                happened = future.result()
-            except Broken as error:
+        seeds = range(options.seed, options.seed + options.orders)
+        for happened, problem in pool.imap_unordered(partial(told, Path(folder)), seeds):
+            done += 1
+            if problem is not None:
                 broken += 1
-                click.echo(str(error))
-                continue
+                print(problem, *happened, sep="\n", flush=True)
             met.update(line.split(" ", 3)[-1] for line in happened if " -> " in line)
+            if done % 100 == 0:
+                print(f"{done} done, {broken} broken", flush=True)
     for what, number in sorted(met.items()):
-        click.echo(f"{number:7} {what}")
-    click.echo(f"{orders} histories, {broken} broken")
-    raise SystemExit(1 if broken else 0)
+        print(f"{number:7} {what}")
+    print(f"{options.orders} histories, {broken} broken")
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

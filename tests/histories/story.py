@@ -17,6 +17,7 @@ import random
 import re
 import shutil
 import subprocess
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -366,14 +367,15 @@ def environment(who: str) -> dict[str, str]:
     }
 
 
-def told(root: Path, seed: int) -> list[str]:
-    """Run one story. Raises Broken, with all that happened."""
+def told(root: Path, seed: int) -> tuple[list[str], str | None]:
+    """Run one story: all that happened, and what did not hold."""
     story = Story(root / str(seed), seed)
     try:
         for _ in story.steps():
             pass
-    except (Broken, subprocess.CalledProcessError) as error:
-        happened = "\n".join(story.told)
-        raise Broken(f"order {seed}: {error}\n{happened}") from error
-    shutil.rmtree(story.root)
-    return story.told
+    except Exception as error:  # whatever it is, the other stories go on
+        trace = "" if isinstance(error, Broken) else traceback.format_exc()
+        return story.told, f"order {seed}: {error}\n{trace}"
+    finally:
+        shutil.rmtree(story.root)
+    return story.told, None

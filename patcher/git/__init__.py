@@ -6,6 +6,7 @@ Nothing here reads or writes a work tree or an index.
 
 from patcher.git.address import Address, Secret, is_address
 from patcher.git.alternates import alternates
+from patcher.git.base_refs import REVIEW_BRANCHES, bases, default_names, is_base
 from patcher.git.commit import write_commit
 from patcher.git.discovery import discover, place_key
 from patcher.git.errors import (
@@ -27,16 +28,7 @@ from patcher.git.identity import identities, signing, user_configuration, user_s
 from patcher.git.limits import limited, time_left
 from patcher.git.objects import Objects
 from patcher.git.packs import Store
-from patcher.git.refs import (
-    REVIEW_BRANCHES,
-    bases,
-    branch_tip,
-    check_branch_name,
-    default_names,
-    is_base,
-    move_branch,
-    remote_tip,
-)
+from patcher.git.refs import branch_tip, check_branch_name, move_branch, remote_tip
 from patcher.git.tree_search import EVERYWHERE, Files, Memory, Query, entries, scope_of, search
 from patcher.git.tree_search.digests import mentions
 from patcher.git.turns import in_turns, large

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from patcher.git.base_refs import tips
 from patcher.git.commits import Commit, read_commits
 from patcher.git.errors import GitError, GitFailed
 from patcher.git.process import MEMORY_LIMIT
-from patcher.git.refs import tips
 from patcher.git.regular import check_objects
 from patcher.git.runner import run
 from patcher.git.scratch import scratch

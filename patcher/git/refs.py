@@ -1,7 +1,7 @@
-"""Refs: find the bases to start from, read and move the review branch.
+"""Refs: read them, and move the review branch.
 
 The few refs that a scan needs are read from their files, which takes no process. Repositories that
-keep refs elsewhere (reftable) and lists of refs go through git.
+keep refs elsewhere (reftable) go through git.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import mmap
 import os
 import re
 import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
@@ -24,283 +24,25 @@ from patcher.git.errors import (
     BranchMoved,
     GitError,
     GitFailed,
-    NoSuchBase,
-    UnbornHead,
 )
 from patcher.git.limits import time_left
-from patcher.git.objects import Header, Objects
 from patcher.git.regular import check_refs
 from patcher.git.runner import require_version, run
 from patcher.git.small import read_small
-from patcher.git.values import Base, Identity, Repository
+from patcher.git.values import Identity, Repository
 from patcher.git.view import uses_reftable
-from patcher.text import printable, without_secret
-
-REVIEW_BRANCHES = "patcher/"
-"""Where patcher's own review branches lie; globs for bases do not match them."""
-
-MAX_BASES = 10_000
-"""Bases that one repository may have in a run."""
+from patcher.text import printable
 
 MAX_PACKED_REFS = 128 << 20
 """Bytes of a repository's packed-refs file; a million branches take half of it."""
 
-MAX_LISTED = 32 << 20
-"""The same where a glob is matched: git keeps seven bytes in memory for each of them."""
-
 _MOST_WORK_TREES = 10_000
 """Linked work trees, in each of which a branch may be checked out."""
 
-_REMOTE = "refs/remotes/origin/"
-_HEADS = "refs/heads/"
-_OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
-_GLOB = frozenset("*?[")
-_NO_BASE = frozenset(" ~^:\\")
+REMOTE = "refs/remotes/origin/"
+HEADS = "refs/heads/"
+OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _DURABLE = {"core.fsync": "committed,loose-object"}
-
-
-def bases(repository: Repository, patterns: Sequence[str] = ()) -> list[Base]:
-    """The commits to start from.
-
-    Without ``patterns`` that is the branch that ``origin/HEAD`` names, else HEAD; where that has no
-    commit, the only branch that there is. Without any branch it raises `UnbornHead`. A pattern is a
-    branch name or a glob (``release/*``), or a full ref name, a tag, or a commit id. A name is that
-    of the local branch where there is one, as for git; ``origin/main`` is the other one. Of a
-    mirror, it is the remote's. In a glob, ``*`` stops at ``/`` and ``**`` does not. Globs skip
-    patcher's own branches. What matches nothing raises `NoSuchBase`.
-    """
-    if not patterns:
-        ref, commit = _default(repository)
-        return [Base(ref, _short(ref), commit, True)]
-    try:
-        default = _default(repository)[0]
-    except (UnbornHead, NoSuchBase):
-        default = ""
-    found: dict[str, str] = {}
-    globbed: set[str] = set()
-    for pattern in patterns:
-        matches = _match(repository, pattern)
-        if not matches:
-            raise NoSuchBase(f"no branch, tag or commit matches --base {pattern!r}")
-        is_glob = bool(_GLOB.intersection(pattern))
-        for ref, oid in matches:
-            if is_glob and ref not in found:
-                globbed.add(ref)
-            found.setdefault(ref, oid)
-        if len(found) > MAX_BASES:
-            raise BoundExceeded(f"more than {MAX_BASES} branches match: use a narrower --base")
-    return _peeled(repository, found, default, globbed)
-
-
-def is_base(pattern: str) -> bool:
-    """Whether `bases` can look for a pattern."""
-    return bool(pattern) and pattern.isprintable() and _NO_BASE.isdisjoint(pattern)
-
-
-def _peeled(
-    repository: Repository, found: dict[str, str], default: str, globbed: Collection[str]
-) -> list[Base]:
-    """The bases; those of ``globbed`` only where they are no review branches."""
-    result = []
-    size = len(next(iter(found.values())))
-    with Objects(repository.common_dir / "objects", hexsize=size) as objects:
-        names = [f"{oid}^{{commit}}".encode() for oid in found.values()]
-        keep = _MOST_MARKED if globbed else 0
-        headers = list(objects.read(names, keep))
-        deep = len(globbed) <= _MANY_GLOBBED
-        for ref, header in zip(found, headers, strict=True):
-            if header.kind != "commit":
-                raise GitError(f"{ref} does not name a commit that is here")
-            if ref in globbed and ref != default and _is_review(objects, ref, header, deep):
-                continue
-            note = _beside(repository, ref, found[ref])
-            is_default = default in (ref, _REMOTE + ref.removeprefix(_HEADS))
-            result.append(Base(ref, _short(ref), header.oid, is_default, note))
-    return result
-
-
-_MOST_MARKED = 1 << 16
-_MANY_GLOBBED = 100
-_REVIEWED = 10
-"""Commits from the tip of a branch in which a mark of patcher's is looked for."""
-
-
-def _is_review(objects: Objects, ref: str, tip: Header, deep: bool) -> bool:
-    """Whether patcher made a branch, whatever it is called. One that took over the commits of a
-    review branch, as a merge without a merge commit does, is none."""
-    from patcher.git.commits import as_commit
-
-    header = tip
-    for _ in range(_REVIEWED if deep else 1):
-        if header.kind != "commit" or header.content is None:
-            return False
-        commit = as_commit(header)
-        if commit.made_on(_short(ref)) is not None:
-            return True
-        if not commit.parents:
-            return False
-        header = objects.one(commit.parents[0].encode(), _MOST_MARKED)
-    return False
-
-
-def _beside(repository: Repository, ref: str, oid: str) -> str | None:
-    """What to know of a local branch where origin's of the same name is another one."""
-    if repository.address is not None or not ref.startswith(_HEADS):
-        return None
-    name = ref.removeprefix(_HEADS)
-    there = read_ref(repository, _REMOTE + name)
-    if there is None or there == oid:
-        return None
-    return f"origin/{name} is at another commit: --base origin/{name} names that one"
-
-
-def _default(repository: Repository) -> tuple[str, str]:
-    """The default base's ref and object id."""
-    if uses_reftable(repository):
-        remote = _symbolic(repository, _REMOTE + "HEAD")
-        if remote is not None and remote.startswith(_REMOTE):
-            oid = read_ref(repository, remote)
-            if oid is not None:
-                return remote, oid
-        return _head_by_git(repository)
-    remote = _symbolic_in_file(repository, _REMOTE + "HEAD")
-    if remote is not None and remote.startswith(_REMOTE):
-        oid = _read_in_files(repository, remote)
-        if oid is not None:
-            return remote, oid
-    head = _read_ref_file(repository, "HEAD") or ""
-    if _OID.match(head):
-        return "HEAD", head
-    ref = _target(head)
-    if ref is None or not is_ref_name(ref):
-        raise GitError("HEAD is neither a branch nor a commit: run git fsck")
-    oid = _read_in_files(repository, ref)
-    if oid is None and os.path.lexists(f"{repository.common_dir}/packed-refs"):
-        oid = _named_by_git(repository, ref)  # or it says why it cannot read them
-    return _born(repository, ref, oid)
-
-
-def default_names(repository: Repository) -> frozenset[str]:
-    """The short names of the default branch: origin's, and the repository's own unless that is a
-    clone's."""
-    named = [_symbolic(repository, _REMOTE + "HEAD")]
-    if repository.work_tree is None:
-        named.append(_symbolic(repository, "HEAD"))
-    return frozenset(_short(ref) for ref in named if ref is not None)
-
-
-def _head_by_git(repository: Repository) -> tuple[str, str]:
-    named = _by_git(repository, ["symbolic-ref", "-q", "HEAD"], allowed=(0, 1))
-    ref = named.decode("utf-8", "surrogateescape").rstrip("\n")
-    return _born(repository, ref or "HEAD", read_ref(repository, ref or "HEAD"))
-
-
-def _born(repository: Repository, ref: str, oid: str | None) -> tuple[str, str]:
-    """The branch that HEAD names, or else the only one that there is."""
-    if oid is not None:
-        return ref, oid
-    branches = [
-        (name, tip)
-        for place in (_REMOTE, _HEADS)
-        for name, tip in _list(repository, place + "**")
-        if not _short(name).startswith(REVIEW_BRANCHES)
-    ]
-    if not branches:
-        raise UnbornHead(f"{_short(ref)} has no commit yet: nothing to do")
-    if len({_short(name) for name, _ in branches}) > 1:
-        raise NoSuchBase(f"HEAD names {_short(ref)}, which is not there: name a branch with --base")
-    return branches[0]
-
-
-def _short(ref: str) -> str:
-    for prefix in (_REMOTE, _HEADS, "refs/tags/", "refs/remotes/", "refs/"):
-        if ref.startswith(prefix):
-            return ref.removeprefix(prefix)
-    return ref
-
-
-def _match(repository: Repository, pattern: str) -> list[tuple[str, str]]:
-    """Refs and object ids that one ``--base`` names."""
-    if not is_base(pattern):
-        raise GitError(f"{without_secret(pattern)!r} is no branch name, glob, tag or commit id")
-    if _GLOB.intersection(pattern):
-        return _globbed(repository, pattern)
-    if pattern == "HEAD":
-        if uses_reftable(repository):
-            return [_head_by_git(repository)]
-        oid = read_ref(repository, "HEAD")
-        return [] if oid is None else [(_symbolic(repository, "HEAD") or "HEAD", oid)]
-    places = ["refs/remotes/", "refs/tags/"]
-    if pattern.startswith("refs/"):
-        places = [""]
-    for place in [*_places(repository), *places] if places != [""] else places:
-        oid = read_ref(repository, place + pattern)
-        if oid is not None:
-            return [(place + pattern, oid)]
-    if re.fullmatch(r"[0-9a-fA-F]{4,64}", pattern):
-        return _by_id(repository, pattern.lower())
-    return []
-
-
-def _globbed(repository: Repository, glob: str) -> list[tuple[str, str]]:
-    if glob.startswith("refs/"):
-        return [(ref, oid) for ref, oid in _list(repository, glob) if not _is_ours(ref)]
-    found: dict[str, tuple[str, str]] = {}
-    for place in _places(repository):
-        for ref, oid in _list(repository, place + glob):
-            if not _is_ours(ref):
-                found.setdefault(_short(ref), (ref, oid))
-    return list(found.values())
-
-
-def _places(repository: Repository) -> list[str]:
-    """Where a branch is looked for, one place after another. The local ones of a mirror are review
-    branches."""
-    return [_REMOTE, _HEADS] if repository.address is not None else [_HEADS, _REMOTE]
-
-
-def _is_ours(ref: str) -> bool:
-    return _short(ref).startswith(REVIEW_BRANCHES)
-
-
-def _by_id(repository: Repository, prefix: str) -> list[tuple[str, str]]:
-    command = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{prefix}^{{commit}}"]
-    found = _by_git(repository, command, allowed=(0, 1, 128))
-    oid = found.decode("ascii", "replace").strip()
-    return [(oid, oid)] if _OID.match(oid) else []
-
-
-def _list(repository: Repository, glob: str) -> Iterator[tuple[str, str]]:
-    file = repository.common_dir / "packed-refs"
-    if file.is_file() and file.stat().st_size > MAX_LISTED:
-        raise BoundExceeded(
-            f"packed-refs is over the limit of {MAX_LISTED >> 20} MiB for globs: name each --base"
-        )
-    command = ["for-each-ref", f"--count={MAX_BASES + 1}"]
-    command += ["--format=%(refname)%00%(objectname)%00%(symref)", "--", glob]
-    if not uses_reftable(repository):
-        prefix = glob[: _first(glob)].rpartition("/")[0]
-        check_refs(f"{repository.common_dir}/refs", prefix.removeprefix("refs/"))
-    output = _by_git(repository, command)
-    for line in output.split(b"\n"):
-        if line:
-            ref, oid, target = line.split(b"\0")
-            if not target:  # origin/HEAD and other aliases would come twice
-                yield ref.decode("utf-8", "surrogateescape"), oid.decode("ascii")
-
-
-def tips(repository: Repository) -> list[tuple[str, str]]:
-    """All branches and tags, of remotes too, with their object ids."""
-    return [
-        *_list(repository, "refs/heads/**"),
-        *_list(repository, "refs/remotes/**"),
-        *_list(repository, "refs/tags/**"),
-    ]
-
-
-def _first(glob: str) -> int:
-    """Where what is no plain name begins."""
-    return next(at for at, char in enumerate(glob) if char in _GLOB)
 
 
 _NO_REF = re.compile(r"[\0-\x20\x7f~^:?*\[\\]|//|\.\.|@\{|/\.|\.lock(?:/|\Z)|[/.]\Z")
@@ -312,20 +54,20 @@ def is_ref_name(name: str) -> bool:
     return name.startswith("refs/") and len(name) <= 1000 and not _NO_REF.search(name)
 
 
-def _symbolic(repository: Repository, ref: str) -> str | None:
+def symbolic(repository: Repository, ref: str) -> str | None:
     """The ref that a symbolic ref names."""
     if not uses_reftable(repository):
-        return _symbolic_in_file(repository, ref)
-    output = _by_git(repository, ["symbolic-ref", "-q", ref], allowed=(0, 1, 128))
+        return symbolic_in_file(repository, ref)
+    output = by_git(repository, ["symbolic-ref", "-q", ref], allowed=(0, 1, 128))
     return output.decode("utf-8", "surrogateescape").rstrip("\n") or None
 
 
-def _symbolic_in_file(repository: Repository, ref: str) -> str | None:
-    target = _target(_read_ref_file(repository, ref) or "")
+def symbolic_in_file(repository: Repository, ref: str) -> str | None:
+    target = target_of(read_ref_file(repository, ref) or "")
     return target if target is not None and is_ref_name(target) else None
 
 
-def _target(text: str) -> str | None:
+def target_of(text: str) -> str | None:
     """What a ref's file names, if it names another one."""
     return text[4:].lstrip(_SPACE) if text.startswith("ref:") else None
 
@@ -335,25 +77,25 @@ def read_ref(repository: Repository, ref: str) -> str | None:
     if ref != "HEAD" and not is_ref_name(ref):
         return None
     if not uses_reftable(repository):
-        return _read_in_files(repository, ref)
+        return read_in_files(repository, ref)
     if ref != "HEAD":
-        return _named_by_git(repository, ref)
+        return named_by_git(repository, ref)
     command = ["rev-parse", "--verify", "--quiet", "--end-of-options", ref]
-    found = _by_git(repository, command, allowed=(0, 1, 128))
+    found = by_git(repository, command, allowed=(0, 1, 128))
     oid = found.decode("ascii", "replace").strip()
-    return oid if _OID.match(oid) else None
+    return oid if OID.match(oid) else None
 
 
-def _read_in_files(repository: Repository, ref: str) -> str | None:
+def read_in_files(repository: Repository, ref: str) -> str | None:
     for _ in range(5):  # as many refs as git reads, each named by the one before it
-        text = _read_ref_file(repository, ref)
+        text = read_ref_file(repository, ref)
         if text is None:
             found_oid = _packed(repository, ref)
             # `git pack-refs` writes the packed file and then removes the loose one
-            text = found_oid or _read_ref_file(repository, ref)
-        if not text or _OID.match(text):
+            text = found_oid or read_ref_file(repository, ref)
+        if not text or OID.match(text):
             return text or None
-        target = _target(text)
+        target = target_of(text)
         if target is None or not is_ref_name(target):
             raise _unreadable(ref)
         ref = target
@@ -369,7 +111,7 @@ _SPACE = " \t\n\r"
 """What is white space to git."""
 
 
-def _read_ref_file(repository: Repository, ref: str) -> str | None:
+def read_ref_file(repository: Repository, ref: str) -> str | None:
     """What stands in a ref's file, as git reads it; None where there is none, but "" where another
     ref's file stands in its way. Raises `GitError` for what git cannot read."""
     own = ref == "HEAD" or ref.startswith(_OF_A_WORK_TREE)
@@ -415,33 +157,33 @@ def _packed(repository: Repository, ref: str) -> str | None:
     if record is None:
         return None
     oid = record.decode("ascii", "replace")
-    return oid if _OID.match(oid) else _named_by_git(repository, ref)
+    return oid if OID.match(oid) else named_by_git(repository, ref)
 
 
-def _named_by_git(repository: Repository, ref: str) -> str | None:
+def named_by_git(repository: Repository, ref: str) -> str | None:
     """The object id of a ref below ``refs/``. (Where there is none, rev-parse takes another one
     whose name ends like it: ``refs/tags/refs/heads/main``.)"""
     try:
-        return _by_git(repository, ["show-ref", "--verify", "--hash", ref]).decode("ascii").strip()
+        return by_git(repository, ["show-ref", "--verify", "--hash", ref]).decode("ascii").strip()
     except GitFailed as error:
         if error.stderr.rstrip().endswith(b"- not a valid ref"):
             return None
         raise
 
 
-def _by_git(repository: Repository, command: Sequence[str], allowed: Sequence[int] = (0,)) -> bytes:
+def by_git(repository: Repository, command: Sequence[str], allowed: Sequence[int] = (0,)) -> bytes:
     with view.opened(repository) as (git_dir, extra):
         return run(command, git_dir=git_dir, extra=extra, allowed=allowed)
 
 
 def branch_tip(repository: Repository, branch: str) -> str | None:
     """The commit of a local branch, None if there is no such branch."""
-    return read_ref(repository, _HEADS + branch)
+    return read_ref(repository, HEADS + branch)
 
 
 def remote_tip(repository: Repository, branch: str) -> str | None:
     """The commit of origin's branch, as the repository knows it; None if it knows none."""
-    return read_ref(repository, _REMOTE + branch)
+    return read_ref(repository, REMOTE + branch)
 
 
 @lru_cache(maxsize=4096)
@@ -473,7 +215,7 @@ def move_branch(
     """
     check_branch_name(branch)
     require_version()
-    ref = _HEADS + branch
+    ref = HEADS + branch
     place = _checked_out(repository, ref)
     if place is not None:
         raise BranchCheckedOut(
@@ -481,7 +223,7 @@ def move_branch(
             f"or use another --branch"
         )
     _check_no_links(repository, ref)
-    target = _symbolic(repository, ref)
+    target = symbolic(repository, ref)
     if target is not None:
         raise GitError(f"branch {branch} is another name for {target}: use another --branch")
     before = "0" * len(new) if old is None else old
@@ -569,7 +311,7 @@ def _works_on(repository: Repository, folder: Path, named: bytes) -> bool:
     """Whether the work tree whose HEAD lies in ``folder`` is at work on a branch."""
     if uses_reftable(repository):
         command = ["symbolic-ref", "-q", "HEAD"]
-        head = b"ref:" + _by_git(replace(repository, git_dir=folder), command, (0, 1, 128))
+        head = b"ref:" + by_git(replace(repository, git_dir=folder), command, (0, 1, 128))
     else:
         head = read_small(folder / "HEAD") or b""
     if head.startswith(b"ref:") and head[4:].strip() == named:

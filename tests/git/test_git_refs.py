@@ -23,6 +23,7 @@ from patcher.git import (
     NoSuchBase,
     Repository,
     UnbornHead,
+    base_refs,
     bases,
     branch_tip,
     check_branch_name,
@@ -342,7 +343,7 @@ def test_bases_and_lists_of_them_are_bounded(work: Work, monkeypatch: pytest.Mon
     for number in range(4):
         work.git(path, "branch", f"b{number}")
     repository = opened(path)
-    monkeypatch.setattr(refs, "MAX_BASES", 4)
+    monkeypatch.setattr(base_refs, "MAX_BASES", 4)
     assert len(bases(repository, ["b*"])) == 4
     with pytest.raises(BoundExceeded, match="more than 4 branches match: use a narrower --base"):
         bases(repository, ["*"])
@@ -350,10 +351,10 @@ def test_bases_and_lists_of_them_are_bounded(work: Work, monkeypatch: pytest.Mon
         bases(repository, ["b*", "main"])
     work.git(path, "pack-refs", "--all")
     size = (path / ".git/packed-refs").stat().st_size
-    monkeypatch.setattr(refs, "MAX_LISTED", size)
+    monkeypatch.setattr(base_refs, "MAX_LISTED", size)
     monkeypatch.setattr(refs, "MAX_PACKED_REFS", size)
     assert len(bases(repository, ["b*"])) == len(bases(repository, ["b0", "b1", "b2", "b3"])) == 4
-    monkeypatch.setattr(refs, "MAX_LISTED", size - 1)
+    monkeypatch.setattr(base_refs, "MAX_LISTED", size - 1)
     with pytest.raises(BoundExceeded, match="name each --base"):
         bases(repository, ["b*"])
     assert len(bases(repository, ["b0"])) == 1

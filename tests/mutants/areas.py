@@ -43,7 +43,7 @@ AREAS = (
     ),
     Area(("patcher/proof",), ("tests/proof", "tests/cli/test_cli_proof.py")),
     Area(
-        ("patcher/git/refs.py",),
+        ("patcher/git/refs.py", "patcher/git/base_refs.py"),
         (
             "tests/git/test_git_refs.py",
             "tests/git/test_git_commit.py",
@@ -51,8 +51,10 @@ AREAS = (
         ),
     ),
     Area(
-        ("patcher/campaign/apply.py",),
+        ("patcher/campaign/apply.py", "patcher/campaign/branch.py", "patcher/git/marks.py"),
         (
+            "tests/cli/test_cli_states.py",
+            "tests/cli/test_cli_branch_table.py",
             "tests/campaign/test_run.py",
             "tests/campaign/test_apply.py",
             "tests/cli/test_cli_main_job.py",

@@ -12,9 +12,9 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from patcher.git.base_refs import MAX_BASES, REVIEW_BRANCHES
 from patcher.git.errors import BoundExceeded, NoSuchBase
 from patcher.git.mirrors.store import UNBORN, replace
-from patcher.git.refs import MAX_BASES, REVIEW_BRANCHES
 from patcher.git.remote import OID, RemoteRefs
 
 HEADS = "refs/heads/"

@@ -82,6 +82,8 @@ class Reader:
             return ReviewBranch(name, tip, self._merged(name, tip))
         if not any(has_mark(commit.message) for commit in history.own):
             return ReviewBranch(name, tip, BranchState.FOREIGN, own=history.own)
+        if self._is_untouched(name, history.own):
+            return ReviewBranch(name, tip, BranchState.CURRENT, True, "", history.own)
         state, why = self._whose(name, tip, history)
         fixes = False
         if not why:
@@ -103,10 +105,17 @@ class Reader:
         """The commits of these ids, which the repository has."""
         return read_commits(self.repository.common_dir / "objects", oids)
 
+    def _is_untouched(self, name: str, own: Sequence[Commit]) -> bool:
+        """Whether the branch is the one commit that patcher would make now."""
+        if len(own) != 1 or own[0].parents != (self.base.commit,) or not own[0].made_on(name):
+            return False
+        made = {file.path: (file.mode, file.new_oid) for file in self.target.files}
+        return {each.path: each.new for each in self.changed(own[0])} == made
+
     def _merged(self, name: str, tip: str) -> BranchState:
         """The state of a branch of which the base has everything."""
         (last,) = self.past_commits((tip,))
-        if not (name.startswith(git.REVIEW_BRANCHES) or has_mark(last.message)):
+        if not (name.startswith(git.REVIEW_BRANCHES) or last.made_on(name)):
             return BranchState.FOREIGN
         return BranchState.GONE if self.target.files else BranchState.MERGED
 
@@ -172,27 +181,16 @@ class Reader:
             why = "has more than one merge base" if merge_bases else "has no merge base"
             return False, f"it {why} with the base that is known here", True
         (common,) = merge_bases
-        if common == self.base.commit:
-            return self._on_the_base(tip)
+        selection = replace(self.selection, proof="off")
+        if common == self.base.commit:  # merging gives the branch
+            left = _left(self.target, self._look(self.repository, tip, selection))
+            return not left, left, True
         with merged(self.repository, common, self.base.commit, tip) as merge:
             if merge is None:
                 return False, "it conflicts with the base", True
             if not merge.adds:
                 return not self.target.files, "it adds nothing to the base", False
-            selection = replace(self.selection, proof="off")
             left = _left(self.target, self._look(merge.repository, merge.commit, selection))
-        return not left, left, True
-
-    def _on_the_base(self, tip: str) -> tuple[bool, str, bool]:
-        """As `_merge`, where the base did not move: merging gives the branch."""
-        made = {file.path: (file.mode, file.new_oid) for file in self.target.files}
-        if {
-            each.path: each.new for each in differences(self.repository, self.base.commit, tip)
-        } == made:
-            return True, "", bool(made)
-        left = _left(
-            self.target, self._look(self.repository, tip, replace(self.selection, proof="off"))
-        )
         return not left, left, True
 
 

@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from patcher.cli import group
+from patcher.git import RemoteError, merge
+from patcher.git import remote as mirrors_remote
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
@@ -375,3 +377,88 @@ def test_a_dry_run_shows_the_state(remote: Remote, where: str) -> None:
     status, (target,) = report("apply", "-n", source)
     assert (status, target["branch_state"]) == (0, "ours and current")
     assert "ours and current" in patcher("apply", "-n", source).stdout
+
+
+def test_an_older_git_merges_by_files(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`git merge-tree --write-tree` came with git 2.38."""
+    monkeypatch.setattr(merge, "_WRITE_TREE", (99, 0))
+    push(remote)
+    tip = remote.git("rev-parse", BRANCH)
+    remote.commit("main", {"README": "hello\n"})
+    _, (target,) = push(remote)
+    assert (target["branch_state"], target["new_commit"]) == ("ours and current", tip)
+    # Both change the file: only a newer git tells whether that can be merged.
+    text = f"# first line\n{remote.sandbox.profile()}"
+    remote.commit("main", {FILE: text})
+    _, (target,) = push(remote)
+    assert (target["branch_state"], target["outcome"]) == ("ours and stale", "pushed")
+    assert remote.fixes(BRANCH, "main")
+    remote.commit(BRANCH, {"notes": "of the reviewer\n"})
+    remote.commit("main", {"more": "x\n"})
+    _, (target,) = push(remote)
+    assert target["outcome"] == "edited by others"
+    remote.commit("main", {"second": remote.sandbox.profile("second")})
+    _, (target,) = push(remote)
+    assert (target["branch_state"], target["outcome"]) == ("edited by others", "failed")
+
+
+def test_a_server_that_leaves_out_nothing_of_a_history(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some do not know how to leave out what a ref has; then all commits are fetched."""
+    real = mirrors_remote.fetch
+
+    def fetch(*arguments: Any, **options: Any) -> None:
+        if options.get("without") is not None:
+            raise RemoteError("protocol: it does not support that", "protocol")
+        real(*arguments, **options)
+
+    monkeypatch.setattr(mirrors_remote, "fetch", fetch)
+    push(remote)
+    remote.commit("main", {"README": "hello\n"})
+    assert push(remote)[1][0]["branch_state"] == "ours and current"
+    remote.merge(BRANCH, "main")
+    assert push(remote)[1][0]["branch_state"] == "merged"
+    remote.revert("main", "-m", "1")
+    assert push(remote)[1][0]["branch_state"] == "merged and gone again"
+    assert remote.fixes(BRANCH, "main")
+
+
+def test_a_reviewer_merges_the_base_into_the_branch(remote: Remote) -> None:
+    push(remote)
+    remote.commit("main", {"README": "hello\n"})
+    remote.merge("main", BRANCH)
+    status, (target,) = push(remote)
+    assert (status, target["outcome"]) == (0, "edited by others")
+    remote.commit("main", {"second": remote.sandbox.profile("second")})
+    assert push(remote)[0] == 3
+    remote.merge("main", BRANCH)
+    status, (target,) = push(remote, "--on-existing", "append")
+    assert (status, target["outcome"]) == (0, "pushed")
+    assert remote.fixes(BRANCH, "main")
+
+
+def test_a_campaign_knows_the_states(remote: Remote) -> None:
+    apply = ["apply", "--push", "--campaign", "c"]
+    assert patcher(*apply, remote.url).exit_code == 0
+    remote.commit(BRANCH, {"notes": "of the reviewer\n"})
+    assert patcher(*apply, "--retry", "all").exit_code == 0
+    shown = patcher("status", "c").stdout
+    assert "  edited by others: 1\n" in shown
+    (line,) = patcher("status", "c", "--format", "jsonl").stdout.splitlines()
+    assert json.loads(line)["branch_state"] == "edited by others"
+
+
+def test_commits_that_only_the_review_branch_has_are_not_taken_away(remote: Remote) -> None:
+    """The base that it was made from is gone at the remote."""
+    remote.git("branch", "develop", "main")
+    remote.commit("main", {"only-on-main": "x\n"})
+    push(remote)
+    remote.git("symbolic-ref", "HEAD", "refs/heads/develop")
+    remote.git("branch", "-D", "main")
+    tip = remote.git("rev-parse", BRANCH)
+    for source, options in ((remote.url, ["--push"]), (remote.bare, [])):
+        result = patcher("apply", *options, source)
+        assert result.exit_code == 3
+        assert "which no other branch has" in result.stderr
+        assert remote.git("rev-parse", BRANCH) == tip

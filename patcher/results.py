@@ -117,6 +117,8 @@ class Outcome(StrEnum):
     """Merging the review branch as it is fixes the base as it is, and all on it is patcher's."""
     EDITED = "edited by others"
     """Merging it fixes the base, and it has commits of others: it was left alone."""
+    REMOVED = "removed"
+    """The review branch was ours and not merged, and was removed."""
     NOTHING_TO_DO = "nothing to do"
     FAILED = "failed"
 
@@ -259,6 +261,7 @@ class Totals:
     """Those that were pushed, too."""
     pushed: int = 0
     up_to_date: int = 0
+    removed: int = 0
     edited: int = 0
     """Those whose review branch fixes the base, and was edited by others."""
     nothing_to_do: int = 0
@@ -303,6 +306,7 @@ class Totals:
         self.committed += target.outcome in (Outcome.COMMITTED, Outcome.PUSHED)
         self.pushed += target.outcome is Outcome.PUSHED
         self.up_to_date += target.outcome is Outcome.UP_TO_DATE
+        self.removed += target.outcome is Outcome.REMOVED
         self.edited += target.outcome is Outcome.EDITED
         nothing = target.outcome is Outcome.NOTHING_TO_DO
         self.nothing_to_do += nothing and target.read
@@ -388,6 +392,7 @@ class Stage(StrEnum):
     | committed | has the change on its review branch, by this run or before it |
     | pushed | has it there at its remote as well |
     | reviewed | has it in a review that is open |
+    | removed | had it, and `patcher undo` removed the review branch |
     | failed | something could not be done; ``new_commit`` says whether a part of it was |
 
     Only *failed* ends badly: a repository of which no target failed is done, and is not taken up
@@ -402,6 +407,7 @@ class Stage(StrEnum):
     COMMITTED = "committed"
     PUSHED = "pushed"
     REVIEWED = "reviewed"
+    REMOVED = "removed"
     FAILED = "failed"
 
 

@@ -23,7 +23,7 @@ class Remote(Past, Protocol):
     """The remote of a mirror."""
 
     def push(
-        self, repository: git.Repository, branch: str, commit: str, expected: str | None
+        self, repository: git.Repository, branch: str, commit: str | None, expected: str | None
     ) -> None:
         """As `patcher.git.remote.push`."""
         ...
@@ -53,6 +53,8 @@ class Commits:
     push: bool = False
     """Whether the branch goes to the remote that the repository mirrors."""
     dry_run: bool = False
+    undo: bool = False
+    """Remove the review branch instead, where it is ours and not merged."""
 
 
 def branch_name(
@@ -88,6 +90,8 @@ def apply(
     name = partial(branch_name, selection.migrations, given=commits.branch, alone=alone)
     branch = name(base)
     reader = Reader(repository, base, target, selection, remote or history)
+    if commits.undo:
+        return _undone(replace(target, branch=branch), reader, commits, remote)
     if not target.files:
         done = Outcome.FAILED if target.failed else Outcome.NOTHING_TO_DO
         return replace(target, outcome=done, branch_state=_leftover(reader, branch))
@@ -127,6 +131,28 @@ def _done(
             return replace(target, outcome=Outcome.PUSHED, new_commit=new, at_remote=True)
         git.move_branch(repository, branch, new, tip, committer)
     return replace(target, outcome=Outcome.COMMITTED, new_commit=new)
+
+
+def _undone(target: Target, reader: Reader, commits: Commits, remote: Remote | None) -> Target:
+    """Remove the review branch, where it is ours and not merged."""
+    repository, branch = reader.repository, target.branch or ""
+    git.check_branch_name(branch)
+    target = replace(target, files=(), outcome=Outcome.NOTHING_TO_DO)
+    if branch == reader.base.name:
+        return replace(target, branch=None)
+    review, tip = _read(reader, branch)
+    target = replace(target, branch_state=review.state)
+    if tip is None:
+        return replace(target, note="there is no review branch")
+    if review.state not in (BranchState.CURRENT, BranchState.STALE):
+        return replace(target, new_commit=tip, note="the review branch was left alone")
+    if commits.dry_run:
+        return replace(target, new_commit=tip, outcome=Outcome.SCANNED)
+    if remote is not None:
+        remote.push(repository, branch, None, tip)
+    else:
+        git.move_branch(repository, branch, None, tip)
+    return replace(target, new_commit=tip, outcome=Outcome.REMOVED)
 
 
 def _leftover(reader: Reader, branch: str) -> BranchState | None:

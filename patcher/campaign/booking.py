@@ -75,6 +75,10 @@ class Booking:
     def warn(self, problem: str) -> None:
         """As `Watch` says."""
 
+    def every(self) -> Iterator[Item]:
+        """All repositories of the campaign, of which nothing is claimed or recorded."""
+        return map(self._item, self._account.planned())
+
     def begin(self, found: Found) -> None:
         """As `Watch` says."""
         self._account.begin(self._owner, self._claimed[place(found)])

@@ -64,6 +64,7 @@ _STAGES = {
     "edited by others": Stage.COMMITTED,
     "pushed": Stage.PUSHED,
     "reviewed": Stage.REVIEWED,
+    "removed": Stage.REMOVED,
     "failed": Stage.FAILED,
 }
 
@@ -368,6 +369,18 @@ class Account:
         return [
             CauseSummary(cause, targets, attempts, _progress(row[2:]))
             for cause, targets, attempts, *row in found
+        ]
+
+    def planned(self) -> list[Planned]:
+        """All its repositories, in the order of planning."""
+        found = self._database.read(
+            "SELECT place, bases, family, attempts, server FROM places WHERE campaign = ?"
+            " ORDER BY id",
+            (self.number,),
+        )
+        return [
+            Planned(_text(place), tuple(json.loads(bases)), _maybe(family), attempts, server)
+            for place, bases, family, attempts, server in found
         ]
 
     def branch_states(self) -> dict[str, int]:

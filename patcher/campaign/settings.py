@@ -16,10 +16,10 @@ _MIGRATION = tuple(field.name for field in fields(Migration) if field.init)
 
 
 def written(selection: Selection, commits: Commits) -> dict[str, Any]:
-    """All that decides about what is done. ``dry_run`` is no part of it: it does nothing."""
+    """All that decides about what is done. ``dry_run`` and ``undo`` are no part of it."""
     return {
         **{name: getattr(selection, name) for name in _SELECTION if name != "migrations"},
-        **{name: getattr(commits, name) for name in _COMMITS if name != "dry_run"},
+        **{name: getattr(commits, name) for name in _COMMITS if name not in ("dry_run", "undo")},
         "migrations": [asdict(migration) for migration in selection.migrations],
     }
 

@@ -135,7 +135,7 @@ class Steps:
         return _Begun(found, repository, tuple(found_bases), tuple(ended), spent, borrowed, globs)
 
     def _local(self, repository: git.Repository) -> git.Repository:
-        if self.commits is not None and self.commits.push:
+        if self.commits is not None and self.commits.push and not self.commits.undo:
             raise git.Misused(
                 "--push is for repositories that are named by a clone URL: name that, or leave out "
                 "--push"
@@ -146,7 +146,7 @@ class Steps:
         self, found: Found, address: git.Address, patterns: Sequence[str]
     ) -> git.Repository:
         commits = self.commits
-        if commits is not None and not (commits.push or commits.dry_run):
+        if commits is not None and not (commits.push or commits.dry_run or commits.undo):
             raise git.Misused(STAYS_LOCAL)
         stem = commits.branch if commits and commits.branch else "patcher/"
         return mirrors(self.per_host).update(

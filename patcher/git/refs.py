@@ -204,11 +204,12 @@ def check_branch_name(name: str) -> None:
 def move_branch(
     repository: Repository,
     branch: str,
-    new: str,
+    new: str | None,
     old: str | None,
     committer: Identity | None = None,
 ) -> None:
-    """Point a local branch at ``new``, if it still points at ``old`` (None: if it does not exist).
+    """Point a local branch at ``new`` (None: remove it), if it still points at ``old`` (None: if it
+    does not exist).
 
     ``committer`` is who stands in the branch's reflog. Raises `BranchMoved` when it does not, and
     `BranchCheckedOut` when a work tree has it checked out; then nothing has changed. No hook runs.
@@ -226,8 +227,10 @@ def move_branch(
     target = symbolic(repository, ref)
     if target is not None:
         raise GitError(f"branch {branch} is another name for {target}: use another --branch")
-    before = "0" * len(new) if old is None else old
-    command = f"update {ref}\0{new}\0{before}\0"
+    if new is None:
+        command = f"delete {ref}\0{old or ''}\0"
+    else:
+        command = f"update {ref}\0{new}\0{old or '0' * len(new)}\0"
     was = "create" if old is None else "move"
     lock = f"{repository.common_dir}/{ref}.lock"
     name, address = ("patcher", "patcher@localhost")

@@ -106,6 +106,7 @@ def _totals(totals: Totals) -> dict[str, Any]:
         "pushed": totals.pushed,
         "up_to_date": totals.up_to_date,
         "edited": totals.edited,
+        "removed": totals.removed,
         "files": totals.files,
         "to_fix": totals.to_fix,
         "left_alone": totals.left_alone,

@@ -96,6 +96,7 @@ class Report:
                 all_of_them = totals.pushed == totals.committed
                 done += " and pushed" if all_of_them else f" ({totals.pushed} of them pushed)"
             done += f", {totals.up_to_date} up to date"
+            done += f", {totals.removed} removed" if totals.removed else ""
             done += f", {totals.nothing_to_do} nothing to do" if totals.nothing_to_do else ""
             done += f", {totals.failed} failed."
             lines.append(done)
@@ -130,7 +131,7 @@ class Report:
     def _worth_a_line(self, target: Target) -> bool:
         if target.failed:
             return False  # its reason goes to standard error
-        done = target.outcome in (*_DONE, *_STAYS)
+        done = target.outcome in (*_DONE, *_STAYS, Outcome.REMOVED)
         return self._style.verbose or done or (self._applied and target.note is not None)
 
     def _shows(self, located: Located) -> bool:
@@ -145,6 +146,8 @@ class Report:
             parts.append(f"-> {printable(target.branch)} {target.new_commit[:12]}")
         elif target.outcome in _STAYS and target.branch:
             parts.append(f"-> {printable(target.branch)}")
+        elif target.outcome is Outcome.REMOVED and target.branch and target.new_commit:
+            parts.append(f"-> {printable(target.branch)}, which was at {target.new_commit}")
         elif target.outcome is Outcome.SCANNED and target.branch:
             parts.append(f"-> {printable(target.branch)}  (not written: a dry run)")
         noted = target.outcome is Outcome.NOTHING_TO_DO and target.note

@@ -209,10 +209,12 @@ class Pushing:
         self.pushed: list[tuple[object, ...]] = []
         self._error = error
 
-    def push(self, repository: git.Repository, branch: str, new: str, old: str | None) -> None:
+    def push(
+        self, repository: git.Repository, branch: str, commit: str | None, expected: str | None
+    ) -> None:
         if self._error is not None:
             raise self._error
-        self.pushed.append((repository.address, branch, new, old))
+        self.pushed.append((repository.address, branch, commit, expected))
 
 
 @pytest.mark.parametrize("there", [False, True])

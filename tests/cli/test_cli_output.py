@@ -19,6 +19,7 @@ COMMANDS = {
     "scan": "targets",
     "diff": "changes",
     "apply": "targets",
+    "undo": "targets",
     "check": "files",
     "repos": "repositories",
     "cache list": "mirrors",

@@ -184,7 +184,7 @@ class Story:
             else:
                 kept = self.git(self.work, "log", "-1", "--format=%B")
                 message = f"Better {self.next()}\n\n{kept if self.random.random() < 0.7 else ''}"
-                self.git(self.work, "commit", "-q", "--amend", "-m", message)
+                self.git(self.work, "commit", "-q", "--amend", "--allow-empty", "-m", message)
 
         self.on(review, act=edit)
 

@@ -153,6 +153,7 @@ def test_the_totals_count() -> None:
         "pushed": 0,
         "up_to_date": 1,
         "edited": 0,
+        "removed": 0,
         "files": 1,
         "to_fix": 1,
         "left_alone": 1,

@@ -107,12 +107,15 @@ class Mirrors:
         except OSError as error:
             raise unwritable(path, error) from error
 
-    def push(self, repository: Repository, branch: str, commit: str, expected: str | None) -> None:
+    def push(
+        self, repository: Repository, branch: str, commit: str | None, expected: str | None
+    ) -> None:
         """As `patcher.git.remote.push`, when it is its turn at the host."""
         assert repository.address is not None
         with self._host(repository.address):
             remote.push(repository, branch, commit, expected, timeout=self._timeout)
-        note_pushed(repository.git_dir, commit)
+        if commit is not None:
+            note_pushed(repository.git_dir, commit)
 
     def history(self, repository: Repository, base: Base, tip: str) -> History:
         """As `patcher.git.history.history`, at the remote; what it names is then in the mirror."""

@@ -191,13 +191,13 @@ _FETCH: dict[str, str | None] = {
 def push(
     repository: Repository,
     branch: str,
-    commit: str,
+    commit: str | None,
     expected: str | None,
     *,
     timeout: float = TIMEOUT,
 ) -> None:
-    """Point a branch of the remote at ``commit``, if it is at ``expected`` there (None: if it does
-    not exist there). One that is at ``commit`` already is left as it is.
+    """Point a branch of the remote at ``commit`` (None: remove it), if it is at ``expected`` there
+    (None: if it does not exist there). One that is at ``commit`` already is left as it is.
 
     Transient failures are tried again. Raises `RemoteError`, of the cause "rejected" when the
     branch is elsewhere or the remote does not want it. No hook of this side runs; those of the
@@ -219,9 +219,9 @@ def push(
     def attempt(left: float) -> bytes:
         return call(
             address,
-            [*command, "--", REMOTE, f"{commit}:{ref}"],
+            [*command, "--", REMOTE, f"{commit or ''}:{ref}"],
             service="push",
-            git_dir=Path(scratch(len(commit))),
+            git_dir=Path(scratch(len(commit or expected or ""))),
             extra=extra,
             timeout=left,
             memory=FETCH_MEMORY,
@@ -231,7 +231,7 @@ def push(
     output = retried(attempt, timeout)
     lines = output.decode("utf-8", "replace").splitlines()
     for line in lines:
-        if line[:1] in "=*+ " and f":{ref}\t" in line:
+        if line[:1] in "=*+- " and f":{ref}\t" in line:
             return
         if line.startswith("!"):
             # Where an answer was lost, what was done already is refused the second time.

@@ -14,7 +14,7 @@ from patcher.migrations import Migration
 from patcher.results import Outcome, Target
 
 OnExisting = Literal["fail", "replace", "append"]
-Push = Callable[[git.Repository, str, str, str | None], None]
+Push = Callable[[git.Repository, str, str, str | None], str]
 """As `patcher.git.remote.push`."""
 
 
@@ -95,8 +95,9 @@ def apply(
         new, committer = _write(repository, base, branch, parent, target, selection, commits, store)
         if push is not None:
             # The mirror's branches are the remote's, so that is all that has to move.
-            push(repository, branch, new, tip)
-            return replace(target, outcome=Outcome.PUSHED, new_commit=new, at_remote=True)
+            said = push(repository, branch, new, tip)
+            target = replace(target, outcome=Outcome.PUSHED, new_commit=new, at_remote=True)
+            return target.noted(f"the server says: {said}" if said else "")
         git.move_branch(repository, branch, new, tip, committer)
     return replace(target, outcome=Outcome.COMMITTED, new_commit=new)
 

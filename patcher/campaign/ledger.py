@@ -28,6 +28,7 @@ from typing import Any, Literal
 from patcher import locks
 from patcher.campaign.database import Database, LedgerError, no_locks, unusable
 from patcher.git import printable
+from patcher.kinds import Kind, counted, kind_of
 from patcher.results import (
     ATTEMPTS,
     KILLED,
@@ -356,18 +357,26 @@ class Account:
             last = page[-1][:2]
 
     def causes(self) -> list[CauseSummary]:
-        """Failures by kind, the most frequent first, each with the one that was tried most."""
-        found = self._database.read(
-            "SELECT coalesce(cause, ?), count(*), max(attempts),"  # noqa: S608 - constants
-            f" {_PROGRESS} FROM places JOIN targets ON targets.place = places.id"
-            " WHERE campaign = ? AND state <> 'planned' AND stage = 'failed'"
-            " GROUP BY 1 ORDER BY 2 DESC, 1",
-            (OTHER, self.number),
-        )
-        return [
-            CauseSummary(cause, targets, attempts, _progress(row[2:]))
-            for cause, targets, attempts, *row in found
+        """Failures by cause, the most frequent first, each with the one that was tried most."""
+        counts: dict[str, dict[str, Kind[Progress]]] = {}
+        tried: dict[str, Progress] = {}
+        for row in self.rows(failed=True):
+            cause = row.cause or OTHER
+            kind = kind_of(row.error or "", row.place, row.base, row.branch)
+            counted(counts.setdefault(cause, {}), kind, row)
+            if row.attempts > tried.setdefault(cause, row).attempts:
+                tried[cause] = row
+        found = [
+            CauseSummary(
+                cause,
+                sum(kind.targets for kind in kinds.values()),
+                tried[cause].attempts,
+                tried[cause],
+                sorted(kinds.values(), key=lambda kind: -kind.targets),
+            )
+            for cause, kinds in counts.items()
         ]
+        return sorted(found, key=lambda each: (-each.targets, each.cause))
 
     def _gone(self, place: str) -> LedgerError:
         return LedgerError(

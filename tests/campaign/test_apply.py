@@ -38,7 +38,7 @@ def applied(
     base: str | None = None,
     *,
     alone: bool = True,
-    push: Callable[[git.Repository, str, str, str | None], None] | None = None,
+    push: Callable[[git.Repository, str, str, str | None], str] | None = None,
     address: Address | None = None,
 ) -> Target:
     """Look at a base, by default the repository's own, and commit."""
@@ -198,9 +198,10 @@ def test_what_is_pushed_moves_no_branch_here(sandbox: Sandbox, there: bool) -> N
     address = Address.parse("https://forge.example/a/b")
     pushed = []
 
-    def push(repository: git.Repository, branch: str, new: str, old: str | None) -> None:
+    def push(repository: git.Repository, branch: str, new: str, old: str | None) -> str:
         assert sandbox.show(place, f"{new}:docker-default") == sandbox.fixed(sandbox.profile())
         pushed.append((repository.address, branch, new, old))
+        return ""
 
     commits = Commits(on_existing="replace", push=True)
     target = applied(place, commits, push=push, address=address)
@@ -219,7 +220,7 @@ def test_what_is_pushed_moves_no_branch_here(sandbox: Sandbox, there: bool) -> N
 def test_a_push_that_fails_is_no_success(sandbox: Sandbox) -> None:
     place = sandbox.repository()
 
-    def push(*_: object) -> None:
+    def push(*_: object) -> str:
         raise git.RemoteMoved("moved", "rejected")
 
     with pytest.raises(git.RemoteMoved):

@@ -99,12 +99,13 @@ class Mirrors:
         except OSError as error:
             raise unwritable(path, error) from error
 
-    def push(self, repository: Repository, branch: str, commit: str, expected: str | None) -> None:
+    def push(self, repository: Repository, branch: str, commit: str, expected: str | None) -> str:
         """As `patcher.git.remote.push`, when it is its turn at the host."""
         assert repository.address is not None
         with self._host(repository.address):
-            remote.push(repository, branch, commit, expected, timeout=self._timeout)
+            said = remote.push(repository, branch, commit, expected, timeout=self._timeout)
         note_pushed(repository.git_dir, commit)
+        return said
 
     def list(self) -> Sequence[Mirror]:
         """The mirrors that are there, by address."""

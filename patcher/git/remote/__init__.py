@@ -26,7 +26,7 @@ from patcher.git.errors import BoundExceeded, GitError, RemoteError, RemoteMoved
 from patcher.git.limits import TIMEOUT, time_left
 from patcher.git.process import MEMORY_LIMIT
 from patcher.git.refs import check_branch_name, is_ref_name
-from patcher.git.remote.failures import FETCH_MEMORY, without_secret_of
+from patcher.git.remote.failures import FETCH_MEMORY, without_secret_of, words
 from patcher.git.remote.transport import MAX_ADVERTISED, REMOTE, call
 from patcher.git.scratch import scratch
 from patcher.git.values import Repository
@@ -188,9 +188,10 @@ def push(
     expected: str | None,
     *,
     timeout: float = TIMEOUT,
-) -> None:
+) -> str:
     """Point a branch of the remote at ``commit``, if it is at ``expected`` there (None: if it does
-    not exist there). One that is at ``commit`` already is left as it is.
+    not exist there). One that is at ``commit`` already is left as it is. Returns what the server
+    says of it on one line, such as where to open a pull request; empty where it says nothing.
 
     Transient failures are tried again. Raises `RemoteError`, of the cause "rejected" when the
     branch is elsewhere or the remote does not want it. No hook of this side runs; those of the
@@ -209,6 +210,8 @@ def push(
     if shallow.is_file():
         extra["GIT_SHALLOW_FILE"] = os.fspath(shallow)
 
+    errors: list[bytes] = []
+
     def attempt(left: float) -> bytes:
         return call(
             address,
@@ -218,35 +221,43 @@ def push(
             extra=extra,
             timeout=left,
             memory=FETCH_MEMORY,
+            errors=errors.append,
         )
 
     end = time.monotonic() + timeout
     output = retried(attempt, timeout)
-    lines = output.decode("utf-8", "replace").splitlines()
-    for line in lines:
+    said = words(errors[-1], address)
+    for line in output.decode("utf-8", "replace").splitlines():
         if line[:1] in "=*+ " and f":{ref}\t" in line:
-            return
+            return said
         if line.startswith("!"):
             # Where an answer was lost, what was done already is refused the second time.
             there = list_refs(address, [ref], timeout=max(1.0, end - time.monotonic()))
             if there.refs.get(ref) == commit:
-                return
-            raise _refusal(branch, line, lines, address)
+                return said
+            raise _refusal(branch, line.rpartition("\t")[2], said, address)
     raise RemoteError(f"branch {branch} was not pushed: the remote does not say why", "protocol")
 
 
-def _refusal(branch: str, line: str, lines: Sequence[str], address: Address) -> RemoteError:
-    """The error that says why a remote did not take a branch; ``line`` is git's own."""
-    why = line.rpartition("\t")[2]
+_MOVED = ("stale info", "fetch first", "non-fast-forward", "already exists")
+
+
+def _refusal(branch: str, why: str, said: str, address: Address) -> RemoteError:
+    """The error that says why a remote did not take a branch: git's own words, and the server's
+    (a hook's, a forge's)."""
     inner = why[why.find("(") + 1 : why.rfind(")")] or why
-    if inner in ("stale info", "fetch first", "non-fast-forward", "already exists"):
+    ours = not why.startswith("[remote rejected]")
+    if ours and inner in _MOVED:
         text = f"branch {branch} was not pushed: it was moved there in between: run again"
         return RemoteMoved(text, "rejected")
-    # A hook's own words, or a forge's.
-    words = [each[8:].strip() for each in lines if each.startswith("remote: ")]
-    inner = ": ".join([inner, *filter(None, [" ".join(words).strip()])])
-    said = without_secret_of(inner, address)[:400]
-    return RemoteError(f"branch {branch} was not pushed: {said}", "rejected")
+    reason = without_secret_of(inner, address)
+    if inner == "non-fast-forward":
+        reason = (
+            "the server lets no branch be replaced (receive.denyNonFastForwards): use "
+            "--on-existing append or another --branch"
+        )
+    reason = ": ".join(filter(None, [reason, said]))
+    return RemoteError(f"branch {branch} was not pushed: {reason}", "rejected")
 
 
 _T = TypeVar("_T")

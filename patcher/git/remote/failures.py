@@ -14,6 +14,9 @@ from patcher.text import hidden, without_secrets
 FETCH_MEMORY = 1 << 30
 """Bytes of private memory for each process of a fetch or push; a million objects take a fifth."""
 
+MOST_WORDS = 4096
+"""Bytes of what a server says that are shown: a hook's advice, with the addresses in it."""
+
 NO_SERVER = "the server does not speak git's own protocol: is it a sign-in page that answers?"
 
 
@@ -44,12 +47,15 @@ FAILURES = (
     ),
     _row(r"Authentication failed for", "authentication", says="the user or token is not accepted"),
     _row(r"requested URL returned error: 403", "authentication"),
+    _row(r"(?-i:^ERROR: ).*(?:denied|permission|not allowed|SAML|single sign)", "authentication"),
     _row(r"Permission denied \(|Too many authentication failures", "authentication"),
     _row(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED", "authentication"),
     _row(r"detected dubious ownership", "authentication"),
     _row(r"requested URL returned error: (?:404|410)", "not found"),
     _row(r"repository '?.*'? not found|repository not found|project .* not be found", "not found"),
     _row(r"does not appear to be a git repository|no such path|not exported", "not found"),
+    # What forges say over ssh, before they hang up.
+    _row(r"(?-i:^ERROR: )", "rejected"),
     _row(r"not our ref|unadvertised object", "protocol", True, "a branch moved meanwhile"),
     _row(r"certificate|SSL: no alternative|TLS alert|wrong version number", "protocol"),
     _row(r"Operation too slow|timed out|Timeout was reached|timeout after", "timeout", True),
@@ -91,19 +97,32 @@ def explained(failed: GitFailed, address: Address) -> GitError:
     for row in FAILURES:
         for line in lines:
             if row.pattern.search(_QUOTED.sub(b"''", line)):
-                shown = row.says
-                if not shown:
-                    shown = without_secret_of(line.decode("utf-8", "replace").strip(), address)[
-                        :500
-                    ]
-                    for word in ("fatal: ", "error: ", "remote: "):
-                        shown = shown.removeprefix(word)
-                    shown = _ACCESS.sub("", shown)  # every message names the URL
                 transient = row.transient and not (
                     b"Could not resolve host:" in line and _is_unknown(address.host)
                 )
-                return RemoteError(f"{row.cause}: {shown}", row.cause, transient=transient)
+                shown = f"{row.cause}: {row.says or _without_marks(line, address)}"
+                rest = b"\n".join(each for each in lines if each != line)
+                said = words(rest, address, plain=line.startswith(b"ERROR: "))
+                shown += f"; the server says: {said}" if said else ""
+                return RemoteError(shown, row.cause, transient=transient)
     return GitFailed(without_secret_of(str(failed), address), failed.status, stderr)
+
+
+def words(stderr: bytes, address: Address, *, plain: bool = False) -> str:
+    """What the server says to the user, whole, on one line. git marks it with ``remote:``; over ssh
+    it may come without, where only git's own lines have a mark (``plain``)."""
+    pattern = rb"^(?!fatal:|error:|hint:)(?:remote:)?(.*)" if plain else rb"^remote:(.*)"
+    marked = re.findall(pattern, stderr.partition(b"\nfatal:")[0] if plain else stderr, re.M)
+    said = b" ".join(b" ".join(line.rpartition(b"\r")[2].split()) for line in marked).strip()
+    return without_secret_of(said[:MOST_WORDS].decode("utf-8", "replace"), address)
+
+
+def _without_marks(line: bytes, address: Address) -> str:
+    """A line of git's error output, without what says which program wrote it."""
+    shown = without_secret_of(line[:MOST_WORDS].decode("utf-8", "replace").strip(), address)
+    for word in ("fatal: ", "error: ", "remote: "):
+        shown = shown.removeprefix(word)
+    return _ACCESS.sub("", shown)  # every message names the URL
 
 
 def _is_unknown(host: str) -> bool:

@@ -132,6 +132,9 @@ class Located:
     finding: Finding
     proof: Proof | None = None
     """What AppArmor's own parser says of the edit; None where it was not asked."""
+    checksums: tuple[str, ...] = ()
+    """Where checksums of the file stand that are wrong after the edit: ``sha256 in SHA256SUMS:2``.
+    The first ones, printable."""
 
 
 @dataclass(frozen=True, slots=True)

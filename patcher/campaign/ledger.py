@@ -88,6 +88,10 @@ class NoSuchCampaign(LedgerError):
     """There is no campaign of that name."""
 
 
+class NoName(LedgerError):
+    """What was given cannot be the name of a campaign."""
+
+
 class OtherSettings(LedgerError):
     """A campaign was made with other settings; ``differences`` are their names, what they are
     there, and what they were to be."""
@@ -110,7 +114,7 @@ class Ledger:
     def create(self, name: str, settings: Mapping[str, Any]) -> Account:
         """A new campaign. ``settings`` is what decides about what is done, as JSON knows it."""
         if not _NAME.match(name):
-            raise LedgerError(
+            raise NoName(
                 f"{name!r} is no name for a campaign: use letters, digits, '.', '_' and '-', at "
                 "most 100, and begin with a letter or a digit"
             )

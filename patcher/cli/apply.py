@@ -156,14 +156,8 @@ def command(
         push=push,
         dry_run=dry_run,
     )
-    if sources.named_remote and not (push or dry_run or name):
-        from patcher.campaign.steps import STAYS_LOCAL
-
-        raise click.UsageError(STAYS_LOCAL)
-    if push and not sources.remote and (sources.given or not name):
-        raise click.UsageError(
-            "--push is for what is named by a clone URL, and here are paths alone: leave it out"
-        )
+    _check_push(sources, commits, name)
+    _tell_unsigned(commits)
     if name is None and retry is not None:
         raise click.UsageError("--retry goes with --campaign")
     if name is not None and dry_run:
@@ -187,6 +181,26 @@ def command(
     return exit_code(totals, FOUND if dry_run and totals.unwritten else 0, strict=strict)
 
 
+def _check_push(sources: options.Sources, commits: Commits, name: str | None) -> None:
+    """Raise UsageError where nothing that was named can be pushed, or must be."""
+    push = commits.push
+    if sources.named_remote and not (push or commits.dry_run or name):
+        from patcher.campaign.steps import STAYS_LOCAL
+
+        raise click.UsageError(STAYS_LOCAL)
+    if push and not sources.remote and (sources.given or not name):
+        raise click.UsageError(
+            "--push is for what is named by a clone URL, and here are paths alone: leave it out"
+        )
+
+
+def _tell_unsigned(commits: Commits) -> None:
+    if not (commits.sign or commits.dry_run) and git.user_signs():
+        from patcher.cli.output import tell
+
+        tell("commit.gpgSign is set in your git configuration; commits are signed with --sign only")
+
+
 class _Run(NamedTuple):
     """How a campaign goes on in this run."""
 
@@ -203,7 +217,7 @@ def _campaign(name: str, selection: Selection, commits: Commits, run: _Run) -> i
     """Begin a campaign, or go on with it."""
     from patcher.campaign import settings
     from patcher.campaign.database import LedgerError, open_database
-    from patcher.campaign.ledger import Ledger, NoSuchCampaign, OtherSettings
+    from patcher.campaign.ledger import Ledger, NoName, NoSuchCampaign, OtherSettings
 
     try:
         with open_database() as database:
@@ -213,6 +227,8 @@ def _campaign(name: str, selection: Selection, commits: Commits, run: _Run) -> i
             return _carry_on(ledger, account, run)
     except NoSuchCampaign as error:
         raise click.UsageError(str(error)) from None
+    except NoName as error:
+        raise options.Wrong(str(error)) from None
     except OtherSettings as error:
         raise click.UsageError(settings.contradiction(name, error.differences)) from None
     except LedgerError as error:
@@ -319,6 +335,8 @@ def _template(message: str | None, file: str | None) -> str | None:
                 message = stream.read(_MOST_MESSAGE + 1)
             except UnicodeDecodeError:
                 raise click.UsageError(f"{file} is not UTF-8") from None
+            except OSError as error:
+                raise options.Wrong(f"--message-file {file}: {error.strerror or error}") from None
         if len(message) > _MOST_MESSAGE:
             raise click.UsageError(f"{file} has more than {_MOST_MESSAGE} characters: no message")
     if message is None:

@@ -338,6 +338,19 @@ def report(shown: str, format: str, style: Style) -> Report:
     return made
 
 
+def confirm(question: str) -> bool:
+    """Whether the user answers yes. Raises Wrong where nobody can answer."""
+    from patcher import interrupts
+
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        if interrupts.received():
+            raise
+        click.echo(err=True)
+        raise Wrong("nobody is there to answer: use --yes") from None
+
+
 def load_migrations(names: tuple[str, ...]) -> tuple[Migration, ...]:
     """The migrations that were named, or the default one, in the order of insertion."""
     from patcher.migrations import MigrationError, choose, load_migration
@@ -442,6 +455,8 @@ def selection(
     """What the options ask for."""
     from patcher.campaign.selection import Selection
 
+    if "" in bases:
+        raise click.UsageError("--base needs a branch, tag, commit or glob, and not an empty name")
     if proof != "off":
         from patcher.campaign.prove import Unproved, check
         from patcher.cli.output import tell

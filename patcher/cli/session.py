@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from patcher import git
 from patcher.campaign import cache
 from patcher.campaign.run import run
 from patcher.campaign.steps import Item, Steps, Watch
@@ -108,7 +109,7 @@ def carry_out(
         try:
             for target in targets:
                 totals.add(target)
-                _tell(report, target, bar)
+                _tell(report, target, totals, bar)
         finally:
             if bar is not None:
                 bar.end()
@@ -118,7 +119,8 @@ def carry_out(
     return totals
 
 
-def _tell(report: Report, target: Target, bar: ProgressLine | None) -> None:
+def _tell(report: Report, target: Target, totals: Totals, bar: ProgressLine | None) -> None:
+    """Report a target that was added to ``totals``."""
     piece = report.target(target)
     if not piece and target.error is None:
         return
@@ -127,7 +129,11 @@ def _tell(report: Report, target: Target, bar: ProgressLine | None) -> None:
         if target.error is not None:
             for line in target.trace:
                 click.echo(line, err=True)
-            tell(failure(target))
+            if target.cause != git.IdentityMissing.cause:
+                tell(failure(target))
+            elif totals.causes[target.cause].targets == 1:
+                # It is the user's configuration that is wrong, and no repository.
+                tell(target.error)
 
 
 @contextlib.contextmanager

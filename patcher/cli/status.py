@@ -86,6 +86,6 @@ def _show(shown: str, format: str, results: CampaignState | Iterable[Summary]) -
 def _forget(ledger: Ledger, name: str, yes: bool) -> None:
     number = ledger.open(name).counts().repositories
     question = f"Forget campaign {name} and what is known of its {number} repositories?"
-    if yes or click.confirm(f"{question} What it committed or pushed stays.", err=True):
+    if yes or options.confirm(f"{question} What it committed or pushed stays."):
         ledger.forget(name)
         click.echo(f"Campaign {name} is forgotten.", err=True)

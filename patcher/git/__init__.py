@@ -23,7 +23,13 @@ from patcher.git.errors import (
     RemoteMoved,
     UnbornHead,
 )
-from patcher.git.identity import identities, signing, user_configuration, user_settings
+from patcher.git.identity import (
+    identities,
+    signing,
+    user_configuration,
+    user_settings,
+    user_signs,
+)
 from patcher.git.limits import limited, time_left
 from patcher.git.objects import Objects
 from patcher.git.packs import Store
@@ -96,6 +102,7 @@ __all__ = [
     "time_left",
     "user_configuration",
     "user_settings",
+    "user_signs",
     "without_secret",
     "without_secrets",
     "write_commit",

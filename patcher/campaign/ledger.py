@@ -213,6 +213,27 @@ class Account:
                 )
         return new
 
+    def places(self) -> list[str]:
+        """The clone URLs and paths of its repositories, in the order of planning."""
+        found = self._database.read(
+            "SELECT place FROM places WHERE campaign = ? ORDER BY id", (self.number,)
+        )
+        return [_text(place) for (place,) in found]
+
+    def drop(self, places: Sequence[str]) -> int:
+        """Remove repositories, but those that a process is at work on; how many went."""
+        with self._database.transaction(durable=True) as writer:
+            living = [
+                number for number, token in self._tokens(writer) if _lives(self._database, token)
+            ]
+            gone = writer.executemany(
+                "DELETE FROM places WHERE campaign = ? AND place = ? AND (owner IS NULL OR owner"
+                " NOT IN (SELECT value FROM json_each(?)))",
+                [(self.number, _bytes(place), json.dumps(living)) for place in places],
+            ).rowcount
+            self._touch(writer, _now())
+            return max(0, gone)
+
     def servers(self) -> list[str]:
         """The servers of forges that its repositories were found at."""
         found = self._database.read(

@@ -131,6 +131,7 @@ def command(
       patcher apply --campaign af-alg
     """
     from patcher.campaign.apply import Commits
+    from patcher.cli.again import commands
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
     selection = options.selection(max_size=max_size, **chosen)
@@ -157,19 +158,16 @@ def command(
         dry_run=dry_run,
     )
     _check_push(sources, commits, name)
+    if name is not None:
+        _check_campaign(sources, commits, strict=strict)
     _tell_unsigned(commits)
     if name is None and retry is not None:
         raise click.UsageError("--retry goes with --campaign")
-    if name is not None and dry_run:
-        raise click.UsageError("--dry-run writes nothing, --campaign does: leave out one of them")
-    if name is not None and strict:
-        raise click.UsageError(
-            "--strict looks at one run, and a campaign is many: use `patcher scan --strict`"
-        )
 
     def report(selection: Selection) -> Report:
         style = options.style(selection, color, quiet=quiet, verbose=verbose, explain=explain)
-        return options.report("targets", format, replace(style, applied=not dry_run))
+        style = replace(style, applied=not dry_run, again=commands())
+        return options.report("targets", format, style)
 
     if name is not None:
         run = _Run(retry, sources, work, report, quiet, verbose)
@@ -191,6 +189,21 @@ def _check_push(sources: options.Sources, commits: Commits, name: str | None) ->
     if push and not sources.remote and (sources.given or not name):
         raise click.UsageError(
             "--push is for what is named by a clone URL, and here are paths alone: leave it out"
+        )
+
+
+def _check_campaign(sources: options.Sources, commits: Commits, *, strict: bool) -> None:
+    """Raise UsageError where options make no sense for a campaign."""
+    if commits.dry_run:
+        raise click.UsageError("--dry-run writes nothing, --campaign does: leave out one of them")
+    if strict:
+        raise click.UsageError(
+            "--strict looks at one run, and a campaign is many: use `patcher scan --strict`"
+        )
+    if sources.filtered and not sources.given:
+        raise click.UsageError(
+            f"{', '.join(sources.filtered)}: filters choose among SOURCEs, and none is named; a "
+            "campaign holds what it was given: `patcher status NAME --drop GLOB` takes some out"
         )
 
 

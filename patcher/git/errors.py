@@ -44,6 +44,12 @@ class BoundExceeded(GitError):
     cause = "over a bound"
 
 
+class DiskFull(GitError):
+    """What is to be kept on this machine cannot be written."""
+
+    cause = "system"
+
+
 class UnbornHead(GitError):
     """HEAD names a branch that has no commit yet: there is nothing to do."""
 

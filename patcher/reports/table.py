@@ -102,7 +102,8 @@ class Report:
         if self._committed is not None:
             lines += _show(self._committed)
         elif self._left and not self._applied:
-            lines.append("Next: `patcher diff` shows the change, `patcher apply` commits it.")
+            shows, commits = (f"`patcher {printable(each)}`" for each in self._style.again)
+            lines.append(f"Next: {shows} shows the change, {commits} commits it.")
         return _encoded("\n".join(lines) + "\n")
 
     def _causes(self, totals: Totals) -> list[str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from click.testing import CliRunner, Result
 from patcher.cli import group
 from patcher.git import remote
 from tests.conftest import Sandbox
+from tests.faults.disk import WAYS, full_disk
 from tests.git.server import Server, stand_in_for_ssh
 
 ADVICE = "Do you want to know more? See " + "x" * 400 + " and then https://forge.example/help"
@@ -106,6 +110,30 @@ def test_what_a_server_says_over_ssh_is_shown_and_a_refusal_is_not_tried_again(
     assert shown in target["error"]
     attempts = len(log.read_text().splitlines())
     assert attempts == (2 if cause == "network" else 1)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_full_disk_is_no_fault_of_the_servers(
+    way: str, server: Server, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    work = sandbox.repository("large", {"noise": os.urandom(1 << 20)})
+    served = server.root / "large.git"
+    sandbox.git(sandbox.root, "clone", "-q", "--bare", str(work), str(served))
+    with full_disk(way, tmp_path / "small", tmp_path) as disk:
+        cache = tmp_path / "small" / "cache"
+        cache.mkdir(mode=0o700)
+        disk.break_down()
+        if way == "mounted":  # room for the small files of a mirror, not for a pack
+            with (tmp_path / "small" / "filling").open("r+b") as stream:
+                stream.truncate((tmp_path / "small" / "filling").stat().st_size - (256 << 10))
+        done = subprocess.run(
+            [sys.executable, "-m", "patcher", "scan", f"{server.url}/ok/large.git"],
+            env={**os.environ, **disk.env, "PATCHER_CACHE_DIR": str(cache)},
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert "No space left on device" in done.stderr
+    assert "protocol" not in done.stdout + done.stderr
 
 
 def test_a_hooks_words_are_shown_whole(server: Server, served: list[Path]) -> None:

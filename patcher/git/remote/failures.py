@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from patcher.git.address import Address
-from patcher.git.errors import BoundExceeded, Cause, GitError, GitFailed, RemoteError
+from patcher.git.errors import BoundExceeded, Cause, DiskFull, GitError, GitFailed, RemoteError
 from patcher.text import hidden, without_secrets
 
 FETCH_MEMORY = 1 << 30
@@ -82,6 +82,12 @@ FAILURES = (
 """What git's error output means, the first that matches. Each row is tested with a real server
 where there can be one on loopback."""
 
+_NO_ROOM = re.compile(
+    rb"^(?!remote:).*(?:No space left on device|Disk quota exceeded|Read-only file system)",
+    re.DOTALL,
+)
+"""What git says of this machine's disk; the server's own may be full as well."""
+
 _NO_MEMORY = re.compile(rb"out of memory|cannot allocate|unable to create thread", re.IGNORECASE)
 
 
@@ -94,6 +100,9 @@ def explained(failed: GitFailed, address: Address) -> GitError:
             f"({FETCH_MEMORY >> 20} MiB, FETCH_MEMORY)"
         )
     lines = [line for line in stderr.split(b"\n") if not _TRACE.match(line)]
+    full = next((line for line in lines if _NO_ROOM.search(line)), None)
+    if full is not None:
+        return DiskFull(f"what it sends cannot be written: {_without_marks(full, address)}")
     for row in FAILURES:
         for line in lines:
             if row.pattern.search(_QUOTED.sub(b"''", line)):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -106,7 +105,7 @@ class Steps:
     def _begin(self, found: Found, watch: Watch | None) -> _Begun:
         nothing = Target(place(found), None, None, Outcome.NOTHING_TO_DO)
         patterns = found.bases or self.selection.bases
-        started = time.monotonic()
+        started = git.clock()
         borrowed = git.Alternates()
         try:
             with git.limited(self.timeout):
@@ -131,7 +130,7 @@ class Steps:
         ]
         if not found_bases and not missing:
             ended.append(replace(nothing, note=f"no branch matches {' '.join(patterns)}"))
-        spent = time.monotonic() - started
+        spent = git.clock() - started
         return _Begun(found, repository, tuple(found_bases), tuple(ended), spent, borrowed, globs)
 
     def _local(self, repository: git.Repository) -> git.Repository:
@@ -163,13 +162,13 @@ class Steps:
     ) -> Iterator[Target]:
         spent = begun.spent
         for base in begun.bases:
-            started = time.monotonic()
+            started = git.clock()
             with git.limited(self.timeout, spent), git.in_turns():
                 looker = self._looker(begun.repository, cache, jobs)
                 looker.shared = shared.get(len(base.commit))
                 target = self._target(begun, base, looker, known.get(base.commit))
                 target = told(replace(target, globs=begun.globs), begun.borrowed)
-            spent += time.monotonic() - started
+            spent += git.clock() - started
             yield target if self.contents else without_contents(target)
         yield from begun.ended
 

@@ -30,7 +30,7 @@ from patcher.git.identity import (
     user_settings,
     user_signs,
 )
-from patcher.git.limits import limited, time_left
+from patcher.git.limits import clock, limited, time_left
 from patcher.git.objects import Objects
 from patcher.git.packs import Store
 from patcher.git.refs import bases, branch_tip, check_branch_name, is_base, move_branch
@@ -83,6 +83,7 @@ __all__ = [
     "bases",
     "branch_tip",
     "check_branch_name",
+    "clock",
     "discover",
     "entries",
     "hidden",

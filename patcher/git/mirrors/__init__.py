@@ -15,12 +15,13 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from patcher.git import remote
 from patcher.git.address import Address
 from patcher.git.errors import UnbornHead
-from patcher.git.limits import TIMEOUT, time_left
+from patcher.git.limits import TIMEOUT, waiting
 from patcher.git.mirrors import upkeep
 from patcher.git.mirrors.networks import network_of
 from patcher.git.mirrors.refs import HEADS, REVIEW, wanted_refs
@@ -30,8 +31,6 @@ from patcher.git.mirrors.upkeep import Mirror
 from patcher.git.values import Repository
 
 __all__ = ["Mirror", "Mirrors", "folder_name"]
-
-_LONGEST_TURN = 3600.0
 
 
 class Mirrors:
@@ -80,13 +79,15 @@ class Mirrors:
         name = folder_name(address)
         path = self.folder / name
         network = network_of(address, family)
+        slot = partial(self._host, address)
 
         def attempt(lock: Lock) -> Repository:
             # Without bases nothing but branches is of use, and there may be many other refs.
             patterns = () if bases else ("HEAD", HEADS + "*")
-            refs = remote.list_refs(address, patterns, timeout=lock.left())
+            with slot():
+                refs = remote.list_refs(address, patterns, timeout=lock.left())
             wanted = wanted_refs(refs, bases, review)
-            Update(self._store, name, address, refs, wanted, network, lock).run(fresh=fresh)
+            Update(self._store, name, address, refs, wanted, network, lock, slot).run(fresh=fresh)
             with contextlib.suppress(OSError):
                 os.utime(path / NOTE)
             if bases and not refs.refs:
@@ -94,16 +95,16 @@ class Mirrors:
             return Repository(path, path, None, address)
 
         try:
-            with self._host(address), self._store.locked(name) as lock:
+            with self._store.locked(name) as lock:
                 return remote.retried(lambda left: attempt(lock), lock.left())
         except OSError as error:
             raise unwritable(path, error) from error
 
     def push(self, repository: Repository, branch: str, commit: str, expected: str | None) -> str:
-        """As `patcher.git.remote.push`, when it is its turn at the host."""
+        """As `patcher.git.remote.push`, with a slot of the host for each attempt."""
         assert repository.address is not None
-        with self._host(repository.address):
-            said = remote.push(repository, branch, commit, expected, timeout=self._timeout)
+        slot = partial(self._host, repository.address)
+        said = remote.push(repository, branch, commit, expected, timeout=self._timeout, slot=slot)
         note_pushed(repository.git_dir, commit)
         return said
 
@@ -127,16 +128,17 @@ class Mirrors:
 
     @contextlib.contextmanager
     def _host(self, address: Address) -> Iterator[None]:
-        """One of the turns at a host. Waiting for it is no time of the call's own, for how long it
-        takes depends on others."""
+        """One of the slots of a host. The wait for it does not count against a time limit, for how
+        long it takes depends on others."""
         if not address.host:
             yield
             return
         with self._guard:
-            turn = self._hosts.setdefault(address.host, threading.BoundedSemaphore(self._per_host))
-        while not turn.acquire(timeout=time_left(_LONGEST_TURN)):
-            pass
+            slot = self._hosts.setdefault(address.host, threading.BoundedSemaphore(self._per_host))
+        if not slot.acquire(blocking=False):
+            with waiting():
+                slot.acquire()
         try:
             yield
         finally:
-            turn.release()
+            slot.release()

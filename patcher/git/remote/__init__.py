@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import TypeVar
 
 from patcher.git.address import Address
 from patcher.git.errors import BoundExceeded, GitError, RemoteError, RemoteMoved
-from patcher.git.limits import TIMEOUT, time_left
+from patcher.git.limits import TIMEOUT, clock, time_left
 from patcher.git.process import MEMORY_LIMIT
 from patcher.git.refs import check_branch_name, is_ref_name
 from patcher.git.remote.failures import FETCH_MEMORY, without_secret_of, words
@@ -188,14 +187,16 @@ def push(
     expected: str | None,
     *,
     timeout: float = TIMEOUT,
+    slot: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> str:
     """Point a branch of the remote at ``commit``, if it is at ``expected`` there (None: if it does
     not exist there). One that is at ``commit`` already is left as it is. Returns what the server
     says of it on one line, such as where to open a pull request; empty where it says nothing.
 
-    Transient failures are tried again. Raises `RemoteError`, of the cause "rejected" when the
-    branch is elsewhere or the remote does not want it. No hook of this side runs; those of the
-    remote are its own, also with ``file://``. The repository's configuration is not read.
+    Transient failures are tried again; each attempt stands in a ``slot``. Raises `RemoteError`, of
+    the cause "rejected" when the branch is elsewhere or the remote does not want it. No hook of
+    this side runs; those of the remote are its own, also with ``file://``. The repository's
+    configuration is not read.
     """
     if repository.address is None:
         raise GitError(f"{printable(repository.path)} has no address to push to")
@@ -213,18 +214,19 @@ def push(
     errors: list[bytes] = []
 
     def attempt(left: float) -> bytes:
-        return call(
-            address,
-            [*command, "--", REMOTE, f"{commit}:{ref}"],
-            service="push",
-            git_dir=Path(scratch(len(commit))),
-            extra=extra,
-            timeout=left,
-            memory=FETCH_MEMORY,
-            errors=errors.append,
-        )
+        with slot():
+            return call(
+                address,
+                [*command, "--", REMOTE, f"{commit}:{ref}"],
+                service="push",
+                git_dir=Path(scratch(len(commit))),
+                extra=extra,
+                timeout=left,
+                memory=FETCH_MEMORY,
+                errors=errors.append,
+            )
 
-    end = time.monotonic() + timeout
+    end = clock() + timeout
     output = retried(attempt, timeout)
     said = words(errors[-1], address)
     for line in output.decode("utf-8", "replace").splitlines():
@@ -232,7 +234,8 @@ def push(
             return said
         if line.startswith("!"):
             # Where an answer was lost, what was done already is refused the second time.
-            there = list_refs(address, [ref], timeout=max(1.0, end - time.monotonic()))
+            with slot():
+                there = list_refs(address, [ref], timeout=max(1.0, end - clock()))
             if there.refs.get(ref) == commit:
                 return said
             raise _refusal(branch, line.rpartition("\t")[2], said, address)
@@ -267,7 +270,7 @@ def retried(attempt: Callable[[float], _T], timeout: float) -> _T:
     """Call ``attempt`` with the seconds that are left until it succeeds, fails for good, or time is
     up. What is raised is the last failure."""
     timeout = time_left(timeout)
-    end = time.monotonic() + timeout
+    end = clock() + timeout
     try:
         return attempt(timeout)
     except RemoteError as error:
@@ -281,9 +284,9 @@ def retried(attempt: Callable[[float], _T], timeout: float) -> _T:
     logging.getLogger("stamina").addHandler(logging.NullHandler())
     first = True
     for again in stamina.retry_context(
-        on=_may_pass,
+        on=lambda error: _may_pass(error) and clock() < end,
         attempts=RETRIES.attempts,
-        timeout=max(0.001, end - time.monotonic()),
+        timeout=None,
         wait_initial=RETRIES.first_wait,
         wait_max=RETRIES.longest_wait,
         wait_jitter=RETRIES.jitter,
@@ -293,9 +296,9 @@ def retried(attempt: Callable[[float], _T], timeout: float) -> _T:
                 first = False
                 raise failure
             try:
-                return attempt(max(0.001, end - time.monotonic()))
+                return attempt(max(0.001, end - clock()))
             except RemoteError as error:
-                if error.cause == "timeout" and time.monotonic() >= end:
+                if error.cause == "timeout" and clock() >= end:
                     raise failure from None  # which says more than that time is up
                 failure = error
                 raise

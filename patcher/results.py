@@ -265,6 +265,8 @@ class Totals:
     """For each glob of files, whether one matches."""
     unanswered: bool = False
     """Whether the user named something that nothing answered to."""
+    complete: bool = True
+    """Whether the run came to its end, and was not broken off."""
     _last: str | None = None
 
     def add(self, target: Target) -> None:

@@ -69,6 +69,8 @@ class Steps:
     """Seconds for one repository."""
     per_host: int = 4
     """Calls to one host at a time, of each process."""
+    pause: float = 0.0
+    """Seconds between two pushes to one host, of each process."""
     met: set[str] = field(default_factory=set, compare=False)
     """The globs of files that match one, as far as is known in this process."""
 
@@ -112,11 +114,18 @@ class Steps:
                 if isinstance(found.place, git.Address):
                     if watch is not None:
                         watch.begin(found)
-                    repository = self._mirrored(found, found.place, patterns)
+                    chosen: list[bases.Chosen] = []
+                    repository = self._mirrored(
+                        found,
+                        found.place,
+                        patterns,
+                        lambda mirror: chosen.append(bases.chosen(mirror, patterns)),
+                    )
+                    found_bases, missing, globs = chosen[-1]
                 else:
                     repository = self._local(found.place)
                     borrowed = git.alternates(repository)
-                found_bases, missing, globs = bases.chosen(repository, patterns)
+                    found_bases, missing, globs = bases.chosen(repository, patterns)
                 nothing = replace(nothing, globs=globs)
                 if missing and not found_bases and repository.address is None:
                     bases.check_born(repository)
@@ -142,14 +151,18 @@ class Steps:
         return repository
 
     def _mirrored(
-        self, found: Found, address: git.Address, patterns: Sequence[str]
+        self,
+        found: Found,
+        address: git.Address,
+        patterns: Sequence[str],
+        seen: Callable[[git.Repository], object] | None = None,
     ) -> git.Repository:
         commits = self.commits
         if commits is not None and not (commits.push or commits.dry_run):
             raise git.Misused(STAYS_LOCAL)
         stem = commits.branch if commits and commits.branch else "patcher/"
         return mirrors(self.per_host).update(
-            address, patterns, review=(f"refs/heads/{stem}*",), family=found.family
+            address, patterns, review=(f"refs/heads/{stem}*",), family=found.family, seen=seen
         )
 
     def _targets(
@@ -225,7 +238,7 @@ class Steps:
             self.selection,
             commits,
             alone=len(begun.bases) == 1,
-            push=None if address is None else mirrors(self.per_host).push,
+            push=None if address is None else partial(self._push, mirrors(self.per_host)),
         )
         try:
             return ours()
@@ -234,6 +247,11 @@ class Steps:
             assert address is not None
             self._mirrored(begun.found, address, begun.found.bases or self.selection.bases)
             return ours()
+
+    def _push(
+        self, there: Mirrors, repository: git.Repository, branch: str, new: str, old: str | None
+    ) -> str:
+        return there.push(repository, branch, new, old, pause=self.pause)
 
 
 def _at_remote(ref: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
@@ -81,6 +82,19 @@ class _Command(options.Command):
     type=click.Choice(["failed", "all"]),
     help="With --campaign: try again also what failed 3 times; or do everything again.",
 )
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Take only the first N repositories that are to be done, as a pilot.",
+)
+@click.option(
+    "--pause",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    default=0.0,
+    help="Wait so long between two pushes to one host, and push one at a time.",
+)
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @options.format_option("targets")
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
@@ -100,6 +114,8 @@ def command(
     push: bool,
     name: str | None,
     retry: Any,
+    limit: int | None,
+    pause: float,
     dry_run: bool,
     format: str,
     explain: bool,
@@ -134,6 +150,7 @@ def command(
     from patcher.cli.again import commands
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
+    work = replace(work, limit=limit, pause=pause)
     selection = options.selection(max_size=max_size, **chosen)
     template = _template(message, message_file)
     try:
@@ -287,14 +304,15 @@ def _carry_on(ledger: Ledger, account: Account, run: _Run) -> int:
         ledger.forget(account.name)
         tell(f"campaign {account.name} is not begun: there is no repository in it")
         return FAILED if failures else USAGE
-    totals, todo = Totals(), before.to_do(run.retry)
+    totals, all_to_do = Totals(), before.to_do(run.retry)
+    todo = min(all_to_do, run.work.limit or all_to_do)
     try:
         if todo:
             with account.owner() as owner:
                 booking = Booking(account, owner, run.retry or "no", planning.with_secret)
                 totals = carry_out(
                     options.steps(run.work, selection, commits),
-                    booking.items(),
+                    islice(booking.items(), todo),
                     todo,
                     run.work,
                     run.report(selection),
@@ -306,10 +324,11 @@ def _carry_on(ledger: Ledger, account: Account, run: _Run) -> int:
                 )
     finally:
         # Also when the user breaks off: that is when it matters how to go on.
-        after = account.counts()
-        if not run.quiet:
-            tell(campaign_line(account.name, after))
-    if failures or after.failed or after.left:
+        summary = account.summary()
+        after = summary.counts
+        if not run.quiet or summary.running:
+            tell(campaign_line(summary))
+    if failures or after.failed or after.left > all_to_do - todo:
         return FAILED
     everywhere = todo == before.repositories  # or else a glob may match where nothing was left
     totals.unanswered = not named or (everywhere and unanswered(totals=totals))

@@ -417,6 +417,10 @@ class Work:
     timeout: float
     fresh: bool
     scheduler: str | None
+    limit: int | None = None
+    """Repositories that are taken; None: all."""
+    pause: float = 0.0
+    """Seconds between two pushes to one host."""
 
 
 _WORK = ("jobs", "per_host", "timeout", "fresh", "scheduler")
@@ -444,6 +448,7 @@ def steps(
         fresh=work.fresh,
         timeout=work.timeout,
         per_host=work.per_host,
+        pause=work.pause,
     )
 
 

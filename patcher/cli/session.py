@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -47,11 +48,22 @@ def conduct(
     """
     items, tally = found(sources, quiet=quiet)
     total = tally.total if sources.remote else None
+    if work.limit is not None:
+        items = _first(items, work.limit)
+        total = None if total is None else min(total, work.limit)
     totals = carry_out(
         steps, items, total, work, report, remote=sources.remote, quiet=quiet, verbose=verbose
     )
     totals.unanswered = unanswered(tally, totals)
     return totals
+
+
+def _first(items: Iterable[Item], limit: int) -> Iterator[Item]:
+    """The first so many; a line says whether there are more."""
+    rest = iter(items)
+    yield from islice(rest, limit)
+    if next(rest, None) is not None:
+        tell(f"--limit: there are more repositories than the {limit} that were taken")
 
 
 def unanswered(tally: Tally | None = None, totals: Totals | None = None) -> bool:
@@ -110,6 +122,9 @@ def carry_out(
             for target in targets:
                 totals.add(target)
                 _tell(report, target, totals, bar)
+        except BaseException:
+            totals.complete = False
+            raise
         finally:
             if bar is not None:
                 bar.end()

@@ -9,7 +9,7 @@ from typing import Any
 
 from patcher.reports import Style
 from patcher.reports.text import columns, count, exact, moment, short, valid
-from patcher.results import ATTEMPTS, CampaignState, Counts, Progress, Stage, Summary
+from patcher.results import ATTEMPTS, CampaignState, Progress, Stage, Summary
 from patcher.text import printable
 
 SCHEMA = 1
@@ -89,11 +89,17 @@ def _failed(row: Progress) -> bytes:
     return _encoded([f"{_failure(row)} (tried {tried})"])
 
 
-def campaign_line(name: str, counts: Counts) -> str:
+def campaign_line(summary: Summary) -> str:
     """How far a campaign has come, and what goes on with it."""
+    name, counts = summary.name, summary.counts
     text = f"campaign {name}: {counts.done} of {counts.repositories} repositories are done"
     if counts.failed:
         text += f", {counts.failed} failed (`patcher status {name} --failed` says why)"
+    if counts.left and summary.running:
+        return (
+            f"{text}; another process is at work on the rest: wait for its end, `patcher status "
+            f"{name}` shows how far it is"
+        )
     if counts.left:
         return f"{text}; `patcher apply --campaign {name}` goes on"
     if counts.failed:

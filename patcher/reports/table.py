@@ -81,7 +81,7 @@ class Report:
         if self._style.quiet:
             return b""
         if not totals.targets:
-            return b"No repository was looked at.\n"
+            return b"No repository was looked at.\n" if totals.complete else b"It was broken off.\n"
         where = count(totals.repositories, "repository", "repositories")
         if totals.targets > totals.repositories:
             where += f", {totals.targets} branches"
@@ -99,6 +99,8 @@ class Report:
             lines.append(done)
         lines += self._causes(totals)
         lines += advice(totals)
+        if not totals.complete:
+            lines.append("It was broken off: this is not everything.")
         if self._committed is not None:
             lines += _show(self._committed)
         elif self._left and not self._applied:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from patcher import git
+from patcher.campaign import bases
+from patcher.campaign.database import open_database
+from patcher.campaign.ledger import Ledger
 from patcher.cli import group
 from patcher.git import remote
+from patcher.git.mirrors import Mirrors
 from tests.conftest import Sandbox
 from tests.git.server import Request, Server
 
@@ -111,3 +116,81 @@ def test_waiting_for_the_turn_of_what_is_large_does_not_count(sandbox: Sandbox) 
             with pytest.raises(git.GitTimeout):
                 git.time_left()
     thread.join()
+
+
+def test_a_pause_between_pushes(server: Server) -> None:
+    pushes: list[float] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST" and request.path.endswith("receive-pack"):
+            pushes.append(time.monotonic())
+
+    server.before = note
+    options = ["--push", "--proof", "off", "--pause", "0.7", "--timeout", "2"]
+    done = patcher("apply", *options, *urls(server, 5))
+    assert done.exit_code == 0, done.stderr
+    assert len(pushes) == 5
+    gaps = [after - before for before, after in pairwise(pushes)]
+    assert min(gaps) > 0.6
+
+
+def test_a_pilot_takes_the_first_repositories_only(server: Server) -> None:
+    options = ["--push", "--proof", "off", "--limit", "2"]
+    done = patcher("apply", *options, *urls(server, 5))
+    assert done.exit_code == 0
+    assert {name for name, _ in server.pushes} == {"r0.git", "r1.git"}
+    assert "--limit: there are more repositories than the 2 that were taken" in done.stderr
+    assert "2 repositories: " in done.stdout
+    assert "--limit" not in patcher("apply", *options, *urls(server, 2)).stderr
+
+
+def test_a_pilot_of_a_campaign_leaves_the_rest_for_later(server: Server) -> None:
+    options = ["--push", "--proof", "off", "--limit", "2"]
+    done = patcher("apply", *options, "--campaign", "c", *urls(server, 5))
+    assert (done.exit_code, server.pushes.total()) == (0, 2)
+    assert "2 of 5 repositories are done; `patcher apply --campaign c` goes on" in done.stderr
+    done = patcher("apply", "--campaign", "c", "--limit", "1")
+    assert (done.exit_code, server.pushes.total()) == (0, 3)
+    assert patcher("apply", "--campaign", "c").exit_code == 0
+    assert server.pushes.total() == 5
+
+
+def test_a_campaign_that_another_process_is_at_work_on_says_so(server: Server) -> None:
+    patcher(
+        "apply", "--push", "--proof", "off", "--campaign", "c", "--limit", "1", *urls(server, 3)
+    )
+    with open_database() as database, Ledger(database).open("c").owner() as owner:
+        Ledger(database).open("c").claim(10, owner)
+        for more in ([], ["--quiet"]):
+            done = patcher("apply", "--campaign", "c", *more)
+            assert done.exit_code == 3
+            assert "another process is at work on the rest: wait for its end" in done.stderr
+    assert patcher("apply", "--campaign", "c").exit_code == 0
+
+
+def test_another_patcher_with_other_bases_takes_none_of_ours_away(
+    server: Server, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = sandbox.root / "served" / "r0.git"
+    for branch in ("release/1", "stable/1"):
+        sandbox.git(place, "branch", branch, "main")
+    (url,) = urls(server, 1)
+    others: list[threading.Thread] = []
+
+    def race(repository: git.Repository, patterns: Sequence[str]) -> bases.Chosen:
+        """The other one begins as soon as ours has brought the mirror up to date."""
+        if not others:
+            other = threading.Thread(
+                target=Mirrors().update, args=(git.Address.parse(url), ("stable/*",))
+            )
+            others.append(other)
+            other.start()
+            other.join(1)
+        return real(repository, patterns)
+
+    real = bases.chosen
+    monkeypatch.setattr(bases, "chosen", race)
+    done = patcher("scan", "--base", "release/*", url)
+    others[0].join()
+    assert (done.exit_code, done.stderr) == (1, "patcher: 1 repository (1 URL)\n")
+    assert "release/1" in done.stdout

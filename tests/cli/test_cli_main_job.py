@@ -330,7 +330,7 @@ def test_dry_run_writes_nothing(
     result = patcher("apply", "--dry-run", place)
     assert result.exit_code == 1
     assert f"main  -> {BRANCH}  (not written: a dry run)" in result.stdout
-    assert "`patcher apply` commits it" in result.stdout
+    assert f"`patcher apply {place}` commits it" in result.stdout
     assert snapshot(place) == before
     patcher("apply", place)
     again = patcher("apply", "--dry-run", place)
@@ -666,3 +666,4 @@ def test_interrupting_ends_at_once_and_reports_what_was_done(sandbox: Sandbox) -
     assert errors.strip() == b"patcher: interrupted"
     done = json.loads(b"".join(lines) + rest)
     assert 0 < len(done["targets"]) < 60
+    assert done["totals"]["complete"] is False

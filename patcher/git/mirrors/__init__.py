@@ -14,7 +14,8 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -50,6 +51,9 @@ class Mirrors:
         self._per_host = per_host
         self._timeout = timeout
         self._hosts: dict[str, threading.BoundedSemaphore] = {}
+        self._pushing: dict[str, threading.Lock] = {}
+        self._pushed_at: dict[str, float] = {}
+        """When a push to a host ended."""
         self._guard = threading.Lock()
 
     def update(
@@ -60,6 +64,7 @@ class Mirrors:
         review: Sequence[str] = REVIEW,
         family: str | None = None,
         fresh: bool = False,
+        seen: Callable[[Repository], object] | None = None,
     ) -> Repository:
         """The mirror of ``address``, as the remote is now.
 
@@ -72,6 +77,8 @@ class Mirrors:
         network (by that, else by their own last path part) on one host share the objects of the
         first of them; the others fetch trees first, and then the blobs that are not there.
         ``fresh`` makes the mirror anew, which is what to do when objects of it cannot be read.
+        ``seen`` is called while the mirror is locked still: afterwards another patcher may update
+        it with other bases.
 
         Raises `RemoteError` after the retries, `UnbornHead` where there are ``bases`` and the
         remote has no branch or tag at all, and other kinds of `GitError`.
@@ -92,7 +99,10 @@ class Mirrors:
                 os.utime(path / NOTE)
             if bases and not refs.refs:
                 raise UnbornHead("it has no branch yet: nothing to do")
-            return Repository(path, path, None, address)
+            repository = Repository(path, path, None, address)
+            if seen is not None:
+                seen(repository)
+            return repository
 
         try:
             with self._store.locked(name) as lock:
@@ -100,11 +110,23 @@ class Mirrors:
         except OSError as error:
             raise unwritable(path, error) from error
 
-    def push(self, repository: Repository, branch: str, commit: str, expected: str | None) -> str:
-        """As `patcher.git.remote.push`, with a slot of the host for each attempt."""
+    def push(
+        self,
+        repository: Repository,
+        branch: str,
+        commit: str,
+        expected: str | None,
+        *,
+        pause: float = 0.0,
+    ) -> str:
+        """As `patcher.git.remote.push`, with a slot of the host for each attempt. With a ``pause``,
+        in seconds, there is one push at a time to a host, and so long a pause between two."""
         assert repository.address is not None
         slot = partial(self._host, repository.address)
-        said = remote.push(repository, branch, commit, expected, timeout=self._timeout, slot=slot)
+        with self._paced(repository.address.host, pause):
+            said = remote.push(
+                repository, branch, commit, expected, timeout=self._timeout, slot=slot
+            )
         note_pushed(repository.git_dir, commit)
         return said
 
@@ -125,6 +147,24 @@ class Mirrors:
         """Remove everything that is no mirror: what was being made or removed when its process was
         killed, and mirrors that lost what makes them usable."""
         upkeep.sweep(self._store)
+
+    @contextlib.contextmanager
+    def _paced(self, host: str, pause: float) -> Iterator[None]:
+        """The turn to push to a host. The wait for it does not count against a time limit."""
+        if not pause:
+            yield
+            return
+        with self._guard:
+            turn = self._pushing.setdefault(host, threading.Lock())
+        with waiting():
+            turn.acquire()
+        try:
+            with waiting():
+                time.sleep(max(0.0, self._pushed_at.get(host, 0.0) + pause - time.monotonic()))
+            yield
+        finally:
+            self._pushed_at[host] = time.monotonic()
+            turn.release()
 
     @contextlib.contextmanager
     def _host(self, address: Address) -> Iterator[None]:

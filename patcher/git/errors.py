@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from patcher.text import printable
@@ -79,6 +80,23 @@ class BranchTaken(GitError):
     cause = "branch in the way"
 
 
+_IN_THE_WAY = re.compile(r"'refs/heads/([^'\n]+)' exists; cannot create")
+_TOO_LONG = re.compile(r"[Ff]ile ?name too long")
+
+
+def name_refused(branch: str, words: str) -> BranchTaken | None:
+    """The error where git's ``words`` say that a branch cannot be made because of its name; None
+    where they say something else."""
+    if match := _IN_THE_WAY.search(words):
+        return BranchTaken(
+            f"branch {branch} cannot be made beside the branch {match[1]}, since a name "
+            "cannot go on behind another one's: use another --branch"
+        )
+    if _TOO_LONG.search(words):
+        return BranchTaken(f"the name of branch {branch} is too long: use a shorter --branch")
+    return None
+
+
 class Misused(GitError):
     """What was asked for cannot be done with this repository."""
 
@@ -119,6 +137,10 @@ class RemoteError(GitError):
 
 class RemoteMoved(RemoteError):
     """The branch is elsewhere at the remote than where it was seen; nothing was changed."""
+
+
+class ShallowRefused(RemoteError):
+    """The remote lacks what lies before the commits that a shallow repository has."""
 
 
 def _remote_error(message: str, cause: Cause, transient: bool) -> RemoteError:

@@ -194,3 +194,59 @@ def test_a_server_on_which_no_branch_is_replaced_says_so(
     assert "(receive.denyNonFastForwards): use --on-existing append or another" in done.stderr
     assert "in between" not in done.stderr
     assert push("--on-existing", "append", url).exit_code == 0
+
+
+@pytest.mark.parametrize("how", ["a path", "a clone URL"])
+@pytest.mark.parametrize(
+    ("there", "options", "says"),
+    [
+        ("patcher", [], "beside the branch patcher,"),
+        ("patcher/deny-af-alg/x", [], "beside the branch patcher/deny-af-alg/x,"),
+        ("x/y", ["--branch", "x"], "beside the branch x/y,"),
+        (None, ["--branch", "x" * 300], "is too long: use a shorter --branch"),
+    ],
+)
+def test_a_name_that_is_in_the_way_is_told_with_what_to_do(
+    sandbox: Sandbox, served: list[Path], how: str, there: str | None, options: list[str], says: str
+) -> None:
+    place = served[0]
+    if there is not None:
+        sandbox.git(place, "branch", there, "main")
+    if how == "a path":
+        done = patcher("apply", "--proof", "off", *options, place)
+    else:
+        done = push(*options, place.as_uri())
+    assert done.exit_code == 3
+    assert says in done.stderr
+    assert "--branch" in done.stderr
+    assert "cannot lock ref" not in done.stderr
+
+
+def test_a_tag_and_a_branch_whose_review_branches_exclude_each_other(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    sandbox.git(place, "tag", "release")
+    sandbox.git(place, "branch", "release/1.7")
+    bases = ["--base", "release/1.7", "--base", "release"]
+    done = patcher("apply", "--proof", "off", *bases, place)
+    assert done.exit_code == 3
+    assert "beside the branch patcher/deny-af-alg-release/1.7" in done.stderr
+
+
+def test_a_push_to_a_fork_that_is_behind_takes_what_the_fork_lacks(
+    sandbox: Sandbox, server: Server, home: Path
+) -> None:
+    work = sandbox.root / "work-ada.git"
+    for number in range(3):
+        sandbox.commit(work, {"more": f"{number}\n"})
+    upstream = server.root / "up.git"
+    sandbox.git(sandbox.root, "clone", "-q", "--bare", str(work), str(upstream))
+    with (home / ".gitconfig").open("a") as file:
+        file.write(f'[url "{server.url}/ok/ada.git"]\n\tpushInsteadOf = {server.url}/ok/up.git\n')
+    for _ in range(2):
+        done = push("--on-existing", "replace", f"{server.url}/ok/up.git")
+        assert done.exit_code == 0, done.stderr
+        fork = server.root / "ada.git"
+        assert sandbox.git(fork, "rev-list", "--count", "patcher/deny-af-alg") == "5"
+        assert not (fork / "shallow").exists()
+        sandbox.git(fork, "update-ref", "-d", "refs/heads/patcher/deny-af-alg")
+    assert sandbox.git(upstream, "for-each-ref", "refs/heads/patcher") == ""

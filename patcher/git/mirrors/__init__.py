@@ -21,14 +21,23 @@ from pathlib import Path
 
 from patcher.git import remote
 from patcher.git.address import Address
-from patcher.git.errors import UnbornHead
+from patcher.git.errors import ShallowRefused, UnbornHead
 from patcher.git.limits import TIMEOUT, waiting
 from patcher.git.mirrors import upkeep
 from patcher.git.mirrors.networks import network_of
 from patcher.git.mirrors.refs import HEADS, REVIEW, wanted_refs
-from patcher.git.mirrors.store import NOTE, Lock, MirrorFolder, folder_name, note_pushed, unwritable
+from patcher.git.mirrors.store import (
+    NOTE,
+    Lock,
+    MirrorFolder,
+    Slot,
+    folder_name,
+    note_pushed,
+    unwritable,
+)
 from patcher.git.mirrors.update import Update
 from patcher.git.mirrors.upkeep import Mirror
+from patcher.git.runner import run
 from patcher.git.values import Repository
 
 __all__ = ["Mirror", "Mirrors", "folder_name"]
@@ -123,12 +132,35 @@ class Mirrors:
         in seconds, there is one push at a time to a host, and so long a pause between two."""
         assert repository.address is not None
         slot = partial(self._host, repository.address)
+        push = partial(
+            remote.push, repository, branch, commit, expected, timeout=self._timeout, slot=slot
+        )
         with self._paced(repository.address.host, pause):
-            said = remote.push(
-                repository, branch, commit, expected, timeout=self._timeout, slot=slot
-            )
+            try:
+                said = push()
+            except ShallowRefused:
+                # Pushes go elsewhere, by the user's `pushInsteadOf`: to a fork that is behind.
+                self._deepen(repository, commit, slot)
+                said = push()
         note_pushed(repository.git_dir, commit)
         return said
+
+    def _deepen(self, repository: Repository, commit: str, slot: Slot) -> None:
+        """Fetch all that lies before a commit that was made here."""
+        assert repository.address is not None
+        path = repository.git_dir
+        with self._store.locked(path.name) as lock:
+            bases = run(["rev-list", "--max-parents=0", commit], git_dir=path).decode().split()
+            descriptors = lock.shared()
+            with slot():
+                remote.fetch(
+                    repository.address,
+                    path,
+                    bases,
+                    depth=None,
+                    timeout=lock.left(),
+                    pass_fds=descriptors,
+                )
 
     def list(self) -> Sequence[Mirror]:
         """The mirrors that are there, by address."""

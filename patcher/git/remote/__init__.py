@@ -21,7 +21,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from patcher.git.address import Address
-from patcher.git.errors import BoundExceeded, GitError, RemoteError, RemoteMoved
+from patcher.git.errors import (
+    BoundExceeded,
+    GitError,
+    RemoteError,
+    RemoteMoved,
+    ShallowRefused,
+    name_refused,
+)
 from patcher.git.limits import TIMEOUT, clock, time_left
 from patcher.git.process import MEMORY_LIMIT
 from patcher.git.refs import check_branch_name, is_ref_name
@@ -118,19 +125,22 @@ def fetch(
     git_dir: Path,
     oids: Sequence[str],
     *,
-    depth: bool = True,
+    depth: bool | None = True,
     filter: bool = False,
     timeout: float = TIMEOUT,
     pass_fds: Sequence[int] = (),
 ) -> None:
     """Fetch objects by id, into a repository of our own; refs are left to the caller.
 
-    ``depth``: each commit without its parents. ``filter``: fetch no blobs but those among
+    ``depth``: each commit without its parents; None: with all of them, also where some were fetched
+    without. ``filter``: fetch no blobs but those among
     ``oids``. Raises `RemoteError`, and `BoundExceeded` for a pack over `MAX_FETCHED`.
     """
     command = ["fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"]
     command += ["--no-recurse-submodules", "--no-show-forced-updates", "--stdin"]
     config = dict(_FETCH)
+    if depth is None:
+        command.append("--unshallow")
     if depth:
         command.append("--depth=1")
     else:
@@ -245,7 +255,7 @@ def push(
 _MOVED = ("stale info", "fetch first", "non-fast-forward", "already exists")
 
 
-def _refusal(branch: str, why: str, said: str, address: Address) -> RemoteError:
+def _refusal(branch: str, why: str, said: str, address: Address) -> GitError:
     """The error that says why a remote did not take a branch: git's own words, and the server's
     (a hook's, a forge's)."""
     inner = why[why.find("(") + 1 : why.rfind(")")] or why
@@ -253,6 +263,10 @@ def _refusal(branch: str, why: str, said: str, address: Address) -> RemoteError:
     if ours and inner in _MOVED:
         text = f"branch {branch} was not pushed: it was moved there in between: run again"
         return RemoteMoved(text, "rejected")
+    if inner == "shallow update not allowed":
+        return ShallowRefused(f"branch {branch} was not pushed: {inner}", "rejected")
+    if refused := name_refused(branch, said):
+        return refused
     reason = without_secret_of(inner, address)
     if inner == "non-fast-forward":
         reason = (

@@ -7,8 +7,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as in `patcher.__main__`
 if TYPE_CHECKING:
     from patcher.findings import Edit, Finding, Result, Status
     from patcher.migrations import Migration, MigrationError, load_migration

@@ -1,12 +1,22 @@
 """``patcher`` and ``python -m patcher``."""
 
-from typing import NoReturn
+from __future__ import annotations
 
-from patcher import interrupts
+import signal
+
+TYPE_CHECKING = False  # the module that has it takes longer to import than all else here
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def main() -> NoReturn:
-    """Run the command line. Signals are handled before it is imported, which takes a while."""
+    """Run the command line. Signals are handled before it is imported, which takes a while; until
+    they are, Ctrl-C ends the program without a word, as it ends one that is not written in Python.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from patcher import interrupts
+
     interrupts.install()
     from patcher.cli import main
 

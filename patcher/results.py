@@ -8,11 +8,12 @@ dataclass takes 0.7 ms to define, which each start would wait for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
 from patcher.findings import Dropped, Edit, Finding, Status
+from patcher.kinds import Kind, counted, kind_of
 
 # -- proofs
 
@@ -155,6 +156,9 @@ class Located:
     finding: Finding
     proof: Proof | None = None
     """What AppArmor's own parser says of the edit; None where it was not asked."""
+    checksums: tuple[str, ...] = ()
+    """Where checksums of the file stand that are wrong after the edit: ``sha256 in SHA256SUMS:2``.
+    The first ones, printable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,14 +241,18 @@ class Target:
         """Whether something could not be done (the rest of the target may be)."""
         return self.error is not None
 
+    def noted(self, note: str) -> Target:
+        """The same target with one more note; none is added where ``note`` is empty."""
+        return replace(self, note="; ".join(filter(None, (self.note, note)))) if note else self
+
 
 @dataclass(slots=True)
 class CauseCount:
-    """A kind of failure in a run."""
+    """Failures with one cause in a run."""
 
-    example: Target
-    """The first that failed so."""
     targets: int = 0
+    kinds: dict[str, Kind[Target]] = field(default_factory=dict)
+    """By their words, see `patcher.kinds`; each with the first that failed so."""
 
 
 @dataclass(slots=True)
@@ -279,13 +287,15 @@ class Totals:
     profiles: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     """Findings by status."""
     causes: dict[str, CauseCount] = field(default_factory=dict)
-    """The kinds of failure."""
+    """The failures by their causes."""
     globs: dict[str, int] = field(default_factory=dict)
     """For each glob of bases, the repositories in which it matches."""
     included: dict[str, bool] = field(default_factory=dict)
     """For each glob of files, whether one matches."""
     unanswered: bool = False
     """Whether the user named something that nothing answered to."""
+    complete: bool = True
+    """Whether the run came to its end, and was not broken off."""
     _last: str | None = None
 
     def add(self, target: Target) -> None:
@@ -299,8 +309,10 @@ class Totals:
         for glob, matches in target.included:
             self.included[glob] = matches or self.included.get(glob, False)
         if target.error is not None:
-            count = self.causes.setdefault(target.cause or "git", CauseCount(target))
+            count = self.causes.setdefault(target.cause or "git", CauseCount())
             count.targets += 1
+            kind = kind_of(target.error, target.repository, target.base, target.branch)
+            counted(count.kinds, kind, target)
         self.read += target.read
         self.failed += target.failed
         self.committed += target.outcome in (Outcome.COMMITTED, Outcome.PUSHED)
@@ -487,6 +499,8 @@ class CauseSummary(NamedTuple):
     attempts: int
     """How often the one that was tried most often was tried."""
     example: Progress
+    kinds: Sequence[Kind[Progress]] = ()
+    """By their words, see `patcher.kinds`, the most frequent first."""
 
 
 class Summary(NamedTuple):

@@ -17,13 +17,14 @@ ROOT = Path(patcher.__file__).parent
 BELOW = {
     "extras": (),
     "interrupts": (),
+    "kinds": (),
     "locks": (),
     "text": (),
     "policy": (),
     "migrations": ("policy",),
     "hosts": ("policy",),
     "findings": ("policy",),
-    "results": ("findings",),
+    "results": ("findings", "kinds"),
     "options": ("migrations",),
     "engine": ("findings", "hosts", "migrations", "options", "policy"),
     "proof": (
@@ -43,6 +44,7 @@ BELOW = {
     "campaign": (
         "extras",
         "interrupts",
+        "kinds",
         "locks",
         "text",
         "sources",
@@ -58,7 +60,7 @@ BELOW = {
         "policy.judgement",
         "policy.search",
     ),
-    "reports": ("text", "findings", "results"),
+    "reports": ("text", "findings", "kinds", "results"),
     "reviews": ("campaign", "git"),
     "cli": (
         "interrupts",
@@ -78,7 +80,7 @@ BELOW = {
 """What a package may import, besides itself and ``patcher`` (its version)."""
 
 PURE = (
-    *("text", "policy", "hosts", "migrations", "findings", "results", "options", "engine"),
+    *("text", "policy", "hosts", "migrations", "findings", "kinds", "results", "options", "engine"),
     "reports",
 )
 IMPURE = {"subprocess", "socket", "git", "requests", "urllib", "random", "time", "datetime"}

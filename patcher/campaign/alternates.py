@@ -18,5 +18,5 @@ def told(target: Target, borrowed: git.Alternates) -> Target:
         if target.error is not None:
             target = replace(target, error=f"{target.error} ({problem})")
         else:
-            target = replace(target, note="; ".join(filter(None, (target.note, problem))))
+            target = target.noted(problem)
     return replace(target, alternates=borrowed.read) if borrowed.read else target

@@ -23,9 +23,15 @@ class Remote(Past, Protocol):
     """The remote of a mirror."""
 
     def push(
-        self, repository: git.Repository, branch: str, commit: str | None, expected: str | None
-    ) -> None:
-        """As `patcher.git.remote.push`."""
+        self,
+        repository: git.Repository,
+        branch: str,
+        commit: str | None,
+        expected: str | None,
+        *,
+        pause: float = 0.0,
+    ) -> str:
+        """As `patcher.git.remote.push`; ``pause``: seconds between two pushes to one host."""
         ...
 
 
@@ -52,6 +58,8 @@ class Commits:
     """One commit for each file, not one for all."""
     push: bool = False
     """Whether the branch goes to the remote that the repository mirrors."""
+    pause: float = 0.0
+    """Seconds between two pushes to one host, of each process."""
     dry_run: bool = False
     undo: bool = False
     """Remove the review branch instead, where it is ours and not merged."""
@@ -127,8 +135,9 @@ def _done(
             _check_fixed(reader, review, new)
         if remote is not None and commits.push:
             # The mirror's branches are the remote's, so that is all that has to move.
-            remote.push(repository, branch, new, tip)
-            return replace(target, outcome=Outcome.PUSHED, new_commit=new, at_remote=True)
+            said = remote.push(repository, branch, new, tip, pause=commits.pause)
+            target = replace(target, outcome=Outcome.PUSHED, new_commit=new, at_remote=True)
+            return target.noted(f"the server says: {said}" if said else "")
         git.move_branch(repository, branch, new, tip, committer)
     return replace(target, outcome=Outcome.COMMITTED, new_commit=new)
 
@@ -149,7 +158,7 @@ def _undone(target: Target, reader: Reader, commits: Commits, remote: Remote | N
     if commits.dry_run:
         return replace(target, new_commit=tip, outcome=Outcome.SCANNED)
     if remote is not None:
-        remote.push(repository, branch, None, tip)
+        remote.push(repository, branch, None, tip, pause=commits.pause)
     else:
         git.move_branch(repository, branch, None, tip)
     return replace(target, new_commit=tip, outcome=Outcome.REMOVED)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from patcher import git
 
+Chosen = tuple[list[git.Base], list[str], tuple[tuple[str, bool], ...]]
+
 _GLOB = frozenset("*?[")
 
 
-def chosen(
-    repository: git.Repository, patterns: Sequence[str]
-) -> tuple[list[git.Base], list[str], tuple[tuple[str, bool], ...]]:
+def chosen(repository: git.Repository, patterns: Sequence[str]) -> Chosen:
     """The bases, what is wrong with those that are named and not there, and of each glob whether
     it matches. Raises GitError.
 

@@ -47,6 +47,20 @@ class Planning:
         return with_token(address, server, servers)
 
 
+def dropped(account: Account, globs: Sequence[str]) -> tuple[int, list[str]]:
+    """Take the repositories out of a campaign that one of the globs matches, as `--match` does.
+    Returns how many, and the globs that match none. Raises LedgerError."""
+    from patcher.sources.filters import matching
+
+    left = set(globs)
+    places = []
+    for each in account.places():
+        found = matching(globs, each)
+        left.difference_update(found)
+        places += [each] * bool(found)
+    return account.drop(places), [glob for glob in globs if glob in left]
+
+
 class Booking:
     """Claims the repositories of a campaign, and records what came of them (a `Watch`)."""
 

@@ -46,7 +46,7 @@ def noted(
     left = _MOST_BYTES
     for place, line, digest in git.mentions(repository, commit, digests, jobs=jobs, shared=shared):
         content, name = digests[digest]
-        left -= notes[content].add(f"its {name} stands in ", place, line, left)
+        left -= notes[content].add(name, place, line, left)
     return [
         located if located.finding.edit is None else _with(located, notes[contents[located.path]])
         for located in findings
@@ -62,9 +62,9 @@ class _Notes:
     kept: list[str] = field(default_factory=list)
     more: int = 0
 
-    def add(self, what: str, place: bytes, line: int, most: int) -> int:
+    def add(self, name: str, place: bytes, line: int, most: int) -> int:
         """Note a place, unless it takes more than ``most`` bytes; how many it takes."""
-        note = f"{what}{git.printable(place)}:{line}"
+        note = f"{name} in {git.printable(place)}:{line}"
         size = len(note) * self.findings
         if len(self.kept) < _MOST_KEPT and size <= most:
             self.kept.append(note)
@@ -86,13 +86,18 @@ def _digests(content: bytes) -> Iterable[tuple[str, bytes]]:
 
 def _with(located: Located, notes: _Notes) -> Located:
     finding = located.finding
-    shown = notes.kept[:_MOST]
+    told = tuple(f"its {name} stands in {place}" for name, place in map(_parts, notes.kept))
+    shown = told[:_MOST]
     left = len(notes.kept) + notes.more - len(shown)
     if not shown and not left:
         return located
     more = f" (and {left} more)" if left else ""
     where = "; ".join(shown) or "its checksum stands elsewhere"
     reason = f"{finding.reason}; {where}{more}, which is not changed"
-    return replace(
-        located, finding=replace(finding, reason=reason, evidence=(*finding.evidence, *notes.kept))
-    )
+    finding = replace(finding, reason=reason, evidence=(*finding.evidence, *told))
+    return replace(located, finding=finding, checksums=tuple(notes.kept))
+
+
+def _parts(note: str) -> tuple[str, str]:
+    name, _in, place = note.partition(" in ")
+    return name, place

@@ -28,6 +28,7 @@ from typing import Any, Literal
 from patcher import locks
 from patcher.campaign.database import Database, LedgerError, no_locks, unusable
 from patcher.git import printable
+from patcher.kinds import Kind, counted, kind_of
 from patcher.results import (
     ATTEMPTS,
     KILLED,
@@ -89,6 +90,10 @@ class NoSuchCampaign(LedgerError):
     """There is no campaign of that name."""
 
 
+class NoName(LedgerError):
+    """What was given cannot be the name of a campaign."""
+
+
 class OtherSettings(LedgerError):
     """A campaign was made with other settings; ``differences`` are their names, what they are
     there, and what they were to be."""
@@ -111,7 +116,7 @@ class Ledger:
     def create(self, name: str, settings: Mapping[str, Any]) -> Account:
         """A new campaign. ``settings`` is what decides about what is done, as JSON knows it."""
         if not _NAME.match(name):
-            raise LedgerError(
+            raise NoName(
                 f"{name!r} is no name for a campaign: use letters, digits, '.', '_' and '-', at "
                 "most 100, and begin with a letter or a digit"
             )
@@ -209,6 +214,27 @@ class Account:
                     rows,
                 )
         return new
+
+    def places(self) -> list[str]:
+        """The clone URLs and paths of its repositories, in the order of planning."""
+        found = self._database.read(
+            "SELECT place FROM places WHERE campaign = ? ORDER BY id", (self.number,)
+        )
+        return [_text(place) for (place,) in found]
+
+    def drop(self, places: Sequence[str]) -> int:
+        """Remove repositories, but those that a process is at work on; how many went."""
+        with self._database.transaction(durable=True) as writer:
+            living = [
+                number for number, token in self._tokens(writer) if _lives(self._database, token)
+            ]
+            gone = writer.executemany(
+                "DELETE FROM places WHERE campaign = ? AND place = ? AND (owner IS NULL OR owner"
+                " NOT IN (SELECT value FROM json_each(?)))",
+                [(self.number, _bytes(place), json.dumps(living)) for place in places],
+            ).rowcount
+            self._touch(writer, _now())
+            return max(0, gone)
 
     def servers(self) -> list[str]:
         """The servers of forges that its repositories were found at."""
@@ -358,18 +384,26 @@ class Account:
             last = page[-1][:2]
 
     def causes(self) -> list[CauseSummary]:
-        """Failures by kind, the most frequent first, each with the one that was tried most."""
-        found = self._database.read(
-            "SELECT coalesce(cause, ?), count(*), max(attempts),"  # noqa: S608 - constants
-            f" {_PROGRESS} FROM places JOIN targets ON targets.place = places.id"
-            " WHERE campaign = ? AND state <> 'planned' AND stage = 'failed'"
-            " GROUP BY 1 ORDER BY 2 DESC, 1",
-            (OTHER, self.number),
-        )
-        return [
-            CauseSummary(cause, targets, attempts, _progress(row[2:]))
-            for cause, targets, attempts, *row in found
+        """Failures by cause, the most frequent first, each with the one that was tried most."""
+        counts: dict[str, dict[str, Kind[Progress]]] = {}
+        tried: dict[str, Progress] = {}
+        for row in self.rows(failed=True):
+            cause = row.cause or OTHER
+            kind = kind_of(row.error or "", row.place, row.base, row.branch)
+            counted(counts.setdefault(cause, {}), kind, row)
+            if row.attempts > tried.setdefault(cause, row).attempts:
+                tried[cause] = row
+        found = [
+            CauseSummary(
+                cause,
+                sum(kind.targets for kind in kinds.values()),
+                tried[cause].attempts,
+                tried[cause],
+                sorted(kinds.values(), key=lambda kind: -kind.targets),
+            )
+            for cause, kinds in counts.items()
         ]
+        return sorted(found, key=lambda each: (-each.targets, each.cause))
 
     def planned(self) -> list[Planned]:
         """All its repositories, in the order of planning."""

@@ -98,6 +98,7 @@ class Looker:
         files: list[ChangedFile] = []
         dropped: list[tuple[bytes, Dropped]] = []
         missing: list[str] = []
+        harmless: list[str] = []
         size = paths = 0
         search = self._cache.search()
         for blob in matching(
@@ -115,7 +116,8 @@ class Looker:
                 if blob.size is not None and blob.size > self._selection.max_bytes:
                     found += self._unjudged(blob)
                 else:
-                    missing.append(f"{git.printable(blob.path)}: {blob.problem}")
+                    unread = harmless if is_media(blob.path) else missing
+                    unread.append(f"{git.printable(blob.path)}: {blob.problem}")
                 continue
             result, proofs = self._judge(blob, blob.content, includes)
             paths += len(blob.path) * len(result.findings)
@@ -148,13 +150,14 @@ class Looker:
             commit=base.commit,
             outcome=Outcome.SCANNED,
             error="; ".join(filter(None, (_unread(missing), unproved))) or None,
+            note=_unread(harmless),
             cause="unread files" if missing else "not proved" if unproved else None,
             findings=tuple(found),
             files=tuple(files),
             dropped=_first(dropped),
             read=not missing,
         )
-        if search.scope is not None and not proving:
+        if search.scope is not None and not proving and not harmless:
             self._cache.learn(target, search.scope)
         if not self._contents:
             return without_contents(target)
@@ -182,6 +185,18 @@ class Looker:
     def _unjudged(self, blob: git.Blob) -> list[Located]:
         ids = [migration.id for migration in self._selection.migrations]
         return [Located(blob.path, finding) for finding in unread(ids, blob.problem or "")]
+
+
+_MEDIA = tuple(
+    b"png jpg jpeg gif bmp ico webp tif tiff psd woff woff2 ttf otf eot mp3 mp4 m4a mov avi mkv"
+    b" webm ogg flac wav pdf zip gz tgz bz2 xz zst 7z rar jar whl deb rpm exe dll so dylib o a"
+    b" class pyc wasm iso img".split()
+)
+
+
+def is_media(path: bytes) -> bool:
+    """Whether a file is, by its name, an image, font, film, archive or program, and no text."""
+    return path.rpartition(b".")[2].lower() in _MEDIA and b"." in path.rpartition(b"/")[2][1:]
 
 
 def _first(dropped: list[tuple[bytes, Dropped]]) -> tuple[tuple[bytes, Dropped], ...]:

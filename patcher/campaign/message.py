@@ -13,6 +13,7 @@ from patcher.results import ChangedFile, Located
 
 _MOST_FILES = 200
 _MOST_PROOFS = 20
+_MOST_CHECKSUMS = 20
 _EMPTY_LINES = re.compile(r"\n{3,}")
 
 
@@ -61,6 +62,8 @@ def write(
     text = _EMPTY_LINES.sub("\n\n", text.strip("\n")) + "\n"
     for proof in _proofs(facts):
         text = _with_trailer(text, f"Policy-Proof: {proof}")
+    for checksum in _checksums(facts):
+        text = _with_trailer(text, f"Outdated-Checksum: {checksum}")
     signed = f"Signed-off-by: {signoff}"
     if mark is not None:
         text = _with_trailer(text, mark(text if signoff is None else _with_trailer(text, signed)))
@@ -174,6 +177,20 @@ def _proofs(facts: MessageFacts) -> Sequence[str]:
             text += f" ({printable(located.path)}:{located.finding.line})"
         texts[text] = None
     return list(texts)[:_MOST_PROOFS]
+
+
+def _checksums(facts: MessageFacts) -> Sequence[str]:
+    """The checksums elsewhere that the change makes wrong, each once."""
+    changed = {file.path for file in facts.files}
+    texts = [
+        f"{printable(located.path)}: {checksum}"
+        for located in facts.findings
+        if located.path in changed
+        for checksum in located.checksums
+    ]
+    texts = list(dict.fromkeys(texts))
+    left = len(texts) - _MOST_CHECKSUMS
+    return [*texts[:_MOST_CHECKSUMS], *[f"and {left} more"] * (left > 0)]
 
 
 def _with_trailer(text: str, trailer: str) -> str:

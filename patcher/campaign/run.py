@@ -57,12 +57,16 @@ def run(
         return
     # The first one has all threads for its search, for often it is the only one; meanwhile a thread
     # looks for the next. Where there is one, the first is read in the way that makes the most of it
-    # known for those that follow.
+    # known for those that follow; but a remote one is one of them.
     first = next(rest, None)
     if first is None:
         return
     following = _Following(rest)
-    yield from _done(steps, first, lambda: 1 if following.is_known() else jobs, watch)
+    ahead_of_it: tuple[Item, ...] = ()
+    if _is_remote(first) and following.item() is not None:
+        ahead_of_it = (first,)  # its server may hang
+    else:
+        yield from _done(steps, first, lambda: 1 if following.is_known() else jobs, watch)
     second = following.item()
     if second is None:
         return
@@ -71,9 +75,13 @@ def run(
     own = DaemonThreads(jobs)
     try:
         ordered = _Ordered(steps, own, jobs, watch, ahead, elsewhere=False)
-        yield from ordered.targets(chain([second], rest))
+        yield from ordered.targets(chain(ahead_of_it, [second], rest))
     finally:
         own.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_remote(item: Item) -> bool:
+    return isinstance(item, Found) and isinstance(item.place, git.Address)
 
 
 class _Following:
@@ -246,7 +254,7 @@ def _batches(items: Iterator[Item], jobs: int, *, together: bool) -> Iterator[li
     size = max(1, min(_BATCH, len(ahead) // (jobs * _SHARES)))
     batch: list[Item] = []
     for item in chain(ahead, items):
-        alone = not together and isinstance(item, Found) and isinstance(item.place, git.Address)
+        alone = not together and _is_remote(item)
         if batch and (alone or len(batch) >= size):
             yield batch
             batch = []

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -106,18 +105,25 @@ class Steps:
     def _begin(self, found: Found, watch: Watch | None) -> _Begun:
         nothing = Target(place(found), None, None, Outcome.NOTHING_TO_DO)
         patterns = found.bases or self.selection.bases
-        started = time.monotonic()
+        started = git.clock()
         borrowed = git.Alternates()
         try:
             with git.limited(self.timeout):
                 if isinstance(found.place, git.Address):
                     if watch is not None:
                         watch.begin(found)
-                    repository = self._mirrored(found, found.place, patterns)
+                    chosen: list[bases.Chosen] = []
+                    repository = self._mirrored(
+                        found,
+                        found.place,
+                        patterns,
+                        lambda mirror: chosen.append(bases.chosen(mirror, patterns)),
+                    )
+                    found_bases, missing, globs = chosen[-1]
                 else:
                     repository = self._local(found.place)
                     borrowed = git.alternates(repository)
-                found_bases, missing, globs = bases.chosen(repository, patterns)
+                    found_bases, missing, globs = bases.chosen(repository, patterns)
                 nothing = replace(nothing, globs=globs)
                 if missing and not found_bases and repository.address is None:
                     bases.check_born(repository)
@@ -131,7 +137,7 @@ class Steps:
         ]
         if not found_bases and not missing:
             ended.append(replace(nothing, note=f"no branch matches {' '.join(patterns)}"))
-        spent = time.monotonic() - started
+        spent = git.clock() - started
         return _Begun(found, repository, tuple(found_bases), tuple(ended), spent, borrowed, globs)
 
     def _local(self, repository: git.Repository) -> git.Repository:
@@ -143,7 +149,11 @@ class Steps:
         return repository
 
     def _mirrored(
-        self, found: Found, address: git.Address, patterns: Sequence[str]
+        self,
+        found: Found,
+        address: git.Address,
+        patterns: Sequence[str],
+        seen: Callable[[git.Repository], object] | None = None,
     ) -> git.Repository:
         commits = self.commits
         if commits is not None and not (commits.push or commits.dry_run or commits.undo):
@@ -155,6 +165,7 @@ class Steps:
             review=(f"refs/heads/{stem}*",),
             family=found.family,
             default=None if found.facts is None else found.facts.default_branch,
+            seen=seen,
         )
 
     def _targets(
@@ -167,13 +178,13 @@ class Steps:
     ) -> Iterator[Target]:
         spent = begun.spent
         for base in begun.bases:
-            started = time.monotonic()
+            started = git.clock()
             with git.limited(self.timeout, spent), git.in_turns():
                 looker = self._looker(begun.repository, cache, jobs)
                 looker.shared = shared.get(len(base.commit))
                 target = self._target(begun, base, looker, known.get(base.commit))
                 target = told(replace(target, globs=begun.globs), begun.borrowed)
-            spent += time.monotonic() - started
+            spent += git.clock() - started
             yield target if self.contents else without_contents(target)
         yield from begun.ended
 

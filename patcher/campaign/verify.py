@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -66,10 +65,10 @@ def _limited(verified: Iterator[Verified], timeout: float | None) -> Iterator[Ve
     """The same, within so many seconds that are spent on it."""
     spent = 0.0
     while True:
-        started = time.monotonic()
+        started = git.clock()
         with git.limited(timeout, spent):
             one = next(verified, None)
-        spent += time.monotonic() - started
+        spent += git.clock() - started
         if one is None:
             return
         yield one

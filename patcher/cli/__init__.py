@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -90,6 +91,8 @@ def _guarded(run: Callable[[], Any]) -> int:
         return interrupts.exit_code()
     except BrokenPipeError:
         return _unread()
+    except OSError as error:
+        return _no_output(error)
     except Exception as error:
         if interrupts.received():
             click.echo("patcher: interrupted", err=True)
@@ -106,6 +109,14 @@ def _guarded(run: Callable[[], Any]) -> int:
         return FAILED
 
 
+def _no_output(error: OSError) -> int:
+    """Standard output cannot be written, or the file that the error names cannot be used."""
+    where = error.filename if isinstance(error.filename, str) else "standard output"
+    click.echo(f"patcher: {printable(where)}: {error.strerror or error}", err=True)
+    _unread()
+    return FAILED
+
+
 def _show(error: click.ClickException) -> None:
     """Print what is wrong with the command line. Names of files stand there, as a shell's ``*``
     puts them, so the message is escaped; but for a page of help, which is a message to click."""
@@ -116,9 +127,10 @@ def _show(error: click.ClickException) -> None:
 
 
 def _unread() -> int:
-    """Whoever read our output has seen enough; Python must not complain about it on its way out."""
+    """Whoever read our output has seen enough; Python must not complain about it on its way out.
+    The exit status is that of a program that a closed pipe ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return FAILED
+    return 128 + signal.SIGPIPE
 
 
 @click.group(
@@ -149,11 +161,25 @@ def group() -> None:
     `deny network alg,` right after the blanket `network,` rule."""
 
 
+def _open_standard_streams() -> None:
+    """Put something in the place of each standard stream that was closed (``>&-``): else the next
+    file that is opened would be there, and errors would be written to it. Standard input and output
+    fail as closed ones do; what is written to standard error is lost."""
+    for number, (name, mode, flags) in enumerate(_STREAMS):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, flags), number)
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+
+
+_STREAMS = (("stdin", "r", os.O_WRONLY), ("stdout", "w", os.O_RDONLY), ("stderr", "w", os.O_WRONLY))
+
+
 def main() -> NoReturn:
     """What the ``patcher`` command runs."""
     # Next to no garbage has cycles here; the collector's default pace costs a tenth of a scan.
     gc.set_threshold(50_000, 20, 100)
     interrupts.install()
+    _open_standard_streams()
     code = 0
     try:
         try:

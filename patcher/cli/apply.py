@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
@@ -88,6 +89,19 @@ class _Command(options.Command):
     type=click.Choice(["failed", "all"]),
     help="With --campaign: try again also what failed 3 times; or do everything again.",
 )
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Take only the first N repositories that are to be done, as a pilot.",
+)
+@click.option(
+    "--pause",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    default=0.0,
+    help="Wait so long between two pushes to one host, and push one at a time.",
+)
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @options.format_option("targets")
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
@@ -108,6 +122,8 @@ def command(
     push: bool,
     name: str | None,
     retry: Any,
+    limit: int | None,
+    pause: float,
     dry_run: bool,
     format: str,
     explain: bool,
@@ -139,8 +155,10 @@ def command(
       patcher apply --campaign af-alg
     """
     from patcher.campaign.apply import Commits
+    from patcher.cli.again import commands
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
+    work = replace(work, limit=limit)
     selection = options.selection(max_size=max_size, **chosen)
     template = _template(message, message_file)
     try:
@@ -163,23 +181,22 @@ def command(
         message=template,
         per_file=commit_per == "file",
         push=push,
+        pause=pause,
         dry_run=dry_run,
     )
-    if sources.named_remote and not (push or dry_run or name):
-        from patcher.campaign.steps import STAYS_LOCAL
-
-        raise click.UsageError(STAYS_LOCAL)
+    _check_push(sources, commits, name)
     if discard_others and on_existing != "replace" and not name:
         raise click.UsageError("--discard-others goes with --on-existing replace")
-    _check_campaign(name, retry, dry_run=dry_run, strict=strict)
-    if push and not sources.remote and (sources.given or not name):
-        raise click.UsageError(
-            "--push is for what is named by a clone URL, and here are paths alone: leave it out"
-        )
+    if name is not None:
+        _check_campaign(sources, commits, strict=strict)
+    _tell_unsigned(commits)
+    if name is None and retry is not None:
+        raise click.UsageError("--retry goes with --campaign")
 
     def report(selection: Selection) -> Report:
         style = options.style(selection, color, quiet=quiet, verbose=verbose, explain=explain)
-        return options.report("targets", format, replace(style, applied=not dry_run))
+        style = replace(style, applied=not dry_run, again=commands())
+        return options.report("targets", format, style)
 
     if name is not None:
         run = _Run(retry, sources, work, report, quiet, verbose)
@@ -191,16 +208,39 @@ def command(
     return exit_code(totals, FOUND if dry_run and totals.unwritten else 0, strict=strict)
 
 
-def _check_campaign(name: str | None, retry: str | None, *, dry_run: bool, strict: bool) -> None:
-    """Raise UsageError for options that exclude each other."""
-    if name is None and retry is not None:
-        raise click.UsageError("--retry goes with --campaign")
-    if name is not None and dry_run:
+def _check_push(sources: options.Sources, commits: Commits, name: str | None) -> None:
+    """Raise UsageError where nothing that was named can be pushed, or must be."""
+    push = commits.push
+    if sources.named_remote and not (push or commits.dry_run or name):
+        from patcher.campaign.steps import STAYS_LOCAL
+
+        raise click.UsageError(STAYS_LOCAL)
+    if push and not sources.remote and (sources.given or not name):
+        raise click.UsageError(
+            "--push is for what is named by a clone URL, and here are paths alone: leave it out"
+        )
+
+
+def _check_campaign(sources: options.Sources, commits: Commits, *, strict: bool) -> None:
+    """Raise UsageError where options make no sense for a campaign."""
+    if commits.dry_run:
         raise click.UsageError("--dry-run writes nothing, --campaign does: leave out one of them")
-    if name is not None and strict:
+    if strict:
         raise click.UsageError(
             "--strict looks at one run, and a campaign is many: use `patcher scan --strict`"
         )
+    if sources.filtered and not sources.given:
+        raise click.UsageError(
+            f"{', '.join(sources.filtered)}: filters choose among SOURCEs, and none is named; a "
+            "campaign holds what it was given: `patcher status NAME --drop GLOB` takes some out"
+        )
+
+
+def _tell_unsigned(commits: Commits) -> None:
+    if not (commits.sign or commits.dry_run) and git.user_signs():
+        from patcher.cli.output import tell
+
+        tell("commit.gpgSign is set in your git configuration; commits are signed with --sign only")
 
 
 class _Run(NamedTuple):
@@ -219,7 +259,7 @@ def _campaign(name: str, selection: Selection, commits: Commits, run: _Run) -> i
     """Begin a campaign, or go on with it."""
     from patcher.campaign import settings
     from patcher.campaign.database import LedgerError, open_database
-    from patcher.campaign.ledger import Ledger, NoSuchCampaign, OtherSettings
+    from patcher.campaign.ledger import Ledger, NoName, NoSuchCampaign, OtherSettings
 
     try:
         with open_database() as database:
@@ -229,6 +269,8 @@ def _campaign(name: str, selection: Selection, commits: Commits, run: _Run) -> i
             return _carry_on(ledger, account, run)
     except NoSuchCampaign as error:
         raise click.UsageError(str(error)) from None
+    except NoName as error:
+        raise options.Wrong(str(error)) from None
     except OtherSettings as error:
         raise click.UsageError(settings.contradiction(name, error.differences)) from None
     except LedgerError as error:
@@ -274,14 +316,15 @@ def _carry_on(ledger: Ledger, account: Account, run: _Run) -> int:
         ledger.forget(account.name)
         tell(f"campaign {account.name} is not begun: there is no repository in it")
         return FAILED if failures else USAGE
-    totals, todo = Totals(), before.to_do(run.retry)
+    totals, all_to_do = Totals(), before.to_do(run.retry)
+    todo = min(all_to_do, run.work.limit or all_to_do)
     try:
         if todo:
             with account.owner() as owner:
                 booking = Booking(account, owner, run.retry or "no", planning.with_secret)
                 totals = carry_out(
                     options.steps(run.work, selection, commits),
-                    booking.items(),
+                    islice(booking.items(), todo),
                     todo,
                     run.work,
                     run.report(selection),
@@ -293,10 +336,11 @@ def _carry_on(ledger: Ledger, account: Account, run: _Run) -> int:
                 )
     finally:
         # Also when the user breaks off: that is when it matters how to go on.
-        after = account.counts()
-        if not run.quiet:
-            tell(campaign_line(account.name, after))
-    if failures or after.failed or after.left:
+        summary = account.summary()
+        after = summary.counts
+        if not run.quiet or summary.running:
+            tell(campaign_line(summary))
+    if failures or after.failed or after.left > all_to_do - todo:
         return FAILED
     everywhere = todo == before.repositories  # or else a glob may match where nothing was left
     totals.unanswered = not named or (everywhere and unanswered(totals=totals))
@@ -335,6 +379,8 @@ def _template(message: str | None, file: str | None) -> str | None:
                 message = stream.read(_MOST_MESSAGE + 1)
             except UnicodeDecodeError:
                 raise click.UsageError(f"{file} is not UTF-8") from None
+            except OSError as error:
+                raise options.Wrong(f"--message-file {file}: {error.strerror or error}") from None
         if len(message) > _MOST_MESSAGE:
             raise click.UsageError(f"{file} has more than {_MOST_MESSAGE} characters: no message")
     if message is None:

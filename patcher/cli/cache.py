@@ -120,7 +120,8 @@ def clear_command(urls: tuple[str, ...], older_than: float | None, yes: bool) ->
         chosen = _unused(chosen, there, time.time() - older_than * _DAY)
     if not urls and older_than is None and not yes and there:
         size = places.size(sum(mirror.size for mirror in there))
-        click.confirm(f"Remove {_count(len(there))} ({size})?", abort=True, err=True)
+        if not options.confirm(f"Remove {_count(len(there))} ({size})?"):
+            raise click.Abort
     try:
         number = mirrors.clear(chosen)
         if not urls:

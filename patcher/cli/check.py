@@ -94,7 +94,10 @@ def _piped(name: str, selection: Any, fix: bool) -> Target:
     from patcher.campaign.files import target
     from patcher.campaign.look import judge
 
-    content = sys.stdin.buffer.read(selection.max_bytes + 1)
+    try:
+        content = sys.stdin.buffer.read(selection.max_bytes + 1)
+    except OSError as error:
+        raise options.Wrong(f"standard input: {error.strerror or error}") from None
     result, _ = judge(name, content, selection)
     click.echo(result.content, nl=False)
     while content := sys.stdin.buffer.read(1 << 16):  # what is too large passes through

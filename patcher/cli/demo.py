@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 
 from patcher.cli import FAILED, options
+from patcher.git import GitError
+from patcher.git.runner import require_version
 from patcher.text import printable
 
 _BLANKET = """\
@@ -84,6 +86,10 @@ def command(folder: str | None) -> int:
     DIR must be new or empty; default: a new folder under the system's temporary one. The samples'
     commits have an author of their own; your git configuration is not needed and not changed.
     """
+    try:
+        require_version()
+    except GitError as error:
+        raise options.Failed(str(error)) from None
     place = _place(folder)
     click.echo(f"Sample repositories in {printable(place)}:")
     for name, branches in _SAMPLES.items():

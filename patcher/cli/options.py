@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from patcher.cli import FAILED, output
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from patcher.sources import Filters
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_NARROW = 60
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -321,9 +320,9 @@ def style(
     return Style(
         migrations=tuple(each.id for each in selection.migrations) if selection else (),
         narrowed=bool(selection and (selection.include or selection.exclude)),
-        color=colored(color),
+        color=output.colored(color),
         terminal=output.is_terminal(),
-        width=terminal_width(),
+        width=output.terminal_width(),
         explain=explain,
         verbose=verbose > 0,
         quiet=quiet,
@@ -336,6 +335,19 @@ def report(shown: str, format: str, style: Style) -> Report:
 
     made: Report = renderer(shown, format)(style)
     return made
+
+
+def confirm(question: str) -> bool:
+    """Whether the user answers yes. Raises Wrong where nobody can answer."""
+    from patcher import interrupts
+
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        if interrupts.received():
+            raise
+        click.echo(err=True)
+        raise Wrong("nobody is there to answer: use --yes") from None
 
 
 def load_migrations(names: tuple[str, ...]) -> tuple[Migration, ...]:
@@ -357,6 +369,8 @@ class Sources:
     filters: Filters
     given: bool = True
     """Whether they were named, and are not just what lies here."""
+    filtered: tuple[str, ...] = ()
+    """The options that filter them, as they were written."""
 
     @property
     def remote(self) -> bool:
@@ -381,11 +395,17 @@ def sources(words: tuple[str, ...], chosen: dict[str, Any]) -> Sources:
     lists = chosen.pop("lists")
     filters = Filters(**{name: chosen.pop(name) for name in _FILTERS})
     given = bool(words or lists)
+    context = click.get_current_context()
+    filtered = tuple(
+        f"--{name.replace('_', '-').replace('topics', 'topic')}"
+        for name in _FILTERS
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    )
     try:
         words = tuple(map(understood, words))
     except WrongSource as error:
         raise Wrong(str(error)) from None
-    return Sources(words if given else (".",), lists, filters, given)
+    return Sources(words if given else (".",), lists, filters, given, filtered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +417,8 @@ class Work:
     timeout: float
     fresh: bool
     scheduler: str | None
+    limit: int | None = None
+    """Repositories that are taken; None: all."""
 
 
 _WORK = ("jobs", "per_host", "timeout", "fresh", "scheduler")
@@ -442,6 +464,8 @@ def selection(
     """What the options ask for."""
     from patcher.campaign.selection import Selection
 
+    if "" in bases:
+        raise click.UsageError("--base needs a branch, tag, commit or glob, and not an empty name")
     if proof != "off":
         from patcher.campaign.prove import Unproved, check
         from patcher.cli.output import tell
@@ -470,25 +494,3 @@ def selection(
         proof=proof,
         bases=bases,
     )
-
-
-def colored(color: str) -> bool:
-    """Whether standard output takes color."""
-    if color != "auto":
-        return color == "always"
-    return (
-        output.is_terminal()
-        and not os.environ.get("NO_COLOR")
-        and os.environ.get("TERM", "") != "dumb"
-    )
-
-
-def terminal_width() -> int | None:
-    """Columns of the terminal that standard output is; None where it is none, or too narrow for
-    columns."""
-    if not output.is_terminal():
-        return None
-    import shutil
-
-    width = shutil.get_terminal_size().columns
-    return width if width >= _NARROW else None

@@ -12,6 +12,8 @@ import click
 
 from patcher.text import printable
 
+_NARROW = 60
+
 _file: IO[bytes] | None = None
 """Where the report goes; None: to standard output."""
 _name = ""
@@ -37,6 +39,24 @@ def write(piece: bytes, *, err: bool = False) -> None:
 def is_terminal() -> bool:
     """Whether a terminal shows the report."""
     return _file is None and sys.stdout.isatty()
+
+
+def colored(color: str) -> bool:
+    """Whether standard output takes color."""
+    if color != "auto":
+        return color == "always"
+    return is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") != "dumb"
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that standard output is; None where it is none, or too narrow for
+    columns."""
+    if not is_terminal():
+        return None
+    import shutil
+
+    width = shutil.get_terminal_size().columns
+    return width if width >= _NARROW else None
 
 
 @contextlib.contextmanager

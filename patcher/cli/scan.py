@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -39,12 +40,13 @@ def command(
       patcher scan ~/src --base main --base 'release/*'
       patcher scan --format json ~/src | jq '.targets[] | select(.status == "affected")'
     """
+    from patcher.cli.again import commands
     from patcher.cli.session import conduct, exit_code
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
     selection = options.selection(max_size=max_size, **chosen)
     style = options.style(selection, color, quiet=quiet, verbose=verbose, explain=explain)
-    report = options.report("targets", format, style)
+    report = options.report("targets", format, replace(style, again=commands()))
     steps = options.steps(work, selection)
     totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if totals.to_fix else 0, strict=strict)

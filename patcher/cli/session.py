@@ -6,10 +6,12 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
 
+from patcher import git
 from patcher.campaign import cache
 from patcher.campaign.run import run
 from patcher.campaign.steps import Item, Steps, Watch
@@ -46,11 +48,22 @@ def conduct(
     """
     items, tally = found(sources, quiet=quiet)
     total = tally.total if sources.remote else None
+    if work.limit is not None:
+        items = _first(items, work.limit)
+        total = None if total is None else min(total, work.limit)
     totals = carry_out(
         steps, items, total, work, report, remote=sources.remote, quiet=quiet, verbose=verbose
     )
     totals.unanswered = unanswered(tally, totals)
     return totals
+
+
+def _first(items: Iterable[Item], limit: int) -> Iterator[Item]:
+    """The first so many; a line says whether there are more."""
+    rest = iter(items)
+    yield from islice(rest, limit)
+    if next(rest, None) is not None:
+        tell(f"--limit: there are more repositories than the {limit} that were taken")
 
 
 def unanswered(tally: Tally | None = None, totals: Totals | None = None) -> bool:
@@ -108,8 +121,11 @@ def carry_out(
         try:
             for target in targets:
                 totals.add(target)
-                _tell(report, target, bar)
+                _tell(report, target, totals, bar)
                 del target  # while the next one is waited for, which may be as large
+        except BaseException:
+            totals.complete = False
+            raise
         finally:
             if bar is not None:
                 bar.end()
@@ -119,7 +135,8 @@ def carry_out(
     return totals
 
 
-def _tell(report: Report, target: Target, bar: ProgressLine | None) -> None:
+def _tell(report: Report, target: Target, totals: Totals, bar: ProgressLine | None) -> None:
+    """Report a target that was added to ``totals``."""
     piece = report.target(target)
     if not piece and target.error is None:
         return
@@ -128,7 +145,11 @@ def _tell(report: Report, target: Target, bar: ProgressLine | None) -> None:
         if target.error is not None:
             for line in target.trace:
                 click.echo(line, err=True)
-            tell(failure(target))
+            if target.cause != git.IdentityMissing.cause:
+                tell(failure(target))
+            elif totals.causes[target.cause].targets == 1:
+                # It is the user's configuration that is wrong, and no repository.
+                tell(target.error)
 
 
 @contextlib.contextmanager

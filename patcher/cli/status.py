@@ -20,9 +20,18 @@ if TYPE_CHECKING:
 @click.argument("name", required=False, metavar="[NAME]")
 @click.option("--failed", is_flag=True, help="List what failed, with the reasons.")
 @options.format_option("campaigns")
+@click.option(
+    "--drop",
+    multiple=True,
+    metavar="GLOB",
+    help="Take repositories out of the campaign whose name, owner/name or whole path matches. May "
+    "be repeated.",
+)
 @click.option("--forget", is_flag=True, help="Remove the campaign from the ledger.")
 @click.option("-y", "--yes", is_flag=True, help="With --forget: do not ask.")
-def command(name: str | None, failed: bool, format: str, forget: bool, yes: bool) -> int:
+def command(
+    name: str | None, failed: bool, drop: tuple[str, ...], format: str, forget: bool, yes: bool
+) -> int:
     """List campaigns, or show one: how far it has come, what failed and why, what to run next.
 
     Exit status: 0, whether something failed or not; 2 where there is no such campaign.
@@ -32,10 +41,12 @@ def command(name: str | None, failed: bool, format: str, forget: bool, yes: bool
       patcher status
       patcher status fix-af-alg --failed
       patcher status fix-af-alg --format jsonl > targets.jsonl
+      patcher status fix-af-alg --drop 'acme/gone'
       patcher status fix-af-alg --forget
     """
-    if name is None and (failed or forget):
-        raise click.UsageError(f"{'--failed' if failed else '--forget'} needs the campaign's NAME")
+    for option, is_given in (("--failed", failed), ("--forget", forget), ("--drop", drop)):
+        if name is None and is_given:
+            raise click.UsageError(f"{option} needs the campaign's NAME")
     if yes and not forget:
         raise click.UsageError("--yes goes with --forget")
     from patcher.campaign.database import Database, LedgerError, default_path
@@ -54,6 +65,8 @@ def command(name: str | None, failed: bool, format: str, forget: bool, yes: bool
                 _show("campaigns", format, ledger.summaries())
             elif forget:
                 _forget(ledger, name, yes)
+            elif drop:
+                _drop(ledger.open(name), drop)
             else:
                 _show("campaign", format, _state(ledger.open(name), failed))
     except NoSuchCampaign as error:
@@ -84,9 +97,22 @@ def _show(shown: str, format: str, results: CampaignState | Iterable[Summary]) -
         write(piece)
 
 
+def _drop(account: Account, globs: tuple[str, ...]) -> None:
+    from patcher.campaign.booking import dropped
+    from patcher.cli.output import tell
+
+    number, unmatched = dropped(account, globs)
+    tell(
+        f"{number} repositories were taken out of campaign {account.name}; what was committed or"
+        " pushed there stays"
+    )
+    if unmatched:
+        raise options.Wrong(f"no repository of the campaign matches {' '.join(unmatched)}")
+
+
 def _forget(ledger: Ledger, name: str, yes: bool) -> None:
     number = ledger.open(name).counts().repositories
     question = f"Forget campaign {name} and what is known of its {number} repositories?"
-    if yes or click.confirm(f"{question} What it committed or pushed stays.", err=True):
+    if yes or options.confirm(f"{question} What it committed or pushed stays."):
         ledger.forget(name)
         click.echo(f"Campaign {name} is forgotten.", err=True)

@@ -24,8 +24,14 @@ from patcher.git.errors import (
     RemoteMoved,
     UnbornHead,
 )
-from patcher.git.identity import identities, signing, user_configuration, user_settings
-from patcher.git.limits import limited, time_left
+from patcher.git.identity import (
+    identities,
+    signing,
+    user_configuration,
+    user_settings,
+    user_signs,
+)
+from patcher.git.limits import clock, limited, time_left
 from patcher.git.objects import Objects
 from patcher.git.packs import Store
 from patcher.git.refs import branch_tip, check_branch_name, move_branch, remote_tip
@@ -79,6 +85,7 @@ __all__ = [
     "bases",
     "branch_tip",
     "check_branch_name",
+    "clock",
     "default_names",
     "discover",
     "entries",
@@ -100,6 +107,7 @@ __all__ = [
     "time_left",
     "user_configuration",
     "user_settings",
+    "user_signs",
     "without_secret",
     "without_secrets",
     "write_commit",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from patcher.text import printable
@@ -44,6 +45,12 @@ class BoundExceeded(GitError):
     cause = "over a bound"
 
 
+class DiskFull(GitError):
+    """What is to be kept on this machine cannot be written."""
+
+    cause = "system"
+
+
 class UnbornHead(GitError):
     """HEAD names a branch that has no commit yet: there is nothing to do."""
 
@@ -71,6 +78,23 @@ class BranchTaken(GitError):
     """The review branch is there, and does not hold the change."""
 
     cause = "branch in the way"
+
+
+_IN_THE_WAY = re.compile(r"'refs/heads/([^'\n]+)' exists; cannot create")
+_TOO_LONG = re.compile(r"[Ff]ile ?name too long")
+
+
+def name_refused(branch: str, words: str) -> BranchTaken | None:
+    """The error where git's ``words`` say that a branch cannot be made because of its name; None
+    where they say something else."""
+    if match := _IN_THE_WAY.search(words):
+        return BranchTaken(
+            f"branch {branch} cannot be made beside the branch {match[1]}, since a name "
+            "cannot go on behind another one's: use another --branch"
+        )
+    if _TOO_LONG.search(words):
+        return BranchTaken(f"the name of branch {branch} is too long: use a shorter --branch")
+    return None
 
 
 class Misused(GitError):
@@ -117,6 +141,10 @@ class RemoteMoved(RemoteError):
 
 class NothingNew(RemoteError):
     """The remote has nothing to send beside what it was to leave out."""
+
+
+class ShallowRefused(RemoteError):
+    """The remote lacks what lies before the commits that a shallow repository has."""
 
 
 def _remote_error(message: str, cause: Cause, transient: bool) -> RemoteError:

@@ -68,7 +68,8 @@ def user_configuration(repository: Repository | None = None) -> list[tuple[str, 
     With a ``repository``, what the user configured for its folder counts too. Nothing of the
     repository's own configuration is read.
     """
-    env = _user_environment(repository)
+    remotes = () if repository is None else _remotes(repository)
+    env = _user_environment(repository, remotes)
     where = env["GIT_DIR"]
     try:
         output = run(["config", "--includes", "-z", "--list"], git_dir=where, env=env)
@@ -154,12 +155,36 @@ def _people(
 ) -> tuple[Identity, Identity]:
     conditional = any(key.startswith("includeif.") for key, _ in user_settings())
     place = repository if conditional else None
-    committer = _identity("COMMITTER", place, names, _snapshot())
+    names = (*names, *_remotes(place))
     if author is not None:
         date = _date_of("AUTHOR", place, names) if os.environ.get("GIT_AUTHOR_DATE") else None
         name, email = parse_author(author)
-        return Identity(name, email, date), committer
+        given = Identity(name, email, date)
+        try:
+            return given, _identity("COMMITTER", place, names, _snapshot())
+        except IdentityMissing:
+            return given, Identity(name, email, _date_of("COMMITTER", place, names))
+    committer = _identity("COMMITTER", place, names, _snapshot())
     return _identity("AUTHOR", place, names, _snapshot()), committer
+
+
+def _remotes(repository: Repository | None) -> tuple[tuple[str, str], ...]:
+    """The URLs of the repository's remotes, where the user's configuration has a condition on them
+    (``includeIf "hasconfig:remote.*.url:..."``, git-config(1)). They choose among what the user
+    configured, and add nothing to it."""
+    condition = "includeif.hasconfig:remote."
+    if repository is None or not any(key.startswith(condition) for key, _ in user_settings()):
+        return ()
+    found = own_configuration(repository, r"^remote\..*\.url$", (b"remote",))
+    if repository.address is not None:
+        found.append(("remote.origin.url", repository.address.url))
+    return tuple(found)
+
+
+def user_signs() -> bool:
+    """Whether the user's configuration has git sign every commit."""
+    value = dict(user_settings()).get("commit.gpgsign", "false").lower()
+    return value not in ("", "false", "no", "off", "0")
 
 
 def _snapshot() -> tuple[tuple[str, str], ...]:

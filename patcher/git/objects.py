@@ -389,13 +389,14 @@ def mode_of(mode: bytes) -> str:
 # What is no entry takes the whole rest, so that garbage shows as an empty last entry, and is read
 # once.
 _ENTRY = {
-    20: re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})|.+", re.DOTALL),
-    32: re.compile(rb"([0-7]+) ([^\0]+)\0(.{32})|.+", re.DOTALL),
+    20: re.compile(rb"0*([1-7][0-7]*) ([^\0]+)\0(.{20})|.+", re.DOTALL),
+    32: re.compile(rb"0*([1-7][0-7]*) ([^\0]+)\0(.{32})|.+", re.DOTALL),
 }
 
 
 def tree_entries(data: bytes, hexsize: int) -> list[tuple[bytes, bytes, bytes]]:
-    """The entries of a tree object: mode, name, binary object id."""
+    """The entries of a tree object: mode, name, binary object id. Some old tools wrote modes with
+    zeros before them, which git takes and `git fsck` complains about: they are left out."""
     entries = _ENTRY[hexsize // 2].findall(data)
     if entries and not entries[-1][0]:
         raise GitError("the repository holds a corrupt tree object: run git fsck")

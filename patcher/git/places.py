@@ -29,7 +29,9 @@ def state_folder() -> Path:
 def _folder(variable: str, kind: str) -> Path:
     given = os.environ.get(variable)
     if given:
-        path = Path(os.path.abspath(given))  # noqa: PTH100 - links in it stay as the user wrote them
+        path = Path(given)
+        if not path.is_absolute():
+            raise GitError(f"{variable} is {given!r}, and needs to be an absolute path")
     else:
         import platformdirs
 

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 from patcher import interrupts
 from patcher.git.environment import program
 from patcher.git.errors import GitError, GitFailed, GitTimeout
-from patcher.git.limits import TIMEOUT, time_left
+from patcher.git.limits import TIMEOUT, time_left, watching_waits
 from patcher.text import printable, without_secrets
 
 MOST_ERRORS = 1 << 20
@@ -43,6 +43,8 @@ class Watchdog:
         self._changed = threading.Condition(lock)
         self._started = threading.Condition(lock)
         self._deadlines: dict[Process, float] = {}
+        self._paused: dict[Process, float] = {}
+        """Those of threads that are in `waiting`."""
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
         self._over = False
@@ -82,6 +84,19 @@ class Watchdog:
     def forget(self, process: Process) -> None:
         with self._changed:
             self._deadlines.pop(process, None)
+            self._paused.pop(process, None)
+
+    def pause(self, seconds: float | None) -> None:
+        """No time passes for the processes of this thread, from None on until it is called with the
+        seconds that it took."""
+        thread = threading.get_ident()
+        with self._changed:
+            before, after = self._deadlines, self._paused
+            if seconds is not None:
+                before, after = after, before
+            for process in [each for each in before if each.thread == thread]:
+                after[process] = before.pop(process) + (seconds or 0)
+            self._changed.notify()
 
     def _guard(self) -> None:
         with self._changed:
@@ -102,7 +117,7 @@ class Watchdog:
             with self._changed:
                 self._over = True
                 self._started.wait_for(lambda: not self._starting, _PATIENCE)
-                left = list(self._deadlines)
+                left = [*self._deadlines, *self._paused]
             for process in left:
                 self._end(process)
 
@@ -113,6 +128,7 @@ class Watchdog:
 
 _watchdog = Watchdog()
 interrupts.at_end(_watchdog.end_readers)
+watching_waits.append(_watchdog.pause)
 
 
 @contextlib.contextmanager
@@ -152,6 +168,7 @@ class Process:
         reads: bool = True,
     ) -> None:
         self.arguments = arguments
+        self.thread = threading.get_ident()
         self.timeout = time_left(timeout)
         self.session = session
         self.timed_out = False

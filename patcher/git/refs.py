@@ -6,6 +6,7 @@ keep refs elsewhere (reftable) go through git.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import re
@@ -24,6 +25,7 @@ from patcher.git.errors import (
     BranchMoved,
     GitError,
     GitFailed,
+    name_refused,
 )
 from patcher.git.limits import time_left
 from patcher.git.regular import check_refs
@@ -132,7 +134,9 @@ def read_ref_file(repository: Repository, ref: str) -> str | None:
         return None
     except NotADirectoryError:
         return ""
-    except OSError:
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None  # no file can have that name, but packed-refs may
         raise _unreadable(ref) from None
     said = (text or b"").decode("utf-8", "surrogateescape").rstrip(_SPACE)
     if not said:
@@ -261,7 +265,8 @@ def move_branch(
                 f"is at work there, or one that was killed left it behind; when none is running, "
                 f"remove that file, then run again"
             ) from None
-        raise GitError(f"branch {branch} was not written: {error}") from None
+        refused = name_refused(branch, error.stderr.decode("utf-8", "replace"))
+        raise refused or GitError(f"branch {branch} was not written: {error}") from None
 
 
 _LOCKED = re.compile(rb"Unable to create '[^\n]+\.lock': File exists")

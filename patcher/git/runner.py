@@ -15,7 +15,7 @@ started with `subprocess` here. GitPython also takes 70 ms to import, a sixth of
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from patcher.git.environment import environment
@@ -44,6 +44,7 @@ def run(
     file_size: int | None = None,
     session: bool = False,
     signals: bool = False,
+    errors: Callable[[bytes], object] | None = None,
 ) -> bytes:
     """Run git and return its standard output, at most ``limit`` bytes.
 
@@ -52,7 +53,8 @@ def run(
     speaking to a remote only. An exit status that is not ``allowed`` raises `GitFailed`.
     ``memory`` is for what reads; without it, a call for a repository may take `MEMORY_LIMIT`. Of
     ``file_size`` and ``session`` see `Process`; ``signals`` is for a git that starts a program of
-    the user's, which Ctrl-C is to reach.
+    the user's, which Ctrl-C is to reach. ``errors`` gets what a git that ends well wrote to its
+    standard error.
     """
     command = [f"--git-dir={scratch() if git_dir is None else git_dir}", *arguments]
     if env is None:
@@ -80,6 +82,8 @@ def run(
                 failure = process.failure(status)
                 failure.output = output
                 raise failure
+            if errors is not None:
+                errors(process.errors())
             return output
     finally:
         os.close(source)

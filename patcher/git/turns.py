@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from patcher.git.limits import time_left
+from patcher.git.limits import waiting
 
 LARGE = 1 << 18
 """Bytes of a file; no file with a profile is nearly as large."""
@@ -39,9 +39,10 @@ def in_turns() -> Iterator[None]:
 
 def large(size: int, most: int = LARGE) -> None:
     """Wait for this thread's turn before something of ``size`` bytes is held in memory, if that is
-    more than ``most``. Raises GitTimeout."""
+    more than ``most``. The wait does not count against a time limit."""
     if size <= most or _mine.held or not _mine.within:
         return
-    while not _turn.acquire(timeout=time_left()):
-        pass
+    if not _turn.acquire(blocking=False):
+        with waiting():
+            _turn.acquire()
     _mine.held = True

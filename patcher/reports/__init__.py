@@ -58,6 +58,8 @@ class Style:
     """Show nothing to people; other programs are shown everything."""
     advise: bool = True
     """Say what to do next."""
+    again: tuple[str, str] = ("diff", "apply")
+    """The commands that show and commit the change, with the user's arguments."""
 
 
 class Report(Protocol):

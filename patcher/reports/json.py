@@ -96,6 +96,7 @@ def _file(file: ChangedFile) -> dict[str, Any]:
 
 def _totals(totals: Totals) -> dict[str, Any]:
     return {
+        "complete": totals.complete,
         "repositories": totals.repositories,
         "targets": totals.targets,
         "read": totals.read,

@@ -9,10 +9,13 @@ from typing import Any
 
 from patcher.reports import Style
 from patcher.reports.text import columns, count, exact, moment, short, valid
-from patcher.results import ATTEMPTS, BranchState, CampaignState, Counts, Progress, Stage, Summary
+from patcher.results import ATTEMPTS, BranchState, CampaignState, Progress, Stage, Summary
 from patcher.text import printable
 
 SCHEMA = 1
+
+_KINDS = 5
+"""Kinds of failure with one cause that are shown."""
 
 _BRANCHES = ("branch", "branches")
 _NOUNS = {
@@ -51,12 +54,12 @@ def campaign_table(style: Style, campaign: CampaignState) -> Iterator[bytes]:
         return
     summary, causes = campaign.summary, campaign.causes
     counts = summary.counts
-    told = [f"{counts.done} done", f"{counts.failed} failed", f"{counts.planned} to do"]
+    done = [f"{counts.done} done", f"{counts.failed} failed", f"{counts.planned} to do"]
     if counts.working:
-        told.append(f"{counts.working} of them at work on")
+        done.append(f"{counts.working} of them at work on")
     lines = [
         f"{printable(summary.name)}: {count(counts.repositories, 'repository', 'repositories')}: "
-        f"{', '.join(told)}.",
+        f"{', '.join(done)}.",
         f"Made {moment(summary.made)}, last active {moment(summary.active)}; {_doing(summary)}.",
         "",
     ]
@@ -74,7 +77,13 @@ def campaign_table(style: Style, campaign: CampaignState) -> Iterator[bytes]:
         tried = "once" if cause.attempts == 1 else f"up to {cause.attempts} times"
         name = printable(cause.cause).ljust(wide)
         lines.append(f"  {name}  {cause.targets}, tried {tried}, such as")
-        lines.append(f"  {' ' * wide}  {_failure(cause.example, cause.cause)}")
+        several = len(cause.kinds) > 1
+        for kind in cause.kinds[:_KINDS]:
+            told = f"{kind.targets}: " if several else ""
+            example = kind.example if several else cause.example
+            lines.append(f"  {' ' * wide}  {told}{_failure(example, cause.cause)}")
+        if len(cause.kinds) > _KINDS:
+            lines.append(f"  {' ' * wide}  and {len(cause.kinds) - _KINDS} kinds more")
     lines += ["", *_next(summary)]
     yield _encoded(lines)
 
@@ -84,11 +93,17 @@ def _failed(row: Progress) -> bytes:
     return _encoded([f"{_failure(row)} (tried {tried})"])
 
 
-def campaign_line(name: str, counts: Counts) -> str:
+def campaign_line(summary: Summary) -> str:
     """How far a campaign has come, and what goes on with it."""
+    name, counts = summary.name, summary.counts
     text = f"campaign {name}: {counts.done} of {counts.repositories} repositories are done"
     if counts.failed:
         text += f", {counts.failed} failed (`patcher status {name} --failed` says why)"
+    if counts.left and summary.running:
+        return (
+            f"{text}; another process is at work on the rest: wait for its end, `patcher status "
+            f"{name}` shows how far it is"
+        )
     if counts.left:
         return f"{text}; `patcher apply --campaign {name}` goes on"
     if counts.failed:
@@ -119,6 +134,10 @@ def campaign_json(style: Style, campaign: CampaignState) -> Iterator[bytes]:
                 "targets": each.targets,
                 "attempts": each.attempts,
                 "example": _target(each.example),
+                "kinds": [
+                    {"targets": kind.targets, "error": valid(kind.example.error or "")}
+                    for kind in each.kinds
+                ],
             }
             for each in campaign.causes
         ],

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from patcher.findings import Dropped, Status
+from patcher.kinds import Kind
 from patcher.reports import Style
 from patcher.reports.text import count, short
 from patcher.results import BranchState, Located, Outcome, Target, Totals
@@ -13,6 +14,9 @@ from patcher.text import printable
 
 _GROUPED = 4
 """Failures from which on their kinds are listed at the end."""
+
+_KINDS = 5
+"""Kinds of failure with one cause that are shown."""
 
 _RESET = "\x1b[0m"
 _CODES = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
@@ -78,7 +82,7 @@ class Report:
         if self._style.quiet:
             return b""
         if not totals.targets:
-            return b"No repository was looked at.\n"
+            return b"No repository was looked at.\n" if totals.complete else b"It was broken off.\n"
         where = count(totals.repositories, "repository", "repositories")
         if totals.targets > totals.repositories:
             where += f", {totals.targets} branches"
@@ -102,10 +106,13 @@ class Report:
             lines.append(done)
         lines += self._causes(totals)
         lines += advice(totals)
+        if not totals.complete:
+            lines.append("It was broken off: this is not everything.")
         if self._committed is not None:
             lines += _show(self._committed)
         elif self._left and not self._applied:
-            lines.append("Next: `patcher diff` shows the change, `patcher apply` commits it.")
+            shows, commits = (f"`patcher {printable(each)}`" for each in self._style.again)
+            lines.append(f"Next: {shows} shows the change, {commits} commits it.")
         return _encoded("\n".join(lines) + "\n")
 
     def _causes(self, totals: Totals) -> list[str]:
@@ -117,10 +124,14 @@ class Report:
         number = len(str(causes[0][1].targets))
         lines = []
         for name, cause in causes:
-            why = (cause.example.error or "").removeprefix(f"{name}: ")
-            example = printable(f"{cause.example.repository}: {why}")
-            which = "" if cause.targets == 1 else "such as "
-            lines.append(f"  {cause.targets:{number}} {name:{wide}}  {which}{example}")
+            kinds = sorted(cause.kinds.values(), key=lambda kind: -kind.targets)
+            first = f"  {cause.targets:{number}} {name:{wide}}  "
+            shown = [_example(name, kind) for kind in kinds[:_KINDS]]
+            if len(kinds) > 1:
+                shown = [f"{kind.targets} {line}" for kind, line in zip(kinds, shown, strict=False)]
+            if len(kinds) > _KINDS:
+                shown.append(f"and {len(kinds) - _KINDS} kinds more")
+            lines += [f"{first if not at else ' ' * len(first)}{s}" for at, s in enumerate(shown)]
         return lines
 
     def rows(self, target: Target) -> list[TableRow]:
@@ -212,6 +223,12 @@ class Report:
 
     def _painted(self, style: str, text: str) -> str:
         return f"\x1b[{_CODES[style]}m{text}{_RESET}" if self._style.color else text
+
+
+def _example(cause: str, kind: Kind[Target]) -> str:
+    why = (kind.example.error or "").removeprefix(f"{cause}: ")
+    which = "" if kind.targets == 1 else "such as "
+    return f"{which}{printable(f'{kind.example.repository}: {why}')}"
 
 
 def _dropped(where: tuple[bytes, Dropped]) -> TableRow:

@@ -165,8 +165,17 @@ def _globs(patterns: Sequence[str]) -> dict[str, Callable[[str], re.Match[str] |
     }
 
 
+def matching(patterns: Sequence[str], place: str) -> list[str]:
+    """The globs that match a repository, by its path or clone URL, as `Sieve` has it."""
+    names = _names_of(git.Address.parse(place).path if git.is_address(place) else place)
+    return [glob for glob, regex in _globs(patterns).items() if any(map(regex, names))]
+
+
 def _names(place: git.Repository | git.Address) -> tuple[str, ...]:
-    path = place.path if isinstance(place, git.Address) else str(place.path)
+    return _names_of(place.path if isinstance(place, git.Address) else str(place.path))
+
+
+def _names_of(path: str) -> tuple[str, ...]:
     path = path.rstrip("/").removesuffix(".git").rstrip("/").casefold()
     parts = path.rsplit("/", 2)
     return (path, path.removeprefix("/"), "/".join(parts[-2:]), parts[-1])

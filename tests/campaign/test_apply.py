@@ -210,11 +210,18 @@ class Pushing:
         self._error = error
 
     def push(
-        self, repository: git.Repository, branch: str, commit: str | None, expected: str | None
-    ) -> None:
+        self,
+        repository: git.Repository,
+        branch: str,
+        commit: str | None,
+        expected: str | None,
+        *,
+        pause: float = 0.0,
+    ) -> str:
         if self._error is not None:
             raise self._error
         self.pushed.append((repository.address, branch, commit, expected))
+        return ""
 
 
 @pytest.mark.parametrize("there", [False, True])

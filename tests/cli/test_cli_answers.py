@@ -69,6 +69,28 @@ def test_an_unread_file_leaves_the_status_open(sandbox: Sandbox) -> None:
     assert (target["status"], target["outcome"]) == (None, "failed")
 
 
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("docs/logo.png", "affected"), ("font.WOFF2", "affected"), ("png", None), (".png", None),
+     ("profile.png.txt", None), ("large", None)],
+)  # fmt: skip
+def test_what_a_partial_clone_lacks_is_a_failure_where_it_may_matter(
+    sandbox: Sandbox, name: str, status: str | None
+) -> None:
+    place = sandbox.repository(
+        files={"docker-default": sandbox.profile(), name: "network,\n" + "x" * 9000}
+    )
+    sandbox.git(place, "config", "uploadpack.allowFilter", "true")
+    partial = sandbox.root / "partial.git"
+    words = ("clone", "-q", "--bare", "--filter=blob:limit=2k", place.as_uri(), str(partial))
+    sandbox.git(sandbox.root, *words)
+    for _ in range(2):  # the second one from what is remembered
+        (target,) = targets("scan", partial)
+        assert (target["status"], target["error"] is None) == ("affected", status is not None)
+        if status is not None:
+            assert target["note"].startswith(f"{name}: its content is not in the repository")
+
+
 def test_a_folder_where_one_failed_is_not_called_clean(sandbox: Sandbox) -> None:
     sandbox.repository("good", {"a": "nothing\n"})
     bad = sandbox.repository("bad", {"a": "nothing\n"})

@@ -348,7 +348,7 @@ def test_dry_run_writes_nothing(
     result = patcher("apply", "--dry-run", place)
     assert result.exit_code == 1
     assert f"main  -> {BRANCH}  (not written: a dry run)" in result.stdout
-    assert "`patcher apply` commits it" in result.stdout
+    assert f"`patcher apply {place}` commits it" in result.stdout
     assert snapshot(place) == before
     patcher("apply", place)
     again = patcher("apply", "--dry-run", place)
@@ -422,6 +422,40 @@ def test_a_checksum_elsewhere_is_told(sandbox: Sandbox) -> None:
     assert "sha256" not in reason("scan"), "which changes nothing"
     for command in (("diff", "--proof=off"), ("apply", "--dry-run", "--proof=off"), ("scan",)):
         assert (said in reason(*command)) is (command[0] != "scan"), command
+    trailer = "Outdated-Checksum: docker-default: sha256 in SUMS/SHA256SUMS:2"
+    for more in ([], ["--message", "Mine", "--branch", "mine"]):
+        assert patcher("apply", "--proof=off", *more, place).exit_code == 0
+        branch = more[-1] if more else "patcher/deny-af-alg"
+        assert trailer in sandbox.git(place, "log", "-1", "--format=%B", branch).splitlines()
+
+
+def test_a_tree_with_zeros_before_modes_is_pushed_to_who_checks(sandbox: Sandbox) -> None:
+    place = sandbox.repository(files={"a/b/docker-default": sandbox.profile(), "a/c/x": "x\n"})
+    served = sandbox.root / "served.git"
+    blob = sandbox.git(place, "rev-parse", "HEAD:a/b/docker-default")
+    other = sandbox.git(place, "rev-parse", "HEAD:a/c")
+
+    def tree(*entries: tuple[str, str, str]) -> str:
+        """A tree as some old tools wrote it."""
+        data = b"".join(
+            f"{mode} {name}".encode() + b"\0" + bytes.fromhex(oid) for mode, name, oid in entries
+        )
+        words = ("hash-object", "-t", "tree", "-w", "--stdin", "--literally")
+        return sandbox.git(place, *words, stdin=data)
+
+    below = tree(("0100644", "docker-default", blob))
+    root = tree(("040000", "a", tree(("040000", "b", below), ("040000", "c", other))))
+    commit = sandbox.git(place, "commit-tree", "-m", "Old", root)
+    sandbox.git(place, "update-ref", "refs/heads/main", commit)
+    sandbox.git(sandbox.root, "clone", "-q", "--bare", str(place), str(served))
+    sandbox.git(served, "config", "receive.fsckObjects", "true")
+    url = served.as_uri()
+    done = patcher("apply", "--push", "--proof=off", url)
+    assert done.exit_code == 0, done.stderr
+    changed = sandbox.git(served, "diff", "--raw", "--no-abbrev", "main", "patcher/deny-af-alg")
+    assert changed.split()[:2] == [":100644", "100644"]
+    assert len(changed.splitlines()) == 1
+    assert "1 up to date" in patcher("apply", "--push", "--proof=off", url).stdout
 
 
 def test_files_are_chosen_by_globs(sandbox: Sandbox) -> None:
@@ -607,7 +641,7 @@ def test_a_reader_that_goes_away_is_no_error(sandbox: Sandbox) -> None:
     done = subprocess.run(command, capture_output=True, timeout=60)
     assert done.stderr == b""
     assert done.stdout.count(b"\n") == 2
-    assert done.stdout.endswith(b"\n3\n"), "1 would say that affected profiles were found"
+    assert done.stdout.endswith(b"\n141\n"), "1 would say that affected profiles were found"
 
 
 def test_an_unforeseen_error_is_one_line(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -650,3 +684,4 @@ def test_interrupting_ends_at_once_and_reports_what_was_done(sandbox: Sandbox) -
     assert errors.strip() == b"patcher: interrupted"
     done = json.loads(b"".join(lines) + rest)
     assert 0 < len(done["targets"]) < 60
+    assert done["totals"]["complete"] is False

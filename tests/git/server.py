@@ -45,7 +45,7 @@ class Server:
 
     Faults, as the first part of the path; ``xN`` after it: the first N requests only.
 
-    ``500``, ``503``, ``429``, ``403``, ``404``, ``410``  that status;
+    ``500``, ``503``, ``429``, ``403``, ``404``, ``410``  that status, with `page` as plain text;
     ``401``  a user and password are wanted (`USER`, `PASSWORD`);
     ``hang``  no answer; ``reset``  the connection is reset;
     ``cut``  a pack ends in the middle, with the connection; ``short``  it ends in the middle of a
@@ -186,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(301, [("Location", f"{place}/{rest}{query}")])
         elif fault.isdigit():
             headers = [("WWW-Authenticate", 'Basic realm="git"')] if fault == "401" else []
-            self._answer(int(fault), headers)
+            self._answer(int(fault), [*headers, ("Content-Type", "text/plain")], self.site.page)
         elif fault == "page":
             self._answer(200, [("Content-Type", "text/html")], self.site.page)
         elif fault == "names" and self.command == "GET":

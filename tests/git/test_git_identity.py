@@ -182,8 +182,8 @@ def test_nothing_is_made_up(work: Work, home: Path, known: str) -> None:
     with pytest.raises(IdentityMissing, match=r"git config --global user\.email") as error:
         identities(repository)
     assert "\n" not in str(error.value)
-    with pytest.raises(IdentityMissing, match="no committer"):
-        identities(repository, "Bea <bea@example.org>")
+    bea = Identity("Bea", "bea@example.org", None)
+    assert identities(repository, "Bea <bea@example.org>") == (bea, bea)
     with pytest.raises(IdentityMissing):
         identities(None)
 

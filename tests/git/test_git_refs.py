@@ -702,7 +702,7 @@ def test_a_left_behind_lock_and_a_branch_in_the_way_are_said(work: Work) -> None
     lock.unlink()
     lock.parent.rmdir()
     work.git(path, "branch", "patcher")
-    with pytest.raises(GitError, match="refs/heads/patcher"):
+    with pytest.raises(GitError, match="beside the branch patcher,"):
         move_branch(opened(path), "patcher/x", oid, None)
 
 

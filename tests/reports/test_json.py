@@ -143,6 +143,7 @@ def test_the_totals_count() -> None:
         target(repository="/src/other", outcome=Outcome.UP_TO_DATE, files=(FILE,)),
     )["totals"]
     assert totals == {
+        "complete": True,
         "repositories": 2,
         "targets": 3,
         "read": 2,

@@ -14,28 +14,37 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from patcher.git import remote
 from patcher.git.address import Address
-from patcher.git.errors import UnbornHead
+from patcher.git.errors import ShallowRefused, UnbornHead
 from patcher.git.history import History
-from patcher.git.limits import TIMEOUT, time_left
+from patcher.git.limits import TIMEOUT, waiting
 from patcher.git.marks import has_mark
 from patcher.git.mirrors import history as own_history
 from patcher.git.mirrors import upkeep
 from patcher.git.mirrors.networks import network_of
 from patcher.git.mirrors.refs import HEADS, REVIEW, default_branch, wanted_refs
-from patcher.git.mirrors.store import NOTE, Lock, MirrorFolder, folder_name, note_pushed, unwritable
+from patcher.git.mirrors.store import (
+    NOTE,
+    Lock,
+    MirrorFolder,
+    Slot,
+    folder_name,
+    note_pushed,
+    unwritable,
+)
 from patcher.git.mirrors.update import Update
 from patcher.git.mirrors.upkeep import Mirror
+from patcher.git.runner import run
 from patcher.git.values import Base, Repository
 
 __all__ = ["Mirror", "Mirrors", "folder_name"]
-
-_LONGEST_TURN = 3600.0
 
 
 class Mirrors:
@@ -55,6 +64,9 @@ class Mirrors:
         self._per_host = per_host
         self._timeout = timeout
         self._hosts: dict[str, threading.BoundedSemaphore] = {}
+        self._pushing: dict[str, threading.Lock] = {}
+        self._pushed_at: dict[str, float] = {}
+        """When a push to a host ended."""
         self._guard = threading.Lock()
 
     def update(
@@ -66,6 +78,7 @@ class Mirrors:
         family: str | None = None,
         default: str | None = None,
         fresh: bool = False,
+        seen: Callable[[Repository], object] | None = None,
     ) -> Repository:
         """The mirror of ``address``, as the remote is now.
 
@@ -79,6 +92,8 @@ class Mirrors:
         first of them; the others fetch trees first, and then the blobs that are not there.
         ``default`` is the default branch, as the forge says, for a remote whose HEAD names none.
         ``fresh`` makes the mirror anew, which is what to do when objects of it cannot be read.
+        ``seen`` is called while the mirror is locked still: afterwards another patcher may update
+        it with other bases.
 
         Raises `RemoteError` after the retries, `UnbornHead` where there are ``bases`` and the
         remote has no branch or tag at all, and other kinds of `GitError`.
@@ -86,48 +101,93 @@ class Mirrors:
         name = folder_name(address)
         path = self.folder / name
         network = network_of(address, family)
+        slot = partial(self._host, address)
 
         def attempt(lock: Lock) -> Repository:
             # Without bases nothing but branches is of use, and there may be many other refs.
             patterns = () if bases else ("HEAD", HEADS + "*")
-            refs = remote.list_refs(address, patterns, timeout=lock.left())
+            with slot():
+                refs = remote.list_refs(address, patterns, timeout=lock.left())
             if refs.head not in refs.refs and "HEAD" not in refs.refs:
                 refs = replace(refs, head=default_branch(refs, default, required=not bases))
             wanted = wanted_refs(refs, bases, review)
-            Update(self._store, name, address, refs, wanted, network, lock).run(fresh=fresh)
+            Update(self._store, name, address, refs, wanted, network, lock, slot).run(fresh=fresh)
             with contextlib.suppress(OSError):
                 os.utime(path / NOTE)
             if bases and not refs.refs:
                 raise UnbornHead("it has no branch yet: nothing to do")
-            return Repository(path, path, None, address)
+            repository = Repository(path, path, None, address)
+            if seen is not None:
+                seen(repository)
+            return repository
 
         try:
-            with self._host(address), self._store.locked(name) as lock:
+            with self._store.locked(name) as lock:
                 return remote.retried(lambda left: attempt(lock), lock.left())
         except OSError as error:
             raise unwritable(path, error) from error
 
     def push(
-        self, repository: Repository, branch: str, commit: str | None, expected: str | None
-    ) -> None:
-        """As `patcher.git.remote.push`, when it is its turn at the host."""
+        self,
+        repository: Repository,
+        branch: str,
+        commit: str | None,
+        expected: str | None,
+        *,
+        pause: float = 0.0,
+    ) -> str:
+        """As `patcher.git.remote.push`, with a slot of the host for each attempt. With a ``pause``,
+        in seconds, there is one push at a time to a host, and so long a pause between two."""
         assert repository.address is not None
-        with self._host(repository.address):
-            remote.push(repository, branch, commit, expected, timeout=self._timeout)
+        slot = partial(self._host, repository.address)
+        push = partial(
+            remote.push, repository, branch, commit, expected, timeout=self._timeout, slot=slot
+        )
+        with self._paced(repository.address.host, pause):
+            try:
+                said = push()
+            except ShallowRefused:
+                assert commit is not None
+                # Pushes go elsewhere, by the user's `pushInsteadOf`: to a fork that is behind.
+                self._deepen(repository, commit, slot)
+                said = push()
         if commit is not None:
             note_pushed(repository.git_dir, commit)
+        return said
+
+    def _deepen(self, repository: Repository, commit: str, slot: Slot) -> None:
+        """Fetch all that lies before a commit that was made here."""
+        assert repository.address is not None
+        path = repository.git_dir
+        with self._store.locked(path.name) as lock:
+            bases = run(["rev-list", "--max-parents=0", commit], git_dir=path).decode().split()
+            descriptors = lock.shared()
+            with slot():
+                remote.fetch(
+                    repository.address,
+                    path,
+                    bases,
+                    depth=None,
+                    timeout=lock.left(),
+                    pass_fds=descriptors,
+                )
 
     def history(self, repository: Repository, base: Base, tip: str) -> History:
         """As `patcher.git.history.history`, at the remote; what it names is then in the mirror."""
         address = repository.address
         assert address is not None
-        with self._host(address):
-            found = remote.retried(lambda _: own_history.read(address, base, tip), self._timeout)
-            marked = [commit for commit in found.own if has_mark(commit.message)]
-            needed = {*found.merge_bases, *(commit.oid for commit in marked)}
-            needed |= {parent for commit in marked for parent in commit.parents}
-            with self._store.locked(repository.git_dir.name) as lock:
-                own_history.bring(address, repository.git_dir, sorted(needed), lock)
+        slot = partial(self._host, address)
+
+        def attempt(_: float) -> History:
+            with slot():
+                return own_history.read(address, base, tip)
+
+        found = remote.retried(attempt, self._timeout)
+        marked = [commit for commit in found.own if has_mark(commit.message)]
+        needed = {*found.merge_bases, *(commit.oid for commit in marked)}
+        needed |= {parent for commit in marked for parent in commit.parents}
+        with self._store.locked(repository.git_dir.name) as lock:
+            own_history.bring(address, repository.git_dir, sorted(needed), lock, slot)
         return found
 
     def is_elsewhere(self, repository: Repository, commit: str, branch: str) -> bool:
@@ -156,17 +216,36 @@ class Mirrors:
         upkeep.sweep(self._store)
 
     @contextlib.contextmanager
+    def _paced(self, host: str, pause: float) -> Iterator[None]:
+        """The turn to push to a host. The wait for it does not count against a time limit."""
+        if not pause:
+            yield
+            return
+        with self._guard:
+            turn = self._pushing.setdefault(host, threading.Lock())
+        with waiting():
+            turn.acquire()
+        try:
+            with waiting():
+                time.sleep(max(0.0, self._pushed_at.get(host, 0.0) + pause - time.monotonic()))
+            yield
+        finally:
+            self._pushed_at[host] = time.monotonic()
+            turn.release()
+
+    @contextlib.contextmanager
     def _host(self, address: Address) -> Iterator[None]:
-        """One of the turns at a host. Waiting for it is no time of the call's own, for how long it
-        takes depends on others."""
+        """One of the slots of a host. The wait for it does not count against a time limit, for how
+        long it takes depends on others."""
         if not address.host:
             yield
             return
         with self._guard:
-            turn = self._hosts.setdefault(address.host, threading.BoundedSemaphore(self._per_host))
-        while not turn.acquire(timeout=time_left(_LONGEST_TURN)):
-            pass
+            slot = self._hosts.setdefault(address.host, threading.BoundedSemaphore(self._per_host))
+        if not slot.acquire(blocking=False):
+            with waiting():
+                slot.acquire()
         try:
             yield
         finally:
-            turn.release()
+            slot.release()

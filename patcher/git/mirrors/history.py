@@ -19,7 +19,7 @@ from patcher.git.history import History, compared, is_reachable
 from patcher.git.limits import time_left
 from patcher.git.mirrors.networks import fill
 from patcher.git.mirrors.refs import HEADS, origin_of
-from patcher.git.mirrors.store import Lock, first_of, lay_out
+from patcher.git.mirrors.store import Lock, Slot, first_of, lay_out
 from patcher.git.objects import Objects
 from patcher.git.scratch import scratch
 from patcher.git.values import Base
@@ -60,7 +60,7 @@ def is_elsewhere(address: Address, commit: str, branch: str) -> bool:
         return is_reachable(os.fspath(place), {}, commit, others)
 
 
-def bring(address: Address, path: Path, commits: Sequence[str], lock: Lock) -> None:
+def bring(address: Address, path: Path, commits: Sequence[str], lock: Lock, slot: Slot) -> None:
     """Fetch those commits that a mirror lacks, with their files."""
     if not commits:
         return
@@ -70,10 +70,12 @@ def bring(address: Address, path: Path, commits: Sequence[str], lock: Lock) -> N
     if not lacking:
         return
     shares = first_of(path) is not None
-    left, descriptors = lock.left(), lock.shared()
-    remote.fetch(address, path, lacking, filter=shares, timeout=left, pass_fds=descriptors)
+    descriptors = lock.shared()
+    with slot():
+        left = lock.left()
+        remote.fetch(address, path, lacking, filter=shares, timeout=left, pass_fds=descriptors)
     if shares:
-        fill(address, path, lacking, lock)
+        fill(address, path, lacking, lock, slot)
 
 
 def _fetch_all(address: Address, place: Path, commits: Sequence[str]) -> None:

@@ -10,8 +10,17 @@ from pathlib import Path
 from patcher.git import remote
 from patcher.git.address import Address
 from patcher.git.errors import GitError, RemoteError
-from patcher.git.limits import TIMEOUT
-from patcher.git.mirrors.store import MIRROR, Lock, MirrorFolder, Note, fault, read_note, replace
+from patcher.git.limits import TIMEOUT, waiting
+from patcher.git.mirrors.store import (
+    MIRROR,
+    Lock,
+    MirrorFolder,
+    Note,
+    Slot,
+    fault,
+    read_note,
+    replace,
+)
 from patcher.git.runner import run
 
 MIN_SHARED = 1 << 20
@@ -44,9 +53,7 @@ def network_of(address: Address, parent: str | None) -> str:
 
 
 @contextlib.contextmanager
-def first_in(
-    store: MirrorFolder, network: str | None, name: str, own: Lock
-) -> Iterator[str | None]:
+def first_in(store: MirrorFolder, network: str | None, name: str) -> Iterator[str | None]:
     """The folder name of a network's first mirror; None: this one may become it, and others of the
     network wait until it is there."""
 
@@ -61,7 +68,9 @@ def first_in(
     if network is None or first is not None:
         yield first
         return
-    with store.locked(network, own.left()) as lock:
+    with contextlib.ExitStack() as stack:
+        with waiting():  # for others of the network, however long they take to fetch the first
+            lock = stack.enter_context(store.locked(network))
         try:
             yield known()
         finally:
@@ -84,17 +93,19 @@ def worth_sharing(path: Path, object_format: str) -> Note | None:
     return note if whole else None
 
 
-def fill(address: Address, path: Path, tips: Sequence[str], lock: Lock) -> None:
+def fill(address: Address, path: Path, tips: Sequence[str], lock: Lock, slot: Slot) -> None:
     """Fetch what a mirror that shares objects lacks of these commits. Raises `NoPartial`, and as
     `remote.fetch`."""
     missing = missing_blobs(path, tips, timeout=lock.left())
     if not missing:
         return
-    left, descriptors = lock.left(), lock.shared()
+    descriptors = lock.shared()
     try:
-        remote.fetch(
-            address, path, missing, depth=False, filter=True, timeout=left, pass_fds=descriptors
-        )
+        with slot():
+            left = lock.left()
+            remote.fetch(
+                address, path, missing, depth=False, filter=True, timeout=left, pass_fds=descriptors
+            )
     except RemoteError as error:
         if error.cause == "protocol":
             raise NoPartial(str(error)) from None

@@ -7,7 +7,8 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from patcher.git import places
 from patcher.git.address import Address
 from patcher.git.errors import GitError
-from patcher.git.limits import time_left
+from patcher.git.limits import clock, time_left
 from patcher.locks import FileLock
 from patcher.text import printable
 
@@ -26,6 +27,9 @@ NOTE = "patcher"
 _PUSHED = "patcher-pushed"
 _NEW = ".new-"
 _OLD = ".old-"
+Slot = Callable[[], AbstractContextManager[None]]
+"""Within it, one of the slots of a host is taken."""
+
 MIRROR = re.compile(r"[a-z0-9._-]+-[0-9a-f]{20}\.git\Z")
 
 
@@ -55,7 +59,7 @@ class Lock:
 
     def left(self) -> float:
         """Seconds that are left for what it was taken for."""
-        return max(0.001, self._end - time.monotonic())
+        return max(0.001, self._end - clock())
 
     def shared(self) -> Sequence[int]:
         """The descriptor, for a git that writes to what is locked."""
@@ -90,12 +94,13 @@ class MirrorFolder:
     @contextlib.contextmanager
     def locked(self, name: str, timeout: float | None = None) -> Iterator[Lock]:
         """Alone with what has this name, among all threads and processes."""
-        end = time.monotonic() + time_left(self.timeout if timeout is None else timeout)
+        seconds = time_left(self.timeout if timeout is None else timeout)
         path = f"{self.folder}/.{name}.lock"
         lock = FileLock(path)
         try:
             try:
-                taken = lock.take(end)
+                end = clock() + seconds
+                taken = lock.take(time.monotonic() + seconds)
             except OSError as error:
                 raise unwritable(Path(path), error) from error
             if not taken:

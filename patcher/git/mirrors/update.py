@@ -14,6 +14,7 @@ from patcher.git.mirrors.store import (
     Lock,
     MirrorFolder,
     Note,
+    Slot,
     fault,
     first_of,
     forget_pushed,
@@ -43,6 +44,7 @@ class Update:
     """What the mirror is to have."""
     network: str
     lock: Lock
+    slot: Slot
 
     def run(self, *, fresh: bool) -> None:
         """Raises `RemoteError` and other kinds of `GitError`."""
@@ -78,7 +80,7 @@ class Update:
     def _make(self, network: str | None) -> None:
         """Make the mirror beside, and put it in its place. Without a ``network`` it shares
         nothing."""
-        with first_in(self.store, network, self.name, self.lock) as known:
+        with first_in(self.store, network, self.name) as known:
             first = None if known is None else self.store.folder / known
             shared = None if first is None else worth_sharing(first, self.refs.object_format)
             note = Note(
@@ -101,12 +103,14 @@ class Update:
         lacking = [oid for oid in tips if oid not in there and oid not in ours]
         if lacking:
             shares = first_of(path) is not None
-            left, descriptors = self.lock.left(), self.lock.shared()
-            remote.fetch(
-                self.address, path, lacking, filter=shares, timeout=left, pass_fds=descriptors
-            )
+            descriptors = self.lock.shared()
+            with self.slot():
+                left = self.lock.left()
+                remote.fetch(
+                    self.address, path, lacking, filter=shares, timeout=left, pass_fds=descriptors
+                )
             if shares:
-                fill(self.address, path, lacking, self.lock)
+                fill(self.address, path, lacking, self.lock, self.slot)
         head = own_refs.head_of(self.refs, self.wanted)
         if not lacking and self.wanted == note.refs and head == note.head:
             own_refs.drop_loose(path)

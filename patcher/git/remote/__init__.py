@@ -15,18 +15,24 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from patcher.git.address import Address
-from patcher.git.errors import BoundExceeded, GitError, RemoteError, RemoteMoved
-from patcher.git.limits import TIMEOUT, time_left
+from patcher.git.errors import (
+    BoundExceeded,
+    GitError,
+    RemoteError,
+    RemoteMoved,
+    ShallowRefused,
+    name_refused,
+)
+from patcher.git.limits import TIMEOUT, clock, time_left
 from patcher.git.process import MEMORY_LIMIT
 from patcher.git.refs import check_branch_name, is_ref_name
-from patcher.git.remote.failures import FETCH_MEMORY, without_secret_of
+from patcher.git.remote.failures import FETCH_MEMORY, without_secret_of, words
 from patcher.git.remote.transport import MAX_ADVERTISED, REMOTE, call
 from patcher.git.scratch import scratch
 from patcher.git.values import Repository
@@ -119,7 +125,7 @@ def fetch(
     git_dir: Path,
     oids: Sequence[str],
     *,
-    depth: bool = True,
+    depth: bool | None = True,
     filter: bool = False,
     commits: bool = False,
     without: str | None = None,
@@ -128,14 +134,17 @@ def fetch(
 ) -> None:
     """Fetch objects by id, into a repository of our own; refs are left to the caller.
 
-    ``depth``: each commit without its parents. ``filter``: fetch no blobs but those among
-    ``oids``. ``commits``: fetch no trees either, where the remote can leave them out. ``without``:
-    with their parents, but not what this ref of the remote has; raises `NothingNew` where that is
-    all. Raises `RemoteError`, and `BoundExceeded` for a pack over `MAX_FETCHED`.
+    ``depth``: each commit without its parents; None: with all of them, also where some were fetched
+    without. ``filter``: fetch no blobs but those among ``oids``. ``commits``: fetch no trees
+    either, where the remote can leave them out. ``without``: with their parents, but not what this
+    ref of the remote has; raises `NothingNew` where that is all. Raises `RemoteError`, and
+    `BoundExceeded` for a pack over `MAX_FETCHED`.
     """
     command = ["fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"]
     command += ["--no-recurse-submodules", "--no-show-forced-updates", "--stdin"]
     config = dict(_FETCH)
+    if depth is None:
+        command.append("--unshallow")
     if without is not None:
         command.append(f"--shallow-exclude={without}")
     elif depth:
@@ -195,13 +204,17 @@ def push(
     expected: str | None,
     *,
     timeout: float = TIMEOUT,
-) -> None:
+    slot: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+) -> str:
     """Point a branch of the remote at ``commit`` (None: remove it), if it is at ``expected`` there
-    (None: if it does not exist there). One that is at ``commit`` already is left as it is.
+    (None: if it does not exist there). One that is at ``commit`` already is left as it is. Returns
+    what the server says of it on one line, such as where to open a pull request; empty where it
+    says nothing.
 
-    Transient failures are tried again. Raises `RemoteError`, of the cause "rejected" when the
-    branch is elsewhere or the remote does not want it. No hook of this side runs; those of the
-    remote are its own, also with ``file://``. The repository's configuration is not read.
+    Transient failures are tried again; each attempt stands in a ``slot``. Raises `RemoteError`, of
+    the cause "rejected" when the branch is elsewhere or the remote does not want it. No hook of
+    this side runs; those of the remote are its own, also with ``file://``. The repository's
+    configuration is not read.
     """
     if repository.address is None:
         raise GitError(f"{printable(repository.path)} has no address to push to")
@@ -216,44 +229,60 @@ def push(
     if shallow.is_file():
         extra["GIT_SHALLOW_FILE"] = os.fspath(shallow)
 
-    def attempt(left: float) -> bytes:
-        return call(
-            address,
-            [*command, "--", REMOTE, f"{commit or ''}:{ref}"],
-            service="push",
-            git_dir=Path(scratch(len(commit or expected or ""))),
-            extra=extra,
-            timeout=left,
-            memory=FETCH_MEMORY,
-        )
+    errors: list[bytes] = []
 
-    end = time.monotonic() + timeout
+    def attempt(left: float) -> bytes:
+        with slot():
+            return call(
+                address,
+                [*command, "--", REMOTE, f"{commit or ''}:{ref}"],
+                service="push",
+                git_dir=Path(scratch(len(commit or expected or ""))),
+                extra=extra,
+                timeout=left,
+                memory=FETCH_MEMORY,
+                errors=errors.append,
+            )
+
+    end = clock() + timeout
     output = retried(attempt, timeout)
-    lines = output.decode("utf-8", "replace").splitlines()
-    for line in lines:
+    said = words(errors[-1], address)
+    for line in output.decode("utf-8", "replace").splitlines():
         if line[:1] in "=*+- " and f":{ref}\t" in line:
-            return
+            return said
         if line.startswith("!"):
             # Where an answer was lost, what was done already is refused the second time.
-            there = list_refs(address, [ref], timeout=max(1.0, end - time.monotonic()))
+            with slot():
+                there = list_refs(address, [ref], timeout=max(1.0, end - clock()))
             if there.refs.get(ref) == commit:
-                return
-            raise _refusal(branch, line, lines, address)
+                return said
+            raise _refusal(branch, line.rpartition("\t")[2], said, address)
     raise RemoteError(f"branch {branch} was not pushed: the remote does not say why", "protocol")
 
 
-def _refusal(branch: str, line: str, lines: Sequence[str], address: Address) -> RemoteError:
-    """The error that says why a remote did not take a branch; ``line`` is git's own."""
-    why = line.rpartition("\t")[2]
+_MOVED = ("stale info", "fetch first", "non-fast-forward", "already exists")
+
+
+def _refusal(branch: str, why: str, said: str, address: Address) -> GitError:
+    """The error that says why a remote did not take a branch: git's own words, and the server's
+    (a hook's, a forge's)."""
     inner = why[why.find("(") + 1 : why.rfind(")")] or why
-    if inner in ("stale info", "fetch first", "non-fast-forward", "already exists"):
+    ours = not why.startswith("[remote rejected]")
+    if ours and inner in _MOVED:
         text = f"branch {branch} was not pushed: it was moved there in between: run again"
         return RemoteMoved(text, "rejected")
-    # A hook's own words, or a forge's.
-    words = [each[8:].strip() for each in lines if each.startswith("remote: ")]
-    inner = ": ".join([inner, *filter(None, [" ".join(words).strip()])])
-    said = without_secret_of(inner, address)[:400]
-    return RemoteError(f"branch {branch} was not pushed: {said}", "rejected")
+    if inner == "shallow update not allowed":
+        return ShallowRefused(f"branch {branch} was not pushed: {inner}", "rejected")
+    if refused := name_refused(branch, said):
+        return refused
+    reason = without_secret_of(inner, address)
+    if inner == "non-fast-forward":
+        reason = (
+            "the server lets no branch be replaced (receive.denyNonFastForwards): use "
+            "another --branch, or remove that one there"
+        )
+    reason = ": ".join(filter(None, [reason, said]))
+    return RemoteError(f"branch {branch} was not pushed: {reason}", "rejected")
 
 
 _T = TypeVar("_T")
@@ -263,7 +292,7 @@ def retried(attempt: Callable[[float], _T], timeout: float) -> _T:
     """Call ``attempt`` with the seconds that are left until it succeeds, fails for good, or time is
     up. What is raised is the last failure."""
     timeout = time_left(timeout)
-    end = time.monotonic() + timeout
+    end = clock() + timeout
     try:
         return attempt(timeout)
     except RemoteError as error:
@@ -277,9 +306,9 @@ def retried(attempt: Callable[[float], _T], timeout: float) -> _T:
     logging.getLogger("stamina").addHandler(logging.NullHandler())
     first = True
     for again in stamina.retry_context(
-        on=_may_pass,
+        on=lambda error: _may_pass(error) and clock() < end,
         attempts=RETRIES.attempts,
-        timeout=max(0.001, end - time.monotonic()),
+        timeout=None,
         wait_initial=RETRIES.first_wait,
         wait_max=RETRIES.longest_wait,
         wait_jitter=RETRIES.jitter,
@@ -289,9 +318,9 @@ def retried(attempt: Callable[[float], _T], timeout: float) -> _T:
                 first = False
                 raise failure
             try:
-                return attempt(max(0.001, end - time.monotonic()))
+                return attempt(max(0.001, end - clock()))
             except RemoteError as error:
-                if error.cause == "timeout" and time.monotonic() >= end:
+                if error.cause == "timeout" and clock() >= end:
                     raise failure from None  # which says more than that time is up
                 failure = error
                 raise

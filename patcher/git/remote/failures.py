@@ -8,11 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from patcher.git.address import Address
-from patcher.git.errors import BoundExceeded, Cause, GitError, GitFailed, NothingNew, RemoteError
+from patcher.git.errors import (
+    BoundExceeded,
+    Cause,
+    DiskFull,
+    GitError,
+    GitFailed,
+    NothingNew,
+    RemoteError,
+)
 from patcher.text import hidden, without_secrets
 
 FETCH_MEMORY = 1 << 30
 """Bytes of private memory for each process of a fetch or push; a million objects take a fifth."""
+
+MOST_WORDS = 4096
+"""Bytes of what a server says that are shown: a hook's advice, with the addresses in it."""
 
 NO_SERVER = "the server does not speak git's own protocol: is it a sign-in page that answers?"
 
@@ -44,12 +55,15 @@ FAILURES = (
     ),
     _row(r"Authentication failed for", "authentication", says="the user or token is not accepted"),
     _row(r"requested URL returned error: 403", "authentication"),
+    _row(r"(?-i:^ERROR: ).*(?:denied|permission|not allowed|SAML|single sign)", "authentication"),
     _row(r"Permission denied \(|Too many authentication failures", "authentication"),
     _row(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED", "authentication"),
     _row(r"detected dubious ownership", "authentication"),
     _row(r"requested URL returned error: (?:404|410)", "not found"),
     _row(r"repository '?.*'? not found|repository not found|project .* not be found", "not found"),
     _row(r"does not appear to be a git repository|no such path|not exported", "not found"),
+    # What forges say over ssh, before they hang up.
+    _row(r"(?-i:^ERROR: )", "rejected"),
     _row(r"not our ref|unadvertised object", "protocol", True, "a branch moved meanwhile"),
     _row(r"certificate|SSL: no alternative|TLS alert|wrong version number", "protocol"),
     _row(r"Operation too slow|timed out|Timeout was reached|timeout after", "timeout", True),
@@ -76,6 +90,12 @@ FAILURES = (
 """What git's error output means, the first that matches. Each row is tested with a real server
 where there can be one on loopback."""
 
+_NO_ROOM = re.compile(
+    rb"^(?!remote:).*(?:No space left on device|Disk quota exceeded|Read-only file system)",
+    re.DOTALL,
+)
+"""What git says of this machine's disk; the server's own may be full as well."""
+
 _NO_MEMORY = re.compile(rb"out of memory|cannot allocate|unable to create thread", re.IGNORECASE)
 
 
@@ -90,22 +110,38 @@ def explained(failed: GitFailed, address: Address) -> GitError:
     if b"no commits selected for shallow requests" in stderr:
         return NothingNew("protocol: the branch has nothing of its own", "protocol")
     lines = [line for line in stderr.split(b"\n") if not _TRACE.match(line)]
+    full = next((line for line in lines if _NO_ROOM.search(line)), None)
+    if full is not None:
+        return DiskFull(f"what it sends cannot be written: {_without_marks(full, address)}")
     for row in FAILURES:
         for line in lines:
             if row.pattern.search(_QUOTED.sub(b"''", line)):
-                shown = row.says
-                if not shown:
-                    shown = without_secret_of(line.decode("utf-8", "replace").strip(), address)[
-                        :500
-                    ]
-                    for word in ("fatal: ", "error: ", "remote: "):
-                        shown = shown.removeprefix(word)
-                    shown = _ACCESS.sub("", shown)  # every message names the URL
                 transient = row.transient and not (
                     b"Could not resolve host:" in line and _is_unknown(address.host)
                 )
-                return RemoteError(f"{row.cause}: {shown}", row.cause, transient=transient)
+                shown = f"{row.cause}: {row.says or _without_marks(line, address)}"
+                rest = b"\n".join(each for each in lines if each != line)
+                said = words(rest, address, plain=line.startswith(b"ERROR: "))
+                shown += f"; the server says: {said}" if said else ""
+                return RemoteError(shown, row.cause, transient=transient)
     return GitFailed(without_secret_of(str(failed), address), failed.status, stderr)
+
+
+def words(stderr: bytes, address: Address, *, plain: bool = False) -> str:
+    """What the server says to the user, whole, on one line. git marks it with ``remote:``; over ssh
+    it may come without, where only git's own lines have a mark (``plain``)."""
+    pattern = rb"^(?!fatal:|error:|hint:)(?:remote:)?(.*)" if plain else rb"^remote:(.*)"
+    marked = re.findall(pattern, stderr.partition(b"\nfatal:")[0] if plain else stderr, re.M)
+    said = b" ".join(b" ".join(line.rpartition(b"\r")[2].split()) for line in marked).strip()
+    return without_secret_of(said[:MOST_WORDS].decode("utf-8", "replace"), address)
+
+
+def _without_marks(line: bytes, address: Address) -> str:
+    """A line of git's error output, without what says which program wrote it."""
+    shown = without_secret_of(line[:MOST_WORDS].decode("utf-8", "replace").strip(), address)
+    for word in ("fatal: ", "error: ", "remote: "):
+        shown = shown.removeprefix(word)
+    return _ACCESS.sub("", shown)  # every message names the URL
 
 
 def _is_unknown(host: str) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,8 +58,11 @@ def call(
     memory: int | None = None,
     file_size: int | None = None,
     pass_fds: Sequence[int] = (),
+    errors: Callable[[bytes], object] = lambda stderr: None,
 ) -> bytes:
-    """Run a git that speaks to ``address``, which it knows as `REMOTE`. Raises `RemoteError`."""
+    """Run a git that speaks to ``address``, which it knows as `REMOTE`. Raises `RemoteError`, but
+    not for a push of which the server refuses a branch: git's output says so. ``errors`` gets git's
+    standard error then, and where it ends well."""
     settings = user_settings()
     target = _rewritten(address, settings, service)
     end = time.monotonic() + timeout
@@ -78,6 +81,7 @@ def call(
                 file_size=file_size,
                 pass_fds=pass_fds,
                 session=True,
+                errors=errors,
             )
         except GitTimeout:
             time_left()  # where it is the repository's whole time that is up, it says so
@@ -86,7 +90,8 @@ def call(
             ) from None
         except GitFailed as failed:
             if service == "push" and re.search(rb"\t\[(?:remote )?rejected\]", failed.output):
-                return failed.output + b"\n" + failed.stderr
+                errors(failed.stderr)
+                return failed.output
             if failed.status == _NO_REFS and "--exit-code" in arguments:
                 if not target.protocol.startswith("http") or _GIT_SERVER.search(failed.stderr):
                     return b""

@@ -1,0 +1,74 @@
+"""The next command, with the arguments of this one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from datetime import datetime
+
+import click
+from click.core import ParameterSource
+
+_ABOUT_THE_REPORT = frozenset(
+    ("format", "output", "explain", "strict", "quiet", "verbose", "color", "dry_run")
+)
+
+
+def commands() -> tuple[str, str]:
+    """`diff` and `apply` as they show and commit what this command saw."""
+    context = click.get_current_context()
+    own = list(_words(context, frozenset()))
+    if context.info_name == "apply":
+        from patcher.cli.diff import command
+
+        known = frozenset(param.name or "" for param in command.params)
+        return _line("diff", _words(context, known)), _line("apply", own)
+    return _line("diff", own), _line("apply", _pushed(context, own))
+
+
+def _words(context: click.Context, known: frozenset[str]) -> Iterator[str]:
+    """The words of the command line that say what is looked at; ``known``: those of these
+    parameters alone, if there are some."""
+    last: list[str] = []
+    for param in context.command.params:
+        name = param.name or ""
+        said = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not said or name in _ABOUT_THE_REPORT or (known and name not in known):
+            continue
+        value = context.params[name]
+        values = [_text(each) for each in (value if isinstance(value, tuple) else (value,))]
+        if isinstance(param, click.Argument):
+            last += values
+            continue
+        option = max(param.opts, key=len)
+        for each in values:
+            if isinstance(param, click.Option) and param.is_flag:
+                yield option
+            elif option == "--sign":
+                yield f"{option}={each}" if each else option
+            else:
+                yield from (option, each)
+    if any(word.startswith("-") for word in last):
+        yield "--"
+    yield from last
+
+
+def _text(value: object) -> str:
+    """A value as it may be written; without a password, which is asked for again."""
+    from patcher.text import without_secret
+
+    if isinstance(value, datetime):
+        return value.isoformat()
+    text = str(value)
+    return without_secret(text) if "://" in text else text
+
+
+def _pushed(context: click.Context, words: list[str]) -> list[str]:
+    """What a clone URL names is committed with ``--push`` only."""
+    from patcher.sources import remote
+
+    return ["--push", *words] if remote(context.params["paths"], ()) else words
+
+
+def _line(command: str, words: Iterator[str] | list[str]) -> str:
+    return shlex.join([command, *words])

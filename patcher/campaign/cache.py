@@ -263,7 +263,7 @@ class Cache:
         if scope != git.EVERYWHERE and scope != git.scope_of(repository):
             return None
         try:
-            found, files, dropped = _read(text) if text else ((), (), ())
+            found, files, dropped, note = _read(text) if text else ((), (), (), None)
         except (ValueError, TypeError):  # written otherwise
             return None
         return Target(
@@ -271,6 +271,7 @@ class Cache:
             base=base.ref,
             commit=base.commit,
             outcome=Outcome.SCANNED,
+            note=note,
             findings=found,
             files=files,
             dropped=dropped,
@@ -328,7 +329,7 @@ _DECIDING = (
     *("campaign/changes.py", "campaign/globs.py", "campaign/includes.py", "campaign/look.py"),
     *("campaign/cache.py", "campaign/selection.py", "engine.py", "findings.py", "git/errors.py"),
     *("git/objects.py", "git/tree_search", "hosts", "migrations", "options.py", "policy", "proof"),
-    *("results.py", "text.py"),
+    *("results.py", "text.py", "campaign/elsewhere.py"),
 )
 _code_lock = threading.Lock()
 _code_seen: tuple[object, ...] = ()
@@ -358,7 +359,7 @@ def _code() -> tuple[object, ...]:
 
 
 def _written(target: Target) -> bytes:
-    if not (target.findings or target.files or target.dropped):
+    if not (target.findings or target.files or target.dropped or target.note):
         return b""
     import json
 
@@ -373,6 +374,7 @@ def _written(target: Target) -> bytes:
                 [path.decode("latin-1"), each.line, each.profile, each.reason]
                 for path, each in target.dropped
             ],
+            target.note,
         ],
         separators=(",", ":"),
     ).encode("ascii")
@@ -399,10 +401,12 @@ def _edit(edit: Edit) -> list[Any]:
 
 def _read(
     text: bytes,
-) -> tuple[tuple[Located, ...], tuple[ChangedFile, ...], tuple[tuple[bytes, Dropped], ...]]:
+) -> tuple[
+    tuple[Located, ...], tuple[ChangedFile, ...], tuple[tuple[bytes, Dropped], ...], str | None
+]:
     import json
 
-    findings, files, dropped = json.loads(text)
+    findings, files, dropped, note = json.loads(text)
     return (
         tuple(Located(path.encode("latin-1"), _finding(*fields)) for path, *fields in findings),
         tuple(
@@ -412,6 +416,7 @@ def _read(
             for path, mode, old, new, edits in files
         ),
         tuple((path.encode("latin-1"), Dropped(*fields)) for path, *fields in dropped),
+        note,
     )
 
 

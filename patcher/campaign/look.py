@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from patcher import git
+from patcher.campaign import elsewhere
 from patcher.campaign.cache import Cache
 from patcher.campaign.changes import blob_id, without_contents
 from patcher.campaign.includes import InRepository
@@ -99,6 +100,7 @@ class Looker:
         dropped: list[tuple[bytes, Dropped]] = []
         missing: list[str] = []
         harmless: list[str] = []
+        told: dict[bytes, bytes] = {}
         size = paths = 0
         search = self._cache.search()
         for blob in matching(
@@ -108,15 +110,20 @@ class Looker:
             jobs=self._jobs,
             shared=shared,
             memory=search,
+            always=elsewhere.FILES,
         ):
             git.time_left()
             check_found(len(found), paths)
             git.large(len(found), _MANY)
+            if blob.path in elsewhere.FILES and blob.content is not None:
+                told[blob.path] = blob.content
+                if not searched(blob.content):
+                    continue
             if blob.content is None:
                 if blob.size is not None and blob.size > self._selection.max_bytes:
                     found += self._unjudged(blob)
                 else:
-                    unread = harmless if is_media(blob.path) else missing
+                    unread = harmless if elsewhere.is_media(blob.path) else missing
                     unread.append(f"{git.printable(blob.path)}: {blob.problem}")
                 continue
             result, proofs = self._judge(blob, blob.content, includes)
@@ -150,7 +157,7 @@ class Looker:
             commit=base.commit,
             outcome=Outcome.SCANNED,
             error="; ".join(filter(None, (_unread(missing), unproved))) or None,
-            note=_unread(harmless),
+            note="; ".join(filter(None, (_unread(harmless), elsewhere.note(told)))) or None,
             cause="unread files" if missing else "not proved" if unproved else None,
             findings=tuple(found),
             files=tuple(files),
@@ -185,18 +192,6 @@ class Looker:
     def _unjudged(self, blob: git.Blob) -> list[Located]:
         ids = [migration.id for migration in self._selection.migrations]
         return [Located(blob.path, finding) for finding in unread(ids, blob.problem or "")]
-
-
-_MEDIA = tuple(
-    b"png jpg jpeg gif bmp ico webp tif tiff psd woff woff2 ttf otf eot mp3 mp4 m4a mov avi mkv"
-    b" webm ogg flac wav pdf zip gz tgz bz2 xz zst 7z rar jar whl deb rpm exe dll so dylib o a"
-    b" class pyc wasm iso img".split()
-)
-
-
-def is_media(path: bytes) -> bool:
-    """Whether a file is, by its name, an image, font, film, archive or program, and no text."""
-    return path.rpartition(b".")[2].lower() in _MEDIA and b"." in path.rpartition(b"/")[2][1:]
 
 
 def _first(dropped: list[tuple[bytes, Dropped]]) -> tuple[tuple[bytes, Dropped], ...]:
@@ -247,14 +242,17 @@ def matching(
     jobs: int | Callable[[], int] = 1,
     shared: git.Objects | None = None,
     memory: git.Memory | None = None,
+    always: frozenset[bytes] = frozenset(),
 ) -> Iterator[git.Blob]:
-    """The files at ``base`` that may hold a profile. Raises GitError, also for too many."""
+    """The files at ``base`` that may hold a profile, and those that are ``always`` wanted, as
+    `git.Query` says. Raises GitError, also for too many."""
     query = git.Query(
         patterns=tuple(SEARCH),
         matches=searched,
         max_bytes=selection.max_bytes,
         wanted=selection.wanted(),
         is_binary=is_binary,
+        always=always,
     )
     found = git.search(
         repository,

@@ -91,6 +91,28 @@ def test_what_a_partial_clone_lacks_is_a_failure_where_it_may_matter(
             assert target["note"].startswith(f"{name}: its content is not in the repository")
 
 
+@pytest.mark.parametrize("filling", [0, 1200], ids=["small", "large"])
+def test_what_a_repository_names_and_does_not_hold_is_a_note(
+    sandbox: Sandbox, filling: int
+) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 9\n"
+    files: dict[str, str | bytes] = {
+        ".gitmodules": '[submodule "m"]\n\tpath = third/moby\n\turl = ../moby.git\n',
+        ".gitattributes": "*.png filter=lfs\n# x filter=lfs\nprofiles/* filter=lfs diff=lfs\n",
+        "profiles/docker-default": pointer,
+        **{f"src/{number % 40}/{number}": f"{number}\n" * 200 for number in range(filling)},
+    }
+    place = sandbox.repository(files=files)
+    says = "not read: submodules (third/moby): scan their own repositories; files in Git LFS "
+    for command in (["scan"], ["scan"], ["scan", "--fresh"], ["apply", "--proof", "off"]):
+        (target,) = targets(*command, place)
+        assert (target["note"], target["status"]) == (f"{says}(profiles/*)", "not_affected")
+    assert says in patcher("scan", "-v", place).stdout
+    sandbox.commit(place, {".gitmodules": "", ".gitattributes": "*.png filter=lfs\n* text\n"})
+    (target,) = targets("scan", place)
+    assert target["note"] is None
+
+
 def test_a_folder_where_one_failed_is_not_called_clean(sandbox: Sandbox) -> None:
     sandbox.repository("good", {"a": "nothing\n"})
     bad = sandbox.repository("bad", {"a": "nothing\n"})

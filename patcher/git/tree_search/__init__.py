@@ -69,7 +69,10 @@ def search(
             meanwhile()
             answer = grep.answer() if grep.is_worth(total, tree) else None
             grep.close()
-        files = tree.files(query.wanted) if answer is None else located(tree, *answer, query.wanted)
+        files = tree.files(query.wanted)
+        if answer is not None:
+            paths, oids = answer
+            files = located(tree, [*paths, *tree.at_root(query.always)], oids, query.wanted)
         yield from look.at(objects, files)
         sure = known.is_mirror or (answer is None and not look.unsure)
         settle(tree, look, sure=sure, whole=query.wanted is None)

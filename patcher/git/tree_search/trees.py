@@ -187,6 +187,14 @@ class Tree:
         """Mode, name and object id of what lies right below a tree that was read."""
         return tree_entries(self._trees[oid], self._hexsize)
 
+    def at_root(self, names: Collection[bytes]) -> list[bytes]:
+        """Those of the names that regular files right below the root have, if that was read."""
+        if self.root not in self._trees:
+            return []
+        return [
+            name for mode, name, _ in self.entries(self.root) if name in names and is_file(mode)
+        ]
+
     def files(
         self,
         wanted: Callable[[bytes], bool] | None,

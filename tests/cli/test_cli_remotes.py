@@ -17,7 +17,7 @@ from patcher.cli import group
 from patcher.git import remote
 from tests.conftest import Sandbox
 from tests.faults.disk import WAYS, full_disk
-from tests.git.server import Server, stand_in_for_ssh
+from tests.git.server import PASSWORD, USER, Server, stand_in_for_ssh
 
 ADVICE = "Do you want to know more? See " + "x" * 400 + " and then https://forge.example/help"
 FRIDAYS = "echo {}.git: no pushes on Fridays, request {} >&2; exit 1"
@@ -141,6 +141,22 @@ def test_a_hooks_words_are_shown_whole(server: Server, served: list[Path]) -> No
     done = push(f"{server.url}/ok/ada.git")
     assert done.exit_code == 3
     assert f"pre-receive hook declined: {ADVICE} \\x1b[31mred\n" in done.stderr
+
+
+@pytest.mark.parametrize("before", range(4096 - 70, 4096 + 10, 9))
+def test_no_part_of_a_password_is_left_where_words_are_cut(
+    server: Server, served: list[Path], before: int
+) -> None:
+    """A server may know the user's password, and repeat it at any place."""
+    said = "x" * before + PASSWORD + " and more"
+    server.page = said.encode()
+    user = f"http://{USER}:{PASSWORD}@{server.host}"
+    for url in (f"{user}/403/ada.git", f"{user}/ok/ada.git"):
+        hook(served[0], "pre-receive", f"echo '{said}' >&2; exit 1")
+        done = push(url)
+        assert done.exit_code == 3
+        assert "x" * 4000 in done.stderr
+        assert PASSWORD[:4] not in done.stdout + done.stderr
 
 
 def test_what_a_forge_says_of_a_push_is_a_note(server: Server, served: list[Path]) -> None:

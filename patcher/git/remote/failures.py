@@ -23,7 +23,7 @@ FETCH_MEMORY = 1 << 30
 """Bytes of private memory for each process of a fetch or push; a million objects take a fifth."""
 
 MOST_WORDS = 4096
-"""Bytes of what a server says that are shown: a hook's advice, with the addresses in it."""
+"""Characters of what a server says that are shown: a hook's advice, with the addresses in it."""
 
 NO_SERVER = "the server does not speak git's own protocol: is it a sign-in page that answers?"
 
@@ -133,12 +133,12 @@ def words(stderr: bytes, address: Address, *, plain: bool = False) -> str:
     pattern = rb"^(?!fatal:|error:|hint:)(?:remote:)?(.*)" if plain else rb"^remote:(.*)"
     marked = re.findall(pattern, stderr.partition(b"\nfatal:")[0] if plain else stderr, re.M)
     said = b" ".join(b" ".join(line.rpartition(b"\r")[2].split()) for line in marked).strip()
-    return without_secret_of(said[:MOST_WORDS].decode("utf-8", "replace"), address)
+    return without_secret_of(said.decode("utf-8", "replace"), address)[:MOST_WORDS]
 
 
 def _without_marks(line: bytes, address: Address) -> str:
     """A line of git's error output, without what says which program wrote it."""
-    shown = without_secret_of(line[:MOST_WORDS].decode("utf-8", "replace").strip(), address)
+    shown = without_secret_of(line.decode("utf-8", "replace").strip(), address)[:MOST_WORDS]
     for word in ("fatal: ", "error: ", "remote: "):
         shown = shown.removeprefix(word)
     return _ACCESS.sub("", shown)  # every message names the URL

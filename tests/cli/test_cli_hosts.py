@@ -194,3 +194,31 @@ def test_another_patcher_with_other_bases_takes_none_of_ours_away(
     others[0].join()
     assert (done.exit_code, done.stderr) == (1, "patcher: 1 repository (1 URL)\n")
     assert "release/1" in done.stdout
+
+
+def test_no_slot_is_held_while_a_fork_waits_for_the_first_of_its_network(
+    server: Server, sandbox: Sandbox
+) -> None:
+    forks = [sandbox.root / "served" / owner / "fork.git" for owner in ("ann", "ben")]
+    for place in forks:
+        sandbox.git(sandbox.root, "clone", "-q", "--bare", str(sandbox.root / "fork"), str(place))
+    order: list[str] = []
+    ready = threading.Event()
+
+    def slow(request: Request) -> None:
+        name = "/".join(request.path.split("/")[2:4])
+        order.append(name)
+        if name == "r0.git/info":
+            ready.set()
+        if name == "ann/fork.git" and request.method == "POST":
+            ready.wait(10)
+
+    server.before = slow
+    names = ["ann/fork.git", "ben/fork.git", "r0.git"]
+    done = patcher(
+        "scan", "-j", "3", "--per-host", "2", *(f"{server.url}/ok/{name}" for name in names)
+    )
+    assert done.exit_code == 1, done.stderr
+    fetched = max(at for at, name in enumerate(order) if name == "ann/fork.git")
+    assert order.index("r0.git/info") < fetched
+    assert ready.is_set()

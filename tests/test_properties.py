@@ -6,7 +6,7 @@ import itertools
 import re
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import patcher
@@ -257,13 +257,26 @@ def _without(text: bytes, rule: bytes) -> bytes:
     return re.sub(bare, b"", re.sub(rb"\s", b"", text))
 
 
+_EMPTY = Choice(conditions=(".A",), arms=((),), otherwise=False, trim=False, lines=False)
+_ONE_LEFT_OUT = Choice(
+    conditions=(".A",),
+    arms=(("network,",), (_EMPTY, "network,", "# network,\n")),
+    otherwise=True,
+    trim=True,
+    lines=False,
+)
+
+
 @given(_nodes(2))
+@example((_ONE_LEFT_OUT,))
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
 def test_every_rendering_of_a_template(nodes: tuple[str | Choice, ...]) -> None:
     head = "profile x flags=(attach_disconnected,mediate_deleted) {\n"
     text = (head + written(nodes) + "  umount,\n  deny @{PROC}/* w,\n}\n").encode()
     result = patcher.patch("docker-default", text, profiles="all")
     inserted = b"deny network alg,"
+    # Of two rules in branches of a conditional, one may be edited and the other left to a person.
+    needs_review = any(each.status is Status.UNDER_INVESTIGATION for each in result.findings)
     conditions = [action.encode() for action in _ACTIONS]
     for values in itertools.product([True, False], repeat=len(conditions)):
         truth = dict(zip(conditions, values, strict=True))
@@ -272,7 +285,7 @@ def test_every_rendering_of_a_template(nodes: tuple[str | Choice, ...]) -> None:
         now = network_rules(after)
         if not reaches(was, "alg", "seqpacket"):
             assert not reaches(now, "alg", "seqpacket")
-        elif result.findings and result.findings[0].status is not Status.UNDER_INVESTIGATION:
+        elif result.findings and not needs_review:
             assert not reaches(now, "alg", "seqpacket"), (before, after)
         rest = list(now)
         for net in was:

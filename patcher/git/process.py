@@ -31,6 +31,10 @@ Searching moby/moby takes 75 MB, most of it the mapped pack, which does not coun
 that unpacks to a gigabyte fails to allocate instead.
 """
 
+_LIMITED = ("/bin/sh", "-c", 'ulimit -d "$0"; exec "$@"')
+"""Limits the memory of a git before it runs: what it starts meanwhile (``git-upload-pack`` for
+``file://``) would have no limit, if that came when it is under way already."""
+
 _PATIENCE = 2.0
 """Seconds that patcher's end waits for processes that are being started."""
 
@@ -176,7 +180,7 @@ class Process:
         self.reads = reads
         try:
             with _watchdog.starting(reads or session):
-                self._start(env, stdin, pass_fds, signals)
+                self._start(env, stdin, pass_fds, signals, memory)
                 if memory is not None:
                     limit_memory(self.child.pid, memory)
                 if file_size is not None:
@@ -187,12 +191,20 @@ class Process:
             raise
 
     def _start(
-        self, env: Mapping[str, str], stdin: int, pass_fds: Sequence[int], signals: bool
+        self,
+        env: Mapping[str, str],
+        stdin: int,
+        pass_fds: Sequence[int],
+        signals: bool,
+        memory: int | None,
     ) -> None:
+        command = [program(), *self.arguments]
+        if self.session and memory is not None:
+            command = [*_LIMITED, str(memory >> 10), *command]
         try:
             with contextlib.nullcontext() if signals or self.session else _blocked():
                 self.child = subprocess.Popen(
-                    [program(), *self.arguments],
+                    command,
                     env=env,
                     cwd="/",
                     stdin=stdin,

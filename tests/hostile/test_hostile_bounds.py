@@ -25,6 +25,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.git.server import Server
 from tests.hostile import bombs
 from tests.hostile.bench import BRANCH, COMMANDS, FIXED, PROFILE, Bench, patcher
 from tests.needs import needs_parser
@@ -122,18 +123,21 @@ def measured(bench: Bench, *arguments: str, most: float = SECONDS) -> Ran:
     return ran
 
 
-def resident(session: int) -> int:
-    """Bytes that the processes of a session hold. One that is about to run another program has its
+def resident(top: int) -> int:
+    """Bytes that a process and all below it hold. One that is about to run another program has its
     parent's memory and not its own, so it counts for nothing (vfork(2))."""
-    held: dict[bytes, tuple[bytes, tuple[bytes, bytes]]] = {}
+    known: dict[int, tuple[int, tuple[bytes, bytes]]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
             except OSError:
                 continue
-            if int(fields[3]) == session:
-                held[entry.name.encode()] = fields[1], (fields[20], fields[21])
+            known[int(entry.name)] = int(fields[1]), (fields[20], fields[21])
+    ours = {top}
+    while more := {child for child, (parent, _) in known.items() if parent in ours} - ours:
+        ours |= more
+    held = {each: known[each] for each in ours & known.keys()}
     return PAGE * sum(
         int(sizes[1])
         for parent, sizes in held.values()
@@ -186,10 +190,12 @@ def number(value: int) -> bytes:
     return bytes(digits)
 
 
+DELTA_BASE = (b"network, # and so on.......\n" * 2000)[: 1 << 15]
+
+
 def delta_bomb(bench: Bench, size: int) -> str:
     """A pack of a few kilobytes with a blob that is a delta: its base, copied over and over."""
-    base = b"network, # and so on\n" * 300
-    base = base[: 1 << 15]
+    base = DELTA_BASE
     copies = size // len(base)
     delta = number(len(base)) + number(size) + b"\xa0\x80" * copies  # copy 0x8000 bytes from 0
     digest = hashlib.sha1(b"blob %d\0" % size)
@@ -221,6 +227,21 @@ def delta_bomb(bench: Bench, size: int) -> str:
     for suffix, content in (("pack", pack), ("idx", index)):
         (folder / f"pack-{pack[-20:].hex()}.{suffix}").write_bytes(content)
     return oid.hex()
+
+
+@pytest.mark.parametrize("kind", ["http", "file"])
+def test_a_remote_that_sends_half_a_gibibyte_in_a_kilobyte(
+    bench: Bench, state: Path, kind: str
+) -> None:
+    """Receiving it, or sending it where what it is a delta of is not sent, git would hold it."""
+    base = bench.put("blob", DELTA_BASE)
+    bomb = ("100644", b"bomb", delta_bomb(bench, 1 << 29))
+    with_profile(bench, bomb, *[("100644", b"base", base)] * (kind == "http"))
+    with Server(bench.place.parent) as server:
+        url = f"{server.url}/ok/fork/.git" if kind == "http" else f"file://{bench.place}"
+        ran = measured(bench, "scan", url)
+    assert ran.status == 3
+    assert "more memory than git may use (160 MiB, FETCH_MEMORY)" in ran.stderr
 
 
 def with_profile(bench: Bench, *more: tuple[str, bytes, str]) -> None:

@@ -67,7 +67,7 @@ def compile_policy(text: bytes) -> dict[str, Compiled] | str:
     it refuses the policy."""
     assert PARSER is not None
     done = subprocess.run(
-        [PARSER, "-Q", "-K", "--features-file", str(FEATURES), "-D", "rule-exprs"],
+        [PARSER, "-Q", "-K", "-j0", "--features-file", str(FEATURES), "-D", "rule-exprs"],
         input=text,
         capture_output=True,
         timeout=120,

@@ -64,9 +64,9 @@ class Report:
 
 def compile_file(file: Path, folder: Path) -> Sequence[compiled.Compiled] | None:
     """The profiles in a file as the parser compiles them; None where it refuses the file,
-    or takes long."""
+    or takes long. (``-j0``: it compiles in a process of its own otherwise, which outlives it.)"""
     assert PARSER is not None
-    command = [PARSER, "--config-file", "/dev/null", "--base", str(folder), "-QKS"]
+    command = [PARSER, "--config-file", "/dev/null", "--base", str(folder), "-QKS", "-j0"]
     command += ["--features-file", str(FEATURES), str(file)]
     try:
         done = subprocess.run(

@@ -3,10 +3,13 @@ comes of a profile. ``python -m tests.oracle --parser-tests`` does the same with
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
+from tests.hostile.bombs import DFA
+from tests.oracle import published
 from tests.oracle.compiled import MISSING
 from tests.oracle.published import NOTHING, check
 
@@ -61,3 +64,14 @@ def test_files_of_our_own(tmp_path: Path) -> None:
     assert report.table["scan", "affected", "allowed"] > 10
     assert report.table["scan", NOTHING, "denied"] > 1
     assert len(list(report.lines())) > 5
+
+
+def test_no_parser_is_left_that_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published, "_SECONDS", 0.5)
+    (tmp_path / "endless.sd").write_text(f"profile foo {{\n{DFA}}}\n")
+    assert check(tmp_path).refused == 1
+    running = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended
+            running.append((entry / "cmdline").read_bytes())
+    assert not [each for each in running if b"endless.sd" in each]

@@ -11,7 +11,10 @@ from collections.abc import Callable
 
 import pytest
 
+from patcher import hosts
+from patcher.policy.bounds import timed
 from tests.hostile.bench import PROFILE, Bench
+from tests.hostile.bombs import PYTHON
 from tests.hostile.test_hostile_bounds import measured, with_profile
 
 pytestmark = pytest.mark.bombs
@@ -89,3 +92,18 @@ def test_policy_made_to_be_hard(bench: Bench, name: str) -> None:
     )
     ran = measured(bench, "verify", "--exclude", "docker-default", str(bench.place))
     assert ran.status in (0, 1, 3, 4), ran.stderr
+
+
+@pytest.mark.parametrize("piece", ["if a#:\n    p += 'network,\\n'\n", "f('network,'); g#()\n"])
+def test_the_time_is_looked_at_between_the_strings_of_a_program(piece: str) -> None:
+    """Reading one may take minutes."""
+    looks = 0
+
+    def left(seconds: float) -> float:
+        nonlocal looks
+        looks += 1
+        return seconds
+
+    with timed(left):
+        hosts.read("p.py", numbered(piece, PYTHON, count=300).encode())
+    assert looks > 600

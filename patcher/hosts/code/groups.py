@@ -18,6 +18,7 @@ from patcher.hosts.code.language import Literal
 from patcher.hosts.code.source import Source
 from patcher.hosts.code.statements import Statement
 from patcher.hosts.strings import IS_LINE_BREAK, matters
+from patcher.policy.bounds import time_left
 
 LONGEST_GAP = 600
 LONGEST_HEAD = 300
@@ -143,6 +144,7 @@ class _Grouping:
         program = Program(self.language)
         row = 0
         for literal, gap, line in self.source.literals():
+            time_left()
             if b"\n" in gap:
                 row += len(_CODE_LINE.findall(gap))
                 self.scope += _BOUNDARY.search(gap) is not None

@@ -19,7 +19,7 @@ from patcher.hosts.code.source import Source
 from patcher.hosts.code.statements import LITERAL, follows, is_unpacked, one_operand, place
 from patcher.hosts.embedding import PLACEHOLDER, Embedding, Line, unknown_line
 from patcher.hosts.strings import OFFSET, Decoded, decoded, matters
-from patcher.policy.bounds import MAX_LINES, check_number
+from patcher.policy.bounds import MAX_LINES, check_number, time_left
 from patcher.policy.patterns import repeated
 
 _NAMED = rb"[&*$@]*(?!" + CONTROL + rb")[A-Za-z_][\w.:\[\]]*+(?:->\w++)?(?:->\w++)?"
@@ -128,6 +128,7 @@ class _Reading:
         earlier = -1
         end_of_chain = -1
         for index, node in enumerate(self.nodes):
+            time_left()
             if index in beside:
                 continue
             if earlier >= 0:
@@ -248,6 +249,7 @@ class _Reading:
         beside = self.beside()
         self.relate(beside)
         for index, node in enumerate(self.nodes):
+            time_left()
             if index in beside:
                 continue
             if node.link is Link.JOINED:

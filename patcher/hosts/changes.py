@@ -19,6 +19,7 @@ from patcher.hosts.calls import (
 )
 from patcher.hosts.expressions import why_filtered
 from patcher.hosts.strings import IS_LINE_BREAK, UNPACKS
+from patcher.policy.bounds import time_left
 from patcher.policy.patterns import repeated
 
 _CUTS = (
@@ -259,6 +260,7 @@ class Changes:
         variable that holds it, or what its function returns; empty if nothing is known to.
         ``text``: without its first and last quote. ``before`` and ``behind``: the code around it,
         where it does not stand right there. ``methods``: a dot behind it calls a method."""
+        time_left()
         content = self.content
         before = (before or content[max(start - _LONGEST, 0) : start]).rstrip()
         behind = behind or content[stop : stop + _LONGEST]
@@ -378,6 +380,7 @@ class Changes:
         buffer = re.search(_BUFFER % re.escape(name), content, re.MULTILINE) is not None
         variable = re.compile(re.escape(name) + rb"(?!\w)(?:\([^()\n]{0,80}\))?")
         for use in variable.finditer(content):
+            time_left()
             low = max(use.start() - _LONGEST_HEAD, 0)
             line = content.rfind(b"\n", low, max(use.start() - 1, low)) + 1
             before = _OWNER.sub(b"", content[max(low, line) : use.start()])

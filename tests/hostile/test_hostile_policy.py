@@ -107,3 +107,19 @@ def test_the_time_is_looked_at_between_the_strings_of_a_program(piece: str) -> N
     with timed(left):
         hosts.read("p.py", numbered(piece, PYTHON, count=300).encode())
     assert looks > 600
+
+
+def test_the_time_is_looked_at_for_each_string_that_may_change() -> None:
+    """To find what changes one, all behind it is read."""
+    looks = 0
+
+    def left(seconds: float) -> float:
+        nonlocal looks
+        looks += 1
+        return seconds
+
+    program = numbered("if a#:\n    p += 'network,\\n'\n", PYTHON, count=300)
+    embedding = hosts.read("p.py", program.encode()).texts[0].embedding
+    with timed(left):
+        _ = embedding.changed
+    assert looks > 300

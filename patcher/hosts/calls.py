@@ -88,6 +88,7 @@ _RETURNS = re.compile(
     rb"\b(?:fn|func)\b[^{};\n]*->[^{};]*\{\s*\Z|\bdef[ \t]+[\w.?!]+(?:\([^()\n]*\))?[ \t]*\n\s*\Z"
 )
 """The head of a function that returns its last expression."""
+_OPERATORS = (b".", b"+", b"=", b"|", b"&", b"<", b"?")
 _IS_RESULT = re.compile(rb"\)*[ \t]*\r?\n\s*end\b")
 """The end of a function that returns its last expression, as of Ruby."""
 _ARGUMENT = (
@@ -207,6 +208,25 @@ def given_to(before: bytes, behind: bytes, *, bare: bool) -> bytes:
         return b"" if hands_on(called["name"]) else called["name"]
     names = (name for _, name, _ in _calls(before))
     return next((n for n in names if not (hands_on(n) or _MACRO.fullmatch(n))), b"")
+
+
+def statement_before(code: bytes) -> bytes:
+    """The beginning of the statement that goes on behind this code, on one line: a line break in
+    brackets, or beside an operator, begins none."""
+    begin = code.rfind(b"\n") + 1
+    closed = 0
+    for mark in reversed(list(_BRACKET.finditer(code))):
+        if mark[0] in b")]}":
+            closed += 1
+        elif closed:
+            closed -= mark[0] != b";"
+        elif mark[0] in b"{;":
+            break
+        else:
+            begin = min(begin, code.rfind(b"\n", 0, mark.start()) + 1)
+    while begin and (_GOES_ON.search(code, 0, begin) or code[begin:].lstrip()[:1] in _OPERATORS):
+        begin = code.rfind(b"\n", 0, begin - 1) + 1
+    return b" ".join(code[begin:].split(b"\n"))
 
 
 def _is_dropped(before: bytes, behind: bytes) -> bool:

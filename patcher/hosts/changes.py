@@ -16,6 +16,7 @@ from patcher.hosts.calls import (
     given_to,
     is_given_to_change,
     method_that_changes,
+    statement_before,
 )
 from patcher.hosts.expressions import why_filtered
 from patcher.hosts.strings import IS_LINE_BREAK, UNPACKS
@@ -173,6 +174,7 @@ _BUFFER = rb"^(?![^\n]*\bconst\b)[^;\n]*\bchar[ \t]+%b[ \t]*\["
 _IS_RUST = re.compile(rb"\bfn\s+\w+\s*[<(]")
 _ONE_OF = re.compile(rb"\[\s*-?\d+\s*\]|\s*\.\s*(?:get|at|nth|component\d+)\w*\(\s*-?\d*\s*\)")
 """One element of the list before."""
+_ENDS_BLOCK = re.compile(rb"[\s),]*\}")
 _STRINGS_CHANGE = re.compile(
     rb"<\?php|\bstd::string\b|^[ \t]*my[ \t(]+[$@%]|^[ \t]*end\b", re.MULTILINE
 )
@@ -188,7 +190,7 @@ _FIRST_WORD = re.compile(rb"\w+")
 _MEMBER = re.compile(rb"self\.|this\.|@")
 _NO_FUNCTIONS = frozenset(b"if for while switch catch return else match with when".split())
 _WORD = re.compile(rb"[\w.@%{}<>$#-]*[\w@%}>]|\{\{ ?[\w.]+ ?\}\}")
-_LONGEST, _LONGEST_HEAD = 300, 160
+_LONGEST = 300
 REACH = 1 << 15
 """Bytes around a text in which is looked for its function."""
 _NAMES = 64
@@ -381,9 +383,8 @@ class Changes:
         variable = re.compile(re.escape(name) + rb"(?!\w)(?:\([^()\n]{0,80}\))?")
         for use in variable.finditer(content):
             time_left()
-            low = max(use.start() - _LONGEST_HEAD, 0)
-            line = content.rfind(b"\n", low, max(use.start() - 1, low)) + 1
-            before = _OWNER.sub(b"", content[max(low, line) : use.start()])
+            low = max(use.start() - _LONGEST, 0)
+            before = _OWNER.sub(b"", statement_before(content[low : use.start()]))
             if _INSIDE_WORD.search(before):
                 continue
             self._left -= 1
@@ -391,6 +392,8 @@ class Changes:
                 yield Change(use.start(), "too many uses of variables to follow them all", _never)
                 return
             behind = content[use.end() : use.end() + _LONGEST]
+            if self._is_rust and _ENDS_BLOCK.match(behind):
+                before = b"return " + before.lstrip()  # a block's last expression is its value
             bare = not (self._has_fields or use[0].endswith(b")"))
             if setter := given_to(before, behind, bare=bare):
                 given = self._may_set(before, setter, buffer=buffer)

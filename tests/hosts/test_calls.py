@@ -40,6 +40,23 @@ _NIX = "''\nINDENTED  ''"
         ("a.nix", "let p = " + _NIX + "; in { q = builtins.substring 0 40 p; }\n"),
         ("a.nix", "{ p = harden " + _NIX + "; }\n"),
         ("a.ps1", "$p = @'\nTEXT'@\n$q = Edit-Profile $p\n"),
+        # over several lines
+        ("a.py", 'p = """TEXT"""\nwrite(harden(\n    p,\n))\n'),
+        ("a.py", 'p = """TEXT"""\nq = (\n    p\n    .harden()\n)\nwrite(q)\n'),
+        ("a.py", 'def f():\n    p = """TEXT"""\n    return harden(\n        p\n    )\n'),
+        ("a.js", "const p = `TEXT`;\nmodule.exports =\n  harden(\n    p);\n"),
+        ("a.go", "package a\nconst p = `TEXT`\nfunc f() string {\n\treturn strings.Replace(\n"
+         '\t\tp,\n\t\t"deny",\n\t\t"allow", 1)\n}\n'),
+        ("a.go", "package a\nfunc f() string {\n\tp := `TEXT`\n\tharden(\n\t\t&p,\n\t)\n"
+         "\treturn p\n}\n"),
+        ("A.java", 'class A { String p = """\nTEXT"""; String f() { return harden(\n  p\n); } }\n'),
+        ("a.rb", 'p = "ESCAPED"\nq =\n  harden(p)\n'),
+        ("a.rs", 'const P: &str = r#"TEXT"#;\nfn f() -> String {\n    harden(\n        P,\n'
+         "    )\n}\n"),
+        ("a.rs", 'const P: &str = r#"TEXT"#;\nfn f() -> String {\n    harden(P)\n}\n'),
+        ("a.php", "<?php $p = 'TEXT';\nfile_put_contents('x',\n  harden(\n    $p));\n"),
+        ("a.c", 'const char *p = "ESCAPED"; void f() { fputs(\n  harden(\n    p), o); }\n'),
+        ("a.tf", "locals {\n  p = <<-EOT\nTEXTEOT\n  q = substr(\n    local.p,\n    0, 40)\n}\n"),
         # methods and pipes
         ("a.py", 'p = """TEXT"""\nq = p.harden()\n'),
         ("a.js", "const p = `TEXT`;\nconst m = p.match(/x[^}]*/)[0];\n"),

@@ -67,6 +67,35 @@ def test_a_statement_that_may_add_to_the_text(language: str, adds: str, beside: 
     assert Status.UNDER_INVESTIGATION in {finding.status for finding in found}
 
 
+OVER_LINES = {
+    "py": ("p += (\n        extra\n    )", "p += \\\n        extra", "p = (p\n        + extra)",
+           "p = ''.join([\n        p,\n        extra\n    ])"),
+    "js": ("p +=\n    extra;", "p = p\n    + extra;", "p = p\n    .concat(extra);",
+           "p = [\n  p,\n  extra\n].join('');", "p = more(\n  p\n);"),
+    "go": ("p +=\n\t\textra", "p = p +\n\t\textra", "more(\n\t\t&p,\n\t)"),
+    "java": ("p +=\n   extra;", "p = p\n   .concat(extra);", "p = p\n  + extra;"),
+    "rb": ("p <<\n  extra", "p.concat(\n extra\n)", "p\n  .concat(extra)"),
+    "lua": ("p = p ..\n  extra", "p = p\n  .. extra", "p = table.concat({\n p,\n extra\n})"),
+    "rs": ("p.push_str(\n  extra,\n);", "more(\n  &mut p,\n);", "p\n  .push_str(extra);"),
+    "kt": ("append(\n  extra)", "more(\n  this)"),
+    "cpp": ("p\n  << extra;", "p <<\n  extra;", "more(\n  p);"),
+    "c": ("strcat(p,\n  extra);", "more(\n  p);"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["next", "with another literal between"])
+@pytest.mark.parametrize(
+    ("language", "adds"),
+    [(language, adds) for language, each in OVER_LINES.items() for adds in each],
+)
+def test_a_statement_over_several_lines_may_add_to_the_text(
+    language: str, adds: str, beside: bool
+) -> None:
+    other = BESIDE.get(language, 'log("x;y");') if beside else ""
+    found = patcher.patch(f"x.{language}", program(language, adds, other)).findings
+    assert Status.UNDER_INVESTIGATION in {finding.status for finding in found}
+
+
 @pytest.mark.parametrize("language", sorted(set(STATEMENTS) - {"kt", "php", "pl", "rb"}))
 def test_a_statement_of_something_else(language: str) -> None:
     other = BESIDE.get(language, 'log("x;y");')

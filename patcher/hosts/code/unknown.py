@@ -21,6 +21,11 @@ _TAIL = re.compile(
 )
 """What a call has behind a literal, or joins with it."""
 _PIECE = re.compile(rb"[^;{}\n]+")
+_BRACKET_OR_BREAK = re.compile(rb"[()\[\]\n]")
+_CONTINUED = re.compile(
+    rb"(?<=[+=,.&|<\\-])[ \t]*\r?\n|\r?\n(?=[ \t]*(?:\.{1,2}(?!\.)|\+(?!\+)|<<|->|\|\||&&|=(?!=)))"
+)
+"""A line break with an operator before or behind it."""
 _GIVEN = re.compile(
     rb"(?<!\w)(?P<callee>\w{0,80})!?[ \t]{0,8}\((?:[^()\n]*,)?"
     rb"\s*[&*$@\\]{0,2}(?:mut\s+)?(?P<name>\w+)\s*[,)]"
@@ -86,8 +91,24 @@ def in_statements(code: bytes, names: Set[bytes], before: bytes) -> bool:
         for name in names - _STREAMS
         if re.search(rb"(?<!\w)%b(?!\w|!?\s*\()" % name, before) is not None
     }
-    begin = 0 if tail is None else tail.end()
-    return any(_adds(piece[0], names, variables) for piece in _PIECE.finditer(code, begin))
+    code = _one_line_each(code if tail is None else code[tail.end() :])
+    return any(_adds(piece[0], names, variables) for piece in _PIECE.finditer(code))
+
+
+def _one_line_each(code: bytes) -> bytes:
+    """The code with each statement on one line: a line break in brackets, or beside an operator,
+    ends none."""
+    depth = 0
+
+    def kept(mark: re.Match[bytes]) -> bytes:
+        nonlocal depth
+        if mark[0] in b"([":
+            depth += 1
+        elif mark[0] in b")]":
+            depth = max(depth - 1, 0)
+        return b" " if depth and mark[0] == b"\n" else mark[0]
+
+    return _BRACKET_OR_BREAK.sub(kept, _CONTINUED.sub(b" ", code))
 
 
 def _names(code: bytes) -> set[bytes]:

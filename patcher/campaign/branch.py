@@ -29,7 +29,7 @@ _MOST_NAMED = 3
 class Past(Protocol):
     """What is known of the commits of a repository: its own, or at its remote."""
 
-    def history(self, repository: git.Repository, base: git.Base, tip: str) -> History:
+    def history(self, repository: git.Repository, base: git.Base, branch: str, tip: str) -> History:
         """As `patcher.git.history.history`."""
         ...
 
@@ -74,7 +74,7 @@ class Reader:
         """The state of the review branch ``name``, whose tip is given. Raises GitError."""
         if tip is None:
             return ReviewBranch(name, None, BranchState.NONE)
-        return self.judge(name, tip, self.history(tip))
+        return self.judge(name, tip, self.history(name, tip))
 
     def judge(self, name: str, tip: str, history: History) -> ReviewBranch:
         """As `read`, where the history is known."""
@@ -94,12 +94,12 @@ class Reader:
                 state = BranchState.STALE
         return ReviewBranch(name, tip, state, fixes, why, history.own, history.merge_bases)
 
-    def history(self, tip: str) -> History:
+    def history(self, name: str, tip: str) -> History:
         """What the base lacks of a branch with this tip. Raises GitError."""
         (first,) = self.past_commits((tip,))
         if first.parents == (self.base.commit,):  # as patcher leaves it, and nothing moved since
             return History((first,), True, first.parents)
-        return self.past.history(self.repository, self.base, tip)
+        return self.past.history(self.repository, self.base, name, tip)
 
     def past_commits(self, oids: Sequence[str]) -> list[Commit]:
         """The commits of these ids, which the repository has."""

@@ -139,10 +139,6 @@ class RemoteMoved(RemoteError):
     """The branch is elsewhere at the remote than where it was seen; nothing was changed."""
 
 
-class NothingNew(RemoteError):
-    """The remote has nothing to send beside what it was to leave out."""
-
-
 class ShallowRefused(RemoteError):
     """The remote lacks what lies before the commits that a shallow repository has."""
 

@@ -30,9 +30,9 @@ class History(NamedTuple):
     merge_bases: tuple[str, ...]
 
 
-def history(repository: Repository, base: Base, tip: str) -> History:
-    """The history of ``tip`` beside that of ``base``, as the repository has it. Raises
-    `GitError`."""
+def history(repository: Repository, base: Base, branch: str, tip: str) -> History:
+    """The history of ``branch``, which is at ``tip``, beside that of ``base``, as the repository
+    has it. Raises `GitError`."""
     objects = repository.common_dir / "objects"
     return compared(scratch(len(tip)), _environment(repository), objects, tip, base.commit)
 

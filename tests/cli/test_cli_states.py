@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from patcher.cli import group
 from patcher.git import RemoteError, merge
 from patcher.git import remote as mirrors_remote
+from tests.git.server import Server
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
@@ -462,3 +463,26 @@ def test_commits_that_only_the_review_branch_has_are_not_taken_away(remote: Remo
         assert result.exit_code == 3
         assert "which no other branch has" in result.stderr
         assert remote.git("rev-parse", BRANCH) == tip
+
+
+def test_a_server_is_asked_for_little_of_a_history(remote: Remote) -> None:
+    """By HTTP, as forges do: a branch with one commit, and a base that moved by many."""
+    for key in ("http.receivepack", "uploadpack.allowFilter"):
+        remote.git("config", key, "true")
+    with Server(remote.sandbox.root) as server:
+        remote.url = f"{server.url}/ok/bare.git"
+        push(remote)
+        tip = remote.git("rev-parse", BRANCH)
+        for number in range(5):
+            remote.commit("main", {"README": f"{number}\n"})
+        _, (target,) = push(remote)
+        assert (target["branch_state"], target["new_commit"]) == ("ours and current", tip)
+        remote.commit(BRANCH, {"notes": "of the reviewer\n"})
+        assert push(remote)[1][0]["outcome"] == "edited by others"
+        remote.merge(BRANCH, "main")
+        assert push(remote)[1][0]["branch_state"] == "merged"
+        remote.revert("main", "-m", "1")
+        _, (target,) = push(remote)
+        assert (target["branch_state"], target["outcome"]) == ("merged and gone again", "pushed")
+        assert remote.fixes(BRANCH, "main")
+        assert report("undo", remote.url)[1][0]["outcome"] == "removed"

@@ -172,7 +172,7 @@ class Mirrors:
                     pass_fds=descriptors,
                 )
 
-    def history(self, repository: Repository, base: Base, tip: str) -> History:
+    def history(self, repository: Repository, base: Base, branch: str, tip: str) -> History:
         """As `patcher.git.history.history`, at the remote; what it names is then in the mirror."""
         address = repository.address
         assert address is not None
@@ -180,7 +180,7 @@ class Mirrors:
 
         def attempt(_: float) -> History:
             with slot():
-                return own_history.read(address, base, tip)
+                return own_history.read(address, base, branch, tip)
 
         found = remote.retried(attempt, self._timeout)
         marked = [commit for commit in found.own if has_mark(commit.message)]

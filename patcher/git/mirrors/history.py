@@ -14,7 +14,7 @@ from pathlib import Path
 
 from patcher.git import remote
 from patcher.git.address import Address
-from patcher.git.errors import GitError, NothingNew, RemoteError
+from patcher.git.errors import GitError, GitFailed, RemoteError
 from patcher.git.history import History, compared, is_reachable
 from patcher.git.limits import time_left
 from patcher.git.mirrors.networks import fill
@@ -27,26 +27,46 @@ from patcher.git.values import Base
 _FORMATS = {40: "sha1", 64: "sha256"}
 
 
-def read(address: Address, base: Base, tip: str) -> History:
+def read(address: Address, base: Base, branch: str, tip: str) -> History:
     """As `patcher.git.history.history`, from the remote. Raises `RemoteError`."""
-    with _beside(len(tip)) as place:
-        ref = origin_of(base.ref)
-        if ref is not None:
-            # The remote itself leaves out what the base has: that is a few commits.
-            try:
-                remote.fetch(address, place, [tip], commits=True, without=ref, timeout=time_left())
-            except NothingNew:
-                return History((), True, (tip,))
-            except RemoteError as error:
-                if error.transient:
-                    raise
-            else:
+    ref = origin_of(base.ref)
+    if ref is not None:
+        # The remote itself leaves out what the base has: that is a few commits.
+        with _without(address, tip, ref) as place:
+            if place is not None:
                 short = compared(os.fspath(place), {}, place / "objects", tip, None)
-                if len(short.merge_bases) == 1:
+                if short.is_whole and len(short.merge_bases) == 1:
                     return short
+        if place is None and _is_in(address, base.commit, branch, tip):
+            return History((), True, (tip,))
     with _beside(len(tip)) as place:
         _fetch_all(address, place, [base.commit, tip])
         return compared(os.fspath(place), {}, place / "objects", tip, base.commit)
+
+
+@contextlib.contextmanager
+def _without(address: Address, tip: str, ref: str) -> Iterator[Path | None]:
+    """The commits of ``tip`` without those of a ref of the remote. None where that is all: then
+    servers end the call, most of them without a word, as they do for what they do not support."""
+    with _beside(len(tip)) as place:
+        try:
+            remote.fetch(address, place, [tip], commits=True, without=ref, timeout=time_left())
+        except (GitFailed, RemoteError) as error:
+            if error.cause in ("authentication", "not found", "rate limit"):
+                raise
+            yield None
+        else:
+            yield place
+
+
+def _is_in(address: Address, base: str, branch: str, tip: str) -> bool:
+    """Whether the base has the branch: where it has, one of the commits by which it is ahead has
+    the tip as its parent."""
+    with _without(address, base, HEADS + branch) as place:
+        if place is None:
+            return base == tip
+        ahead = compared(os.fspath(place), {}, place / "objects", base, None)
+        return tip in ahead.merge_bases
 
 
 def is_elsewhere(address: Address, commit: str, branch: str) -> bool:
@@ -81,8 +101,8 @@ def bring(address: Address, path: Path, commits: Sequence[str], lock: Lock, slot
 def _fetch_all(address: Address, place: Path, commits: Sequence[str]) -> None:
     try:
         remote.fetch(address, place, commits, depth=False, commits=True, timeout=time_left())
-    except RemoteError as error:
-        if error.transient:
+    except (GitFailed, RemoteError) as error:
+        if isinstance(error, RemoteError) and error.transient:
             raise
         raise GitError(f"the history of the review branch cannot be fetched: {error}") from None
 

@@ -137,7 +137,7 @@ def fetch(
     ``depth``: each commit without its parents; None: with all of them, also where some were fetched
     without. ``filter``: fetch no blobs but those among ``oids``. ``commits``: fetch no trees
     either, where the remote can leave them out. ``without``: with their parents, but not what this
-    ref of the remote has; raises `NothingNew` where that is all. Raises `RemoteError`, and
+    ref of the remote has; where that is all, it fails. Raises `RemoteError`, and
     `BoundExceeded` for a pack over `MAX_FETCHED`.
     """
     command = ["fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"]

@@ -14,7 +14,6 @@ from patcher.git.errors import (
     DiskFull,
     GitError,
     GitFailed,
-    NothingNew,
     RemoteError,
 )
 from patcher.text import hidden, without_secrets
@@ -108,8 +107,6 @@ def explained(failed: GitFailed, address: Address) -> GitError:
             "what it sends takes more memory than git may use "
             f"({FETCH_MEMORY >> 20} MiB, FETCH_MEMORY)"
         )
-    if b"no commits selected for shallow requests" in stderr:
-        return NothingNew("protocol: the branch has nothing of its own", "protocol")
     lines = [line for line in stderr.split(b"\n") if not _TRACE.match(line)]
     full = next((line for line in lines if _NO_ROOM.search(line)), None)
     if full is not None:

@@ -30,6 +30,7 @@ class Merge(NamedTuple):
     """A merge, and a repository that has all objects of the real one and those of the merge."""
 
     repository: Repository
+    """Only objects can be read of it."""
     commit: str
     adds: bool
     """Whether it differs from the first of the two."""
@@ -52,7 +53,10 @@ def merged(repository: Repository, merge_base: str, one: str, two: str) -> Itera
     own = f"{repository.common_dir}/objects"
     check_objects([own])
     try:
-        _lay_out(place, [folder for folder, there in folders(own).items() if there])
+        try:
+            _lay_out(place, [folder for folder, there in folders(own).items() if there])
+        except OSError as error:
+            raise no_room(error) from error
         # Where history is cut off, git does not know the merge base: here are three commits of
         # their trees, of which it does.
         base = _committed(beside, merge_base)
@@ -67,8 +71,6 @@ def merged(repository: Repository, merge_base: str, one: str, two: str) -> Itera
         commit = _committed(beside, tree)
         adds = _tree(beside, tree) != _tree(beside, one)
         yield Merge(Repository(repository.path, place, None, repository.address), commit, adds)
-    except OSError as error:
-        raise no_room(error) from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

@@ -131,7 +131,8 @@ bases = click.option(
     "bases",
     multiple=True,
     metavar="REF",
-    help="Branch, tag, commit or glob (release/*) to start from. May be repeated.  "
+    help="Branch, tag, commit or glob (release/*) to start from; in a clone, main is the local "
+    "branch where there is one, and origin/main the remote's. May be repeated.  "
     "[default: origin/HEAD, else HEAD]",
 )
 judging = chain(

@@ -94,7 +94,9 @@ def _base(case: Case, repository: git.Repository) -> Iterator[str]:
         status, named = ask(case.path, "symbolic-ref", "-q", "HEAD")
         seen = named.decode("utf-8", "surrogateescape").strip() or "HEAD"
         last = ask(case.path, "symbolic-ref", "-q", ref)[1]  # git names the last one of a chain
-        if status in SEEN and seen not in (ref, last.decode("utf-8", "surrogateescape").strip()):
+        names = (ref, last.decode("utf-8", "surrogateescape").strip())
+        # Where HEAD names no commit, the only branch that there is counts.
+        if status in SEEN and seen not in names and _commit(case.path, "HEAD")[0] == 0:
             yield f"patcher: HEAD is {ref}; git: {named!r}"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.campaigns.world import World, build, review
-from tests.faults.world import git
+from tests.faults.world import git, put_in_the_way
 from tests.git.server import Server
 
 pytestmark = pytest.mark.campaigns
@@ -90,7 +90,7 @@ def test_a_push_of_paths_alone(world: World, patcher: Patcher) -> None:
 def test_local_repositories_and_trying_again(world: World, patcher: Patcher) -> None:
     name = world.names[0]
     branch = f"refs/heads/{review('main')}"
-    git(world.env, world.served / name, "update-ref", branch, "main")
+    put_in_the_way(world.env, world.served / name, review("main"))
     for attempt in (1, 2, 3):
         done = patcher(world, "apply", "--campaign", "c", *[world.served][: attempt == 1])
         assert done.exit_code == 3
@@ -145,7 +145,7 @@ def test_a_migration_of_ones_own_whose_file_is_gone(world: World, patcher: Patch
     )
     name = world.names[0]
     branch = "patcher/deny-af-bluetooth"
-    git(world.env, world.served / name, "branch", branch, "main")  # in the way
+    put_in_the_way(world.env, world.served / name, branch)
     first = patcher(world, "apply", "--campaign", "c", "-m", mine, "--proof", "off", world.served)
     assert first.exit_code == 3
     mine.unlink()

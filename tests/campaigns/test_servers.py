@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.campaigns.world import DATES, OPTIONS, World, build, exported, ran, review, started
-from tests.faults.world import git
+from tests.faults.world import git, put_in_the_way
 from tests.git.server import Request, Server
 
 pytestmark = pytest.mark.campaigns
@@ -70,7 +70,7 @@ def test_each_fault_is_told_and_the_rest_is_done(world: World, patcher: Patcher)
         def race(request: Request) -> None:
             """Someone makes the branch after it was seen not to be there."""
             if request.query == "service=git-receive-pack" and paths["race"].name in request.path:
-                git(world.env, paths["race"], "branch", "-f", review("main"), "main")
+                put_in_the_way(world.env, paths["race"], review("main"))
 
         server.before = race
         mixed = [each for pair in zip(urls.values(), good, strict=False) for each in pair]
@@ -85,7 +85,7 @@ def test_each_fault_is_told_and_the_rest_is_done(world: World, patcher: Patcher)
         for fault, (_, says) in FAULTS.items():
             assert says in told.pop(urls[fault])
         assert told[urls["hook"]].endswith("pre-receive hook declined: no pushes on Fridays")
-        assert "exists and does not hold this change" in told[urls["race"]]
+        assert "is someone else's" in told[urls["race"]]
         assert urls["429x2"] not in told
         assert urls["empty"] not in told
         assert not set(good) & set(told)

@@ -73,6 +73,13 @@ def git(env: Mapping[str, str], place: Path, *arguments: str, check: bool = True
     return done.stdout.decode("utf-8", "replace") + (errors if done.returncode else "")
 
 
+def put_in_the_way(env: Mapping[str, str], place: Path, branch: str) -> None:
+    """Let a branch be someone else's, with a commit that the base lacks."""
+    who = ["-c", "user.name=Someone", "-c", "user.email=someone@example.org"]
+    commit = git(env, place, *who, "commit-tree", "-p", "main", "-m", "Mine", "main^{tree}").strip()
+    git(env, place, "update-ref", f"refs/heads/{branch}", commit)
+
+
 def command(*arguments: str) -> list[str]:
     """patcher's command line."""
     return [sys.executable, "-m", "patcher", *arguments]

@@ -53,6 +53,8 @@ _HAND_ON = frozenset(
     b"stdout stderr".split()
 )
 """First words of the names of functions that leave nothing of a text out, or return no text."""
+_COUNTS = re.compile(rb"[A-Z_]*(?:LEN|SIZE|COUNT|ELEMENTS)")
+"""Macros of C that count."""
 _NOUNS = frozenset(b"str string strings text bytes byte list array html lines file".split())
 """Behind them in a name stands what the function does: ``array_map``."""
 REPLACES = (
@@ -144,7 +146,9 @@ def hands_on(name: bytes) -> bool:
     words = [word.lower() for word in _WORDS.findall(last)]
     while len(words) > 1 and (words[0] in _NOUNS or len(words[0]) == 1):
         words.pop(0)
-    return not words or words[0] in _HAND_ON or re.fullmatch(REPLACES, last) is not None
+    if not words or words[0] in _HAND_ON or _COUNTS.fullmatch(last):
+        return True
+    return re.fullmatch(REPLACES, last) is not None
 
 
 def changed_by(before: bytes, behind: bytes) -> bytes:

@@ -34,8 +34,22 @@ ADDS = {
         "cfg.more(1, &p)",
         'p += strings.Join([]string{extra}, "")',
     ),
-    "java": ("p += extra;", "p = more(p);", "p = p + extra;", "p = p.concat(extra);"),
-    "js": ("p += extra;", "p = more(p);", "p = p.concat(extra);", "p = `${p}${extra}`;"),
+    "java": (
+        "p += extra;",
+        "p = more(p);",
+        "p = p + extra;",
+        "p = p.concat(extra);",
+        'p += Stream.of(extra).collect(Collectors.joining(""));',
+    ),
+    "js": (
+        "p += extra;",
+        "p = more(p);",
+        "p = p.concat(extra);",
+        "p = `${p}${extra}`;",
+        'p += [extra].join("");',
+        'p = p.concat([extra].join(""));',
+        'p += extra.join("");',
+    ),
     "py": ("p += extra", "p = more(p)", "p = p + extra", "p += ''.join(extra)"),
     "c": ("strcat(p, extra);", "more(p);", "if (more(cfg, p)) return;", "sprintf(p, extra);"),
     "rs": ("p.push_str(extra);", "more(p);", "*p += extra;", "write!(p, extra);"),
@@ -44,8 +58,8 @@ ADDS = {
     "lua": ("p = p .. extra", "p = p .. table.concat({extra})", "p = more(p)", "more(p)"),
     "php": ("$p .= $extra;", "more($p);", "$p = more($p);"),
     "pl": ("$p .= $extra;", "more(\\$p);", "$p = more($p);"),
-    "rb": ("p << extra", "more p", "p.concat extra", "p.push *extra"),
-    "kt": ("append(extra)", "more(this)", "more()"),
+    "rb": ("p << extra", 'p << [extra].join("")', "more p", "p.concat extra", "p.push *extra"),
+    "kt": ("append(extra)", 'append(listOf(extra).joinToString(""))', "more(this)", "more()"),
 }
 BESIDE = {"go": 'log("x;y")', "py": 'log("x;y")', "rb": 'log("x;y")', "lua": 'local _ = "x;y"'}
 

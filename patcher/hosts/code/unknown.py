@@ -46,6 +46,11 @@ _STREAMS = frozenset(
 _LONGEST = 2000
 """Bytes between two literals of one list."""
 _CALLEE = re.compile(rb"[\w.:]{1,80}!?[ \t]{0,8}(?=[(\[{])")
+_JOINED_WITH = re.compile(
+    rb"(?P<on>[\w\])}])\s*[?!&]?\.\s*(?:join\w*|concat|plus|mkString|collect|reduce|fold\w*)"
+    rb"\s*\(\s*(?:\w+\s*[:=]\s*)?\Z"
+)
+"""A call on a text that is given what it is joined with."""
 _IN_A_LIST = (
     re.compile(rb"[\w.$@>!\s()=<&|-]*\?(?![.?])"),
     re.compile(rb"\bif\b[^,\[\]]*?(?:\belse\b|(?=[,\])])|\Z)|\bfor\b[^,\[\]]*?(?=[,\])]|\Z)"),
@@ -71,8 +76,10 @@ def in_list(code: bytes) -> bool:
 
 def in_head(code: bytes, names: Set[bytes]) -> bool:
     """Whether the code before a literal in its own statement may hold another text: an argument of
-    the call, as in ``join(texts, "")``."""
+    the call, as in ``join(texts, "")``, or what it is called on, as in ``texts.join("")``."""
     code = code.rstrip()[-_LONGEST:]
+    if called := _JOINED_WITH.search(code):
+        return bool(_names(_CALLEE.sub(b"", code[: called.end("on")])) - names)
     begin = lists.opening(code) if code.endswith(b",") else -1
     return begin >= 0 and bool(_names(_CALLEE.sub(b"", code[begin:])) - names)
 

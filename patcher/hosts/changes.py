@@ -190,7 +190,7 @@ _FIRST_WORD = re.compile(rb"\w+")
 _MEMBER = re.compile(rb"self\.|this\.|@")
 _NO_FUNCTIONS = frozenset(b"if for while switch catch return else match with when".split())
 _WORD = re.compile(rb"[\w.@%{}<>$#-]*[\w@%}>]|\{\{ ?[\w.]+ ?\}\}")
-_LONGEST = 300
+_LONGEST, _LONGEST_NAME = 300, 140
 REACH = 1 << 15
 """Bytes around a text in which is looked for its function."""
 _NAMES = 64
@@ -284,7 +284,9 @@ class Changes:
         """The variables to which this code gives what stands behind it, up to ``stop``; with each,
         where it is looked for."""
         content = self.content
-        held = _ASSIGNED.search(before) or _ADDED.search(before)
+        sign = max(before.rfind(b"="), before.rfind(b"set("))
+        held = _ASSIGNED.search(before, max(sign - _LONGEST_NAME, 0)) if sign >= 0 else None
+        held = held or _ADDED.search(before)
         if held is not None:
             index = held.lastindex or 0
             name = held[index]

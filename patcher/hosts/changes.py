@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
+from patcher.hosts import joins
 from patcher.hosts.calls import (
     KEEPS,
     REPLACES,
@@ -19,7 +20,7 @@ from patcher.hosts.calls import (
     statement_before,
 )
 from patcher.hosts.expressions import why_filtered
-from patcher.hosts.strings import IS_LINE_BREAK, UNPACKS
+from patcher.hosts.strings import UNPACKS
 from patcher.policy.bounds import time_left
 from patcher.policy.patterns import repeated
 
@@ -31,16 +32,13 @@ _CUTS = (
     rb"array_(?:slice|diff\w*|filter|splice|shift|pop|intersect\w*|rand))"
 )
 _CHANGES = rb"(?P<name>" + REPLACES + rb"|" + _CUTS + rb")(?!\w)[!?]?[ \t]*"
-_METHOD = rb"\s*(?:\?\.|!?\.|->|::|:|\|>)\s*(?:[A-Z]\w*\.)?"
-_CALL = _METHOD + rb"\w+!?(?:\([^()\n]{0,80}\))?"
-_CLOSES = rb"[\"'`\s,)\]}]{0,40}@?"
 _BEHIND = re.compile(
-    _CLOSES
+    joins.CLOSES
     + rb"(?:"
-    + _CALL
+    + joins.CALL
     + rb"){0,4}?"
     + rb"(?:"
-    + _METHOD
+    + joins.METHOD
     + _CHANGES
     + rb"(?P<given>[({][^\n]{0,200}|$)"
     rb"|\[[^\]\n]{0,40}(?::(?!:)|\.\.)[^\]\n]{0,40}\]|\[\s*-?\d+\s*,\s*-?\d+\s*\]"
@@ -109,31 +107,7 @@ _CALLS = repeated(rb"\s*\??!?\.\s*" + _KEPT) + (
 _OPERATED = {True: re.compile(_CALLS), False: re.compile(_OPERATES)}
 """Code right behind a literal that makes something else of its text, or what is not known: where a
 dot calls a method, and where it does not."""
-_SEPARATOR = rb"(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[\w.]*)"
-_TAKES_SEPARATOR = re.compile(rb"(?:[sS]tring\.[jJ]oin|implode|(?<![\w.])join)\(\s*\Z")
 _CUTTING_FORMAT = re.compile(rb"[^\"\n]*" + _CUT_TO + rb"[^\"\n]*\"\s*,")
-_FIRST_ARGUMENT = re.compile(_SEPARATOR + rb"\s*,\s*")
-_JOINS = (
-    (rb"%b(?<![sS]tring)\.join\(\s*[\[({]?\s*\Z" % _SEPARATOR, rb"()"),
-    (
-        rb"\b(?:join|implode|Join)\(\s*%b\s*,\s*(?:(?:new\s*)?[\w.<>]*(?:\[\])?\s*[\[({])?\s*\Z"
-        % _SEPARATOR,
-        rb"()",
-    ),
-    (rb"\bJoin\(\s*(?:\[\]string\s*\{)?\s*\Z()", rb"[\s,}\"'`]*,\s*%b\s*\)" % _SEPARATOR),
-    (
-        rb"()\Z",
-        _CLOSES
-        + rb"(?:%b){0,2}?\s*\.\s*(?:join|joined|joinToString|mkString)\(\s*" % _CALL
-        + rb"(?:separator\s*[:=]\s*)?%b\s*[,)]" % _SEPARATOR,
-    ),
-    (rb"()\Z", _CLOSES + rb"[ \t]*-join[ \t]*%b" % _SEPARATOR),
-)
-"""Code before and behind a list that joins its elements, and with what."""
-_JOINED = tuple((re.compile(before), re.compile(behind)) for before, behind in _JOINS)
-_ENDS_LINE = re.compile(rb"[\"'](?:[\\`][rt]|\s)*(?:[\\`]n|\n)(?:[\\`][nrt]|\s)*[\"']")
-_OPEN_COMMENT = re.compile(rb"#(?!include)(?:(?!\\n)[^\"'\n])*[\"']")
-"""A comment that no line break ends in its string."""
 _SIZED = re.compile(
     rb"(?<!\w)(?:(?:strn(?:cpy|cat|dup)|mem(?:cpy|move|pcpy)|strlc(?:py|at)|f?write|send|append|assign|"
     rb"string(?:\s+\w+)?|string_view|g_strndup)\s*\([^\n;]{0,80}|snprintf\s*\([^,;\n]{1,80},\s*(\w{1,80})\s*,"
@@ -270,8 +244,8 @@ class Changes:
             return "an operator or a method that is not known changes the text"
         if _CUTTING_FORMAT.match(text) or (_SPLITS.search(before) and _SPLIT_AT.search(text)):
             return AFTERWARDS
-        if _TAKES_SEPARATOR.search(before) and (separator := _FIRST_ARGUMENT.match(content, start)):
-            before += separator[0]
+        if separator := joins.separator(before, content, start):
+            before += separator
         for change in self._changes(start, before, behind, by_unknown=_is_piece):
             if not change.keeps(text):
                 return change.why
@@ -446,19 +420,9 @@ class Changes:
             if one.search(before) and other.match(behind):
                 yield Change(offset, AFTERWARDS, _never)
         yield from _looped(offset, before, behind)
-        yield from self._joins(offset, before, behind)
+        for joined, kept in joins.found(before, behind):
+            yield Change(offset, joined, kept)
         yield from self._sized(offset, before, behind)
-
-    def _joins(self, offset: int, before: bytes, behind: bytes) -> Iterator[Change]:
-        """What a list is joined with, if that does not certainly end a line."""
-        for one, other in _JOINED:
-            if (first := one.search(before)) and (second := other.match(behind)):
-                separator = first[1] or second[1]
-                if not (_ENDS_LINE.fullmatch(separator) or IS_LINE_BREAK.match(separator)):
-                    shown = separator.decode("utf-8", "replace") or "nothing"
-                    why = f"the strings are joined with {shown}, which may comment the next one out"
-                    blank = not separator.strip(b"\"' \t,;")
-                    yield Change(offset, why, _ends_comments if blank else _never)
 
     def _sized(self, offset: int, before: bytes, behind: bytes) -> Iterator[Change]:
         """How many bytes of the text are taken."""
@@ -505,10 +469,6 @@ def _is_piece(text: bytes) -> bool:
 
 def _is_one_string(text: bytes) -> bool:
     return re.search(rb"[\"'`](?:\s*,\s*|\s+)[\"'`]", text) is None
-
-
-def _ends_comments(text: bytes) -> bool:
-    return _OPEN_COMMENT.search(text) is None
 
 
 def is_placeholder(pattern: bytes, text: bytes) -> bool:

@@ -58,8 +58,8 @@ def command(
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
     selection = options.selection(max_size=max_size, **chosen)
-    style = options.style(selection, color, quiet=quiet, verbose=verbose or 1)
-    report = options.report("targets", format, replace(style, applied=True))
+    style = options.style(selection, color, quiet=quiet, verbose=verbose)
+    report = options.report("targets", format, replace(style, applied=True, undone=True))
     if name is not None:
         if sources.given or branch is not None:
             raise click.UsageError("--campaign knows its SOURCEs and its --branch: leave them out")

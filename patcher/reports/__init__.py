@@ -44,6 +44,8 @@ class Style:
     narrowed: bool = False
     """Only some files were looked at, as the user wanted."""
     applied: bool = False
+    undone: bool = False
+    """Review branches were removed: findings are of no interest."""
     """The targets were to be changed, so that what was committed is what matters."""
     color: bool = False
     terminal: bool = False

@@ -136,14 +136,18 @@ class Report:
 
     def rows(self, target: Target) -> list[TableRow]:
         """The rows of the target's findings that are worth one, and of what was dropped."""
+        if self._style.undone and not self._style.verbose:
+            return []
         rows = [self._row(target, located) for located in target.findings if self._shows(located)]
         return [*rows, *map(_dropped, target.dropped)] if self._style.verbose else rows
 
     def _worth_a_line(self, target: Target) -> bool:
+        done = target.outcome in (*_DONE, *_STAYS, Outcome.REMOVED)
+        if done or (self._style.undone and target.branch_state not in (None, BranchState.NONE)):
+            return True
         if target.failed:
             return False  # its reason goes to standard error
-        done = target.outcome in (*_DONE, *_STAYS, Outcome.REMOVED)
-        return self._style.verbose or done or (self._applied and target.note is not None)
+        return self._style.verbose or (self._applied and target.note is not None)
 
     def _shows(self, located: Located) -> bool:
         needs_nothing = located.finding.status in (Status.FIXED, Status.NOT_AFFECTED)
@@ -160,7 +164,8 @@ class Report:
         elif target.outcome is Outcome.REMOVED and target.branch and target.new_commit:
             parts.append(f"-> {printable(target.branch)}, which was at {target.new_commit}")
         elif target.outcome is Outcome.SCANNED and target.branch:
-            parts.append(f"-> {printable(target.branch)}  (not written: a dry run)")
+            what = "would be removed" if self._style.undone else "not written: a dry run"
+            parts.append(f"-> {printable(target.branch)}  ({what})")
         noted = target.outcome is Outcome.NOTHING_TO_DO and target.note
         if target.outcome not in (Outcome.SCANNED, Outcome.FAILED) and not noted:
             parts.append(f"({target.outcome})")

@@ -29,6 +29,9 @@ def test_what_is_ours_and_not_merged_is_removed(remote: Remote, where: str) -> N
     tip = remote.sandbox.git(place, "rev-parse", BRANCH)
     status, (target,) = report("undo", "--dry-run", source)
     assert (status, target["outcome"], target["new_commit"]) == (0, "scanned", tip)
+    shown = patcher("undo", "--dry-run", source).stdout
+    assert f"-> {BRANCH}  (would be removed)" in shown
+    assert "blanket network rule" not in shown
     assert remote.sandbox.git(place, "rev-parse", BRANCH) == tip
     result = patcher("undo", source)
     assert result.exit_code == 0, result.output

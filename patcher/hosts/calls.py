@@ -80,7 +80,7 @@ _BRACKET = re.compile(rb"[()\[\]{};]")
 _DEFINES = re.compile(rb"\b(?:def|fn|func|fun|function|sub|defp|new|class|macro)\s+\Z")
 _GOES_ON = re.compile(rb"(?:[=(,+|&?:<>.*\[-]|\b(?:return|in|yield|and|or))\s*\Z")
 _DROPPED = re.compile(
-    rb"(?:\A|[;{}\n)]|\b(?:if|elif|while|unless|and|or|not|await|try|assert|do|then|else|go|defer|"
+    rb"(?:\A|[;}\n)]|(?<![$#{])\{|\b(?:if|elif|while|unless|and|or|not|await|try|assert|do|then|else|go|defer|"
     rb"sudo|begin|rescue|ensure|void)\b(?:\s*\()?|&&|\|\||!|@"
     rb"|(?:\A|[\s;{(,])(?:let\s+)?[$@]?(?:_|err\w*|ok|rc|ret|res|errno|status|success|code|n)\s*"
     rb"(?:,\s*[$]?(?:err\w*|ok|_)\s*)?:?=)\s*\Z"

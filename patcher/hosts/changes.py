@@ -117,10 +117,14 @@ _SIZE = re.compile(rb"\s*,\s*(?:1\s*,\s*(\w{1,80})\s*[,)]|(?!1\s*,)(\w{1,80})\s*
 """How many bytes of a text a function takes, before the text and behind it."""
 _ASSIGNED = re.compile(
     rb"(?:^|[\s;({,])[$@%&*]?(?P<name>[A-Za-z_][\w.]*)\s*(?:\[\])?"
-    rb"(?:\s*:(?!:)[ \t]*[^=\n]{1,80})?\s*(?::=|[+.]?=(?![=>~]))[^=;\n]{0,160}\Z"
-    rb"|^[ \t]*set\(\s*(?P<set>\w+)\s*\Z",
+    rb"(?:\s*:(?!:)[ \t]*[^=\n]{1,80})?\s*(?::=|<-|[+.]?=(?![=>~]))(?:[^=;\n]|=>){0,160}\Z"
+    rb"|^[ \t]*(?:set\(|\#[ \t]*define[ \t]+)\s*(?P<set>\w+)(?:\([^()\n]*\))?\s*(?:\\\s*)?\Z"
+    rb"|^[ \t]*@(?P<attribute>\w+)[ \t]+\Z"
+    rb"|(?P<outer>[A-Za-z_]\w*)(?:\[\])?\s*=\s*\{\s*[^{};]{0,120}\.\w+\s*=\s*\Z",
     re.MULTILINE,
 )
+_SIGNS = (b"=", b"set(", b"define", b"@", b"<-")
+"""One of these stands in what `_ASSIGNED` matches."""
 _ADDED = re.compile(
     rb"(?<![\w.])[$@&*]?(?P<name>[A-Za-z_]\w*)(?:\.|->|::)(?:push|append|add|insert|extend|[wW]rite)\w*\(\s*\Z",
     re.IGNORECASE,
@@ -131,7 +135,8 @@ _FUNCTION = re.compile(
     rb"(?:\b(?:def|fn|func|fun|function|sub)[ \t]+(?:\([^()\n]{0,80}\)[ \t]*)?"
     rb"|^[ \t]*(?!(?:if|for|while|switch|else|unless|elif|elsif|until|match|when|case|return)\b)"
     rb"(?:[\w<>*&:\[\]]+[ \t]+){1,5}[*&]?)(?P<name>[A-Za-z_]\w*)\s*"
-    rb"(?:\([^;{}\n]{0,200}\)[^;{}\n]{0,80}[{:=\n]|[{\n])"
+    rb"(?:\([^;{}\n]{0,200}?\)[^;{}\n]{0,80}?[{:=\n]|[{\n])"
+    rb"|\b(?P<value>[A-Z]\w*)[ \t]*=>"
     rb"|\b(?P<arrow>[A-Za-z_]\w*)\s*=\s*(?:async\s*)?(?:function\b|\([^()\n]{0,80}\)\s*=>)",
     re.MULTILINE,
 )
@@ -159,7 +164,11 @@ _HAS_FIELDS = re.compile(
     re.MULTILINE,
 )
 """Go, C, Java, Rust."""
-_OF_ITSELF = re.compile(rb"\b(?:self|cls|this|static|Self)(?:\.|->|::)\$?(\w+)")
+_OF_A_CLASS = re.compile(
+    rb"[@#]|\b(?:static|const|val|private|public|protected|internal|readonly|final|lazy)\b"
+)
+"""Code before a name that makes it one for more than the function in which it stands."""
+_OF_ITSELF = re.compile(rb"\b(?:self|cls|this|static|Self|local|var|module)(?:\.|->|::)\$?(\w+)")
 _FIRST_WORD = re.compile(rb"\w+")
 _MEMBER = re.compile(rb"self\.|this\.|@")
 _NO_FUNCTIONS = frozenset(b"if for while switch catch return else match with when".split())
@@ -258,14 +267,18 @@ class Changes:
         """The variables to which this code gives what stands behind it, up to ``stop``; with each,
         where it is looked for."""
         content = self.content
-        sign = max(before.rfind(b"="), before.rfind(b"set("))
+        sign = max(map(before.rfind, _SIGNS))
         held = _ASSIGNED.search(before, max(sign - _LONGEST_NAME, 0)) if sign >= 0 else None
         held = held or _ADDED.search(before)
         if held is not None:
             index = held.lastindex or 0
             name = held[index]
             line = before.rfind(b"\n", 0, held.start(index)) + 1
-            local = before[line : line + 1].isspace() and not self._is_member(name)
+            local = before[line : line + 1].isspace() and not (
+                name[:1].isupper()
+                or self._is_member(name)
+                or _OF_A_CLASS.search(before, line, held.start(index))
+            )
             yield name, stop if local else 0, self._end(stop) if local else len(content)
         elif (callee := _CALLEE.search(before)) and callee[1] in self._definitions:
             argument, offset = self._definitions[callee[1]]
@@ -327,7 +340,8 @@ class Changes:
     def _functions(self) -> list[tuple[int, bytes]]:
         """Where each function begins, and its name."""
         found = (
-            (each.end(), each["name"] or each["arrow"]) for each in _FUNCTION.finditer(self.content)
+            (each.end(), each["name"] or each["arrow"] or each["value"])
+            for each in _FUNCTION.finditer(self.content)
         )
         return [(offset, name) for offset, name in found if name not in _NO_FUNCTIONS]
 

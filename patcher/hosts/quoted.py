@@ -301,6 +301,7 @@ def why_changed(area: Area, start: int, stop: int) -> str:
             chosen
             or shell.why_joined(area.content, start, stop)
             or shell.why_printed(area.content, stop)
+            or shell.why_called(area.content, start, stop)
         )
     if why := builds.why_changed(area.content, start, stop):
         return why

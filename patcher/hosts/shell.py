@@ -73,6 +73,7 @@ _COPIES = re.compile(
     rb"|(?:^|[\s;])(?:local |export |readonly )?(?P<name>\w+)=[\"']?\Z"
 )
 _MOST_USES = 400
+_TOO_MANY = "too many commands use the text to see whether one of them changes it"
 _MOST_FILES = 8
 _SUBSTITUTES = re.compile(rb"s([/|#,@!:])((?:(?!\1)[^\\\n])+)\1[^\n]*\1[gI]*")
 _NEAR = 300
@@ -85,7 +86,6 @@ _ASSIGNMENT = re.compile(
     rb"(?:(\w+)\+?=(?:\$?[\"'(]|\$\(cat\b)|read\b[^\n<|;]*[ \t](\w+)[ \t]*<<)",
     re.MULTILINE,
 )
-_PIPED = re.compile(rb"(?:\[[@*]\])?\}?[\"']?[ \t]*\|(?!\|)([^\n;&]{0,2000})")
 _READS = re.compile(rb"[^\n;&|]*\Z")
 _SUBSTITUTED = re.compile(rb"(?:\$\(|`|<\()([^\n;&|()`]*)\Z")
 """A command whose output takes its place, up to what it is given."""
@@ -101,7 +101,7 @@ def why_filtered(content: bytes, marker: int, begin: int, end: int) -> str:
         _why_read(command)
         or why_edited(content, targets(command), end)
         or why_variable(content, begin, end)
-        or _why_function(content, marker, end)
+        or why_called(content, marker, end)
     )
 
 
@@ -122,7 +122,9 @@ def why_joined(content: bytes, start: int, stop: int) -> str:
     name = rb"\{?%b\[([*@])\]\}?" % held[1] if held[1] else rb"\{?([*@])\}?"
     separators = set(_IFS.findall(content))
     comments = re.search(rb"#(?!include)", content[start:stop]) is not None
-    for use in re.finditer(rb"\"?\$" + name, content[stop:]):
+    for number, use in enumerate(re.finditer(rb"\"?\$" + name, content[stop:])):
+        if number == _MOST_USES:
+            return _TOO_MANY
         before = content[max(stop + use.start() - _NEAR, 0) : stop + use.start()]
         before = before.rpartition(b"\n")[2]
         begun = [found.end() for found in _BEGINS.finditer(before)]
@@ -152,8 +154,8 @@ def _why_array(command: bytes, behind: bytes, separators: set[bytes] | None, com
     return f"{name.decode()} is given the text, and may print another one"
 
 
-def _why_function(content: bytes, marker: int, end: int) -> str:
-    """Say which command may change what the function around a here document prints."""
+def why_called(content: bytes, marker: int, end: int) -> str:
+    """Say which command may change what the function around ``content[marker:end]`` prints."""
     begin = max(marker - REACH, 0)
     functions = [*_FUNCTION.finditer(content, begin, marker)]
     if not functions or content.find(b"\n}", functions[-1].end(), marker) >= 0:
@@ -165,7 +167,7 @@ def _why_function(content: bytes, marker: int, end: int) -> str:
     )
     for number, call in enumerate(called.finditer(content, end)):
         if number == _MOST_USES:
-            return "too many commands call the function to see what becomes of its text"
+            return _TOO_MANY
         why = why_printed(content, call.start(2)) or (
             call[1] and _why_used(content, call[1], call.end(), b"")
         )
@@ -254,7 +256,7 @@ def why_edited(content: bytes, names: set[bytes], position: int) -> str:
         for use in _file(name).finditer(content, begin):
             number += 1
             if number > _MOST_USES:
-                return "too many commands use the file to see whether one edits it"
+                return _TOO_MANY
             low = content.rfind(b"\n", 0, use.start()) + 1
             end = content.find(b"\n", use.end())
             command = content[max(low, use.start() - _LONGEST_COMMAND) : end if end >= 0 else None]
@@ -333,13 +335,15 @@ def why_variable(content: bytes, start: int, end: int) -> str:
 
 def _why_used(content: bytes, name: bytes, stop: int, text: bytes) -> str:
     """Say what behind a position may change the text that a variable holds."""
-    for use in re.finditer(rb"(<<<[ \t]*)?\"?\$\{?%b\b" % name, content[stop:]):
+    uses = re.finditer(rb"(<<<[ \t]*)?\"?\$\{?%b\b" % name, content[stop:])
+    for number, use in enumerate(uses):
+        if number == _MOST_USES:
+            return _TOO_MANY
         at = stop + use.start()
-        before = content[max(at - _NEAR, 0) : at]
-        piped = _PIPED.match(content, stop + use.end())
-        read = _READS.search(before) if use[1] else None
-        if piped and (why := _why_read(piped[1])):
+        if why := why_printed(content, stop + use.end()) or why_called(content, at, at):
             return why
+        before = content[max(at - _NEAR, 0) : at]
+        read = _READS.search(before) if use[1] else None
         if read and (why := _why_read(read[0])):
             return why
         inner = _SUBSTITUTED.search(before)

@@ -103,7 +103,7 @@ def judge(file: Document | Unread, options: Options, includes: Includes | None =
         return Result(file.path, content, _unread(options, f"{error}, so not read"), ())
     dropped = tuple(_with_lines(content, search.dropped))
     found = tuple(_with_lines(content, search.found)) or _flags_alone(content, options)
-    if all(finding.status is Status.NOT_AFFECTED for finding in found):
+    if all(finding.status in (Status.NOT_AFFECTED, Status.FIXED) for finding in found):
         found += _header_alone(file, options, judged=bool(found))
     edits = edits_of(found)
     return Result(file.path, edited(content, edits), found, edits, dropped)

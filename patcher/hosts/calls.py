@@ -90,6 +90,11 @@ _RETURNS = re.compile(
     rb"\b(?:fn|func)\b[^{};\n]*->[^{};]*\{\s*\Z|\bdef[ \t]+[\w.?!]+(?:\([^()\n]*\))?[ \t]*\n\s*\Z"
 )
 """The head of a function that returns its last expression."""
+_TAKEN = re.compile(
+    rb"\)+\s*[?!]?\.\s*(?!(?:unwrap\w*|expect|catch|then|finally|await|ok|err|start|run|wait|join|"
+    rb"detach|ConfigureAwait|subscribe|block|get|close|Close)\b)\w"
+)
+"""A method is called on what a call returns; some look for errors alone."""
 _OPERATORS = (b".", b"+", b"=", b"|", b"&", b"<", b"?")
 _IS_RESULT = re.compile(rb"\)*[ \t]*\r?\n\s*end\b")
 """The end of a function that returns its last expression, as of Ruby."""
@@ -235,7 +240,7 @@ def statement_before(code: bytes) -> bytes:
 
 def _is_dropped(before: bytes, behind: bytes) -> bool:
     """Whether nobody takes what a call between these pieces of code returns."""
-    if _RETURNS.search(before) or _IS_RESULT.match(behind):
+    if _RETURNS.search(before) or _IS_RESULT.match(behind) or _TAKEN.match(behind):
         return False
     if before.rstrip(b" \t")[-1:] in (b"\n", b"\r"):
         return _GOES_ON.search(before) is None

@@ -163,3 +163,12 @@ def test_the_rule_gets_its_deny_all_the_same(path: str) -> None:
 def test_a_profile_whose_end_is_elsewhere(path: str, text: str) -> None:
     found = patcher.patch(path, text.format(HEADER, INET).encode()).findings
     assert [finding.status for finding in found] == [Status.UNDER_INVESTIGATION]
+
+
+def test_a_header_apart_from_its_rules_is_doubtful_beside_what_is_fixed() -> None:
+    program = (
+        'my $p = "{}";\n$p .= $extra;\nmy $s = "a;b";\nfor my $i (1 .. 2) {{\n'
+        '  $p .= "  network,\\n";\n  $p .= "  deny network alg,\\n";\n}}\n$p .= "{}";\n'
+    )
+    result = patcher.patch("x.pl", program.format(HEADER, REST).encode())
+    assert Status.UNDER_INVESTIGATION in {finding.status for finding in result.findings}

@@ -135,7 +135,8 @@ class Ledger:
 
     def open(self, name: str, settings: Mapping[str, Any] | None = None) -> Account:
         """A campaign that is there. ``settings``: what some of them should be."""
-        found = self._database.read("SELECT id, settings FROM campaigns WHERE name = ?", (name,))
+        question = "SELECT id, settings FROM campaigns WHERE name = ?"
+        found = self._database.read(question, (name,)) if _NAME.match(name) else []
         if not found:
             near = self.near(name)
             hint = f"did you mean {near}?" if near else "`patcher status` lists them"

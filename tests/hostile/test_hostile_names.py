@@ -139,6 +139,7 @@ def test_names_of_files_outside_git(tmp_path: Path, name: str) -> None:
         check_is_plain(text)
         assert "\npatcher: all is well" not in text
         assert "Traceback" not in text
+        assert "PATCHER_DEBUG" not in text  # a fault of patcher's own
 
 
 @pytest.mark.parametrize("colon", [": ", ":", " : "])

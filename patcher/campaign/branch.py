@@ -217,8 +217,15 @@ def _left(before: Target, after: Target) -> str:
     if after.error is not None:
         return after.error
     fixed = {file.path for file in before.files}
-    refused = {path for path, *_ in _open(before)} - fixed  # an edit that was refuted
-    paths = [file.path for file in after.files if file.path not in refused]
+    refused = Counter({key: n for key, n in _open(before).items() if key[0] not in fixed})
+    edits = Counter(
+        (each.path, each.finding.profile, each.finding.migration)
+        for each in after.findings
+        if each.finding.edit is not None
+    )
+    # What the base has and no edit for was refuted, or left alone; what is beside it was not.
+    beside = {path for path, *_ in edits - refused}
+    paths = [file.path for file in after.files if file.path in beside]
     # What nobody could judge, or edit, after the merge and not before it is not fixed either.
     paths += [path for path, *_ in (_open(after) - _open(before))]
     names = [git.printable(path) for path in dict.fromkeys(paths)]

@@ -242,6 +242,24 @@ def test_a_reviewer_who_takes_the_rule_out_is_told(remote: Remote) -> None:
     assert FILE in result.stderr
 
 
+def test_a_profile_that_a_reviewer_adds_beside_one_that_was_left_alone_is_told(
+    sandbox: Sandbox,
+) -> None:
+    alone = "profile other {\n  network,\n  file,\n}\n"
+    remote = Remote(sandbox, {FILE: sandbox.profile(), "mixed": alone})
+    assert push(remote)[0] == 0
+    assert push(remote)[1][0]["outcome"] == "up to date"
+    remote.commit(BRANCH, {"mixed": alone + sandbox.profile("added")})
+    status, (target,) = push(remote)
+    assert (status, target["branch_state"]) == (3, "edited by others")
+    assert "merging it leaves mixed to be fixed" in target["error"]
+    status, (target,) = push(remote, "--on-existing", "append")
+    assert (status, target["outcome"]) == (0, "pushed")
+    mended = remote.git("show", f"{BRANCH}:mixed") + "\n"
+    assert mended == alone + sandbox.fixed(sandbox.profile("added"))
+    assert push(remote)[1][0]["outcome"] == "edited by others"
+
+
 @pytest.mark.parametrize(
     "options",
     [

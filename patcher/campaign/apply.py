@@ -216,7 +216,9 @@ def _read(reader: Reader, branch: str) -> tuple[ReviewBranch, str | None]:
             f"branch {branch} and origin/{branch} both have commits of others: merge them, or use "
             "another --branch"
         )
-    return (theirs if theirs.others else ours), tip
+    # One of ours that does not fix the base is not made anew beside one of ours that does.
+    newer = theirs.fixes and ours.state is BranchState.STALE
+    return (theirs if theirs.others or newer else ours), tip
 
 
 def _to_write(target: Target, review: ReviewBranch, writer: _Writer) -> tuple[Target, str | None]:

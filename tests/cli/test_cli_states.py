@@ -325,6 +325,23 @@ def test_the_review_branch_of_origin_counts_in_a_clone(remote: Remote) -> None:
     assert remote.fixes(BRANCH, "main")
 
 
+def test_a_stale_branch_does_not_compete_with_a_current_one_of_origin(remote: Remote) -> None:
+    work, sandbox = remote.work, remote.sandbox
+    assert patcher("apply", work).exit_code == 0
+    stale = sandbox.git(work, "rev-parse", BRANCH)
+    remote.commit("main", {"second": sandbox.profile("second")})
+    push(remote)
+    sandbox.git(work, "checkout", "-q", "--detach")
+    sandbox.git(work, "fetch", "-q")
+    base = ["--base", "origin/main", "--branch", BRANCH]
+    status, (target,) = report("apply", *base, work)
+    assert (status, target["outcome"]) == (0, "up to date")
+    assert target["new_commit"] == remote.git("rev-parse", BRANCH)
+    assert sandbox.git(work, "rev-parse", BRANCH) == stale
+    status, (target,) = report("undo", *base, work)
+    assert (status, target["outcome"], target["new_commit"]) == (0, "removed", stale)
+
+
 def test_globs_take_no_review_branches_for_bases(sandbox: Sandbox) -> None:
     place = sandbox.repository()
     sandbox.git(place, "branch", "fix-1")

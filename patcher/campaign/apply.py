@@ -100,6 +100,11 @@ def apply(
     reader = Reader(repository, base, target, selection, remote or history)
     if commits.undo:
         return _undone(replace(target, branch=branch), reader, commits, remote)
+    if base.default and reader.is_review(base.name, base.commit):
+        raise git.BranchTaken(
+            f"{base.name} is a review branch, and never a base: name the branch that it is to be "
+            "merged into with --base"
+        )
     if not target.files:
         done = Outcome.FAILED if target.failed else Outcome.NOTHING_TO_DO
         return replace(target, outcome=done, branch_state=_leftover(reader, branch))

@@ -112,10 +112,14 @@ class Reader:
         made = {file.path: (file.mode, file.new_oid) for file in self.target.files}
         return {each.path: each.new for each in self.changed(own[0])} == made
 
+    def is_review(self, name: str, tip: str) -> bool:
+        """Whether the last commit of a branch was made for it as a review branch."""
+        (last,) = self.past_commits((tip,))
+        return last.made_on(name) is not None
+
     def _merged(self, name: str, tip: str) -> BranchState:
         """The state of a branch of which the base has everything."""
-        (last,) = self.past_commits((tip,))
-        if not (name.startswith(git.REVIEW_BRANCHES) or last.made_on(name)):
+        if not (name.startswith(git.REVIEW_BRANCHES) or self.is_review(name, tip)):
             return BranchState.FOREIGN
         return BranchState.GONE if self.target.files else BranchState.MERGED
 

@@ -190,6 +190,23 @@ def test_the_review_branch_is_no_default_branch_and_no_base(remote: Remote) -> N
     assert remote.git("for-each-ref") == before
 
 
+def test_a_review_branch_that_head_names_is_no_base(remote: Remote) -> None:
+    push(remote)
+    remote.git("symbolic-ref", "HEAD", f"refs/heads/{BRANCH}")
+    before = remote.git("for-each-ref")
+    for source, options in ((remote.url, ["--push"]), (remote.bare, [])):
+        for more in ([], ["-n"], ["-m", "deny-af-vsock"]):
+            result = patcher("apply", *options, *more, source)
+            assert result.exit_code == 3, result.output
+            assert "is a review branch, and never a base" in result.stderr
+            assert "--base" in result.stderr
+    assert remote.git("for-each-ref") == before
+    # What was merged is the base's own.
+    remote.git("symbolic-ref", "HEAD", "refs/heads/main")
+    remote.merge(BRANCH, "main", "--ff-only")
+    assert push(remote)[1][0]["outcome"] == "nothing to do"
+
+
 def test_a_reviewers_commits_are_kept(remote: Remote) -> None:
     push(remote)
     review = remote.commit(BRANCH, {"notes": "of the reviewer\n"})

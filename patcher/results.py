@@ -246,6 +246,10 @@ class Target:
         return replace(self, note="; ".join(filter(None, (self.note, note)))) if note else self
 
 
+NOT_READ = "not read: "
+"""What a note begins with that names what a repository does not hold."""
+
+
 @dataclass(slots=True)
 class CauseCount:
     """Failures with one cause in a run."""
@@ -276,6 +280,8 @@ class Totals:
     """Targets that were read and need no edit, in a run that commits."""
     unread: int = 0
     """Repositories without a base to read: no commit yet, or no branch that a glob matches."""
+    elsewhere: int = 0
+    """Targets that name what they do not hold (submodules, Git LFS), which was not read."""
     files: int = 0
     """Files with an edit."""
     to_fix: int = 0
@@ -313,6 +319,7 @@ class Totals:
             count.targets += 1
             kind = kind_of(target.error, target.repository, target.base, target.branch)
             counted(count.kinds, kind, target)
+        self.elsewhere += NOT_READ in (target.note or "")
         self.read += target.read
         self.failed += target.failed
         self.committed += target.outcome in (Outcome.COMMITTED, Outcome.PUSHED)

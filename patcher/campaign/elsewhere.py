@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from patcher.git import printable
+from patcher.results import NOT_READ
 
 MODULES, ATTRIBUTES = b".gitmodules", b".gitattributes"
 FILES = frozenset((MODULES, ATTRIBUTES))
@@ -36,7 +37,7 @@ def note(contents: Mapping[bytes, bytes]) -> str | None:
         parts.append(f"submodules ({_few(modules)}): scan their own repositories")
     if kept:
         parts.append(f"files in Git LFS ({_few(kept)})")
-    return f"not read: {'; '.join(parts)}" if parts else None
+    return f"{NOT_READ}{'; '.join(parts)}" if parts else None
 
 
 def _few(names: Sequence[bytes]) -> str:

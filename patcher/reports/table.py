@@ -331,11 +331,13 @@ def summary(totals: Totals, style: Style) -> str:
     if totals.left_alone:
         parts.append(f"{totals.left_alone} affected but left alone")
     where = " in the files that --include and --exclude leave" if style.narrowed else ""
-    if not read:
-        return ", ".join(parts) or f"no AppArmor profile that matters{where}"
-    if not parts and totals.read:
+    if not (parts or read):
+        parts.append(f"no AppArmor profile that matters{where}")
+    elif not parts and totals.read:
         parts.append(f"nothing to report in what was read{where}")
-    return "; ".join(filter(None, (read, ", ".join(parts))))
+    beside = "submodules or files in Git LFS were not read (-v says which)"
+    said = (read, ", ".join(parts), beside if totals.elsewhere else "")
+    return "; ".join(filter(None, said))
 
 
 def advice(totals: Totals) -> list[str]:

@@ -108,9 +108,12 @@ def test_what_a_repository_names_and_does_not_hold_is_a_note(
         (target,) = targets(*command, place)
         assert (target["note"], target["status"]) == (f"{says}(profiles/*)", "not_affected")
     assert says in patcher("scan", "-v", place).stdout
+    told = "that matters; submodules or files in Git LFS were not read (-v says which)."
+    assert told in patcher("scan", place).stdout
     sandbox.commit(place, {".gitmodules": "", ".gitattributes": "*.png filter=lfs\n* text\n"})
     (target,) = targets("scan", place)
     assert target["note"] is None
+    assert "not read" not in patcher("scan", place).stdout
 
 
 def test_a_folder_where_one_failed_is_not_called_clean(sandbox: Sandbox) -> None:

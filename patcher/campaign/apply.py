@@ -100,7 +100,8 @@ def apply(
     reader = Reader(repository, base, target, selection, remote or history)
     if commits.undo:
         return _undone(replace(target, branch=branch), reader, commits, remote)
-    if base.default and reader.is_review(base.name, base.commit):
+    own = branch == base.name and branch.startswith(git.REVIEW_BRANCHES)
+    if base.default and (own or reader.is_review(base.name, base.commit)):
         raise git.BranchTaken(
             f"{base.name} is a review branch, and never a base: name the branch that it is to be "
             "merged into with --base"

@@ -190,12 +190,15 @@ def test_the_review_branch_is_no_default_branch_and_no_base(remote: Remote) -> N
     assert remote.git("for-each-ref") == before
 
 
-def test_a_review_branch_that_head_names_is_no_base(remote: Remote) -> None:
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_review_branch_that_head_names_is_no_base(remote: Remote, edited: bool) -> None:
     push(remote)
+    if edited:
+        remote.commit(BRANCH, {"note": "of a reviewer\n"})
     remote.git("symbolic-ref", "HEAD", f"refs/heads/{BRANCH}")
     before = remote.git("for-each-ref")
     for source, options in ((remote.url, ["--push"]), (remote.bare, [])):
-        for more in ([], ["-n"], ["-m", "deny-af-vsock"]):
+        for more in ([], ["-n"], *[["-m", "deny-af-vsock"]] * (not edited)):
             result = patcher("apply", *options, *more, source)
             assert result.exit_code == 3, result.output
             assert "is a review branch, and never a base" in result.stderr

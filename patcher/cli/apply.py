@@ -97,7 +97,7 @@ class _Command(options.Command):
 )
 @click.option(
     "--pause",
-    type=click.FloatRange(0),
+    type=options.Finite(0),
     metavar="SECONDS",
     default=0.0,
     help="Wait so long between two pushes to one host, and push one at a time.",

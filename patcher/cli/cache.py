@@ -93,7 +93,7 @@ def verify_command(urls: tuple[str, ...], quiet: bool) -> int:
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @click.option(
     "--older-than",
-    type=click.FloatRange(min=0),
+    type=options.Finite(min=0),
     metavar="DAYS",
     help="Only mirrors that were not used for so many days.",
 )

@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -23,6 +24,18 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+class Finite(click.FloatRange):
+    """A number, which ``nan`` and ``inf`` are not."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value!r} is no number.", param, ctx)
+        return number
 
 
 def _size(ctx: click.Context, param: click.Parameter, value: str) -> int:
@@ -212,7 +225,7 @@ sourcing = chain(
 )
 timeout = click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, min_open=True),
     metavar="SECONDS",
     default=600.0,
     show_default=True,

@@ -105,6 +105,8 @@ def test_a_question_that_nobody_can_answer_is_wrong_use(sandbox: Sandbox) -> Non
         (["scan", "--from", sys.executable], "a binary file, not a list"),
         (["apply", "--campaign", "../x", "fork"], "'../x' is no name for a campaign"),
         (["apply", "--campaign", "", "fork"], "'' is no name for a campaign"),
+        (["scan", "--timeout", "nan", "fork"], "'nan' is no number"),
+        (["apply", "--pause", "inf", "fork"], "'inf' is no number"),
         (["scan", "--base", "", "fork"], "--base needs a branch, tag, commit or glob"),
     ],
 )

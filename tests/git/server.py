@@ -297,7 +297,7 @@ class _Handler(BaseHTTPRequestHandler):
                 break
             if is_pack and fault == "junk" and b"PACK" in piece:
                 at = piece.index(b"PACK") + 12
-                piece = piece[:at] + b"\xff" * 20 + piece[at + 20 :]
+                piece = piece[:at] + b"G" * 20 + piece[at + 20 :]
             if is_pack and fault == "trickle":
                 for byte in piece:
                     self._chunk(bytes([byte]))

@@ -71,10 +71,10 @@ def wait_for(server: Server, pushes: int) -> None:
 
 def ledger(world: World, env: dict[str, str] | None = None) -> dict[tuple[str, str], Any]:
     """Without what differs where a lost batch is done again: whether a branch was pushed by this
-    attempt or the one before it."""
+    attempt or the one before it, and so the state in which it was found."""
     rows = exported(world, "c", env)
     for row in rows.values():
-        del row["outcome"]
+        del row["outcome"], row["branch_state"]
     return rows
 
 

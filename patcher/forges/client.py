@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -101,6 +102,8 @@ class Client:
         self._token = {token, json.dumps(token)[1:-1]} - {""}
         self._limit = limits.limit(server.host, server.token)
         self._session = _Session()
+        for adapter in self._session.adapters.values():
+            weakref.finalize(self, adapter.close)  # the connections that it keeps
         self._session.headers["User-Agent"] = f"patcher/{__version__}"
         self._session.auth = self._sign  # so that nothing in ~/.netrc takes its place
 

@@ -230,7 +230,7 @@ def _left(before: Target, after: Target) -> str:
     # What the base has and no edit for was refuted, or left alone; what is beside it was not.
     beside = {path for path, *_ in edits - refused}
     paths = [file.path for file in after.files if file.path in beside]
-    # What nobody could judge, or edit, after the merge and not before it is not fixed either.
+    # A profile that needs a person after the merge, and did not before it, is not fixed either.
     paths += [path for path, *_ in (_open(after) - _open(before))]
     names = [git.printable(path) for path in dict.fromkeys(paths)]
     if not names:

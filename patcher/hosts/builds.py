@@ -67,9 +67,7 @@ def _by_cmake(content: bytes, held: re.Match[bytes]) -> Iterator[bytes]:
 
 def _by_make(content: bytes, name: bytes, end: int) -> Iterator[bytes]:
     """The functions that are given the variable, or its name, and the commands of a shell."""
-    uses = re.compile(
-        rb"(?P<opens>\$?\$[({]?)(?<![\w.-])%b(?P<other>:[^)}\n]*=)?(?![\w.-])" % re.escape(name)
-    )
+    uses = re.compile(rb"\$?\$[({]?(?<![\w.-])%b(?P<other>:[^)}\n]*=)?(?![\w.-])" % re.escape(name))
     named = re.compile(rb"\$[({]call[ \t]+([\w-]+)[^\n()]*,[ \t]*%b[ \t]*[,)}]" % re.escape(name))
     if call := named.search(content):
         yield call[1]

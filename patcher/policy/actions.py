@@ -50,9 +50,9 @@ _ASSIGNS = re.compile(
     rb"<\?xml|<\?php\s+\$\w+\s*=(?!=)|\{%[-+~]?\s*set\s[^%]*=|<%[-_]?\s*[@$]?[\w.]+\s*[-+|&]*=(?!=)[^;]*\Z|<%#"
 )
 _PRINTS = re.compile(rb"<[%?]=|<\?php\s+(?:echo|print)\b")
-_FRAMES = (b"{{", b"{%", b"<%", b"<?")
 _TAGS = (b"{%", b"<%", b"<?")
 """How actions begin of which some are not known."""
+_FRAMES = (b"{{", *_TAGS)
 _OPENS_BLOCK = re.compile(rb"\bdo(?:\s*\|[^|]*\|)?\s*[-~+_]?%>\Z")
 """A block of Ruby or Elixir, which may leave its text out (``<%= capture do %>``)."""
 _DIRECTIVE = re.compile(
@@ -99,20 +99,20 @@ _MARKER = re.compile(
     rb"(?:[_ .:-][^\s@%{}]*|[ ][^@%{}]*)?)(?:@{1,2}|%{1,2}|\}|__|>{2,3})",
     re.IGNORECASE,
 )
-
-
 _LONGEST_MARKER = 200
 _OPENS_PAIR = re.compile(rb"([@%]{1,2})(\w+)([@%]{1,2})")
 
 
-def is_marker(word: bytes, below: bytes) -> bool:
+def is_marker(word: bytes, text: bytes, end: int, reach: int) -> bool:
     """Whether a word marks where a stretch begins or ends that somebody's tool may leave out:
-    ``@BEGIN_STRICT@``, ``@STRICT_TRUE@`` of Automake, ``%/strict%``, ``${if strict}``. ``below``:
-    some of what follows, where another one may end it."""
-    if len(word) > _LONGEST_MARKER or _MARKER.fullmatch(word):
-        return len(word) <= _LONGEST_MARKER
+    ``@BEGIN_STRICT@``, ``@STRICT_TRUE@`` of Automake, ``%/strict%``, ``${if strict}``. It ends at
+    ``end`` in ``text``; the mark that belongs to it is looked for in so many bytes behind."""
+    if len(word) > _LONGEST_MARKER:
+        return False
+    if _MARKER.fullmatch(word):
+        return True
     opens = _OPENS_PAIR.fullmatch(word)
-    return opens is not None and b"%b/%b%b" % opens.groups() in below
+    return opens is not None and text.find(b"%b/%b%b" % opens.groups(), end, end + reach) >= 0
 
 
 def _by_sign(sign: bytes) -> Control | None:

@@ -246,11 +246,10 @@ class Lexer:
         """The word that begins here, as an action where it marks the beginning or the end of what
         may be left out."""
         word = self._word(position)
-        if word.text[:1] in b"@%$_<":
-            below = self.text[word.end : word.end + _DIRECTIVE_REACH]
-            if is_marker(word.text, below):
-                return word._replace(kind=Kind.CONTROL)
-        return word
+        marks = word.text[:1] in b"@%$_<" and is_marker(
+            word.text, self.text, word.end, _DIRECTIVE_REACH
+        )
+        return word._replace(kind=Kind.CONTROL) if marks else word
 
     def _simple(self, position: int) -> re.Match[bytes] | None:
         """The simple token that begins here or behind blanks, or None."""

@@ -19,26 +19,27 @@ from patcher.policy.bounds import MAX_FINDINGS, TooMuch, time_left
 from patcher.policy.evidence import MOBY_FLAGS, Evidence
 from patcher.policy.judgement import Includes, Judgement
 from patcher.policy.network import TYPES
+from patcher.policy.patterns import regex
 from patcher.policy.reader import Profile, Rule
 from patcher.policy.search import Spans, candidates, is_binary, matters, within
 from patcher.policy.status import Status
 
 __all__ = ["Unread", "judge", "read"]
 
-_BLANK = re.compile(rb"(?:[ \t]|\\t)*\Z")
-_REST = re.compile(rb"[ \t]*(?:(?!#\*)#(?:(?!\{[{%#*!]|<[%#]|#\*).)*)?\Z", re.DOTALL)
+_BLANK = regex(rb"(?:[ \t]|\\t)*\Z")
+_REST = regex(rb"[ \t]*(?:(?!#\*)#(?:(?!\{[{%#*!]|<[%#]|#\*).)*)?\Z", re.DOTALL)
 """Nothing, or a comment, in which no comment of a template begins that goes on below it."""
-_INDENTATION = re.compile(rb"(?:[ \t]|\\t)*")
+_INDENTATION = regex(rb"(?:[ \t]|\\t)*")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_ABI = re.compile(rb"\babi[ \t]+[<\"\\]*abi/")
+_ABI = regex(rb"\babi[ \t]+[<\"\\]*abi/")
 """A rule that says for which features policy is compiled. Without one it is for those that
 parser.conf names; where it names none, parsers 3.0.8 to 6.0 compile no network rule."""
-_NO_NETWORK = re.compile(rb"\babi[ \t]+[<\"\\/\w.]*abi/kernel-5\.4-vanilla")
+_NO_NETWORK = regex(rb"\babi[ \t]+[<\"\\/\w.]*abi/kernel-5\.4-vanilla")
 """The ABI of AppArmor's own for which no network rule is compiled (parsers 3.0.8 to 6.0)."""
-_MOBY_FLAGS = re.compile(
+_MOBY_FLAGS = regex(
     rb"attach_disconnected[^)\n]{0,200}mediate_deleted|mediate_deleted[^)\n]{0,200}attach_disconnected"
 )
-_TEST = re.compile(r"(?:^|/)tests?/|(?:^|/)test_[^/]*$|[_.-](?:test|spec|tests)\.\w+$|\.bats$")
+_TEST = regex(r"(?:^|/)tests?/|(?:^|/)test_[^/]*$|[_.-](?:test|spec|tests)\.\w+$|\.bats$")
 _RULES_ALONE = 2
 _POLICY_HOSTS = frozenset(("plain",))
 _CLEAN = (Status.FIXED, Status.NOT_AFFECTED)

@@ -30,7 +30,9 @@ def compiled() -> list[tuple[str, int]]:
 
     compiler.compile = record
     import patcher
+    from patcher.policy import patterns
 
+    patterns.regex = re.compile
     for module in pkgutil.walk_packages(patcher.__path__, "patcher."):
         with contextlib.suppress(ImportError):  # of an extra that is not installed
             importlib.import_module(module.name)

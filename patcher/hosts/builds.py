@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 
 from patcher.hosts import shell
+from patcher.policy.patterns import regex
 
-_HELD = re.compile(
+_HELD = regex(
     rb"(?:\bset|\bstring[ \t]*\([ \t]*(?:APPEND|PREPEND|CONCAT))[ \t]*[( \t][ \t]*(?P<cmake>\w+)\s+"
     rb"(?:\[=*\[|\")?\s*\Z"
     rb"|^[ \t]*(?:override[ \t]+)?define[ \t]+(?P<make>[\w.-]+)[ \t]*[:+?!]*=?[ \t]*\r?\n\s*\Z",
@@ -19,8 +20,8 @@ _HELD = re.compile(
 )
 """Code before a text that gives it to a variable."""
 _NEAR = 300
-_COMMAND = re.compile(rb"(?<![\w$@{])(?P<name>[A-Za-z_]\w*)[ \t]*\((?P<given>[^()]{0,2000})\)?")
-_PRINTS = re.compile(
+_COMMAND = regex(rb"(?<![\w$@{])(?P<name>[A-Za-z_]\w*)[ \t]*\((?P<given>[^()]{0,2000})\)?")
+_PRINTS = regex(
     rb"message|file|configure_file|install|option|write_file|export|return|unset|(?:else|end)?if|while|"
     rb"add_(?:custom_\w+|definitions|compile_\w+)|(?:target|set)_\w+|include|find_\w+|function|macro|set|"
     rb"assert\w*|check\w*",
@@ -28,11 +29,11 @@ _PRINTS = re.compile(
 )
 """Commands of CMake that leave the variables alone which they are given, or set what they hold to
 another text that holds it."""
-_COPIES = re.compile(
+_COPIES = regex(
     rb"\s*(?:APPEND|PREPEND|CONCAT|JOIN|LENGTH|FIND|CONFIGURE|COMPARE|MD5|SHA\w+|GET)\b"
 )
 """What ``string`` and ``list`` do that leaves nothing of a text out."""
-_OPENS = re.compile(rb"\$[({](?P<name>[a-z-]+)[ \t]|\$[({]|[)}]")
+_OPENS = regex(rb"\$[({](?P<name>[a-z-]+)[ \t]|\$[({]|[)}]")
 _EXPANDS = frozenset(b"info warning error file value eval or and if export".split())
 """Functions of make that hand on a text as it is."""
 _MOST_NAMES, _MOST_USES, _LONGEST = 8, 400, 2000

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
 CONTROL = (
     rb"(?:if|else|elif|elsif|elseif|unless|while|until|for|foreach|loop|when|case|switch|match|select|"
@@ -53,7 +53,7 @@ _HAND_ON = frozenset(
     b"stdout stderr".split()
 )
 """First words of the names of functions that leave nothing of a text out, or return no text."""
-_COUNTS = re.compile(rb"[A-Z_]*(?:LEN|SIZE|COUNT|ELEMENTS)")
+_COUNTS = regex(rb"[A-Z_]*(?:LEN|SIZE|COUNT|ELEMENTS)")
 """Macros of C that count."""
 _NOUNS = frozenset(b"str string strings text bytes byte list array html lines file".split())
 """Behind them in a name stands what the function does: ``array_map``."""
@@ -62,86 +62,86 @@ REPLACES = (
     rb"removeprefix|TrimPrefix|TrimSuffix)"
 )
 """Names of functions that replace a part of a text: whether it matters depends on which."""
-KEEPS = re.compile(rb"filter\((?:Boolean\)|None,)")
+KEEPS = regex(rb"filter\((?:Boolean\)|None,)")
 """Leaves out what is empty."""
-_WORDS = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_WORDS = regex(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _NAME = (
     repeated(rb"[A-Za-z_$@][\w$]*+(?:<[^<>()\n]{0,60}>)?(?:\??\.|::|->|:)") + rb"[A-Za-z_][\w?]*+!?"
 )
-_CALLEE = re.compile(rb"(?<![\w.$@:>])(?P<name>%b)(?:<[^<>()\n]{0,60}>)?[ \t]?\Z" % _NAME)
-_KEYWORD = re.compile(
+_CALLEE = regex(rb"(?<![\w.$@:>])(?P<name>%b)(?:<[^<>()\n]{0,60}>)?[ \t]?\Z" % _NAME)
+_KEYWORD = regex(
     CONTROL
     + rb"\Z|(?:return|new|await|yield|typeof|void|const|let|var|my|our|lambda|async|move|mut|"
     rb"static|of|as|try|assert|print|elif|def|fn|func|fun|function|sub|defp|defmacro|where|with|"
     rb"inherit|rec|range|export|default|extends|echo|puts)\Z"
 )
-_STRINGS = re.compile(rb"\"[^\"\n]*+\"|'[^'\n]*+'")
-_BRACKET = re.compile(rb"[()\[\]{};]")
-_DEFINES = re.compile(rb"\b(?:def|fn|func|fun|function|sub|defp|new|class|macro)\s+\Z")
-_GOES_ON = re.compile(rb"(?:[=(,+|&?:<>.*\[-]|\b(?:return|in|yield|and|or))\s*\Z")
-_DROPPED = re.compile(
+_STRINGS = regex(rb"\"[^\"\n]*+\"|'[^'\n]*+'")
+_BRACKET = regex(rb"[()\[\]{};]")
+_DEFINES = regex(rb"\b(?:def|fn|func|fun|function|sub|defp|new|class|macro)\s+\Z")
+_GOES_ON = regex(rb"(?:[=(,+|&?:<>.*\[-]|\b(?:return|in|yield|and|or))\s*\Z")
+_DROPPED = regex(
     rb"(?:\A|[;}\n)]|(?<![$#{])\{|\b(?:if|elif|while|unless|and|or|not|await|try|assert|do|then|else|go|defer|"
     rb"sudo|begin|rescue|ensure|void)\b(?:\s*\()?|&&|\|\||!|@"
     rb"|(?:\A|[\s;{(,])(?:let\s+)?[$@]?(?:_|err\w*|ok|rc|ret|res|errno|status|success|code|n)\s*"
     rb"(?:,\s*[$]?(?:err\w*|ok|_)\s*)?:?=)\s*\Z"
 )
 """Code before a call of which nobody takes what it returns, or an error alone."""
-_RETURNS = re.compile(
+_RETURNS = regex(
     rb"\b(?:fn|func)\b[^{};\n]*->[^{};]*\{\s*\Z|\bdef[ \t]+[\w.?!]+(?:\([^()\n]*\))?[ \t]*\n\s*\Z"
 )
 """The head of a function that returns its last expression."""
-_TAKEN = re.compile(
+_TAKEN = regex(
     rb"\)+\s*[?!]?\.\s*(?!(?:unwrap\w*|expect|catch|then|finally|await|ok|err|start|run|wait|join|"
     rb"detach|ConfigureAwait|subscribe|block|get|close|Close)\b)\w"
 )
 """A method is called on what a call returns; some look for errors alone."""
 _OPERATORS = (b".", b"+", b"=", b"|", b"&", b"<", b"?")
-_IS_RESULT = re.compile(rb"\)*[ \t]*\r?\n\s*end\b")
+_IS_RESULT = regex(rb"\)*[ \t]*\r?\n\s*end\b")
 """The end of a function that returns its last expression, as of Ruby."""
 _ARGUMENT = (
     rb"[ \t]+(?:-?[\w.$@]+|\"[^\"\n]*+\"|'[^'\n]*+'|\[[^\]\n]*+\]|\([^()\n]*+\)|\{[^{}\n]*+\})"
 )
-_BARE = re.compile(
+_BARE = regex(
     rb"(?:(?<![=!<>])=|:=|<-|->|=>|\|>|\b(?:return|puts|print|echo)|(?<=[=(\s])\$|\+\+)\s*+(?P<name>[A-Za-z_][\w.'-]*+)"
     + repeated(_ARGUMENT, b"{0,4}")
     + rb"\s*\Z"
 )
 """A call without parentheses: ``p = harden "..."``."""
-_COMMAND = re.compile(
+_COMMAND = regex(
     rb"(?:\A|[\n;])[ \t]*(?!(?:package|class|module|namespace|using|type|struct|interface|enum|use|"
     rb"require|include|public|private|protected|extern|unset|del|delete|object|trait|impl|mod|pub|"
     rb"local|global|nonlocal|val|lateinit|final|data|internal|abstract|open)\b)"
     rb"(?P<name>[a-z_]\w*[!?]?)[ \t]+\Z"
 )
 """A statement that is a call without parentheses, as Ruby has it: ``harden p``."""
-_ENDS_LINE = re.compile(rb"[ \t]*(?:[\r\n;]|\Z)")
-_MACRO = re.compile(rb"[A-Z][A-Z\d_]*|[a-zA-Z]{1,2}")
-_SPLITS = re.compile(rb"(?:[sS]plit|explode)\Z")
-_MAKES_PARTS = re.compile(rb"[sS]plit|match|exec|scan")
-_MAPPED = re.compile(rb"\s*(%b)\s*,\s*[\[({]?\Z" % _NAME)
-_METHODS = re.compile(
+_ENDS_LINE = regex(rb"[ \t]*(?:[\r\n;]|\Z)")
+_MACRO = regex(rb"[A-Z][A-Z\d_]*|[a-zA-Z]{1,2}")
+_SPLITS = regex(rb"(?:[sS]plit|explode)\Z")
+_MAKES_PARTS = regex(rb"[sS]plit|match|exec|scan")
+_MAPPED = regex(rb"\s*(%b)\s*,\s*[\[({]?\Z" % _NAME)
+_METHODS = regex(
     rb"(?:trim|strip|split|map|for_?[eE]ach\w*|each\w*|collect|reduce|let|also|apply|then|catch|entries|"
     rb"keys|sort\w*|reverse\w*|upcase|hex\w*|chars|matches|match|test|search|find|group|scan)"
 )
 """Methods besides, of which others know more."""
-_GIVEN_FUNCTION = re.compile(rb"\((?:&:|::|\w+::)?([A-Za-z_]\w*[!?]?)(?=\)|,)|\b([A-Za-z_]\w*)\(")
+_GIVEN_FUNCTION = regex(rb"\((?:&:|::|\w+::)?([A-Za-z_]\w*[!?]?)(?=\)|,)|\b([A-Za-z_]\w*)\(")
 """A function that a method calls on what it goes through."""
-_AT_LINES = re.compile(rb"\\n|[\"']\n[\"']|/\^/|EOL|NewLine|linesep")
-_STEP = re.compile(
+_AT_LINES = regex(rb"\\n|[\"']\n[\"']|/\^/|EOL|NewLine|linesep")
+_STEP = regex(
     rb"(?P<dot>[ \t]*[?!&]?\.|\s+[?&]?\.|->|::|:(?=\w+\())(?P<name>[A-Za-z_]\w*+[!?]?)"
     rb"(?:::<[^<>\n]{0,60}>)?(?P<given>[ \t]?\("
     + repeated(rb"[^()\n]++|\(" + repeated(rb"[^()\n]++|\([^()\n]*+\)") + rb"\)")
     + rb"\)?)?"
 )
 """A method or field behind a text, or behind another one."""
-_OF_A_LIST = re.compile(rb"[\s,]*[\])}]")
-_OPENS_LIST = re.compile(rb"(?:[\[{]|\b(?:of|Of|asList|List|Array)\()\s*\Z")
-_PIPED = re.compile(
+_OF_A_LIST = regex(rb"[\s,]*[\])}]")
+_OPENS_LIST = regex(rb"(?:[\[{]|\b(?:of|Of|asList|List|Array)\()\s*\Z")
+_PIPED = regex(
     rb"[ \t]*\|[ \t]*(?P<name>[?%](?=[ \t]*\{)|[A-Za-z]+-[A-Za-z]+|(?:where|select|sls)\b"
     rb"|(?:\w+::)+\w+(?=\())|\s*(?:\|>|%>%)\s*(?P<other>" + _NAME + rb")"
 )
 """A command or function that a text is piped into: PowerShell, ranges of C++, Elixir, F#, R."""
-_GIVEN_TO_CHANGE = re.compile(rb"(?:&mut\s+|(?<!&)&|\bref\s+|\bout\s+)\Z")
+_GIVEN_TO_CHANGE = regex(rb"(?:&mut\s+|(?<!&)&|\bref\s+|\bout\s+)\Z")
 
 
 @lru_cache(maxsize=1024)

@@ -22,7 +22,7 @@ from patcher.hosts.calls import (
 from patcher.hosts.expressions import why_filtered
 from patcher.hosts.strings import UNPACKS
 from patcher.policy.bounds import time_left
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
 _CUTS = (
     rb"(?:filter\w*|Where|reject!?|grep|select!?|findAll|removeIf|removeAll|retain\w*|splice|pop|shift|remove\w*|"
@@ -32,7 +32,7 @@ _CUTS = (
     rb"array_(?:slice|diff\w*|filter|splice|shift|pop|intersect\w*|rand))"
 )
 _CHANGES = rb"(?P<name>" + REPLACES + rb"|" + _CUTS + rb")(?!\w)[!?]?[ \t]*"
-_BEHIND = re.compile(
+_BEHIND = regex(
     joins.CLOSES
     + rb"(?:"
     + joins.CALL
@@ -50,45 +50,45 @@ _BEHIND = re.compile(
     re.MULTILINE,
 )
 """Code behind a text that changes it."""
-_BEFORE = re.compile(
+_BEFORE = regex(
     rb"(?<!\w)(?:[\w.]+[.:])?"
     + _CHANGES
     + rb"(?P<given>\([^()\n;]{0,120}(?:\([^()\n;]{0,40}\)[^()\n;]{0,80})?"
     rb"(?:[\w.]+\()?\[?|\{[^{}\n]{0,120}\}\s*\(?\s*)\Z"
 )
 """Code before a text that changes it."""
-_LOOPS = re.compile(
+_LOOPS = regex(
     rb"\bfor(?:each)?\b[^\n;]{0,80}(?:\bin|\bof|\brange|:|\()\s*[\"']?\$?\{?\Z|\b(?:while|until)\b[^\n]{0,80}\Z"
 )
-_CHOOSES = re.compile(
+_CHOOSES = regex(
     rb"(?P<lines>\.\s*(?:split\w*|lines|each_line)\b)?[^\n]{0,80}(?:\n[^\n]{0,120}){0,2}?"
     rb"\b(?:if|continue|break|unless|next|switch)\b"
     rb"|[^\n]{0,80}(?:\n[^\n]{0,80})?(?:&&|\|\|)\s*\(?(?:echo|print|cat|[\w$]+(?:(?:\.|->)\w+\(|\s*[+.]?=))"
 )
-_ITERATES = re.compile(
+_ITERATES = regex(
     rb"\s+as\s+\$|\.\s*(?:each\w*|forEach)\b|\.\s*(?P<lines>lines|each_line|split\w*)[^\n]{0,20}\.\s*each"
 )
 """Loops over a list, or over the lines of a text, which may leave some of them out."""
-_SPLITS = re.compile(rb"\b(?:[sS]plit\w*|explode)\(\s*\Z")
-_SPLIT_AT = re.compile(rb"[\"'`]\s*,\s*[\"'`](?!\\[nr]|[\r\n])")
+_SPLITS = regex(rb"\b(?:[sS]plit\w*|explode)\(\s*\Z")
+_SPLIT_AT = regex(rb"[\"'`]\s*,\s*[\"'`](?!\\[nr]|[\r\n])")
 """A separator that is no line break."""
 _CUT_TO = rb"%[-+ 0]*\d*\.(?:\d+|\*)s"
 _CMAKE = (
     rb"(?!(?:APPEND|PREPEND|CONCAT|JOIN|LENGTH|FIND|STRIP|CONFIGURE|ASCII|MD5|SHA)\w*\b)[A-Z_]+\b"
 )
 _AROUND = (
-    (re.compile(rb"\bin\s+\Z"), re.compile(rb"[^\n\])]{0,80}\bif\b[^\n]*[\])]")),
-    (re.compile(rb"\bin\s+[\[({]\s*\Z"), re.compile(rb"[\s,]*[\])}][^\n]{0,80}\bif\b")),
-    (re.compile(rb"\bstr(?:str|r?chr|pbrk)\(\s*\Z"), re.compile(rb"[^;\n]{0,80}\)\s*=(?!=)")),
-    (re.compile(rb"\b(?:del|delete|unset)\b[ (]*[\"']?\Z"), re.compile(rb"\[")),
+    (regex(rb"\bin\s+\Z"), regex(rb"[^\n\])]{0,80}\bif\b[^\n]*[\])]")),
+    (regex(rb"\bin\s+[\[({]\s*\Z"), regex(rb"[\s,]*[\])}][^\n]{0,80}\bif\b")),
+    (regex(rb"\bstr(?:str|r?chr|pbrk)\(\s*\Z"), regex(rb"[^;\n]{0,80}\)\s*=(?!=)")),
+    (regex(rb"\b(?:del|delete|unset)\b[ (]*[\"']?\Z"), regex(rb"\[")),
     (
-        re.compile(rb"\bconcat\(\s*\{?\s*\Z"),
-        re.compile(rb"[\"'\s,}]{0,9},?\s*[\"'][^\"'\n]*[\"']\s*,\s*[-\w]"),
+        regex(rb"\bconcat\(\s*\{?\s*\Z"),
+        regex(rb"[\"'\s,}]{0,9},?\s*[\"'][^\"'\n]*[\"']\s*,\s*[-\w]"),
     ),
-    (re.compile(rb"\b(?:string|list)\(\s*" + _CMAKE + rb"[^()\n]*\Z"), re.compile(b"")),
-    (re.compile(rb"\$\{\Z"), re.compile(rb"(?:\[[@*]\])?[/:%#](?![-+=?])")),
-    (re.compile(rb"\{\Z"), re.compile(rb":[^{}\n]*\.\d+s?\}")),
-    (re.compile(_CUT_TO + rb"[^\n;]{0,120}\Z"), re.compile(rb"[ \t]*(?:[,);\n]|\Z)")),
+    (regex(rb"\b(?:string|list)\(\s*" + _CMAKE + rb"[^()\n]*\Z"), regex(b"")),
+    (regex(rb"\$\{\Z"), regex(rb"(?:\[[@*]\])?[/:%#](?![-+=?])")),
+    (regex(rb"\{\Z"), regex(rb":[^{}\n]*\.\d+s?\}")),
+    (regex(_CUT_TO + rb"[^\n;]{0,120}\Z"), regex(rb"[ \t]*(?:[,);\n]|\Z)")),
 )
 """Code before and behind a text that change it together."""
 _KEPT = (
@@ -104,18 +104,18 @@ _OPERATES = rb"[ \t]*(?:\[(?!\])|-(?![->]))"
 _CALLS = repeated(rb"\s*\??!?\.\s*" + _KEPT) + (
     rb"(?:%b|\s*\??!?\.\s*(?!%b|\.)[A-Za-z_])" % (_OPERATES, _KEPT)
 )
-_OPERATED = {True: re.compile(_CALLS), False: re.compile(_OPERATES)}
+_OPERATED = {True: regex(_CALLS), False: regex(_OPERATES)}
 """Code right behind a literal that makes something else of its text, or what is not known: where a
 dot calls a method, and where it does not."""
-_CUTTING_FORMAT = re.compile(rb"[^\"\n]*" + _CUT_TO + rb"[^\"\n]*\"\s*,")
-_SIZED = re.compile(
+_CUTTING_FORMAT = regex(rb"[^\"\n]*" + _CUT_TO + rb"[^\"\n]*\"\s*,")
+_SIZED = regex(
     rb"(?<!\w)(?:(?:strn(?:cpy|cat|dup)|mem(?:cpy|move|pcpy)|strlc(?:py|at)|f?write|send|append|assign|"
     rb"string(?:\s+\w+)?|string_view|g_strndup)\s*\([^\n;]{0,80}|snprintf\s*\([^,;\n]{1,80},\s*(\w{1,80})\s*,"
     rb"[^\n;]{0,80})\Z"
 )
-_SIZE = re.compile(rb"\s*,\s*(?:1\s*,\s*(\w{1,80})\s*[,)]|(?!1\s*,)(\w{1,80})\s*[,)])")
+_SIZE = regex(rb"\s*,\s*(?:1\s*,\s*(\w{1,80})\s*[,)]|(?!1\s*,)(\w{1,80})\s*[,)])")
 """How many bytes of a text a function takes, before the text and behind it."""
-_ASSIGNED = re.compile(
+_ASSIGNED = regex(
     rb"(?:^|[\s;({,])[$@%&*]?(?P<name>[A-Za-z_][\w.]*)\s*(?:\[\])?"
     rb"(?:\s*:(?!:)[ \t]*[^=\n]{1,80})?\s*(?::=|<-|[+.]?=(?![=>~]))(?:[^=;\n]|=>){0,160}\Z"
     rb"|^[ \t]*(?:set\(|\#[ \t]*define[ \t]+)\s*(?P<set>\w+)(?:\([^()\n]*\))?\s*(?:\\\s*)?\Z"
@@ -125,13 +125,13 @@ _ASSIGNED = re.compile(
 )
 _SIGNS = (b"=", b"set(", b"define", b"@", b"<-")
 """One of these stands in what `_ASSIGNED` matches."""
-_ADDED = re.compile(
+_ADDED = regex(
     rb"(?<![\w.])[$@&*]?(?P<name>[A-Za-z_]\w*)(?:\.|->|::)(?:push|append|add|insert|extend|[wW]rite)\w*\(\s*\Z",
     re.IGNORECASE,
 )
-_BOUNDARY = re.compile(rb"\n(?:\}|(?:[\w ]{0,40}\b)?(?:def|fn|func|fun|function|class|impl)\b)")
+_BOUNDARY = regex(rb"\n(?:\}|(?:[\w ]{0,40}\b)?(?:def|fn|func|fun|function|class|impl)\b)")
 """Where another function begins, or one ends."""
-_FUNCTION = re.compile(
+_FUNCTION = regex(
     rb"(?:\b(?:def|fn|func|fun|function|sub)[ \t]+(?:\([^()\n]{0,80}\)[ \t]*)?"
     rb"|^[ \t]*(?!(?:if|for|while|switch|else|unless|elif|elsif|until|match|when|case|return)\b)"
     rb"(?:[\w<>*&:\[\]]+[ \t]+){1,5}[*&]?)(?P<name>[A-Za-z_]\w*)\s*"
@@ -140,8 +140,8 @@ _FUNCTION = re.compile(
     rb"|\b(?P<arrow>[A-Za-z_]\w*)\s*=\s*(?:async\s*)?(?:function\b|\([^()\n]{0,80}\)\s*=>)",
     re.MULTILINE,
 )
-_CALLEE = re.compile(rb"\b([A-Za-z_]\w*)\(\s*\Z")
-_DEFINITION = re.compile(
+_CALLEE = regex(rb"\b([A-Za-z_]\w*)\(\s*\Z")
+_DEFINITION = regex(
     rb"\b(?:def|fn|func|fun|function|void)[ \t]+(?:\([^()\n]{0,80}\)[ \t]*)?"
     rb"(?P<name>[A-Za-z_]\w*)\s*\(\s*"
     rb"(?:(?:&?(?:mut[ \t]+)?self|this|cls)\s*,\s*)?"
@@ -150,29 +150,27 @@ _DEFINITION = re.compile(
 """A function, and the name of its first argument."""
 _BUFFER = rb"^(?![^\n]*\bconst\b)[^;\n]*\bchar[ \t]+%b[ \t]*\["
 """An array of characters that may be changed."""
-_IS_RUST = re.compile(rb"\bfn\s+\w+\s*[<(]")
-_ONE_OF = re.compile(rb"\[\s*-?\d+\s*\]|\s*\.\s*(?:get|at|nth|component\d+)\w*\(\s*-?\d*\s*\)")
+_IS_RUST = regex(rb"\bfn\s+\w+\s*[<(]")
+_ONE_OF = regex(rb"\[\s*-?\d+\s*\]|\s*\.\s*(?:get|at|nth|component\d+)\w*\(\s*-?\d*\s*\)")
 """One element of the list before."""
-_ENDS_BLOCK = re.compile(rb"[\s),]*\}")
-_STRINGS_CHANGE = re.compile(
-    rb"<\?php|\bstd::string\b|^[ \t]*my[ \t(]+[$@%]|^[ \t]*end\b", re.MULTILINE
-)
+_ENDS_BLOCK = regex(rb"[\s),]*\}")
+_STRINGS_CHANGE = regex(rb"<\?php|\bstd::string\b|^[ \t]*my[ \t(]+[$@%]|^[ \t]*end\b", re.MULTILINE)
 """PHP, C++, Perl, Ruby."""
-_HAS_FIELDS = re.compile(
+_HAS_FIELDS = regex(
     rb"^func [\w(]|^[ \t]*#[ \t]*include\b|^package [\w.]+;"
     rb"|^(?:pub )?(?:fn|const) \w+[(<:]",
     re.MULTILINE,
 )
 """Go, C, Java, Rust."""
-_OF_A_CLASS = re.compile(
+_OF_A_CLASS = regex(
     rb"[@#]|\b(?:static|const|val|private|public|protected|internal|readonly|final|lazy)\b"
 )
 """Code before a name that makes it one for more than the function in which it stands."""
-_OF_ITSELF = re.compile(rb"\b(?:self|cls|this|static|Self|local|var|module)(?:\.|->|::)\$?(\w+)")
-_FIRST_WORD = re.compile(rb"\w+")
-_MEMBER = re.compile(rb"self\.|this\.|@")
+_OF_ITSELF = regex(rb"\b(?:self|cls|this|static|Self|local|var|module)(?:\.|->|::)\$?(\w+)")
+_FIRST_WORD = regex(rb"\w+")
+_MEMBER = regex(rb"self\.|this\.|@")
 _NO_FUNCTIONS = frozenset(b"if for while switch catch return else match with when".split())
-_WORD = re.compile(rb"[\w.@%{}<>$#-]*[\w@%}>]|\{\{ ?[\w.]+ ?\}\}")
+_WORD = regex(rb"[\w.@%{}<>$#-]*[\w@%}>]|\{\{ ?[\w.]+ ?\}\}")
 _LONGEST, _LONGEST_NAME = 300, 140
 REACH = 1 << 15
 """Bytes around a text in which is looked for its function."""
@@ -183,8 +181,8 @@ _MOST_USES = 20_000
 _MOST_CHANGES = 200
 _MOST_NAMES = 8
 """Variables to which another one is given."""
-_FIRST_LITERAL = re.compile(rb"[(\s{][^\"'`/]{0,80}?([\"'`/])([^\"'`/\n]{0,100})\1")
-_MENTIONS = re.compile(
+_FIRST_LITERAL = regex(rb"[(\s{][^\"'`/]{0,80}?([\"'`/])([^\"'`/\n]{0,100})\1")
+_MENTIONS = regex(
     rb"(?<!\w)(?:(?:"
     + _CHANGES.replace(b"?P<name>", b"?:")
     + rb"[({]|replaceStrings\b|regsubst\b)[^\n\"'`/]{0,80}"
@@ -466,12 +464,12 @@ def why_chosen(before: bytes, behind: bytes, text: bytes) -> str:
     return next(found, "")
 
 
-_OWNER = re.compile(rb"(?<![\w.])(?:self|cls|this|static|local|var|Self|[A-Z]\w*)(?:\.|::|->)\$?\Z")
+_OWNER = regex(rb"(?<![\w.])(?:self|cls|this|static|local|var|Self|[A-Z]\w*)(?:\.|::|->)\$?\Z")
 """What a variable belongs to: a class, an object, the locals of Terraform."""
-_INSIDE_WORD = re.compile(rb"[\w.\-/]\Z")
+_INSIDE_WORD = regex(rb"[\w.\-/]\Z")
 
 
-_ENDS_RULE = re.compile(rb"[\w)}*],(?:\\n|[ \t]*[\"'`\r\n])")
+_ENDS_RULE = regex(rb"[\w)}*],(?:\\n|[ \t]*[\"'`\r\n])")
 _FEW = 4
 
 

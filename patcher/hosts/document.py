@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
@@ -11,10 +10,11 @@ from patcher.hosts.embedding import Embedding, place_in
 from patcher.hosts.strings import OFFSET
 from patcher.policy import reader
 from patcher.policy.bounds import Budget
+from patcher.policy.patterns import regex
 from patcher.policy.reader import Break, Profile
 from patcher.policy.search import Spans
 
-_LONE_CR = re.compile(rb"\r(?!\n)")
+_LONE_CR = regex(rb"\r(?!\n)")
 """Ends a line for whoever wrote such a file, but not for AppArmor's parser."""
 
 

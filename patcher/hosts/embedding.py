@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from typing import NamedTuple
 
 from patcher.policy.bounds import MAX_LINES, check_number
+from patcher.policy.patterns import regex
 from patcher.policy.reader import Break
 
 PLACEHOLDER = b"${}"
@@ -22,10 +22,10 @@ CR_MARGIN = b" "
 """What stands between a rule and a carriage return: AppArmor's parsers 4.0 to 6.0 take the return
 for a part of the last word of a network rule of several words, and refuse it."""
 
-_ESCAPED_CRLF = re.compile(rb"\\++r\\++n")
+_ESCAPED_CRLF = regex(rb"\\++r\\++n")
 """With more backslashes in a text within a text."""
 
-_LINE = re.compile(rb"([^\r\n]*+)(?:\r\n|[\r\n]|\Z)")
+_LINE = regex(rb"([^\r\n]*+)(?:\r\n|[\r\n]|\Z)")
 
 
 def verbatim(text: bytes) -> bytes:

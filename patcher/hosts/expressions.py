@@ -6,16 +6,16 @@ from __future__ import annotations
 import re
 
 from patcher.hosts.strings import matters
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
-_NAMED = re.compile(
+_NAMED = regex(
     rb"^[ \t-]*+(?P<key>[A-Za-z_]\w*+):[ \t]*+[|>][-+\d]*+[ \t]*+\r?$"
     rb"|\{\{-?[ \t]*+define[ \t]+\"(?P<template>[^\"\n]{1,200})\"",
     re.MULTILINE,
 )
-_EXPRESSION = re.compile(rb"\{\{[-~]?([^{}]{1,400}?)[-~]?\}\}")
-_NO_PRINT = re.compile(rb"\s*+(?:if|else|with|range|define|block|end|/\*|\$\w+[ \t]*:?=)")
-_FILTER = re.compile(
+_EXPRESSION = regex(rb"\{\{[-~]?([^{}]{1,400}?)[-~]?\}\}")
+_NO_PRINT = regex(rb"\s*+(?:if|else|with|range|define|block|end|/\*|\$\w+[ \t]*:?=)")
+_FILTER = regex(
     rb"\s*\|\s*(?:indent|nindent|quote|squote|b64enc|b64encode|toYaml|toJson|toString|string|safe|to_json|"
     rb"to_yaml|to_nice_yaml|to_nice_json|tpl|length|len|sha\w+|hash|upper|trim(?=\s*(?:\||\Z|\(\)))|"
     rb"trimSuffix(?=\s+\"\\n\"))\b"
@@ -51,8 +51,8 @@ def why_filtered(content: bytes) -> str:
     return ""
 
 
-_BEFORE = re.compile(rb"[\s(]*+(?:(?:include|template|tpl)\s+)?\(?\s*+(?:include\s+)?")
-_BEHIND = re.compile(
+_BEFORE = regex(rb"[\s(]*+(?:(?:include|template|tpl)\s+)?\(?\s*+(?:include\s+)?")
+_BEHIND = regex(
     rb"\s*+(?:[.$][\w.]*+|\(dict[^()\n]*+\))?[\s)]*+" + repeated(_FILTER.pattern) + rb"[\s.$)]*+"
 )
 

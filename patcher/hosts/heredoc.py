@@ -6,7 +6,6 @@ line, as the general line host does.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from functools import partial
@@ -21,6 +20,7 @@ from patcher.hosts.names import rendered, table
 from patcher.hosts.physical import filled, next_line
 from patcher.hosts.strings import C, Escapes, backslashed, matters, string_lines, text_start
 from patcher.policy.bounds import MAX_STRINGS, check_number
+from patcher.policy.patterns import regex
 
 _BY_SUFFIX = table(
     (
@@ -43,17 +43,15 @@ _BY_NAME = table(
     ("dockerfile", "dockerfile containerfile"),
     ("ruby", "vagrantfile rakefile gemfile berksfile podfile brewfile"),
 )
-_BY_INTERPRETER = re.compile(
-    rb"#![^\r\n]*?\b(?:(perl)|(ruby)|(php)|(?:ba|z|k|da|a|mk)?sh\b|bats\b)"
-)
+_BY_INTERPRETER = regex(rb"#![^\r\n]*?\b(?:(perl)|(ruby)|(php)|(?:ba|z|k|da|a|mk)?sh\b|bats\b)")
 
-_MARKER = re.compile(
+_MARKER = regex(
     rb"(?<!<)<<(?!<)([-~]?)[ \t]*+(?:(['\"])([^'\"\r\n]{1,64}+)\2|(\\?)([A-Za-z_]\w{0,63}+))"
 )
-_PHP_MARKER = re.compile(rb"<<<()[ \t]*+(?:(['\"])([^'\"\r\n]{1,64}+)\2|(\\?)([A-Za-z_]\w{0,63}+))")
-_WORD = re.compile(rb"<<<?[-~]?[ \t]*[\"'\\]?\w+[\"']?")
-_LINE = re.compile(rb"[^\r\n]++")
-_NAME = re.compile(rb"[A-Za-z_]\w*+")
+_PHP_MARKER = regex(rb"<<<()[ \t]*+(?:(['\"])([^'\"\r\n]{1,64}+)\2|(\\?)([A-Za-z_]\w{0,63}+))")
+_WORD = regex(rb"<<<?[-~]?[ \t]*[\"'\\]?\w+[\"']?")
+_LINE = regex(rb"[^\r\n]++")
+_NAME = regex(rb"[A-Za-z_]\w*+")
 _CONTINUATION_LINES = 16
 _LONGEST_END = 128
 
@@ -74,9 +72,9 @@ def _decode_hcl(token: bytes) -> bytes:
     return token[1:] if token[:1] in b"$%" else b"\n"
 
 
-_SHELL = Escapes(re.compile(rb"\r\n|\n|\r|\\[$`\\]"), _decode_shell, b"\n")
-_CODE = Escapes(re.compile(C.token.pattern.replace(rb"(?:\\r)?\\n|", b"")), _decode_code, b"\n")
-_HCL = Escapes(re.compile(rb"\r\n|\n|\r|\$\$\{|%%\{|%\{[^{}\r\n]{0,300}\}"), _decode_hcl, b"\n")
+_SHELL = Escapes(regex(rb"\r\n|\n|\r|\\[$`\\]"), _decode_shell, b"\n")
+_CODE = Escapes(regex(C.token.pattern.replace(rb"(?:\\r)?\\n|", b"")), _decode_code, b"\n")
+_HCL = Escapes(regex(rb"\r\n|\n|\r|\$\$\{|%%\{|%\{[^{}\r\n]{0,300}\}"), _decode_hcl, b"\n")
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:

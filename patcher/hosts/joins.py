@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from patcher.hosts.strings import IS_LINE_BREAK
+from patcher.policy.patterns import regex
 
 METHOD = rb"\s*(?:\?\.|!?\.|->|::|:|\|>)\s*(?:[A-Z]\w*\.)?"
 CALL = METHOD + rb"\w+!?(?:\([^()\n]{0,80}\))?"
 CLOSES = rb"[\"'`\s,)\]}]{0,40}@?"
 """A method's call behind a text, and what closes the text's literal and list."""
 _SEPARATOR = rb"(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[\w.]*)"
-_TAKES_SEPARATOR = re.compile(rb"(?:[sS]tring\.[jJ]oin|implode|(?<![\w.])join)\(\s*\Z")
-_FIRST_ARGUMENT = re.compile(_SEPARATOR + rb"\s*,\s*")
+_TAKES_SEPARATOR = regex(rb"(?:[sS]tring\.[jJ]oin|implode|(?<![\w.])join)\(\s*\Z")
+_FIRST_ARGUMENT = regex(_SEPARATOR + rb"\s*,\s*")
 _JOINS = (
     (rb"%b(?<![sS]tring)\.join\(\s*[\[({]?\s*\Z" % _SEPARATOR, rb"()"),
     (
@@ -31,9 +31,9 @@ _JOINS = (
     (rb"()\Z", CLOSES + rb"[ \t]*-join[ \t]*%b" % _SEPARATOR),
 )
 """Code before and behind a list that joins its elements, and with what."""
-_JOINED = tuple((re.compile(before), re.compile(behind)) for before, behind in _JOINS)
-_ENDS_LINE = re.compile(rb"[\"'](?:[\\`][rt]|\s)*(?:[\\`]n|\n)(?:[\\`][nrt]|\s)*[\"']")
-_OPEN_COMMENT = re.compile(rb"#(?!include)(?:(?!\\n)[^\"'\n])*[\"']")
+_JOINED = tuple((regex(before), regex(behind)) for before, behind in _JOINS)
+_ENDS_LINE = regex(rb"[\"'](?:[\\`][rt]|\s)*(?:[\\`]n|\n)(?:[\\`][nrt]|\s)*[\"']")
+_OPEN_COMMENT = regex(rb"#(?!include)(?:(?!\\n)[^\"'\n])*[\"']")
 """A comment that no line break ends in its string."""
 
 

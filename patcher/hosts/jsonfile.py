@@ -7,7 +7,6 @@ linear time. A JSON string ends on its line (RFC 8259, section 7), so a stray qu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -22,7 +21,7 @@ from patcher.hosts.strings import (
     text_start,
 )
 from patcher.policy.bounds import MAX_NESTING, MAX_STRINGS, check_number
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 from patcher.policy.search import united, within
 
 HOST = "json"
@@ -32,11 +31,9 @@ _SUFFIXES = frozenset(
     ".jsonld .sarif".split()
 )
 
-_STRING = re.compile(b'"(' + repeated(rb'[^"\\\r\n]++|\\[^\r\n]') + b')("?)')
-_TOKEN = re.compile(
-    b'"(?:' + repeated(rb'[^"\\\r\n]++|\\[^\r\n]') + rb')"(?:[ \t\r\n]*+(:))?|[\[\]{}]'
-)
-_COMMA = re.compile(rb"[ \t\r\n]*+,[ \t\r\n]*+")
+_STRING = regex(b'"(' + repeated(rb'[^"\\\r\n]++|\\[^\r\n]') + b')("?)')
+_TOKEN = regex(b'"(?:' + repeated(rb'[^"\\\r\n]++|\\[^\r\n]') + rb')"(?:[ \t\r\n]*+(:))?|[\[\]{}]')
+_COMMA = regex(rb"[ \t\r\n]*+,[ \t\r\n]*+")
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:

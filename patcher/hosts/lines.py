@@ -17,27 +17,27 @@ from patcher.hosts.patchfile import REASON
 from patcher.hosts.physical import Area, Physical, filled
 from patcher.hosts.quoted import HOST, RULE, Block, quoted_block, why_changed
 from patcher.hosts.strings import matters, text_start
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
-_ANCHOR = re.compile(rb"(?:\b|\\[nrt])network\b|mediate_deleted")
+_ANCHOR = regex(rb"(?:\b|\\[nrt])network\b|mediate_deleted")
 """On what line there may be a dressing."""
-_PREFIX = re.compile(
+_PREFIX = regex(
     rb"[ \t]*+(?://++[/!]?|/\*++|\*++(?!/)|#++:?|;++|--++|>"
     + repeated(rb"[ \t]?>")
     + rb"|%++|\.\.|dnl\b|REM\b|!++|\||-|\+)"
     rb"(?=[ \t]|[a-z]|$)"
 )
 """What may stand before each line of a quoted or commented-out profile."""
-_PREFIXED_RULE = re.compile(rb"[ \t]*+(?:" + RULE + rb"|(?:profile|hat|\^|/|@\{).*mediate_deleted)")
+_PREFIXED_RULE = regex(rb"[ \t]*+(?:" + RULE + rb"|(?:profile|hat|\^|/|@\{).*mediate_deleted)")
 _PROSE_PREFIXES = (b"|", b"-", b"+")  # stripMargin, list items: not a comment, not a quotation
-_CONTINUED = re.compile(rb"[ \t]*+(?:\\n)?\\\Z")
-_HEADER = re.compile(rb"^[ \t]*+(?:profile|hat|\^|/|@\{|\{\{)[^\n]*\{", re.MULTILINE)
+_CONTINUED = regex(rb"[ \t]*+(?:\\n)?\\\Z")
+_HEADER = regex(rb"^[ \t]*+(?:profile|hat|\^|/|@\{|\{\{)[^\n]*\{", re.MULTILINE)
 
-_OPENED = re.compile(rb"[\"'`>](?=[ \t]*+(?:profile|hat)[ \t]++[^\s\"'`{][^\r\n\"'`{]*+\{)")
+_OPENED = regex(rb"[\"'`>](?=[ \t]*+(?:profile|hat)[ \t]++[^\s\"'`{][^\r\n\"'`{]*+\{)")
 """The quote that opens a string whose first line is a profile's header."""
 
 
-_STRING = re.compile(rb"(\"\"\"|'''|[\"'`])(?=\s*+(?:profile|hat)[ \t]++[^\r\n\"'`{]++\{)")
+_STRING = regex(rb"(\"\"\"|'''|[\"'`])(?=\s*+(?:profile|hat)[ \t]++[^\r\n\"'`{]++\{)")
 """The quote that opens a string that begins with a header, be it on the next line."""
 
 

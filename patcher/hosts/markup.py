@@ -19,7 +19,7 @@ from patcher.hosts.lines import dressed
 from patcher.hosts.names import rendered, table
 from patcher.hosts.physical import filled, next_line
 from patcher.hosts.strings import Escapes, decoded, matters, text_start
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
 _BY_SUFFIX = table(
     ("markdown", ".md .markdown .mdx .mkd .mdown .rmd .qmd .mdwn .ronn"),
@@ -50,9 +50,9 @@ _BY_SUFFIX = table(
     ("translation", ".po .pot .xlf .xliff .tmx .arb .strings .stringsdict .xcstrings .ftl"),
 )
 _BY_CONTENT = {
-    ".ts": (re.compile(rb"<!DOCTYPE TS\b|<TS [^>\r\n]{0,80}(?:version|language)="), "translation"),
+    ".ts": (regex(rb"<!DOCTYPE TS\b|<TS [^>\r\n]{0,80}(?:version|language)="), "translation"),
     ".xml": (
-        re.compile(
+        regex(
             rb"docbook\.org/|DTD (?:Simplified )?DocBook|DTD DITA|urn:oasis:names:tc:dita"
             rb"|<!DOCTYPE\s+(?:book|article|chapter|refentry|topic|concept|task|reference|bookmap|map)\b"
             rb"|<(?:programlisting|codeblock|literallayout)\b",
@@ -62,7 +62,7 @@ _BY_CONTENT = {
 }
 """Suffixes that do not suffice: Qt's translations have that of TypeScript."""
 _PROSE_FOLDERS = frozenset(("doc", "docs", "documentation", "man", "manual", "help"))
-_SENTENCE = re.compile(
+_SENTENCE = regex(
     rb"^[ \t]*+[A-Z][\w'-]*+"
     + repeated(rb"[ ][\w'`\"<>()/.,:-]++", b"{4,}")
     + rb"[.:!?]?[ \t]*+\r?$",
@@ -70,17 +70,17 @@ _SENTENCE = re.compile(
 )
 """A line of prose: it cannot be taken for a rule, code or a comment."""
 _READ_BY_PEOPLE = frozenset(("readme", "changelog", "changes", "news", "history", "install"))
-_MANUAL = re.compile(r"\.[1-9][a-z]{0,2}")
-_MANUAL_REQUEST = re.compile(rb"^[.'][ \t]*(?:TH|SH|Dd|Sh)[ \t]", re.MULTILINE)
+_MANUAL = regex(r"\.[1-9][a-z]{0,2}")
+_MANUAL_REQUEST = regex(rb"^[.'][ \t]*(?:TH|SH|Dd|Sh)[ \t]", re.MULTILINE)
 _LOOKED_AT = 4096
 
-_FENCE = re.compile(
+_FENCE = regex(
     rb"^([ \t>]*+)" + repeated(rb"(?:[-*+]|\d{1,9}[.)])[ \t]++") + rb"(`{3,}+|~{3,}+)(?![^\r\n]*`)",
     re.MULTILINE,
 )
-_QUOTE = re.compile(rb"[ \t]{0,3}>[ ]?")
-_DELIMITER = re.compile(rb"^(-{4,}+|\.{4,}+|\+{4,}+|`{3,}+|--)[ \t]*+\r?$", re.MULTILINE)
-_INDENTED = {"markdown": re.compile(rb"[ ]{4}|[ ]{0,3}\t"), "": re.compile(rb"[ \t]")}
+_QUOTE = regex(rb"[ \t]{0,3}>[ ]?")
+_DELIMITER = regex(rb"^(-{4,}+|\.{4,}+|\+{4,}+|`{3,}+|--)[ \t]*+\r?$", re.MULTILINE)
+_INDENTED = {"markdown": regex(rb"[ ]{4}|[ ]{0,3}\t"), "": regex(rb"[ \t]")}
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
@@ -229,7 +229,7 @@ def _decode_roff(token: bytes) -> bytes:
 
 
 _ROFF = Escapes(
-    re.compile(rb"\\f(?:[A-Z0-9]|\([A-Z]{2}|\[[A-Z]{0,3}\])|\\\([a-z]{2}|\\[^\r\n]"),
+    regex(rb"\\f(?:[A-Z0-9]|\([A-Z]{2}|\[[A-Z]{0,3}\])|\\\([a-z]{2}|\\[^\r\n]"),
     _decode_roff,
     b"\n",
 )

@@ -18,13 +18,14 @@ from patcher.hosts.embedding import Embedding, Line, place_in
 from patcher.hosts.lines import quoted
 from patcher.hosts.strings import OFFSET, matters
 from patcher.policy.bounds import check_number
+from patcher.policy.patterns import regex
 
 _DEEPEST = 4
 """How many texts may be within each other: JSON in an annotation in a script makes three."""
-_JSON = re.compile(rb"\s*+(?:\{\s*+\"|\[\s*+[\[{\"])")
-_MAY_HOLD_TEXT = re.compile(rb"[\"'`\\]|^[ \t]*+(?:@@|--- \d|\d)", re.MULTILINE)
-_BREAK = re.compile(rb"\r?\n")
-_LAST_BREAK = re.compile(rb"\r?\n\Z")
+_JSON = regex(rb"\s*+(?:\{\s*+\"|\[\s*+[\[{\"])")
+_MAY_HOLD_TEXT = regex(rb"[\"'`\\]|^[ \t]*+(?:@@|--- \d|\d)", re.MULTILINE)
+_BREAK = regex(rb"\r?\n")
+_LAST_BREAK = regex(rb"\r?\n\Z")
 _NEAR = 1 << 12
 _UNKNOWN = PurePosixPath()
 

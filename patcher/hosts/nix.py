@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
@@ -14,6 +13,7 @@ from patcher.hosts.code.scan import scan
 from patcher.hosts.embedding import Embedding
 from patcher.hosts.names import suffix
 from patcher.hosts.strings import C, Escapes, Kind, matters, quote_c, string_lines
+from patcher.policy.patterns import regex
 
 HOST = "nix"
 
@@ -27,17 +27,17 @@ def _decode(token: bytes) -> bytes:
 
 
 _INDENTED = Kind(
-    Escapes(re.compile(rb"\r\n|\n|\r|''\$|'''|''\\[\s\S]"), _decode, b"\n"),
+    Escapes(regex(rb"\r\n|\n|\r|''\$|'''|''\\[\s\S]"), _decode, b"\n"),
     lambda text: text.replace(b"''", b"'''").replace(b"${", b"''${"),
 )
 _NAME = rb"[A-Za-z_][\w'-]*+"
 """Names may hold apostrophes, so they are read as wholes."""
-_CODE = re.compile(_NAME + rb"|#[^\r\n]*+|/\*[\s\S]*?(?:\*/|\Z)|''|\"|\{|\}")
+_CODE = regex(_NAME + rb"|#[^\r\n]*+|/\*[\s\S]*?(?:\*/|\Z)|''|\"|\{|\}")
 _END = partial(
     interpolated_end,
     {
-        b"''": re.compile(rb"''\$|'''|''\\[\s\S]|\$\$|\$\{|''"),
-        b'"': re.compile(rb"\\[\s\S]|\$\$|\$\{|\""),
+        b"''": regex(rb"''\$|'''|''\\[\s\S]|\$\$|\$\{|''"),
+        b'"': regex(rb"\\[\s\S]|\$\$|\$\{|\""),
     },
     _CODE,
 )

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from patcher.hosts.embedding import Embedding, Line, line_ending, physical_lines
 from patcher.hosts.strings import MATTERS, text_start
+from patcher.policy.patterns import regex
 
 HOST = "patch"
 REASON = "a patch file: its hunks count lines, so a line cannot simply be added"
@@ -15,12 +16,12 @@ REASON = "a patch file: its hunks count lines, so a line cannot simply be added"
 _SUFFIXES = frozenset((".patch", ".diff", ".debdiff", ".dpatch", ".udiff"))
 _UNKNOWN = frozenset(("", ".txt", ".eml", ".mbox", ".out", ".orig", ".rej", ".expected", ".golden"))
 _LOOKED_AT = 4096
-_FILES = re.compile(
+_FILES = regex(
     rb"^(?:--- [^\r\n]++\r?\n\+\+\+ [^\r\n]++\r?\n@@ -"
     rb"|\*\*\* [^\r\n]++\r?\n--- [^\r\n]++\r?\n\*{15})",
     re.MULTILINE,
 )
-_HUNK = re.compile(
+_HUNK = regex(
     rb"^[ \t]*+(?:(?P<unified>@@++)(?: -\d++(?:,\d++)?)+ \+\d++(?:,\d++)? @@"
     rb"|(?P<context>---) \d++(?:,\d++)? ----\r?$"
     rb"|(?P<normal>\d++)(?:,\d++)?[ac]\d++(?:,\d++)?\r?$(?=\r?\n[<>] ))",

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from patcher.hosts.embedding import Embedding, region
 from patcher.hosts.strings import matters, text_start
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
 HOST = "plain"
 
 _SUFFIXES = frozenset((".apparmor", ".aa", ".profile", ".golden", ".sd", ".apparmor_profile"))
 _FOLDERS = frozenset(("apparmor.d", "apparmor-profiles", "abstractions", "tunables"))
-_POLICY = re.compile(
+_POLICY = regex(
     repeated(rb"[ \t]*+(?:\#(?!include|!)[^\r\n]*+|\{[{%][^\r\n]*+)?\r?\n")
     + rb"[ \t]*+(?:profile[ \t]++[^\s{][^\r\n{]*+\{"
     rb"|\#?include[ \t]++(?:if[ \t]++exists[ \t]++)?[<\"](?:tunables|abstractions|local|abi)/"

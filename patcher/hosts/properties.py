@@ -17,12 +17,12 @@ from patcher.hosts.strings import (
     string_lines,
     text_start,
 )
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
 HOST = "properties"
 
 _ESCAPED = rb"\\(?:\r\n|[\s\S])"
-_PAIR = re.compile(
+_PAIR = regex(
     rb"^[ \t\f]*+(?![#!\s])"
     + repeated(rb"[^\\\s=:]|" + _ESCAPED)
     + rb"(?:[ \t\f]*+[=:]|[ \t\f])[ \t\f]*+("
@@ -42,7 +42,7 @@ def _decode(token: bytes) -> bytes:
 
 
 _VALUE = Escapes(
-    re.compile(rb"(?:\\r)?\\n(?:%s)?|%s|\\u[0-9a-fA-F]{4}|\\[^\r\n]" % (_CONTINUED, _CONTINUED)),
+    regex(rb"(?:\\r)?\\n(?:%s)?|%s|\\u[0-9a-fA-F]{4}|\\[^\r\n]" % (_CONTINUED, _CONTINUED)),
     _decode,
     b"\\n",
 )

@@ -25,7 +25,7 @@ from patcher.hosts.strings import (
     string_lines,
 )
 from patcher.policy.bounds import MAX_STRINGS, check_number
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
 HOST = "text"
 """The host of a language that is not known."""
@@ -34,27 +34,25 @@ RULE = (
     repeated(rb"(?:audit|allow|deny|prompt|quiet|owner|priority[ \t]*=[ \t]*[-+]?\d++)[ \t]++")
     + rb"network\b"
 )
-_IN_LITERAL = re.compile(
+_IN_LITERAL = regex(
     rb"(?:(?<=[\"'`])|\\[nrt]|[{},;\s])[ \t]*+" + RULE + rb"[^\"]*,|mediate_deleted"
 )
 _INSIDE = {
-    b'"': re.compile(repeated(rb'[^"\\\r\n]++|\\.')),
-    b"'": re.compile(repeated(rb"[^'\\\r\n]++|\\.")),
-    b"`": re.compile(rb"[^`\r\n]*+"),
+    b'"': regex(repeated(rb'[^"\\\r\n]++|\\.')),
+    b"'": regex(repeated(rb"[^'\\\r\n]++|\\.")),
+    b"`": regex(rb"[^`\r\n]*+"),
 }
-_QUOTE = re.compile(rb"[\"'`]")
+_QUOTE = regex(rb"[\"'`]")
 _GAP = 3
 _LOOSE_RULES = "rules on one line without a profile's header; whether they make one is to be seen"
-_GOVERNS = re.compile(
-    rb"[ \t]*+(?:\}[ \t]*+)?" + CONTROL + rb"[^\n]*(?<![{:;])(?<!\bdo)(?<!\bthen)\Z"
-)
+_GOVERNS = regex(rb"[ \t]*+(?:\}[ \t]*+)?" + CONTROL + rb"[^\n]*(?<![{:;])(?<!\bdo)(?<!\bthen)\Z")
 """A line with a condition that opens no block."""
 _LONGEST_HEAD = 300
 _SAY_MORE = "several strings on one line hold rules; add the rule by hand"
-_RULES = re.compile(rb"[a-z][ \t]*,(?:\\n)?[\"']")
+_RULES = regex(rb"[a-z][ \t]*,(?:\\n)?[\"']")
 """The end of a string that holds a rule."""
 _PRINT_MORE = "several commands on one line print; add the rule by hand"
-_PARTED = re.compile(rb"[ \t]++|[ \t]*+,[ \t]*+")
+_PARTED = regex(rb"[ \t]++|[ \t]*+,[ \t]*+")
 _FEW = 3
 
 Block = tuple[int, int, list[Embedding]]
@@ -207,7 +205,7 @@ def _may_be_declared(area: Area, members: list[_Member]) -> bool:
     return _is_list(members) and may_be_declared(head, content[last.end + 1 : last.end + 40])
 
 
-_PLAIN_GLUE = re.compile(
+_PLAIN_GLUE = regex(
     repeated(
         rb"(?:(?<=[^=-]>)|(?<=[^=-]>[ ])|(?<=/)|(?!x\b|"
         + CONTROL
@@ -217,13 +215,13 @@ _PLAIN_GLUE = re.compile(
 )
 """What may follow a string that is in the text in any case. Perl's ``x`` repeats it, but may be the
 name of the file that a shell writes to, as any word may."""
-_PRINTS = re.compile(rb"(?:^|[\s;&({])(?:echo|printf)\b")
-_CHAINED = re.compile(rb"[ \t]*&&[ \t]*(?:\\[ \t]*)?(?:\r?\n)?\Z")
-_NO_CODE = re.compile(rb"\s*(?:#(?!\s*(?:el|end)?if)[^\n]*|//[^\n]*|/\*[^\n]*\*/|--[^\n]*)?\Z")
+_PRINTS = regex(rb"(?:^|[\s;&({])(?:echo|printf)\b")
+_CHAINED = regex(rb"[ \t]*&&[ \t]*(?:\\[ \t]*)?(?:\r?\n)?\Z")
+_NO_CODE = regex(rb"\s*(?:#(?!\s*(?:el|end)?if)[^\n]*|//[^\n]*|/\*[^\n]*\*/|--[^\n]*)?\Z")
 """A blank line, or one with a comment."""
-_NO_NAMES = re.compile(rb"\s(?:#|//|--\s|/\*)[^\n]*|\"[^\"\n${`#%]*\"|'[^'\n]*'")
+_NO_NAMES = regex(rb"\s(?:#|//|--\s|/\*)[^\n]*|\"[^\"\n${`#%]*\"|'[^'\n]*'")
 """A comment, or a string that holds no variable."""
-_MODIFIER = re.compile(
+_MODIFIER = regex(
     rb"\s*(?:if|unless|while|until|for(?:each)?|and|or|x)\b[^;{}\n]{1,200};[ \t]*\r?$",
     re.MULTILINE,
 )

@@ -8,14 +8,14 @@ import re
 
 from patcher.hosts.changes import REACH, changes_in, is_placeholder
 from patcher.hosts.strings import MATTERS
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
-_BEGINS = re.compile(
+_BEGINS = regex(
     rb";|&&|\|\||(?<![>&|])&(?![&>])|\$?\((?![^()]*\))|[{`]\s|`|\)\s|\b(?:then|do|else)\s|\n"
 )
 """Behind what a command may begin."""
-_ENDS = re.compile(rb";|&&|\|\||(?<!>)&(?![&>])|\n\Z")
-_BEFORE_WORD = re.compile(
+_ENDS = regex(rb";|&&|\|\||(?<!>)&(?![&>])|\n\Z")
+_BEFORE_WORD = regex(
     rb"\A"
     + repeated(
         rb"[\s@!({\"'-]|\w+=(?:[\"']?(?=[$`(])|[^\s$`(]*)|\$\(|>{1,2}\s*[^\s<>|]+\s"
@@ -24,39 +24,39 @@ _BEFORE_WORD = re.compile(
     )
 )
 """What may stand before the name of a command: ``sudo``, ``x=$(``."""
-_PASSES = re.compile(
+_PASSES = regex(
     rb"(?:[\w./]*/)?(?:cat|tee|dd|sponge|read|mapfile|readarray|install|cp|ssh|bash|sh|dash|zsh|ksh|su|"
     rb"apparmor_parser|kubectl|oc|k3s|microk8s|helm|docker|podman|nerdctl|lxc|incus|vagrant|"
     rb"multipass|define|COPY|ADD|true|:)(?:\.\w+)?(?=[\s\"'|)`<>]|\Z)"
 )
 """Commands that hand on what they read as it is, or run another command that reads it."""
-_WITHIN = re.compile(rb"[\s\"'|(](?:e?grep|sed|awk|head|tail|tr|cut|envsubst|perl|sort|uniq)\s")
-_COMPOUND_ENDS = re.compile(rb"[ \t]*(?:[)}`\"]|done\b|fi\b|esac\b)[^\n]*")
-_CONTINUED = re.compile(rb"\\\r?\n[ \t]*")
+_WITHIN = regex(rb"[\s\"'|(](?:e?grep|sed|awk|head|tail|tr|cut|envsubst|perl|sort|uniq)\s")
+_COMPOUND_ENDS = regex(rb"[ \t]*(?:[)}`\"]|done\b|fi\b|esac\b)[^\n]*")
+_CONTINUED = regex(rb"\\\r?\n[ \t]*")
 _LONGEST_COMMAND = 2000
 
-_TARGET = re.compile(
+_TARGET = regex(
     rb"(?<![\d&])1?>{1,2}\|?[ \t]*(\"[^\"\n]+\"|'[^'\n]+'|[^\s&;|<>()]+)|\bof=([^\s;|]+)"
     rb"|\btee\b((?:[ \t]+[^\s;|<>&]+)+)"
 )
-_PRINTED = re.compile(rb"\becho\s+(?P<echo>-[eE]*n)|\bprintf\b(?P<line>.*\\n)?", re.DOTALL)
-COMMENTED_FORMAT = re.compile(
+_PRINTED = regex(rb"\becho\s+(?P<echo>-[eE]*n)|\bprintf\b(?P<line>.*\\n)?", re.DOTALL)
+COMMENTED_FORMAT = regex(
     rb"\bprintf[ \t]+(?:--[ \t]+)?([\"'])[^\"'\n]*(?:#[^\"'\n]*%|%[-+ 0\d]*\.\d)"
 )
 """A format that makes comments of some of its arguments, or cuts them."""
 COMMENTED = "the format of printf makes comments of some of its arguments, or cuts them"
-_FILTER = re.compile(
+_FILTER = regex(
     rb"(?<![\w.-])(?:[ef]?grep|g?sed|[gmn]?awk|head|tail|tr|cut|envsubst|perl|ruby|python[\d.]*|node|php|"
     rb"sort|uniq|ed|ex|patch|tac|rev|fold|split|csplit|m4|cpp|yq|jq|truncate|done)(?=\s)[^\n]*"
 )
 """A command that may print a part of what it reads, or edit a file."""
-_IN_PLACE = re.compile(
+_IN_PLACE = regex(
     rb"(?:ed|ex|patch|truncate|split|csplit|done(?=\s*<))(?!\w)|[^\n]*?\s-(?:-in-place|i|[a-zA-Z]*i\b|[npEr]+i)"
     rb"|[^\n]*\binplace\b"
 )
-_SENDS = re.compile(rb"(?<![\d&])>(?!&|[ \t]*/dev/)|\||`|\$\(|<\(")
-_ONLY_TESTS = re.compile(rb"[ef]?grep\b[^|;&\n]*?\s-\w*[qclL]|head[ \t]+-c[ \t]*0|tail[ \t]+-f")
-_HARMLESS = re.compile(
+_SENDS = regex(rb"(?<![\d&])>(?!&|[ \t]*/dev/)|\||`|\$\(|<\(")
+_ONLY_TESTS = regex(rb"[ef]?grep\b[^|;&\n]*?\s-\w*[qclL]|head[ \t]+-c[ \t]*0|tail[ \t]+-f")
+_HARMLESS = regex(
     rb"(?:[\w./]*/)?(?:cat|tee|cp|mv|ln|install|rm|ls|stat|wc|du|file|test|\[\[?|touch|mkdir|chmod|chown|"
     rb"chgrp|echo|printf|dirname|basename|realpath|readlink|mktemp|\w*sum|cmp|diff|scp|rsync|tar|cd|"
     rb"source|\.|export|local|declare|readonly|read|mapfile|readarray|return|exit|exec|eval|set|trap|"
@@ -65,9 +65,9 @@ _HARMLESS = re.compile(
     rb"ADD|RUN|base64|gzip|xz|zstd|openssl|less|more|dd|sponge|restorecon|chcon|logger|:|true)(?=[\s\"'|)`<>;]|\Z)"
 )
 """Commands that print a file as it is, or nothing of it."""
-_COMMANDS = re.compile(rb"(\|\|?|;|&&|(?<![><&])&(?![>&\d])|\bthen\b|\bdo\b)")
-_EDITS = re.compile(rb"\s-(?:i|-in-place)\b")
-_COPIES = re.compile(
+_COMMANDS = regex(rb"(\|\|?|;|&&|(?<![><&])&(?![>&\d])|\bthen\b|\bdo\b)")
+_EDITS = regex(rb"\s-(?:i|-in-place)\b")
+_COPIES = regex(
     rb"(?:^|[\s;&|({])(?:cp|mv|install|ln|cat)\b[^\n;&|]*?([^\s;&|>\"']+)[\"']?[ \t]*"
     rb"(?:[;&|\n)]|\Z)"
     rb"|(?:^|[\s;])(?:local |export |readonly )?(?P<name>\w+)=[\"']?\Z"
@@ -75,22 +75,22 @@ _COPIES = re.compile(
 _MOST_USES = 400
 _TOO_MANY = "too many commands use the text to see whether one of them changes it"
 _MOST_FILES = 8
-_SUBSTITUTES = re.compile(rb"s([/|#,@!:])((?:(?!\1)[^\\\n])+)\1[^\n]*\1[gI]*")
+_SUBSTITUTES = regex(rb"s([/|#,@!:])((?:(?!\1)[^\\\n])+)\1[^\n]*\1[gI]*")
 _NEAR = 300
-_ARRAY = re.compile(rb"(?:(?:^|[\s;])(\w+)\+?=\(|\bset[ \t]+--)[^()]*\Z")
-_FORMAT = re.compile(rb"printf[ \t]+(?:--[ \t]+)?(?:\"[^\"]*\"|'[^']*'|\S+)")
-_IFS = re.compile(rb"\bIFS=(\$?'[^']*'|\"[^\"]*\"|[^\s;]*)(?!\s+read\b)")
+_ARRAY = regex(rb"(?:(?:^|[\s;])(\w+)\+?=\(|\bset[ \t]+--)[^()]*\Z")
+_FORMAT = regex(rb"printf[ \t]+(?:--[ \t]+)?(?:\"[^\"]*\"|'[^']*'|\S+)")
+_IFS = regex(rb"\bIFS=(\$?'[^']*'|\"[^\"]*\"|[^\s;]*)(?!\s+read\b)")
 _LINE_BREAKS = frozenset((b"$'\\n'", b"'\n'", b'"\n"'))
-_ASSIGNMENT = re.compile(
+_ASSIGNMENT = regex(
     rb"^[ \t]*(?:(?:local|export|readonly|declare|typeset)[ \t]+(?:-\w+[ \t]+)*)?"
     rb"(?:(\w+)\+?=(?:\$?[\"'(]|\$\(cat\b)|read\b[^\n<|;]*[ \t](\w+)[ \t]*<<)",
     re.MULTILINE,
 )
-_READS = re.compile(rb"[^\n;&|]*\Z")
-_SUBSTITUTED = re.compile(rb"(?:\$\(|`|<\()([^\n;&|()`]*)\Z")
+_READS = regex(rb"[^\n;&|]*\Z")
+_SUBSTITUTED = regex(rb"(?:\$\(|`|<\()([^\n;&|()`]*)\Z")
 """A command whose output takes its place, up to what it is given."""
-_FUNCTION = re.compile(rb"^[ \t]*(?:function[ \t]+)?([\w:.-]+)[ \t]*(?:\(\)\s*)?[{(]", re.MULTILINE)
-_QUOTED = re.compile(rb"\"([^\"\n]*)\"|'([^'\n]*)'")
+_FUNCTION = regex(rb"^[ \t]*(?:function[ \t]+)?([\w:.-]+)[ \t]*(?:\(\)\s*)?[{(]", re.MULTILINE)
+_QUOTED = regex(rb"\"([^\"\n]*)\"|'([^'\n]*)'")
 
 
 def why_filtered(content: bytes, marker: int, begin: int, end: int) -> str:

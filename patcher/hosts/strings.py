@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from patcher.hosts.embedding import Line
 from patcher.policy.bounds import MAX_LINES, MAX_STRINGS, check_number
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 from patcher.policy.search import MENTION
 
 MATTERS = MENTION
@@ -21,14 +21,14 @@ LINE_BREAK = (
     rb"(?:std::endl|endl|'\\n'|System\.lineSeparator\(\)|(?:os\.)?EOL|os\.linesep|"
     rb"Environment\.NewLine|NEWLINE|NL|LF|nl|newline|lineSeparator)(?![\w(])"
 )
-IS_LINE_BREAK = re.compile(rb"\s*" + LINE_BREAK + rb"\s*\Z")
+IS_LINE_BREAK = regex(rb"\s*" + LINE_BREAK + rb"\s*\Z")
 """An expression that puts a line break into the text."""
 
 _NAMED = rb"[.*&$@]{0,4}[A-Za-z_][\w.]*+"
 _MAKES_LIST = (
     rb"(?:[lL]ist|[aA]rray|[tT]uple|[vV]ector|Of|of|Seq|vec|unpack)\b!?(?:<[^<>\n]{0,40}>)?"
 )
-UNPACKS = re.compile(
+UNPACKS = regex(
     rb"(?:\A|[\n;{(])[ \t]*(?:(?:let|const|var|val|auto|my|our|local|final)\b[ \t]*)?(?:"
     rb"(?:(?:List|Seq|Array|Vector|Some|Tuple\d|list|array)[ \t]*)?"
     rb"[\[({][^=;\n\[\](){}]{0,120}[\])}]|%b%b)[ \t]*(?::[^=\n]{1,40})?:?=\s*"
@@ -199,7 +199,7 @@ def _decode_c(token: bytes) -> bytes:
 
 
 C = Escapes(
-    re.compile(
+    regex(
         rb"(?:\\r)?\\n|\r?\n|\r"
         rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
         rb"|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\x[0-9a-fA-F]{2}|\\\r?\n|\\[^\r\n]"

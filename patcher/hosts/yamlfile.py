@@ -40,7 +40,7 @@ from patcher.hosts.strings import (
     text_start,
 )
 from patcher.policy.bounds import pass_on, time_left
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
 HOST = "yaml"
 
@@ -64,21 +64,21 @@ _SCANNABLE = bytes(
     code if code in b"\t\n\r" or 0x20 <= code < 0x7F else ord("x") for code in range(256)
 )
 _LONGEST_HEADER = 1024
-_DOCUMENT = re.compile(rb"^---(?=[ \t\r\n])|^\.\.\.(?=[ \t\r\n])", re.MULTILINE)
+_DOCUMENT = regex(rb"^---(?=[ \t\r\n])|^\.\.\.(?=[ \t\r\n])", re.MULTILINE)
 
-_HEADER = re.compile(rb"[|>][-+1-9]{0,2}[ \t]*+(?:(?<=[ \t])#[^\r\n]*+)?(?=[\r\n]|\Z)")
-_LEAD = re.compile(rb"[ ]*+" + repeated(rb"[-?][ \t]++"))
-_PROPERTIES = re.compile(repeated(rb"(?<=[ \t])[!&][^ \t]*+[ \t]++", b"+") + rb"\Z")
-_BLANKS = re.compile(rb"[ ]*+")
-_ACTION = re.compile(rb"^[ \t]*+(?:\{\{|\{%|\{#|<%|%\{|\{\[)", re.MULTILINE)
-_ORDINARY = re.compile(rb"^(?![ \t]*+(?:[\r\n]|\{\{|\{%|\{#|<%|%\{|\{\[))[^\r\n]", re.MULTILINE)
-_QUOTED_VALUE = re.compile(rb"(?:[:\-,\[{][ \t]++|^[ \t]*+)(?=[\"'])", re.MULTILINE)
-_DOUBLE_INSIDE = re.compile(repeated(rb'[^"\\]++|\\[\s\S]'))
-_SINGLE_INSIDE = re.compile(repeated(rb"[^']++|''"))
+_HEADER = regex(rb"[|>][-+1-9]{0,2}[ \t]*+(?:(?<=[ \t])#[^\r\n]*+)?(?=[\r\n]|\Z)")
+_LEAD = regex(rb"[ ]*+" + repeated(rb"[-?][ \t]++"))
+_PROPERTIES = regex(repeated(rb"(?<=[ \t])[!&][^ \t]*+[ \t]++", b"+") + rb"\Z")
+_BLANKS = regex(rb"[ ]*+")
+_ACTION = regex(rb"^[ \t]*+(?:\{\{|\{%|\{#|<%|%\{|\{\[)", re.MULTILINE)
+_ORDINARY = regex(rb"^(?![ \t]*+(?:[\r\n]|\{\{|\{%|\{#|<%|%\{|\{\[))[^\r\n]", re.MULTILINE)
+_QUOTED_VALUE = regex(rb"(?:[:\-,\[{][ \t]++|^[ \t]*+)(?=[\"'])", re.MULTILINE)
+_DOUBLE_INSIDE = regex(repeated(rb'[^"\\]++|\\[\s\S]'))
+_SINGLE_INSIDE = regex(repeated(rb"[^']++|''"))
 
 _BREAKS = rb"(?:\r\n|\n|\r)" + repeated(rb"[ \t]*+(?:\r\n|\n|\r)") + rb"[ \t]*+"
 _FOLD = rb"(?:(?<![ \t])|(?<=\\[ \t]))[ \t]*+" + _BREAKS
-_BREAK = re.compile(rb"\r\n|\n|\r")
+_BREAK = regex(rb"\r\n|\n|\r")
 _NAMED = {
     b"0": b"\0", b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f",
     b"r": b"\r", b"e": b"\x1b", b"N": "\x85".encode(), b"_": "\xa0".encode(),
@@ -419,7 +419,7 @@ def _decode_double(token: bytes) -> bytes:
 _KINDS = {
     '"': Kind(
         Escapes(
-            re.compile(
+            regex(
                 rb"(?:\\r)?\\n|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}"
                 rb"|\\" + _BREAKS + rb"|\\[^\r\n]|" + _FOLD
             ),
@@ -430,13 +430,13 @@ _KINDS = {
     ),
     "'": Kind(
         Escapes(
-            re.compile(rb"''|" + _FOLD),
+            regex(rb"''|" + _FOLD),
             lambda token: b"'" if token == b"''" else _folded(token),
             b"\n\n",
         ),
         lambda text: text.replace(b"'", b"''"),
     ),
-    "": Kind(Escapes(re.compile(_FOLD), _folded, b"\n\n"), verbatim),
+    "": Kind(Escapes(regex(_FOLD), _folded, b"\n\n"), verbatim),
 }
 
 

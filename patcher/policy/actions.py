@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from enum import Enum
 
+from patcher.policy.patterns import regex
+
 
 class Control(Enum):
     """What a control action does to the text around it."""
@@ -46,16 +48,16 @@ _BY_SIGN: dict[bytes, Control] = {
     b"!": Control.NONE,
     **dict.fromkeys((b"?", b"??"), Control.UNKNOWN),
 }
-_ASSIGNS = re.compile(
+_ASSIGNS = regex(
     rb"<\?xml|<\?php\s+\$\w+\s*=(?!=)|\{%[-+~]?\s*set\s[^%]*=|<%[-_]?\s*[@$]?[\w.]+\s*[-+|&]*=(?!=)[^;]*\Z|<%#"
 )
-_PRINTS = re.compile(rb"<[%?]=|<\?php\s+(?:echo|print)\b")
+_PRINTS = regex(rb"<[%?]=|<\?php\s+(?:echo|print)\b")
 _TAGS = (b"{%", b"<%", b"<?")
 """How actions begin of which some are not known."""
 _FRAMES = (b"{{", *_TAGS)
-_OPENS_BLOCK = re.compile(rb"\bdo(?:\s*\|[^|]*\|)?\s*[-~+_]?%>\Z")
+_OPENS_BLOCK = regex(rb"\bdo(?:\s*\|[^|]*\|)?\s*[-~+_]?%>\Z")
 """A block of Ruby or Elixir, which may leave its text out (``<%= capture do %>``)."""
-_DIRECTIVE = re.compile(
+_DIRECTIVE = regex(
     rb"[ \t]*#(?:(?:el|end)?if|ifn?def|else)\b"
     rb"|[ \t]*[#%]{1,2} ?(?:if|for|while|elif|else)\b[^\n]*:\s*\Z"
     rb"|[ \t]*#(?:\{[ \t]*/?|@[ \t]*)"
@@ -64,11 +66,11 @@ _DIRECTIVE = re.compile(
     rb"|[ \t]*#(?:foreach|for|while|unless|elseif|macro|define|def|repeat)\b[ \t]*[($]"
     rb"|[ \t]*#end[ \t]+(?:if|for|while|unless|def|repeat)\b"
 )
-_HEAD = re.compile(
+_HEAD = regex(
     rb"(?:\{\{\{?|\{%|<%|<\?(?:php\b)?)[-~+=_]?\s*"
     rb"(?P<sign>/\*|\?\??|[#/^!](?=\s*\w|-)|[$]\w+\s*:?=|else\s+if\b)?\s*(?P<word>\w*)"
 )
-_CONDITION = re.compile(rb"\s+")
+_CONDITION = regex(rb"\s+")
 
 
 def control(action: bytes) -> Control | None:
@@ -92,7 +94,7 @@ def control(action: bytes) -> Control | None:
     return _tag(word) if found is None and action.startswith(_TAGS) else found
 
 
-_MARKER = re.compile(
+_MARKER = regex(
     rb"(?:[@%]{1,2}|\$\{|__|<{2,3})"
     rb"(?:[/#^!?][\w .:-]*|(?:[\w.:-]*[_.:-])?(?:if|ifdef|ifndef|unless|"
     rb"elif|else|endif|fi|begin|end|start|stop|true|false|foreach|each)"
@@ -100,7 +102,7 @@ _MARKER = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_MARKER = 200
-_OPENS_PAIR = re.compile(rb"([@%]{1,2})(\w+)([@%]{1,2})")
+_OPENS_PAIR = regex(rb"([@%]{1,2})(\w+)([@%]{1,2})")
 
 
 def is_marker(word: bytes, text: bytes, end: int, reach: int) -> bool:
@@ -144,8 +146,8 @@ def subject(action: bytes) -> bytes:
     return word.removeprefix(b"end")
 
 
-_TRIMS_BEHIND = re.compile(rb"(?:[-~](?:\}\}|%\}|%>)|~\})[ \t\r]*\Z")
-_TRIMS_BEFORE = re.compile(
+_TRIMS_BEHIND = regex(rb"(?:[-~](?:\}\}|%\}|%>)|~\})[ \t\r]*\Z")
+_TRIMS_BEFORE = regex(
     rb"\s*+(?:\{\{[-~][\s\S]{0,600}?\}\}|\{%[-~][\s\S]{0,600}?%\}|[$%]\{~[^{}\n]{0,600}\})"
 )
 
@@ -169,12 +171,12 @@ def is_replaced(action: bytes) -> bool:
     return subject(action) == b"block"
 
 
-_LOOSE_DIRECTIVE = re.compile(
+_LOOSE_DIRECTIVE = regex(
     rb"[ \t]*#[#%]?[ \t]*(?:(?:el)?if|for|else|ifn?def|macro|set"
     rb"|(?:begin|start)(?![^\n]*\bmanaged\b))\b",
     re.IGNORECASE,
 )
-_ENDS_DIRECTIVE = re.compile(
+_ENDS_DIRECTIVE = regex(
     rb"^[ \t]*#[#%]?[ \t]*(?:end(?:[ _-]?(?:if|for|macro|set))?|fi|stop)\b",
     re.MULTILINE | re.IGNORECASE,
 )
@@ -188,7 +190,7 @@ def is_directive(comment: bytes, below: bytes) -> bool:
     return _LOOSE_DIRECTIVE.match(comment) is not None and bool(_ENDS_DIRECTIVE.search(below))
 
 
-_SECTION_NAME = re.compile(rb"""\{\{-?\s*(?:define|template|include)\s+["`]([^"`]{1,200})["`]""")
+_SECTION_NAME = regex(rb"""\{\{-?\s*(?:define|template|include)\s+["`]([^"`]{1,200})["`]""")
 
 
 def section(action: bytes) -> bytes:

@@ -6,28 +6,29 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from patcher.policy.patterns import regex
 from patcher.policy.reader import Profile, Rule
 
 THRESHOLD = 4
 """How much evidence makes a profile moby-style: docker-default has ten points, its forks fewer."""
 
 MOBY_FLAGS = frozenset((b"attach_disconnected", b"mediate_deleted"))
-_KNOWN_NAME = re.compile(
+_KNOWN_NAME = regex(
     r"docker-default|(?:cri-)?containerd|containers-default|crio-default|libpod|podman|nerdctl|"
     r"buildkit|moby|docker-",
     re.IGNORECASE,
 )
-_RUNTIME_NAME = re.compile(
+_RUNTIME_NAME = regex(
     r"docker-default|cri-containerd\.apparmor\.d|crio-default|nerdctl-default|"
     r"containers-default-[\w.-]+"
 )
 """The very names under which Docker, containerd, cri-o, nerdctl and Podman load their profile."""
 
 _PLACEHOLDER = rb"(?:\{\{.*?\}\}|\{\w*\}|\$\{[^}]*\}|\$\w+|@\w+@|%s|<[^>]*>)?"
-_PROC = re.compile(rb'"?' + _PLACEHOLDER + rb"(?:@\{PROC\}|/proc)/")
-_SYS = re.compile(rb'"?' + _PLACEHOLDER + rb"(?:@\{sys\}|/sys)/")
-_TRIGGER = re.compile(_PROC.pattern + rb'(?:sysrq-trigger|kcore|kmem|mem)"?\Z')
-_DENIES = re.compile(rb"deny(?<!\wdeny)\s+(?P<rule>[^,]+)")
+_PROC = regex(rb'"?' + _PLACEHOLDER + rb"(?:@\{PROC\}|/proc)/")
+_SYS = regex(rb'"?' + _PLACEHOLDER + rb"(?:@\{sys\}|/sys)/")
+_TRIGGER = regex(_PROC.pattern + rb'(?:sysrq-trigger|kcore|kmem|mem)"?\Z')
+_DENIES = regex(rb"deny(?<!\wdeny)\s+(?P<rule>[^,]+)")
 """A deny in the text of a template action: ``${raw ? 'deny /proc/kcore rwklx,' : ''}``."""
 
 

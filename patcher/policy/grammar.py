@@ -6,9 +6,10 @@ As in apparmor.d(5) and the parser's own ``parser_yacc.y``
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from patcher.policy.patterns import regex
 
 KEYWORDS: frozenset[bytes] = frozenset(
     b"network capability file mount umount remount unmount pivot_root signal ptrace dbus unix set "
@@ -31,12 +32,12 @@ FILE_QUALIFIERS: frozenset[bytes] = frozenset((b"owner", b"other", b"safe", b"un
 UNKNOWN_PRIORITY = 1 << 30
 """Of a rule whose priority a template action fills in: higher than any other."""
 
-PATH = re.compile(rb"""(?:"?(?:/|@\{|\{[^{}]*\}/)|\*\*?/)""")
+PATH = regex(rb"""(?:"?(?:/|@\{|\{[^{}]*\}/)|\*\*?/)""")
 """How a path begins."""
 
-_FILE_MODE = re.compile(rb"[rwaxmlkdciupCPUIX]+\Z")
-_PRIORITY = re.compile(rb"priority\s*=\s*([+-]?\d+)\Z")
-_CAPITALS = re.compile(rb"[A-Z][A-Z0-9_]{2,}\Z")
+_FILE_MODE = regex(rb"[rwaxmlkdciupCPUIX]+\Z")
+_PRIORITY = regex(rb"priority\s*=\s*([+-]?\d+)\Z")
+_CAPITALS = regex(rb"[A-Z][A-Z0-9_]{2,}\Z")
 """``MODE @{PROC}/kcore rwklx,``: a word that a script replaces, without a mark around it."""
 
 

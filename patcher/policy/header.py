@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from patcher.policy.bounds import MAX_FLAGS, TooMuch
 from patcher.policy.grammar import PATH
 from patcher.policy.lexer import Token
+from patcher.policy.patterns import regex
 
 UNKNOWN_FLAGS = b""
 """Stands among the flags where a template action, or an escape, may stand for more."""
@@ -16,21 +16,21 @@ UNKNOWN_FLAGS = b""
 LAX_FLAGS = frozenset((b"complain", b"unconfined", b"default_allow", b"prompt"))
 """Flags with which a profile does not deny what no rule of it names."""
 
-_FLAGS = re.compile(rb"(?:flags\s*=?\s*)?\(([^()]*)\)\Z")
-_FLAG_SEPARATOR = re.compile(rb"[\s,]+")
-_FLAG = re.compile(
+_FLAGS = regex(rb"(?:flags\s*=?\s*)?\(([^()]*)\)\Z")
+_FLAG_SEPARATOR = regex(rb"[\s,]+")
+_FLAG = regex(
     rb"attach_disconnected\b|mediate_deleted|complain|enforce|unconfined|audit|kill|prompt|"
     rb"chroot_relative|namespace_relative|chroot_attach|chroot_no_attach|default_allow|debug|"
     rb"delegate_deleted|no_attach_disconnected|interruptible"
 )
 _FLAGS_WORDS = (b"flags", b"flags=", b"=")
-_NAME = re.compile(rb"(?:[\"'<\w/@^:.*\-\[\x80-\xff]|\{[^{}]*,)[^=;]*\Z")
-_ATTACHMENT = re.compile(rb"\"?[/@{]|xattrs=|\+|identities=|[\"']?\w[\w.-]*[\"']\Z")
-_CONTINUED = re.compile(rb"flags\b|\(|xattrs=|\"?/|@\{")
+_NAME = regex(rb"(?:[\"'<\w/@^:.*\-\[\x80-\xff]|\{[^{}]*,)[^=;]*\Z")
+_ATTACHMENT = regex(rb"\"?[/@{]|xattrs=|\+|identities=|[\"']?\w[\w.-]*[\"']\Z")
+_CONTINUED = regex(rb"flags\b|\(|xattrs=|\"?/|@\{")
 """What a header's second or third line may begin with."""
 
 _KEYWORDS = (b"profile", b"hat")
-_GLUED = re.compile(rb"(?:profile|hat)(?=[\"/@:])")
+_GLUED = regex(rb"(?:profile|hat)(?=[\"/@:])")
 _MOST_WORDS = 12
 _MOST_PENDING = 64
 """Words behind the first of a line that may be looked at for a header."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from patcher.policy.actions import control, is_directive, is_marker, pulls_up
 from patcher.policy.bounds import Budget, TooMuch
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
 
 class Kind(Enum):
@@ -43,61 +43,61 @@ class Token(NamedTuple):
     """A brace written twice, as the format strings of Python and Rust have it."""
 
 
-_BLANK = re.compile(repeated(rb"[ \t\r\f\v]++|\\t", b"+"))
-_PRIORITY = re.compile(rb"priority\s{0,100}=\s{0,100}(?!\s)")
+_BLANK = regex(repeated(rb"[ \t\r\f\v]++|\\t", b"+"))
+_PRIORITY = regex(rb"priority\s{0,100}=\s{0,100}(?!\s)")
 """As ``parser_lex.l`` has it, with blanks around its sign."""
 _GLOB = rb"\{(?=[^\s{},]*+,)" + repeated(rb"[^\s{}]|\{[^\s{}]*+\}") + rb"\}"
-_NAME = re.compile(
+_NAME = regex(
     rb"[ \t]++("
     + repeated(rb"[^\s\"!,{}$%@<\\#]|,(?=[^\s\"!,])|\\[ \t\"!,{}\\]|" + _GLOB, b"+")
     + rb")(?=[ \t]*+\r?\n|[ \t][^\n]{0,400}\{)"
 )
 """A name as ``parser_lex.l`` has it (ID), behind its keyword: commas and globs are part of it."""
-_FILE = re.compile(rb"[ \t]*+(<[^<>\n$%{]*+>|\"[^\"\n$%{]*+\")(?=[a-z])")
+_FILE = regex(rb"[ \t]*+(<[^<>\n$%{]*+>|\"[^\"\n$%{]*+\")(?=[a-z])")
 """A file's name, behind which the next rule begins without a blank."""
 _BEHIND = {
     **dict.fromkeys((b"profile", b"hat"), _NAME),
     **dict.fromkeys((b"include", b"#include", b"exists"), _FILE),
 }
 """What is one word behind these."""
-_PLAIN = re.compile(rb"[^\s{},\"#()$%@<\\\[]+")
-_VARIABLE = re.compile(rb"@\{[^\s{}]{1,200}\}")
-_SIMPLE = re.compile(
+_PLAIN = regex(rb"[^\s{},\"#()$%@<\\\[]+")
+_VARIABLE = regex(rb"@\{[^\s{}]{1,200}\}")
+_SIMPLE = regex(
     rb"[ \t\r]*+(?:(\n)|(,)|((?!priority|profile|hat|include|exists)"
     + repeated(_PLAIN.pattern + rb"+|" + _VARIABLE.pattern, b"+")
     + rb"(?=[ \t\n]|,[ \t\r\n])))"
 )
 """Most tokens: a line break, a comma, a word that holds no mark and changes nothing behind it."""
 _SIMPLE_KINDS = (Kind.NEWLINE, Kind.COMMA, Kind.WORD)
-_DOLLAR = re.compile(
+_DOLLAR = regex(
     rb"\$\{" + repeated(rb"[^{}\n]|\{[^{}\n]{0,200}\}", b"{0,200}") + rb"\}|\$\w{1,200}"
 )
-_AT_NAME = re.compile(rb"@[A-Za-z_]\w{0,100}@")
-_PERCENT = re.compile(rb"%(?:\(\w{1,100}\))?[-#0+]*\d{0,4}[sdvqr]\b|%\w{1,100}%")
-_PLACEHOLDER = re.compile(rb"\{[A-Za-z_0-9.!:\[\]()'-]{0,100}\}")
-_GROUP = re.compile(rb"\([^()]{0,2000}\)")
-_QUOTED = re.compile(b'"' + repeated(rb'[^"\n\\]++|\\[^\n]') + b'"')
-_NO_COMMENT = re.compile(
+_AT_NAME = regex(rb"@[A-Za-z_]\w{0,100}@")
+_PERCENT = regex(rb"%(?:\(\w{1,100}\))?[-#0+]*\d{0,4}[sdvqr]\b|%\w{1,100}%")
+_PLACEHOLDER = regex(rb"\{[A-Za-z_0-9.!:\[\]()'-]{0,100}\}")
+_GROUP = regex(rb"\([^()]{0,2000}\)")
+_QUOTED = regex(b'"' + repeated(rb'[^"\n\\]++|\\[^\n]') + b'"')
+_NO_COMMENT = regex(
     rb"#include[\s<\"]|#\{(?!(?:if|else|elseif|foreach|macro|define|end)\})[\w.@\[\]:()]{1,100}\}"
 )
 """An include as AppArmor 2 writes it; an interpolation as Ruby writes it."""
-_CHARACTERS = re.compile(rb"\[[^\]\s]{1,100}\]")
+_CHARACTERS = regex(rb"\[[^\]\s]{1,100}\]")
 """A set of characters in a path, which may hold a brace."""
-_ANGLE = re.compile(rb"<(?!=)[^<>,\n]{0,300}>")
-_DOUBLED_OPEN = re.compile(rb"\{\{(?=[ \t\r]{0,200}(?:\n|\Z|#))")
-_BLANK_ACTION = re.compile(rb"""\{\{-?\s*(["'`])[ \t]*\1\s*-?\}\}\Z""")
-_GO_COMMENT = re.compile(rb"\{\{-?\s{0,20}/\*")
-_HOLE_MARK = re.compile(rb"\{\{|\{%|<[%?]|\$[\w{(]|(?<!@)\{\w*\}|%[sdvqr]\b|@\w+@")
-_BRACE_OR_BLANK = re.compile(_CHARACTERS.pattern + rb"|[{}\s]")
-_ACTION = re.compile(rb"\{\{|\{%|<[%?]")
-_COMMENT = re.compile(rb"\{\{[-~]?\s?(/\*|!--|!)|<%doc>|<%--|<%#|<#--|\{#|\{\*|#\*(?!\*)")
+_ANGLE = regex(rb"<(?!=)[^<>,\n]{0,300}>")
+_DOUBLED_OPEN = regex(rb"\{\{(?=[ \t\r]{0,200}(?:\n|\Z|#))")
+_BLANK_ACTION = regex(rb"""\{\{-?\s*(["'`])[ \t]*\1\s*-?\}\}\Z""")
+_GO_COMMENT = regex(rb"\{\{-?\s{0,20}/\*")
+_HOLE_MARK = regex(rb"\{\{|\{%|<[%?]|\$[\w{(]|(?<!@)\{\w*\}|%[sdvqr]\b|@\w+@")
+_BRACE_OR_BLANK = regex(_CHARACTERS.pattern + rb"|[{}\s]")
+_ACTION = regex(rb"\{\{|\{%|<[%?]")
+_COMMENT = regex(rb"\{\{[-~]?\s?(/\*|!--|!)|<%doc>|<%--|<%#|<#--|\{#|\{\*|#\*(?!\*)")
 _COMMENT_ENDS = {
     b"{#": b"#}", b"/*": b"*/", b"!--": b"--", b"!": b"}}", b"<%doc>": b"</%doc>",
     b"<%--": b"--%>", b"<%#": b"%>", b"<#--": b"-->", b"{*": b"*}", b"#*": b"*#",
 }  # fmt: skip
 """How comments of template engines begin and end: Jinja and Twig, Go, Handlebars, Mako, JSP, ERB,
 FreeMarker, Smarty, Velocity."""
-_COMMENT_TAIL = re.compile(rb"\s?[-~]?\}\}")
+_COMMENT_TAIL = regex(rb"\s?[-~]?\}\}")
 _CLOSING = {b"{{": b"}}", b"{%": b"%}", b"{#": b"#}", b"<%": b"%>", b"<?": b"?>"}
 _MAX_ACTION, _MAX_ACTION_LINES = 600, 8
 _DIRECTIVE_REACH = 4000

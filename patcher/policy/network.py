@@ -6,11 +6,11 @@ Grammar and tables as in apparmor.d(5) and the parser's own ``network.h``/``netw
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from patcher.policy.grammar import FILE_QUALIFIERS, Qualifiers, ends_in_network, qualifiers
+from patcher.policy.patterns import regex
 
 FAMILIES: frozenset[str] = frozenset(
     "unspec unix inet ax25 ipx appletalk netrom bridge atmpvc x25 inet6 rose netbeui security key "
@@ -37,12 +37,10 @@ ACCESSES: frozenset[str] = frozenset(
 )
 """What a network rule's access list may name (``net_perm`` in the parser's ``parser_yacc.y``)."""
 
-_INET_CONDITION = re.compile(
-    rb"(?:\A|\s)(?:ip|port)\s*=|\bpeer\s*=\s*\((?:[^()]*[\s,])?(?:ip|port)\s*="
-)
-_CONDITION = re.compile(rb"(?:ip|port|peer|interface|label|if)\s*(?:=|\Z)")
-_ACCESS = re.compile(rb"\(([^()]*)\)\Z")
-_SEPARATOR = re.compile(rb"[\s,]+")
+_INET_CONDITION = regex(rb"(?:\A|\s)(?:ip|port)\s*=|\bpeer\s*=\s*\((?:[^()]*[\s,])?(?:ip|port)\s*=")
+_CONDITION = regex(rb"(?:ip|port|peer|interface|label|if)\s*(?:=|\Z)")
+_ACCESS = regex(rb"\(([^()]*)\)\Z")
+_SEPARATOR = regex(rb"[\s,]+")
 
 
 class NetworkRule(NamedTuple):
@@ -170,7 +168,7 @@ def _parse(
     )
 
 
-_RULE_WORD = re.compile(rb"\([^()]*\)|priority\s*=\s*[+-]?\d+|[^\s(),]+(?:\([^()]*\))?")
+_RULE_WORD = regex(rb"\([^()]*\)|priority\s*=\s*[+-]?\d+|[^\s(),]+(?:\([^()]*\))?")
 
 
 def parse_rule(text: bytes) -> NetworkRule | None:

@@ -27,6 +27,7 @@ from patcher.policy.bounds import MAX_NAME, MAX_NESTING, Budget, TooMuch
 from patcher.policy.grammar import KEYWORDS, Qualifiers
 from patcher.policy.lexer import Kind, Lexer, Token
 from patcher.policy.network import NetworkRule
+from patcher.policy.patterns import regex
 
 Arm = tuple[int, int, bytes]
 """One arm of a choice (``{{if}}`` ... ``{{else}}``, ``if $x {} else {}``): which choice, which of
@@ -34,7 +35,7 @@ its arms, and its condition. A rule carries the arms that it stands in."""
 
 QUALIFIERS: frozenset[bytes] = grammar.QUALIFIERS | grammar.FILE_QUALIFIERS
 
-_ASSIGNMENT = re.compile(rb"@\{\w+\}\s*\+?=|\$\w+\s*=")
+_ASSIGNMENT = regex(rb"@\{\w+\}\s*\+?=|\$\w+\s*=")
 
 
 class Rule(NamedTuple):
@@ -180,7 +181,7 @@ class _Statement(NamedTuple):
     network: NetworkRule | None = None
 
 
-_AT_CONDITIONAL = re.compile(
+_AT_CONDITIONAL = regex(
     rb"@(?:(?:end|el)?(?:if|else|fi|for|unless|ifdef|ifndef)\w*@\Z|(?!\w+@)[a-z])|\$(?:end|else)?if\b",
     re.IGNORECASE,
 )

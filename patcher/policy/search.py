@@ -13,6 +13,7 @@ from itertools import chain
 
 from patcher.policy.grammar import FILE_QUALIFIERS, KEYWORDS, QUALIFIERS
 from patcher.policy.network import ACCESSES, FAMILIES, PROTOCOLS, TYPES
+from patcher.policy.patterns import regex
 
 __all__ = [
     "MENTION",
@@ -73,7 +74,7 @@ _FOLLOWED = (
 says "the network, " and "volume, network,"."""
 _REACH = 48
 """Bytes before a keyword that decide whether a rule begins with it."""
-_RANGE = re.compile(rb"\{(\d+),(\d+)\}")
+_RANGE = regex(rb"\{(\d+),(\d+)\}")
 
 
 def _behind(word: bytes, before: Iterable[bytes]) -> bytes:
@@ -88,7 +89,7 @@ def _behind(word: bytes, before: Iterable[bytes]) -> bytes:
 
 def _ends(before: Iterable[bytes]) -> re.Pattern[bytes]:
     """Matches a text that ends in any of these."""
-    return re.compile(rb"(?:%b)\Z" % b"|".join(before))
+    return regex(rb"(?:%b)\Z" % b"|".join(before))
 
 
 def _alone(word: bytes) -> bytes:
@@ -179,7 +180,7 @@ A network rule, be it broken after its keyword; the flags of moby-style profiles
 that change what rules mean; the same in UTF-16. PCRE is fast where an expression begins with
 letters, and takes 4 % longer for each more."""
 
-MENTION = re.compile(
+MENTION = regex(
     rb"(?:\b|\\[nrt])network\b|mediate_deleted|"
     + b"|".join(_LAX)
     + rb"|(?:(?<![^\s\"'`{},;>])|\\[nrt])all[ \t]*,"
@@ -190,19 +191,19 @@ MENTION = re.compile(
 an escape stands before the word, so there is no word boundary."""
 
 _RULES = tuple(
-    (word, re.compile(rb"%b(?=%b)" % (word, ends[0]), re.MULTILINE)) for word, ends in _ENDS.items()
+    (word, regex(rb"%b(?=%b)" % (word, ends[0]), re.MULTILINE)) for word, ends in _ENDS.items()
 )
-_GOES_ON = {word: re.compile(ends[1], re.MULTILINE) for word, ends in _ENDS.items()}
+_GOES_ON = {word: regex(ends[1], re.MULTILINE) for word, ends in _ENDS.items()}
 _FLAGS = tuple(
-    (word, re.compile(pattern, re.MULTILINE))
+    (word, regex(pattern, re.MULTILINE))
     for word, pattern in zip(
         (b"mediate_deleted", b"complain", b"unconfined", b"default_allow"),
         (b"mediate_deleted", *_LAX),
         strict=True,
     )
 )
-_IN_UTF16 = tuple(map(re.compile, _UTF16))
-_NEAR = re.compile(
+_IN_UTF16 = tuple(map(regex, _UTF16))
+_NEAR = regex(
     rb"(?:capability|umount|ptrace|pivot_root)(?:[ \t]+[^\n,]{1,80})?,(?!\w)"
     rb"|signal[ \t]+(?:[^\w\s,]|(?:send|receive|r|w|rw|read|write|set|peer)\b)[^\n,]{0,80},"
     rb"|\b(?:file|mount|unix|mqueue|userns|dbus),[ \t\r]*(?:$|\\n|[\"'`#{}])"
@@ -214,7 +215,7 @@ _NEAR = re.compile(
 """What stands near a rule."""
 _ATTACHED = rb"/[^\s(]++(?:[ \t][^\n{(;]{0,80}+)?(?<=[ \t])\{$"
 _ANYWHERE = tuple(
-    (word, re.compile(pattern, re.MULTILINE))
+    (word, regex(pattern, re.MULTILINE))
     for word, pattern in (
         (
             b"profile",
@@ -227,9 +228,9 @@ _ANYWHERE = tuple(
 )
 """What a profile of which a rule stands alone among comments or its like has. Expressions that
 begin with letters are fast."""
-_HEADER = re.compile(rb"profile[ \t]++[^\s:;=(]++[ \t]*(?:[/@\r(]|$)", re.MULTILINE)
+_HEADER = regex(rb"profile[ \t]++[^\s:;=(]++[ \t]*(?:[/@\r(]|$)", re.MULTILINE)
 """A header of which the rest stands on the next line; prose has such words, too."""
-_FIRST_LINE = re.compile(_ATTACHED, re.MULTILINE)
+_FIRST_LINE = regex(_ATTACHED, re.MULTILINE)
 _SMALL, _DISTANCE = 4096, 2000
 
 Spans = Sequence[tuple[int, int]]

@@ -7,18 +7,18 @@ where parser.conf pins no features: the kernel then allows every socket, whateve
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 from patcher.policy.actions import Control, control
 from patcher.policy.includes import BASE
 from patcher.policy.lexer import Kind, Lexer, Token
+from patcher.policy.patterns import regex
 
 _SYSTEM = Path(BASE)
-_WORD = re.compile(rb"abi(?:(?<!\wabi)|(?<=\\[nrt]abi))\b")
+_WORD = regex(rb"abi(?:(?<!\wabi)|(?<=\\[nrt]abi))\b")
 """The keyword, which `capability` is not; also behind an escape."""
-_FILLED_IN = re.compile(r"[{}$%]")
+_FILLED_IN = regex(r"[{}$%]")
 
 
 class Abi(NamedTuple):

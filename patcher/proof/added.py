@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
 from patcher.migrations import Migration
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
 Item = tuple[str, str | None]
 """One piece of a file's structure: what it is, and its value where it is a string."""
 
-_BLANKS = re.compile(rb"[ \t\r]+")
-_LINE_ENDS = re.compile(repeated(rb"\n|(?<!\\)\\++[nr]", b"+"))
+_BLANKS = regex(rb"[ \t\r]+")
+_LINE_ENDS = regex(repeated(rb"\n|(?<!\\)\\++[nr]", b"+"))
 """In a text within a text, line ends are escaped: JSON in YAML."""
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, product
 from math import prod
 
 from patcher.policy.actions import Control, condition
+from patcher.policy.patterns import regex
 
 MOST_RENDERINGS = 8
 """All combinations of a template's choices are rendered where they are no more than these."""
@@ -17,7 +17,7 @@ _MOST_DECIDING = 64
 _MOST_CHOICES = 2000
 _DEEPEST = 64
 """Choices in each other."""
-_COMMENT = re.compile(rb"\{\{-?\s*(?:/\*|!)|\{%[-+]?\s*(?:end)?comment")
+_COMMENT = regex(rb"\{\{-?\s*(?:/\*|!)|\{%[-+]?\s*(?:end)?comment")
 
 Arms = tuple[tuple[int, int], ...]
 """The arms that text stands in: choice and arm."""

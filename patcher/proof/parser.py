@@ -29,6 +29,7 @@ from typing import NamedTuple
 
 from patcher import interrupts, locks
 from patcher.policy.bounds import time_left
+from patcher.policy.patterns import regex
 from patcher.proof import compiled
 from patcher.proof.compiled import Compiled, Socket
 
@@ -38,7 +39,7 @@ ENVIRONMENT = "PATCHER_APPARMOR_PARSER"
 _FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin", "/usr/local/bin")
 _ABI = Path("/etc/apparmor.d/abi")
 _CONFIG = Path("/etc/apparmor/parser.conf")
-_PINNED = re.compile(r"^[ \t]*policy-features[ \t]*=?[ \t]*(\S+)", re.MULTILINE)
+_PINNED = regex(r"^[ \t]*policy-features[ \t]*=?[ \t]*(\S+)", re.MULTILINE)
 _OWN = Path(__file__).with_name("features")
 _FEATURES = (("3.0", _ABI / "3.0"), ("4.0", _ABI / "4.0"), ("patcher", _OWN))
 _SECONDS = 10.0
@@ -55,8 +56,8 @@ _OUTPUT = 4 << 20
 _CACHED = 2048
 _KEPT = 100_000
 """Lines of listings, and elements of compiled profiles, that the cache holds: about 20 MiB."""
-_VERSION = re.compile(r"AppArmor parser version (\d[\w.~+-]*)")
-_LINE = re.compile(r"line (\d+)")
+_VERSION = regex(r"AppArmor parser version (\d[\w.~+-]*)")
+_LINE = regex(r"line (\d+)")
 
 
 class Unusable(Exception):
@@ -193,13 +194,11 @@ class Parser:
         return Outcome(lines, profiles)
 
 
-_FILES = re.compile(
+_FILES = regex(
     rb"(?<![\w/])#?(?P<word>include|abi)(?P<between>(?:\s|\\\n)*(?:if\s+exists\b(?:\s|\\\n)*)?)"
     rb"(?P<name>\"[^\"]*\"?|<[^>]*>?|[^\s,;{}]+)"
 )
-_BELOW = re.compile(
-    rb"[\"<]?(?:/etc/apparmor\.d/+)?(?!/)(?:(?!\.\./|\.\.[\">]?\Z)[\w.+ /-])*[\">]?\Z"
-)
+_BELOW = regex(rb"[\"<]?(?:/etc/apparmor\.d/+)?(?!/)(?:(?!\.\./|\.\.[\">]?\Z)[\w.+ /-])*[\">]?\Z")
 
 
 def _confined(policy: bytes) -> bytes:

@@ -9,7 +9,6 @@ that is not a state machine (flags, capabilities, limits).
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 import time
 from collections import Counter
@@ -23,6 +22,7 @@ from patcher.hosts import Document, Line, Text
 from patcher.migrations import Migration
 from patcher.policy import reader
 from patcher.policy.bounds import Budget, pass_on, time_left, timed
+from patcher.policy.patterns import regex
 from patcher.policy.reader import Profile
 from patcher.proof.abi import NONE, declared
 from patcher.proof.choices import NotRendered
@@ -46,8 +46,8 @@ SECONDS = 20.0
 _MOST_RENDERED = 1 << 23
 """Bytes of all the renderings of one file."""
 _TOO_LONG = f"proving the profiles of one file takes more than {SECONDS:g} seconds"
-_PRIORITY = re.compile(rb"(priority=[-+]?\d+)[ \t]+(?:audit[ \t]+)?deny[ \t]+network")
-_AT_LINE = re.compile(r"(line )(\d+)")
+_PRIORITY = regex(rb"(priority=[-+]?\d+)[ \t]+(?:audit[ \t]+)?deny[ \t]+network")
+_AT_LINE = regex(r"(line )(\d+)")
 
 
 def prove(

@@ -16,6 +16,7 @@ from patcher.policy.actions import Control, control, section
 from patcher.policy.bounds import TooMuch
 from patcher.policy.includes import Find
 from patcher.policy.lexer import Kind, Lexer, Token
+from patcher.policy.patterns import regex
 from patcher.policy.reader import QUALIFIERS as _QUALIFIERS
 from patcher.policy.reader import Profile
 from patcher.proof.choices import Arms, Choices, NotRendered, check, taken
@@ -41,19 +42,19 @@ STAND_IN = "standin"
 """The name of a profile that is put around a fragment, and how other stand-ins begin."""
 _NAME = STAND_IN.encode()
 
-_PIECE = re.compile(
+_PIECE = regex(
     rb"\{\{\{?[^\n{}]{0,300}(?:\{[^\n{}]{0,100}\}[^\n{}]{0,100}){0,4}\}?\}\}|\{%[^\n]{0,300}?%\}"
     rb"|<%[^\n]{0,300}?%>|<\?[^\n]{0,300}?\?>|\$\{[^{}\n]{0,200}\}|\$\w{1,200}"
     rb"|%(?:\(\w{1,100}\))?[-#0+]*\d{0,4}[sdvqr]\b|%\w{1,100}%|(?<!@)\{[A-Za-z_0-9.!:\[\]]{0,100}\}"
     rb"|@[A-Za-z_]\w{0,100}@"
 )
-_NESTED = re.compile(
+_NESTED = regex(
     rb"\$\{[^{}\n]{0,200}(?:\{[^{}\n]{0,200}\}[^{}\n]{0,200}){1,8}\}"
 )  # a program's expression with others in it
-_DOUBLED_PIECE = re.compile(rb"(?<!\{)\{[A-Za-z_0-9.!:\[\]]{0,100}\}(?!\})")
-_IN_GAP = re.compile(rb"\{#[^#]{0,500}#\}|\{\{-?\s*([\"'`])[ \t]*\1\s*-?\}\}|\\t")
-_MODE = re.compile(rb"[rwaxmlkdciupCPUIX]+\Z")
-_BOOLEAN = re.compile(rb"\$\{?(\w+)\}?\Z")
+_DOUBLED_PIECE = regex(rb"(?<!\{)\{[A-Za-z_0-9.!:\[\]]{0,100}\}(?!\})")
+_IN_GAP = regex(rb"\{#[^#]{0,500}#\}|\{\{-?\s*([\"'`])[ \t]*\1\s*-?\}\}|\\t")
+_MODE = regex(rb"[rwaxmlkdciupCPUIX]+\Z")
+_BOOLEAN = regex(rb"\$\{?(\w+)\}?\Z")
 _NEWER = frozenset((b"userns", b"mqueue", b"io_uring"))
 """Rules since AppArmor 4.0 (its release notes), none of which says anything of sockets."""
 _IN_PARENTHESES = {

@@ -14,6 +14,7 @@ from itertools import islice, pairwise
 from typing import Any
 
 from patcher.policy.bounds import pass_on, time_left
+from patcher.policy.patterns import regex
 from patcher.proof.added import Item
 
 _LARGEST = {"yaml": 1 << 16, "json": 1 << 21, "toml": 1 << 19, "python": 1 << 19}
@@ -31,11 +32,11 @@ _DEEPEST = 64
 """Parts of a key in TOML."""
 _NESTED = 128
 """Nested collections of YAML: for its scanner each takes as long as all around it together."""
-_WORD = re.compile(rb"\w+|[^\w\s]")
-_DOTTED = re.compile(
+_WORD = regex(rb"\w+|[^\w\s]")
+_DOTTED = regex(
     rb"(?<![\w-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}" % _DEEPEST
 )
-_DOCUMENT = re.compile(rb"^---(?=[ \t\r\n])", re.MULTILINE)
+_DOCUMENT = regex(rb"^---(?=[ \t\r\n])", re.MULTILINE)
 
 
 class Unread(Exception):

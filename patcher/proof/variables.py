@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import islice
 
+from patcher.policy.patterns import regex
 from patcher.proof.choices import NotRendered
 
 _MOST_VARIABLES = 1000
@@ -14,9 +15,9 @@ _LONGEST_VALUE = 4096
 _MOST_DEFINED = 1 << 16
 """Bytes of all definitions."""
 _VALUE = b"standin"
-_ACTION = re.compile(rb"\{\{|\{%|<[%?]|\$[\w{]|%[\w(]|\{[\w.!:]*\}|@[A-Za-z_]\w*@")
-_VARIABLE = re.compile(rb"(.?)@\{(\w+)\}")
-_ASSIGNED = re.compile(rb"^[ \t]*(@\{\w+\})[ \t]*(\+?=)[ \t]*([^\n#]*)", re.MULTILINE)
+_ACTION = regex(rb"\{\{|\{%|<[%?]|\$[\w{]|%[\w(]|\{[\w.!:]*\}|@[A-Za-z_]\w*@")
+_VARIABLE = regex(rb"(.?)@\{(\w+)\}")
+_ASSIGNED = regex(rb"^[ \t]*(@\{\w+\})[ \t]*(\+?=)[ \t]*([^\n#]*)", re.MULTILINE)
 _KNOWN_VARIABLES = {
     b"PROC": b"/proc/", b"sys": b"/sys/", b"run": b"/run/ /var/run/", b"HOME": b"/home/*/ /root/",
     b"HOMEDIRS": b"/home/", b"pid": b"[0-9]*", b"pids": b"[0-9]*", b"tid": b"[0-9]*",

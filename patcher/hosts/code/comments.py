@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from patcher.hosts.embedding import Embedding, Line, again, physical_lines, prefixed
 from patcher.hosts.strings import matters
+from patcher.policy.patterns import regex
 
 HOST = "comment"
 
 _LONGEST_INDENT = 200
-_MARK = re.compile(rb"///?!?|#+[:!]?|--|;+|%+|/\*+!?|\(\*+|\{-")
+_MARK = regex(rb"///?!?|#+[:!]?|--|;+|%+|/\*+!?|\(\*+|\{-")
 _BLOCKS = {b"/*": b"*/", b"(*": b"*)", b"{-": b"-}"}
-_STAR = re.compile(rb"[ \t]*\*(?=[ \t\r\n]|\Z) ?")
+_STAR = regex(rb"[ \t]*\*(?=[ \t\r\n]|\Z) ?")
 
 
 def comment_embeddings(content: bytes, spans: Iterable[tuple[int, int]]) -> Iterator[Embedding]:

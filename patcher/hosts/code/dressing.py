@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -11,17 +10,18 @@ from patcher.hosts.code.lists import TAKES_MANY
 from patcher.hosts.code.source import Source
 from patcher.hosts.code.statements import LITERAL, Puts, Statement
 from patcher.hosts.strings import Decoded
+from patcher.policy.patterns import regex
 
 Added = tuple[int, bytes, bytes]
 """``insert_at``, ``before`` and ``after`` of a ``Line``."""
 
-_WRAPPER = re.compile(rb"[\w.:&]{1,60}\(\s*\Z")
+_WRAPPER = regex(rb"[\w.:&]{1,60}\(\s*\Z")
 _LONGEST_ROW = 8
 _LONGEST_LINE = 1 << 16
 """Bytes of a line. In a longer one, which may hold thousands of literals, the code around a literal
 is not compared."""
-_TRAILING = re.compile(rb"[ \t]+(?=\r?\n)")
-_BLANK_LINES = re.compile(rb"(\r?\n)(?:[ \t]*\r?\n)+")
+_TRAILING = regex(rb"[ \t]+(?=\r?\n)")
+_BLANK_LINES = regex(rb"(\r?\n)(?:[ \t]*\r?\n)+")
 _TABLE_DEPTH = 8
 
 

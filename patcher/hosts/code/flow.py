@@ -7,14 +7,15 @@ import re
 from patcher.hosts.code.language import Language
 from patcher.hosts.code.statements import CONTROL_FIRST, LITERAL, Statement
 from patcher.policy.bounds import MAX_NESTING, check_number
+from patcher.policy.patterns import regex
 
 _LONGEST_GAP = 600
-_CHARACTER = re.compile(rb"'(?:[^'\\\r\n]|\\[^\r\n][^'\r\n]{0,9})'")
+_CHARACTER = regex(rb"'(?:[^'\\\r\n]|\\[^\r\n][^'\r\n]{0,9})'")
 _GOES_ON_BEHIND = b",+-*/|&=.<>!:?([\\%"
 _GOES_ON_BEFORE = b".+-*/|&=?:,)]%<>"
 _RESUMES = b"),.;]:?+-*/&|<>=%[({"
-_CASE = re.compile(rb"\s*(?:case\b|default\s*\Z)")
-_CHOOSES = re.compile(rb"(?:el|end)?if|ifn?def|else|elsif")
+_CASE = regex(rb"\s*(?:case\b|default\s*\Z)")
+_CHOOSES = regex(rb"(?:el|end)?if|ifn?def|else|elsif")
 
 
 class Program:

@@ -19,6 +19,7 @@ from patcher.hosts.code.source import Source
 from patcher.hosts.code.statements import Statement
 from patcher.hosts.strings import IS_LINE_BREAK, matters
 from patcher.policy.bounds import time_left
+from patcher.policy.patterns import regex
 
 LONGEST_GAP = 600
 LONGEST_HEAD = 300
@@ -26,38 +27,36 @@ _LONGEST_LOOSE_GAP = 160
 _LINES_APART = 12
 _OPEN_GROUPS = 8
 
-NAME = re.compile(rb"[A-Za-z_]\w*")
-_BOUNDARY = re.compile(
+NAME = regex(rb"[A-Za-z_]\w*")
+_BOUNDARY = regex(
     rb"\n(?:\}|[ \t]{0,8}(?:(?:pub|export|public|private|protected|internal|static|async|override)"
     rb"\b[^\n=(]{0,60}[ \t])?(?:def|fn|func|fun|function|class|impl|interface)[ \t])"
 )
 """Where another function or the like begins, or one ends."""
-_RELATED = re.compile(rb"\bdeny[ \t]+[@/\"]|\bdeny mount,|\bcapability,|\bumount,")
-_CODE_LINE = re.compile(rb"^[ \t]*+[^\s]", re.MULTILINE)
+_RELATED = regex(rb"\bdeny[ \t]+[@/\"]|\bdeny mount,|\bcapability,|\bumount,")
+_CODE_LINE = regex(rb"^[ \t]*+[^\s]", re.MULTILINE)
 _COMMON = frozenset(
     b"self this return if else elif for while var let const final static val mut auto char string "
     b"String str bytes byte std fmt new in not and or true false nil null None await async yield "
     b"export public private unsigned wchar_t constexpr local my our _".split()
 )
-CALLEE = re.compile(rb"(\w+)!?[ \t]*\([^()]{0,200}\Z")
-_LOOKS = re.compile(
+CALLEE = regex(rb"(\w+)!?[ \t]*\([^()]{0,200}\Z")
+_LOOKS = regex(
     rb"assert|expect|should|contain|include|index|prefix|suffix|startswith|endswith|match|search|"
     rb"find|replace|split|count|grep|trim|strip|equal|compile|regex|require|(?:re)?sub\Z|fatal|"
     rb"errorf?\Z|str\w*cmp|strn?(?:case)?str\Z|strchr|memmem",
     re.IGNORECASE,
 )
-_ARGUMENTS = re.compile(rb"[ \t]*,[^\"'`;{}\r\n]{0,200}\)")
+_ARGUMENTS = regex(rb"[ \t]*,[^\"'`;{}\r\n]{0,200}\)")
 """What a call has behind a literal: ``fputs("...", out)``."""
-_CHAINED = re.compile(
+_CHAINED = regex(
     rb"\)\s*\.append\((?P<other>[^;{}()\"']{0,80}(?:\([^(){};]{0,80}\))?\)\s*\.append\()?\s*\Z"
 )
 """``sb.append("a").append(b).append("c")``"""
-_COMPARES = re.compile(rb"(?:[=!]=|=~|\bin|\bassert|\bcase|\bwhen)\s*\Z")
-_COMPARED = re.compile(rb"\s*(?:(?:not\s+)?in\b|[=!]=)")
-_APPENDS = re.compile(rb"([\w.\[\]]{1,100})[ \t]*=[ \t]*\1[ \t]*(?:\+|\.\.?)\s*\Z")
-_TERNARY = re.compile(
-    rb"\s*(?:if\b[^\n:]{0,120}\belse|:|\}\s*else(?:\s+if\b[^{};]{0,120})?\s*\{)\s*\Z"
-)
+_COMPARES = regex(rb"(?:[=!]=|=~|\bin|\bassert|\bcase|\bwhen)\s*\Z")
+_COMPARED = regex(rb"\s*(?:(?:not\s+)?in\b|[=!]=)")
+_APPENDS = regex(rb"([\w.\[\]]{1,100})[ \t]*=[ \t]*\1[ \t]*(?:\+|\.\.?)\s*\Z")
+_TERNARY = regex(rb"\s*(?:if\b[^\n:]{0,120}\belse|:|\}\s*else(?:\s+if\b[^{};]{0,120})?\s*\{)\s*\Z")
 
 
 class Link(Enum):
@@ -243,7 +242,7 @@ class _Grouping:
         return _COMPARED.match(self.content, stop, stop + 40) is not None
 
 
-_ONLY_A_NAME = re.compile(rb"[\s\\]*[A-Za-z_]\w*[\s\\]*\Z")
+_ONLY_A_NAME = regex(rb"[\s\\]*[A-Za-z_]\w*[\s\\]*\Z")
 
 
 def _names(code: bytes) -> set[bytes]:

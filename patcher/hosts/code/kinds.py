@@ -10,7 +10,7 @@ from patcher.hosts.code.language import Token
 from patcher.hosts.embedding import PLACEHOLDER
 from patcher.hosts.strings import C, Escapes, Kind, backslashed
 from patcher.policy.bounds import MAX_NESTING, check_number, time_left
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
 
 def _decode(token: bytes) -> bytes:
@@ -20,7 +20,7 @@ def _decode(token: bytes) -> bytes:
 
 
 CODE = Escapes(
-    re.compile(rb"(?:\\r)?\\n\\\r?\n|" + C.token.pattern),
+    regex(rb"(?:\\r)?\\n\\\r?\n|" + C.token.pattern),
     _decode,
     b"\\n",
 )
@@ -34,7 +34,7 @@ def _decode_eating(token: bytes) -> bytes:
 
 
 EATING = Escapes(
-    re.compile(rb"(?:\\r)?\\n\\\r?\n[ \t\r\n]*+|\\\r?\n[ \t\r\n]*+|" + C.token.pattern),
+    regex(rb"(?:\\r)?\\n\\\r?\n[ \t\r\n]*+|\\\r?\n[ \t\r\n]*+|" + C.token.pattern),
     _decode_eating,
     b"\\n",
 )
@@ -49,13 +49,13 @@ def _decode_gapped(token: bytes) -> bytes:
 
 
 GAPS = Escapes(
-    re.compile(rb"(?:\\r)?\\n\\\s++\\|\\\s++\\|" + CODE.token.pattern),
+    regex(rb"(?:\\r)?\\n\\\s++\\|\\\s++\\|" + CODE.token.pattern),
     _decode_gapped,
     b"\\n",
 )
 """As ``CODE``, with gaps: a backslash, white space and a backslash stand for nothing."""
 
-RAW = Escapes(re.compile(rb"\r?\n|\r"), lambda token: b"\n", b"\n")
+RAW = Escapes(regex(rb"\r?\n|\r"), lambda token: b"\n", b"\n")
 """Nothing is escaped, and line breaks stand as they are."""
 
 RAW_LINE = Escapes(RAW.token, RAW.decode, b" ")
@@ -91,7 +91,7 @@ def formatted(kind: Kind) -> Kind:
     def escape(text: bytes) -> bytes:
         return kind.escape(text).replace(b"{", b"{{").replace(b"}", b"}}")
 
-    token = re.compile(rb"\{\{|\}\}|\{[^{}\r\n]{0,200}\}|" + kind.escapes.token.pattern)
+    token = regex(rb"\{\{|\}\}|\{[^{}\r\n]{0,200}\}|" + kind.escapes.token.pattern)
     escapes = Escapes(token, decode, kind.escapes.newline)
     return Kind(escapes, escape, one_line=kind.one_line, raw=kind.raw)
 
@@ -106,7 +106,7 @@ RAW_QUOTED = raw()
 RAW_SINGLE = raw(b"'")
 BRACKETED = Kind(RAW, lambda text: text, raw=True)
 VERBATIM = Kind(
-    Escapes(re.compile(rb"\r?\n|\r|\"\""), lambda t: b'"' if t == b'""' else b"\n", b"\n"),
+    Escapes(regex(rb"\r?\n|\r|\"\""), lambda t: b'"' if t == b'""' else b"\n", b"\n"),
     lambda text: text.replace(b'"', b'""'),
     raw=True,
 )
@@ -116,7 +116,7 @@ VERBATIM = Kind(
 # Comments
 
 
-_COMMENT_MARK = re.compile(rb"/\*|\*/")
+_COMMENT_MARK = regex(rb"/\*|\*/")
 
 
 def nested_comment(content: bytes, start: int) -> int:
@@ -145,7 +145,7 @@ NESTING_COMMENTS = (LINE_COMMENT, NESTED_COMMENT)
 def tripled(quote: bytes, kind: Kind) -> Token:
     """A literal with escapes between three quotes."""
     inside = rb"[^%b\\]++|\\[\s\S]|%b(?!%b)" % (quote, quote, quote * 2)
-    return Token(quote * 3, kind, closing=quote * 3, inside=re.compile(repeated(inside)))
+    return Token(quote * 3, kind, closing=quote * 3, inside=regex(repeated(inside)))
 
 
 DOUBLE = Token(b'"' + repeated(rb'[^"\\\r\n]++|\\\r?\n|\\.') + b'"', QUOTED)
@@ -216,8 +216,8 @@ def interpolated_end(
 
 template_end = partial(
     interpolated_end,
-    {b"`": re.compile(rb"\\[\s\S]|\$\{|`")},
-    re.compile(
+    {b"`": regex(rb"\\[\s\S]|\$\{|`")},
+    regex(
         rb'//[^\r\n]*+|/\*[\s\S]*?(?:\*/|\Z)|"'
         + repeated(rb'[^"\\\r\n]++|\\[\s\S]')
         + rb"\"?|'"
@@ -236,8 +236,6 @@ def _decode_template(token: bytes) -> bytes:
 
 
 TEMPLATE = Kind(
-    Escapes(
-        re.compile(rb"\$\{[^{}]{0,2000}\}|" + CODE.token.pattern), _decode_template, CODE.newline
-    ),
+    Escapes(regex(rb"\$\{[^{}]{0,2000}\}|" + CODE.token.pattern), _decode_template, CODE.newline),
     backslashed(b"`", b"${"),
 )

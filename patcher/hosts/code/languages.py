@@ -11,7 +11,7 @@ from patcher.hosts.code.lists import Lists
 from patcher.hosts.embedding import PLACEHOLDER
 from patcher.hosts.names import rendered, table
 from patcher.hosts.strings import Escapes
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
 
 def _prefix(content: bytes, literal: Literal, prefix: re.Pattern[bytes]) -> bytes:
@@ -25,7 +25,7 @@ _GO = Language(
     (*kinds.COMMENTS, Token(rb"`[^`]*+`", kinds.raw(b"`")), *kinds.QUOTES),
     keeps_cr=False,
     lists=Lists(
-        open=re.compile(
+        open=regex(
             rb"\[\][\w.*\[\] ]+\{\Z|\[\](?:struct|interface)\s*\{[^{}]*\}\s*\{\Z"
             rb"|(?:\bvar\s+\w+\s*|:)=\s*\[\.\.\.\][\w.]+\{\Z"
         )
@@ -38,14 +38,14 @@ _GO = Language(
 
 # Python and Starlark
 
-_PYTHON_PREFIX = re.compile(rb"(?<![\w])[rRbBuUfFtT]{1,2}\Z")
+_PYTHON_PREFIX = regex(rb"(?<![\w])[rRbBuUfFtT]{1,2}\Z")
 _PYTHON_RAW = {
     kinds.QUOTED: kinds.raw(b'"', kinds.RAW_LINE, one_line=True),
     kinds.APOSTROPHED: kinds.raw(b"'", kinds.RAW_LINE, one_line=True),
     kinds.TEXT: kinds.RAW_QUOTED,
     kinds.TEXT_SINGLE: kinds.RAW_SINGLE,
 }
-_DEFINITION = re.compile(rb"[ \t]*(?:(?:async[ \t]+)?def\b|class\b|\))")
+_DEFINITION = regex(rb"[ \t]*(?:(?:async[ \t]+)?def\b|class\b|\))")
 
 
 def _refine_python(content: bytes, literal: Literal) -> Literal:
@@ -109,7 +109,7 @@ _JAVASCRIPT = Language(
     ),
     refine=_refine_javascript,
     keeps_cr=False,
-    lists=Lists(counted=re.compile(rb":\s*(?:readonly\s+)?\[[^\[\]]*\w[^\[\]]*\]\s*=\s*\[\Z")),
+    lists=Lists(counted=regex(rb":\s*(?:readonly\s+)?\[[^\[\]]*\w[^\[\]]*\]\s*=\s*\[\Z")),
     newlines=True,
     plain=rb"|=>",
     margins=False,
@@ -120,7 +120,7 @@ Components"."""
 
 # Rust
 
-_FORMATS = re.compile(
+_FORMATS = regex(
     rb"\b(?:format|print|println|eprint|eprintln|write|writeln|format_args|panic)!\s*[(\[{]"
     rb"(?:[^()\"]{0,80},)?\s*\Z"
 )
@@ -142,16 +142,16 @@ _RUST = Language(
             rb'"',
             kinds.quoted(escapes=kinds.EATING, one_line=True),
             closing=b'"',
-            inside=re.compile(repeated(rb'[^"\\]++|\\[\s\S]')),
+            inside=regex(repeated(rb'[^"\\]++|\\[\s\S]')),
         ),
         kinds.CHARACTER,
     ),
     refine=_refine_rust,
     keeps_cr=False,
     lists=Lists(
-        open=re.compile(rb"(?:&(?:mut\b)?|\w!)\s*[\[{]\Z"),
-        counted=re.compile(rb"\[[^\[\]=]*;[^\[\];=]*\]\s*(?:\)\s*)?=\s*&?(?:mut\b)?\s*\[\Z"),
-        byte_array=re.compile(rb"\[\s*u8\s*;[^\[\];=]*\]\s*=\s*\*?b?\Z"),
+        open=regex(rb"(?:&(?:mut\b)?|\w!)\s*[\[{]\Z"),
+        counted=regex(rb"\[[^\[\]=]*;[^\[\];=]*\]\s*(?:\)\s*)?=\s*&?(?:mut\b)?\s*\[\Z"),
+        byte_array=regex(rb"\[\s*u8\s*;[^\[\];=]*\]\s*=\s*\*?b?\Z"),
     ),
     members=rb"\.|::",
     plain=rb"|'\w+|->",
@@ -162,7 +162,7 @@ _RUST = Language(
 
 # C, C++ and Objective-C
 
-_C_PREFIX = re.compile(rb"(?:(?<!\w)(?:u8|[uUL])|@)\Z")
+_C_PREFIX = regex(rb"(?:(?<!\w)(?:u8|[uUL])|@)\Z")
 
 
 def _refine_c(content: bytes, literal: Literal) -> Literal:
@@ -193,11 +193,11 @@ _C = Language(
     names_join=True,
     refine=_refine_c,
     lists=Lists(
-        open=re.compile(
+        open=regex(
             rb"\[\s*\]\s*(?:\)\s*|=\s*)?\{\Z|\b(?:vector|list|deque|set|initializer_list)[^;{}]*\{\Z"
             rb"|\bauto\b[^;{}]*=\s*\{\Z|@\[\Z"
         ),
-        byte_array=re.compile(
+        byte_array=regex(
             rb"\b(?:char|wchar_t|char\d+_t|u?int8_t|byte)\b"
             rb"[^;{}()=*]*(?:\[[^\[\]]*[^\s\[\]][^\[\]]*\]|>\s*\w+)\s*=?\s*\{?\Z"
         ),
@@ -231,11 +231,11 @@ _CSHARP = Language(
             rb'(?:@\$?|\$@)"',
             kinds.VERBATIM,
             closing=b'"',
-            inside=re.compile(repeated(rb'[^"]++|""')),
+            inside=regex(repeated(rb'[^"]++|""')),
         ),
         *kinds.QUOTES,
     ),
-    lists=Lists(counted=re.compile(rb"\[[^\[\]\"']*[^\s\[\],][^\[\]]*\]\s*\{\Z")),
+    lists=Lists(counted=regex(rb"\[[^\[\]\"']*[^\s\[\],][^\[\]]*\]\s*\{\Z")),
     directives=True,
 )
 """C# language specification, "String literals"; C# 11 raw string literals."""
@@ -244,7 +244,7 @@ _CSHARP = Language(
 # Swift and Dart
 
 _SWIFT_ESCAPES = Escapes(
-    re.compile(rb"\\\([^()\r\n]{0,100}\)|" + kinds.CODE.token.pattern),
+    regex(rb"\\\([^()\r\n]{0,100}\)|" + kinds.CODE.token.pattern),
     lambda token: PLACEHOLDER if token.startswith(b"\\(") else kinds.CODE.decode(token),
     kinds.CODE.newline,
 )
@@ -258,13 +258,13 @@ _SWIFT = Language(
         kinds.UNCLOSED,
     ),
     lists=Lists(
-        counted=re.compile(rb"\bInlineArray\s*<[^<>]*>\s*=\s*\[\Z|\bof\b[^\[\]=]*\]\s*=\s*\[\Z")
+        counted=regex(rb"\bInlineArray\s*<[^<>]*>\s*=\s*\[\Z|\bof\b[^\[\]=]*\]\s*=\s*\[\Z")
     ),
     newlines=True,
     directives=True,
 )
 
-_DART_PREFIX = re.compile(rb"(?<!\w)r\Z")
+_DART_PREFIX = regex(rb"(?<!\w)r\Z")
 
 
 def _refine_dart(content: bytes, literal: Literal) -> Literal:
@@ -329,11 +329,11 @@ _ZIG = Language(
     join=rb"\+\+",
     glue=b" ++ ",
     lists=Lists(
-        open=re.compile(rb"\[_\][^{};=]*\{\Z|:\s*\[\]const\b[^;{}=]*=\s*&\.\{\Z"),
-        byte_array=re.compile(rb"\[[^\[\]]*\w[^\[\]]*\]\s*(?:const\s+)?u8\s*=\s*\Z"),
+        open=regex(rb"\[_\][^{};=]*\{\Z|:\s*\[\]const\b[^;{}=]*=\s*&\.\{\Z"),
+        byte_array=regex(rb"\[[^\[\]]*\w[^\[\]]*\]\s*(?:const\s+)?u8\s*=\s*\Z"),
     ),
     plain=rb"|\.(?=\{)",
-    line_strings=re.compile(rb"[ \t]*+\\\\"),
+    line_strings=regex(rb"[ \t]*+\\\\"),
 )
 """Zig language reference, "Multiline String Literals"."""
 
@@ -361,7 +361,7 @@ _BY_SUFFIX = table(
 _BY_NAME = table(
     (_PYTHON, "SConstruct SConscript BUILD WORKSPACE Tiltfile wscript"), (_GROOVY, "Jenkinsfile")
 )
-_INTERPRETER = re.compile(rb"#![^\r\n]*?\bpython")
+_INTERPRETER = regex(rb"#![^\r\n]*?\bpython")
 
 
 def language_of(path: PurePosixPath, content: bytes) -> Language | None:

@@ -12,21 +12,22 @@ import re
 from typing import NamedTuple
 
 from patcher.hosts.strings import UNPACKS
+from patcher.policy.patterns import regex
 
 DECLARED = "the strings stand in an array of a declared length; whether a rule fits is to be seen"
 """Why nothing is added where a program's array of bytes may be full, or where it is not known how
 the language writes a line break in a string."""
 
-_BRACKET = re.compile(rb"[()\[\]{}]")
-_CALLEE = re.compile(rb"([A-Za-z_]\w*+)!?\Z")
-TAKES_MANY = re.compile(
+_BRACKET = regex(rb"[()\[\]{}]")
+_CALLEE = regex(rb"([A-Za-z_]\w*+)!?\Z")
+TAKES_MANY = regex(
     rb"push|append|extend|add|of\Z|list|concat|unshift|insert|join|vec|array|set|lines|rules|seq",
     re.IGNORECASE,
 )
 _NO_CALLEE = frozenset(b"return in yield case when and or not if while match await".split())
 _LONGEST_HEAD = 300
 
-_DECLARED_ANYWHERE = re.compile(
+_DECLARED_ANYWHERE = regex(
     rb"[\[({<][ \t]*+(?:\w++[ \t]*+\.\.[ \t]*+)?(?:\d++|[A-Z_]{2,}[A-Z_\d]*+)[ \t]*+[\])},;:>]"
     rb"|\b\d++[ \t]++of\b|\bOCCURS\b",
 )

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from patcher.hosts.embedding import Embedding, physical_lines, prefixed
 from patcher.hosts.strings import matters
+from patcher.policy.patterns import regex
 
-_STRIPS_MARGIN = re.compile(
+_STRIPS_MARGIN = regex(
     rb"(?:\r?\n)?[ \t]*+(?:\"\"\"|''')[\s)?!]{0,100}\.(?:trimMargin|stripMargin)\b"
     rb"(?:\(\s{0,9}(?:marginPrefix\s{0,9}=\s{0,9})?(?P<quote>[\"'])(?P<mark>[^\"'\\]{1,16})(?P=quote))?"
 )

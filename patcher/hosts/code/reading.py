@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -20,20 +19,20 @@ from patcher.hosts.code.statements import LITERAL, follows, is_unpacked, one_ope
 from patcher.hosts.embedding import PLACEHOLDER, Embedding, Line, unknown_line
 from patcher.hosts.strings import OFFSET, Decoded, decoded, matters
 from patcher.policy.bounds import MAX_LINES, check_number, time_left
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
 _NAMED = rb"[&*$@]*(?!" + CONTROL + rb")[A-Za-z_][\w.:\[\]]*+(?:->\w++)?(?:->\w++)?"
 _INNER = rb"\(" + repeated(rb"[^()]++|\([^()]*+\)") + rb"\)"
 _ENCLOSED = rb"\(" + repeated(rb"[^()]++|" + _INNER) + rb"\)"
-_STATEMENTS = re.compile(rb"[\s\S]*[;}\n]")
-_WHOLE = re.compile(
+_STATEMENTS = regex(rb"[\s\S]*[;}\n]")
+_WHOLE = regex(
     repeated(
         rb"\s++|" + _NAMED + rb"|!?" + _ENCLOSED + rb"|\d++|'[^']{1,9}'|\+|\.\.|<<|\.append\(|\)|\\"
     )
 )
 """Expressions between literals that are joined, and always put something there."""
-_NAME_BEFORE = re.compile(rb"(?:[\s(]|\breturn)([A-Za-z_][\w.]*)\s*(?:\+|\.\.)\s*\Z")
-_POLICY = re.compile(rb"[a-z]{3}[\s\S]*[,{}\n]|[{#\n][\s\S]*[a-z]{3}|\\n[a-z ]{3}")
+_NAME_BEFORE = regex(rb"(?:[\s(]|\breturn)([A-Za-z_][\w.]*)\s*(?:\+|\.\.)\s*\Z")
+_POLICY = regex(rb"[a-z]{3}[\s\S]*[,{}\n]|[{#\n][\s\S]*[a-z]{3}|\\n[a-z ]{3}")
 """A text of policy, and not a path, or what lists are joined with."""
 _FEW = 3
 

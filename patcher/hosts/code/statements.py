@@ -18,38 +18,39 @@ from patcher.hosts.calls import CONTROL
 from patcher.hosts.code.language import Language
 from patcher.hosts.code.lists import TAKES_MANY
 from patcher.hosts.strings import UNPACKS
+from patcher.policy.patterns import regex
 
 LITERAL = b'""'
 """Stands in a statement's code for a literal."""
 _MOST_BETWEEN = 8
 """Between two literals: statements that append something else."""
 
-_APPENDERS = re.compile(
+_APPENDERS = regex(
     rb"(?:append|appendLine|push|push_str|push_back|add|write|writeln|writeLine|WriteString|print|println|"
     rb"AppendLine|Append|Write|WriteLine|Add)\Z"
 )
-_WRITTEN_TO = re.compile(
+_WRITTEN_TO = regex(
     rb"(?:[\w.]*\.)?(?:[fF]printf?|Fprintln|WriteString|write!|writeln!)\([&*]*([\w.]+),"
 )
-_KEEPS_TEXT = re.compile(rb"\.filter\(Boolean\)|\bfilter(?=\(None,)")
+_KEEPS_TEXT = regex(rb"\.filter\(Boolean\)|\bfilter(?=\(None,)")
 """Leaves out elements that are empty."""
-_JOINED = re.compile(rb"\s*(?:\.filter\(Boolean\)\s*)?\.\s*(?:join|concat)\b")
-_JOINS = re.compile(rb"join|concat", re.IGNORECASE)
+_JOINED = regex(rb"\s*(?:\.filter\(Boolean\)\s*)?\.\s*(?:join|concat)\b")
+_JOINS = regex(rb"join|concat", re.IGNORECASE)
 _MOST_CALLS = 16
-_DOES = re.compile(rb"=(?!=)|\breturn\b|<<")
-_OTHER_VALUE = re.compile(
+_DOES = regex(rb"=(?!=)|\breturn\b|<<")
+_OTHER_VALUE = regex(
     rb"(?:\?[^?]{0,200}:|\?|\|\||\bor\b(?!\s*not\b))\s*[A-Za-z_$][\w.$]*"
     rb"(?:\s*\((?!\s*(?:\"\"|[\[{])))?(?![\w.$(])"
     rb"|[\w)\]]\s+if\b[^\n]{0,200}\belse\b"
 )
 """A conditional between values of which one is no literal."""
-CONTROL_FIRST = re.compile(rb"\s*" + CONTROL)
-_LABEL = re.compile(rb"\s*[A-Za-z_]\w*\s*:(?![:=])")
-_CALLEE = re.compile(rb"(\w+)!?\s*\Z")
-_BRACKET = re.compile(rb"[()\[\]{}]")
+CONTROL_FIRST = regex(rb"\s*" + CONTROL)
+_LABEL = regex(rb"\s*[A-Za-z_]\w*\s*:(?![:=])")
+_CALLEE = regex(rb"(\w+)!?\s*\Z")
+_BRACKET = regex(rb"[()\[\]{}]")
 _LOOKED_BACK = 2000
-_BEFORE_CHAIN = re.compile(rb"(?:\A|[(,=\[{?:;>&|\n]|\b(?:return|else|and|or|yield|in|not))\s*\Z")
-_BEHIND_CHAIN = re.compile(rb"\s*(?:\Z|[),;\]}:?&|\n])|\s+(?:if|else|and|or|for|unless)\b")
+_BEFORE_CHAIN = regex(rb"(?:\A|[(,=\[{?:;>&|\n]|\b(?:return|else|and|or|yield|in|not))\s*\Z")
+_BEHIND_CHAIN = regex(rb"\s*(?:\Z|[),;\]}:?&|\n])|\s+(?:if|else|and|or|for|unless)\b")
 
 
 @dataclass(slots=True, eq=False)

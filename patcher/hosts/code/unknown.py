@@ -11,22 +11,22 @@ from collections.abc import Set
 
 from patcher.hosts.code import lists
 from patcher.hosts.code.statements import CONTROL_FIRST
-from patcher.policy.patterns import repeated
+from patcher.policy.patterns import regex, repeated
 
-NAMES = re.compile(rb"[A-Za-z_]\w*")
-_TAIL = re.compile(
+NAMES = regex(rb"[A-Za-z_]\w*")
+_TAIL = regex(
     rb"\s*(?:,|\.\s*[jJ]oin\s*\()(?P<given>"
     + repeated(rb"[^()\[\];\n]|\([^()\n]{0,200}\)|\[[^\[\]\n]{0,200}\]")
     + rb")"
 )
 """What a call has behind a literal, or joins with it."""
-_PIECE = re.compile(rb"[^;{}\n]+")
-_BRACKET_OR_BREAK = re.compile(rb"[()\[\]\n]")
-_CONTINUED = re.compile(
+_PIECE = regex(rb"[^;{}\n]+")
+_BRACKET_OR_BREAK = regex(rb"[()\[\]\n]")
+_CONTINUED = regex(
     rb"(?<=[+=,.&|<\\-])[ \t]*\r?\n|\r?\n(?=[ \t]*(?:\.{1,2}(?!\.)|\+(?!\+)|<<|->|\|\||&&|=(?!=)))"
 )
 """A line break with an operator before or behind it."""
-_GIVEN = re.compile(
+_GIVEN = regex(
     rb"(?<!\w)(?P<callee>\w{0,80})!?[ \t]{0,8}\((?:[^()\n]*,)?"
     rb"\s*[&*$@\\]{0,2}(?:mut\s+)?(?P<name>\w+)\s*[,)]"
 )
@@ -45,22 +45,22 @@ _STREAMS = frozenset(
 """Functions that write to what everybody may write to."""
 _LONGEST = 2000
 """Bytes between two literals of one list."""
-_CALLEE = re.compile(rb"[\w.:]{1,80}!?[ \t]{0,8}(?=[(\[{])")
-_JOINED_WITH = re.compile(
+_CALLEE = regex(rb"[\w.:]{1,80}!?[ \t]{0,8}(?=[(\[{])")
+_JOINED_WITH = regex(
     rb"(?P<on>[\w\])}])\s*[?!&]?\.\s*(?:join\w*|concat|plus|mkString|collect|reduce|fold\w*)"
     rb"\s*\(\s*(?:\w+\s*[:=]\s*)?\Z"
 )
 """A call on a text that is given what it is joined with."""
 _IN_A_LIST = (
-    re.compile(rb"[\w.$@>!\s()=<&|-]*\?(?![.?])"),
-    re.compile(rb"\bif\b[^,\[\]]*?(?:\belse\b|(?=[,\])])|\Z)|\bfor\b[^,\[\]]*?(?=[,\])]|\Z)"),
-    re.compile(rb"[\w.()!]+\s*(?:&&|\|\||\b(?:and|or)\b)"),
-    re.compile(
+    regex(rb"[\w.$@>!\s()=<&|-]*\?(?![.?])"),
+    regex(rb"\bif\b[^,\[\]]*?(?:\belse\b|(?=[,\])])|\Z)|\bfor\b[^,\[\]]*?(?=[,\])]|\Z)"),
+    regex(rb"[\w.()!]+\s*(?:&&|\|\||\b(?:and|or)\b)"),
+    regex(
         rb"\]\s*(?:\.\s*(?:filter|map|iter|collect|compact|flatten|stream)\s*\([^()]*\)\s*){0,4}"
         rb"\.\s*\w+\s*\(\s*\Z"
     ),
-    re.compile(rb"(?:[\w.:]*!?\s*[(\[{]\s*){1,8}\Z"),
-    re.compile(rb"[\w$\[\].>-]+\s*(?:=>|[:=](?![:=]))"),
+    regex(rb"(?:[\w.:]*!?\s*[(\[{]\s*){1,8}\Z"),
+    regex(rb"[\w$\[\].>-]+\s*(?:=>|[:=](?![:=]))"),
 )
 """What may stand in a list, and is no element: conditions, what wraps an element, and labels."""
 

@@ -31,10 +31,10 @@ _REST = regex(rb"[ \t]*(?:(?!#\*)#(?:(?!\{[{%#*!]|<[%#]|#\*).)*)?\Z", re.DOTALL)
 """Nothing, or a comment, in which no comment of a template begins that goes on below it."""
 _INDENTATION = regex(rb"(?:[ \t]|\\t)*")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_ABI = regex(rb"\babi[ \t]+[<\"\\]*abi/")
+_ABI = regex(rb"abi(?<=\babi)[ \t]+[<\"\\]*abi/")
 """A rule that says for which features policy is compiled. Without one it is for those that
 parser.conf names; where it names none, parsers 3.0.8 to 6.0 compile no network rule."""
-_NO_NETWORK = regex(rb"\babi[ \t]+[<\"\\/\w.]*abi/kernel-5\.4-vanilla")
+_NO_NETWORK = regex(rb"abi(?<=\babi)[ \t]+[<\"\\/\w.]*abi/kernel-5\.4-vanilla")
 """The ABI of AppArmor's own for which no network rule is compiled (parsers 3.0.8 to 6.0)."""
 _MOBY_FLAGS = regex(
     rb"attach_disconnected[^)\n]{0,200}mediate_deleted|mediate_deleted[^)\n]{0,200}attach_disconnected"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
@@ -198,6 +198,19 @@ _APART = "the strings of the list are taken one by one; which of them come out i
 AFTERWARDS = "the program may leave out or replace a part of the text afterwards"
 
 
+def _lines_that_name(content: bytes, words: Iterable[bytes]) -> Iterator[tuple[int, int]]:
+    """Where the lines begin and end that hold one of the words, behind something else."""
+    for word in words:
+        at = content.find(word)
+        while at >= 0:
+            start, end = content.rfind(b"\n", 0, at) + 1, at + len(word)
+            if content[start:at].strip():
+                end = content.find(b"\n", at)
+                end = len(content) if end < 0 else end
+                yield start, end
+            at = content.find(word, end)
+
+
 class Change(NamedTuple):
     """What the code at an offset may do to a text."""
 
@@ -329,10 +342,10 @@ class Changes:
     @cached_property
     def mentioned(self) -> str:
         """What seems to change network rules of some text, whichever it is; empty for nothing."""
-        found = _MENTIONS.search(self.content)
-        if found is None:
-            return why_filtered(self.content)
-        return f"`{found[0].decode('utf-8', 'replace')}` may change network rules"
+        for start, end in _lines_that_name(self.content, (b"deny", b"alg", b"network")):
+            if found := _MENTIONS.search(self.content, start, end):
+                return f"`{found[0].decode('utf-8', 'replace')}` may change network rules"
+        return why_filtered(self.content)
 
     @cached_property
     def _functions(self) -> list[tuple[int, bytes]]:

@@ -18,8 +18,9 @@ from patcher.hosts.physical import Area, Physical, filled
 from patcher.hosts.quoted import HOST, RULE, Block, quoted_block, why_changed
 from patcher.hosts.strings import matters, text_start
 from patcher.policy.patterns import regex, repeated
+from patcher.policy.search import NETWORK_OR_FLAG
 
-_ANCHOR = regex(rb"(?:\b|\\[nrt])network\b|mediate_deleted")
+_ANCHOR = regex(NETWORK_OR_FLAG)
 """On what line there may be a dressing."""
 _PREFIX = regex(
     rb"[ \t]*+(?://++[/!]?|/\*++|\*++(?!/)|#++:?|;++|--++|>"
@@ -37,7 +38,7 @@ _OPENED = regex(rb"[\"'`>](?=[ \t]*+(?:profile|hat)[ \t]++[^\s\"'`{][^\r\n\"'`{]
 """The quote that opens a string whose first line is a profile's header."""
 
 
-_STRING = regex(rb"(\"\"\"|'''|[\"'`])(?=\s*+(?:profile|hat)[ \t]++[^\r\n\"'`{]++\{)")
+_STRING = regex(rb"[\"'`](?:(?<=\")\"\"|(?<=')'')?(?=\s*+(?:profile|hat)[ \t]++[^\r\n\"'`{]++\{)")
 """The quote that opens a string that begins with a header, be it on the next line."""
 
 
@@ -81,7 +82,6 @@ def _blocks(area: Area, *, prefixes: bool) -> Iterator[Block]:
     plain = _HEADER.search(area.content, area.start, area.end) is not None
     gap = position = area.start
     while (candidate := _ANCHOR.search(area.content, position, area.end)) is not None:
-        # An escape's backslash may be the first byte of the match, never a line break.
         line = area.line_at(candidate.start())
         block = _block(area._replace(start=gap), line, plain, prefixes)
         if block is None:
@@ -97,8 +97,8 @@ def _raw(area: Area, start: int, end: int) -> Iterator[Embedding]:
         lines = _without_code(area.content, region(area.content, start, end))
         changes: tuple[partial[str], ...] = ()
         if opened := _STRING.search(area.content, start, end):
-            closed = area.content.find(opened[1], opened.end(), end)
-            stop = end if closed < 0 else closed + len(opened[1])
+            closed = area.content.find(opened[0], opened.end(), end)
+            stop = end if closed < 0 else closed + len(opened[0])
             changes = (partial(why_changed, area, opened.start(), stop),)
         elif header := _HEADER.search(area.content, start, end):
             changes = (partial(builds.why_changed, area.content, *header.span()),)

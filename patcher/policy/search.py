@@ -17,6 +17,7 @@ from patcher.policy.patterns import regex
 
 __all__ = [
     "MENTION",
+    "NETWORK_OR_FLAG",
     "SEARCH",
     "Spans",
     "candidates",
@@ -180,15 +181,17 @@ A network rule, be it broken after its keyword; the flags of moby-style profiles
 that change what rules mean; the same in UTF-16. PCRE is fast where an expression begins with
 letters, and takes 4 % longer for each more."""
 
+NETWORK_OR_FLAG = rb"network(?:(?<=\bnetwork)|(?<=\\[nrt]network))\b|mediate_deleted"
+"""In ``\\nnetwork`` the letter of an escape stands before the word, so there is no word boundary.
+Expressions that begin with letters are five times as fast as those that begin with a boundary."""
 MENTION = regex(
-    rb"(?:\b|\\[nrt])network\b|mediate_deleted|"
-    + b"|".join(_LAX)
-    + rb"|(?:(?<![^\s\"'`{},;>])|\\[nrt])all[ \t]*,"
+    NETWORK_OR_FLAG
+    + b"".join(b"|" + flag for flag in _LAX)
+    + rb"|all(?:(?<![^\s\"'`{},;>]all)|(?<=\\[nrt]all))[ \t]*,"
     + _NEXT,
     re.MULTILINE,
 )
-"""What a stretch of a file must hold for a finding to come of it. In ``\\nnetwork`` the letter of
-an escape stands before the word, so there is no word boundary."""
+"""What a stretch of a file must hold for a finding to come of it."""
 
 _RULES = tuple(
     (word, regex(rb"%b(?=%b)" % (word, ends[0]), re.MULTILINE)) for word, ends in _ENDS.items()

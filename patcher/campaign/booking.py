@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from patcher import git
-from patcher.campaign.ledger import Account, Owner, Retry
+from patcher.campaign.ledger import Account, Owner, Purpose
 from patcher.campaign.steps import Item, place
 from patcher.results import Outcome, Planned, Target
 from patcher.sources.found import Found
@@ -68,16 +68,16 @@ class Booking:
         self,
         account: Account,
         owner: Owner,
-        retry: Retry,
+        purpose: Purpose,
         with_secret: Callable[[git.Address, str | None, Sequence[str]], git.Address],
     ) -> None:
-        self._account, self._owner, self._retry = account, owner, retry
+        self._account, self._owner, self._purpose = account, owner, purpose
         self._with_secret, self._servers = with_secret, account.servers()
         self._claimed: dict[str, Planned] = {}
 
     def items(self) -> Iterator[Item]:
         """What is to be done and nobody else does. Raises LedgerError."""
-        while batch := self._account.claim(_AT_ONCE, self._owner, self._retry):
+        while batch := self._account.claim(_AT_ONCE, self._owner, self._purpose):
             for one in batch:
                 item = self._item(one)
                 if isinstance(item, git.Failure):
@@ -99,7 +99,8 @@ class Booking:
 
     def done(self, found: Found, targets: Sequence[Target]) -> None:
         """As `Watch` says."""
-        self._account.record(self._owner, self._claimed.pop(place(found)), targets)
+        one = self._claimed.pop(place(found))
+        self._account.record(self._owner, one, targets, self._purpose)
 
     def _item(self, one: Planned) -> Item:
         if git.is_address(one.place):

@@ -125,6 +125,12 @@ MIGRATIONS: tuple[str, ...] = (
     "DROP TABLE memory;",
     "ALTER TABLE places ADD COLUMN server TEXT;",
     "ALTER TABLE targets ADD COLUMN branch_state TEXT;",
+    # What was undone is to be done again.
+    """
+    UPDATE places SET state = 'planned'
+        WHERE id IN (SELECT place FROM targets WHERE stage = 'removed');
+    UPDATE targets SET stage = 'planned' WHERE stage = 'removed';
+    """,
 )
 """What turns a file of version N (``PRAGMA user_version``) into one of version N + 1, at index N.
 What is released stays as it is; a change is one more script. ``STRICT`` tables are those of SQLite

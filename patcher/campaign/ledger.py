@@ -47,6 +47,9 @@ Retry = Literal["no", "failed", "all"]
 """What of earlier runs is done again: failures, `ATTEMPTS` times in all; every failure; everything.
 Once by each run, in any case."""
 
+Purpose = Retry | Literal["undo"]
+"""Why repositories are claimed: to do them, or to undo what was done, once each."""
+
 OTHER = "other"
 """The cause of failures that have none."""
 
@@ -65,7 +68,7 @@ _STAGES = {
     "edited by others": Stage.COMMITTED,
     "pushed": Stage.PUSHED,
     "reviewed": Stage.REVIEWED,
-    "removed": Stage.REMOVED,
+    "removed": Stage.PLANNED,
     "failed": Stage.FAILED,
 }
 
@@ -249,7 +252,7 @@ class Account:
         """Whoever claims, for as long as the process lives or the ``with`` block lasts."""
         return Owner(self._database, self)
 
-    def claim(self, limit: int, owner: Owner, retry: Retry = "no") -> list[Planned]:
+    def claim(self, limit: int, owner: Owner, purpose: Purpose = "no") -> list[Planned]:
         """At most so many repositories that are to be done, for this owner alone; none: there is no
         more to do, but for what other processes hold.
 
@@ -259,7 +262,7 @@ class Account:
         with self._database.transaction() as writer:
             self._take_back(writer, owner.number)
             found: list[tuple[Any, ...]] = []
-            for states in _CLAIMED[retry]:
+            for states in _CLAIMED[purpose]:
                 found += writer.execute(
                     "SELECT id, place, bases, family, attempts, server FROM places"  # noqa: S608 - constants
                     f" WHERE campaign = ? AND owner IS NULL AND {states}"
@@ -289,13 +292,18 @@ class Account:
         if not changed:
             raise self._gone(planned.place)
 
-    def record(self, owner: Owner, planned: Planned, targets: Sequence[Target]) -> None:
-        """What came of a repository that was begun; the claim ends with it."""
+    def record(
+        self, owner: Owner, planned: Planned, targets: Sequence[Target], purpose: Purpose = "no"
+    ) -> None:
+        """What came of a repository that was begun; the claim ends with it. What was undone is to
+        be done again."""
         rows = [_row(target) for target in targets]
+        undone = purpose == "undo"
         failed = any(row["stage"] is Stage.FAILED for row in rows)
+        state = "failed" if failed else "planned" if undone else "done"
         now = _now()
         with self._database.transaction(
-            durable=any(row["stage"] in WRITTEN for row in rows)
+            durable=undone or any(row["stage"] in WRITTEN for row in rows)
         ) as writer:
             found = writer.execute(
                 "SELECT id FROM places WHERE campaign = ? AND place = ?",
@@ -306,13 +314,15 @@ class Account:
             writer.execute(
                 "UPDATE places SET state = CASE WHEN bases = ? THEN ? ELSE 'planned' END,"
                 " owner = nullif(owner, ?), begun = begun AND owner <> ?,"
+                " attempts = CASE WHEN ? THEN kills ELSE attempts END,"
                 " ended = (SELECT seq FROM sqlite_sequence WHERE name = 'owners'), changed = ?"
                 " WHERE id = ?",
                 (
                     _bases(planned),
-                    "failed" if failed else "done",
+                    state,
                     owner.number,
                     owner.number,
+                    state == "planned",
                     now,
                     found[0],
                 ),
@@ -330,6 +340,14 @@ class Account:
         running = any(_lives(self._database, token) for _, token in self._tokens())
         made, active = found[0]
         return Summary(self.name, made, active, running, self.counts())
+
+    def done_before(self, owner: Owner) -> int:
+        """How many repositories are done that this run, or one at the same time, did not do."""
+        ((number,),) = self._database.read(
+            "SELECT count(*) FROM places WHERE campaign = ? AND state = 'done' AND ended < ?",
+            (self.number, owner.number),
+        )
+        return int(number)
 
     def counts(self) -> Counts:
         """The campaign in numbers."""
@@ -528,10 +546,11 @@ class Owner:
 
 _EXHAUSTED = f"(attempts - kills >= {ATTEMPTS} OR kills >= {KILLS})"
 _PLAN, _AGAIN = "state = 'planned'", "ended < ?"
-_CLAIMED: dict[Retry, tuple[str, ...]] = {
+_CLAIMED: dict[Purpose, tuple[str, ...]] = {
     "no": (_PLAN, f"state = 'failed' AND NOT {_EXHAUSTED} AND {_AGAIN}"),
     "failed": (_PLAN, f"state = 'failed' AND {_AGAIN}"),
     "all": (_PLAN, f"state = 'failed' AND {_AGAIN}", f"state = 'done' AND {_AGAIN}"),
+    "undo": (_AGAIN,),
 }
 
 

@@ -297,7 +297,6 @@ def _carry_on(ledger: Ledger, account: Account, run: _Run) -> int:
     from patcher.cli.output import tell
     from patcher.cli.session import carry_out, exit_code, found, unanswered
     from patcher.reports.status import campaign_line
-    from patcher.results import Totals
 
     planning = Planning(tell)
     named = True
@@ -316,30 +315,32 @@ def _carry_on(ledger: Ledger, account: Account, run: _Run) -> int:
         ledger.forget(account.name)
         tell(f"campaign {account.name} is not begun: there is no repository in it")
         return FAILED if failures else USAGE
-    totals, all_to_do = Totals(), before.to_do(run.retry)
+    # What is all done is looked at again: a branch may be gone since, or a merge reverted.
+    retry = "all" if before.done == before.repositories else run.retry
+    all_to_do = before.to_do(retry)
     todo = min(all_to_do, run.work.limit or all_to_do)
+    owner = account.owner()
     try:
-        if todo:
-            with account.owner() as owner:
-                booking = Booking(account, owner, run.retry or "no", planning.with_secret)
-                totals = carry_out(
-                    options.steps(run.work, selection, commits),
-                    islice(booking.items(), todo),
-                    todo,
-                    run.work,
-                    run.report(selection),
-                    remote=True,
-                    quiet=run.quiet,
-                    verbose=run.verbose,
-                    watch=booking,
-                    ahead=2,
-                )
+        with owner:
+            booking = Booking(account, owner, retry or "no", planning.with_secret)
+            totals = carry_out(
+                options.steps(run.work, selection, commits),
+                islice(booking.items(), todo),
+                todo,
+                run.work,
+                run.report(selection),
+                remote=True,
+                quiet=run.quiet,
+                verbose=run.verbose,
+                watch=booking,
+                ahead=2,
+            )
     finally:
         # Also when the user breaks off: that is when it matters how to go on.
         summary = account.summary()
         after = summary.counts
         if not run.quiet or summary.running:
-            tell(campaign_line(summary))
+            tell(campaign_line(summary, account.done_before(owner)))
     if failures or after.failed or after.left > all_to_do - todo:
         return FAILED
     everywhere = todo == before.repositories  # or else a glob may match where nothing was left

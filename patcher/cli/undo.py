@@ -88,7 +88,7 @@ def _of_campaign(
             selection, commits = settings.read(account.settings)
             commits = replace(commits, undo=True, dry_run=dry_run)
             with account.owner() as owner:
-                booking = Booking(account, owner, "all", Planning(tell).with_secret)
+                booking = Booking(account, owner, "undo", Planning(tell).with_secret)
                 return carry_out(
                     options.steps(work, replace(selection, proof="off"), commits),
                     booking.every() if dry_run else booking.items(),

@@ -93,12 +93,15 @@ def _failed(row: Progress) -> bytes:
     return _encoded([f"{_failure(row)} (tried {tried})"])
 
 
-def campaign_line(summary: Summary) -> str:
-    """How far a campaign has come, and what goes on with it."""
+def campaign_line(summary: Summary, before: int) -> str:
+    """How far a campaign has come after a run, and what goes on with it. ``before``: the
+    repositories that earlier runs have done, and this one has not looked at."""
     name, counts = summary.name, summary.counts
     text = f"campaign {name}: {counts.done} of {counts.repositories} repositories are done"
     if counts.failed:
         text += f", {counts.failed} failed (`patcher status {name} --failed` says why)"
+    if before:
+        text += f"; done by earlier runs and not looked at again: {before} (--retry all looks)"
     if counts.left and summary.running:
         return (
             f"{text}; another process is at work on the rest: wait for its end, `patcher status "
@@ -185,7 +188,11 @@ def _next(summary: Summary) -> list[str]:
             f"{count(tired, 'repository', 'repositories')} failed {ATTEMPTS} times or more: "
             f"`{again} --retry failed` tries again."
         )
-    return lines or [f"Next: `{again}`." if not counts.repositories else "Nothing is left to do."]
+    return lines or [
+        f"Next: `{again}`."
+        if not counts.repositories
+        else f"Nothing was left to do after its last run: `{again}` looks at everything again."
+    ]
 
 
 def _failure(row: Progress, cause: str = "") -> str:

@@ -451,6 +451,19 @@ def test_a_file_from_before_campaigns_gets_them_and_gives_up_what_the_cache_has(
         assert opened.read("SELECT name FROM sqlite_master WHERE name = 'memory'") == []
 
 
+def test_what_an_earlier_version_undid_is_to_be_done_again(path: Path) -> None:
+    with Database(path, migrations=MIGRATIONS[:5]) as opened:
+        account = Ledger(opened).create("fix", {})
+        account.plan(places(2))
+        work(account)
+        with opened.transaction() as writer:
+            writer.execute("UPDATE targets SET stage = 'removed' WHERE place = 1")
+    with Database(path) as opened:
+        account = Ledger(opened).open("fix")
+        assert [row.stage for row in account.rows()] == [Stage.PLANNED, Stage.COMMITTED]
+        assert len(work(account)) == 1
+
+
 # Processes
 
 

@@ -114,10 +114,10 @@ def test_each_fault_is_told_and_the_rest_is_done(world: World, patcher: Patcher)
         hook.unlink()
         git(world.env, paths["race"], "update-ref", "-d", f"refs/heads/{review('main')}")
         again = patcher(world, "apply", "--campaign", "c")
-        assert (again.exit_code, again.stderr) == (
-            0,
-            f"patcher: campaign c: {len(world.names)} of {len(world.names)} repositories are "
-            "done\n",
+        number = len(world.names)
+        assert again.exit_code == 0
+        assert again.stderr.startswith(
+            f"patcher: campaign c: {number} of {number} repositories are done; done by earlier "
         )
         assert set(server.pushes.values()) == {1}
         assert {name for name, _ in server.pushes} == {

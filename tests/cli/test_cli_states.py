@@ -362,6 +362,29 @@ def test_a_stale_branch_does_not_compete_with_a_current_one_of_origin(remote: Re
     assert (status, target["outcome"], target["new_commit"]) == (0, "removed", stale)
 
 
+def test_a_campaign_that_is_done_looks_again(remote: Remote) -> None:
+    push(remote, "--campaign", "c")
+    remote.merge(BRANCH, "main")
+    remote.revert("main", "-m", "1")
+    result = patcher("apply", "--campaign", "c")
+    assert result.exit_code == 0, result.output
+    assert "1 committed and pushed" in result.stdout
+    assert "1 of 1 repositories are done\n" in result.stderr
+    assert remote.fixes(BRANCH, "main")
+
+
+def test_a_campaign_says_what_it_has_not_looked_at_again(remote: Remote) -> None:
+    push(remote, "--campaign", "c")
+    remote.git("update-ref", "-d", f"refs/heads/{BRANCH}")
+    other = remote.sandbox.repository("other")
+    result = patcher("apply", "--campaign", "c", "--push", f"file://{other}")
+    assert result.exit_code == 0, result.output
+    assert "are done; done by earlier runs and not looked at again: 1 (--retry all" in result.stderr
+    assert "--retry all" in result.stderr
+    status, targets = report("apply", "--campaign", "c", "--retry", "all")
+    assert (status, {target["outcome"] for target in targets}) == (0, {"pushed", "up to date"})
+
+
 def test_globs_take_no_review_branches_for_bases(sandbox: Sandbox) -> None:
     place = sandbox.repository()
     sandbox.git(place, "branch", "fix-1")

@@ -160,7 +160,7 @@ def test_it_says_what_to_run_next(account: Account) -> None:
             account.record(owner, each, [])
     told = status("fix").stdout
     assert "; complete.\n" in told
-    assert told.endswith("Nothing is left to do.\n")
+    assert told.endswith("`patcher apply --campaign fix` looks at everything again.\n")
 
 
 def test_what_failed_is_listed(account: Account) -> None:

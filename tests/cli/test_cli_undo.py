@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,9 +82,24 @@ def test_a_campaign_is_undone(remote: Remote) -> None:
     assert patcher("undo", "--campaign", "c").exit_code == 0
     assert remote.git("for-each-ref", f"refs/heads/{BRANCH}") == ""
     (line,) = patcher("status", "c", "--format", "jsonl").stdout.splitlines()
-    assert json.loads(line)["stage"] == "removed"
+    assert json.loads(line)["stage"] == "planned"
+    status, (target,) = report("apply", "--campaign", "c")
+    assert (status, target["outcome"]) == (0, "pushed")
+    assert remote.fixes(BRANCH, "main")
     for wrong in (["--campaign", "d"], ["--campaign", "c", remote.url]):
         assert patcher("undo", *wrong).exit_code == 2
+
+
+def test_what_a_campaign_has_not_done_yet_is_to_do_after_undo_too(sandbox: Sandbox) -> None:
+    places = [sandbox.repository(name) for name in ("one", "two", "three")]
+    patcher("apply", "--campaign", "c", "--limit", "1", *places)
+    shutil.rmtree(places[2])
+    assert patcher("undo", "--campaign", "c").exit_code == 3
+    sandbox.repository("three")
+    lines = patcher("status", "c", "--format", "jsonl").stdout.splitlines()
+    assert [json.loads(line)["stage"] for line in lines] == ["planned", "planned", "failed"]
+    status, targets = report("apply", "--campaign", "c")
+    assert (status, [target["outcome"] for target in targets]) == (0, ["committed"] * 3)
 
 
 def test_the_branch_that_is_checked_out_stays(sandbox: Sandbox) -> None:

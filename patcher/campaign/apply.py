@@ -101,7 +101,7 @@ def apply(
     if commits.undo:
         return _undone(replace(target, branch=branch), reader, commits, remote)
     own = branch == base.name and branch.startswith(git.REVIEW_BRANCHES)
-    if base.default and (own or reader.is_review(base.name, base.commit)):
+    if base.default and (own or reader.base_is_review(branch)):
         raise git.BranchTaken(
             f"{base.name} is a review branch, and never a base: name the branch that it is to be "
             "merged into with --base"

@@ -16,7 +16,7 @@ from patcher import git
 from patcher.campaign.look import Looker
 from patcher.campaign.selection import Selection
 from patcher.findings import Status
-from patcher.git.commits import Commit, read_commits
+from patcher.git.commits import Commit, made_for, read_commits
 from patcher.git.history import History
 from patcher.git.marks import has_mark
 from patcher.git.merge import Difference, differences, merged
@@ -112,14 +112,21 @@ class Reader:
         made = {file.path: (file.mode, file.new_oid) for file in self.target.files}
         return {each.path: each.new for each in self.changed(own[0])} == made
 
-    def is_review(self, name: str, tip: str) -> bool:
-        """Whether the last commit of a branch was made for it as a review branch."""
-        (last,) = self.past_commits((tip,))
-        return last.made_on(name) is not None
+    def base_is_review(self, branch: str) -> bool:
+        """Whether the base is a review branch, or where HEAD is detached, a commit that ``branch``
+        alone has."""
+        if self.base.ref != "HEAD":
+            return self._made_for(self.base.name, self.base.commit) is not None
+        made = self._made_for(branch, self.base.commit)
+        return made is not None and not self.past.is_elsewhere(self.repository, made.oid, branch)
+
+    def _made_for(self, name: str, tip: str) -> Commit | None:
+        with git.Objects(self.repository.common_dir / "objects", hexsize=len(tip)) as objects:
+            return made_for(objects, tip, name)
 
     def _merged(self, name: str, tip: str) -> BranchState:
         """The state of a branch of which the base has everything."""
-        if not (name.startswith(git.REVIEW_BRANCHES) or self.is_review(name, tip)):
+        if not (name.startswith(git.REVIEW_BRANCHES) or self._made_for(name, tip)):
             return BranchState.FOREIGN
         return BranchState.GONE if self.target.files else BranchState.MERGED
 

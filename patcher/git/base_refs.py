@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 from patcher.git.errors import BoundExceeded, GitError, NoSuchBase, UnbornHead
-from patcher.git.objects import Header, Objects
+from patcher.git.objects import Objects
 from patcher.git.refs import (
     HEADS,
     OID,
@@ -90,13 +90,12 @@ def _peeled(
     size = len(next(iter(found.values())))
     with Objects(repository.common_dir / "objects", hexsize=size) as objects:
         names = [f"{oid}^{{commit}}".encode() for oid in found.values()]
-        keep = _MOST_MARKED if globbed else 0
-        headers = list(objects.read(names, keep))
+        headers = list(objects.read(names, 0))
         deep = len(globbed) <= _MANY_GLOBBED
         for ref, header in zip(found, headers, strict=True):
             if header.kind != "commit":
                 raise GitError(f"{ref} does not name a commit that is here")
-            if ref in globbed and ref != default and _is_review(objects, ref, header, deep):
+            if ref in globbed and ref != default and _is_review(objects, ref, header.oid, deep):
                 continue
             note = _beside(repository, ref, found[ref])
             is_default = default in (ref, REMOTE + ref.removeprefix(HEADS))
@@ -104,28 +103,15 @@ def _peeled(
     return result
 
 
-_MOST_MARKED = 1 << 16
 _MANY_GLOBBED = 100
-_REVIEWED = 10
-"""Commits from the tip of a branch in which a mark of patcher's is looked for."""
 
 
-def _is_review(objects: Objects, ref: str, tip: Header, deep: bool) -> bool:
+def _is_review(objects: Objects, ref: str, oid: str, deep: bool) -> bool:
     """Whether patcher made a branch, whatever it is called. One that took over the commits of a
     review branch, as a merge without a merge commit does, is none."""
-    from patcher.git.commits import as_commit
+    from patcher.git.commits import RECENT, made_for
 
-    header = tip
-    for _ in range(_REVIEWED if deep else 1):
-        if header.kind != "commit" or header.content is None:
-            return False
-        commit = as_commit(header)
-        if commit.made_on(_short(ref)) is not None:
-            return True
-        if not commit.parents:
-            return False
-        header = objects.one(commit.parents[0].encode(), _MOST_MARKED)
-    return False
+    return made_for(objects, oid, _short(ref), RECENT if deep else 1) is not None
 
 
 def _beside(repository: Repository, ref: str, oid: str) -> str | None:

@@ -12,6 +12,9 @@ from patcher.git.objects import Header, Objects
 
 _MOST_COMMIT = 1 << 20
 
+RECENT = 20
+"""Commits from the tip of a branch in which a mark of patcher's is looked for."""
+
 
 class Commit(NamedTuple):
     """A commit; ``author`` and ``committer`` as git writes them."""
@@ -38,6 +41,23 @@ def read_commits(objects: Path, oids: Sequence[str]) -> list[Commit]:
     with Objects(objects, hexsize=len(oids[0])) as reader:
         headers = reader.read([oid.encode() for oid in oids], _MOST_COMMIT)
         return [as_commit(header) for header in headers]
+
+
+def made_for(objects: Objects, tip: str, branch: str, most: int = RECENT) -> Commit | None:
+    """The last commit that patcher made for a review branch, among the first ``most`` from ``tip``
+    on, each the first parent of the one before; None where there is none."""
+    oid = tip
+    for _ in range(most):
+        header = objects.one(oid.encode(), _MOST_COMMIT)
+        if header.kind != "commit" or header.content is None:
+            return None
+        commit = as_commit(header)
+        if commit.made_on(branch) is not None:
+            return commit
+        if not commit.parents:
+            return None
+        oid = commit.parents[0]
+    return None
 
 
 def as_commit(header: Header) -> Commit:

@@ -210,6 +210,35 @@ def test_a_review_branch_that_head_names_is_no_base(remote: Remote, edited: bool
     assert push(remote)[1][0]["outcome"] == "nothing to do"
 
 
+@pytest.mark.parametrize("named", [BRANCH, "fix"])
+@pytest.mark.parametrize("edits", [0, 1, 12])
+@pytest.mark.parametrize("detached", [False, True])
+def test_a_review_branch_that_is_checked_out_is_no_base(
+    sandbox: Sandbox, named: str, edits: int, detached: bool
+) -> None:
+    place = sandbox.repository()
+    branch = ["--branch", named] if named == "fix" else []
+    assert patcher("apply", *branch, place).exit_code == 0
+    sandbox.git(place, "checkout", "-q", named)
+    for number in range(edits):
+        sandbox.commit(place, {"note": f"of a reviewer, {number}\n"})
+    if detached:
+        sandbox.git(place, "checkout", "-q", "--detach")
+    before = sandbox.git(place, "for-each-ref")
+    result = patcher("apply", *branch, place)
+    assert result.exit_code == 3, result.output
+    assert "is a review branch, and never a base" in result.stderr
+    assert "--base" in result.stderr
+    assert sandbox.git(place, "for-each-ref") == before
+    # What was merged is the base's own, and so is what someone goes on with.
+    for into in ("main", "feature"):
+        sandbox.git(place, "checkout", "-q", "-B", into, named)
+        if detached:
+            sandbox.git(place, "checkout", "-q", "--detach")
+        (target,) = report("apply", *branch, place)[1]
+        assert target["outcome"] == "nothing to do"
+
+
 def test_a_reviewers_commits_are_kept(remote: Remote) -> None:
     push(remote)
     review = remote.commit(BRANCH, {"notes": "of the reviewer\n"})

@@ -112,10 +112,10 @@ def apply(
     git.check_branch_name(branch)
     _check_no_base(repository, branch, base, [each for each in bases if name(each) == branch])
     target = replace(target, branch=branch)
-    review, tip = _read(reader, branch)
+    review = _read(reader, branch)
     target = replace(target, branch_state=review.state)
     try:
-        return _done(target, review, tip, _Writer(reader, branch, commits), remote)
+        return _done(target, review, _Writer(reader, branch, commits), remote)
     except git.BranchTaken as taken:
         # With the state, unlike a failure that is raised.
         error = "; ".join(filter(None, (target.error, str(taken))))
@@ -125,7 +125,6 @@ def apply(
 def _done(
     target: Target,
     review: ReviewBranch,
-    tip: str | None,
     writer: _Writer,
     remote: Remote | None,
 ) -> Target:
@@ -141,11 +140,12 @@ def _done(
             _check_fixed(reader, review, new)
         if remote is not None and commits.push:
             # The mirror's branches are the remote's, so that is all that has to move.
-            said = remote.push(repository, branch, new, tip, pause=commits.pause)
+            said = remote.push(repository, branch, new, review.local, pause=commits.pause)
             target = replace(target, outcome=Outcome.PUSHED, new_commit=new, at_remote=True)
             return target.noted(f"the server says: {said}" if said else "")
-        git.move_branch(repository, branch, new, tip, committer)
-    return replace(target, outcome=Outcome.COMMITTED, new_commit=new)
+        git.move_branch(repository, branch, new, review.local, committer)
+    target = replace(target, outcome=Outcome.COMMITTED, new_commit=new)
+    return target.noted(_beside(review, parent))
 
 
 def _undone(target: Target, reader: Reader, commits: Commits, remote: Remote | None) -> Target:
@@ -155,7 +155,8 @@ def _undone(target: Target, reader: Reader, commits: Commits, remote: Remote | N
     target = replace(target, files=(), outcome=Outcome.NOTHING_TO_DO)
     if branch == reader.base.name:
         return replace(target, branch=None)
-    review, tip = _read(reader, branch)
+    review = _read(reader, branch)
+    tip = review.local
     target = replace(target, branch_state=review.state)
     if tip is None:
         return replace(target, note="there is no review branch")
@@ -174,7 +175,7 @@ def _leftover(reader: Reader, branch: str) -> BranchState | None:
     """The state of a review branch where nothing is to be done; None where there is none, or it
     cannot be read: that is no failure."""
     try:
-        review, _ = _read(reader, branch)
+        review = _read(reader, branch)
     except git.GitError:
         git.time_left()
         return None
@@ -199,32 +200,47 @@ def _check_no_base(
         )
 
 
-def _read(reader: Reader, branch: str) -> tuple[ReviewBranch, str | None]:
-    """The review branch that counts, and the tip of the local one. In a clone, origin's counts
-    where it has commits that the local one lacks and that are not ours."""
+def _read(reader: Reader, branch: str) -> ReviewBranch:
+    """The review branch that counts. In a clone, origin's does where it has commits that the local
+    one lacks, and they are those of others or fix the base."""
     repository = reader.repository
     tip = git.branch_tip(repository, branch)
     there = None
     if repository.address is None:
         there = git.remote_tip(repository, branch)
     if there is None or there == tip:
-        return reader.read(branch, tip), tip
+        return replace(reader.read(branch, tip), local=tip)
     theirs = reader.read(branch, there)
-    if tip is None:
-        return theirs, tip
-    ours = reader.read(branch, tip)
+    origin = there if theirs.own else None
+    theirs = replace(theirs, local=tip, origin=origin)
+    if tip is None or any(commit.oid == tip for commit in theirs.own):
+        return theirs
+    ours = replace(reader.read(branch, tip), local=tip, origin=origin)
     if any(commit.oid == there for commit in ours.own):
-        return ours, tip
-    if any(commit.oid == tip for commit in theirs.own):
-        return theirs, tip
+        return ours
     if theirs.others and ours.others:
         raise git.BranchTaken(
             f"branch {branch} and origin/{branch} both have commits of others: merge them, or use "
             "another --branch"
         )
-    # One of ours that does not fix the base is not made anew beside one of ours that does.
-    newer = theirs.fixes and ours.state is BranchState.STALE
-    return (theirs if theirs.others or newer else ours), tip
+    # One of ours is not put beside one of origin's that is ours and fixes the base: its push would
+    # be rejected.
+    return theirs if theirs.others or (theirs.fixes and not ours.others) else ours
+
+
+def _beside(review: ReviewBranch, parent: str | None) -> str:
+    """What to know of the local review branch and origin's where they differ. ``parent``: on what
+    the local one was written anew; None: it stays as it is."""
+    if review.origin is None:
+        return ""
+    if parent is None and review.tip == review.origin:
+        same = (
+            "" if review.local is None else "; the local branch of that name is at another commit"
+        )
+        return f"that is {review.shown}{same}"
+    if parent in (None, review.tip) and any(each.oid == review.origin for each in review.own):
+        return ""
+    return f"origin/{review.name} has commits that this lacks: push it with --force-with-lease"
 
 
 def _to_write(target: Target, review: ReviewBranch, writer: _Writer) -> tuple[Target, str | None]:
@@ -232,15 +248,10 @@ def _to_write(target: Target, review: ReviewBranch, writer: _Writer) -> tuple[Ta
     stays as it is. Raises BranchTaken where that does not fix the base."""
     commits, base = writer.commits, writer.reader.base
     on_existing = commits.on_existing
-    shown = review.name
-    if review.tip is not None and review.tip != git.branch_tip(
-        writer.reader.repository, review.name
-    ):
-        shown = f"origin/{review.name}"
     if review.state is BranchState.FOREIGN:
         raise git.BranchTaken(
-            f"branch {shown} is someone else's, nothing on it is patcher's: use another --branch, "
-            "or rename or remove that one"
+            f"branch {review.shown} is someone else's, nothing on it is patcher's: use another "
+            "--branch, or rename or remove that one"
         )
     if review.state is BranchState.CURRENT and review.fixes:
         if on_existing == "replace" and not writer.is_wanted(target, review):
@@ -260,17 +271,16 @@ def _to_write(target: Target, review: ReviewBranch, writer: _Writer) -> tuple[Ta
                 review.tip,
             )
     raise git.BranchTaken(
-        f"branch {shown} was edited by others, and {review.why}: mend it there, or use "
+        f"branch {review.shown} was edited by others, and {review.why}: mend it there, or use "
         "--on-existing append, or replace with --discard-others, or another --branch"
     )
 
 
 def _kept(target: Target, review: ReviewBranch, outcome: Outcome, writer: _Writer) -> Target:
     """The branches of a mirror are as those of its remote."""
-    repository = writer.reader.repository
-    local = git.branch_tip(repository, review.name)
-    at_remote = repository.address is not None or local != review.tip
-    return replace(target, outcome=outcome, new_commit=review.tip, at_remote=at_remote)
+    at_remote = writer.reader.repository.address is not None or review.local != review.tip
+    target = replace(target, outcome=outcome, new_commit=review.tip, at_remote=at_remote)
+    return target.noted(_beside(review, None))
 
 
 def _check_fixed(reader: Reader, review: ReviewBranch, new: str) -> None:

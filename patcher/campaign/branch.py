@@ -52,6 +52,16 @@ class ReviewBranch:
     own: tuple[Commit, ...] = ()
     """What the base lacks of it, each before its parents."""
     merge_bases: tuple[str, ...] = ()
+    origin: str | None = None
+    """In a clone, the tip of origin's branch of that name, where it is another one and has commits
+    that the base lacks."""
+    local: str | None = None
+    """The tip of the local branch of that name."""
+
+    @property
+    def shown(self) -> str:
+        """The name of the branch, of origin's where that is the one."""
+        return self.name if self.tip != self.origin else f"origin/{self.name}"
 
     @property
     def others(self) -> bool:

@@ -414,6 +414,33 @@ def test_a_campaign_says_what_it_has_not_looked_at_again(remote: Remote) -> None
     assert (status, {target["outcome"] for target in targets}) == (0, {"pushed", "up to date"})
 
 
+def test_a_branch_of_ones_own_does_not_compete_with_that_of_origin(remote: Remote) -> None:
+    work, sandbox = remote.work, remote.sandbox
+    assert patcher("apply", work).exit_code == 0
+    mine = sandbox.git(work, "rev-parse", BRANCH)
+    push(remote, "--author", "Another <another@example.org>")
+    sandbox.git(work, "fetch", "-q")
+    for option in ("fail", "append"):
+        status, (target,) = report("apply", "--on-existing", option, work)
+        assert (status, target["outcome"]) == (0, "up to date")
+        assert target["new_commit"] == remote.git("rev-parse", BRANCH)
+        assert f"origin/{BRANCH}" in target["note"]
+    assert sandbox.git(work, "rev-parse", BRANCH) == mine
+    # Where origin's does not fix the base, the one here does, and says how it gets there.
+    remote.commit("main", {"second": sandbox.profile("second")})
+    sandbox.git(work, "checkout", "-q", "--detach")
+    sandbox.git(work, "fetch", "-q")
+    base = ["--base", "origin/main", "--branch", BRANCH]
+    for outcome in ("committed", "up to date"):
+        status, (target,) = report("apply", *base, work)
+        assert (status, target["outcome"]) == (0, outcome)
+        assert "--force-with-lease" in target["note"]
+    sandbox.git(work, "push", "-q", "--force-with-lease", "origin", BRANCH)
+    status, (target,) = report("apply", *base, work)
+    assert (status, target["outcome"], target["note"]) == (0, "up to date", None)
+    assert remote.fixes(BRANCH, "main")
+
+
 def test_globs_take_no_review_branches_for_bases(sandbox: Sandbox) -> None:
     place = sandbox.repository()
     sandbox.git(place, "branch", "fix-1")

@@ -249,6 +249,9 @@ class Target:
 NOT_READ = "not read: "
 """What a note begins with that names what a repository does not hold."""
 
+NOT_READ_ELSEWHERE = "submodules or files in Git LFS were not read (-v says which)"
+"""How a run says that there are such notes."""
+
 
 @dataclass(slots=True)
 class CauseCount:

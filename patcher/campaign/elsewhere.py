@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 
 from patcher.git import printable
 from patcher.results import NOT_READ
@@ -20,27 +20,56 @@ _MEDIA = tuple(
 )
 
 
+def is_one(path: bytes) -> bool:
+    """Whether a file has one of the names."""
+    return path.rpartition(b"/")[2] in FILES
+
+
 def is_media(path: bytes) -> bool:
     """Whether a file is, by its name, an image, font, film, archive or program, and no text."""
     return path.rpartition(b".")[2].lower() in _MEDIA and b"." in path.rpartition(b"/")[2][1:]
 
 
-def note(contents: Mapping[bytes, bytes]) -> str | None:
-    """One line that says what is not read, by the contents of `FILES` (gitmodules(5),
-    gitattributes(5)); None where all is."""
-    modules = re.findall(rb"(?m)^[ \t]*path[ \t]*=[ \t]*(.+)", contents.get(MODULES, b""))
-    lines = contents.get(ATTRIBUTES, b"").splitlines()
-    kept = [line.split()[0] for line in lines if re.match(_IN_LFS, line)]
-    kept = [pattern for pattern in kept if not is_media(pattern)]
-    parts = []
-    if modules:
-        parts.append(f"submodules ({_few(modules)}): scan their own repositories")
-    if kept:
-        parts.append(f"files in Git LFS ({_few(kept)})")
-    return f"{NOT_READ}{'; '.join(parts)}" if parts else None
+class Elsewhere:
+    """Gathers from `FILES` what is not read (gitmodules(5), gitattributes(5))."""
+
+    def __init__(self) -> None:
+        self._modules, self._kept = _Few(), _Few()
+
+    def add(self, path: bytes, content: bytes) -> None:
+        """Take a file. A ``.gitmodules`` counts at the root alone, and patterns in a
+        ``.gitattributes`` are for its folder."""
+        folder, slash, name = path.rpartition(b"/")
+        if name == ATTRIBUTES:
+            lines = (line for line in content.splitlines() if re.match(_IN_LFS, line))
+            patterns = (line.split()[0] for line in lines)
+            self._kept.add(folder + slash + each for each in patterns if not is_media(each))
+        elif not slash:
+            self._modules.add(re.findall(rb"(?m)^[ \t]*path[ \t]*=[ \t]*(.+)", content))
+
+    def note(self) -> str | None:
+        """One line that says what is not read; None where all is."""
+        parts = []
+        if self._modules.number:
+            parts.append(f"submodules ({self._modules}): scan their own repositories")
+        if self._kept.number:
+            parts.append(f"files in Git LFS ({self._kept})")
+        return f"{NOT_READ}{'; '.join(parts)}" if parts else None
 
 
-def _few(names: Sequence[bytes]) -> str:
-    shown = [printable(name.strip()[:100]) for name in names[:_SHOWN]]
-    more = [f"{len(names) - _SHOWN} more"] * (len(names) > _SHOWN)
-    return ", ".join([*shown, *more])
+class _Few:
+    """How many names there are, and the first few."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._shown: list[str] = []
+
+    def add(self, names: Iterable[bytes]) -> None:
+        for name in names:
+            self.number += 1
+            if self.number <= _SHOWN:
+                self._shown.append(printable(name.strip()[:100]))
+
+    def __str__(self) -> str:
+        more = [f"{self.number - _SHOWN} more"] * (self.number > _SHOWN)
+        return ", ".join([*self._shown, *more])

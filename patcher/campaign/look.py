@@ -100,7 +100,7 @@ class Looker:
         dropped: list[tuple[bytes, Dropped]] = []
         missing: list[str] = []
         harmless: list[str] = []
-        told: dict[bytes, bytes] = {}
+        named = elsewhere.Elsewhere()
         size = paths = 0
         search = self._cache.search()
         for blob in matching(
@@ -115,8 +115,8 @@ class Looker:
             git.time_left()
             check_found(len(found), paths)
             git.large(len(found), _MANY)
-            if blob.path in elsewhere.FILES and blob.content is not None:
-                told[blob.path] = blob.content
+            if blob.content is not None and elsewhere.is_one(blob.path):
+                named.add(blob.path, blob.content)
                 if not searched(blob.content):
                     continue
             if blob.content is None:
@@ -157,7 +157,7 @@ class Looker:
             commit=base.commit,
             outcome=Outcome.SCANNED,
             error="; ".join(filter(None, (_unread(missing), unproved))) or None,
-            note="; ".join(filter(None, (_unread(harmless), elsewhere.note(told)))) or None,
+            note="; ".join(filter(None, (_unread(harmless), named.note()))) or None,
             cause="unread files" if missing else "not proved" if unproved else None,
             findings=tuple(found),
             files=tuple(files),

@@ -223,8 +223,7 @@ class Steps:
         except Exception as error:
             # One repository that nobody foresaw must not stop the thousand others.
             target = _failed(target, error)
-        if base.note is not None and target.note is None:
-            target = replace(target, note=base.note)
+        target = target.noted(base.note or "")
         if looker.repository.address is not None:
             target = replace(target, base=_at_remote(base.ref))
         return target

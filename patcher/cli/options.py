@@ -263,8 +263,8 @@ selecting = chain(sourcing, bases, judging, globs, working)
 strict = click.option(
     "--strict",
     is_flag=True,
-    help="Exit with 3 also where a profile needs review, an affected one was left alone, or there "
-    "was no commit to read.",
+    help="Exit with 3 also where a profile needs review, an affected one was left alone, there was "
+    "no commit to read, or submodules and files in Git LFS were not read.",
 )
 proving = click.option(
     "--proof",

@@ -19,7 +19,7 @@ from patcher.cli import FAILED, USAGE, options
 from patcher.cli.output import tell, write
 from patcher.findings import Status
 from patcher.reports.text import count
-from patcher.results import Target, Totals
+from patcher.results import NOT_READ_ELSEWHERE, Target, Totals
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -247,4 +247,5 @@ def _doubts(totals: Totals) -> list[str]:
         * bool(left),
         *[f"{count(unread, 'repository has', 'repositories have')} no commit to read"]
         * bool(unread),
+        *[NOT_READ_ELSEWHERE] * bool(totals.elsewhere),
     ]

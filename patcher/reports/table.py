@@ -9,7 +9,7 @@ from patcher.findings import Dropped, Status
 from patcher.kinds import Kind
 from patcher.reports import Style
 from patcher.reports.text import count, short
-from patcher.results import BranchState, Located, Outcome, Target, Totals
+from patcher.results import NOT_READ_ELSEWHERE, BranchState, Located, Outcome, Target, Totals
 from patcher.text import printable
 
 _GROUPED = 4
@@ -335,8 +335,7 @@ def summary(totals: Totals, style: Style) -> str:
         parts.append(f"no AppArmor profile that matters{where}")
     elif not parts and totals.read:
         parts.append(f"nothing to report in what was read{where}")
-    beside = "submodules or files in Git LFS were not read (-v says which)"
-    said = (read, ", ".join(parts), beside if totals.elsewhere else "")
+    said = (read, ", ".join(parts), NOT_READ_ELSEWHERE if totals.elsewhere else "")
     return "; ".join(filter(None, said))
 
 

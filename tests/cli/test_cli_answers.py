@@ -100,20 +100,38 @@ def test_what_a_repository_names_and_does_not_hold_is_a_note(
         ".gitmodules": '[submodule "m"]\n\tpath = third/moby\n\turl = ../moby.git\n',
         ".gitattributes": "*.png filter=lfs\n# x filter=lfs\nprofiles/* filter=lfs diff=lfs\n",
         "profiles/docker-default": pointer,
+        "charts/one/.gitattributes": "values.yaml filter=lfs\n*.zip filter=lfs\n",
+        "charts/one/values.yaml": pointer,
+        "charts/two/.gitmodules": '[submodule "x"]\n\tpath = no/submodule\n',
         **{f"src/{number % 40}/{number}": f"{number}\n" * 200 for number in range(filling)},
     }
     place = sandbox.repository(files=files)
     says = "not read: submodules (third/moby): scan their own repositories; files in Git LFS "
+    kept = "profiles/*, charts/one/values.yaml"
     for command in (["scan"], ["scan"], ["scan", "--fresh"], ["apply", "--proof", "off"]):
         (target,) = targets(*command, place)
-        assert (target["note"], target["status"]) == (f"{says}(profiles/*)", "not_affected")
+        assert (target["note"], target["status"]) == (f"{says}({kept})", "not_affected")
     assert says in patcher("scan", "-v", place).stdout
     told = "that matters; submodules or files in Git LFS were not read (-v says which)."
     assert told in patcher("scan", place).stdout
+    result = patcher("scan", "--strict", place)
+    assert result.exit_code == FAILED
+    assert "--strict: submodules or files in Git LFS were not read" in result.stderr
+    sandbox.git(place, "rm", "-q", "charts/one/.gitattributes")
     sandbox.commit(place, {".gitmodules": "", ".gitattributes": "*.png filter=lfs\n* text\n"})
     (target,) = targets("scan", place)
     assert target["note"] is None
     assert "not read" not in patcher("scan", place).stdout
+    assert patcher("scan", "--strict", place).exit_code == 0
+
+
+def test_both_notes_on_a_base_are_told(sandbox: Sandbox) -> None:
+    place = sandbox.repository(files={".gitmodules": '[submodule "m"]\n\tpath = m\n'})
+    sandbox.git(sandbox.root, "clone", "-q", str(place), "clone")
+    sandbox.commit(sandbox.root / "clone", {"more": "x\n"})
+    (target,) = targets("scan", "--base", "main", sandbox.root / "clone")
+    assert target["note"].startswith("not read: submodules (m)")
+    assert target["note"].endswith("--base origin/main names that one")
 
 
 def test_a_folder_where_one_failed_is_not_called_clean(sandbox: Sandbox) -> None:

@@ -67,6 +67,9 @@ KINDS: dict[str, Make] = {
     "a profile that denies the family": holding(Sandbox.fixed(PROFILE)),
     "profiles that do not reach the family": holding(PROFILE.replace("network,", "network inet,")),
     "no profile": holding("nothing\n"),
+    "no profile, and submodules or files in Git LFS, which are not read": (
+        lambda sandbox: (sandbox.repository(files={".gitattributes": "*.yaml filter=lfs\n"}), [])
+    ),
     "no commit yet": unborn,
     "no branch that any glob of `--base` matches": based("none/*"),
     "no branch that `--base` names": based("none"),

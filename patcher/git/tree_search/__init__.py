@@ -72,7 +72,7 @@ def search(
         files = tree.files(query.wanted)
         if answer is not None:
             paths, oids = answer
-            files = located(tree, [*paths, *tree.at_root(query.always)], oids, query.wanted)
+            files = located(tree, [*paths, *tree.named(query.always)], oids, query.wanted)
         yield from look.at(objects, files)
         sure = known.is_mirror or (answer is None and not look.unsure)
         settle(tree, look, sure=sure, whole=query.wanted is None)

@@ -67,7 +67,8 @@ class Look:
             content = header.content
             if self._query.is_binary(content) and not content.startswith(_UTF16):
                 return None
-            if not (self._query.matches(content) or file.path in self._query.always):
+            always = file.path.rpartition(b"/")[2] in self._query.always
+            if not (always or self._query.matches(content)):
                 return None
             return Blob(file.path, file.mode, header.oid, header.size, content, None)
         # From here on it is not known what the id stands for, unless it is seen below.

@@ -18,8 +18,8 @@ class Query:
     a line; several are faster than one that joins them. Without patterns `git grep` is not used.
     ``matches`` says the same of a whole content. Files for which ``wanted(path)`` is false are
     skipped, as are those for which ``is_binary(content)``, except UTF-16. Files over ``max_bytes``
-    are searched, but come without their content. Files right below the root that have one of the
-    names ``always`` come, too, if they are text.
+    are searched, but come without their content. Files that have one of the names ``always`` come,
+    too, if they are text.
     """
 
     patterns: tuple[bytes, ...]

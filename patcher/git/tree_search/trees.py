@@ -36,6 +36,9 @@ and each folder `_TREE_COST` more."""
 _LARGE = 2 << 20
 """Bytes of the trees of a commit; 50,000 entries."""
 
+_MOST_NAMED = 8 << 20
+"""Bytes of the paths that `Tree.named` gives: more than a search may take."""
+
 _TREE_COST = 500
 _MOST_COMMIT = 1 << 20
 _TREE_OF = re.compile(rb"tree ([0-9a-f]{40}(?:[0-9a-f]{24})?)\n")
@@ -187,13 +190,27 @@ class Tree:
         """Mode, name and object id of what lies right below a tree that was read."""
         return tree_entries(self._trees[oid], self._hexsize)
 
-    def at_root(self, names: Collection[bytes]) -> list[bytes]:
-        """Those of the names that regular files right below the root have, if that was read."""
-        if self.root not in self._trees:
-            return []
-        return [
-            name for mode, name, _ in self.entries(self.root) if name in names and is_file(mode)
-        ]
+    def named(self, names: Collection[bytes]) -> Iterator[bytes]:
+        """The paths of regular files with one of the names, in the trees that were read."""
+        sought = [b" %b\0" % name for name in names]
+        leading: set[bytes] = set()
+        for oid in self.totals:  # leaves first
+            data = self._trees.get(oid)
+            if data is not None and (
+                any(name in data for name in sought)
+                or not leading.isdisjoint(self._below[oid].folders)
+            ):
+                leading.add(oid)
+        stack = [(b"", self.root)] if self.root in leading else []
+        size = 0
+        while stack and size < _MOST_NAMED:
+            folder, oid = stack.pop()
+            for mode, name, child in self.entries(oid):
+                if is_directory(mode) and child in leading:
+                    stack.append((folder + name + b"/", child))
+                elif name in names and is_file(mode):
+                    size += len(folder + name)
+                    yield folder + name
 
     def files(
         self,

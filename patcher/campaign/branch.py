@@ -18,7 +18,7 @@ from patcher.campaign.selection import Selection
 from patcher.findings import Status
 from patcher.git.commits import Commit, made_for, read_commits
 from patcher.git.history import History
-from patcher.git.marks import has_mark
+from patcher.git.marks import Mark, has_mark
 from patcher.git.merge import Difference, differences, merged
 from patcher.results import BranchState, ChangedFile, Target
 
@@ -117,7 +117,7 @@ class Reader:
 
     def _is_untouched(self, name: str, own: Sequence[Commit]) -> bool:
         """Whether the branch is the one commit that patcher would make now."""
-        if len(own) != 1 or own[0].parents != (self.base.commit,) or not own[0].made_on(name):
+        if len(own) != 1 or own[0].parents != (self.base.commit,) or not own[0].mark(name):
             return False
         made = {file.path: (file.mode, file.new_oid) for file in self.target.files}
         return {each.path: each.new for each in self.changed(own[0])} == made
@@ -142,11 +142,13 @@ class Reader:
 
     def _whose(self, name: str, tip: str, history: History) -> tuple[BranchState, str]:
         """Whose the branch is, and why merging it is no question."""
-        made = {commit.oid: commit.made_on(name) for commit in history.own}
-        ours = {commit.oid for commit in history.own if made[commit.oid] and self._is_ours(commit)}
-        roots = [c.parents[0] for c in history.own if c.oid in ours and made[c.oid] == "base"]
+        marked = [(commit, commit.mark(name)) for commit in history.own]
+        made = [(commit, mark) for commit, mark in marked if mark and self._is_ours(commit, mark)]
+        ours = {commit.oid for commit, _ in made}
+        roots = [commit.parents[0] for commit, mark in made if mark.on == "base"]
         above = set(_above(tip, history.own, roots))
-        elsewhere = [root for root in roots if root in made]
+        own = {commit.oid for commit in history.own}
+        elsewhere = [root for root in roots if root in own]
         if not roots or above - ours or not history.is_whole:
             brings = "it brings commits of another base" if elsewhere else ""
             return BranchState.EDITED, brings
@@ -158,22 +160,27 @@ class Reader:
             return BranchState.STALE, why
         return BranchState.EDITED, f"{why}, which no other branch has any more"
 
-    def _is_ours(self, commit: Commit) -> bool:
+    def _is_ours(self, commit: Commit, mark: Mark) -> bool:
         """Whether each file that a commit changes became what patcher makes of it."""
         changed = self.changed(commit)
         if not changed:
             return False
-        for files in self._made_of(commit.parents[0]):
+        for files in self._made_of(commit.parents[0], mark):
             there = {file.path: file for file in files}
             if all(_is_made(there.get(each.path), each.old, each.new) for each in changed):
                 return True
         return False
 
-    def _made_of(self, commit: str) -> Iterator[Sequence[ChangedFile]]:
-        """The files that patcher changes in a commit, with these options and with others."""
-        if commit == self.base.commit:
+    def _made_of(self, commit: str, mark: Mark) -> Iterator[Sequence[ChangedFile]]:
+        """The files that patcher changes in a commit, with these options and with others; with the
+        migrations of the mark, where they are all among those of now."""
+        migrations = self.selection.migrations
+        made = tuple(each for each in migrations if each.id in mark.migrations)
+        if len(made) != len(mark.migrations):
+            made = migrations
+        if commit == self.base.commit and made == migrations:
             yield self.target.files
-        plain = replace(self.selection, proof="off")
+        plain = replace(self.selection, proof="off", migrations=made)
         every = replace(plain, profiles="all", docs=True, include=(), exclude=())
         for options in (plain, every):
             for comment in (options.comment, not options.comment):

@@ -26,12 +26,12 @@ class Commit(NamedTuple):
     message: str
     is_signed: bool
 
-    def made_on(self, branch: str) -> marks.On | None:
-        """What patcher made it on, if it made it for this review branch."""
+    def mark(self, branch: str) -> marks.Mark | None:
+        """Its mark, if patcher made it for this review branch."""
         if len(self.parents) != 1:
             return None
         made = marks.Made(branch, self.parents[0], self.author, self.committer)
-        return marks.made_on(made, self.message)
+        return marks.mark_of(made, self.message)
 
 
 def read_commits(objects: Path, oids: Sequence[str]) -> list[Commit]:
@@ -52,7 +52,7 @@ def made_for(objects: Objects, tip: str, branch: str, most: int = RECENT) -> Com
         if header.kind != "commit" or header.content is None:
             return None
         commit = as_commit(header)
-        if commit.made_on(branch) is not None:
+        if commit.mark(branch) is not None:
             return commit
         if not commit.parents:
             return None

@@ -32,6 +32,14 @@ class Made(NamedTuple):
     committer: str
 
 
+class Mark(NamedTuple):
+    """What a mark says of its commit."""
+
+    on: On
+    migrations: tuple[str, ...]
+    """Their ids."""
+
+
 def trailer(migrations: Sequence[str], on: On, made: Made, message: str) -> str:
     """The trailer for a commit with this message."""
     return f"{_TRAILER}: {' '.join(migrations)} (on {on}, {_digest(on, made, message)})"
@@ -42,12 +50,12 @@ def has_mark(message: str) -> bool:
     return _LINE.search(message) is not None
 
 
-def made_on(made: Made, message: str) -> On | None:
-    """What patcher made a commit on; None where its mark does not fit it."""
-    for _, on, digest in _LINE.findall(message):
+def mark_of(made: Made, message: str) -> Mark | None:
+    """The mark of a commit; None where it has none, or none that fits it."""
+    for ids, on, digest in _LINE.findall(message):
         kind: On = "base" if on == "base" else "branch"
         if digest == _digest(kind, made, message):
-            return kind
+            return Mark(kind, tuple(ids.split(" ")))
     return None
 
 

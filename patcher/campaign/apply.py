@@ -263,16 +263,20 @@ def _to_write(target: Target, review: ReviewBranch, writer: _Writer) -> tuple[Ta
         return target, base.commit
     if review.fixes:
         return _kept(target, review, Outcome.EDITED, writer), None
-    if on_existing == "append" and review.tip is not None:
+    mend = "mend it there"
+    if review.tip is not None and review.left:
         there = writer.reader.look(review.tip)
-        if there.files:
-            return (
-                replace(target, files=there.files, findings=there.findings, error=there.error),
-                review.tip,
-            )
+        # It helps only where all that is left is on the branch itself.
+        if review.left <= {file.path for file in there.files}:
+            if on_existing == "append":
+                mended = replace(target, files=there.files, findings=there.findings)
+                return replace(mended, error=there.error), review.tip
+            mend += ", use --on-existing append"
+        else:
+            mend = "merge the base into it"
     raise git.BranchTaken(
-        f"branch {review.shown} was edited by others, and {review.why}: mend it there, or use "
-        "--on-existing append, or replace with --discard-others, or another --branch"
+        f"branch {review.shown} was edited by others, and {review.why}: {mend}, or use "
+        "--on-existing replace with --discard-others, or another --branch"
     )
 
 

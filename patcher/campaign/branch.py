@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from patcher import git
 from patcher.campaign.look import Looker
@@ -49,6 +49,8 @@ class ReviewBranch:
     """Whether merging it fixes every finding of the base."""
     why: str = ""
     """Why merging it does not, in a few words."""
+    left: frozenset[bytes] = frozenset()
+    """The files that merging it leaves to be fixed."""
     own: tuple[Commit, ...] = ()
     """What the base lacks of it, each before its parents."""
     merge_bases: tuple[str, ...] = ()
@@ -93,16 +95,19 @@ class Reader:
         if not any(has_mark(commit.message) for commit in history.own):
             return ReviewBranch(name, tip, BranchState.FOREIGN, own=history.own)
         if self._is_untouched(name, history.own):
-            return ReviewBranch(name, tip, BranchState.CURRENT, True, "", history.own)
+            return ReviewBranch(name, tip, BranchState.CURRENT, True, own=history.own)
         state, why = self._whose(name, tip, history)
-        fixes = False
-        if not why:
-            fixes, why, adds = self._merge(tip, history.merge_bases)
-            if not (adds or self.target.files):
-                state = BranchState.MERGED
-            elif state is BranchState.CURRENT and not fixes:
-                state = BranchState.STALE
-        return ReviewBranch(name, tip, state, fixes, why, history.own, history.merge_bases)
+        review = ReviewBranch(
+            name, tip, state, why=why, own=history.own, merge_bases=history.merge_bases
+        )
+        if why:
+            return review
+        merging = self._merge(tip, history.merge_bases)
+        if not (merging.adds or self.target.files):
+            state = BranchState.MERGED
+        elif state is BranchState.CURRENT and not merging.fixes:
+            state = BranchState.STALE
+        return replace(review, state=state, fixes=merging.fixes, why=merging.why, left=merging.left)
 
     def history(self, name: str, tip: str) -> History:
         """What the base lacks of a branch with this tip. Raises GitError."""
@@ -201,25 +206,23 @@ class Reader:
     def left(self, new: str, review: ReviewBranch) -> str:
         """What is left to be done once a commit on top of the review branch is merged into the
         base, in a few words; empty for nothing."""
-        return self._merge(new, review.merge_bases)[1]
+        return self._merge(new, review.merge_bases).why
 
-    def _merge(self, tip: str, merge_bases: Sequence[str]) -> tuple[bool, str, bool]:
-        """Whether merging the branch fixes the base, why not, and whether it changes anything."""
+    def _merge(self, tip: str, merge_bases: Sequence[str]) -> _Merging:
         if len(merge_bases) != 1:
             why = "has more than one merge base" if merge_bases else "has no merge base"
-            return False, f"it {why} with the base that is known here", True
+            return _Merging(f"it {why} with the base that is known here")
         (common,) = merge_bases
         selection = replace(self.selection, proof="off")
         if common == self.base.commit:  # merging gives the branch
-            left = _left(self.target, self._look(self.repository, tip, selection))
-            return not left, left, True
+            return _left(self.target, self._look(self.repository, tip, selection))
         with merged(self.repository, common, self.base.commit, tip) as merge:
             if merge is None:
-                return False, "it conflicts with the base", True
+                return _Merging("it conflicts with the base")
             if not merge.adds:
-                return not self.target.files, "it adds nothing to the base", False
-            left = _left(self.target, self._look(merge.repository, merge.commit, selection))
-        return not left, left, True
+                left = frozenset(file.path for file in self.target.files)
+                return _Merging("it adds nothing to the base" if left else "", left, adds=False)
+            return _left(self.target, self._look(merge.repository, merge.commit, selection))
 
 
 def _is_made(file: ChangedFile | None, old: tuple[str, str], new: tuple[str, str]) -> bool:
@@ -240,10 +243,26 @@ def _above(tip: str, own: Sequence[Commit], roots: Sequence[str]) -> Iterator[st
                     yield oid
 
 
-def _left(before: Target, after: Target) -> str:
-    """What a merge leaves to be done, in a few words; empty for nothing."""
+class _Merging(NamedTuple):
+    """What merging a branch into its base does."""
+
+    why: str = ""
+    """Why it does not fix the base, in a few words; empty where it does."""
+    left: frozenset[bytes] = frozenset()
+    """The files that it leaves to be fixed."""
+    adds: bool = True
+    """Whether it changes anything."""
+
+    @property
+    def fixes(self) -> bool:
+        """Whether it fixes the base."""
+        return not self.why
+
+
+def _left(before: Target, after: Target) -> _Merging:
+    """What a merge leaves to be done."""
     if after.error is not None:
-        return after.error
+        return _Merging(after.error)
     fixed = {file.path for file in before.files}
     refused = Counter({key: n for key, n in _open(before).items() if key[0] not in fixed})
     edits = Counter(
@@ -258,9 +277,10 @@ def _left(before: Target, after: Target) -> str:
     paths += [path for path, *_ in (_open(after) - _open(before))]
     names = [git.printable(path) for path in dict.fromkeys(paths)]
     if not names:
-        return ""
+        return _Merging()
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return f"merging it leaves {', '.join(names[:_MOST_NAMED])}{more} to be fixed"
+    why = f"merging it leaves {', '.join(names[:_MOST_NAMED])}{more} to be fixed"
+    return _Merging(why, frozenset(paths))
 
 
 def _open(target: Target) -> Counter[tuple[bytes, str, str]]:

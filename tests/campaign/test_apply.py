@@ -180,7 +180,7 @@ def test_append_says_where_it_does_not_help(sandbox: Sandbox) -> None:
     sandbox.commit(place, {"more": sandbox.profile("more")})
     refused = applied(place, Commits(on_existing="append"))
     assert (refused.outcome, refused.cause) == (Outcome.FAILED, "branch in the way")
-    assert "leaves more to be fixed: merge the base into it" in (refused.error or "")
+    assert "it adds nothing to the base: merge the base into it" in (refused.error or "")
     assert sandbox.git(place, "rev-parse", BRANCH) == tip
 
 

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,10 +14,8 @@ from click.testing import CliRunner, Result
 from patcher.cli import group
 from patcher.git import RemoteError, merge
 from patcher.git import remote as mirrors_remote
+from tests.conftest import Sandbox
 from tests.git.server import Server
-
-if TYPE_CHECKING:
-    from tests.conftest import Sandbox
 
 BRANCH = "patcher/deny-af-alg"
 FILE = "docker-default"
@@ -291,6 +289,33 @@ def test_a_reviewer_who_takes_the_rule_out_is_told(remote: Remote) -> None:
     assert FILE in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("on_branch", "on_base", "helps"),
+    [
+        ({FILE: Sandbox.profile()}, {}, True),
+        ({"added": Sandbox.profile("added")}, {}, True),
+        ({"notes": "x\n"}, {"second": Sandbox.profile("second")}, False),
+        ({FILE: Sandbox.profile()}, {"second": Sandbox.profile("second")}, False),
+        ({"notes": "x\n"}, {FILE: Sandbox.profile().replace("  cap", "  # x\n  cap")}, False),
+    ],
+)
+def test_append_is_advised_where_it_helps(
+    remote: Remote, on_branch: dict[str, str | bytes], on_base: dict[str, str | bytes], helps: bool
+) -> None:
+    push(remote)
+    remote.commit(BRANCH, on_branch)
+    if on_base:
+        remote.commit("main", on_base)
+    for more in ([], ["--on-existing", "replace"]):
+        status, (target,) = push(remote, *more)
+        assert status == 3
+        assert ("append" in target["error"]) == helps
+        assert "--discard-others" in target["error"]
+    status, (target,) = push(remote, "--on-existing", "append")
+    assert status == (0 if helps else 3)
+    assert "append" not in (target["error"] or "")
+
+
 def test_a_profile_that_a_reviewer_adds_beside_one_that_was_left_alone_is_told(
     sandbox: Sandbox,
 ) -> None:
@@ -336,6 +361,35 @@ def test_replace_makes_the_commit_that_is_wanted_now(sandbox: Sandbox, options: 
     assert sandbox.git(place, "diff", BRANCH, "fresh") == ""
     status, (target,) = report("apply", *options, "--on-existing", "replace", place)
     assert (status, target["outcome"], target["new_commit"]) == (0, "up to date", new)
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_one_more_migration_on_the_same_branch(sandbox: Sandbox, edited: bool) -> None:
+    place = sandbox.repository()
+    branch = ["--branch", "fix"]
+    patcher("apply", *branch, "--comment", place)
+    if edited:
+        sandbox.git(place, "checkout", "-q", "fix")
+        sandbox.commit(place, {"notes": "of the reviewer\n"})
+        sandbox.git(place, "checkout", "-q", "main")
+    both = [*branch, "-m", "deny-af-alg", "-m", "deny-af-vsock"]
+    status, (target,) = report("apply", *both, place)
+    if edited:
+        assert (status, target["branch_state"]) == (3, "edited by others")
+        return
+    assert (status, target["outcome"]) == (0, "committed"), target["error"]
+    assert target["branch_state"] == "ours and stale"
+    rules = ("deny network alg,", "deny network vsock,")
+    text = sandbox.fixed(sandbox.profile(), *rules)
+    assert sandbox.show(place, "fix:docker-default") == text
+    # Another migration alone would take away what is under review.
+    tip = sandbox.git(place, "rev-parse", "fix")
+    status, (target,) = report("apply", *branch, "-m", "deny-af-vsock", place)
+    assert (status, target["new_commit"]) == (0, tip)
+    patcher("undo", *both, place)
+    patcher("apply", *branch, place)
+    status, (target,) = report("apply", *branch, "-m", "deny-af-vsock", place)
+    assert (status, target["branch_state"]) == (3, "edited by others")
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")

@@ -342,7 +342,7 @@ class _Writer:
         for files, commit in zip(groups, reversed(review.own), strict=True):
             made = marks.Made(self.branch, commit.parents[0], commit.author, commit.committer)
             wanted = self._message(target, files, committer, on, made)
-            changed = {each.path: each.new for each in self.reader.changed(commit)}
+            changed = {each.path: each.new for each in self.reader.changed(commit) or ()}
             if (
                 commit.message != message.stored(wanted)
                 or not commit.author.startswith(f"{author.name} <{author.email}> ")

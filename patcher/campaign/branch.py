@@ -125,7 +125,8 @@ class Reader:
         if len(own) != 1 or own[0].parents != (self.base.commit,) or not own[0].mark(name):
             return False
         made = {file.path: (file.mode, file.new_oid) for file in self.target.files}
-        return {each.path: each.new for each in self.changed(own[0])} == made
+        changed = self.changed(own[0])
+        return changed is not None and {each.path: each.new for each in changed} == made
 
     def base_is_review(self, branch: str) -> bool:
         """Whether the base is a review branch, or where HEAD is detached, a commit that ``branch``
@@ -153,10 +154,11 @@ class Reader:
         roots = [commit.parents[0] for commit, mark in made if mark.on == "base"]
         above = set(_above(tip, history.own, roots))
         own = {commit.oid for commit in history.own}
-        elsewhere = [root for root in roots if root in own]
         if not roots or above - ours or not history.is_whole:
-            brings = "it brings commits of another base" if elsewhere else ""
-            return BranchState.EDITED, brings
+            brings = "it brings commits of another base"
+            return BranchState.EDITED, brings * any(root in own for root in roots)
+        # Where history is cut off, the base need not have what is not the branch's own.
+        elsewhere = [root for root in roots if root not in history.merge_bases]
         if not elsewhere:
             return BranchState.CURRENT, ""
         why = "it was made from another base"
@@ -195,9 +197,13 @@ class Reader:
         """What is found in a commit, with the contents of the files to change."""
         return Looker(self.repository, self.selection).look(replace(self.base, commit=commit))
 
-    def changed(self, commit: Commit) -> Sequence[Difference]:
-        """What a commit changes of its first parent."""
-        return differences(self.repository, commit.parents[0], commit.oid)
+    def changed(self, commit: Commit) -> Sequence[Difference] | None:
+        """What a commit changes of its first parent; None where that is more than patcher ever
+        does."""
+        try:
+            return differences(self.repository, commit.parents[0], commit.oid)
+        except git.BoundExceeded:
+            return None
 
     def _look(self, repository: git.Repository, commit: str, selection: Selection) -> Target:
         looker = Looker(repository, selection, contents=False)

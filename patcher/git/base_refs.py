@@ -257,7 +257,18 @@ def _list(repository: Repository, glob: str) -> Iterator[tuple[str, str]]:
         if line:
             ref, oid, target = line.split(b"\0")
             if not target:  # origin/HEAD and other aliases would come twice
-                yield ref.decode("utf-8", "surrogateescape"), oid.decode("ascii")
+                yield _found(repository, ref.decode("utf-8", "surrogateescape"), oid.decode())
+
+
+def _found(repository: Repository, ref: str, oid: str) -> tuple[str, str]:
+    """A ref that git listed. Raises `GitError` where git finds it elsewhere by its name, as it does
+    in a packed-refs that is in no order or names a ref twice."""
+    if not uses_reftable(repository) and read_in_files(repository, ref) != oid:
+        raise GitError(
+            f"packed-refs has {ref} twice, or out of order: run git pack-refs --all, and remove "
+            "lines that come twice"
+        )
+    return ref, oid
 
 
 def tips(repository: Repository) -> list[tuple[str, str]]:

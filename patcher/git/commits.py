@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from patcher.git import marks
-from patcher.git.errors import GitError
+from patcher.git.errors import BoundExceeded, GitError
 from patcher.git.objects import Header, Objects
 
 _MOST_COMMIT = 1 << 20
 
 RECENT = 20
 """Commits from the tip of a branch in which a mark of patcher's is looked for."""
+_MOST_READ = 8 << 20
+"""Bytes of the commits that are read at once; a thousand real ones take one."""
 
 
 class Commit(NamedTuple):
@@ -35,12 +37,20 @@ class Commit(NamedTuple):
 
 
 def read_commits(objects: Path, oids: Sequence[str]) -> list[Commit]:
-    """Read commits. Raises `GitError` for what is none."""
+    """Read commits of a review branch. Raises `GitError` for what is none, and for too much."""
     if not oids:
         return []
     with Objects(objects, hexsize=len(oids[0])) as reader:
-        headers = reader.read([oid.encode() for oid in oids], _MOST_COMMIT)
-        return [as_commit(header) for header in headers]
+        commits = []
+        left = _MOST_READ
+        for header in reader.read([oid.encode() for oid in oids], _MOST_COMMIT):
+            left -= header.size
+            if left < 0:
+                raise BoundExceeded(
+                    f"the commits of the review branch are over the limit of {_MOST_READ >> 20} MiB"
+                )
+            commits.append(as_commit(header))
+        return commits
 
 
 def made_for(objects: Objects, tip: str, branch: str, most: int = RECENT) -> Commit | None:

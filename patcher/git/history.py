@@ -10,7 +10,6 @@ from typing import NamedTuple
 from patcher.git.base_refs import tips
 from patcher.git.commits import Commit, read_commits
 from patcher.git.errors import GitError, GitFailed
-from patcher.git.process import MEMORY_LIMIT
 from patcher.git.regular import check_objects
 from patcher.git.runner import run
 from patcher.git.scratch import scratch
@@ -18,6 +17,9 @@ from patcher.git.values import Base, Repository
 
 MAX_OWN = 1000
 """Commits that a review branch may have and its base lacks."""
+
+_MEMORY = 160 << 20
+"""Bytes of memory for a git that walks through history: a million commits."""
 
 
 class History(NamedTuple):
@@ -65,13 +67,14 @@ def compared(
         git_dir, extra, ["rev-list", "--topo-order", f"-n{MAX_OWN + 1}", tip, *lacking]
     )
     own = tuple(read_commits(objects, listed[:MAX_OWN]))
-    if base is not None:
+    is_whole = len(listed) <= MAX_OWN
+    inside = {commit.oid for commit in own}
+    parents = dict.fromkeys(parent for commit in own for parent in commit.parents)
+    common = [parent for parent in parents if parent not in inside]
+    is_cut = os.path.lexists(extra.get("GIT_SHALLOW_FILE", f"{git_dir}/shallow"))
+    if base is not None and (is_cut or not is_whole or len(common) != 1):
         common = _listed(git_dir, extra, ["merge-base", "--all", base, tip])
-    else:
-        inside = {commit.oid for commit in own}
-        parents = [parent for commit in own for parent in commit.parents]
-        common = [parent for parent in dict.fromkeys(parents) if parent not in inside]
-    return History(own, len(listed) <= MAX_OWN, tuple(common))
+    return History(own, is_whole, tuple(common))
 
 
 def is_reachable(git_dir: str, extra: Mapping[str, str], commit: str, tips: Sequence[str]) -> bool:
@@ -90,7 +93,7 @@ def _listed(
             git_dir=git_dir,
             extra=extra,
             stdin=stdin,
-            memory=MEMORY_LIMIT,
+            memory=_MEMORY,
             allowed=(0, 1) if command[0] == "merge-base" else (0,),
         )
     except GitFailed as error:

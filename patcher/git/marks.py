@@ -52,9 +52,10 @@ def has_mark(message: str) -> bool:
 
 def mark_of(made: Made, message: str) -> Mark | None:
     """The mark of a commit; None where it has none, or none that fits it."""
-    for ids, on, digest in _LINE.findall(message):
-        kind: On = "base" if on == "base" else "branch"
-        if digest == _digest(kind, made, message):
+    marks = {(on, digest): ids for ids, on, digest in reversed(_LINE.findall(message))}
+    kinds: tuple[On, ...] = ("base", "branch")
+    for kind in kinds if marks else ():
+        if ids := marks.get((kind, _digest(kind, made, message))):
             return Mark(kind, tuple(ids.split(" ")))
     return None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from patcher.git.alternates import folders
-from patcher.git.errors import GitError
+from patcher.git.errors import BoundExceeded, GitError, GitFailed
 from patcher.git.regular import check_objects
 from patcher.git.runner import require_version, run
 from patcher.git.scratch import no_room, scratch
@@ -18,6 +18,14 @@ from patcher.git.values import Repository
 
 _WRITE_TREE = (2, 38)
 """The git whose `merge-tree` came to write the tree."""
+
+_MOST_DIFFERENT = 8 << 20
+"""Bytes of what git says of files that differ; of all that patcher may change it says five."""
+
+_MEMORY = 160 << 20
+"""Bytes of memory for a git that compares trees."""
+
+_DIFF_TREE = "diff-tree -r -z --raw --no-renames --full-index --no-abbrev".split()
 
 _NOBODY = {
     f"GIT_{role}_{field}": value
@@ -132,14 +140,22 @@ def _tree(beside: str, name: str) -> str:
 
 
 def differences(repository: Repository, old: str, new: str) -> list[Difference]:
-    """The files that two commits have otherwise. Raises `GitError`."""
+    """The files that two commits have otherwise. Raises `GitError`, and `BoundExceeded` for too
+    many."""
     objects = f"{repository.common_dir}/objects"
     check_objects([objects])
-    output = run(
-        ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", "--no-abbrev", old, new],
-        git_dir=scratch(len(old)),
-        extra={"GIT_OBJECT_DIRECTORY": objects},
-    )
+    try:
+        output = run(
+            [*_DIFF_TREE, old, new],
+            git_dir=scratch(len(old)),
+            extra={"GIT_OBJECT_DIRECTORY": objects},
+            memory=_MEMORY,
+            limit=_MOST_DIFFERENT,
+        )
+    except GitFailed as error:
+        if b"Out of memory" in error.stderr:
+            raise BoundExceeded(f"too many files differ: {error}") from None
+        raise
     fields = output.split(b"\0")[:-1]
     if len(fields) % 2:
         raise GitError("git diff-tree says what it should not: run git fsck")

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 from patcher import interrupts
 from patcher.git.environment import program
-from patcher.git.errors import GitError, GitFailed, GitTimeout
+from patcher.git.errors import BoundExceeded, GitError, GitFailed, GitTimeout
 from patcher.git.limits import TIMEOUT, time_left, watching_waits
 from patcher.text import printable, without_secrets
 
@@ -237,7 +237,7 @@ class Process:
         while piece := self.stdout.read(1 << 16):
             size += len(piece)
             if size > limit:
-                raise GitError(
+                raise BoundExceeded(
                     f"git {self.arguments_shown()} wrote more than its limit of {limit} bytes"
                 )
             pieces.append(piece)

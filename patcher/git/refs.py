@@ -275,9 +275,9 @@ _LOCKED = re.compile(rb"Unable to create '[^\n]+\.lock': File exists")
 def _check_no_links(repository: Repository, ref: str) -> None:
     """A folder of refs that is a symbolic link would take the write elsewhere, and git would wait
     for whoever reads a FIFO."""
-    for top in ("", "logs/"):
+    for name in (ref, f"logs/{ref}", "packed-refs"):
         path = repository.common_dir
-        for part in f"{top}{ref}".split("/"):
+        for part in name.split("/"):
             path /= part
             try:
                 mode = path.lstat().st_mode

@@ -136,6 +136,10 @@ def _list(case: Case, repository: git.Repository) -> Iterator[str]:
             listed[ref] = listed.get(ref) or _commit(case.path, f"{oid}^{{commit}}")[1]
     if listed != bases:
         yield f"patcher lists {bases}; git: {listed}"
+    for ref, oid in bases.items():
+        named = _commit(case.path, f"{ref}^{{commit}}")[1]
+        if named != oid:
+            yield f"patcher lists {ref} at {oid}; git finds {named!r}"
 
 
 def _tree(case: Case, repository: git.Repository) -> Iterator[str]:

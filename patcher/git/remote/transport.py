@@ -102,12 +102,10 @@ def call(
             elif traced:
                 target = _redirected(target, failed.stderr)
             traced = not traced
-        except GitError as error:
-            if "more than its limit" in str(error):
-                raise BoundExceeded(
-                    f"its list of refs is over the limit of {limit >> 20} MiB (MAX_ADVERTISED)"
-                ) from None
-            raise
+        except BoundExceeded:
+            raise BoundExceeded(
+                f"its list of refs is over the limit of {limit >> 20} MiB (MAX_ADVERTISED)"
+            ) from None
     raise RemoteError(f"more than {REDIRECTS} redirects", "protocol")
 
 

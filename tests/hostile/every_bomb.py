@@ -34,9 +34,15 @@ def test_every_command(bench: Bench, name: str) -> None:
     assert ran.status == 1
     ran = hard(bench, "diff", "--docs", place)
     assert "+  deny network alg," in ran.stdout
-    ran = hard(bench, "apply", "--docs", place)
+    ran = hard(bench, "apply", "--docs", "-j", "8", "--campaign", "bomb", place)
     assert ran.status == 0
     assert "docker-default" in bench.git("diff", "--name-only", "main", BRANCH).split()
+    ran = hard(bench, "apply", "--docs", place)
+    assert "up to date" in ran.stdout
+    assert hard(bench, "status", "bomb").status == 0
+    ran = hard(bench, "undo", "--docs", place)
+    assert ran.status == 0
+    assert bench.git("branch", "--list", BRANCH) == ""
     ran = hard(bench, "verify", place)
     assert "docker-default" in ran.stdout
     with placed(bench, bomb) as path:

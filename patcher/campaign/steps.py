@@ -89,6 +89,12 @@ class Steps:
     ) -> Iterator[Iterator[Target]]:
         """For each repository its targets, as they are done; ``jobs`` threads may be used for
         one."""
+        with git.checked_once():
+            yield from self._each(batch, jobs, watch)
+
+    def _each(
+        self, batch: Sequence[Found], jobs: int | Callable[[], int], watch: Watch | None
+    ) -> Iterator[Iterator[Target]]:
         begun = [self._begin(found, watch) for found in batch]
         commits = {base.commit for one in begun for base in one.bases}
         warn = _unheard if watch is None else watch.warn

@@ -122,7 +122,10 @@ def _repository(
         for reason in missing:
             yield Verified(place, None, b"", error=reason)
         for base in found:
-            with InRepository(item, base.commit, otherwise=system) as includes:
+            with (
+                git.checked_once(),
+                InRepository(item, base.commit, otherwise=system) as includes,
+            ):
                 yield from _base(item, base, includes, selection, parser)
     except git.UnbornHead:
         return

@@ -35,6 +35,7 @@ from patcher.git.limits import clock, limited, time_left
 from patcher.git.objects import Objects
 from patcher.git.packs import Store
 from patcher.git.refs import branch_tip, check_branch_name, move_branch, remote_tip
+from patcher.git.regular import checked_once
 from patcher.git.tree_search import EVERYWHERE, Files, Memory, Query, entries, scope_of, search
 from patcher.git.tree_search.digests import mentions
 from patcher.git.turns import in_turns, large
@@ -85,6 +86,7 @@ __all__ = [
     "bases",
     "branch_tip",
     "check_branch_name",
+    "checked_once",
     "clock",
     "default_names",
     "discover",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 
 from patcher.git.alternates import folders
 from patcher.git.errors import GitError
@@ -12,13 +14,38 @@ from patcher.git.limits import time_left
 from patcher.text import printable
 
 
+class _Seen(threading.local):
+    places: set[str] | None = None
+
+
+_seen = _Seen()
+
+
+@contextlib.contextmanager
+def checked_once() -> Iterator[None]:
+    """Within it, `check_objects` looks at each folder once for this thread."""
+    before, _seen.places = _seen.places, set()
+    try:
+        yield
+    finally:
+        _seen.places = before
+
+
 def check_objects(places: Iterable[str]) -> None:
     """See that all that git may open to find an object is a regular file, in folders of objects and
     in their alternates. Raises `GitError`."""
-    for place in dict.fromkeys(each for objects in places for each in folders(objects)):
-        for name in _checked(place, lambda name: len(name) == 2 or name in ("pack", "info")):
-            for inner in _checked(f"{place}/{name}"):  # pack/multi-pack-index.d
-                _checked(f"{place}/{name}/{inner}")
+    for objects in places:
+        for place in folders(objects):
+            if place not in (_seen.places or ()):
+                _check_objects(place)
+                if _seen.places is not None:
+                    _seen.places.add(place)
+
+
+def _check_objects(place: str) -> None:
+    for name in _checked(place, lambda name: len(name) == 2 or name in ("pack", "info")):
+        for inner in _checked(f"{place}/{name}"):  # pack/multi-pack-index.d
+            _checked(f"{place}/{name}/{inner}")
 
 
 def check_refs(place: str, prefix: str = "") -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.bench import BRANCH, FIXED, Bench
+from tests.hostile.bench import BRANCH, FIXED, Bench, patcher
 
 HERE = Path(__file__).parents[2]
 COMMANDS = (
@@ -231,3 +231,23 @@ def test_no_lock_is_waited_for(bench: Bench, lock: str) -> None:
     ]
     assert status == "0" if BRANCH not in lock else "exists: another git is at work" in said, said
     assert "took longer" not in said and path.exists()
+
+
+@pytest.mark.parametrize("command", ["scan", "diff", "apply", "undo"])
+def test_each_folder_of_objects_is_looked_at_once(
+    bench: Bench, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _mixed(bench)
+    place = bench.git_dir / f"objects/{loose(bench, 'HEAD')[8:10]}"
+    proof = ["--proof", "off"] * (command in ("diff", "apply"))
+    if command == "undo":
+        patcher("apply", "--proof", "off", bench.place)
+    real, seen = os.scandir, []
+
+    def scandir(path: str | Path | int = ".") -> os._ScandirIterator[str]:
+        seen.append(str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    patcher(command, *proof, "--base", "*", bench.place)
+    assert seen.count(str(place)) == 1

@@ -11,8 +11,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from patcher.git.errors import GitError
 
@@ -69,6 +71,31 @@ _ENVIRONMENT = {
     "LANGUAGE": "C",
 }
 
+_lock = threading.RLock()
+
+
+def inherited() -> dict[str, str]:
+    """The environment that patcher was started with, whatever is taken out of it meanwhile."""
+    with _lock:
+        return dict(os.environ)
+
+
+@contextlib.contextmanager
+def only(names: Container[str]) -> Iterator[None]:
+    """Take all other variables out of the environment of this process, and put them back.
+
+    GitPython merges it into that of each process that it starts, and has no argument that leaves
+    out an inherited ``GIT_DIR`` or ``GIT_EXEC_PATH``.
+    """
+    with _lock:
+        taken = {name: os.environ[name] for name in list(os.environ) if name not in names}
+        try:
+            for name in taken:
+                del os.environ[name]
+            yield
+        finally:
+            os.environ.update(taken)
+
 
 def environment(
     config: Mapping[str, str | None] | None = None,
@@ -85,7 +112,7 @@ def environment(
     """
     env = {
         name: value
-        for name, value in os.environ.items()
+        for name, value in inherited().items()
         if not name.startswith("GIT_") and name != "SSH_ASKPASS"
     }
     env.update(_ENVIRONMENT)

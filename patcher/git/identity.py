@@ -8,11 +8,11 @@ configuration only names and mail addresses count, as data.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
 from functools import lru_cache
 
-from patcher.git.environment import program, search_path
+from patcher.git.door import library
+from patcher.git.environment import inherited, program, search_path
 from patcher.git.errors import GitError, GitFailed, IdentityMissing
 from patcher.git.runner import require_version, run
 from patcher.git.scratch import scratch
@@ -36,7 +36,7 @@ def _user_environment(
     kept = ("GIT_CONFIG", *_PERSON)
     env = {
         name: value
-        for name, value in os.environ.items()
+        for name, value in inherited().items()
         if not name.startswith("GIT_") or name.startswith(kept)
     }
     env.pop("GIT_CONFIG", None)  # names a file for `git config` alone
@@ -157,7 +157,7 @@ def _people(
     place = repository if conditional else None
     names = (*names, *_remotes(place))
     if author is not None:
-        date = _date_of("AUTHOR", place, names) if os.environ.get("GIT_AUTHOR_DATE") else None
+        date = _date_of("AUTHOR", place, names) if inherited().get("GIT_AUTHOR_DATE") else None
         name, email = parse_author(author)
         given = Identity(name, email, date)
         try:
@@ -191,7 +191,7 @@ def _snapshot() -> tuple[tuple[str, str], ...]:
     """What of the environment decides about identities: the key of the caches."""
     names = ("EMAIL", "HOME", "XDG_CONFIG_HOME")
     return tuple(
-        item for item in os.environ.items() if item[0].startswith("GIT_") or item[0] in names
+        item for item in inherited().items() if item[0].startswith("GIT_") or item[0] in names
     )
 
 
@@ -228,7 +228,7 @@ def _identity(
     text = output.decode("utf-8", "surrogateescape").rstrip("\n")
     name, _sign, rest = text.partition(" <")
     email, _sign, date = rest.rpartition("> ")
-    given = os.environ.get(f"GIT_{role}_DATE")
+    given = inherited().get(f"GIT_{role}_DATE")
     return Identity(name, email, date if given else None)
 
 
@@ -242,7 +242,11 @@ def _date_of(
 
 def parse_author(text: str) -> tuple[str, str]:
     """Name and address of ``Name <mail>``, as git takes it for ``--author``."""
-    name, email = _actor_of(text)
+    library(program())  # GitPython, imported as it has to be
+    from git.util import Actor
+
+    actor = Actor._from_string(text)
+    name, email = (actor.name or "").strip(), (actor.email or "").strip()
     whole = f"{name} <{email}>" == text.strip()
     if not (whole and name and email) or any(char in "<>\n\0" for char in name + email):
         raise GitError(f"{text!r} is no author: write it as 'Name <mail@example.org>'")
@@ -270,27 +274,3 @@ def signing(key: str | None, repository: Repository | None = None) -> Signing:
     if kind == "ssh" and key is None and command is None:
         raise GitError("no key to sign with: set user.signingKey, or name it with --sign=KEY")
     return Signing(kind, key, program, command)
-
-
-_importing = threading.Lock()
-
-
-def _actor_of(text: str) -> tuple[str, str]:
-    """Name and address of ``Name <mail>`` as GitPython reads it; either may be empty.
-
-    GitPython runs ``git version`` when it is imported: our git, without what the environment says
-    to git.
-    """
-    with _importing:
-        environment = dict(os.environ)
-        try:
-            for name in environment:
-                if name.startswith("GIT_"):
-                    del os.environ[name]
-            os.environ["GIT_PYTHON_GIT_EXECUTABLE"] = program()
-            from git.util import Actor
-        finally:
-            os.environ.clear()
-            os.environ.update(environment)
-    actor = Actor._from_string(text)
-    return (actor.name or "").strip(), (actor.email or "").strip()

@@ -13,11 +13,10 @@ import functools
 import io
 import os
 import re
-import select
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from patcher.git.environment import environment
 from patcher.git.errors import BoundExceeded, GitError
@@ -321,17 +320,16 @@ class _Answers(io.RawIOBase):
     """
 
     def __init__(self, process: Process) -> None:
-        self._requests, self._answers = process.stdin, cast(io.FileIO, process.stdout)
-        self._ready = select.poll()
-        self._ready.register(self._answers, select.POLLIN)
+        self._process = process
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        if not self._requests.closed and not self._ready.poll(_SILENCE * 1000):
-            self._requests.close()
-        return self._answers.readinto(buffer) or 0
+        if not self._process.has_output(_SILENCE):
+            self._process.stdin.close()
+            self._process.has_output()
+        return self._process.stdout.readinto(buffer) or 0
 
 
 _ABSENT = (b"missing\n", b"ambiguous\n")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import select
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import BinaryIO, cast
+from typing import cast
 
 from patcher import interrupts
+from patcher.git.door import PIPE, start
 from patcher.git.environment import program
 from patcher.git.errors import BoundExceeded, GitError, GitFailed, GitTimeout
 from patcher.git.limits import TIMEOUT, time_left, watching_waits
@@ -34,6 +36,9 @@ that unpacks to a gigabyte fails to allocate instead.
 _LIMITED = ("/bin/sh", "-c", 'ulimit -d "$0"; exec "$@"')
 """Limits the memory of a git before it runs: what it starts meanwhile (``git-upload-pack`` for
 ``file://``) would have no limit, if that came when it is under way already."""
+
+_PAUSE = 0.05
+"""Seconds between two looks at whether git has ended."""
 
 _PATIENCE = 2.0
 """Seconds that patcher's end waits for processes that are being started."""
@@ -162,7 +167,7 @@ class Process:
         arguments: Sequence[str],
         env: Mapping[str, str],
         *,
-        stdin: int = subprocess.PIPE,
+        stdin: int = PIPE,
         timeout: float = TIMEOUT,
         memory: int | None = None,
         file_size: int | None = None,
@@ -176,19 +181,15 @@ class Process:
         self.timeout = time_left(timeout)
         self.session = session
         self.timed_out = False
-        self._errors = _bounded_file(MOST_ERRORS)
+        self._errors = bytearray()
         self.reads = reads
-        try:
-            with _watchdog.starting(reads or session):
-                self._start(env, stdin, pass_fds, signals, memory)
-                if memory is not None:
-                    limit_memory(self.child.pid, memory)
-                if file_size is not None:
-                    limit_file_size(self.child.pid, file_size)
-                _watchdog.watch(self, self.timeout)
-        except BaseException:
-            os.close(self._errors)
-            raise
+        with _watchdog.starting(reads or session):
+            self._start(env, stdin, pass_fds, signals, memory)
+            if memory is not None:
+                limit_memory(self.child.pid, memory)
+            if file_size is not None:
+                limit_file_size(self.child.pid, file_size)
+            _watchdog.watch(self, self.timeout)
 
     def _start(
         self,
@@ -203,19 +204,13 @@ class Process:
             command = [*_LIMITED, str(memory >> 10), *command]
         try:
             with contextlib.nullcontext() if signals or self.session else _blocked():
-                self.child = subprocess.Popen(
-                    command,
-                    env=env,
-                    cwd="/",
-                    stdin=stdin,
-                    stdout=subprocess.PIPE,
-                    stderr=self._errors,
-                    bufsize=0,
-                    pass_fds=pass_fds,
-                    start_new_session=self.session,
+                self.child = start(
+                    command, env, stdin=stdin, pass_fds=pass_fds, session=self.session
                 )
         except OSError as error:
             raise GitError(f"git could not be started: {error.strerror or error}") from error
+        self._error_pipe = [cast(io.FileIO, cast(io.BufferedReader, self.child.stderr).raw)]
+        """Without its end."""
 
     def limit(self, seconds: float) -> None:
         """Give git so many seconds from now."""
@@ -223,18 +218,33 @@ class Process:
         _watchdog.watch(self, self.timeout)
 
     @property
-    def stdin(self) -> BinaryIO:
-        return cast(BinaryIO, self.child.stdin)
+    def stdin(self) -> io.FileIO:
+        """git's standard input, without a buffer."""
+        return cast(io.FileIO, cast(io.BufferedWriter, self.child.stdin).raw)
 
     @property
-    def stdout(self) -> BinaryIO:
-        return cast(BinaryIO, self.child.stdout)
+    def stdout(self) -> io.FileIO:
+        """git's standard output, without a buffer."""
+        return cast(io.FileIO, cast(io.BufferedReader, self.child.stdout).raw)
+
+    def has_output(self, seconds: float | None = None) -> bool:
+        """Wait for git's output, or its end, and return whether it came within so many seconds.
+
+        What git writes to its standard error meanwhile is kept: else a repository with a million
+        errors would block it on a full pipe.
+        """
+        while True:
+            pipes = [self.stdout, *self._error_pipe]
+            readable = _readable(pipes, seconds)
+            if self.stdout in readable or not readable:
+                return bool(readable)
+            self._keep_errors()
 
     def output(self, limit: int = OUTPUT_LIMIT) -> bytes:
         """git's standard output, to its end. Raises `GitError` where that is over the limit."""
         pieces = []
         size = 0
-        while piece := self.stdout.read(1 << 16):
+        while self.has_output() and (piece := self.stdout.read(1 << 16)):
             size += len(piece)
             if size > limit:
                 raise BoundExceeded(
@@ -244,14 +254,26 @@ class Process:
         return b"".join(pieces)
 
     def errors(self) -> bytes:
-        """What git wrote to its standard error, of which the first ``MOST_ERRORS`` bytes are
-        kept."""
-        written = os.lseek(self._errors, 0, os.SEEK_CUR)
-        return os.pread(self._errors, min(written, MOST_ERRORS), 0)
+        """What git wrote to its standard error until it ended, of which the first ``MOST_ERRORS``
+        bytes are kept."""
+        return bytes(self._errors)
+
+    def _keep_errors(self) -> None:
+        piece = self._error_pipe[0].read(1 << 16)
+        if not piece:
+            self._error_pipe = []
+        else:
+            self._errors += piece[: MOST_ERRORS - len(self._errors)]
 
     def wait(self) -> int:
         """git's exit status, once it has ended."""
+        # Something that git started may keep its standard error.
+        while self.child.poll() is None and self._error_pipe:
+            if _readable(self._error_pipe, _PAUSE):
+                self._keep_errors()
         status = self.child.wait()
+        while len(self._errors) < MOST_ERRORS and _readable(self._error_pipe, 0):
+            self._keep_errors()
         _watchdog.forget(self)
         if self.timed_out:
             time_left()
@@ -281,7 +303,7 @@ class Process:
 
     def close(self) -> None:
         """End git, whatever it is doing, and leave nothing open."""
-        for pipe in (self.child.stdin, self.child.stdout):
+        for pipe in (self.child.stdin, self.child.stdout, self.child.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
@@ -289,15 +311,23 @@ class Process:
             self.kill()
             self.child.wait()
         _watchdog.forget(self)
-        if self._errors >= 0:
-            os.close(self._errors)
-            self._errors = -1
 
     def __enter__(self) -> Process:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _readable(pipes: Sequence[io.FileIO], seconds: float | None) -> list[io.FileIO]:
+    """Those with something to read, or at their end, which are waited for."""
+    if not pipes:
+        return []
+    poll = select.poll()
+    for pipe in pipes:
+        poll.register(pipe, select.POLLIN)
+    ready = dict(poll.poll(None if seconds is None else seconds * 1000))
+    return [pipe for pipe in pipes if pipe.fileno() in ready]
 
 
 def spool(content: bytes = b"") -> int:
@@ -313,26 +343,6 @@ def spool(content: bytes = b"") -> int:
     while view:
         view = view[os.write(descriptor, view) :]
     os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
-
-
-def _bounded_file(size: int) -> int:
-    """A nameless file of that size at most, as a descriptor; what is written behind it is lost.
-
-    A file, not a pipe: a repository with a million errors must not block git on a full pipe. Where
-    files cannot be sealed (not Linux), it has no bound.
-    """
-    descriptor = -1
-    try:
-        import fcntl
-
-        descriptor = os.memfd_create("patcher", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        os.ftruncate(descriptor, size)
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
-    except (ImportError, AttributeError, OSError):
-        if descriptor >= 0:
-            os.close(descriptor)
-        return spool()
     return descriptor
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -155,13 +156,25 @@ def test_errors_without_end_take_no_memory(monkeypatch: pytest.MonkeyPatch, tmp_
     endless.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with Process(["x"], environment.environment()) as process:
-        assert process.stdout.readline() == b"end\n"
-        if Path("/proc/self/fd").is_dir():
-            errors = Path(f"/proc/{process.child.pid}/fd/2").stat()
-            assert errors.st_blocks * 512 <= MOST_ERRORS
+        assert process.has_output()
+        assert process.stdout.read(4) == b"end\n"
         process.stdin.close()
         assert process.wait() == 9
         assert process.errors() == b"e" * MOST_ERRORS
+
+
+def test_what_git_started_may_keep_its_standard_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A gpg-agent outlives the git that needed it."""
+    leaves = tmp_path / "git"
+    leaves.write_text("#!/bin/sh\nsleep 60 >/dev/null &\necho $! >&2\nexit 9")
+    leaves.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with Process(["x"], environment.environment()) as process:
+        assert process.output() == b""
+        assert process.wait() == 9
+        os.kill(int(process.errors()), signal.SIGKILL)
 
 
 def test_no_git_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -211,10 +224,41 @@ def test_only_the_runner_starts_processes() -> None:
                     starters.add(file.name)
             if isinstance(node, ast.Attribute) and node.attr in ("system", "popen", "posix_spawn"):
                 starters.add(file.name)
-    assert starters == {"process.py"}
+    assert starters == {"door.py"}, "where it is a type alone"
 
 
-def test_the_scan_does_not_import_gitpython() -> None:
+@pytest.mark.parametrize("name", ["GIT_DIR", "GIT_EXEC_PATH", "GIT_TRACE", "SSH_ASKPASS"])
+def test_git_gets_the_environment_of_its_call_and_nothing_else(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """GitPython would pass all on; for everybody else it stays."""
+    given = tmp_path / "git"
+    given.write_text("#!/bin/sh\nexec env -0\n")
+    given.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv(name, "/nowhere")
+    expected = environment.environment()
+    seen = dict(line.split("=", 1) for line in runner.run(["version"]).decode().split("\0")[:-1])
+    of_the_shell = ("_", "PWD")
+    assert {**seen, **dict.fromkeys(of_the_shell)} == {**expected, **dict.fromkeys(of_the_shell)}
+    assert os.environ[name] == "/nowhere"
+
+
+def test_a_git_that_fails_when_gitpython_is_imported_is_one_line(tmp_path: Path) -> None:
+    broken = tmp_path / "git"
+    broken.write_text("#!/bin/sh\nexit 7\n")
+    broken.chmod(0o755)
+    source = (
+        "from patcher.git import runner, errors\n"
+        "try: runner.run(['version'])\n"
+        "except errors.GitError as error: print(error)"
+    )
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run([sys.executable, "-c", source], env=env, capture_output=True, check=True)
+    assert done.stdout.startswith(b"git could not be started: ") and done.stdout.count(b"\n") == 1
+
+
+def test_gitpython_is_not_imported_before_git_is_started() -> None:
     source = "import sys, patcher.git; print('git' in sys.modules, 'hashlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, check=True)
     assert done.stdout == b"False False\n"

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from patcher import interrupts
 from patcher.git.address import Address, Secret
-from patcher.git.environment import environment
+from patcher.git.environment import environment, inherited
 from patcher.git.errors import BoundExceeded, GitError, GitFailed, GitTimeout, RemoteError
 from patcher.git.identity import user_settings
 from patcher.git.limits import TIMEOUT, time_left
@@ -191,7 +191,7 @@ def _environment(
         ]
         chosen += [("http.followRedirects", "false")]
         chosen += [("http.lowSpeedLimit", "1"), ("http.lowSpeedTime", str(STALL))]
-        extra |= {name: value for name, value in os.environ.items() if name.startswith(_PASSED)}
+        extra |= {name: value for name, value in inherited().items() if name.startswith(_PASSED)}
         if address.secret is not None:
             chosen += _for_host(address, address.secret)
             extra[_USER_VARIABLE] = address.secret.username or "token"
@@ -239,10 +239,11 @@ def _ssh(known: dict[str, str]) -> dict[str, str]:
     """The user's ssh, kept from asking: without a terminal it could only ask by a program."""
     import shlex
 
-    command = os.environ.get("GIT_SSH_COMMAND") or known.get("core.sshcommand")
-    if not command and os.environ.get("GIT_SSH"):
-        command = shlex.quote(os.environ["GIT_SSH"])
-    variant = os.environ.get("GIT_SSH_VARIANT") or known.get("ssh.variant") or "auto"
+    users = inherited()
+    command = users.get("GIT_SSH_COMMAND") or known.get("core.sshcommand")
+    if not command and users.get("GIT_SSH"):
+        command = shlex.quote(users["GIT_SSH"])
+    variant = users.get("GIT_SSH_VARIANT") or known.get("ssh.variant") or "auto"
     if not command:
         command = f"ssh{_OPENSSH} -o ConnectTimeout=30 -o ServerAliveInterval=15"
     else:

@@ -1,5 +1,5 @@
-"""What a run finds and does, as values that travel upwards: proofs, targets, totals, and how far a
-campaign is. Every room above imports these; they import only what the engine finds.
+"""What a run finds and does, as values that travel upwards: proofs, targets, stages, totals. Every
+room above imports these; they import only what the engine finds.
 
 A run of `scan` makes the dataclasses. What other commands alone show is made of named tuples: a
 dataclass takes 0.7 ms to define, which each start would wait for.
@@ -7,10 +7,10 @@ dataclass takes 0.7 ms to define, which each start would wait for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 from patcher.findings import Dropped, Edit, Finding, Status
 from patcher.kinds import Kind, counted, kind_of
@@ -125,6 +125,41 @@ class Outcome(StrEnum):
 
 
 _WRITTEN = (Outcome.COMMITTED, Outcome.PUSHED, Outcome.UP_TO_DATE, Outcome.EDITED)
+
+
+class Stage(StrEnum):
+    """How far a campaign has come with a target.
+
+    | stage | its target |
+    | --- | --- |
+    | planned | is still to be done, or is to be done again |
+    | scanned | was read, and nothing was to be written (a scan, a dry run) |
+    | proved | as scanned, and has edits, each of them proved by AppArmor's own parser |
+    | nothing to do | needs no edit |
+    | committed | has the change on its review branch, by this run or before it |
+    | pushed | has it there at its remote as well |
+    | reviewed | has it in a review that is open |
+    | removed | had it, and `patcher undo` removed the review branch |
+    | failed | something could not be done; ``new_commit`` says whether a part of it was |
+
+    Only *failed* ends badly: a repository of which no target failed is done, and is not taken up
+    again. *proved* and *scanned* are ends too: whoever asks for no commit wants none. An edit that
+    was refuted is a failure whatever else was committed.
+    """
+
+    PLANNED = "planned"
+    SCANNED = "scanned"
+    PROVED = "proved"
+    NOTHING_TO_DO = "nothing to do"
+    COMMITTED = "committed"
+    PUSHED = "pushed"
+    REVIEWED = "reviewed"
+    REMOVED = "removed"
+    FAILED = "failed"
+
+
+WRITTEN = frozenset({Stage.COMMITTED, Stage.PUSHED, Stage.REVIEWED})
+"""Where something was changed that others see."""
 
 
 class BranchState(StrEnum):
@@ -387,152 +422,3 @@ class MirrorState(NamedTuple):
     """As ISO 8601 writes it, UTC."""
     shares_objects_of: str | None
     """The path of the mirror whose objects it reads, too."""
-
-
-# -- campaigns
-
-ATTEMPTS = 3
-"""How often a repository is tried before it takes ``--retry`` to try it again."""
-
-KILLS = 10
-"""How often patcher may end while it is at work on a repository before that one is taken for the
-reason. Others were at work on at the same time, and most kills come from outside."""
-
-KILLED = "killed"
-"""The cause where patcher itself ended while it was at work on a repository."""
-
-
-class Stage(StrEnum):
-    """How far a campaign has come with a target.
-
-    | stage | its target |
-    | --- | --- |
-    | planned | is still to be done, or is to be done again |
-    | scanned | was read, and nothing was to be written (a scan, a dry run) |
-    | proved | as scanned, and has edits, each of them proved by AppArmor's own parser |
-    | nothing to do | needs no edit |
-    | committed | has the change on its review branch, by this run or before it |
-    | pushed | has it there at its remote as well |
-    | reviewed | has it in a review that is open |
-    | failed | something could not be done; ``new_commit`` says whether a part of it was |
-
-    Only *failed* ends badly: a repository of which no target failed is done, and is not taken up
-    again. *proved* and *scanned* are ends too: whoever asks for no commit wants none. An edit that
-    was refuted is a failure whatever else was committed.
-    """
-
-    PLANNED = "planned"
-    SCANNED = "scanned"
-    PROVED = "proved"
-    NOTHING_TO_DO = "nothing to do"
-    COMMITTED = "committed"
-    PUSHED = "pushed"
-    REVIEWED = "reviewed"
-    FAILED = "failed"
-
-
-WRITTEN = frozenset({Stage.COMMITTED, Stage.PUSHED, Stage.REVIEWED})
-"""Where something was changed that others see."""
-
-
-class Planned(NamedTuple):
-    """A repository that a campaign is to do."""
-
-    place: str
-    """Its clone URL, or its absolute path."""
-    bases: tuple[str, ...] = ()
-    """From a list; none: the campaign's own."""
-    family: str | None = None
-    """The URL of the repository that it was forked from, as its forge says."""
-    attempts: int = 0
-    """How often it was tried before."""
-    server: str | None = None
-    """The forge's server that it was found at, whose token is for it; see `patcher.forges`."""
-
-
-class Progress(NamedTuple):
-    """One target as the ledger has it. Times are UTC, as ``2026-05-01T12:00:00Z``."""
-
-    place: str
-    stage: Stage
-    attempts: int
-    """How often its repository was tried."""
-    at: str
-    """When this was recorded; when it was planned, for what is."""
-    base: str | None = None
-    commit: str | None = None
-    branch: str | None = None
-    new_commit: str | None = None
-    outcome: str | None = None
-    status: str | None = None
-    findings: int = 0
-    edits: int = 0
-    error: str | None = None
-    cause: str | None = None
-    note: str | None = None
-    branch_state: str | None = None
-
-
-class Counts(NamedTuple):
-    """A campaign in numbers. Repositories are ``done``, ``failed`` or ``planned``."""
-
-    repositories: int
-    done: int
-    failed: int
-    planned: int
-    working: int
-    """Of those planned: how many some process is at work on."""
-    exhausted: int
-    """Of those failed: how many are tried again with ``--retry`` alone."""
-    stages: Mapping[Stage, int]
-    """Targets by stage; of ``planned``, repositories, for their branches are not known yet."""
-
-    @property
-    def left(self) -> int:
-        """Repositories that the next run takes up."""
-        return self.planned + self.failed - self.exhausted
-
-    def to_do(self, retry: Literal["failed", "all"] | None) -> int:
-        """Repositories that a run takes up which tries again as ``retry`` says."""
-        if retry is None:
-            return self.left
-        return self.repositories if retry == "all" else self.planned + self.failed
-
-
-class CauseSummary(NamedTuple):
-    """Failures of one kind in a campaign."""
-
-    cause: str
-    targets: int
-    attempts: int
-    """How often the one that was tried most often was tried."""
-    example: Progress
-    kinds: Sequence[Kind[Progress]] = ()
-    """By their words, see `patcher.kinds`, the most frequent first."""
-
-
-class Summary(NamedTuple):
-    """A campaign in one line."""
-
-    name: str
-    made: str
-    active: str
-    """When something last happened."""
-    running: bool
-    """Whether a process is at work on it."""
-    counts: Counts
-
-
-class CampaignState(NamedTuple):
-    """All that the ledger knows of a campaign."""
-
-    summary: Summary
-    settings: Mapping[str, Any]
-    causes: Sequence[CauseSummary]
-    """The most frequent first."""
-    branch_states: Mapping[str, int]
-    """Targets by the state in which their review branch was found."""
-    rows: Iterable[Progress]
-    """In the order of planning."""
-    failures_only: bool = False
-    """Whether these are the failed ones alone."""

@@ -26,6 +26,7 @@ BELOW = {
     "hosts": ("policy",),
     "findings": ("policy",),
     "results": ("findings", "kinds"),
+    "progress": ("kinds", "results"),
     "options": ("migrations",),
     "engine": ("findings", "hosts", "migrations", "options", "policy"),
     "proof": (
@@ -55,13 +56,14 @@ BELOW = {
         "findings",
         "migrations",
         "options",
+        "progress",
         "results",
         "policy.bounds",
         "policy.includes",
         "policy.judgement",
         "policy.search",
     ),
-    "reports": ("text", "findings", "kinds", "results"),
+    "reports": ("text", "findings", "kinds", "progress", "results"),
     "reviews": ("campaign", "git"),
     "cli": (
         "interrupts",
@@ -75,13 +77,25 @@ BELOW = {
         "proof",
         "findings",
         "migrations",
+        "progress",
         "results",
     ),
 }
 """What a package may import, besides itself and ``patcher`` (its version)."""
 
 PURE = (
-    *("text", "policy", "hosts", "migrations", "findings", "kinds", "results", "options", "engine"),
+    *(
+        "text",
+        "policy",
+        "hosts",
+        "migrations",
+        "findings",
+        "kinds",
+        "results",
+        "progress",
+        "options",
+        "engine",
+    ),
     "reports",
 )
 IMPURE = {"subprocess", "socket", "git", "requests", "urllib", "random", "time", "datetime"}

@@ -8,7 +8,8 @@ from pathlib import Path
 from patcher import git
 from patcher.campaign.ledger import Account, Owner, Purpose
 from patcher.campaign.steps import Item, place
-from patcher.results import Outcome, Planned, Target
+from patcher.progress import Planned
+from patcher.results import Outcome, Target
 from patcher.sources.found import Found
 
 _AT_ONCE = 32

@@ -29,19 +29,17 @@ from patcher import locks
 from patcher.campaign.database import Database, LedgerError, no_locks, unusable
 from patcher.git import printable
 from patcher.kinds import Kind, counted, kind_of
-from patcher.results import (
+from patcher.progress import (
     ATTEMPTS,
     KILLED,
     KILLS,
-    WRITTEN,
     CauseSummary,
     Counts,
     Planned,
     Progress,
-    Stage,
     Summary,
-    Target,
 )
+from patcher.results import WRITTEN, Stage, Target
 
 Retry = Literal["no", "failed", "all"]
 """What of earlier runs is done again: failures, `ATTEMPTS` times in all; every failure; everything.

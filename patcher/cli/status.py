@@ -11,7 +11,7 @@ from patcher.cli import options
 
 if TYPE_CHECKING:
     from patcher.campaign.ledger import Account, Ledger
-    from patcher.results import CampaignState, Summary
+    from patcher.progress import CampaignState, Summary
 
 
 @click.command(
@@ -77,7 +77,7 @@ def command(
 
 
 def _state(account: Account, failed: bool) -> CampaignState:
-    from patcher.results import CampaignState
+    from patcher.progress import CampaignState
 
     return CampaignState(
         account.summary(),

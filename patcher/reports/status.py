@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from patcher.progress import ATTEMPTS, CampaignState, Progress, Summary
 from patcher.reports import Style
 from patcher.reports.text import columns, count, exact, moment, short, valid
-from patcher.results import ATTEMPTS, BranchState, CampaignState, Progress, Stage, Summary
+from patcher.results import BranchState, Stage
 from patcher.text import printable
 
 SCHEMA = 1

@@ -22,7 +22,8 @@ import pytest
 from patcher.campaign.database import MIGRATIONS, Database, LedgerError
 from patcher.campaign.ledger import Account, Ledger, Retry, stage
 from patcher.findings import Edit, Finding, Status
-from patcher.results import KILLED, KILLS, Located, Outcome, Planned, Proof, Stage, Target, Verdict
+from patcher.progress import KILLED, KILLS, Planned
+from patcher.results import Located, Outcome, Proof, Stage, Target, Verdict
 from tests.faults.world import quick_folder
 
 OID = "0123456789abcdef0123456789abcdef01234567"

@@ -15,7 +15,8 @@ import patcher.reports
 from patcher.campaign.database import Database
 from patcher.campaign.ledger import Account, Ledger, Owner
 from patcher.cli import group
-from patcher.results import Outcome, Planned, Target
+from patcher.progress import Planned
+from patcher.results import Outcome, Target
 from tests.reports.test_json import strict
 
 SCHEMA: dict[str, Any] = json.loads(

@@ -49,7 +49,7 @@ def test_a_message_full_of_marks_takes_no_longer_than_another() -> None:
 
     def prepare(size: int) -> Work:
         message = "forged\n\n" + MARK * (size // len(MARK) + 1)
-        return lambda: marks.made_on(made, message)
+        return lambda: marks.mark_of(made, message)
 
     check_linear(prepare, smallest=1 << 12, largest=1 << 18)
 

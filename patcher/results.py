@@ -233,8 +233,8 @@ class Target:
     """The review branch's new tip (or the one that it has already)."""
     branch_state: BranchState | None = None
     """What the review branch was before this run; None where that was not looked at."""
-    at_remote: bool = False
-    """Whether the review branch stands so at the remote."""
+    stage: Stage = Stage.SCANNED
+    """How far it has come, whichever run brought it there; see `failed` also."""
     error: str | None = None
     """One line: why this target failed."""
     cause: str | None = None

@@ -14,7 +14,7 @@ from patcher.campaign.selection import Selection
 from patcher.git import history, marks
 from patcher.git.commit import dated, person
 from patcher.migrations import Migration
-from patcher.results import BranchState, ChangedFile, Outcome, Target
+from patcher.results import BranchState, ChangedFile, Outcome, Stage, Target
 
 OnExisting = Literal["fail", "replace", "append"]
 
@@ -108,7 +108,8 @@ def apply(
         )
     if not target.files:
         done = Outcome.FAILED if target.failed else Outcome.NOTHING_TO_DO
-        return replace(target, outcome=done, branch_state=_leftover(reader, branch))
+        target = replace(target, outcome=done, stage=Stage.NOTHING_TO_DO)
+        return replace(target, branch_state=_leftover(reader, branch))
     git.check_branch_name(branch)
     _check_no_base(repository, branch, base, [each for each in bases if name(each) == branch])
     target = replace(target, branch=branch)
@@ -141,10 +142,10 @@ def _done(
         if remote is not None and commits.push:
             # The mirror's branches are the remote's, so that is all that has to move.
             said = remote.push(repository, branch, new, review.local, pause=commits.pause)
-            target = replace(target, outcome=Outcome.PUSHED, new_commit=new, at_remote=True)
+            target = replace(target, outcome=Outcome.PUSHED, stage=Stage.PUSHED, new_commit=new)
             return target.noted(f"the server says: {said}" if said else "")
         git.move_branch(repository, branch, new, review.local, committer)
-    target = replace(target, outcome=Outcome.COMMITTED, new_commit=new)
+    target = replace(target, outcome=Outcome.COMMITTED, stage=Stage.COMMITTED, new_commit=new)
     return target.noted(_beside(review, parent))
 
 
@@ -152,7 +153,7 @@ def _undone(target: Target, reader: Reader, commits: Commits, remote: Remote | N
     """Remove the review branch, where it is ours and not merged."""
     repository, branch = reader.repository, target.branch or ""
     git.check_branch_name(branch)
-    target = replace(target, files=(), outcome=Outcome.NOTHING_TO_DO)
+    target = replace(target, files=(), outcome=Outcome.NOTHING_TO_DO, stage=Stage.NOTHING_TO_DO)
     if branch == reader.base.name:
         return replace(target, branch=None)
     review = _read(reader, branch)
@@ -163,12 +164,12 @@ def _undone(target: Target, reader: Reader, commits: Commits, remote: Remote | N
     if review.state not in (BranchState.CURRENT, BranchState.STALE):
         return replace(target, new_commit=tip, note="the review branch was left alone")
     if commits.dry_run:
-        return replace(target, new_commit=tip, outcome=Outcome.SCANNED)
+        return replace(target, new_commit=tip, outcome=Outcome.SCANNED, stage=Stage.SCANNED)
     if remote is not None:
         remote.push(repository, branch, None, tip, pause=commits.pause)
     else:
         git.move_branch(repository, branch, None, tip)
-    return replace(target, new_commit=tip, outcome=Outcome.REMOVED)
+    return replace(target, new_commit=tip, outcome=Outcome.REMOVED, stage=Stage.PLANNED)
 
 
 def _leftover(reader: Reader, branch: str) -> BranchState | None:
@@ -283,7 +284,8 @@ def _to_write(target: Target, review: ReviewBranch, writer: _Writer) -> tuple[Ta
 def _kept(target: Target, review: ReviewBranch, outcome: Outcome, writer: _Writer) -> Target:
     """The branches of a mirror are as those of its remote."""
     at_remote = writer.reader.repository.address is not None or review.local != review.tip
-    target = replace(target, outcome=outcome, new_commit=review.tip, at_remote=at_remote)
+    stage = Stage.PUSHED if at_remote else Stage.COMMITTED
+    target = replace(target, outcome=outcome, stage=stage, new_commit=review.tip)
     return target.noted(_beside(review, None))
 
 

@@ -58,35 +58,6 @@ _PLANNING = 1000
 _PAGE = 500
 
 
-_STAGES = {
-    "scanned": Stage.SCANNED,
-    "nothing to do": Stage.NOTHING_TO_DO,
-    "committed": Stage.COMMITTED,
-    "up to date": Stage.COMMITTED,
-    "edited by others": Stage.COMMITTED,
-    "pushed": Stage.PUSHED,
-    "reviewed": Stage.REVIEWED,
-    "removed": Stage.PLANNED,
-    "failed": Stage.FAILED,
-}
-
-
-def stage(target: Target) -> Stage:
-    """The stage that a target has reached."""
-    if target.failed:
-        return Stage.FAILED
-    if target.at_remote:
-        return Stage.PUSHED
-    reached = _STAGES[target.outcome.value]
-    if reached is Stage.SCANNED:
-        edited = [located for located in target.findings if located.finding.edit is not None]
-        if edited and all(
-            each.proof is not None and each.proof.verdict == "proved" for each in edited
-        ):
-            return Stage.PROVED
-    return reached
-
-
 class NoSuchCampaign(LedgerError):
     """There is no campaign of that name."""
 
@@ -620,7 +591,7 @@ _COLUMNS = (
 
 def _row(target: Target) -> dict[str, Any]:
     return {
-        "stage": stage(target),
+        "stage": Stage.FAILED if target.failed else target.stage,
         "outcome": target.outcome.value,
         "base": target.base and _bytes(target.base),
         "base_commit": target.commit,

@@ -15,7 +15,7 @@ from patcher.campaign.selection import Selection
 from patcher.findings import Dropped, Result, unread
 from patcher.policy.bounds import timed
 from patcher.policy.search import SEARCH, is_binary, searched
-from patcher.results import MAX_DROPPED, ChangedFile, Located, Outcome, Proof, Target
+from patcher.results import MAX_DROPPED, ChangedFile, Located, Outcome, Proof, Stage, Target
 
 if TYPE_CHECKING:
     from patcher.policy.judgement import Includes
@@ -145,17 +145,18 @@ class Looker:
         check_found(len(found), paths)
         files.sort(key=lambda file: file.path)
         found.sort(key=lambda located: (located.path, located.finding.line))
-        unproved = None
+        unproved, stage = None, Stage.SCANNED
         proving = bool(files) and self._selection.proof != "off"
         if proving:
             from patcher.campaign.prove import without_refuted
 
-            found, files, unproved = without_refuted(found, files, self._selection.proof)
+            found, files, unproved, stage = without_refuted(found, files, self._selection.proof)
         target = Target(
             repository=self.repository.place,
             base=base.ref,
             commit=base.commit,
             outcome=Outcome.SCANNED,
+            stage=stage,
             error="; ".join(filter(None, (_unread(missing), unproved))) or None,
             note="; ".join(filter(None, (_unread(harmless), named.note()))) or None,
             cause="unread files" if missing else "not proved" if unproved else None,

@@ -10,7 +10,7 @@ from patcher.campaign.changes import blob_id
 from patcher.findings import Finding, Status, edited, edits_of
 from patcher.git import printable
 from patcher.options import Options
-from patcher.results import ChangedFile, Located, Proof, Verdict
+from patcher.results import ChangedFile, Located, Proof, Stage, Verdict
 
 if TYPE_CHECKING:
     from patcher.proof import Judged
@@ -83,9 +83,10 @@ def proofs(judged: Judged, options: Options, mode: Mode) -> Sequence[Proof | Non
 
 def without_refuted(
     found: Sequence[Located], files: Sequence[ChangedFile], mode: Mode
-) -> tuple[list[Located], list[ChangedFile], str | None]:
+) -> tuple[list[Located], list[ChangedFile], str | None, Stage]:
     """The findings and files without the edits that are refuted, or that ``mode`` wants proved and
-    are not; and in one line what was left out and why."""
+    are not; in one line what was left out and why; and whether all edits that are left are
+    proved, as a stage."""
     judged: list[Located] = []
     problems: list[str] = []
     left_out: set[bytes] = set()
@@ -104,7 +105,11 @@ def without_refuted(
         if located.path in left_out:
             edits[located.path].append(located.finding)
     kept = [_kept(file, edits[file.path]) if file.path in left_out else file for file in files]
-    return judged, [file for file in kept if file is not None], _told(problems)
+    verdicts = {
+        each.proof and each.proof.verdict for each in judged if each.finding.edit is not None
+    }
+    stage = Stage.PROVED if verdicts == {Verdict.PROVED} else Stage.SCANNED
+    return judged, [file for file in kept if file is not None], _told(problems), stage
 
 
 def _unedited(located: Located, proof: Proof, mode: Mode) -> Finding:

@@ -21,7 +21,7 @@ from patcher.campaign.cache import Cache, opened
 from patcher.campaign.changes import without_contents
 from patcher.campaign.look import Looker
 from patcher.campaign.selection import Selection
-from patcher.results import Outcome, Target
+from patcher.results import Outcome, Stage, Target
 from patcher.sources.found import Found
 from patcher.text import printable
 
@@ -109,7 +109,7 @@ class Steps:
                 yield self._targets(one, cache, known, shared, jobs)
 
     def _begin(self, found: Found, watch: Watch | None) -> _Begun:
-        nothing = Target(place(found), None, None, Outcome.NOTHING_TO_DO)
+        nothing = Target(place(found), None, None, Outcome.NOTHING_TO_DO, stage=Stage.NOTHING_TO_DO)
         patterns = found.bases or self.selection.bases
         started = git.clock()
         borrowed = git.Alternates()

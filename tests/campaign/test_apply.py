@@ -17,7 +17,7 @@ from patcher.campaign.selection import Selection
 from patcher.git import Address
 from patcher.git import history as local
 from patcher.migrations import builtin
-from patcher.results import BranchState, Outcome, Target
+from patcher.results import BranchState, Outcome, Stage, Target
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
@@ -77,6 +77,7 @@ def test_nothing_to_do_makes_no_branch(sandbox: Sandbox) -> None:
     place = sandbox.repository(files={"p": sandbox.fixed(sandbox.profile())})
     target = applied(place)
     assert (target.outcome, target.branch, target.new_commit) == (Outcome.NOTHING_TO_DO, None, None)
+    assert target.stage is Stage.NOTHING_TO_DO
     assert sandbox.git(place, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
 
 
@@ -84,14 +85,14 @@ def test_what_is_committed_is_told_and_kept_from_gc(sandbox: Sandbox) -> None:
     place = sandbox.repository()
     target = applied(place)
     assert target.outcome is Outcome.COMMITTED
-    assert (target.branch, target.at_remote) == (BRANCH, False)
+    assert (target.branch, target.stage) == (BRANCH, Stage.COMMITTED)
     assert target.new_commit == sandbox.git(place, "rev-parse", BRANCH)
     assert [file.path for file in target.files] == [b"docker-default"]
     sandbox.git(place, "gc", "-q", "--prune=now")
     assert sandbox.show(place, f"{BRANCH}:docker-default") == sandbox.fixed(sandbox.profile())
     again = applied(place)
     assert again.outcome is Outcome.UP_TO_DATE
-    assert (again.new_commit, again.at_remote) == (target.new_commit, False)
+    assert (again.new_commit, again.stage) == (target.new_commit, Stage.COMMITTED)
 
 
 def test_a_gc_removes_nothing_of_what_no_branch_names_yet(
@@ -235,7 +236,7 @@ def test_what_is_pushed_moves_no_branch_here(sandbox: Sandbox, there: bool) -> N
     remote = Pushing()
     commits = Commits(on_existing="replace", discard_others=True, push=True)
     target = applied(place, commits, remote=remote, address=address)
-    assert (target.outcome, target.at_remote) == (Outcome.PUSHED, True)
+    assert (target.outcome, target.stage) == (Outcome.PUSHED, Stage.PUSHED)
     assert remote.pushed == [(address, BRANCH, target.new_commit, tip)]
     shown = sandbox.show(place, f"{target.new_commit}:docker-default")
     assert shown == sandbox.fixed(sandbox.profile())
@@ -245,7 +246,7 @@ def test_what_is_pushed_moves_no_branch_here(sandbox: Sandbox, there: bool) -> N
     assert target.new_commit is not None
     sandbox.git(place, "update-ref", f"refs/heads/{BRANCH}", target.new_commit)
     again = applied(place, commits, remote=remote, address=address)
-    assert (again.outcome, again.at_remote) == (Outcome.UP_TO_DATE, True)
+    assert (again.outcome, again.stage) == (Outcome.UP_TO_DATE, Stage.PUSHED)
     assert (again.new_commit, len(remote.pushed)) == (target.new_commit, 1)
 
 

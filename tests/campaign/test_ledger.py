@@ -14,16 +14,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from patcher.campaign.database import MIGRATIONS, Database, LedgerError
-from patcher.campaign.ledger import Account, Ledger, Retry, stage
-from patcher.findings import Edit, Finding, Status
+from patcher.campaign.ledger import Account, Ledger, Retry
 from patcher.progress import KILLED, KILLS, Planned
-from patcher.results import Located, Outcome, Proof, Stage, Target, Verdict
+from patcher.results import Outcome, Stage, Target
 from tests.faults.world import quick_folder
 
 OID = "0123456789abcdef0123456789abcdef01234567"
@@ -33,6 +31,8 @@ SETTINGS = {"migrations": ["deny-af-alg"], "push": True, "message": "Fix\n\u00e9
 def target(place: str, outcome: Outcome = Outcome.COMMITTED, **changes: Any) -> Target:
     values: dict[str, Any] = {"base": "refs/heads/main", "commit": OID, "outcome": outcome}
     values["read"] = outcome is not Outcome.FAILED
+    if outcome.value in set(Stage):
+        values["stage"] = Stage(outcome.value)
     return Target(place, **(values | changes))
 
 
@@ -82,58 +82,6 @@ def work(
 def running(database: Database) -> list[Path]:
     folder = database.path.parent / "running"
     return list(folder.iterdir()) if folder.exists() else []
-
-
-# Stages
-
-
-def located(verdict: Verdict | None, *, edit: bool = True) -> Located:
-    finding = Finding(
-        line=1,
-        profile="p",
-        host="plain",
-        status=Status.AFFECTED,
-        moby_style=True,
-        reason="why",
-        evidence=(),
-        migration="deny-af-alg",
-        edit=Edit(0, b"x") if edit else None,
-    )
-    return Located(b"p", finding, None if verdict is None else Proof(verdict))
-
-
-@pytest.mark.parametrize(
-    ("outcome", "changes", "reached"),
-    [
-        (Outcome.SCANNED, {}, "scanned"),
-        (Outcome.SCANNED, {"findings": (located(None),)}, "scanned"),
-        (Outcome.SCANNED, {"findings": (located(None, edit=False),)}, "scanned"),
-        (Outcome.SCANNED, {"findings": (located(Verdict.PROVED),)}, "proved"),
-        (
-            Outcome.SCANNED,
-            {"findings": (located(Verdict.PROVED), located(None, edit=False))},
-            "proved",
-        ),
-        (
-            Outcome.SCANNED,
-            {"findings": (located(Verdict.PROVED), located(Verdict.NOT_PROVABLE))},
-            "scanned",
-        ),
-        (Outcome.NOTHING_TO_DO, {}, "nothing to do"),
-        (Outcome.COMMITTED, {"findings": (located(Verdict.PROVED),)}, "committed"),
-        (Outcome.UP_TO_DATE, {}, "committed"),
-        (Outcome.COMMITTED, {"error": "an edit was refuted"}, "failed"),
-        (Outcome.FAILED, {"error": "gone"}, "failed"),
-        (SimpleNamespace(value="pushed"), {}, "pushed"),
-        (SimpleNamespace(value="reviewed"), {}, "reviewed"),
-    ],
-)
-def test_stages_follow_from_outcomes(outcome: Any, changes: dict[str, Any], reached: str) -> None:
-    assert stage(target("/r", cast(Outcome, outcome), **changes)) == reached
-
-
-def test_every_outcome_has_a_stage() -> None:
-    assert {stage(target("/r", outcome)) for outcome in Outcome} <= set(Stage)
 
 
 # Campaigns

@@ -16,7 +16,7 @@ from patcher.campaign.database import Database
 from patcher.campaign.ledger import Account, Ledger, Owner
 from patcher.cli import group
 from patcher.progress import Planned
-from patcher.results import Outcome, Target
+from patcher.results import Outcome, Stage, Target
 from tests.reports.test_json import strict
 
 SCHEMA: dict[str, Any] = json.loads(
@@ -75,11 +75,19 @@ def do(account: Account, owner: Owner, each: Planned) -> None:
             "refs/heads/main",
             OID,
             Outcome.COMMITTED,
+            stage=Stage.COMMITTED,
             branch="patcher/deny-af-alg",
             new_commit=OID,
             read=True,
         )
-        none = Target(each.place, "refs/heads/next", OID, Outcome.NOTHING_TO_DO, read=True)
+        none = Target(
+            each.place,
+            "refs/heads/next",
+            OID,
+            Outcome.NOTHING_TO_DO,
+            stage=Stage.NOTHING_TO_DO,
+            read=True,
+        )
         account.record(owner, each, [made, none])
     else:
         error = f"no route to host {number}"

@@ -11,7 +11,7 @@ _IDS_AND_NUMBERS = r"[0-9a-f]{7,}|[0-9]+"
 _MOST_KINDS = 50
 
 
-class Kind(NamedTuple, Generic[_T]):
+class ErrorKind(NamedTuple, Generic[_T]):
     """Failures of one kind."""
 
     targets: int
@@ -19,11 +19,11 @@ class Kind(NamedTuple, Generic[_T]):
     """The first that failed so."""
 
 
-def counted(kinds: dict[str, Kind[_T]], kind: str, example: _T) -> None:
+def counted(kinds: dict[str, ErrorKind[_T]], kind: str, example: _T) -> None:
     """Count one more failure of a kind. From `_MOST_KINDS` kinds on, new ones are one kind."""
     kind = kind if kind in kinds or len(kinds) < _MOST_KINDS else ""
-    before = kinds.get(kind, Kind(0, example))
-    kinds[kind] = Kind(before.targets + 1, before.example)
+    before = kinds.get(kind, ErrorKind(0, example))
+    kinds[kind] = ErrorKind(before.targets + 1, before.example)
 
 
 def kind_of(error: str, place: str, *names: str | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from patcher.kinds import Kind
+from patcher.kinds import ErrorKind
 from patcher.results import Stage
 
 ATTEMPTS = 3
@@ -94,7 +94,7 @@ class CauseSummary(NamedTuple):
     attempts: int
     """How often the one that was tried most often was tried."""
     example: Progress
-    kinds: Sequence[Kind[Progress]] = ()
+    kinds: Sequence[ErrorKind[Progress]] = ()
     """By their words, see `patcher.kinds`, the most frequent first."""
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from patcher.findings import Dropped, Edit, Finding, Status
-from patcher.kinds import Kind, counted, kind_of
+from patcher.kinds import ErrorKind, counted, kind_of
 
 # -- proofs
 
@@ -293,7 +293,7 @@ class CauseCount:
     """Failures with one cause in a run."""
 
     targets: int = 0
-    kinds: dict[str, Kind[Target]] = field(default_factory=dict)
+    kinds: dict[str, ErrorKind[Target]] = field(default_factory=dict)
     """By their words, see `patcher.kinds`; each with the first that failed so."""
 
 

@@ -165,6 +165,22 @@ def test_no_files_import_each_other() -> None:
     assert not known
 
 
+def test_no_two_classes_share_a_name() -> None:
+    """But those that are one interface, which is a protocol."""
+    found: dict[str, list[str]] = {}
+    protocols = set()
+    for name, file in modules():
+        if name.split(".")[0] in ("policy", "hosts", "proof", "engine"):
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append(name)
+                if any(ast.unparse(base) == "Protocol" for base in node.bases):
+                    protocols.add(node.name)
+    shared = {name: where for name, where in found.items() if len(where) > 1}
+    assert not {name: where for name, where in shared.items() if name not in protocols}
+
+
 def loaded(code: str) -> set[str]:
     """The modules that are loaded after ``code``, beyond those of a bare interpreter."""
     show = "import sys; print(*sys.modules, file=sys.stderr)"

@@ -321,7 +321,7 @@ class _Writer:
             parent = git.write_commit(
                 repository,
                 parent,
-                [git.Change(file.path, file.new) for file in files],
+                [git.FileChange(file.path, file.new) for file in files],
                 self._message(target, files, committer, on, made),
                 author,
                 committer,

@@ -28,7 +28,7 @@ from typing import Any, Literal
 from patcher import locks
 from patcher.campaign.database import Database, LedgerError, no_locks, unusable
 from patcher.git import printable
-from patcher.kinds import Kind, counted, kind_of
+from patcher.kinds import ErrorKind, counted, kind_of
 from patcher.progress import (
     ATTEMPTS,
     KILLED,
@@ -373,7 +373,7 @@ class Account:
 
     def causes(self) -> list[CauseSummary]:
         """Failures by cause, the most frequent first, each with the one that was tried most."""
-        counts: dict[str, dict[str, Kind[Progress]]] = {}
+        counts: dict[str, dict[str, ErrorKind[Progress]]] = {}
         tried: dict[str, Progress] = {}
         for row in self.rows(failed=True):
             cause = row.cause or OTHER

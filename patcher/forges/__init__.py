@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from patcher import git
-from patcher.forges.listed import Facts, Listed, Unusable
+from patcher.forges.listed import Facts, Listed, UnusableEntry
 from patcher.forges.server import ForgeError, Server, WrongName
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "Facts",
     "ForgeError",
     "Listed",
-    "Unusable",
+    "UnusableEntry",
     "WrongName",
     "parse",
     "repositories",
@@ -36,7 +36,7 @@ SCHEMES = ("github", "gitlab", "gitea")
 class _Forge(Protocol):
     def parse(self, rest: str) -> tuple[str | None, str]: ...
     def server_at(self, web: str | None, named: Collection[str] = ()) -> Server: ...
-    def repositories(self, client: object, name: str) -> Iterator[Listed | Unusable]: ...
+    def repositories(self, client: object, name: str) -> Iterator[Listed | UnusableEntry]: ...
 
 
 def _forge(scheme: str) -> _Forge:
@@ -52,7 +52,7 @@ def parse(word: str) -> tuple[str, str | None, str]:
 
 def repositories(
     word: str, named: Collection[str], tell: Callable[[str], None]
-) -> Iterator[tuple[str, Listed | Unusable]]:
+) -> Iterator[tuple[str, Listed | UnusableEntry]]:
     """What a word such as ``github:acme`` stands for, each with the server that it is at, as
     `with_token` takes it. ``named`` are all words of the run, ``tell`` gets a line for what a
     person should know meanwhile. Raises ForgeError."""

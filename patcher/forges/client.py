@@ -51,7 +51,7 @@ Parameters = Mapping[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A response. ``headers`` are by their names in lower case, ``body`` is the JSON in it; None
     where there is none."""
 
@@ -66,7 +66,7 @@ class Answer:
         return git.printable(said[:200])
 
 
-class Refused(ForgeError):
+class RequestRefused(ForgeError):
     """The forge answered that it will not; ``status`` is HTTP's."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -119,10 +119,10 @@ class Client:
         *,
         method: Method = "GET",
         body: Any = None,
-    ) -> Answer:
+    ) -> Response:
         """Make a request, with ``body`` as JSON. ``path`` begins with a slash, or is a whole URL.
-        Return an answer of success. Raises ForgeError, which is `Refused` where the forge answered
-        with an error."""
+        Return an answer of success. Raises ForgeError, which is `RequestRefused` where the forge
+        answered with an error."""
         url = path if "://" in path else self.server.api + path
         # A POST that got no answer may have done its work.
         attempt = ATTEMPTS if method == "POST" else 1
@@ -143,7 +143,7 @@ class Client:
             limits.sleep(BACKOFF * 2 ** (attempt - 1))
             attempt += 1
 
-    def pages(self, path: str, parameters: Parameters) -> Iterator[Answer]:
+    def pages(self, path: str, parameters: Parameters) -> Iterator[Response]:
         """The answers of all pages, as their Link headers lead on (RFC 8288)."""
         seen: set[str] = set()
         url: str | None = path
@@ -175,7 +175,9 @@ class Client:
             )
         return body
 
-    def _answer(self, method: Method, url: str, parameters: Parameters | None, body: Any) -> Answer:
+    def _answer(
+        self, method: Method, url: str, parameters: Parameters | None, body: Any
+    ) -> Response:
         """What the server answers, whatever that is."""
         try:
             status, headers, content = _in_time(
@@ -187,7 +189,7 @@ class Client:
                 shown = json.dumps(read, ensure_ascii=False)
                 hidden = git.hidden(shown, self._token)
                 read = read if hidden == shown else _read(hidden)
-            return Answer(status, headers, read)
+            return Response(status, headers, read)
         except requests.RequestException as error:
             raise _unanswered(error) from None
         except (_Unanswered, ForgeError) as fault:
@@ -242,7 +244,7 @@ class Client:
                 self.tell(f"rate limit of {self.server.host}: waiting {seconds:.0f} s")
             limits.sleep(seconds)
 
-    def _refused(self, answer: Answer) -> Refused:
+    def _refused(self, answer: Response) -> RequestRefused:
         server, status = self.server, answer.status
         said = f": {answer.message}" if answer.message else ""
         # https://docs.github.com/rest/authentication/authenticating-to-the-rest-api
@@ -265,7 +267,7 @@ class Client:
             why = f"leads elsewhere (HTTP {status}): name the server that it leads to"
         else:
             why = f"fails with HTTP {status}{said}"
-        return Refused(f"{server.host} {why}", status)
+        return RequestRefused(f"{server.host} {why}", status)
 
 
 def _in_time(

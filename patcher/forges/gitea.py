@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from patcher.forges.listed import Keys, Listed, Unusable, listed
+from patcher.forges.listed import Keys, Listed, UnusableEntry, listed
 from patcher.forges.server import ForgeError, Server, WrongName, base_url, from_environment, plain
 
 if TYPE_CHECKING:
@@ -27,22 +27,22 @@ def parse(rest: str) -> tuple[str | None, str]:
     return base_url(f"{scheme or 'https'}://{base}", "HOST"), plain(name, "organisation")
 
 
-def repositories(client: Client, name: str) -> Iterator[Listed | Unusable]:
+def repositories(client: Client, name: str) -> Iterator[Listed | UnusableEntry]:
     """The repositories of an organisation, or else a user."""
-    from patcher.forges.client import Refused
+    from patcher.forges.client import RequestRefused
 
     some = False
     try:
         for item in _pages(client, f"/orgs/{name}/repos"):
             some = True
             yield item
-    except Refused as refused:
+    except RequestRefused as refused:
         if some or refused.status != 404:
             raise
         yield from _pages(client, f"/users/{name}/repos")
 
 
-def _pages(client: Client, path: str) -> Iterator[Listed | Unusable]:
+def _pages(client: Client, path: str) -> Iterator[Listed | UnusableEntry]:
     # ``limit`` is Gitea's word; servers may allow less, and their Link headers go by what they do.
     for answer in client.pages(path, {"limit": 100, "page": 1}):
         for record in client.entries(answer.body):

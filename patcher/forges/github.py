@@ -9,7 +9,7 @@ import os
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from patcher.forges.listed import Keys, Listed, Unusable, listed, text
+from patcher.forges.listed import Keys, Listed, UnusableEntry, listed, text
 from patcher.forges.server import (
     ForgeError,
     Server,
@@ -49,9 +49,9 @@ def parse(rest: str) -> tuple[str | None, str]:
     return web, name
 
 
-def repositories(client: Client, name: str) -> Iterator[Listed | Unusable]:
+def repositories(client: Client, name: str) -> Iterator[Listed | UnusableEntry]:
     """What a name stands for."""
-    from patcher.forges.client import Refused
+    from patcher.forges.client import RequestRefused
 
     first, slash, second = name.partition("/")
     if first == "search":
@@ -63,7 +63,7 @@ def repositories(client: Client, name: str) -> Iterator[Listed | Unusable]:
     else:
         try:
             yield from _pages(client, f"/orgs/{name}/repos")
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.status == 404:
                 raise ForgeError(f"{refused} (a user's are github:user/{name})") from None
             raise
@@ -71,32 +71,32 @@ def repositories(client: Client, name: str) -> Iterator[Listed | Unusable]:
 
 def _user(client: Client, name: str) -> str:
     """Where a user's repositories are: with the user's own token, private ones too."""
-    from patcher.forges.client import Refused
+    from patcher.forges.client import RequestRefused
 
     if client.server.token is not None:
         try:
             login = text(client.ask("/user").body, "login") or ""
-        except Refused:  # a token that stands for no user, as in GitHub Actions
+        except RequestRefused:  # a token that stands for no user, as in GitHub Actions
             login = ""
         if login.casefold() == name.casefold():
             return "/user/repos?affiliation=owner"
     return f"/users/{name}/repos"
 
 
-def _pages(client: Client, path: str) -> Iterator[Listed | Unusable]:
+def _pages(client: Client, path: str) -> Iterator[Listed | UnusableEntry]:
     # The oldest first: what is made meanwhile comes last, and moves nothing over a page's edge.
     order: dict[str, str | int] = {"sort": "created", "direction": "asc", "per_page": 100}
     yield from _listed(client, path, order, found=False)
 
 
-def _search(client: Client, query: str) -> Iterator[Listed | Unusable]:
+def _search(client: Client, query: str) -> Iterator[Listed | UnusableEntry]:
     wanted: dict[str, str | int] = {"q": query.strip(), "per_page": 100}
     yield from _listed(client, "/search/repositories", wanted, found=True)
 
 
 def _listed(
     client: Client, path: str, parameters: dict[str, str | int], *, found: bool
-) -> Iterator[Listed | Unusable]:
+) -> Iterator[Listed | UnusableEntry]:
     """The repositories of all pages, and at the end why some are missing. ``found``: it is a
     search."""
     missing = ""
@@ -119,7 +119,7 @@ def _listed(
         for record in client.entries(body):
             yield listed(client.server, record, _KEYS)
     if missing:
-        yield Unusable("", missing)
+        yield UnusableEntry("", missing)
 
 
 def server_at(web: str | None, named: Collection[str] = ()) -> Server:

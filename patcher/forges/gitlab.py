@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from patcher.forges.listed import Keys, Listed, Unusable, listed
+from patcher.forges.listed import Keys, Listed, UnusableEntry, listed
 from patcher.forges.server import Server, WrongName, at_host, base_url, from_environment, plain
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def parse(rest: str) -> tuple[str | None, str]:
     return web, plain(name, "group")
 
 
-def repositories(client: Client, name: str) -> Iterator[Listed | Unusable]:
+def repositories(client: Client, name: str) -> Iterator[Listed | UnusableEntry]:
     """The projects of a group; where there is no such group, the project of that path."""
-    from patcher.forges.client import Refused
+    from patcher.forges.client import RequestRefused
 
     path = quote(name, safe="")
     parameters: dict[str, str | int] = {
@@ -46,15 +46,15 @@ def repositories(client: Client, name: str) -> Iterator[Listed | Unusable]:
             for record in client.entries(answer.body):
                 some = True
                 yield _listed(client.server, record)
-    except Refused as refused:
+    except RequestRefused as refused:
         if some or refused.status != 404 or "/" not in name:
             raise
         yield _listed(client.server, client.ask(f"/projects/{path}").body)
 
 
-def _listed(server: Server, record: object) -> Listed | Unusable:
+def _listed(server: Server, record: object) -> Listed | UnusableEntry:
     found = listed(server, record, _KEYS)
-    if isinstance(found, Unusable) or not isinstance(record, dict):
+    if isinstance(found, UnusableEntry) or not isinstance(record, dict):
         return found
     # A parent that the token may not see is left out, as if it were no fork.
     fork = isinstance(record.get(_KEYS.parent), dict)

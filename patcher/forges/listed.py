@@ -36,7 +36,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Unusable:
+class UnusableEntry:
     """An entry of a list, or a part of the list, that is missing; ``why`` is one line."""
 
     name: str
@@ -53,13 +53,13 @@ class Keys:
     pushed_at: str = "pushed_at"
 
 
-def listed(server: Server, record: object, keys: Keys) -> Listed | Unusable:
+def listed(server: Server, record: object, keys: Keys) -> Listed | UnusableEntry:
     """One entry of a response."""
     shown = text(record, keys.name) or "an entry without a name"
     try:
         address = server.clone_address(text(record, keys.url))
     except git.GitError as error:
-        return Unusable(shown[:200], str(error))
+        return UnusableEntry(shown[:200], str(error))
     above = record.get(keys.parent) if isinstance(record, dict) else None
     try:
         parent = server.clone_address(text(above, keys.url)).url

@@ -30,7 +30,7 @@ from patcher.git.packs import BLOB, COMMIT, TREE, Pack, Store
 from patcher.git.process import last_words
 from patcher.git.runner import require_version, run
 from patcher.git.scratch import object_directory, scratch
-from patcher.git.values import Change, Identity, Repository, Signing
+from patcher.git.values import FileChange, Identity, Repository, Signing
 from patcher.text import printable
 
 _MOST_COMMIT = 1 << 24
@@ -44,7 +44,7 @@ _DEFAULT_PROGRAM = {"openpgp": "gpg", "ssh": "ssh-keygen", "x509": "gpgsm"}
 def write_commit(
     repository: Repository,
     parent: str,
-    changes: Sequence[Change],
+    changes: Sequence[FileChange],
     message: str,
     author: Identity,
     committer: Identity,
@@ -81,7 +81,7 @@ def write_commit(
 
 
 def _new_tree(
-    objects: Objects, parent: str, changes: Sequence[Change], new: Pack
+    objects: Objects, parent: str, changes: Sequence[FileChange], new: Pack
 ) -> tuple[str, dict[bytes, bytes]]:
     """The id of the new tree, and those of the blobs that are replaced, by path."""
     contents: dict[bytes, bytes] = {}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from patcher.git import marks
 from patcher.git.errors import BoundExceeded, GitError
-from patcher.git.objects import Header, Objects
+from patcher.git.objects import ObjectHeader, Objects
 
 _MOST_COMMIT = 1 << 20
 
@@ -70,7 +70,7 @@ def made_for(objects: Objects, tip: str, branch: str, most: int = RECENT) -> Com
     return None
 
 
-def as_commit(header: Header) -> Commit:
+def as_commit(header: ObjectHeader) -> Commit:
     """The commit that was read. Raises `GitError` for what is none."""
     if header.kind != "commit" or header.content is None:
         raise GitError(f"commit {header.oid} cannot be read: run git fsck")

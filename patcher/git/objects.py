@@ -53,7 +53,7 @@ MAX_TREE = 16 << 20
 """Bytes of one tree object: 400,000 files in one folder. Its entries take ten times as much."""
 
 
-class Header(NamedTuple):
+class ObjectHeader(NamedTuple):
     """What `Objects.read` yields: ``kind`` is git's object type, or "missing" or "unreadable".
 
     ``content`` is None for an object that is larger than the caller keeps, missing or unreadable.
@@ -164,16 +164,16 @@ class Objects:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def read(self, names: Iterable[bytes], keep: int) -> Iterator[Header]:
-        """Yield one `Header` for each name, in order, with the content of those up to ``keep``
-        bytes.
+    def read(self, names: Iterable[bytes], keep: int) -> Iterator[ObjectHeader]:
+        """Yield one `ObjectHeader` for each name, in order, with the content of those up to
+        ``keep`` bytes.
 
         Names are full object ids, which may end in ``^{type}``. Requests run ahead of the answers,
         and ``names`` may be a generator that looks at earlier answers. The content of a larger
         object can be read with `chunks` before the next header is taken.
         """
         source = iter(names)
-        pending: deque[bytes | Header] = deque()
+        pending: deque[bytes | ObjectHeader] = deque()
         waiting = 0
         held = 0
         exhausted = False
@@ -203,7 +203,7 @@ class Objects:
                     complete = True
                     return
                 name_or_header = pending.popleft()
-                if isinstance(name_or_header, Header):
+                if isinstance(name_or_header, ObjectHeader):
                     held -= name_or_header.size
                     yield name_or_header
                     continue
@@ -218,7 +218,7 @@ class Objects:
             if not complete:  # answers that nobody will read lie in the pipe
                 self.close()
 
-    def _lying(self, name: bytes, keep: int) -> Header | None:
+    def _lying(self, name: bytes, keep: int) -> ObjectHeader | None:
         """The object, if it is a loose one that fits its id."""
         if len(name) != self.hexsize:
             return None
@@ -227,7 +227,7 @@ class Objects:
         if found is None:
             return None
         kind, content = found
-        header = Header(name, kind, oid, len(content), content)
+        header = ObjectHeader(name, kind, oid, len(content), content)
         return header if _fits(kind.encode(), content, oid) else None
 
     def _ending(self) -> bool:
@@ -239,11 +239,11 @@ class Objects:
             return self._start()
         return self._process, self._output
 
-    def _answer(self, output: io.BufferedReader, name: bytes, keep: int) -> Header | None:
+    def _answer(self, output: io.BufferedReader, name: bytes, keep: int) -> ObjectHeader | None:
         line = output.readline(4096)
         fields = line.split(b" ")
         if fields[-1] in _ABSENT:
-            return Header(name, "missing", name.decode("ascii", "replace"), 0, None)
+            return ObjectHeader(name, "missing", name.decode("ascii", "replace"), 0, None)
         if (
             len(fields) != 3
             or not fields[2][:-1].isdigit()
@@ -254,18 +254,18 @@ class Objects:
         oid, kind, size = fields[0].decode(), fields[1].decode(), int(fields[2])
         if size > keep:
             self._left = size + 1
-            return Header(name, kind, oid, size, None)
+            return ObjectHeader(name, kind, oid, size, None)
         large(size)
         content = output.read(size + 1)
         if len(content) != size + 1:
             return None
         whole = content[:-1]
         if content[-1:] == b"\n" and _fits(fields[1], whole, oid):
-            return Header(name, kind, oid, size, whole)
+            return ObjectHeader(name, kind, oid, size, whole)
         self.distrust()
-        return Header(name, "unreadable", oid, size, None, ANOTHER)
+        return ObjectHeader(name, "unreadable", oid, size, None, ANOTHER)
 
-    def _death(self, name: bytes) -> Header:
+    def _death(self, name: bytes) -> ObjectHeader:
         process = self._process
         assert process is not None
         process.stdout.close()
@@ -275,7 +275,7 @@ class Objects:
             why = last_words(process.errors()) or f"git cat-file ended with status {status}"
             why = why if status else ANOTHER
         self._count_death(why)
-        return Header(name, "unreadable", name.decode("ascii", "replace"), 0, None, why)
+        return ObjectHeader(name, "unreadable", name.decode("ascii", "replace"), 0, None, why)
 
     def _count_death(self, why: str) -> None:
         self._deaths += 1
@@ -305,7 +305,7 @@ class Objects:
         self._left = 0
         return complete
 
-    def one(self, name: bytes, keep: int) -> Header:
+    def one(self, name: bytes, keep: int) -> ObjectHeader:
         """The single object ``name``."""
         [header] = self.read([name], keep)
         return header
@@ -401,7 +401,7 @@ def tree_entries(data: bytes, hexsize: int) -> list[tuple[bytes, bytes, bytes]]:
     return entries
 
 
-def tree_content(header: Header) -> bytes:
+def tree_content(header: ObjectHeader) -> bytes:
     """The raw content of a tree that was asked for, or why there is none."""
     if header.kind == "missing":
         raise GitError(
@@ -417,6 +417,6 @@ def tree_content(header: Header) -> bytes:
     return header.content
 
 
-def unshared(header: Header) -> GitError:
+def unshared(header: ObjectHeader) -> GitError:
     """The error for an object of several repositories that are read at once."""
     return GitError(f"object {header.oid} cannot be read along with other repositories")

@@ -108,7 +108,7 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """The whole new content of a regular file that exists; its mode stays."""
 
     path: bytes

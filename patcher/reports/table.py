@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from patcher.findings import Dropped, Status
-from patcher.kinds import Kind
+from patcher.kinds import ErrorKind
 from patcher.reports import Style
 from patcher.reports.text import count, short
 from patcher.results import NOT_READ_ELSEWHERE, BranchState, Located, Outcome, Target, Totals
@@ -230,7 +230,7 @@ class Report:
         return f"\x1b[{_CODES[style]}m{text}{_RESET}" if self._style.color else text
 
 
-def _example(cause: str, kind: Kind[Target]) -> str:
+def _example(cause: str, kind: ErrorKind[Target]) -> str:
     why = (kind.example.error or "").removeprefix(f"{cause}: ")
     which = "" if kind.targets == 1 else "such as "
     return f"{which}{printable(f'{kind.example.repository}: {why}')}"

@@ -20,7 +20,7 @@ def find(
     shown = _shown(word)
     try:
         for server, item in forges.repositories(word, words, lambda line: tell(f"{shown}: {line}")):
-            if isinstance(item, forges.Unusable):
+            if isinstance(item, forges.UnusableEntry):
                 yield failed(f"{shown}: {item.name}" if item.name else shown, item.why)
             else:
                 yield Found(item.address, (), item.parent, item.facts, server)

@@ -12,7 +12,7 @@ from patcher.sources import paths
 from patcher.sources.filters import Filters, Sieve
 from patcher.sources.found import Found
 from patcher.sources.tally import Tally
-from patcher.sources.words import Kind, kind_of, understood
+from patcher.sources.words import SourceKind, kind_of, understood
 
 if TYPE_CHECKING:
     from patcher.sources.gathered import Gathered
@@ -89,7 +89,7 @@ def gather(
 
 def remote(words: Sequence[str], lists: Sequence[str]) -> bool:
     """Whether there is more than paths among the sources."""
-    return bool(lists) or any(kind_of(word) is not Kind.PATH for word in words)
+    return bool(lists) or any(kind_of(word) is not SourceKind.PATH for word in words)
 
 
 def _sources(
@@ -101,9 +101,9 @@ def _sources(
     """What each source is counted as, how it was named, and what it holds. Paths that stand
     together are one without a name; of these, what was ``seen`` does not come again."""
     for (kind, forge), group in groupby(words, lambda word: _together(word)):
-        if kind is Kind.PATH:
+        if kind is SourceKind.PATH:
             yield kind.value, None, paths.find(list(group), seen)
-        elif kind is Kind.URL:
+        elif kind is SourceKind.URL:
             from patcher.sources import urls
 
             yield kind.value, "", urls.find(list(group))
@@ -117,9 +117,9 @@ def _sources(
         yield lists.label(name), f"--from {git.without_secrets(name)}", lists.find(name)
 
 
-def _together(word: str) -> tuple[Kind, str]:
+def _together(word: str) -> tuple[SourceKind, str]:
     kind = kind_of(word)
-    return kind, word if kind is Kind.FORGE else ""
+    return kind, word if kind is SourceKind.FORGE else ""
 
 
 def _is_new(key: int, seen: set[int]) -> bool:

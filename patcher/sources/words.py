@@ -11,7 +11,7 @@ from patcher import git
 from patcher.sources.found import WrongSource
 
 
-class Kind(Enum):
+class SourceKind(Enum):
     """What a word may be."""
 
     PATH = "paths"
@@ -27,15 +27,15 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _OWNER_AND_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_.-]+")
 
 
-def kind_of(word: str) -> Kind:
+def kind_of(word: str) -> SourceKind:
     """What a word looks like. A forge's is never a path; ``./github:x`` is one."""
     if ":" not in word:
-        return Kind.PATH
+        return SourceKind.PATH
     from patcher.forges import SCHEMES
 
     if word.partition(":")[0] in SCHEMES:
-        return Kind.FORGE
-    return Kind.URL if git.is_address(word) else Kind.PATH
+        return SourceKind.FORGE
+    return SourceKind.URL if git.is_address(word) else SourceKind.PATH
 
 
 def understood(word: str, suggest: str = "github:") -> str:
@@ -44,16 +44,16 @@ def understood(word: str, suggest: str = "github:") -> str:
     ``owner/name``."""
     kind = kind_of(word)
     try:
-        if kind is Kind.URL:
+        if kind is SourceKind.URL:
             git.Address.parse(word)
-        elif kind is Kind.FORGE:
+        elif kind is SourceKind.FORGE:
             from patcher.forges import parse
 
             parse(word)
     except git.GitError as error:
-        shown = f"{git.without_secrets(word)[:500]}: " if kind is Kind.FORGE else ""
+        shown = f"{git.without_secrets(word)[:500]}: " if kind is SourceKind.FORGE else ""
         raise WrongSource(f"{shown}{error}") from None
-    if kind is not Kind.PATH:
+    if kind is not SourceKind.PATH:
         return word
     try:
         is_file = stat.S_ISREG(os.stat(word).st_mode)  # noqa: PTH116 - on the path of every scan

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from patcher.git import (
-    Change,
+    FileChange,
     GitError,
     Identity,
     Repository,
@@ -43,7 +43,7 @@ def opened(path: Path) -> Repository:
     return item
 
 
-def apply(repository: Repository, *changes: Change) -> str:
+def apply(repository: Repository, *changes: FileChange) -> str:
     [base] = bases(repository)
     commit = write_commit(repository, base.commit, changes, "Deny\n\nBody é\n", ADA, BEA)
     move_branch(repository, BRANCH, commit, None)
@@ -53,7 +53,7 @@ def apply(repository: Repository, *changes: Change) -> str:
 def test_the_commit_is_the_one_that_git_itself_would_write(work: Work) -> None:
     path = work.repository("repo", {"a/b/c": b"1\n", "a/d": b"2\n", "e": b"3\n", "ab": b"4\n"})
     parent = work.git(path, "rev-parse", "HEAD")
-    changes = [Change(b"a/b/c", b"one\n"), Change(b"e", b""), Change(b"ab", b"\xff\0")]
+    changes = [FileChange(b"a/b/c", b"one\n"), FileChange(b"e", b""), FileChange(b"ab", b"\xff\0")]
     commit = write_commit(opened(path), parent, changes, "Deny\n\nBody é", ADA, BEA)
     work.fill(path, {change.path: change.content for change in changes})
     person = {
@@ -87,7 +87,7 @@ def test_new_objects_outlive_a_gc_until_their_store_is_closed(work: Work) -> Non
     [base] = bases(repository)
     with Store(repository) as store:
         for number in range(2):
-            change = Change(b"f", b"%d\n" % (number + 2))
+            change = FileChange(b"f", b"%d\n" % (number + 2))
             commit = write_commit(repository, base.commit, [change], "m", ADA, BEA, store=store)
         work.git(path, "gc", "-q", "--prune=now")
         assert work.git(path, "cat-file", "-t", commit) == "commit"
@@ -107,7 +107,7 @@ def test_what_a_killed_run_kept_from_gc_is_given_up_after_an_hour(work: Work) ->
         keep.write_text(text)
         if name != "new":
             os.utime(keep, (time.time() - 4000,) * 2)
-    apply(opened(path), Change(b"f", b"2\n"))
+    apply(opened(path), FileChange(b"f", b"2\n"))
     assert sorted(keep.name for keep in packs.glob("*.keep")) == [
         "pack-new.keep", "pack-theirs.keep",
     ]  # fmt: skip
@@ -132,7 +132,7 @@ def test_every_kind_of_repository(work: Work, kind: str, snapshot: Snapshot) -> 
     repository = opened(path)
     before = snapshot(repository.common_dir)
     [base] = bases(repository)
-    commit = apply(repository, Change(b"d/f", b"network,\ndeny network alg,\n"))
+    commit = apply(repository, FileChange(b"d/f", b"network,\ndeny network alg,\n"))
     assert work.git(path, "diff", "--numstat", base.commit, BRANCH) == "1\t0\td/f"
     assert work.git(path, "rev-parse", f"{BRANCH}^") == base.commit
     assert work.git(path, "log", "-1", "--format=%an %ae %cn %ce %at %ct %B", BRANCH) == (
@@ -159,7 +159,7 @@ def test_nothing_of_the_users_is_touched(work: Work, snapshot: Snapshot) -> None
     before = snapshot(path)
     status = work.git(path, "--no-optional-locks", "status", "--porcelain", "--ignored")
     assert snapshot(path) == before
-    apply(opened(path), Change(b"f", b"network,\ndeny network alg,\n"))
+    apply(opened(path), FileChange(b"f", b"network,\ndeny network alg,\n"))
     after = dict(snapshot(path))
     del after[f".git/refs/heads/{BRANCH}"], after[f".git/logs/refs/heads/{BRANCH}"]
     assert after == before
@@ -176,7 +176,7 @@ def test_modes_and_names_stay(work: Work) -> None:
     (path / "link").symlink_to("run")
     work.commit(path, {})
     before = work.git(path, "ls-tree", "-r", "-z", "HEAD").split("\0")
-    apply(opened(path), *[Change(name, b"changed\n") for name in names])
+    apply(opened(path), *[FileChange(name, b"changed\n") for name in names])
     after = work.git(path, "ls-tree", "-r", "-z", BRANCH).split("\0")
     assert [(line.split(" ")[0], line.partition("\t")[2]) for line in after] == [
         (line.split(" ")[0], line.partition("\t")[2]) for line in before
@@ -191,7 +191,7 @@ def test_many_and_large_files(work: Work) -> None:
     path = work.repository("repo", files)
     apply(
         opened(path),
-        *[Change(os.fsencode(name), content + b"x\n") for name, content in files.items()],
+        *[FileChange(os.fsencode(name), content + b"x\n") for name, content in files.items()],
     )
     assert work.git(path, "diff", "--shortstat", "HEAD", BRANCH) == (
         " 301 files changed, 301 insertions(+)"
@@ -206,7 +206,7 @@ def test_a_partial_clone_gets_its_commit_without_a_fetch(work: Work) -> None:
     work.git(work.root, "clone", "-q", "--bare", "--filter=blob:limit=2k", url, "place")
     place = work.root / "place"
     path.rename(work.root / "gone")
-    apply(opened(place), Change(b"d/f", b"network,\ndeny network alg,\n"))
+    apply(opened(place), FileChange(b"d/f", b"network,\ndeny network alg,\n"))
     assert work.git(place, "ls-tree", "--name-only", BRANCH) == "big\nd"
     work.fsck(place)
 
@@ -226,7 +226,7 @@ def test_odd_entries_pass_through(work: Work) -> None:
     data = b"".join(b"%b %b\0%b" % (mode, name, raw) for mode, name in entries)
     tree = work.git(path, "hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=data)
     parent = work.git(path, "commit-tree", "-m", "odd", tree)
-    commit = write_commit(opened(path), parent, [Change(b"z", b"new\n")], "m", ADA, ADA)
+    commit = write_commit(opened(path), parent, [FileChange(b"z", b"new\n")], "m", ADA, ADA)
     new = work.git(path, "rev-parse", f"{commit}^{{tree}}")
     done = subprocess.run(["git", "-C", path, "cat-file", "tree", new], stdout=subprocess.PIPE)
     changed = bytes.fromhex(work.git(path, "rev-parse", f"{commit}:z"))
@@ -257,17 +257,17 @@ def test_paths_that_are_refused(work: Work, path: bytes, why: str) -> None:
     (place / "link").symlink_to("f")
     parent = work.commit(place, {})
     with pytest.raises(GitError, match=why):
-        write_commit(opened(place), parent, [Change(path, b"x")], "m", ADA, ADA)
+        write_commit(opened(place), parent, [FileChange(path, b"x")], "m", ADA, ADA)
 
 
 def test_a_change_that_changes_nothing_is_refused(work: Work) -> None:
     path = work.repository("repo", {"f": b"1"})
     parent = work.git(path, "rev-parse", "HEAD")
     with pytest.raises(GitError, match="change nothing"):
-        write_commit(opened(path), parent, [Change(b"f", b"1")], "m", ADA, ADA)
+        write_commit(opened(path), parent, [FileChange(b"f", b"1")], "m", ADA, ADA)
     with pytest.raises(GitError, match="no commit"):
         tree = work.git(path, "rev-parse", "HEAD^{tree}")
-        write_commit(opened(path), tree, [Change(b"f", b"2")], "m", ADA, ADA)
+        write_commit(opened(path), tree, [FileChange(b"f", b"2")], "m", ADA, ADA)
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_nothing_can_be_smuggled_into_the_commit(
     path = work.repository("repo", {"f": b"1"})
     parent = work.git(path, "rev-parse", "HEAD")
     with pytest.raises(GitError) as error:
-        write_commit(opened(path), parent, [Change(b"f", b"2")], message, person, ADA)
+        write_commit(opened(path), parent, [FileChange(b"f", b"2")], message, person, ADA)
     assert str(error.value).isprintable()
 
 
@@ -293,7 +293,7 @@ def test_without_a_date_it_is_now(work: Work) -> None:
     path = work.repository("repo", {"f": b"1"})
     now = Identity("A", "a@b", None)
     parent = work.git(path, "rev-parse", "HEAD")
-    commit = write_commit(opened(path), parent, [Change(b"f", b"2")], "m", now, now)
+    commit = write_commit(opened(path), parent, [FileChange(b"f", b"2")], "m", now, now)
     shown = work.git(path, "log", "-2", "--format=%ct %ci", commit).splitlines()
     assert 0 <= int(shown[0].split()[0]) - int(shown[1].split()[0]) < 60
     assert shown[0].split()[-1] == shown[1].split()[-1]  # the same offset as git's
@@ -308,13 +308,13 @@ def test_a_repository_that_cannot_be_written_is_said(work: Work) -> None:
         packs.rmdir()
         packs.touch()
     with pytest.raises(GitError, match="new objects were not written"):
-        write_commit(opened(path), parent, [Change(b"f", b"2")], "m", ADA, ADA)
+        write_commit(opened(path), parent, [FileChange(b"f", b"2")], "m", ADA, ADA)
 
 
 def test_shared_repositories_stay_shared(work: Work) -> None:
     path = work.repository("repo", {"f": b"1"}, "--shared=group")
     parent = work.git(path, "rev-parse", "HEAD")
-    write_commit(opened(path), parent, [Change(b"f", b"2")], "m", ADA, ADA)
+    write_commit(opened(path), parent, [FileChange(b"f", b"2")], "m", ADA, ADA)
     pack, index = sorted((path / ".git/objects/pack").iterdir(), reverse=True)
     assert (pack.suffix, index.suffix) == (".pack", ".idx")
     for file in (pack, index, pack.parent):
@@ -350,7 +350,9 @@ def test_ssh_signatures(work: Work, home: Path, named: bool) -> None:
     parent = work.git(path, "rev-parse", "HEAD")
     sign = signing(str(key) if named else None)
     assert sign.format == "ssh" and sign.program is None
-    commit = write_commit(opened(path), parent, [Change(b"f", b"2")], "m\n\nbody", ADA, BEA, sign)
+    commit = write_commit(
+        opened(path), parent, [FileChange(b"f", b"2")], "m\n\nbody", ADA, BEA, sign
+    )
     allowed = work.root / "allowed"
     allowed.write_text(f"ada@example.org {public}")
     work.git(path, "config", "--unset", "gpg.ssh.program")
@@ -360,7 +362,9 @@ def test_ssh_signatures(work: Work, home: Path, named: bool) -> None:
     assert shown == f"{ADA.name}|1700000000|{BEA.name}|1700000001|m\n\nbody\n"
     work.fsck(path)
     # The same once more, as two branches at one commit have it within a second.
-    again = write_commit(opened(path), parent, [Change(b"f", b"2")], "m\n\nbody", ADA, BEA, sign)
+    again = write_commit(
+        opened(path), parent, [FileChange(b"f", b"2")], "m\n\nbody", ADA, BEA, sign
+    )
     assert again == commit
 
 
@@ -380,12 +384,12 @@ def test_openpgp_signatures(work: Work, home: Path, monkeypatch: pytest.MonkeyPa
         assert signing(None) == Signing("openpgp", None, None)
         # Without a key it is the committer's, as git has it.
         commit = write_commit(
-            opened(path), parent, [Change(b"f", b"2")], "m", ADA, BEA, signing(None)
+            opened(path), parent, [FileChange(b"f", b"2")], "m", ADA, BEA, signing(None)
         )
         work.git(path, "-c", "gpg.program=gpg", "verify-commit", commit)
         missing = signing("nobody@example.org")
         with pytest.raises(GitError) as failed:
-            write_commit(opened(path), parent, [Change(b"f", b"3")], "m", ADA, BEA, missing)
+            write_commit(opened(path), parent, [FileChange(b"f", b"3")], "m", ADA, BEA, missing)
         assert str(failed.value) in (
             "the commit was not signed: gpg: signing failed: No secret key",  # git 2.41
             "the commit was not signed: gpg failed: sign something with it by hand to see why",
@@ -399,7 +403,7 @@ def not_signed(path: Path, sign: Signing) -> str:
     """Why a commit was not signed."""
     parent = subprocess.check_output(["git", "-C", path, "rev-parse", "HEAD"], text=True).strip()
     with pytest.raises(GitError) as failed:
-        write_commit(opened(path), parent, [Change(b"f", b"3")], "m", ADA, BEA, sign)
+        write_commit(opened(path), parent, [FileChange(b"f", b"3")], "m", ADA, BEA, sign)
     reason = str(failed.value)
     assert reason.startswith("the commit was not signed: ")
     return reason.removeprefix("the commit was not signed: ")
@@ -445,7 +449,7 @@ def test_what_another_repository_has_is_not_committed(work: Work) -> None:
     theirs = work.git(private, "rev-parse", "HEAD:profile")
     tree = work.git(path, "mktree", "--missing", stdin=f"100644 blob {theirs}\tprofile\n".encode())
     work.git(path, "reset", "-q", "--soft", work.git(path, "commit-tree", "-m", "x", tree))
-    change = Change(b"profile", b"network,\ndeny network alg,\n")
+    change = FileChange(b"profile", b"network,\ndeny network alg,\n")
     with pytest.raises(GitError, match=f"{theirs} is not in the repository: run git fsck"):
         apply(opened(path), change)
     objects = path / ".git/objects"
@@ -464,7 +468,7 @@ def test_a_repository_with_alternates_and_its_own_file_gets_its_commit(
     if stored == "packed":
         work.git(path, "gc", "-q", "--prune=now")
     (path / ".git/objects/info/alternates").write_text(f"{other}/.git/objects\n")
-    commit = apply(opened(path), Change(b"f", b"2\n"))
+    commit = apply(opened(path), FileChange(b"f", b"2\n"))
     assert work.git(path, "show", f"{commit}:f") == "2"
 
 
@@ -473,9 +477,9 @@ def test_the_advice_for_a_file_in_an_alternate_helps(work: Work) -> None:
     work.git(work.root, "clone", "-q", "--shared", str(other), "repo")
     path = work.root / "repo"
     with pytest.raises(GitError, match="it comes from an alternate"):
-        apply(opened(path), Change(b"f", b"2\n"))
+        apply(opened(path), FileChange(b"f", b"2\n"))
     work.git(path, "repack", "-a", "-d", "-q")
-    commit = apply(opened(path), Change(b"f", b"2\n"))
+    commit = apply(opened(path), FileChange(b"f", b"2\n"))
     assert work.git(path, "show", f"{commit}:f") == "2"
 
 
@@ -496,5 +500,5 @@ def test_nothing_is_written_through_a_link(work: Work, where: str) -> None:
     link.symlink_to(other / link.name if (other / link.name).exists() else other)
     before = sorted(work.root.rglob("*"))
     with pytest.raises(GitError, match="is a symbolic link: patcher writes only where"):
-        apply(repository, Change(b"f", b"2\n"))
+        apply(repository, FileChange(b"f", b"2\n"))
     assert sorted(work.root.rglob("*")) == before

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from patcher.git import (
-    Change,
+    FileChange,
     Identity,
     Repository,
     bases,
@@ -197,10 +197,10 @@ def test_writing_runs_nothing(work: Work, lure: Path) -> None:
     repository = opened(lure)
     [base] = bases(repository)
     author, committer = identities(repository)
-    changes = [Change(b"d/f", b"network,\ndeny network alg,\n")]
+    changes = [FileChange(b"d/f", b"network,\ndeny network alg,\n")]
     commit = write_commit(repository, base.commit, changes, "m", author, committer)
     move_branch(repository, "patcher/x", commit, None, committer)
-    again = [Change(b"d/f", b"network,\r\n")]  # no attribute turns line ends
+    again = [FileChange(b"d/f", b"network,\r\n")]  # no attribute turns line ends
     second = write_commit(repository, commit, again, "m", author, committer)
     move_branch(repository, "patcher/x", second, commit, committer)
     assert branch_tip(repository, "patcher/x") == second
@@ -233,7 +233,7 @@ def test_inherited_variables_lead_nowhere(
         monkeypatch.setenv(name, str(value))
     repository = opened(lure)
     [base] = bases(repository)
-    changes = [Change(b"d/f", b"1\n")]
+    changes = [FileChange(b"d/f", b"1\n")]
     commit = write_commit(repository, base.commit, changes, "m", IDENTITY, IDENTITY)
     move_branch(repository, "patcher/x", commit, None)
     assert identities(repository)

@@ -33,7 +33,7 @@ from patcher.git import (
 )
 from patcher.git.mirrors import Mirrors, folder_name, networks, refs, store, update
 from patcher.git.remote import transport
-from patcher.git.values import Change
+from patcher.git.values import FileChange
 from tests.git.conftest import Work
 from tests.git.server import PASSWORD, USER, Server
 
@@ -183,7 +183,7 @@ def test_the_remotes_review_branches_are_local_ones_exactly(
     assert branch_tip(mirror, "feature") is None
     # Written here and never pushed: the next update forgets it.
     tip = bases(mirror)[0].commit
-    commit = write_commit(mirror, tip, [Change(b"profile", b"x")], "x", ME, ME)
+    commit = write_commit(mirror, tip, [FileChange(b"profile", b"x")], "x", ME, ME)
     move_branch(mirror, "patcher/deny-af-alg", commit, mine)
     move_branch(mirror, "patcher/new", commit, None)
     assert branch_tip(mirror, "patcher/new") == commit
@@ -205,7 +205,7 @@ def test_what_was_pushed_from_here_is_not_fetched_back(
 ) -> None:
     mirror = cache.update(origin.address)
     tip = bases(mirror)[0].commit
-    commit = write_commit(mirror, tip, [Change(b"profile", b"x")], "x", ME, ME)
+    commit = write_commit(mirror, tip, [FileChange(b"profile", b"x")], "x", ME, ME)
     move_branch(mirror, "patcher/x", commit, None)
     cache.push(mirror, "patcher/x", commit, None)
     seen = fetches(monkeypatch)
@@ -709,7 +709,7 @@ def test_a_commit_on_a_mirror_that_shares_objects_is_pushed(
     cache.update(family[0].address)
     mirror = cache.update(family[1].address)
     tip = heads(mirror)["main"]
-    commit = write_commit(mirror, tip, [Change(b"d1/f1", b"x\n")], "x", ME, ME)
+    commit = write_commit(mirror, tip, [FileChange(b"d1/f1", b"x\n")], "x", ME, ME)
     move_branch(mirror, "patcher/x", commit, None)
     remote.push(mirror, "patcher/x", commit, None)
     assert family[1].git("rev-parse", "patcher/x") == commit

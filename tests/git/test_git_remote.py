@@ -36,7 +36,7 @@ from patcher.git import (
 )
 from patcher.git.refs import is_ref_name
 from patcher.git.remote import failures, transport
-from patcher.git.values import Change
+from patcher.git.values import FileChange
 from tests import stores
 from tests.git.conftest import Work
 from tests.git.server import PASSWORD, USER, Server, daemon, stand_in_for_ssh
@@ -92,7 +92,7 @@ def commit_on(work: Work, address: Address, parent: str | None = None) -> tuple[
     tip = parent or refs.refs["refs/heads/main"]
     remote.fetch(address, path, [tip])
     repository = Repository(path, path, None, address)
-    changes = [Change(b"profile", os.urandom(8).hex().encode())]
+    changes = [FileChange(b"profile", os.urandom(8).hex().encode())]
     return repository, write_commit(repository, tip, changes, "x", ME, ME)
 
 
@@ -787,7 +787,7 @@ def test_a_push_reads_nothing_of_the_repositorys_configuration(work: Work, origi
     work.git(clone, "config", "push.gpgSign", "true")
     repository = Repository(clone, clone / ".git", clone, Address.parse(f"file://{origin}"))
     tip = work.git(clone, "rev-parse", "HEAD")
-    commit = write_commit(repository, tip, [Change(b"profile", b"x")], "x", ME, ME)
+    commit = write_commit(repository, tip, [FileChange(b"profile", b"x")], "x", ME, ME)
     move_branch(repository, "patcher/x", commit, None)
     remote.push(repository, "patcher/x", commit, None)
     assert work.git(origin, "rev-parse", "patcher/x") == commit

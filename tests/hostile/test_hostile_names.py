@@ -350,7 +350,7 @@ def test_the_names_that_are_refused_are_those_that_git_refuses(bench: Bench) -> 
     listed = bench.git("ls-files", "-s", "-z", env=by_git).split("\0")
     taken = {os.fsencode(entry.partition("\t")[2]) for entry in listed}
     for name in names:
-        change = git.Change(name, FIXED.encode())
+        change = git.FileChange(name, FIXED.encode())
         try:
             git.write_commit(repository, parent, [change], "x", ada, ada)
         except git.GitError as error:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from patcher.git.objects import ANOTHER, Header, Objects, unshared
+from patcher.git.objects import ANOTHER, ObjectHeader, Objects, unshared
 from patcher.git.tree_search.known import TreeFile
 from patcher.git.tree_search.query import Query
 from patcher.git.values import Blob
@@ -62,7 +62,7 @@ class Look:
             (self.doubtful if blob.content is None else self.matched).add(file.oid)
             yield blob
 
-    def _blob(self, objects: Objects, header: Header, file: TreeFile) -> Blob | None:
+    def _blob(self, objects: Objects, header: ObjectHeader, file: TreeFile) -> Blob | None:
         if header.kind == "blob" and header.content is not None:
             content = header.content
             if self._query.is_binary(content) and not content.startswith(_UTF16):
@@ -79,7 +79,7 @@ class Look:
         self.unsure |= header.content is None
         return Blob(file.path, file.mode, header.oid, None, None, _why_no_file(header))
 
-    def _large(self, objects: Objects, header: Header, file: TreeFile) -> Blob | None:
+    def _large(self, objects: Objects, header: ObjectHeader, file: TreeFile) -> Blob | None:
         """Look at a blob over the size limit, piece by piece."""
         limit = f"{_shown(header.size)} is over the size limit of {_shown(self._query.max_bytes)}"
         blob = Blob(file.path, file.mode, header.oid, header.size, None, limit)
@@ -99,7 +99,7 @@ class Look:
         return replace(blob, size=None, problem=f"its content cannot be read: {ANOTHER}")
 
 
-def _why_no_file(header: Header) -> str:
+def _why_no_file(header: ObjectHeader) -> str:
     if header.kind == "missing":
         return "its content is not in the repository (a partial clone, or damage): fetch it"
     if header.kind == "unreadable":

@@ -11,7 +11,7 @@ from patcher.git.errors import BoundExceeded
 from patcher.git.limits import time_left
 from patcher.git.objects import (
     MAX_TREE,
-    Header,
+    ObjectHeader,
     Objects,
     is_directory,
     is_file,
@@ -119,7 +119,7 @@ class Tree:
                 self._trees[oid] = content
                 level.append((oid, content))
 
-    def _read_root(self, commit: str) -> Header | None:
+    def _read_root(self, commit: str) -> ObjectHeader | None:
         """The root of the commit; None where it is known."""
         header = self._objects.one(commit.encode(), _MOST_COMMIT)
         named = _TREE_OF.match(header.content or b"") if header.kind == "commit" else None

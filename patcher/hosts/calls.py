@@ -87,14 +87,16 @@ _DROPPED = regex(
 )
 """Code before a call of which nobody takes what it returns, or an error alone."""
 _RETURNS = regex(
-    rb"\b(?:fn|func)\b[^{};\n]*->[^{};]*\{\s*\Z|\bdef[ \t]+[\w.?!]+(?:\([^()\n]*\))?[ \t]*\n\s*\Z"
+    rb"\b(?:fn|func)\b[^{};\n]*->[^{};]*\{\s*\Z"
+    rb"|\bdef[ \t]+[\w.?!]+(?:\([^()\n]*\))?[ \t]*(?:\n|\{)\s*\Z"
 )
 """The head of a function that returns its last expression."""
 _TAKEN = regex(
-    rb"\)+\s*[?!]?\.\s*(?!(?:unwrap\w*|expect|catch|then|finally|await|ok|err|start|run|wait|join|"
+    rb"\)+[ \t]*\|(?!\|)"
+    rb"|\)+\s*[?!]?\.\s*(?!(?:unwrap\w*|expect|catch|then|finally|await|ok|err|start|run|wait|join|"
     rb"detach|ConfigureAwait|subscribe|block|get|close|Close)\b)\w"
 )
-"""A method is called on what a call returns; some look for errors alone."""
+"""A method is called on what a call returns, or it is piped on; some look for errors alone."""
 _OPERATORS = (b".", b"+", b"=", b"|", b"&", b"<", b"?")
 _IS_RESULT = regex(rb"\)*[ \t]*\r?\n\s*end\b")
 """The end of a function that returns its last expression, as of Ruby."""
@@ -102,7 +104,7 @@ _ARGUMENT = (
     rb"[ \t]+(?:-?[\w.$@]+|\"[^\"\n]*+\"|'[^'\n]*+'|\[[^\]\n]*+\]|\([^()\n]*+\)|\{[^{}\n]*+\})"
 )
 _BARE = regex(
-    rb"(?:(?<![=!<>])=|:=|<-|->|=>|\|>|\b(?:return|puts|print|echo)|(?<=[=(\s])\$|\+\+)\s*+(?P<name>[A-Za-z_][\w.'-]*+)"
+    rb"(?:(?<![=!<>])=|:=|<-|->|=>|\|>|\b(?:return|puts|print|echo|write|say)|(?<=[=(\s])\$|\+\+)\s*+(?P<name>[A-Za-z_][\w.'-]*+)"
     + repeated(_ARGUMENT, b"{0,4}")
     + rb"\s*\Z"
 )
@@ -114,6 +116,11 @@ _COMMAND = regex(
     rb"(?P<name>[a-z_]\w*[!?]?)[ \t]+\Z"
 )
 """A statement that is a call without parentheses, as Ruby has it: ``harden p``."""
+_IN_BRACKETS = regex(
+    rb"(?:\A|[\s(\[{=,$])[(\[][ \t]*(?P<name>[A-Za-z_][\w?!*<>/'-]*+)[ \t]+[$@&]?\Z"
+)
+"""A call as Lisp, Haskell, OCaml and Tcl have it: ``(harden p)``."""
+_CLOSES = regex(rb"[ \t]*[)\]]")
 _ENDS_LINE = regex(rb"[ \t]*(?:[\r\n;]|\Z)")
 _MACRO = regex(rb"[A-Z][A-Z\d_]*|[a-zA-Z]{1,2}")
 _SPLITS = regex(rb"(?:[sS]plit|explode)\Z")
@@ -164,7 +171,8 @@ def changed_by(before: bytes, behind: bytes) -> bytes:
         outer = before[:start]
         if not _keeps(name, arguments, behind) and not _is_dropped(outer, behind):
             return name
-    found = _BARE.search(outer)
+    bracketed = _IN_BRACKETS.search(before) if _CLOSES.match(behind) else None
+    found = bracketed or _BARE.search(outer)
     if found is None or hands_on(found["name"]) or _MACRO.fullmatch(found["name"]):
         return b""
     return b"" if _KEYWORD.match(found["name"]) else found["name"]

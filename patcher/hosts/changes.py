@@ -119,23 +119,35 @@ _ASSIGNED = regex(
     rb"(?:^|[\s;({,])[$@%&*]?(?P<name>[A-Za-z_][\w.]*)\s*(?:\[\])?"
     rb"(?:\s*:(?!:)[ \t]*[^=\n]{1,80})?\s*(?::=|<-|[+.]?=(?![=>~]))(?:[^=;\n]|=>){0,160}\Z"
     rb"|^[ \t]*(?:set\(|\#[ \t]*define[ \t]+)\s*(?P<set>\w+)(?:\([^()\n]*\))?\s*(?:\\\s*)?\Z"
-    rb"|^[ \t]*@(?P<attribute>\w+)[ \t]+\Z"
+    rb"|^[ \t]*set[ \t]+(?:-\w+[ \t]+)*(?P<command>[\w:]+)\Z"
+    rb"|\((?:def\w*|setq)[ \t]+(?P<lisp>[\w*+?-]+)\Z"
+    rb"|^[ \t]*@(?P<attribute>\w+)\Z"
     rb"|(?P<outer>[A-Za-z_]\w*)(?:\[\])?\s*=\s*\{\s*[^{};]{0,120}\.\w+\s*=\s*\Z",
     re.MULTILINE,
 )
-_SIGNS = (b"=", b"set(", b"define", b"@", b"<-")
+_SIGNS = (b"=", b"set(", b"set ", b"(set", b"(def", b"define", b"@", b"<-")
 """One of these stands in what `_ASSIGNED` matches."""
 _ADDED = regex(
     rb"(?<![\w.])[$@&*]?(?P<name>[A-Za-z_]\w*)(?:\.|->|::)(?:push|append|add|insert|extend|[wW]rite)\w*\(\s*\Z",
     re.IGNORECASE,
 )
+_APART_INTO = regex(rb"\{[ \t]*([\w\s,:$]{1,120})\}[ \t]*=\s*\Z")
+_LAST_NAMES = regex(rb"(\w+)\s*(?:,|\Z)")
+"""The names in ``const {a, b: c} = object``, which take parts of it."""
+_EACH = regex(
+    rb"\A(?:(?!#|//|--)[^\n])*\bfor(?:each)?[ \t(]+"
+    rb"(?:\w+[ \t]*,[ \t]*|\w+[ \t]+){0,3}[$&*]*(\w+)\s+(?:in|of)\s*\Z"
+)
+"""The name that takes one element of a list after another."""
 _BOUNDARY = regex(rb"\n(?:\}|(?:[\w ]{0,40}\b)?(?:def|fn|func|fun|function|class|impl)\b)")
 """Where another function begins, or one ends."""
 _FUNCTION = regex(
     rb"(?:\b(?:def|fn|func|fun|function|sub)[ \t]+(?:\([^()\n]{0,80}\)[ \t]*)?"
     rb"|^[ \t]*(?!(?:if|for|while|switch|else|unless|elif|elsif|until|match|when|case|return)\b)"
     rb"(?:[\w<>*&:\[\]]+[ \t]+){1,5}[*&]?)(?P<name>[A-Za-z_]\w*)\s*"
-    rb"(?:\([^;{}\n]{0,200}?\)[^;{}\n]{0,80}?[{:=\n]|[{\n])"
+    rb"(?:\([^;{}\n]{0,200}?\)(?:[ \t]+return\b|[^;{}\n]{0,80}?[{:=\n])|[{\n])"
+    rb"|(?<=[{};])[ \t]*(?:[\w<>*&:\[\]]+[ \t]+){1,5}[*&]?(?P<inner>[A-Za-z_]\w*)"
+    rb"\([^;{}\n]{0,200}?\)[^;{}\n]{0,80}?\{"
     rb"|\b(?P<value>[A-Z]\w*)[ \t]*=>"
     rb"|\b(?P<arrow>[A-Za-z_]\w*)\s*=\s*(?:async\s*)?(?:function\b|\([^()\n]{0,80}\)\s*=>)",
     re.MULTILINE,
@@ -181,6 +193,8 @@ _MOST_USES = 20_000
 _MOST_CHANGES = 200
 _MOST_NAMES = 8
 """Variables to which another one is given."""
+_LEVELS = 2
+"""How far that is followed."""
 _FIRST_LITERAL = regex(rb"[(\s{][^\"'`/]{0,80}?([\"'`/])([^\"'`/\n]{0,100})\1")
 _MENTIONS = regex(
     rb"(?<!\w)(?:(?:"
@@ -278,6 +292,9 @@ class Changes:
         """The variables to which this code gives what stands behind it, up to ``stop``; with each,
         where it is looked for."""
         content = self.content
+        if apart := _APART_INTO.search(before):
+            yield from ((name, 0, len(content)) for name in _LAST_NAMES.findall(apart[1]))
+            return
         sign = max(map(before.rfind, _SIGNS))
         held = _ASSIGNED.search(before, max(sign - _LONGEST_NAME, 0)) if sign >= 0 else None
         held = held or _ADDED.search(before)
@@ -286,11 +303,14 @@ class Changes:
             name = held[index]
             line = before.rfind(b"\n", 0, held.start(index)) + 1
             local = before[line : line + 1].isspace() and not (
-                name[:1].isupper()
+                held.lastgroup in ("attribute", "lisp")
+                or name[:1].isupper()
                 or self._is_member(name)
                 or _OF_A_CLASS.search(before, line, held.start(index))
             )
             yield name, stop if local else 0, self._end(stop) if local else len(content)
+        elif each := _EACH.search(before):
+            yield each[1], max(stop - _LONGEST, 0), self._end(stop)
         elif (callee := _CALLEE.search(before)) and callee[1] in self._definitions:
             argument, offset = self._definitions[callee[1]]
             yield argument, offset, self._end(offset)
@@ -351,7 +371,7 @@ class Changes:
     def _functions(self) -> list[tuple[int, bytes]]:
         """Where each function begins, and its name."""
         found = (
-            (each.end(), each["name"] or each["arrow"] or each["value"])
+            (each.end(), each["name"] or each["inner"] or each["arrow"] or each["value"])
             for each in _FUNCTION.finditer(self.content)
         )
         return [(offset, name) for offset, name in found if name not in _NO_FUNCTIONS]
@@ -376,10 +396,10 @@ class Changes:
                 return change.why
         return ""
 
-    def _changes_of(self, name: bytes, depth: int = 0) -> Iterator[Change]:
+    def _changes_of(self, name: bytes, above: tuple[bytes, ...] = ()) -> Iterator[Change]:
         """What becomes of a variable, or of what a function of that name returns; and, for a number
-        of them, of the variables that it is given to."""
-        content, number = self.content, 0
+        of them, of the variables that it is given to. ``above``: those that it was given by."""
+        content, number, aliases = self.content, 0, 0
         buffer = re.search(_BUFFER % re.escape(name), content, re.MULTILINE) is not None
         variable = re.compile(re.escape(name) + rb"(?!\w)(?:\([^()\n]{0,80}\))?")
         for use in variable.finditer(content):
@@ -405,12 +425,13 @@ class Changes:
             for change in self._changes(use.start(), before, behind):
                 number += 1
                 yield change
-            if depth < _MOST_NAMES:
-                for alias, begin, end in self._places(before, use.end()):
-                    if alias != name:
-                        depth += 1
-                        more = self._changes_of(alias, _MOST_NAMES)
-                        yield from (each for each in more if begin <= each.offset < end)
+            if len(above) == _LEVELS or aliases >= _MOST_NAMES:
+                continue
+            for alias, begin, end in self._places(before, use.end()):
+                if alias not in (name, *above):
+                    aliases += 1
+                    more = self._changes_of(alias, (*above, name))
+                    yield from (each for each in more if begin <= each.offset < end)
             if number > _MOST_CHANGES:
                 return
 

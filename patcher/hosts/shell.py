@@ -86,6 +86,7 @@ _ASSIGNMENT = regex(
     rb"(?:(\w+)\+?=(?:\$?[\"'(]|\$\(cat\b)|read\b[^\n<|;]*[ \t](\w+)[ \t]*<<)",
     re.MULTILINE,
 )
+_EXPORTS = rb"^[^#\n]*\b(?:export|(?:declare|typeset)[ \t]+-\w*x\w*)[ \t]+(?:[^\n;&|]*[ \t])?%b\b"
 _READS = regex(rb"[^\n;&|]*\Z")
 _SUBSTITUTED = regex(rb"(?:\$\(|`|<\()([^\n;&|()`]*)\Z")
 """A command whose output takes its place, up to what it is given."""
@@ -335,12 +336,14 @@ def why_variable(content: bytes, start: int, end: int) -> str:
 
 def _why_used(content: bytes, name: bytes, stop: int, text: bytes) -> str:
     """Say what behind a position may change the text that a variable holds."""
-    uses = re.finditer(rb"(<<<[ \t]*)?\"?\$\{?%b\b" % name, content[stop:])
-    for number, use in enumerate(uses):
+    used = re.compile(rb"(<<<[ \t]*)?\"?\$\{?%b\b" % name)
+    if used.search(content, stop) is None and re.search(_EXPORTS % name, content, re.MULTILINE):
+        return f"a program that is started may read {name.decode()}, and may change the text"
+    for number, use in enumerate(used.finditer(content, stop)):
         if number == _MOST_USES:
             return _TOO_MANY
-        at = stop + use.start()
-        if why := why_printed(content, stop + use.end()) or why_called(content, at, at):
+        at = use.start()
+        if why := why_printed(content, use.end()) or why_called(content, at, at):
             return why
         before = content[max(at - _NEAR, 0) : at]
         read = _READS.search(before) if use[1] else None

@@ -119,6 +119,25 @@ _NIX = "''\nINDENTED  ''"
         ("a.go", "package a\nvar p = []string{\nLIST}\nfunc f() string { return p[0] + p[1] }\n"),
         ("a.c", "static const char *p[] = {\nLIST};\nvoid f() { puts(p[0]); }\n"),
         ("A.java", "class A { String[] p = {\nLIST}; String f() { return p[0] + p[1]; } }\n"),
+        # calls in brackets
+        ("a.hs", 'p = "ESCAPED"\nmain = writeFile "x" (harden p)\n'),
+        ("a.ml", 'let p = "ESCAPED"\nlet () = write (harden p)\n'),
+        ("a.clj", '(def p "ESCAPED")\n(spit "x" (harden p))\n'),
+        ("a.scm", '(define p "ESCAPED")\n(write (harden p))\n'),
+        ("a.el", '(defvar docker-profile "ESCAPED")\n(insert (harden docker-profile))\n'),
+        ("a.tcl", 'set p "ESCAPED"\nputs [harden $p]\n'),
+        ("a.coffee", 'p = "ESCAPED"\nwrite harden p\n'),
+        ("a.ps1", "function P { 'TEXT' }\nHarden (P) | Set-Content x\n"),
+        ("a.ps1", "$p = 'TEXT'\nSet-Content x (Harden $p)\n"),
+        ("a.ex", 'defmodule A do\n  @p "ESCAPED"\n  def f, do: harden(@p)\nend\n'),
+        # functions on one line, parts of objects, elements of lists
+        ("a.groovy", 'class A { static p = "ESCAPED"; def f() { harden(p) } }\n'),
+        ("A.java", 'class A { String b() { return "ESCAPED"; } String f() { return h4(b()); } }\n'),
+        ("a.lua", 'local function base() return "ESCAPED" end\nf:write(harden(base()))\n'),
+        ("a.js", 'const c = {profile: "ESCAPED"};\nconst {profile} = c;\nw(harden(profile));\n'),
+        ("a.js", 'const c = {p: "ESCAPED"};\nconst {p: q} = c;\nw(harden(q));\n'),
+        ("a.py", 'P = """TEXT"""\nALL = [P]\nwrite("".join(harden(x) for x in ALL))\n'),
+        ("a.py", 'P = """TEXT"""\nALL = [P]\nfor one in ALL:\n    write(harden(one))\n'),
     ],
 )  # fmt: skip
 def test_what_a_function_that_is_not_known_makes_of_a_text_is_doubtful(
@@ -178,6 +197,11 @@ def test_strings_that_go_to_names_may_come_out_apart(path: str, program: str) ->
         ("a.rb", 'p = "ESCAPED"\nputs p.length\nFile.write("f", p.strip)\nexpect(p).to be x\n'),
         ("a.c", "static const char *const p[] = {\nLIST};\nint n = STRARRAYLEN(p);\n"),
         ("a.hs", 'q = T.pack "ESCAPED"\nmain = T.writeFile "x" q\n'),
+        ("a.hs", 'p = "ESCAPED"\nmain = do { writeFile "x" p; putStr (p) }\n'),
+        ("a.clj", '(def p "ESCAPED")\n(spit "x" p)\n(println (str p))\n'),
+        ("a.tcl", 'set p "ESCAPED"\nputs $p\nputs [string trim $p]\n'),
+        ("a.js", 'const c = {p: "ESCAPED"};\nconst {p: q} = c;\nwrite(q);\n'),
+        ("a.py", 'P = """TEXT"""\nALL = [P]\nfor one in ALL:\n    write(one)\n'),
     ],
 )  # fmt: skip
 def test_what_prints_a_text_or_converts_it_hands_it_on(path: str, program: str) -> None:
@@ -202,6 +226,9 @@ _HELM = '{{- define "p" -}}\nTEXT{{- end -}}\n{{- define "q" -}}\n{{ %s }}\n{{- 
         ("a.sh", 'for r in QUOTED; do [ "$r" = x ] || echo "$r"; done\n', "under_investigation"),
         ("a.sh", "printf '%s\\n' QUOTED | head -n 2 > x\n", "under_investigation"),
         ("a.sh", "printf '%.5s\\n' QUOTED > x\n", "under_investigation"),
+        ("a.sh", "export P='TEXT'\nharden > x\n", "under_investigation"),
+        ("a.sh", "P='TEXT'\nexport A P\nharden > x\n", "under_investigation"),
+        ("a.sh", "export P='TEXT'\nprintf '%s' \"$P\" > x\n", "fixed"),
         ("a.sh", _HEREDOC + "./load.sh /tmp/x && echo done\n", "fixed"),
         ("a.sh", _HEREDOC + "mkdir -p $(dirname /tmp/x)\nscp -i key /tmp/x h:/x\n", "fixed"),
         ("a.sh", "P='TEXT'\nload \"$P\"\necho \"$P\" > $(mktemp)\n", "fixed"),

@@ -24,7 +24,7 @@ from patcher.hosts.strings import (
     literal_lines,
     string_lines,
 )
-from patcher.policy.bounds import MAX_STRINGS, check_number
+from patcher.policy.bounds import MAX_STRINGS, check_number, time_left
 from patcher.policy.patterns import regex, repeated
 
 HOST = "text"
@@ -44,6 +44,9 @@ _INSIDE = {
 }
 _QUOTE = regex(rb"[\"'`]")
 _GAP = 3
+_SLICE = 1 << 17
+"""Bytes of a line after which the time is looked at."""
+
 _LOOSE_RULES = "rules on one line without a profile's header; whether they make one is to be seen"
 _GOVERNS = regex(rb"[ \t]*+(?:\}[ \t]*+)?" + CONTROL + rb"[^\n]*(?<![{:;])(?<!\bdo)(?<!\bthen)\Z")
 """A line with a condition that opens no block."""
@@ -127,6 +130,7 @@ def _literals(content: bytes, line: Physical) -> Iterator[_Literal]:
     opens no literal, and no later one of its kind on this line does."""
     unclosed: set[bytes] = set()
     position, end, _ = line
+    looked = position
     while (opening := _QUOTE.search(content, position, end)) is not None:
         position = opening.end()
         if opening[0] in unclosed:
@@ -138,6 +142,9 @@ def _literals(content: bytes, line: Physical) -> Iterator[_Literal]:
             continue
         yield _Literal(position, inside.end(), opening[0])
         position = inside.end() + 1
+        if position > looked + _SLICE:
+            looked = position
+            time_left()
 
 
 def _members(

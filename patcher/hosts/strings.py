@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from patcher.hosts.embedding import Line
-from patcher.policy.bounds import MAX_LINES, MAX_STRINGS, check_number
+from patcher.policy.bounds import MAX_LINES, MAX_STRINGS, check_number, time_left
 from patcher.policy.patterns import regex, repeated
 from patcher.policy.search import MENTION
 
@@ -40,6 +40,9 @@ name."""
 
 _LONGEST_ESCAPED_LINE = 1 << 16
 _KNOWN_TOKENS = 1024
+_SLICE = 1 << 16
+"""Escapes after which the time is looked at."""
+
 OFFSET = "I"
 """How an array holds file offsets, in four bytes each: no file of more than 4 GiB is read."""
 
@@ -100,7 +103,9 @@ def decoded(content: bytes, start: int, end: int, escapes: Escapes | None) -> It
     begin = start
     number = 0
     known: dict[bytes, bytes] = {}  # most strings have few different tokens
-    for token in escapes.token.finditer(content, start, end):
+    for at, token in enumerate(escapes.token.finditer(content, start, end)):
+        if at % _SLICE == _SLICE - 1:
+            time_left()
         text = token[0]
         value = known.get(text)
         if value is None:

@@ -13,6 +13,7 @@ import pytest
 
 from patcher import hosts
 from patcher.policy.bounds import timed
+from tests.hostile import bombs
 from tests.hostile.bench import PROFILE, Bench
 from tests.hostile.bombs import PYTHON
 from tests.hostile.test_hostile_bounds import measured, with_profile
@@ -123,3 +124,17 @@ def test_the_time_is_looked_at_for_each_string_that_may_change() -> None:
     with timed(left):
         _ = embedding.changed
     assert looks > 300
+
+
+def test_the_time_is_looked_at_within_a_string_of_megabytes() -> None:
+    bomb = bombs.UNDER["escapes"]
+    looks = 0
+
+    def left(seconds: float) -> float:
+        nonlocal looks
+        looks += 1
+        return seconds
+
+    with timed(left):
+        hosts.read(bomb.name, bomb.content)
+    assert looks > 20

@@ -26,6 +26,12 @@ _BATCH = 24
 _MOST_AHEAD = 1024
 """Batches that may be done, or under way, behind one that takes long."""
 
+_MOST_HELD = 32 << 20
+"""Bytes of what is done and waits for those before it, about; above, no more is begun."""
+
+_FINDING = 1 << 10
+"""What a finding takes, about."""
+
 _SHARES = 4
 """Batches that there should be for each job, so that all end at about the same time."""
 
@@ -151,6 +157,10 @@ class _Ordered:
         self._watch, self._elsewhere = watch, elsewhere
         self._most = jobs * (ahead or _AHEAD)
         self._pending: deque[_Pending] = deque()
+        self._held = 0
+        """Bytes of what is done and was not taken yet."""
+        self._new: deque[Future[list[tuple[Target, ...]]]] = deque()
+        """What was done since that was counted."""
 
     def targets(self, items: Iterator[Item]) -> Iterator[Target]:
         """All of them."""
@@ -173,6 +183,8 @@ class _Ordered:
                         raise
                     done = _lost(batch, error)
                 self._pending.popleft()
+                self._count()
+                self._held -= _size(done)
                 self._submit(batches)
                 yield from self._told(batch, done)
                 del future, done  # no longer held while the next one is waited for
@@ -189,12 +201,19 @@ class _Ordered:
         while not first.done():
             under_way = [future for _, future in self._pending if not future.done()]
             before = len(self._pending)
-            if before < max(self._most, _MOST_AHEAD):
+            self._count()
+            if before < max(self._most, _MOST_AHEAD) and self._held < _MOST_HELD:
                 self._submit(batches)
             else:
                 under_way = [first]
             if len(self._pending) == before:
                 wait(under_way, return_when=FIRST_COMPLETED)
+
+    def _count(self) -> None:
+        while self._new:
+            future = self._new.popleft()
+            if not future.cancelled() and future.exception() is None:
+                self._held += _size(future.result())
 
     def _submit(self, batches: Iterator[list[Item]]) -> None:
         """Hand over as many as keep the executor busy. Where whoever takes the targets is slower,
@@ -208,6 +227,7 @@ class _Ordered:
             else:
                 future = self._executor.submit(self._steps, found, self._watch)
             self._pending.append((batch, future))
+            future.add_done_callback(self._new.append)
 
     def _told(self, batch: Iterable[Item], done: Iterable[tuple[Target, ...]]) -> Iterator[Target]:
         rest = iter(done)
@@ -234,6 +254,13 @@ class _Ordered:
         for batch, future in pending:
             if future.done() and not future.cancelled() and future.exception() is None:
                 yield from self._told(batch, future.result())
+
+
+def _size(done: Iterable[tuple[Target, ...]]) -> int:
+    """Bytes that targets take, about."""
+    targets = [target for each in done for target in each]
+    contents = sum(len(file.old) + len(file.new) for each in targets for file in each.files)
+    return contents + _FINDING * sum(len(each.findings) for each in targets)
 
 
 def _lost(batch: Iterable[Item], error: Exception) -> list[tuple[Target, ...]]:

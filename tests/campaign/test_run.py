@@ -20,7 +20,8 @@ from patcher.campaign.run import run
 from patcher.campaign.selection import Selection
 from patcher.campaign.steps import Item, Steps, place
 from patcher.campaign.threads import DaemonThreads
-from patcher.results import Outcome, Target
+from patcher.findings import unread
+from patcher.results import Located, Outcome, Target
 from patcher.sources.found import Found
 from tests.gits import Gits
 from tests.needs import needs_semaphores
@@ -136,7 +137,8 @@ class Hanging(Executor):
     def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
         future: Future[object] = Future()
         names = [place(found) for found in args[-1]]
-        done = [(Target(name, None, None, Outcome.SCANNED),) for name in names]
+        found = (Located(b"p", unread(["deny-af-alg"], "a reason")[0]),)
+        done = [(Target(name, None, None, Outcome.SCANNED, findings=found),) for name in names]
         self.batches += 1
 
         def end(*, wait: bool) -> None:
@@ -151,11 +153,14 @@ class Hanging(Executor):
 
 
 @pytest.mark.parametrize("hangs", [0, 1000])
+@pytest.mark.parametrize("bound", ["_MOST_AHEAD", "_MOST_HELD"])
 def test_behind_a_batch_that_hangs_others_are_done_but_not_without_end(
-    monkeypatch: pytest.MonkeyPatch, hangs: int
+    monkeypatch: pytest.MonkeyPatch, bound: str, hangs: int
 ) -> None:
+    """There is a bound on their number, and one on the memory that their findings take."""
     most, batch = 40, 24
-    monkeypatch.setattr("patcher.campaign.run._MOST_AHEAD", most)
+    value = most if bound == "_MOST_AHEAD" else most * batch << 10
+    monkeypatch.setattr(f"patcher.campaign.run.{bound}", value)
     names = [f"https://forge.example/{number:05}" for number in range(20_000)]
     executor = Hanging(names[hangs])
     taken: list[str] = []

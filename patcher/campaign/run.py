@@ -182,9 +182,9 @@ class _Ordered:
                     if not self._elsewhere:
                         raise
                     done = _lost(batch, error)
-                self._pending.popleft()
                 self._count()
                 self._held -= _size(done)
+                self._pending.popleft()
                 self._submit(batches)
                 yield from self._told(batch, done)
                 del future, done  # no longer held while the next one is waited for

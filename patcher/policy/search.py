@@ -261,15 +261,26 @@ _NULS, _BEGINNING = 4, 8192
 
 
 def is_binary(content: bytes) -> bool:
-    """Whether a file, or a piece of it, is no text. A few NUL bytes do not make it so: AppArmor's
-    parser takes them in comments."""
+    """Whether a file, or a piece of it, is no text. A few NUL bytes do not make it so, nor do those
+    in comments, which AppArmor's parser takes."""
     if b"\0" not in content:
         return False
     for piece in (content[:_BEGINNING], content):
         number = piece.count(b"\0")
         if number > _NULS and number * 1000 > len(piece):
-            return True
+            return not _is_commented(content)
     return False
+
+
+def _is_commented(content: bytes) -> bool:
+    """Whether each NUL byte stands in a comment of policy."""
+    at = content.find(b"\0")
+    while at >= 0:
+        if content.find(b"#", content.rfind(b"\n", 0, at) + 1, at) < 0:
+            return False
+        end = content.find(b"\n", at)
+        at = content.find(b"\0", end) if end >= 0 else -1
+    return True
 
 
 def searched(content: bytes) -> bool:

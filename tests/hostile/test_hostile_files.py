@@ -216,3 +216,21 @@ def test_what_a_killed_proof_left_is_removed(
         )
     left = sorted(path.name for path in folder.iterdir())
     assert left == ["other", "patcher-proof-link", "patcher-proof-living", "patcher-proof-none"]
+
+
+COMMENTS = {
+    "one": "# \0\n",
+    "many in a line": "# " + "\0" * 4000 + "\n",
+    "many lines": "# \0\0\0\0\0\0\n" * 2000,
+    "behind a rule": "  capability, # \0\0" + "\0" * 400 + "\n",
+}
+
+
+@pytest.mark.parametrize("comment", COMMENTS)
+@pytest.mark.parametrize("others", [0, 700])
+def test_nul_bytes_in_comments_hide_no_profile(bench: Bench, comment: str, others: int) -> None:
+    """AppArmor's parser compiles the profile; of many files git looks at their contents first."""
+    text = PROFILE.replace("{\n", "{\n" + COMMENTS[comment], 1)
+    bench.commit({"hidden": text, **{f"others/{n}": f"{n}\n" for n in range(others)}})
+    for result in (patcher("check", bench.place / "hidden"), patcher("scan", bench.place)):
+        assert "hidden:1" in result.stdout and "a NUL byte stands in it" in result.stdout

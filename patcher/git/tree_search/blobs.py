@@ -118,9 +118,9 @@ def _streamed_match(chunks: Iterable[bytes], query: Query, hashed: hashlib._Hash
     found = binary = False
     for chunk in chunks:
         hashed.update(chunk)
-        binary = binary or query.is_binary(chunk)
+        piece = rest + chunk
+        binary = binary or query.is_binary(piece)
         if not found and not binary:
-            piece = rest + chunk
             found = query.matches(piece)
             rest = piece[max(piece.rfind(b"\n") + 1, len(piece) - _OVERLAP) :]
     return found and not binary

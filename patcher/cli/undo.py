@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patcher.cli import options
+from patcher.cli import FAILED, options
 
 if TYPE_CHECKING:
     from patcher.reports import Report
-    from patcher.results import Totals
 
 
 @click.command(
@@ -63,24 +62,24 @@ def command(
     if name is not None:
         if sources.given or branch is not None:
             raise click.UsageError("--campaign knows its SOURCEs and its --branch: leave them out")
-        totals = _of_campaign(name, work, report, dry_run=dry_run, quiet=quiet, verbose=verbose)
-    else:
-        commits = Commits(branch=branch, undo=True, dry_run=dry_run)
-        steps = options.steps(work, selection, commits)
-        totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)
+        return _of_campaign(name, work, report, dry_run=dry_run, quiet=quiet, verbose=verbose)
+    commits = Commits(branch=branch, undo=True, dry_run=dry_run)
+    steps = options.steps(work, selection, commits)
+    totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)
     return exit_code(totals, 0, strict=False)
 
 
 def _of_campaign(
     name: str, work: options.Work, report: Report, *, dry_run: bool, quiet: bool, verbose: int
-) -> Totals:
+) -> int:
     """Undo what a campaign did, and record that; a dry run records nothing."""
     from patcher.campaign import settings
     from patcher.campaign.booking import Booking, Planning
     from patcher.campaign.database import LedgerError, open_database
     from patcher.campaign.ledger import Ledger, NoSuchCampaign
     from patcher.cli.output import tell
-    from patcher.cli.session import carry_out
+    from patcher.cli.session import carry_out, exit_code
+    from patcher.reports.text import count
 
     try:
         with open_database() as database:
@@ -89,7 +88,7 @@ def _of_campaign(
             commits = replace(commits, undo=True, dry_run=dry_run)
             with account.owner() as owner:
                 booking = Booking(account, owner, "undo", Planning(tell).with_secret)
-                return carry_out(
+                totals = carry_out(
                     options.steps(work, replace(selection, proof="off"), commits),
                     booking.every() if dry_run else booking.items(),
                     account.counts().repositories,
@@ -101,7 +100,15 @@ def _of_campaign(
                     watch=None if dry_run else booking,
                     ahead=2,
                 )
+                held = 0 if dry_run else account.not_met(owner)
     except NoSuchCampaign as error:
         raise click.UsageError(str(error)) from None
     except LedgerError as error:
         raise options.Failed(str(error)) from None
+    if held:
+        tell(
+            f"another process is at work on {count(held, 'repository', 'repositories')} of "
+            f"campaign {name}, where nothing was undone: wait for its end, and undo again"
+        )
+        return FAILED
+    return exit_code(totals, 0, strict=False)

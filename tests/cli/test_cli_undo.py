@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from patcher.campaign.database import open_database
+from patcher.campaign.ledger import Ledger
 from tests.cli.test_cli_states import BRANCH, Remote, patcher, report
 
 if TYPE_CHECKING:
@@ -88,6 +90,21 @@ def test_a_campaign_is_undone(remote: Remote) -> None:
     assert remote.fixes(BRANCH, "main")
     for wrong in (["--campaign", "d"], ["--campaign", "c", remote.url]):
         assert patcher("undo", *wrong).exit_code == 2
+
+
+def test_what_another_process_is_at_work_on_is_not_called_undone(sandbox: Sandbox) -> None:
+    places = [sandbox.repository(name) for name in ("one", "two")]
+    patcher("apply", "--campaign", "c", "--limit", "1", *places)
+    with open_database() as database:
+        account = Ledger(database).open("c")
+        with account.owner() as owner:
+            (held,) = account.claim(1, owner)
+            account.begin(owner, held)
+            result = patcher("undo", "--campaign", "c")
+            assert result.exit_code == 3
+            assert "1 removed" in result.stdout
+            assert "another process is at work on 1 repository" in result.stderr
+    assert patcher("undo", "--campaign", "c").exit_code == 0
 
 
 def test_what_a_campaign_has_not_done_yet_is_to_do_after_undo_too(sandbox: Sandbox) -> None:

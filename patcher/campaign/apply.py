@@ -160,7 +160,8 @@ def _undone(target: Target, reader: Reader, commits: Commits, remote: Remote | N
     tip = review.local
     target = replace(target, branch_state=review.state)
     if tip is None:
-        return replace(target, note="there is no review branch")
+        there = f"only {review.shown} is there: name the clone URL to remove that"
+        return replace(target, note=there if review.origin else "there is no review branch")
     if review.state not in (BranchState.CURRENT, BranchState.STALE):
         return replace(target, new_commit=tip, note="the review branch was left alone")
     if commits.dry_run:

@@ -74,6 +74,17 @@ def test_what_others_edited_merged_or_made_stays(remote: Remote) -> None:
     stays("someone else's")
 
 
+def test_a_branch_that_is_at_the_remote_alone_is_named(remote: Remote) -> None:
+    patcher("apply", "--push", remote.url)
+    remote.sandbox.git(remote.work, "fetch", "-q")
+    status, (target,) = report("undo", remote.work)
+    assert (status, target["outcome"]) == (0, "nothing to do")
+    assert f"only origin/{BRANCH} is there" in target["note"]
+    assert report("undo", remote.url)[1][0]["outcome"] == "removed"
+    remote.sandbox.git(remote.work, "fetch", "-q", "--prune")
+    assert report("undo", remote.work)[1][0]["note"] == "there is no review branch"
+
+
 def test_a_campaign_is_undone(remote: Remote) -> None:
     patcher("apply", "--push", "--campaign", "c", remote.url)
     tip = remote.git("rev-parse", BRANCH)

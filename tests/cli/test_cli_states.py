@@ -188,6 +188,21 @@ def test_the_review_branch_is_no_default_branch_and_no_base(remote: Remote) -> N
     assert remote.git("for-each-ref") == before
 
 
+@pytest.mark.parametrize("to", ["main", "other"])
+def test_another_name_for_a_branch_is_no_review_branch(remote: Remote, to: str) -> None:
+    remote.git("branch", "other", "main")
+    remote.git("symbolic-ref", f"refs/heads/{BRANCH}", f"refs/heads/{to}")
+    before = remote.git("for-each-ref")
+    for source, options in ((remote.url, ["--push"]), (remote.bare, [])):
+        for more in ([], ["--on-existing", "replace", "--discard-others"]):
+            result = patcher("apply", *options, *more, source)
+            assert result.exit_code == 3, result.output
+            assert f"is another name for refs/heads/{to}" in result.stderr
+            assert "--branch" in result.stderr
+        patcher("undo", source)
+    assert remote.git("for-each-ref") == before
+
+
 @pytest.mark.parametrize("edited", [False, True])
 def test_a_review_branch_that_head_names_is_no_base(remote: Remote, edited: bool) -> None:
     push(remote)

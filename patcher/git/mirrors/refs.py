@@ -59,6 +59,8 @@ def wanted_refs(refs: RemoteRefs, bases: Sequence[str], review: Sequence[str]) -
                 )
     globs = [_glob(pattern, anything=True) for pattern in review]
     for name, oid in refs.refs.items():
+        if name in refs.symbolic:
+            continue  # a push to it would move another branch
         if name.startswith(HEADS) and any(glob.fullmatch(name) for glob in globs):
             wanted[name] = oid
             if len(wanted) > 2 * MAX_BASES:

@@ -15,14 +15,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from patcher.git.address import Address
 from patcher.git.errors import (
     BoundExceeded,
+    BranchTaken,
     GitError,
     RemoteError,
     RemoteMoved,
@@ -79,12 +80,14 @@ class RemoteRefs:
 
     ``head`` is the full name of the branch that HEAD names, None where it names none. ``refs`` are
     object ids by full name, with ``HEAD`` itself where it has a commit; names that git would not
-    take are left out. ``object_format`` is ``sha1`` or ``sha256``.
+    take are left out. ``object_format`` is ``sha1`` or ``sha256``. ``symbolic`` has what those refs
+    stand for that are other names, as far as the server says so (git's protocol, version 2).
     """
 
     head: str | None
     refs: dict[str, str]
     object_format: str
+    symbolic: Mapping[str, str] = field(default_factory=dict)
 
 
 def list_refs(
@@ -102,19 +105,20 @@ def list_refs(
         limit=MAX_ADVERTISED,
         memory=MEMORY_LIMIT,
     )
-    head = None
+    symbolic = {}
     refs = {}
     for line in output.split(b"\n"):
         value, _tab, name = line.decode("utf-8", "surrogateescape").partition("\t")
         if value.startswith("ref: "):
-            if name == "HEAD" and is_ref_name(value[5:]):
-                head = value[5:]
+            if is_ref_name(value[5:]):
+                symbolic[name] = value[5:]
         elif OID.match(value) and (name == "HEAD" or is_ref_name(name)):
             refs[name] = value
     sizes = {len(oid) for oid in refs.values()}
     if len(sizes) > 1:
         raise RemoteError("the remote mixes SHA-1 and SHA-256", "protocol")
-    return RemoteRefs(head, refs, "sha256" if sizes == {64} else "sha1")
+    head = symbolic.pop("HEAD", None)
+    return RemoteRefs(head, refs, "sha256" if sizes == {64} else "sha1", symbolic)
 
 
 OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
@@ -254,6 +258,11 @@ def push(
             # Where an answer was lost, what was done already is refused the second time.
             with slot():
                 there = list_refs(address, [ref], timeout=max(1.0, end - clock()))
+            if ref in there.symbolic:
+                raise BranchTaken(
+                    f"branch {branch} is another name for {there.symbolic[ref]} there: use another "
+                    "--branch"
+                )
             if there.refs.get(ref) == commit:
                 return said
             raise _refusal(branch, line.rpartition("\t")[2], said, address)

@@ -156,6 +156,10 @@ def _undone(target: Target, reader: Reader, commits: Commits, remote: Remote | N
     target = replace(target, files=(), outcome=Outcome.NOTHING_TO_DO, stage=Stage.NOTHING_TO_DO)
     if branch == reader.base.name:
         return replace(target, branch=None)
+    if repository.address is not None:
+        from patcher.git.remote import check_pushes
+
+        check_pushes(repository.address)
     review = _read(reader, branch)
     tip = review.local
     target = replace(target, branch_state=review.state)

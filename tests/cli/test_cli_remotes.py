@@ -268,5 +268,12 @@ def test_a_push_to_a_fork_that_is_behind_takes_what_the_fork_lacks(
         fork = server.root / "ada.git"
         assert sandbox.git(fork, "rev-list", "--count", "patcher/deny-af-alg") == "5"
         assert not (fork / "shallow").exists()
+        # What the fork has is not read.
+        for more in (["apply", "--push"], ["undo"]):
+            proof = ["--proof", "off"] * (more[0] == "apply")
+            done = patcher(*more, *proof, f"{server.url}/ok/up.git")
+            assert done.exit_code == 3
+            assert "pushInsteadOf" in done.stderr
+            assert f"{server.url}/ok/ada.git" in done.stderr
         sandbox.git(fork, "update-ref", "-d", "refs/heads/patcher/deny-af-alg")
     assert sandbox.git(upstream, "for-each-ref", "refs/heads/patcher") == ""

@@ -25,6 +25,7 @@ from patcher.git.errors import (
     BoundExceeded,
     BranchTaken,
     GitError,
+    Misused,
     RemoteError,
     RemoteMoved,
     ShallowRefused,
@@ -34,7 +35,7 @@ from patcher.git.limits import TIMEOUT, clock, time_left
 from patcher.git.process import MEMORY_LIMIT
 from patcher.git.refs import check_branch_name, is_ref_name
 from patcher.git.remote.failures import FETCH_MEMORY, without_secret_of, words
-from patcher.git.remote.transport import MAX_ADVERTISED, REMOTE, call
+from patcher.git.remote.transport import MAX_ADVERTISED, REMOTE, call, pushed_elsewhere
 from patcher.git.scratch import scratch
 from patcher.git.values import Repository
 from patcher.text import printable
@@ -49,6 +50,7 @@ __all__ = [
     "RemoteRefs",
     "Retries",
     "call",
+    "check_pushes",
     "fetch",
     "list_refs",
     "push",
@@ -278,6 +280,7 @@ def _refusal(branch: str, why: str, said: str, address: Address) -> GitError:
     inner = why[why.find("(") + 1 : why.rfind(")")] or why
     ours = not why.startswith("[remote rejected]")
     if ours and inner in _MOVED:
+        check_pushes(address)
         text = f"branch {branch} was not pushed: it was moved there in between: run again"
         return RemoteMoved(text, "rejected")
     if inner == "shallow update not allowed":
@@ -292,6 +295,16 @@ def _refusal(branch: str, why: str, said: str, address: Address) -> GitError:
         )
     reason = ": ".join(filter(None, [reason, said]))
     return RemoteError(f"branch {branch} was not pushed: {reason}", "rejected")
+
+
+def check_pushes(address: Address) -> None:
+    """Raise `Misused` where pushes go elsewhere: what review branches are there is not read."""
+    there = pushed_elsewhere(address)
+    if there is not None:
+        raise Misused(
+            f"pushes go to {there.url} (url.*.pushInsteadOf), where patcher reads no review "
+            "branch: name that URL itself, or remove the branch there"
+        )
 
 
 _T = TypeVar("_T")

@@ -142,6 +142,15 @@ def _redirected(address: Address, stderr: bytes) -> Address:
     return replace(new, secret=address.secret)
 
 
+def pushed_elsewhere(address: Address) -> Address | None:
+    """Where pushes to an address go, if that is another repository than what is fetched from
+    (``pushInsteadOf``). What has the same path is the same one, by another protocol."""
+    settings = user_settings()
+    here, there = (_rewritten(address, settings, service) for service in ("fetch", "push"))
+    paths = {each.path.strip("/").removesuffix(".git").lower() for each in (here, there)}
+    return there if len(paths) > 1 else None
+
+
 def _rewritten(address: Address, settings: Sequence[tuple[str, str]], service: str) -> Address:
     """What the user's ``url.*.insteadOf`` makes of it; the longest match counts
     (git-config(1))."""

@@ -75,10 +75,13 @@ class Booking:
         self._account, self._owner, self._purpose = account, owner, purpose
         self._with_secret, self._servers = with_secret, account.servers()
         self._claimed: dict[str, Planned] = {}
+        self.taken = 0
+        """How many repositories were claimed."""
 
     def items(self) -> Iterator[Item]:
         """What is to be done and nobody else does. Raises LedgerError."""
         while batch := self._account.claim(_AT_ONCE, self._owner, self._purpose):
+            self.taken += len(batch)
             for one in batch:
                 item = self._item(one)
                 if isinstance(item, git.Failure):

@@ -310,12 +310,11 @@ class Account:
         made, active = found[0]
         return Summary(self.name, made, active, running, self.counts())
 
-    def not_met(self, owner: Owner, state: str = "%") -> int:
-        """How many repositories, in that state, neither this run nor one at the same time ended
-        with."""
+    def done_before(self, owner: Owner) -> int:
+        """How many repositories are done that neither this run nor one at the same time did."""
         ((number,),) = self._database.read(
-            "SELECT count(*) FROM places WHERE campaign = ? AND state LIKE ? AND ended < ?",
-            (self.number, state, owner.number),
+            "SELECT count(*) FROM places WHERE campaign = ? AND state = 'done' AND ended < ?",
+            (self.number, owner.number),
         )
         return int(number)
 

@@ -340,7 +340,7 @@ def _carry_on(ledger: Ledger, account: Account, run: _Run) -> int:
         summary = account.summary()
         after = summary.counts
         if not run.quiet or summary.running:
-            tell(campaign_line(summary, account.not_met(owner, "done")))
+            tell(campaign_line(summary, account.done_before(owner)))
     if failures or after.failed or after.left > all_to_do - todo:
         return FAILED
     everywhere = todo == before.repositories  # or else a glob may match where nothing was left

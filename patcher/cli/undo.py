@@ -100,14 +100,14 @@ def _of_campaign(
                     watch=None if dry_run else booking,
                     ahead=2,
                 )
-                held = 0 if dry_run else account.not_met(owner)
+                held = 0 if dry_run else account.counts().repositories - booking.taken
     except NoSuchCampaign as error:
         raise click.UsageError(str(error)) from None
     except LedgerError as error:
         raise options.Failed(str(error)) from None
-    if held:
+    if held > 0:
         tell(
-            f"another process is at work on {count(held, 'repository', 'repositories')} of "
+            f"another process was at work on {count(held, 'repository', 'repositories')} of "
             f"campaign {name}, where nothing was undone: wait for its end, and undo again"
         )
         return FAILED

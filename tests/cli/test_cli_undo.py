@@ -114,7 +114,7 @@ def test_what_another_process_is_at_work_on_is_not_called_undone(sandbox: Sandbo
             result = patcher("undo", "--campaign", "c")
             assert result.exit_code == 3
             assert "1 removed" in result.stdout
-            assert "another process is at work on 1 repository" in result.stderr
+            assert "another process was at work on 1 repository" in result.stderr
     assert patcher("undo", "--campaign", "c").exit_code == 0
 
 

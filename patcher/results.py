@@ -175,7 +175,7 @@ class BranchState(StrEnum):
     EDITED = "edited by others"
     """Beside patcher's commits it has others, or patcher's as someone changed them."""
     MERGED = "merged"
-    """The base has all of it, and is fixed."""
+    """The base has all of it, and needs no edit."""
     GONE = "merged and gone again"
     """The base has all of it, and is affected: the change was reverted."""
     FOREIGN = "someone else's"

@@ -277,7 +277,7 @@ def _to_write(target: Target, review: ReviewBranch, writer: _Writer) -> tuple[Ta
             if on_existing == "append":
                 mended = replace(target, files=there.files, findings=there.findings)
                 return replace(mended, error=there.error), review.tip
-            mend += ", use --on-existing append"
+            mend += ", or use --on-existing append"
         else:
             mend = "merge the base into it"
     raise git.BranchTaken(

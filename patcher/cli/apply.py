@@ -142,8 +142,8 @@ def command(
     with --push; nothing else is pushed.
 
     A campaign is known by its NAME: its repositories, its options, and what was done. When it was
-    broken off, or some repositories failed, `patcher apply --campaign NAME` goes on. `patcher
-    status` shows it.
+    broken off, or some repositories failed, `patcher apply --campaign NAME` goes on; where all is
+    done, it looks at everything again. `patcher status` shows it.
 
     \b
     Examples:

@@ -32,11 +32,19 @@ from pathlib import Path
 from typing import Any
 
 from patcher import locks
+from patcher.campaign.schema import CACHE, MIGRATIONS, statements
+from patcher.campaign.trouble import (
+    CACHED,
+    LEDGER,
+    LedgerError,
+    busy,
+    elsewhere,
+    explained,
+    no_locks,
+    unusable,
+)
 from patcher.git.errors import GitError
 from patcher.git.places import state_folder
-from patcher.text import printable
-
-LEDGER, CACHED = "ledger.db", "findings.db"
 
 BUSY = 20.0
 """Seconds to wait for another process that writes."""
@@ -47,105 +55,13 @@ BATCH = 500
 DELAY = 1.0
 """Seconds that a queued row waits at most."""
 
-_ELSEWHERE = {LEDGER: "PATCHER_STATE_DIR", CACHED: "PATCHER_CACHE_DIR"}
-
 _CACHE = 400
 """KiB of pages that a connection keeps; the system keeps them, too, and they are used once."""
 
 _BACKLOG = 20 * BATCH
 """Queued rows above which whoever queues another one waits."""
 
-CACHE: tuple[str, ...] = (
-    """
-    CREATE TABLE memory (
-        rules BLOB NOT NULL,
-        key BLOB NOT NULL,
-        value BLOB NOT NULL,
-        used INTEGER NOT NULL,
-        PRIMARY KEY (rules, key)
-    ) WITHOUT ROWID;
-    """,
-)
-"""The same as `MIGRATIONS`, for the cache."""
-
-MIGRATIONS: tuple[str, ...] = (
-    CACHE[0],
-    # Names that are bytes (paths, refs) are BLOB: they need not be UTF-8.
-    """
-    CREATE TABLE campaigns (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        name TEXT NOT NULL UNIQUE,
-        settings TEXT NOT NULL,
-        made TEXT NOT NULL,
-        active TEXT NOT NULL
-    ) STRICT;
-    CREATE TABLE owners (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        campaign INTEGER NOT NULL REFERENCES campaigns ON DELETE CASCADE,
-        token TEXT NOT NULL UNIQUE
-    ) STRICT;
-    CREATE INDEX owners_of ON owners (campaign);
-    CREATE TABLE places (
-        id INTEGER PRIMARY KEY,
-        campaign INTEGER NOT NULL REFERENCES campaigns ON DELETE CASCADE,
-        place BLOB NOT NULL,
-        bases TEXT NOT NULL,
-        family BLOB,
-        state TEXT NOT NULL CHECK (state IN ('planned', 'done', 'failed')),
-        owner INTEGER,
-        begun INTEGER NOT NULL,
-        attempts INTEGER NOT NULL,
-        kills INTEGER NOT NULL,
-        ended INTEGER NOT NULL,
-        changed TEXT NOT NULL,
-        UNIQUE (campaign, place)
-    ) STRICT;
-    CREATE INDEX places_free ON places (campaign, state, attempts) WHERE owner IS NULL;
-    CREATE INDEX places_held ON places (owner) WHERE owner IS NOT NULL;
-    CREATE TABLE targets (
-        place INTEGER NOT NULL REFERENCES places ON DELETE CASCADE,
-        number INTEGER NOT NULL,
-        stage TEXT NOT NULL,
-        outcome TEXT NOT NULL,
-        base BLOB,
-        base_commit TEXT,
-        branch BLOB,
-        new_commit TEXT,
-        status TEXT,
-        findings INTEGER NOT NULL,
-        edits INTEGER NOT NULL,
-        error TEXT,
-        cause TEXT,
-        note TEXT,
-        at TEXT NOT NULL,
-        PRIMARY KEY (place, number)
-    ) WITHOUT ROWID, STRICT;
-    """,
-    # What earlier runs found lies in the cache.
-    "DROP TABLE memory;",
-    "ALTER TABLE places ADD COLUMN server TEXT;",
-    "ALTER TABLE targets ADD COLUMN branch_state TEXT;",
-    # What was undone is to be done again.
-    """
-    UPDATE places SET state = 'planned'
-        WHERE id IN (SELECT place FROM targets WHERE stage = 'removed');
-    UPDATE targets SET stage = 'planned' WHERE stage = 'removed';
-    """,
-)
-"""What turns a file of version N (``PRAGMA user_version``) into one of version N + 1, at index N.
-What is released stays as it is; a change is one more script. ``STRICT`` tables are those of SQLite
-3.37; it is left out where Python has an older one (3.26 and 3.34 on RHEL 8 and 9)."""
-
 Row = tuple[Any, ...]
-
-
-class LedgerError(Exception):
-    """The ledger cannot be used. ``str(error)`` is one printable line that says what to do."""
-
-    def __init__(self, message: str, *, is_useless: bool = False) -> None:
-        super().__init__(printable(message))
-        self.is_useless = is_useless
-        """Whether the file is damaged, or of another version: it will never do."""
 
 
 class Database:
@@ -210,7 +126,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise _explained(error, self.path) from None
+            raise explained(error, self.path) from None
 
     def _fail(self, error: LedgerError) -> None:
         """Raise it, or tell it once and be deaf from then on."""
@@ -229,7 +145,7 @@ class Database:
             with self._lock:
                 return self._main().execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
-            self._fail(_explained(error, self.path))
+            self._fail(explained(error, self.path))
         except LedgerError as error:
             self._fail(error)
         return []
@@ -428,7 +344,7 @@ def _prepare(path: Path) -> None:
         raise LedgerError(f"{path} is no plain file: move it away")
     if status.st_uid != os.geteuid():
         raise LedgerError(
-            f"{path} belongs to another user (id {status.st_uid}): set {_elsewhere(path)} to a "
+            f"{path} belongs to another user (id {status.st_uid}): set {elsewhere(path)} to a "
             "folder of your own"
         )
     if status.st_mode & 0o077:
@@ -456,7 +372,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
         if version > len(migrations):
             raise LedgerError(
                 f"{path} is of a newer patcher (its version is {version}, and this one knows "
-                f"{len(migrations)}): get that patcher, or set {_elsewhere(path)} to another "
+                f"{len(migrations)}): get that patcher, or set {elsewhere(path)} to another "
                 "folder",
                 is_useless=True,
             )
@@ -468,7 +384,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
         for number in range(version, len(migrations)):
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                for statement in _statements(migrations[number]):
+                for statement in statements(migrations[number]):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {number + 1:d}")
                 connection.execute("COMMIT")
@@ -490,69 +406,7 @@ def _alone(path: Path) -> Iterator[None]:
         except OSError as error:
             raise unusable(path, error) from None
         if not taken:
-            raise LedgerError(_BUSY.format(path=path))
+            raise busy(path)
         yield
     finally:
         lock.release()
-
-
-def _statements(script: str) -> Iterator[str]:
-    if sqlite3.sqlite_version_info < (3, 37):
-        script = script.replace(") WITHOUT ROWID, STRICT;", ") WITHOUT ROWID;")
-        script = script.replace(") STRICT;", ");")
-    statement = ""
-    for part in script.split(";"):
-        statement += part + ";"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-
-
-_BUSY = "another patcher has been writing to {path} for long: try again when it has ended"
-
-
-def _elsewhere(path: Path) -> str:
-    """What names another folder for the file."""
-    return _ELSEWHERE.get(path.name, _ELSEWHERE[LEDGER])
-
-
-def no_locks(path: Path) -> LedgerError:
-    return LedgerError(
-        f"{path} is on a file system without locks or shared memory (a network file system?): set "
-        f"{_elsewhere(path)} to a folder on a local disk"
-    )
-
-
-def unusable(path: Path, error: OSError) -> LedgerError:
-    return LedgerError(
-        f"cannot write {path} ({error.strerror}): set {_elsewhere(path)} to a folder of your own"
-    )
-
-
-def _explained(error: sqlite3.Error, path: Path) -> LedgerError:
-    """What SQLite says, with what to do (https://www.sqlite.org/rescode.html)."""
-    name = getattr(error, "sqlite_errorname", None) or ""
-    kind = "_".join(name.split("_")[:2])
-    if kind in ("SQLITE_BUSY", "SQLITE_LOCKED"):
-        return LedgerError(_BUSY.format(path=path))
-    if kind in ("SQLITE_PROTOCOL", "SQLITE_NOLFS") or name.startswith(
-        ("SQLITE_IOERR_LOCK", "SQLITE_IOERR_SHMLOCK", "SQLITE_IOERR_SHMMAP", "SQLITE_IOERR_RDLOCK")
-    ):
-        return no_locks(path)
-    if kind in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
-        what, do = "is damaged", "move it away, with -wal and -shm beside it, and a new one is made"
-    elif kind == "SQLITE_FULL":
-        what, do = "cannot grow", "make room on its disk, and run it again: what is done is kept"
-    elif kind in ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH"):
-        what, do = (
-            "cannot be written",
-            f"make it yours, or set {_elsewhere(path)} to another folder",
-        )
-    elif kind == "SQLITE_IOERR":
-        what, do = "cannot be read or written", "look at its disk, and whether it is full"
-    elif "malformed database schema" in str(error) or "no such" in str(error):
-        what, do = "does not hold what it should", "was it made with a newer SQLite? Move it away"
-    else:
-        what, do = "cannot be used", f"set {_elsewhere(path)} to another folder"
-    damaged = kind in ("SQLITE_CORRUPT", "SQLITE_NOTADB")
-    return LedgerError(f"{path} {what} ({error}): {do}", is_useless=damaged)

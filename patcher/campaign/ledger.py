@@ -14,7 +14,6 @@ committed, pushed or reviewed.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -22,12 +21,23 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any, Literal
 
-from patcher import locks
-from patcher.campaign.database import Database, LedgerError, no_locks, unusable
-from patcher.git import printable
+from patcher.campaign.database import Database
+from patcher.campaign.living import hold, lives, lock_path
+from patcher.campaign.rows import (
+    PROGRESS,
+    bases_text,
+    planned,
+    planned_columns,
+    progress,
+    replace_rows,
+    row_of,
+    stored,
+    text,
+    whole_failure,
+)
+from patcher.campaign.trouble import LedgerError, NoName, NoSuchCampaign, OtherSettings
 from patcher.kinds import ErrorKind, counted, kind_of
 from patcher.progress import (
     ATTEMPTS,
@@ -52,27 +62,8 @@ OTHER = "other"
 """The cause of failures that have none."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
-_PASSWORD = re.compile(r"[a-z+]+://[^/@]*:[^/]*@", re.IGNORECASE)
-_FOLDER = "running"
 _PLANNING = 1000
 _PAGE = 500
-
-
-class NoSuchCampaign(LedgerError):
-    """There is no campaign of that name."""
-
-
-class NoName(LedgerError):
-    """What was given cannot be the name of a campaign."""
-
-
-class OtherSettings(LedgerError):
-    """A campaign was made with other settings; ``differences`` are their names, what they are
-    there, and what they were to be."""
-
-    def __init__(self, message: str, differences: list[tuple[str, Any, Any]]) -> None:
-        super().__init__(message)
-        self.differences = differences
 
 
 class Ledger:
@@ -142,7 +133,7 @@ class Ledger:
             tokens = account._tokens(writer)
             writer.execute("DELETE FROM campaigns WHERE id = ?", (account.number,))
         for _, token in tokens:
-            _path(self._database, token).unlink(missing_ok=True)
+            lock_path(self._database, token).unlink(missing_ok=True)
         self._database.shrink()
 
 
@@ -164,7 +155,7 @@ class Account:
         # All or nothing: a campaign that was killed here must not go on with a part of it. Durable:
         # whoever goes on after a power cut does not name them again.
         common = {"campaign": self.number, "now": now}
-        everything = iter([{**_columns(item), **common} for item in items])
+        everything = iter([{**planned_columns(item), **common} for item in items])
         with self._database.transaction(durable=True) as writer:
             self._touch(writer, now)
             while rows := list(islice(everything, _PLANNING)):
@@ -193,18 +184,18 @@ class Account:
         found = self._database.read(
             "SELECT place FROM places WHERE campaign = ? ORDER BY id", (self.number,)
         )
-        return [_text(place) for (place,) in found]
+        return [text(place) for (place,) in found]
 
     def drop(self, places: Sequence[str]) -> int:
         """Remove repositories, but those that a process is at work on; how many went."""
         with self._database.transaction(durable=True) as writer:
             living = [
-                number for number, token in self._tokens(writer) if _lives(self._database, token)
+                number for number, token in self._tokens(writer) if lives(self._database, token)
             ]
             gone = writer.executemany(
                 "DELETE FROM places WHERE campaign = ? AND place = ? AND (owner IS NULL OR owner"
                 " NOT IN (SELECT value FROM json_each(?)))",
-                [(self.number, _bytes(place), json.dumps(living)) for place in places],
+                [(self.number, stored(place), json.dumps(living)) for place in places],
             ).rowcount
             self._touch(writer, _now())
             return max(0, gone)
@@ -244,10 +235,7 @@ class Account:
             )
             if found:
                 self._touch(writer, _now())
-        return [
-            Planned(_text(place), tuple(json.loads(bases)), _maybe(family), attempts, server)
-            for _, place, bases, family, attempts, server in found
-        ]
+        return [planned(row[1:]) for row in found]
 
     def begin(self, owner: Owner, planned: Planned) -> None:
         """Note that work on it begins now: should patcher end before this is recorded, it counts as
@@ -256,7 +244,7 @@ class Account:
             changed = writer.execute(
                 "UPDATE places SET state = 'planned', attempts = attempts + 1 - begun, begun = 1,"
                 " changed = ? WHERE campaign = ? AND place = ? AND owner = ?",
-                (_now(), self.number, _bytes(planned.place), owner.number),
+                (_now(), self.number, stored(planned.place), owner.number),
             ).rowcount
         if not changed:
             raise self._gone(planned.place)
@@ -266,7 +254,7 @@ class Account:
     ) -> None:
         """What came of a repository that was begun; the claim ends with it. What was undone is to
         be done again."""
-        rows = [_row(target) for target in targets]
+        rows = [row_of(target) for target in targets]
         undone = purpose == "undo"
         failed = any(row["stage"] is Stage.FAILED for row in rows)
         state = "failed" if failed else "planned" if undone else "done"
@@ -276,7 +264,7 @@ class Account:
         ) as writer:
             found = writer.execute(
                 "SELECT id FROM places WHERE campaign = ? AND place = ?",
-                (self.number, _bytes(planned.place)),
+                (self.number, stored(planned.place)),
             ).fetchone()
             if found is None:
                 raise self._gone(planned.place)
@@ -287,7 +275,7 @@ class Account:
                 " ended = (SELECT seq FROM sqlite_sequence WHERE name = 'owners'), changed = ?"
                 " WHERE id = ?",
                 (
-                    _bases(planned),
+                    bases_text(planned),
                     state,
                     owner.number,
                     owner.number,
@@ -296,7 +284,7 @@ class Account:
                     found[0],
                 ),
             )
-            _replace(writer, found[0], rows, now)
+            replace_rows(writer, found[0], rows, now)
             self._touch(writer, now)
 
     def summary(self) -> Summary:
@@ -306,7 +294,7 @@ class Account:
         )
         if not found:
             raise NoSuchCampaign(f"campaign {self.name} is no more")
-        running = any(_lives(self._database, token) for _, token in self._tokens())
+        running = any(lives(self._database, token) for _, token in self._tokens())
         made, active = found[0]
         return Summary(self.name, made, active, running, self.counts())
 
@@ -341,7 +329,7 @@ class Account:
             self._database.read("SELECT sum(begun) FROM places WHERE owner = ?", (number,))[0][0]
             or 0
             for number, token in self._tokens()
-            if _lives(self._database, token)
+            if lives(self._database, token)
         )
         return Counts(
             repositories=sum(states.values()),
@@ -358,7 +346,7 @@ class Account:
         only = "AND targets.stage = 'failed'" if failed else ""
         while True:
             page = self._database.read(
-                f"SELECT {_PROGRESS} FROM places LEFT JOIN targets"  # noqa: S608 - constants
+                f"SELECT {PROGRESS} FROM places LEFT JOIN targets"  # noqa: S608 - constants
                 " ON targets.place = places.id AND state <> 'planned'"
                 " WHERE +campaign = ? AND places.id >= ?"
                 f" AND (places.id, coalesce(number, 0)) > (?, ?) {only}"
@@ -366,7 +354,7 @@ class Account:
                 (self.number, last[0], *last, _PAGE),
             )
             for row in page:
-                yield _progress(row[2:])
+                yield progress(row[2:])
             if len(page) < _PAGE:
                 return
             last = page[-1][:2]
@@ -400,10 +388,7 @@ class Account:
             " ORDER BY id",
             (self.number,),
         )
-        return [
-            Planned(_text(place), tuple(json.loads(bases)), _maybe(family), attempts, server)
-            for place, bases, family, attempts, server in found
-        ]
+        return [planned(row) for row in found]
 
     def branch_states(self) -> dict[str, int]:
         """How many review branches were found in each state, the most frequent first."""
@@ -434,12 +419,12 @@ class Account:
         return writer.execute(query, (self.number,)).fetchall()
 
     def _living(self, writer: sqlite3.Connection) -> bool:
-        return any(_lives(self._database, token) for _, token in self._tokens(writer))
+        return any(lives(self._database, token) for _, token in self._tokens(writer))
 
     def _take_back(self, writer: sqlite3.Connection, own: int) -> None:
         """Free what processes hold that are no more; what killed them too often has failed."""
         for number, token in self._tokens(writer):
-            if number == own or _lives(self._database, token):
+            if number == own or lives(self._database, token):
                 continue
             now = _now()
             killers = writer.execute(
@@ -449,7 +434,7 @@ class Account:
             for place, kills in killers:
                 times = "once" if kills == 1 else f"{kills} times"
                 error = f"patcher ended while it was at work on it, {times}"
-                _replace(writer, place, [_whole_failure(error, KILLED)], now)
+                replace_rows(writer, place, [whole_failure(error, KILLED)], now)
             writer.executemany(
                 "UPDATE places SET state = 'failed', ended = ? WHERE id = ?",
                 [(number, place) for place, _ in killers],
@@ -460,7 +445,7 @@ class Account:
                 (now, number),
             )
             writer.execute("DELETE FROM owners WHERE id = ?", (number,))
-            _path(self._database, token).unlink(missing_ok=True)
+            lock_path(self._database, token).unlink(missing_ok=True)
 
 
 class Owner:
@@ -471,7 +456,7 @@ class Owner:
         self._process = os.getpid()
         self._token = os.urandom(16).hex()
         # The lock comes before the row that tells others of it.
-        self._descriptor = _hold(_path(database, self._token))
+        self._descriptor = hold(lock_path(database, self._token))
         try:
             with database.transaction() as writer:
                 account._touch(writer, _now())
@@ -508,7 +493,7 @@ class Owner:
             self._let_go()
 
     def _let_go(self) -> None:
-        _path(self._database, self._token).unlink(missing_ok=True)
+        lock_path(self._database, self._token).unlink(missing_ok=True)
         os.close(self._descriptor)
         self._descriptor = -1
 
@@ -554,126 +539,3 @@ def _compare(name: str, made_with: dict[str, Any], given: dict[str, Any]) -> Non
 def _shown(settings: dict[str, Any], key: str) -> str:
     text = json.dumps(settings[key], ensure_ascii=False) if key in settings else "unset"
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raise LedgerError(f"{text} is no text that a path or URL can hold") from None
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "surrogateescape")
-
-
-def _maybe(value: bytes | None) -> str | None:
-    return None if value is None else _text(value)
-
-
-def _bases(item: Planned) -> str:
-    return json.dumps(item.bases)
-
-
-def _columns(item: Planned) -> dict[str, Any]:
-    if _PASSWORD.match(item.place) or _PASSWORD.match(item.family or ""):
-        raise LedgerError("a URL with a password in it was to be kept, which the ledger does not")
-    family = None if item.family is None else _bytes(item.family)
-    place = _bytes(item.place)
-    return {"place": place, "bases": _bases(item), "family": family, "server": item.server}
-
-
-_COLUMNS = (
-    "stage", "outcome", "base", "base_commit", "branch", "new_commit", "status", "findings",
-    "edits", "error", "cause", "note", "branch_state",
-)  # fmt: skip
-
-
-def _row(target: Target) -> dict[str, Any]:
-    return {
-        "stage": Stage.FAILED if target.failed else target.stage,
-        "outcome": target.outcome.value,
-        "base": target.base and _bytes(target.base),
-        "base_commit": target.commit,
-        "branch": target.branch and _bytes(target.branch),
-        "new_commit": target.new_commit,
-        "status": target.status and target.status.value,
-        "findings": len(target.findings),
-        "edits": sum(len(file.edits) for file in target.files),
-        "error": target.error and printable(target.error),
-        "cause": target.cause,
-        "note": target.note and printable(target.note),
-        "branch_state": target.branch_state and target.branch_state.value,
-    }
-
-
-def _whole_failure(error: str, cause: str) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(_COLUMNS)
-    row |= {"stage": Stage.FAILED, "outcome": "failed", "findings": 0, "edits": 0}
-    return row | {"error": error, "cause": cause}
-
-
-def _replace(
-    writer: sqlite3.Connection, place: int, rows: Sequence[Mapping[str, Any]], now: str
-) -> None:
-    """The rows in place of the earlier ones. Where the repository failed as a whole, what is known
-    of branches that were done stays."""
-    whole = any(row["stage"] is Stage.FAILED and row["base"] is None for row in rows)
-    writer.execute(
-        "DELETE FROM targets WHERE place = ? AND (NOT ? OR base IS NULL OR stage = 'failed')",
-        (place, whole),
-    )
-    writer.executemany(
-        "DELETE FROM targets WHERE place = ? AND base = ?",
-        [(place, row["base"]) for row in rows if row["base"] is not None],
-    )
-    ((last,),) = writer.execute("SELECT max(number) FROM targets WHERE place = ?", (place,))
-    marks = ", ".join("?" * (len(_COLUMNS) + 3))
-    writer.executemany(
-        f"INSERT INTO targets ({', '.join(_COLUMNS)}, place, number, at) VALUES ({marks})",  # noqa: S608
-        [
-            (*(row[column] for column in _COLUMNS), place, number, now)
-            for number, row in enumerate(rows, 0 if last is None else last + 1)
-        ],
-    )
-
-
-_PROGRESS = (
-    "places.id, coalesce(number, 0), places.place, coalesce(stage, 'planned'), attempts,"
-    " coalesce(at, changed), base, base_commit, branch, new_commit, outcome, status,"
-    " coalesce(findings, 0), coalesce(edits, 0), error, cause, note, branch_state"
-)
-
-
-def _progress(row: Sequence[Any]) -> Progress:
-    place, reached, attempts, at, base, commit, branch, *rest = row
-    return Progress(
-        _text(place), Stage(reached), attempts, at, _maybe(base), commit, _maybe(branch), *rest
-    )
-
-
-def _path(database: Database, token: str) -> Path:
-    return database.path.parent / _FOLDER / token
-
-
-def _hold(path: Path) -> int:
-    """A new file, locked for as long as the descriptor is open."""
-    try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise unusable(path, error) from None
-    try:
-        locks.lock(descriptor)
-    except OSError:
-        os.close(descriptor)
-        with contextlib.suppress(OSError):
-            path.unlink()
-        raise no_locks(path) from None
-    return descriptor
-
-
-def _lives(database: Database, token: str) -> bool:
-    path = str(_path(database, token))
-    # Who lives has its file: it is made before others can know of it, and goes with its row.
-    return os.path.lexists(path) and not locks.is_abandoned(path)

@@ -258,8 +258,9 @@ class _Run(NamedTuple):
 def _campaign(name: str, selection: Selection, commits: Commits, run: _Run) -> int:
     """Begin a campaign, or go on with it."""
     from patcher.campaign import settings
-    from patcher.campaign.database import LedgerError, open_database
-    from patcher.campaign.ledger import Ledger, NoName, NoSuchCampaign, OtherSettings
+    from patcher.campaign.database import open_database
+    from patcher.campaign.ledger import Ledger
+    from patcher.campaign.trouble import LedgerError, NoName, NoSuchCampaign, OtherSettings
 
     try:
         with open_database() as database:

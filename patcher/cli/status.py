@@ -49,8 +49,9 @@ def command(
             raise click.UsageError(f"{option} needs the campaign's NAME")
     if yes and not forget:
         raise click.UsageError("--yes goes with --forget")
-    from patcher.campaign.database import Database, LedgerError, default_path
-    from patcher.campaign.ledger import Ledger, NoSuchCampaign
+    from patcher.campaign.database import Database, default_path
+    from patcher.campaign.ledger import Ledger
+    from patcher.campaign.trouble import LedgerError, NoSuchCampaign
 
     try:
         path = default_path()

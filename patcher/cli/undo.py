@@ -75,8 +75,9 @@ def _of_campaign(
     """Undo what a campaign did, and record that; a dry run records nothing."""
     from patcher.campaign import settings
     from patcher.campaign.booking import Booking, Planning
-    from patcher.campaign.database import LedgerError, open_database
-    from patcher.campaign.ledger import Ledger, NoSuchCampaign
+    from patcher.campaign.database import open_database
+    from patcher.campaign.ledger import Ledger
+    from patcher.campaign.trouble import LedgerError, NoSuchCampaign
     from patcher.cli.output import tell
     from patcher.cli.session import carry_out, exit_code
     from patcher.reports.text import count

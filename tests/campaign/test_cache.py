@@ -22,6 +22,7 @@ from patcher import git, patch
 from patcher.campaign import cache, database
 from patcher.campaign.database import Database
 from patcher.campaign.run import run
+from patcher.campaign.schema import CACHE
 from patcher.campaign.selection import Selection
 from patcher.campaign.steps import Steps
 from patcher.cli import group
@@ -230,7 +231,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database
     """A cache to which nothing that is queued is written before it is asked to."""
     monkeypatch.setattr(database, "DELAY", 3600.0)
     monkeypatch.setattr(database, "BATCH", 10**6)
-    with Database(tmp_path / "findings.db", migrations=database.CACHE) as opened:
+    with Database(tmp_path / "findings.db", migrations=CACHE) as opened:
         yield opened
 
 
@@ -274,7 +275,7 @@ def test_what_is_used_is_kept_longer_than_what_is_not(
         cache, "MOST", len(used) * len(b"rules" + b"000" + b"CRC.of 000" + bytes(16))
     )
     store.close()
-    with Database(opened.path, migrations=database.CACHE) as again:
+    with Database(opened.path, migrations=CACHE) as again:
         assert known(cache.Rows(again, b"rules"), keys) == used
 
 

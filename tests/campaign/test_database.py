@@ -20,7 +20,9 @@ import pytest
 
 from patcher.campaign import database
 from patcher.campaign.cache import Rows
-from patcher.campaign.database import CACHE, MIGRATIONS, Database, LedgerError, open_cache
+from patcher.campaign.database import Database, open_cache
+from patcher.campaign.schema import CACHE, MIGRATIONS
+from patcher.campaign.trouble import LedgerError
 
 ROOT = Path(__file__).parents[2]
 PUT = "INSERT OR REPLACE INTO memory VALUES (?, ?, ?, ?)"
@@ -220,7 +222,8 @@ def test_a_newer_file_is_refused_and_left_alone(path: Path) -> None:
 _OPEN = """
 import sys, time
 from pathlib import Path
-from patcher.campaign.database import CACHE, Database
+from patcher.campaign.database import Database
+from patcher.campaign.schema import CACHE
 go, path = Path(sys.argv[1]), Path(sys.argv[2])
 print(flush=True)
 while not go.exists():
@@ -430,10 +433,10 @@ def test_what_the_queue_fails_with_is_raised(path: Path) -> None:
 _QUEUE = """
 import sys, time
 from pathlib import Path
-from patcher.campaign import database
+from patcher.campaign import database, schema
 database.DELAY = 3600.0
 try:
-    with database.Database(Path(sys.argv[1]), migrations=database.CACHE) as opened:
+    with database.Database(Path(sys.argv[1]), migrations=schema.CACHE) as opened:
         for number in range(100):
             opened.later("INSERT INTO memory VALUES (?, ?, ?, ?)", (b"r", b"%d" % number, b"", 1))
         print("queued", flush=True)

@@ -18,8 +18,10 @@ from typing import Any
 
 import pytest
 
-from patcher.campaign.database import MIGRATIONS, Database, LedgerError
+from patcher.campaign.database import Database
 from patcher.campaign.ledger import Account, Ledger, Retry
+from patcher.campaign.schema import MIGRATIONS
+from patcher.campaign.trouble import LedgerError
 from patcher.progress import KILLED, KILLS, Planned
 from patcher.results import Outcome, Stage, Target
 from tests.faults.world import quick_folder

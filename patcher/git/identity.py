@@ -21,7 +21,10 @@ from patcher.git.values import Identity, Repository, Signing
 from patcher.text import printable
 
 _PERSON = ("GIT_AUTHOR_", "GIT_COMMITTER_")
-_CONFIG_LIMIT = 1 << 20
+CONFIG_LIMIT = 1 << 20
+"""Bytes of a repository's configuration file."""
+
+_SMALL = 1 << 12
 
 
 def _user_environment(
@@ -109,11 +112,24 @@ def own_configuration(
 ) -> list[tuple[str, str]]:
     """What the repository's own configuration file sets, without the files that it includes, of the
     keys that match a regular expression. ``words``: each of them has one of these in it."""
-    text = read_small(repository.common_dir / "config", _CONFIG_LIMIT)
+    text = read_small(repository.common_dir / "config", CONFIG_LIMIT)
     if text is None or (words and not any(word in text.lower() for word in words)):
         return []
+    return matching(text, keys)
+
+
+def matching(text: bytes, keys: str) -> list[tuple[str, str]]:
+    """What a configuration file sets of the keys that match a regular expression. The same small
+    file, as many repositories have it, is read once."""
+    return (_remembered if len(text) <= _SMALL else _matching)(text, keys)
+
+
+def _matching(text: bytes, keys: str) -> list[tuple[str, str]]:
     command = ["config", "--file", "-", "--no-includes", "-z", "--get-regexp", keys]
     return _pairs(run(command, stdin=text, allowed=(0, 1)))
+
+
+_remembered = lru_cache(maxsize=64)(_matching)
 
 
 def identities(

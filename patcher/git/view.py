@@ -9,17 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 
 from patcher import interrupts
 from patcher.git.errors import GitError, GitFailed
-from patcher.git.identity import own_configuration
+from patcher.git.identity import CONFIG_LIMIT, matching
 from patcher.git.regular import check_objects, check_refs
 from patcher.git.scratch import no_room, scratch, setting
+from patcher.git.small import read_small
 from patcher.git.values import Repository
 
 _KEYS = "core\\.(repositoryformatversion|sharedrepository|logallrefupdates|bare)|extensions\\..*"
+_OTHERS = re.compile(
+    rb'(?<!\\)\n\[(?:remote|branch) "[^"\\\n]*"\](?:\n[\t ]+[A-Za-z]+ = [^"\\#;\n]*)*(?=\n\[|\n?\Z)'
+)
+"""Sections of which nothing is wanted, as git itself writes them. Without them many clones have
+the same configuration."""
+
 _INCLUDES = "include(if\\..*)?\\.path"
 
 
@@ -36,7 +44,8 @@ def opened(repository: Repository, *, writes: bool = False) -> Iterator[tuple[st
     Raises `GitError` where git could not read, or would wait for, what is there.
     """
     try:
-        pairs = own_configuration(repository, f"^({_KEYS}|{_INCLUDES})$")
+        configured = read_small(repository.common_dir / "config", CONFIG_LIMIT) or b""
+        pairs = matching(_OTHERS.sub(b"", configured), f"^({_KEYS}|{_INCLUDES})$")
     except GitFailed as error:
         raise GitError(f"config cannot be read: {error}") from None
     objects = f"{repository.common_dir}/objects"

@@ -810,6 +810,61 @@ def test_a_list_passes_over_links_that_lead_nowhere(work: Work) -> None:
         bases(opened(path), ["*"])
 
 
+OF_REMOTES = """\
+[remote "origin"]
+\turl = https://forge.example/{0}.git
+\tfetch = +refs/heads/*:refs/remotes/origin/*
+[branch "{0}"]
+\tremote = origin
+"""
+
+
+def test_the_configuration_of_like_clones_is_read_once(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = work.root / "log"
+    log.touch()
+    folder = work.root / "bin"
+    folder.mkdir()
+    (folder / "git").write_text(
+        f'#!/bin/sh\necho "$*" >>"{log}"\nexec {environment.program()} "$@"\n'
+    )
+    (folder / "git").chmod(0o755)
+    places = [work.repository(name=name) for name in ("one", "two", "three")]
+    for place in places:
+        with (place / ".git/config").open("a") as config:
+            config.write(OF_REMOTES.format(place.name))
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    for place in places:
+        repository = opened(place)
+        (base,) = bases(repository)
+        move_branch(repository, "new", base.commit, None)
+    assert sum(" config " in line for line in log.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "logged"),
+    [
+        (OF_REMOTES.format("main") + "[core]\n\tlogallrefupdates = false\n", False),
+        ('[remote "origin"]\n\tlogallrefupdates = false\n', True),
+        ('[remote "origin"]\n\tlogallrefupdates = "false"\n', True),
+        ('[remote "origin"]\n# of core\n\tlogallrefupdates = false\n', True),
+        ('\tautocrlf = x\\\n[remote "origin"]\n\tlogallrefupdates = false\n', False),
+    ],
+)
+def test_of_remotes_nothing_is_taken_for_the_repositorys(
+    work: Work, config: str, logged: bool
+) -> None:
+    path = work.repository()
+    with (path / ".git/config").open("a") as file:
+        file.write(config)
+    repository = opened(path)
+    (base,) = bases(repository)
+    shutil.rmtree(path / ".git/logs")
+    move_branch(repository, "new", base.commit, None)
+    assert (path / ".git/logs/refs/heads/new").exists() is logged
+
+
 @pytest.mark.parametrize(
     ("config", "logged"),
     [

@@ -2,6 +2,8 @@
 
     python benchmarks/scan.py large PATH_TO_A_CLONE     # one large repository, such as moby/moby
     python benchmarks/scan.py small [--count 1000]      # many small bare repositories, built here
+    python benchmarks/scan.py earlier PYTHON PATH...    # each clone, against the scan of a patcher
+                                                        # that is installed for that Python
 
 The short way to two figures; `campaign.py` has all of them. Nothing is remembered from run to run.
 """
@@ -38,6 +40,29 @@ def compare(
     print(table([compared(what, times, "scan", loop)]))
 
 
+def compare_earlier(python: str, places: Sequence[Path], rounds: int) -> None:
+    """Measure the scan of each place by this patcher and by that of another Python."""
+    ours = str(Path(__file__).resolve().parents[1])
+
+    def scan(command: str, place: Path) -> Ran:
+        with tempfile.TemporaryDirectory(prefix="patcher-benchmark-") as name:
+            env = {**corpora.environment(), "PATCHER_STATE_DIR": name, "XDG_CACHE_HOME": name}
+            env.pop("PYTHONDONTWRITEBYTECODE", None)
+            if command == sys.executable:
+                env["PYTHONPATH"] = ours
+            return run([command, "-m", "patcher", "scan", "-q", place], env, allowed=(0, 1, 3))
+
+    rows = []
+    for place in places:
+        say(f"{place}:")
+        sides = [
+            Side("earlier", lambda place=place: scan(python, place)),  # type: ignore[misc]
+            Side("scan", lambda place=place: scan(sys.executable, place)),  # type: ignore[misc]
+        ]
+        rows.append(compared(f"scan of {place}", in_turns(sides, rounds), "scan", "earlier"))
+    print(table(rows))
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -46,7 +71,13 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("large").add_argument("path", type=Path)
     commands.add_parser("small").add_argument("--count", type=int, default=1000)
+    earlier = commands.add_parser("earlier")
+    earlier.add_argument("python")
+    earlier.add_argument("paths", type=Path, nargs="+")
     arguments = parser.parse_args()
+    if arguments.command == "earlier":
+        compare_earlier(arguments.python, [p.resolve() for p in arguments.paths], arguments.rounds)
+        return
     if arguments.command == "large":
         place = arguments.path.resolve()
         compare(f"scan of {place.name}", [place], [place], arguments.jobs, arguments.rounds)

@@ -112,7 +112,10 @@ def own_configuration(
 ) -> list[tuple[str, str]]:
     """What the repository's own configuration file sets, without the files that it includes, of the
     keys that match a regular expression. ``words``: each of them has one of these in it."""
-    text = read_small(repository.common_dir / "config", CONFIG_LIMIT)
+    place = repository.common_dir / "config"
+    text = read_small(place, CONFIG_LIMIT)
+    if text is None and os.path.lexists(place):
+        raise GitError(f"config cannot be read, or is over the limit of {CONFIG_LIMIT >> 20} MiB")
     if text is None or (words and not any(word in text.lower() for word in words)):
         return []
     return matching(text, keys)

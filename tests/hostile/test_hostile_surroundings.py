@@ -214,6 +214,10 @@ def test_a_remote_on_this_machine_of_another_user_needs_the_users_word(
         ("refs", "[core]\n\trepositoryFormatVersion = 1\n[extensions]\n\trefStorage = quantum\n"),
         ("broken", "[core\n"),
         (
+            "before a megabyte",
+            "[core]\n\trepositoryFormatVersion = 99\n" + "# and so on\n" * 90_000,
+        ),
+        (
             "object format",
             "[core]\n\trepositoryFormatVersion = 1\n[extensions]\n\tobjectFormat = md5\n",
         ),

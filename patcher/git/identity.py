@@ -21,9 +21,7 @@ from patcher.git.values import Identity, Repository, Signing
 from patcher.text import printable
 
 _PERSON = ("GIT_AUTHOR_", "GIT_COMMITTER_")
-CONFIG_LIMIT = 1 << 20
-"""Bytes of a repository's configuration file."""
-
+_CONFIG_LIMIT = 1 << 20
 _SMALL = 1 << 12
 
 
@@ -107,16 +105,22 @@ def _own_names(repository: Repository) -> tuple[tuple[str, str], ...]:
     return tuple(names)
 
 
+def configuration(repository: Repository) -> bytes:
+    """The repository's own configuration file; empty where there is none. Raises `GitError`."""
+    place = repository.common_dir / "config"
+    text = read_small(place, _CONFIG_LIMIT)
+    if text is None and os.path.lexists(place):
+        raise GitError(f"config cannot be read, or is over the limit of {_CONFIG_LIMIT >> 20} MiB")
+    return text or b""
+
+
 def own_configuration(
     repository: Repository, keys: str, words: Sequence[bytes] = ()
 ) -> list[tuple[str, str]]:
     """What the repository's own configuration file sets, without the files that it includes, of the
     keys that match a regular expression. ``words``: each of them has one of these in it."""
-    place = repository.common_dir / "config"
-    text = read_small(place, CONFIG_LIMIT)
-    if text is None and os.path.lexists(place):
-        raise GitError(f"config cannot be read, or is over the limit of {CONFIG_LIMIT >> 20} MiB")
-    if text is None or (words and not any(word in text.lower() for word in words)):
+    text = configuration(repository)
+    if not text or (words and not any(word in text.lower() for word in words)):
         return []
     return matching(text, keys)
 

@@ -15,10 +15,9 @@ from collections.abc import Iterator, Mapping
 
 from patcher import interrupts
 from patcher.git.errors import GitError, GitFailed
-from patcher.git.identity import CONFIG_LIMIT, matching
+from patcher.git.identity import configuration, matching
 from patcher.git.regular import check_objects, check_refs
 from patcher.git.scratch import no_room, scratch, setting
-from patcher.git.small import read_small
 from patcher.git.values import Repository
 
 _KEYS = "core\\.(repositoryformatversion|sharedrepository|logallrefupdates|bare)|extensions\\..*"
@@ -44,8 +43,7 @@ def opened(repository: Repository, *, writes: bool = False) -> Iterator[tuple[st
     Raises `GitError` where git could not read, or would wait for, what is there.
     """
     try:
-        configured = read_small(repository.common_dir / "config", CONFIG_LIMIT) or b""
-        pairs = matching(_OTHERS.sub(b"", configured), f"^({_KEYS}|{_INCLUDES})$")
+        pairs = matching(_OTHERS.sub(b"", configuration(repository)), f"^({_KEYS}|{_INCLUDES})$")
     except GitFailed as error:
         raise GitError(f"config cannot be read: {error}") from None
     objects = f"{repository.common_dir}/objects"

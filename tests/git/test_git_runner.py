@@ -262,3 +262,28 @@ def test_gitpython_is_not_imported_before_git_is_started() -> None:
     source = "import sys, patcher.git; print('git' in sys.modules, 'hashlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, check=True)
     assert done.stdout == b"False False\n"
+
+
+PROGRAMS = """
+core.hooksPath core.fsmonitor core.alternateRefsCommand core.pager core.askPass core.editor
+core.sshCommand core.gitProxy core.attributesFile core.excludesFile credential.helper gpg.program
+gpg.openpgp.program gpg.x509.program gpg.ssh.program gpg.ssh.defaultKeyCommand
+""".split()
+"""Keys that name a program to run, or a file to read."""
+
+
+@pytest.mark.parametrize("key", PROGRAMS)
+def test_what_a_repository_configures_is_overridden(work: Work, key: str) -> None:
+    """Also where git reads its configuration, and would have use for it."""
+    place = work.repository("r", {"a": b"a"})
+    work.git(place, "config", key, "./run")
+    assert runner.run(["config", "--get", key], git_dir=place / ".git") != b"./run\n"
+
+
+@pytest.mark.parametrize(
+    "key", ["protocol.allow", "commit.gpgSign", "log.showSignature", "gc.auto"]
+)
+def test_what_a_repository_allows_is_overridden(work: Work, key: str) -> None:
+    place = work.repository("r", {"a": b"a"})
+    work.git(place, "config", key, "always")
+    assert runner.run(["config", "--get", key], git_dir=place / ".git") != b"always\n"

@@ -208,6 +208,9 @@ def _hidden(bench: Bench) -> None:
     """Attributes that make `git grep -I` pass over the file, and `git add` turn its line ends."""
     attributes = "* -diff -text -merge ident export-ignore\n*.go working-tree-encoding=UTF-16\n"
     bench.commit({".gitattributes": attributes})
+    own = bench.git_dir / "info/attributes"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text(attributes)
 
 
 def _victim_overwritten(bench: Bench) -> bool:

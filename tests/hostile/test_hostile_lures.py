@@ -90,9 +90,15 @@ def test_the_command_that_shows_the_commit_runs_nothing_of_the_repository(bench:
     assert len(bench.ran()) >= 2
 
 
-def test_what_a_lie_hides_is_reported(bench: Bench) -> None:
-    for lure in LIES:
-        lure.bait(bench)
+@pytest.mark.parametrize("others", [0, 700])
+@pytest.mark.parametrize("lure", LIES, ids=lambda lure: lure.name)
+def test_what_a_lie_hides_is_reported(bench: Bench, lure: Lure, others: int) -> None:
+    """Also where git reads the objects, and not patcher itself: from a pack; and where git searches
+    them, since they are many."""
+    if others:
+        bench.commit({f"others/{number}": f"{number}\n" for number in range(others)})
+    lure.bait(bench)
+    bench.git("repack", "-adq", env={"GIT_NO_REPLACE_OBJECTS": "1"})
     report = json.loads(patcher("scan", "--format", "json", bench.place).stdout)
     [finding] = report["targets"][0]["findings"]
     assert (finding["path"], finding["status"]) == ("docker-default", "affected")

@@ -18,6 +18,9 @@ from patcher.results import BranchState, ChangedFile, Outcome, Stage, Target
 
 OnExisting = Literal["fail", "replace", "append"]
 
+_MOST_NAMED = 5
+"""Branches that a note names."""
+
 
 class Remote(Past, Protocol):
     """The remote of a mirror."""
@@ -99,7 +102,8 @@ def apply(
     branch = name(base)
     reader = Reader(repository, base, target, selection, remote or history)
     if commits.undo:
-        return _undone(replace(target, branch=branch), reader, commits, remote)
+        target = _undone(replace(target, branch=branch), reader, commits, remote)
+        return target if base != bases[-1] else target.noted(_not_undone(reader, commits, bases))
     own = branch == base.name and branch.startswith(git.REVIEW_BRANCHES)
     if base.default and (own or reader.base_is_review(branch)):
         raise git.BranchTaken(
@@ -175,6 +179,16 @@ def _undone(target: Target, reader: Reader, commits: Commits, remote: Remote | N
     else:
         git.move_branch(repository, branch, None, tip)
     return replace(target, new_commit=tip, outcome=Outcome.REMOVED, stage=Stage.PLANNED)
+
+
+def _not_undone(reader: Reader, commits: Commits, bases: Sequence[git.Base]) -> str:
+    """What to know of review branches of patcher's that no base of this run has."""
+    name = partial(branch_name, reader.selection.migrations, given=commits.branch)
+    names = {name(base, alone=len(bases) == 1) for base in bases}
+    stem = name(replace(reader.base, default=True), alone=True)
+    left = [each for each in history.reviews(reader.repository, stem) if each not in names]
+    shown = [*left[:_MOST_NAMED], *[f"{len(left) - _MOST_NAMED} more"] * (len(left) > _MOST_NAMED)]
+    return f"of patcher's, and left: {', '.join(shown)}" if left else ""
 
 
 def _leftover(reader: Reader, branch: str) -> BranchState | None:

@@ -173,7 +173,7 @@ def _born(repository: Repository, ref: str, oid: str | None) -> tuple[str, str]:
     branches = [
         (name, tip)
         for place in (REMOTE, HEADS)
-        for name, tip in _list(repository, place + "**")
+        for name, tip in listed(repository, place + "**")
         if not _short(name).startswith(REVIEW_BRANCHES)
     ]
     if not branches:
@@ -215,10 +215,10 @@ def _match(repository: Repository, pattern: str) -> list[tuple[str, str]]:
 
 def _globbed(repository: Repository, glob: str) -> list[tuple[str, str]]:
     if glob.startswith("refs/"):
-        return [(ref, oid) for ref, oid in _list(repository, glob) if not _is_ours(ref)]
+        return [(ref, oid) for ref, oid in listed(repository, glob) if not _is_ours(ref)]
     found: dict[str, tuple[str, str]] = {}
     for place in _places(repository):
-        for ref, oid in _list(repository, place + glob):
+        for ref, oid in listed(repository, place + glob):
             if not _is_ours(ref):
                 found.setdefault(_short(ref), (ref, oid))
     return list(found.values())
@@ -241,7 +241,8 @@ def _by_id(repository: Repository, prefix: str) -> list[tuple[str, str]]:
     return [(oid, oid)] if OID.match(oid) else []
 
 
-def _list(repository: Repository, glob: str) -> Iterator[tuple[str, str]]:
+def listed(repository: Repository, glob: str) -> Iterator[tuple[str, str]]:
+    """The full names of refs that match, as git-for-each-ref(1) does, with their object ids."""
     file = repository.common_dir / "packed-refs"
     if file.is_file() and file.stat().st_size > MAX_LISTED:
         raise BoundExceeded(
@@ -274,9 +275,9 @@ def _found(repository: Repository, ref: str, oid: str) -> tuple[str, str]:
 def tips(repository: Repository) -> list[tuple[str, str]]:
     """All branches and tags, of remotes too, with their object ids."""
     return [
-        *_list(repository, "refs/heads/**"),
-        *_list(repository, "refs/remotes/**"),
-        *_list(repository, "refs/tags/**"),
+        *listed(repository, "refs/heads/**"),
+        *listed(repository, "refs/remotes/**"),
+        *listed(repository, "refs/tags/**"),
     ]
 
 

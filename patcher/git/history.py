@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from patcher.git.base_refs import tips
-from patcher.git.commits import Commit, read_commits
+from patcher.git.base_refs import listed, tips
+from patcher.git.commits import Commit, made_for, read_commits
 from patcher.git.errors import GitError, GitFailed
+from patcher.git.objects import Objects
+from patcher.git.refs import HEADS
 from patcher.git.regular import check_objects
 from patcher.git.runner import run
 from patcher.git.scratch import scratch
@@ -44,6 +46,19 @@ def is_elsewhere(repository: Repository, commit: str, branch: str) -> bool:
     own = (f"refs/heads/{branch}", f"refs/remotes/origin/{branch}")
     others = [oid for ref, oid in tips(repository) if ref not in own]
     return is_reachable(scratch(len(commit)), _environment(repository), commit, others)
+
+
+def reviews(repository: Repository, stem: str) -> list[str]:
+    """The local branches ``stem`` and ``stem-...`` that patcher made under that name."""
+    globs = (f"{HEADS}{stem}*", f"{HEADS}{stem}-*/**")
+    found = {
+        ref.removeprefix(HEADS): oid for glob in globs for ref, oid in listed(repository, glob)
+    }
+    named = [(name, oid) for name, oid in found.items() if f"{name}-".startswith(f"{stem}-")]
+    if not named:
+        return []
+    with Objects(repository.common_dir / "objects", hexsize=len(named[0][1])) as objects:
+        return [name for name, oid in named if made_for(objects, oid, name) is not None]
 
 
 def _environment(repository: Repository) -> dict[str, str]:

@@ -51,6 +51,25 @@ def test_what_is_ours_and_not_merged_is_removed(remote: Remote, where: str) -> N
         assert (target["outcome"], target["branch_state"]) == ("removed", "ours and stale")
 
 
+@pytest.mark.parametrize("where", ["bare", "URL"])
+def test_what_is_left_is_named(remote: Remote, where: str) -> None:
+    remote.git("branch", "release/1", "main")
+    source: str | Path = remote.url if where == "URL" else remote.bare
+    bases = ["--base", "main", "--base", "release/*"]
+    patcher("apply", *(["--push"] if where == "URL" else []), *bases, source)
+    remote.git("branch", f"{BRANCH}-mine", "main")
+    # Another branch is the default one now.
+    remote.git("symbolic-ref", "HEAD", "refs/heads/release/1")
+    result = patcher("undo", *bases, source)
+    assert result.exit_code == 0
+    assert "1 removed" in result.stdout
+    assert f"of patcher's, and left: {BRANCH}-release/1)" in result.stdout
+    remote.git("symbolic-ref", "HEAD", "refs/heads/main")
+    assert "and left" not in patcher("undo", *bases, source).stdout
+    left = remote.git("for-each-ref", "--format=%(refname:short)", "refs/heads/patcher/")
+    assert left == f"{BRANCH}-mine"
+
+
 def test_what_others_edited_merged_or_made_stays(remote: Remote) -> None:
     sources: tuple[str | Path, ...] = (remote.url, remote.bare)
 

@@ -29,8 +29,13 @@ __all__ = [
     "with_token",
 ]
 
-SCHEMES = ("github", "gitlab", "gitea")
-"""The forges that there are: what stands before the colon, and the name of the module."""
+SCHEMES = {
+    "github": ("github:ORG", "github:ORG/REPO", "github:user/NAME", "github:search/QUERY"),
+    "gitlab": ("gitlab:GROUP",),
+    "gitea": ("gitea:HOST/ORG",),
+}
+"""The forges that there are: what stands before the colon, which is the name of the module, and how
+the user writes what is there."""
 
 
 class _Forge(Protocol):

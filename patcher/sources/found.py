@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from patcher import git
 
@@ -25,6 +26,17 @@ class Found:
     facts: Facts | None = None
     server: str | None = None
     """The forge's server that it was found at, as `patcher.forges.with_token` takes it."""
+
+
+class Run(NamedTuple):
+    """What a source may need to know of the run that it is found for."""
+
+    words: Sequence[str] = ()
+    """All that the user named."""
+    seen: set[int] | None = None
+    """The places on this machine that were found before, which do not come again."""
+    tell: Callable[[str], None] = lambda line: None
+    """Gets a line for what a person should know meanwhile."""
 
 
 class WrongSource(Exception):

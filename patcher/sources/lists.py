@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from patcher import git
-from patcher.sources import paths, rows, urls
-from patcher.sources.found import Found, WrongSource, failed
-from patcher.sources.words import SourceKind, kind_of, understood
+from patcher.sources import rows
+from patcher.sources.found import Found, Run, WrongSource, failed
+from patcher.sources.words import source_of, understood
 
 MOST_BYTES = 32 << 20
 """Of a list: 200,000 URLs and more."""
@@ -75,13 +75,13 @@ def _merged(found: rows.Rows) -> rows.Rows:
 def _found(row: rows.ListRow, where: str) -> Iterator[Found | git.Failure]:
     """What a row names. Raises WrongSource."""
     word = row.place
-    if kind_of(word) is SourceKind.FORGE:
+    if source_of(word).counted_as(word)[1]:
         shown = git.without_secrets(word)[:200]
         raise WrongSource(f"a list holds repositories: name {shown!r} on the command line instead")
     if word == "~" or word.startswith("~/"):
         word = os.path.expanduser(word)  # noqa: PTH111
     word = understood(word, suggest="https://github.com/")
-    items = urls.find([word]) if kind_of(word) is SourceKind.URL else paths.find([word])
+    items = source_of(word).find([word], Run())
     return (
         failed(f"{where}{row.at}: {item.place}", item.error)
         if isinstance(item, git.Failure)

@@ -8,14 +8,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from patcher import git
-from patcher.sources import paths
 from patcher.sources.filters import Filters, Sieve
-from patcher.sources.found import Found
+from patcher.sources.found import Found, Run
 from patcher.sources.tally import Tally
-from patcher.sources.words import SourceKind, kind_of, understood
+from patcher.sources.words import is_path, source_of, understood
 
 if TYPE_CHECKING:
     from patcher.sources.gathered import Gathered
+    from patcher.sources.words import Source
 
 Item = Found | git.Failure
 
@@ -89,7 +89,7 @@ def gather(
 
 def remote(words: Sequence[str], lists: Sequence[str]) -> bool:
     """Whether there is more than paths among the sources."""
-    return bool(lists) or any(kind_of(word) is not SourceKind.PATH for word in words)
+    return bool(lists) or not all(map(is_path, words))
 
 
 def _sources(
@@ -100,26 +100,18 @@ def _sources(
 ) -> Iterator[tuple[str, str | None, Iterator[Item]]]:
     """What each source is counted as, how it was named, and what it holds. Paths that stand
     together are one without a name; of these, what was ``seen`` does not come again."""
-    for (kind, forge), group in groupby(words, lambda word: _together(word)):
-        if kind is SourceKind.PATH:
-            yield kind.value, None, paths.find(list(group), seen)
-        elif kind is SourceKind.URL:
-            from patcher.sources import urls
-
-            yield kind.value, "", urls.find(list(group))
-        else:
-            from patcher.sources import forges
-
-            yield forges.label(forge), git.without_secrets(forge), forges.find(forge, words, tell)
+    run = Run(words, seen, tell)
+    for (of, counted), group in groupby(words, lambda word: _together(word)):
+        yield *counted, of.find(list(group), run)
     for name in dict.fromkeys(names):  # what is read to its end holds no more
         from patcher.sources import lists
 
         yield lists.label(name), f"--from {git.without_secrets(name)}", lists.find(name)
 
 
-def _together(word: str) -> tuple[SourceKind, str]:
-    kind = kind_of(word)
-    return kind, word if kind is SourceKind.FORGE else ""
+def _together(word: str) -> tuple[Source, tuple[str, str | None]]:
+    found = source_of(word)
+    return found, found.counted_as(word)
 
 
 def _is_new(key: int, seen: set[int]) -> bool:

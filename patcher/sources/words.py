@@ -5,55 +5,66 @@ from __future__ import annotations
 import os
 import re
 import stat
-from enum import Enum
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
 
 from patcher import git
 from patcher.sources.found import WrongSource
 
+if TYPE_CHECKING:
+    from typing import Protocol
 
-class SourceKind(Enum):
-    """What a word may be."""
+    from patcher.sources.found import Found, Run
 
-    PATH = "paths"
-    URL = "URLs"
-    FORGE = "forge"
+    class Source(Protocol):
+        FORMS: Sequence[str]
+
+        def claims(self, word: str) -> bool: ...
+        def check(self, word: str) -> None: ...
+        def counted_as(self, word: str) -> tuple[str, str | None]: ...
+        def find(self, words: Sequence[str], run: Run) -> Iterator[Found | git.Failure]: ...
 
 
-_UNDERSTOOD = (
-    "a source is a path, a clone URL (https, ssh, git, file, user@host:path), github:ORG, "
-    "github:ORG/REPO, github:user/NAME, github:search/QUERY, gitlab:GROUP or gitea:HOST/ORG"
-)
+SOURCES = ("forges", "urls", "paths")
+"""The modules of this package that a word may be for; the first that claims it has it.
+
+Each has ``FORMS``, how the user writes it; ``claims(word)``, whether a word is for it by how it is
+written; ``check(word)``, which raises GitError where a word can name nothing; ``counted_as(word)``,
+what its repositories are counted as, and how the user named them: words in a row that are counted
+as the same are one source; and ``find(words, run)``, what is there.
+"""
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _OWNER_AND_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_.-]+")
 
 
-def kind_of(word: str) -> SourceKind:
-    """What a word looks like. A forge's is never a path; ``./github:x`` is one."""
-    if ":" not in word:
-        return SourceKind.PATH
-    from patcher.forges import SCHEMES
+def source(name: str) -> Source:
+    """A module of `SOURCES`."""
+    return cast("Source", import_module(f"patcher.sources.{name}"))
 
-    if word.partition(":")[0] in SCHEMES:
-        return SourceKind.FORGE
-    return SourceKind.URL if git.is_address(word) else SourceKind.PATH
+
+def source_of(word: str) -> Source:
+    """What a word is for, by how it is written."""
+    if ":" not in word:
+        return source(SOURCES[-1])
+    return next(each for each in map(source, SOURCES) if each.claims(word))
+
+
+def is_path(word: str) -> bool:
+    """Whether a word is for what is on this machine, if it is for anything."""
+    return source_of(word) is source("paths")
 
 
 def understood(word: str, suggest: str = "github:") -> str:
     """The word, or what the user's ``url.*.insteadOf`` makes of it. Raises WrongSource where it can
     name nothing, whatever there is on this machine or elsewhere. ``suggest``: what to put before
     ``owner/name``."""
-    kind = kind_of(word)
     try:
-        if kind is SourceKind.URL:
-            git.Address.parse(word)
-        elif kind is SourceKind.FORGE:
-            from patcher.forges import parse
-
-            parse(word)
+        source_of(word).check(word)
     except git.GitError as error:
-        shown = f"{git.without_secrets(word)[:500]}: " if kind is SourceKind.FORGE else ""
-        raise WrongSource(f"{shown}{error}") from None
-    if kind is not SourceKind.PATH:
+        raise WrongSource(str(error)) from None
+    if not is_path(word):
         return word
     try:
         is_file = stat.S_ISREG(os.stat(word).st_mode)  # noqa: PTH116 - on the path of every scan
@@ -89,12 +100,17 @@ def _instead(word: str) -> str | None:
 
 def _missing(word: str, suggest: str) -> str:
     if not word:
-        return f"an empty name: {_UNDERSTOOD}"
+        return f"an empty name: {_forms()}"
     if _SCHEME.match(word):
-        return f"neither a path that exists nor anything else: {_UNDERSTOOD}"
+        return f"neither a path that exists nor anything else: {_forms()}"
     if _OWNER_AND_NAME.fullmatch(word):
         return f"no such file or directory: did you mean {suggest}{word}?"
-    return f"no such file or directory: {_UNDERSTOOD}"
+    return f"no such file or directory: {_forms()}"
+
+
+def _forms() -> str:
+    *first, last = (form for name in reversed(SOURCES) for form in source(name).FORMS)
+    return f"a source is {', '.join(first)} or {last}"
 
 
 def _shown(word: str) -> str:

@@ -51,16 +51,21 @@ def start(
     """Start a command, with exactly this environment, in ``/``, with pipes for what it writes.
     ``stdin`` is `PIPE` or a descriptor. Raises `GitError` and OSError."""
     git = library(program())
-    with only(env):
-        running = git.execute(
-            command,
-            istream=PIPE if stdin == PIPE else io.FileIO(stdin, closefd=False),  # 0 is none to it
-            as_process=True,
-            shell=False,
-            env=env,
-            pass_fds=pass_fds,
-            start_new_session=session,
-        )
+    from git.exc import GitCommandNotFound
+
+    try:
+        with only(env):
+            running = git.execute(
+                command,
+                istream=PIPE if stdin == PIPE else io.FileIO(stdin, closefd=False),  # 0 is none
+                as_process=True,
+                shell=False,
+                env=env,
+                pass_fds=pass_fds,
+                start_new_session=session,
+            )
+    except GitCommandNotFound as error:
+        raise GitError(f"git could not be started: {command[0]} is gone") from error
     # GitPython ends the process as soon as nothing refers to its own object.
     child, running.proc = running.proc, None
     return cast("Popen[bytes]", child)

@@ -183,6 +183,17 @@ def test_no_git_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         runner.run(["version"])
 
 
+def test_a_git_that_goes_away_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    gone = tmp_path / "git"
+    gone.write_text("#!/bin/sh\necho git version 2.40.0\n")
+    gone.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    runner.run(["version"])
+    gone.unlink()
+    with pytest.raises(GitError, match=f"git could not be started: {gone} is gone"):
+        runner.run(["version"])
+
+
 def test_a_git_that_is_too_old_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     old = tmp_path / "git"
     old.write_text("#!/bin/sh\necho git version 2.20.1\n")

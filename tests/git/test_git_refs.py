@@ -833,7 +833,8 @@ def test_the_configuration_of_like_clones_is_read_once(
     places = [work.repository(name=name) for name in ("one", "two", "three")]
     for place in places:
         with (place / ".git/config").open("a") as config:
-            config.write(OF_REMOTES.format(place.name))
+            # No other test has had this one read already.
+            config.write(f"{OF_REMOTES.format(place.name)}[test]\n\tname = {work.root}\n")
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     for place in places:
         repository = opened(place)

@@ -102,7 +102,7 @@ def campaign_line(summary: Summary, before: int) -> str:
     if counts.failed:
         text += f", {counts.failed} failed (`patcher status {name} --failed` says why)"
     if before:
-        text += f"; done by earlier runs and not looked at again: {before} (--retry all looks)"
+        text += f"; not looked at again in this run: {before} (--retry all does that)"
     if counts.left and summary.running:
         return (
             f"{text}; another process is at work on the rest: wait for its end, `patcher status "

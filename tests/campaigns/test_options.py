@@ -104,7 +104,7 @@ def test_local_repositories_and_trying_again(world: World, patcher: Patcher) -> 
     git(world.env, world.served / name, "update-ref", "-d", branch)
     done = patcher(world, "apply", "--campaign", "c", "--retry", "failed")
     assert done.exit_code == 0
-    assert last(done).startswith("patcher: campaign c: 4 of 4 repositories are done; done by")
+    assert last(done).startswith("patcher: campaign c: 4 of 4 repositories are done; not looked")
     assert "1 repository:" in done.stdout
     done = patcher(world, "apply", "--campaign", "c", "--retry", "all")
     assert done.exit_code == 0

@@ -117,7 +117,7 @@ def test_each_fault_is_told_and_the_rest_is_done(world: World, patcher: Patcher)
         number = len(world.names)
         assert again.exit_code == 0
         assert again.stderr.startswith(
-            f"patcher: campaign c: {number} of {number} repositories are done; done by earlier "
+            f"patcher: campaign c: {number} of {number} repositories are done; not looked at "
         )
         assert set(server.pushes.values()) == {1}
         assert {name for name, _ in server.pushes} == {

@@ -269,9 +269,8 @@ def test_a_push_to_a_fork_that_is_behind_takes_what_the_fork_lacks(
         assert sandbox.git(fork, "rev-list", "--count", "patcher/deny-af-alg") == "5"
         assert not (fork / "shallow").exists()
         # What the fork has is not read.
-        for more in (["apply", "--push"], ["undo"]):
-            proof = ["--proof", "off"] * (more[0] == "apply")
-            done = patcher(*more, *proof, f"{server.url}/ok/up.git")
+        for more in (["apply", "--push", "--proof", "off", "--signoff"], ["undo"]):
+            done = patcher(*more, f"{server.url}/ok/up.git")
             assert done.exit_code == 3
             assert "pushInsteadOf" in done.stderr
             assert f"{server.url}/ok/ada.git" in done.stderr

@@ -14,6 +14,7 @@ from patcher.git.errors import BoundExceeded, GitError, GitFailed
 from patcher.git.regular import check_objects
 from patcher.git.runner import require_version, run
 from patcher.git.scratch import no_room, scratch
+from patcher.git.tree_search.files import entries
 from patcher.git.values import Repository
 
 _WRITE_TREE = (2, 38)
@@ -69,7 +70,9 @@ def merged(repository: Repository, merge_base: str, one: str, two: str) -> Itera
         # their trees, of which it does.
         base = _committed(beside, merge_base)
         first, second = _committed(beside, one, base), _committed(beside, two, base)
-        if require_version() >= _WRITE_TREE:
+        if not _is_by_lines(beside, repository, merge_base, one, two):
+            tree = None
+        elif require_version() >= _WRITE_TREE:
             tree = _merge_tree(beside, first, second)
         else:
             tree = _three_trees(beside, repository, merge_base, one, two)
@@ -96,6 +99,25 @@ def _quoted(folder: str) -> str:
     """A folder as a list of alternates takes it (gitrepository-layout(5))."""
     escaped = folder.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
+
+
+def _is_by_lines(beside: str, repository: Repository, merge_base: str, one: str, two: str) -> bool:
+    """Whether git merges line by line what both changed: attributes may say otherwise
+    (gitattributes(5), "merge"), and in a repository without a work tree git does not see them."""
+    try:
+        changed = {each.path: each for each in differences(repository, merge_base, two)}
+    except BoundExceeded:  # nobody merges as many unseen
+        return False
+    there = entries(repository, one, list(changed))
+    both = [path for path, each in changed.items() if there.get(path) not in (each.old, each.new)]
+    if not both:
+        return True
+    extra = {"GIT_INDEX_FILE": f"{beside}/attributes"}
+    run(["read-tree", one], git_dir=beside, extra=extra)
+    command = ["check-attr", "-z", "--cached", "--stdin", "merge"]
+    paths = b"".join(path + b"\0" for path in both)
+    said = run(command, git_dir=beside, extra=extra, stdin=paths).split(b"\0")
+    return all(value in (b"unspecified", b"set", b"text") for value in said[2::3])
 
 
 def _merge_tree(beside: str, first: str, second: str) -> str | None:

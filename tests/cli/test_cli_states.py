@@ -689,3 +689,29 @@ def test_a_server_is_asked_for_little_of_a_history(remote: Remote) -> None:
         assert (target["branch_state"], target["outcome"]) == ("merged and gone again", "pushed")
         assert remote.fixes(BRANCH, "main")
         assert report("undo", remote.url)[1][0]["outcome"] == "removed"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "outcome"),
+    [("", "up to date"), ("* text\n", "up to date"), ("* merge\n", "up to date")]
+    + [
+        (f"{FILE} {each}\n", "committed") for each in ("-merge", "binary", "merge=union", "merge=x")
+    ],
+)
+@pytest.mark.parametrize("folder", ["", "sub/"])
+def test_attributes_say_how_what_both_changed_is_merged(
+    sandbox: Sandbox, attributes: str, outcome: str, folder: str
+) -> None:
+    text = sandbox.profile() + "# in between\n" * 20
+    place = sandbox.repository(
+        files={folder + FILE: text, f"{folder}.gitattributes": attributes, "README": "hello\n"}
+    )
+    patcher("apply", place)
+    sandbox.commit(place, {"README": "hello again\n"})
+    assert report("apply", place)[1][0]["outcome"] == "up to date"
+    sandbox.commit(place, {folder + FILE: text + "# the base's\n"})
+    _, (target,) = report("apply", place)
+    assert target["outcome"] == outcome, target
+    merge = ["git", "-C", str(place), "merge", "-q", "--no-edit", BRANCH]
+    assert subprocess.run(merge, capture_output=True, check=False).returncode == 0
+    assert "deny network alg," in (place / folder / FILE).read_text()

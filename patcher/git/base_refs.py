@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from patcher.git.errors import BoundExceeded, GitError, NoSuchBase, UnbornHead
 from patcher.git.objects import Objects
@@ -28,7 +29,7 @@ from patcher.git.refs import (
 from patcher.git.regular import check_refs
 from patcher.git.values import Base, Repository
 from patcher.git.view import uses_reftable
-from patcher.text import without_secret
+from patcher.text import printable, without_secret
 
 REVIEW_BRANCHES = "patcher/"
 """Where patcher's own review branches lie; globs for bases do not match them."""
@@ -86,7 +87,8 @@ def _peeled(
     repository: Repository, found: dict[str, str], default: str, globbed: Collection[str]
 ) -> list[Base]:
     """The bases; those of ``globbed`` only where they are no review branches."""
-    result = []
+    result: list[Base] = []
+    skipped = []
     size = len(next(iter(found.values())))
     with Objects(repository.common_dir / "objects", hexsize=size) as objects:
         names = [f"{oid}^{{commit}}".encode() for oid in found.values()]
@@ -96,10 +98,16 @@ def _peeled(
             if header.kind != "commit":
                 raise GitError(f"{ref} does not name a commit that is here")
             if ref in globbed and ref != default and _is_review(objects, ref, header.oid, deep):
+                skipped.append(_short(ref))
                 continue
             note = _beside(repository, ref, found[ref])
             is_default = default in (ref, REMOTE + ref.removeprefix(HEADS))
             result.append(Base(ref, _short(ref), header.oid, is_default, note))
+    if skipped and result:  # whoever commits can make a branch look so
+        more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+        note = f"a glob skips review branches, {printable(skipped[0])}{more}: --base NAME reads one"
+        note = "; ".join(filter(None, (result[0].note, note)))
+        result[0] = replace(result[0], note=note)
     return result
 
 

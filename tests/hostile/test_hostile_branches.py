@@ -154,3 +154,18 @@ def test_a_branch_is_where_git_finds_it_by_its_name(bench: Bench, twice: bool) -
     result = patcher("scan", "--base", "*", bench.place)
     assert result.exit_code == 3
     assert "packed-refs has refs/heads/main twice, or out of order" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["scan", "apply"])
+def test_a_forged_mark_hides_no_branch_from_a_glob_unseen(bench: Bench, command: str) -> None:
+    base = bench.git("rev-parse", "main")
+    hidden = forged(
+        bench, tree(bench, PROFILE, ("100644", b"x", bench.put("blob", b"x"))), base, "release/1"
+    )
+    bench.git("update-ref", "refs/heads/release/1", hidden)
+    fixed = commit(bench, tree(bench, FIXED), [base], "fixed\n")
+    bench.git("update-ref", "refs/heads/release/2", fixed)
+    proof = ["--proof", "off"] * (command == "apply")
+    result = patcher(command, *proof, "--base", "release/*", bench.place)
+    assert "a glob skips review branches, release/1: --base NAME reads one" in result.stdout
+    assert patcher("scan", "--base", "release/1", bench.place).exit_code == 1

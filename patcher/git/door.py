@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from patcher.git.environment import inherited, only, program
 from patcher.git.errors import GitError
+from patcher.git.limits import waiting
 from patcher.text import printable
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ PIPE = -1
 @functools.cache
 def library(program: str) -> Git:
     """GitPython, for the git at an absolute path, which it runs when it is imported (``git
-    version``). That takes 70 ms, so it waits for the first git. Raises `GitError`."""
-    with only([name for name in inherited() if not name.startswith("GIT_")]):
+    version``). That takes 60 ms, so it waits for the first git, and counts against no repository's
+    time limit. Raises `GitError`."""
+    with waiting(), only([name for name in inherited() if not name.startswith("GIT_")]):
         os.environ["GIT_PYTHON_GIT_EXECUTABLE"] = program
         try:
             from git.cmd import Git

@@ -831,10 +831,10 @@ def test_the_configuration_of_like_clones_is_read_once(
     )
     (folder / "git").chmod(0o755)
     places = [work.repository(name=name) for name in ("one", "two", "three")]
+    own = f"[test]\n\tof = {os.urandom(8).hex()}\n"  # which no other test has
     for place in places:
         with (place / ".git/config").open("a") as config:
-            # No other test has had this one read already.
-            config.write(f"{OF_REMOTES.format(place.name)}[test]\n\tname = {work.root}\n")
+            config.write(own + OF_REMOTES.format(place.name))
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     for place in places:
         repository = opened(place)

@@ -303,13 +303,16 @@ class Process:
 
     def close(self) -> None:
         """End git, whatever it is doing, and leave nothing open."""
+        if self.child.poll() is None:  # else a closed pipe might end git alone
+            self.kill()
+            self.child.wait()
+        elif self.session and self.child.returncode:
+            with contextlib.suppress(OSError):
+                os.killpg(self.child.pid, signal.SIGKILL)  # no other group has that number yet
         for pipe in (self.child.stdin, self.child.stdout, self.child.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-        if self.child.poll() is None:
-            self.kill()
-            self.child.wait()
         _watchdog.forget(self)
 
     def __enter__(self) -> Process:

@@ -825,6 +825,32 @@ def test_a_killed_run_leaves_no_git_behind_that_asks(work: Work, server: Server)
         time.sleep(0.05)
 
 
+def test_what_a_git_that_failed_has_started_ends_with_it(work: Work, origin: Path) -> None:
+    clone = work.root / "clone"
+    work.git(work.root, "clone", "-q", os.fspath(origin), os.fspath(clone))
+    marker = work.root / "hook"
+    hook = origin / "hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(
+        "#!/bin/sh\n"
+        "pid=$PPID\n"
+        "until tr '\\0' ' ' </proc/$pid/cmdline | grep -q ' push '; do\n"
+        "  pid=$(cut -d ' ' -f 4 /proc/$pid/stat)\n"
+        "done\n"
+        f'kill -9 "$pid"\ncd /\nexec python3 -c "import time; time.sleep(60)" {marker}\n'
+    )
+    hook.chmod(0o755)
+    repository = Repository(clone, clone / ".git", clone, Address.parse(f"file://{origin}"))
+    tip = work.git(clone, "rev-parse", "HEAD")
+    commit = write_commit(repository, tip, [FileChange(b"profile", b"x")], "x", ME, ME)
+    with pytest.raises(GitError, match="exit status -9"):
+        remote.push(repository, "patcher/x", commit, None)
+    deadline = time.monotonic() + 20
+    while any(os.fspath(marker) in line for line in command_lines()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def running() -> dict[str, str]:
     """An environment in which this Python finds what the tests do."""
     import sys

@@ -186,6 +186,8 @@ _WORD = regex(rb"[\w.@%{}<>$#-]*[\w@%}>]|\{\{ ?[\w.]+ ?\}\}")
 _LONGEST, _LONGEST_NAME = 300, 140
 REACH = 1 << 15
 """Bytes around a text in which is looked for its function."""
+_OVERLAP = 1 << 10
+"""Bytes, more than a call may have that changes network rules."""
 _NAMES = 64
 """Variables that are followed through a whole file."""
 _MOST_USES = 20_000
@@ -213,7 +215,8 @@ AFTERWARDS = "the program may leave out or replace a part of the text afterwards
 
 
 def _lines_that_name(content: bytes, words: Iterable[bytes]) -> Iterator[tuple[int, int]]:
-    """Where the lines begin and end that hold one of the words, behind something else."""
+    """Where the lines begin and end that hold one of the words, behind something else. Long lines
+    come in pieces that overlap."""
     for word in words:
         at = content.find(word)
         while at >= 0:
@@ -221,7 +224,8 @@ def _lines_that_name(content: bytes, words: Iterable[bytes]) -> Iterator[tuple[i
             if content[start:at].strip():
                 end = content.find(b"\n", at)
                 end = len(content) if end < 0 else end
-                yield start, end
+                for piece in range(start, end, REACH):
+                    yield piece, min(piece + REACH + _OVERLAP, end)
             at = content.find(word, end)
 
 
@@ -363,6 +367,7 @@ class Changes:
     def mentioned(self) -> str:
         """What seems to change network rules of some text, whichever it is; empty for nothing."""
         for start, end in _lines_that_name(self.content, (b"deny", b"alg", b"network")):
+            time_left()
             if found := _MENTIONS.search(self.content, start, end):
                 return f"`{found[0].decode('utf-8', 'replace')}` may change network rules"
         return why_filtered(self.content)

@@ -139,7 +139,6 @@ class Stage(StrEnum):
     | committed | has the change on its review branch, by this run or before it |
     | pushed | has it there at its remote as well |
     | reviewed | has it in a review that is open |
-    | removed | had it, and `patcher undo` removed the review branch |
     | failed | something could not be done; ``new_commit`` says whether a part of it was |
 
     Only *failed* ends badly: a repository of which no target failed is done, and is not taken up
@@ -154,7 +153,6 @@ class Stage(StrEnum):
     COMMITTED = "committed"
     PUSHED = "pushed"
     REVIEWED = "reviewed"
-    REMOVED = "removed"
     FAILED = "failed"
 
 

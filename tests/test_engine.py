@@ -554,7 +554,16 @@ def test_an_argument_that_means_nothing_is_refused(
 
 @pytest.mark.parametrize(
     ("abi", "noted"),
-    [("", True), ("abi <abi/3.0>,\n", False), ('abi "abi/4.0",\n', False), ("# an abi\n", True)],
+    [
+        ("", True),
+        ("abi <abi/3.0>,\n", False),
+        ('abi "abi/4.0",\n', False),
+        ("abi<abi/3.0>,\n", False),
+        ("abi\n  <abi/3.0>,\n", False),
+        ("abi </etc/apparmor.d/abi/3.0>,\n", False),
+        ("# an abi\n", True),
+        ("abi <abi/{{.Abi}}>,\n", True),
+    ],
 )
 def test_a_note_says_that_nothing_pins_the_features(abi: str, noted: bool) -> None:
     text = abi + HEAD + "  network,\n" + TAIL
@@ -566,3 +575,23 @@ def test_a_note_says_that_nothing_pins_the_features(abi: str, noted: bool) -> No
 def test_it_is_not_noted_where_no_deny_is_wanted() -> None:
     (finding,) = patch(HEAD + "  network inet,\n" + TAIL).findings
     assert not any("features are pinned" in note for note in finding.evidence)
+
+
+@pytest.mark.parametrize("rules", ["  network,\n  deny network alg,\n", "  network inet,\n"])
+@pytest.mark.parametrize(
+    "abi",
+    [
+        "abi <abi/kernel-5.4-vanilla>,\n",
+        'abi "abi/kernel-5.4-vanilla",\n',
+        "abi<abi/kernel-5.4-vanilla>,\n",
+        "abi\n  <abi/kernel-5.4-vanilla>,\n",
+        "abi\t<abi//kernel-5.4-vanilla>,\n",
+        "abi </etc/apparmor.d/abi/kernel-5.4-vanilla>,\n",
+        "{{if .Old}}abi <abi/kernel-5.4-vanilla>,{{end}}\n",
+        "abi <abi/kernel-5.4-outoftree-network>,\n",
+    ],
+)
+def test_nothing_is_clean_under_an_abi_without_network_rules(abi: str, rules: str) -> None:
+    (finding,) = patch(abi + HEAD + rules + TAIL).findings
+    assert finding.status is Status.UNDER_INVESTIGATION
+    assert "compiles no network rule" in finding.reason

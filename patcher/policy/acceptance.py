@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from patcher.policy.evidence import Evidence, weigh
+from patcher.policy.evidence import Evidence, is_loaded, weigh
 from patcher.policy.header import LAX_FLAGS
 from patcher.policy.judgement import Includes, Judgement, judge
 from patcher.policy.reader import Profile
@@ -192,7 +192,7 @@ def _why_no_policy(profile: Profile, origin: Origin) -> str:
     )
     if profile.header:
         alone = profile.keyword and profile.leads and len(rules) > 1 and not profile.junk
-        if origin.holds_policy or strong or profile.flags or alone:
+        if origin.holds_policy or strong or profile.flags or alone or is_loaded(profile):
             return ""
         return "its rules are single words, which code and prose hold, too"
     if origin.holds_policy:

@@ -54,6 +54,11 @@ class Evidence(NamedTuple):
         return self.loaded or (self.denies and not self.attached and self.points >= THRESHOLD)
 
 
+def is_loaded(profile: Profile) -> bool:
+    """Whether a profile carries the very name under which a container runtime loads its own."""
+    return profile.header and _RUNTIME_NAME.fullmatch(profile.name) is not None
+
+
 _Notes = list[tuple[str, int]]
 """What was seen, and how much it weighs."""
 
@@ -72,7 +77,7 @@ def weigh(profiles: Iterable[Profile]) -> Evidence:
         denies=bool(denials),
         notes=tuple(notes),
         attached=any(_is_attached(profile) for profile in profiles),
-        loaded=any(p.header and _RUNTIME_NAME.fullmatch(p.name) for p in profiles),
+        loaded=any(map(is_loaded, profiles)),
     )
 
 

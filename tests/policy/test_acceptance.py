@@ -98,3 +98,18 @@ def test_what_counts_is_not_dropped() -> None:
     result = patcher.patch("apparmor.d/x", MOBY.encode())
     assert len(result.findings) == 1
     assert result.dropped == ()
+
+
+@pytest.mark.parametrize("name", ["docker-default", "crio-default", "containers-default-0.57.1"])
+@pytest.mark.parametrize("rules", ["network,", "network,\n  file,", "audit network, capability,"])
+@pytest.mark.parametrize(
+    ("path", "around"),
+    [("x.py", 'P = """\n{}"""\n'), ("x.go", "package x\n\nconst s = `{}`\n"), ("x.foo", "{}")],
+)
+def test_the_name_that_a_runtime_loads_is_enough(
+    path: str, around: str, rules: str, name: str
+) -> None:
+    text = around.replace("{}", f"profile {name} {{\n  {rules}\n}}\n")
+    result = patcher.patch(path, text.encode())
+    assert [finding.moby_style for finding in result.findings] == [True]
+    assert len(result.edits) == 1

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from importlib import import_module
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Protocol, cast
 
 from patcher.hosts.document import Document, Text
 from patcher.hosts.embedding import Embedding, Line
 from patcher.policy.bounds import MAX_LINES, Budget, check_lines, check_number, time_left
-from patcher.policy.search import candidates, united
+from patcher.policy.search import candidates, lax_flags, united
 
 __all__ = ["HOSTS", "Document", "Embedding", "Line", "Text", "read"]
 
@@ -54,8 +55,8 @@ def _hosts() -> Iterator[Host]:
 def read(path: str, content: bytes) -> Document:
     """Read a file; ``path`` says of which kind it is. Raises TooMuch.
 
-    What its own host does not take for policy, though a rule may stand there, is read by the
-    general line host; so is a file that no host claims.
+    What its own host does not take for policy, though a rule or a flag may stand there that allows
+    the family, is read by the general line host; so is a file that no host claims.
     """
     check_lines(content)
     name, budget = PurePosixPath(path), Budget()
@@ -63,7 +64,7 @@ def read(path: str, content: bytes) -> Document:
     texts = () if host is None else _texts(host, name, content, budget)
     spans = united(text.span for text in texts)
     others: tuple[Text, ...] = ()
-    if next(candidates(content, spans), -1) >= 0:
+    if next(chain(candidates(content, spans), lax_flags(content, spans)), -1) >= 0:
         lines = cast(Host, import_module("patcher.hosts.lines"))
         others = _texts(lines, name, content, budget)
     return Document(path, content, texts, spans, others)

@@ -26,6 +26,7 @@ from patcher.hosts.strings import (
 )
 from patcher.policy.bounds import MAX_STRINGS, check_number, time_left
 from patcher.policy.patterns import regex, repeated
+from patcher.policy.search import BEGINS_LINE
 
 HOST = "text"
 """The host of a language that is not known."""
@@ -35,7 +36,8 @@ RULE = (
     + rb"network\b"
 )
 _IN_LITERAL = regex(
-    rb"(?:(?<=[\"'`])|\\[nrt]|[{},;\s])[ \t]*+" + RULE + rb"[^\"]*,|mediate_deleted"
+    rb"(?:(?<=[\"'`])|%b|[{},;\s])[ \t]*+" % rb"|".join(BEGINS_LINE)
+    + (RULE + rb"[^\"]*,|mediate_deleted")
 )
 _INSIDE = {
     b'"': regex(repeated(rb'[^"\\\r\n]++|\\.')),

@@ -16,12 +16,14 @@ from patcher.policy.network import ACCESSES, FAMILIES, PROTOCOLS, TYPES
 from patcher.policy.patterns import regex
 
 __all__ = [
+    "BEGINS_LINE",
     "MENTION",
     "NETWORK_OR_FLAG",
     "SEARCH",
     "Spans",
     "candidates",
     "is_binary",
+    "lax_flags",
     "matters",
     "searched",
     "united",
@@ -53,7 +55,7 @@ _NEXT = rb"[ \t\r]*(?:$|[^\w\s]|" + _RULE + rb"|[rwaxmlkiPUC]{1,8}[ \t]+[/@\"])"
 """What follows a rule of one word, behind its comma."""
 
 
-_BEGINS_LINE = (
+BEGINS_LINE = (
     *(rb"\x5c[nrt]", rb"\x5cx[0-9a-fA-F]{2}"),
     *(rb"\x5cu00[0-9a-fA-F]{2}", rb"\x5c0[0-7]{2}"),
 )
@@ -99,7 +101,7 @@ def _alone(word: bytes) -> bytes:
         rb"(?:(?<![\w.(\[:&*/-]%b)(?:(?<![\w,;.)][ \t]%b)|" % (word, word)
         + _behind(word, _FOLLOWED)
         + rb")|"
-        + _behind(word, _BEGINS_LINE)
+        + _behind(word, BEGINS_LINE)
         + rb")"
     )
 
@@ -111,7 +113,7 @@ _ENDS_ALONE = _ends(
         rb"[^\S \t]",
         rb"(?:\A|[^\w,;.)])[ \t]",
         *_FOLLOWED,
-        *_BEGINS_LINE,
+        *BEGINS_LINE,
     )
 )
 """What may stand before a word that ``_alone`` matches."""
@@ -123,11 +125,16 @@ _LAST_FLAGS = rb"(?:[\w ,.=${}@%|\"-]{0,200}\)[ \t\r]*(?:$|[^\w\s,.;:)])|,[ \t\r
 """How a profile's flags end, which may be broken over lines."""
 
 
+_FLAG_WORDS = (b"attach_disconnected", b"audit", b"chroot_relative", b"mediate_deleted")
+"""Flags that stand beside others, with a blank between."""
+
+
 def _flag(word: bytes) -> bytes:
     """What shows behind a word that it is a profile's flag: others follow, or their end, or it
     stands alone on its line."""
-    alone = _behind(word, (rb"^[ \t]{0,8}",))
-    return rb"(?:%b%b|%b[ \t\r]*$)" % (_AMONG_FLAGS % word, _LAST_FLAGS, alone)
+    alone = _behind(word, (rb"^[ \t]{0,8}", *(rb"\b%b[ \t]" % flag for flag in _FLAG_WORDS)))
+    more = rb"(?:[ \t]+(?:%b)\b)*" % b"|".join(_FLAG_WORDS)
+    return rb"(?:%b%b|%b%b[ \t\r]*$)" % (_AMONG_FLAGS % word, _LAST_FLAGS, alone, more)
 
 
 _NETWORK_END = (rb"[ \t]*+(?:,%b|\x5c[nrt]|#)|(?:[ \t]+%b){1,8}[a-z \t]{0,80}(?:,|[ \t\r]*$)") % (
@@ -181,7 +188,9 @@ A network rule, be it broken after its keyword; the flags of moby-style profiles
 that change what rules mean; the same in UTF-16. PCRE is fast where an expression begins with
 letters, and takes 4 % longer for each more."""
 
-NETWORK_OR_FLAG = rb"network(?:(?<=\bnetwork)|(?<=\\[nrt]network))\b|mediate_deleted"
+NETWORK_OR_FLAG = (
+    rb"network(?:(?<=\bnetwork)|" + _behind(b"network", BEGINS_LINE) + rb")\b|mediate_deleted"
+)
 """In ``\\nnetwork`` the letter of an escape stands before the word, so there is no word boundary.
 Expressions that begin with letters are five times as fast as those that begin with a boundary."""
 MENTION = regex(
@@ -335,6 +344,14 @@ def candidates(content: bytes, outside: Spans = ()) -> Iterator[int]:
             at = match.start()
             if not within(outside, at) and _may_begin(word, content, at):
                 yield at
+
+
+def lax_flags(content: bytes, outside: Spans = ()) -> Iterator[int]:
+    """Offsets outside of these spans of flags that allow what no rule names."""
+    for word, flag in _FLAGS[1:]:
+        for match in flag.finditer(content) if word in content else ():
+            if not within(outside, match.start()):
+                yield match.start()
 
 
 def _may_begin(word: bytes, content: bytes, at: int) -> bool:

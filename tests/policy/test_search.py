@@ -94,6 +94,9 @@ def test_a_rule_is_found_wherever_it_stands(text: str, path: str) -> None:
         "profile x (audit, complain) {\n  file,\n}\n",
         "profile x flags=(\n  complain,\n) {\n  file,\n}\n",
         "profile x\n  flags=(attach_disconnected,\n    complain)\n{\n  file,\n}\n",
+        "profile x flags=(\n  attach_disconnected complain\n) {\n  file,\n}\n",
+        "profile x flags=(\n  audit\tcomplain\n) {\n  file,\n}\n",
+        "profile x flags=(\n  unconfined audit\n) {\n  file,\n}\n",
         "profile x flags=(unconfined) {\n  userns,\n  /x r,\n}\n",
         "profile x flags=(default_allow) {\n  deny /x w,\n}\n",
         "profile x flags=(default_allow,mediate_deleted) {\n  file,\n}\n",
@@ -123,6 +126,37 @@ def test_what_allows_the_family_is_found(text: str) -> None:
     }
     assert result.findings
     assert searched(text.encode())
+
+
+@pytest.mark.parametrize("path", ["x", "x.txt", "x.conf", "x.sh", "x.yaml", "apparmor.d/x"])
+@pytest.mark.parametrize("flag", ["complain", "unconfined", "default_allow"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "profile x flags=({0})\n{{\n",
+        "profile x /usr/bin/x\n  flags=({0})\n{{\n",
+        "/usr/bin/x\n  flags=(attach_disconnected,{0})\n{{\n",
+        "The profile of x.\n\nprofile x flags=({0}) {{\n",
+    ],
+)
+def test_a_flag_is_found_in_a_file_of_any_name(header: str, flag: str, path: str) -> None:
+    text = header.format(flag) + "  file,\n  deny /x w,\n}\n"
+    (finding,) = patcher.patch(path, text.encode()).findings
+    assert finding.status.value == ("affected" if flag == "complain" else "under_investigation")
+    assert searched(text.encode())
+
+
+@pytest.mark.parametrize("path", ["x.c", "x.go", "x.js", "x.py", "x.java", "x.json", "x.foo"])
+@pytest.mark.parametrize("escape", [r"\t", r"\x09", r"\u0009", r"\x20", r"\u0020"])
+def test_a_rule_behind_an_escape_is_found(escape: str, path: str) -> None:
+    if path == "x.json" and "x" in escape:
+        pytest.skip("JSON has no such escape")
+    rules = ("network,", "/a r,", "file,")
+    text = 'p = "profile x {' + "".join(rf"\n{escape}{rule}" for rule in rules) + r'\n}\n";'
+    content = (f"[{text[4:-1]}]" if path == "x.json" else text).encode() + b"\n"
+    (finding,) = patcher.patch(path, content).findings
+    assert finding.status.value == "affected"
+    assert searched(content)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])

@@ -18,6 +18,8 @@ from patcher.policy.patterns import regex
 _SYSTEM = Path(BASE)
 _WORD = regex(rb"abi(?:(?<!\wabi)|(?<=\\[nrt]abi))\b")
 """The keyword, which `capability` is not; also behind an escape."""
+_RULE = regex(rb"abi(?: |(?=[<\"]))(\S+)\Z")
+"""No blank need stand before a name in marks."""
 _FILLED_IN = regex(r"[{}$%]")
 
 
@@ -75,9 +77,12 @@ def declared(text: bytes) -> tuple[Abi, ...]:
                 opened.append(action is Control.OPEN)
             elif action is Control.CLOSE and opened:
                 opened.pop()
-        if token.kind is Kind.COMMA and len(words) == 2 and words[0].text == b"abi":
-            name = words[1].text.decode("utf-8", "surrogateescape").strip('<>"')
-            filled_in = words[1].hole or _FILLED_IN.search(name) is not None
+        rule = b" ".join(word.text for word in words)
+        if token.kind is Kind.NEWLINE and rule == b"abi":
+            continue
+        if token.kind is Kind.COMMA and (named := _RULE.match(rule)):
+            name = named[1].decode("utf-8", "surrogateescape").strip('<>"')
+            filled_in = words[-1].hole or _FILLED_IN.search(name) is not None
             found[Abi(name.removeprefix(BASE), filled_in)] = None
             certain = certain or not any(opened)
         words = []

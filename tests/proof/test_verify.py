@@ -47,6 +47,25 @@ def test_an_abi_that_does_not_mediate_sockets_decides_nothing(
     assert found.reason.startswith(f"{features} does not mediate sockets")
 
 
+@pytest.mark.parametrize("path", ["apparmor.d/x", "x.tmpl"])
+@pytest.mark.parametrize(
+    "abi",
+    [
+        'abi"{}",',
+        'abi\n  "{}",',
+        'abi\t\n\t"{}"  ,',
+        '{{{{if .A}}}}abi\n"{}",{{{{end}}}}',
+        "abi {},",
+    ],
+)
+def test_an_abi_counts_however_it_is_written(
+    abi: str, path: str, real: Parser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = without_sockets(tmp_path, monkeypatch)
+    (found,) = standings(f"{abi.format(features)}\n{PROFILE}", real, path)
+    assert found.answer is Answer.UNDECIDED
+
+
 def test_the_abi_of_a_file_is_for_all_its_profiles(
     real: Parser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

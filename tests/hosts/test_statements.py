@@ -270,6 +270,96 @@ def test_a_conditional_deny_answers_nothing_else(language: str, body: str) -> No
     assert Status.AFFECTED not in {finding.status for finding in again.findings}
 
 
+LEFT_OUT = [
+    ('a.nix', '{ p = HEAD + NET + lib.optionalString x DENY + TAIL; }\n'),
+    ('a.nix', '{ p = HEAD + NET + (if x then DENY else "") + TAIL; }\n'),
+    ('a.nix', '{ p = lib.concatStrings ([ HEAD NET ] ++ lib.optional x DENY ++ [ TAIL ]); }\n'),
+    ('a.jsonnet', '{ p: HEAD + NET + (if x then DENY else "") + TAIL }\n'),
+    ('a.cue', 'p: HEAD + NET + [if x {DENY}, ""][0] + TAIL\n'),
+    ('a.ex', 'def f(x) do\n  HEAD <> NET <> if(x, do: DENY, else: "") <> TAIL\nend\n'),
+    ('a.clj', '(def p (str HEAD NET (when x DENY) TAIL))\n'),
+    ('a.lisp', '(concat HEAD NET (if x DENY "") TAIL)\n'),
+    ('a.tcl', 'set p HEAD\nappend p NET\nif {$x} { append p DENY }\nappend p TAIL\n'),
+    ('a.ps1', '$p = HEAD\n$p += NET\nif ($x) { $p += DENY }\n$p += TAIL\n'),
+    ('a.ps1', '$p = HEAD + NET + $(if ($x) { DENY }) + TAIL\n'),
+    ('a.R', 'p <- paste0(HEAD, NET, if (x) DENY else "", TAIL)\n'),
+    ('a.jl', 'p = HEAD * NET * (x ? DENY : "") * TAIL\n'),
+    ('a.ml', 'let p = HEAD ^ NET ^ (if x then DENY else "") ^ TAIL\n'),
+    ('a.fs', 'let p = HEAD + NET + (if x then DENY else "") + TAIL\n'),
+    ('a.hs', 'p = HEAD ++ NET ++ (if x then DENY else "") ++ TAIL\n'),
+    ('a.hs', 'p = concat [ HEAD, NET, concat [ DENY | x ], TAIL ]\n'),
+    ('a.erl', 'p(X) -> HEAD ++ NET ++ case X of true -> DENY; _ -> "" end ++ TAIL.\n'),
+    ('a.pas', 'p := HEAD + NET; if x then p := p + DENY; p := p + TAIL;\n'),
+    ('a.awk', 'BEGIN { printf HEAD; printf NET; if (x) printf DENY; printf TAIL }\n'),
+    ('a.fish', 'set p HEAD\nset p $p NET\nif test $x\n  set p $p DENY\nend\nset p $p TAIL\n'),
+    ('a.bzl', 'p = HEAD + NET + select({"a": DENY, "//c": ""}) + TAIL\n'),
+    ('CMakeLists.txt',
+     "string(APPEND P HEAD)\nstring(APPEND P NET)\nif(X)\n"
+     "  string(APPEND P DENY)\nendif()\nstring(APPEND P TAIL)\n"),
+    ('a.d', 'string p = HEAD ~ NET ~ (x ? DENY : "") ~ TAIL;\n'),
+    ('a.nim', 'p.add HEAD\np.add NET\nif x: p.add DENY\np.add TAIL\n'),
+    ('a.v', 'p += HEAD\np += NET\nif x { p += DENY }\np += TAIL\n'),
+    ('a.adb', 'P := HEAD & NET & (if X then DENY else "") & TAIL;\n'),
+    ('a.vb', 'p = HEAD\np &= NET\nIf x Then p &= DENY\np &= TAIL\n'),
+    ('a.cr', 'p = HEAD + NET\np += DENY if x\np += TAIL\n'),
+    ('a.groovy', 'def p = HEAD\np += NET\nif (x) p += DENY\np += TAIL\n'),
+    ('a.coffee', 'p = HEAD\np += NET\np += DENY if x\np += TAIL\n'),
+    ('a.elm', 'p = HEAD ++ NET ++ (if x then DENY else "") ++ TAIL\n'),
+    ('a.zzz', 'p HEAD\np NET\nwhen x p DENY\np TAIL\n'),
+    ('a.zzz', 'p = HEAD + NET + maybe(DENY) + TAIL\n'),
+    ('a.lua', 'local t = {HEAD, NET, x and DENY or "", TAIL}\nreturn table.concat(t)\n'),
+    ('a.pl', 'my $p = join "", grep { ok($_) } (HEAD, NET, DENY, TAIL);\n'),
+    ('a.rb', 'p = [HEAD, NET, DENY, TAIL].select { |r| ok(r) }.join\n'),
+    ('a.rb', 'p = [HEAD, NET, (DENY if x), TAIL].compact.join\n'),
+    ('a.js', 'const p = [HEAD, NET, DENY, TAIL].filter(ok).join("");\n'),
+    ('a.js', 'const p = [HEAD, NET, x ? DENY : [], TAIL].flat().join("");\n'),
+    ('a.kt', 'val p = listOf(HEAD, NET, DENY, TAIL).filter { ok(it) }.joinToString("")\n'),
+    ('a.kt',
+     "val p = buildList { add(HEAD); add(NET); if (x) "
+     'add(DENY); add(TAIL) }.joinToString("")\n'),
+    ('a.rs',
+     "let p: String = [HEAD, NET, DENY, TAIL].iter().filter(|r| "
+     "ok(r)).copied().collect();\n"),
+    ('a.rs',
+     "let mut v = vec![HEAD, NET];\nif x { v.push(DENY); }\n"
+     "v.push(TAIL);\nlet p = v.concat();\n"),
+    ('a.go',
+     "package x\nvar v = []string{HEAD, NET}\n"
+     "func f() { if x { v = append(v, DENY) }\nv = append(v, TAIL) }\n"),
+    ('a.go',
+     "package x\nfunc f() string {\n\tv := []string{HEAD, NET, DENY, TAIL}\n\tif x {\n"
+     '\t\tv = slices.Delete(v, 2, 3)\n\t}\n\treturn strings.Join(v, "")\n}\n'),
+    ('a.go',
+     "package x\nfunc f() string {\n\tp := HEAD + NET + DENY + TAIL\n\tif x {\n"
+     '\t\tp = strings.Replace(p, DENY, "", 1)\n\t}\n\treturn p\n}\n'),
+    ('a.py', 'p = HEAD NET DENY TAIL\nif x:\n    p = p.replace("deny network alg,", "")\n'),
+    ('a.py', 'p = HEAD NET DENY TAIL\np = re.sub(pat, "", p)\n'),
+    ('a.py', 'p = HEAD NET DENY TAIL\np = "".join(l for l in p.splitlines(True) if ok(l))\n'),
+    ('a.py', 'v = [HEAD, NET, DENY, TAIL]\ndel v[2]\np = "".join(v)\n'),
+    ('a.py', 'v = [HEAD, NET, DENY, TAIL]\nif x:\n    v.pop(2)\np = "".join(v)\n'),
+    ('a.py', 'v = [HEAD, NET, DENY, TAIL]\nv.remove(y)\np = "".join(v)\n'),
+    ('a.py', 'v = [HEAD, NET, DENY, TAIL]\np = "".join(v[:2] + v[n:])\n'),
+    ('a.js',
+     "const v = [HEAD, NET, DENY, TAIL];\nif (x) v.splice(2, 1);\n"
+     'module.exports = v.join("");\n'),
+    ('a.tf', 'locals {\n  p = join("", [HEAD, NET, var.x ? DENY : "", TAIL])\n}\n'),
+    ('a.tf',
+     'locals {\n  p = join("", compact([HEAD, NET, DENY, TAIL]))\n'
+     '  q = join("", [for r in [HEAD, NET, DENY, TAIL] : r if r != var.x])\n}\n'),
+    ('a.tf', 'locals {\n  p = replace(join("", [HEAD, NET, DENY, TAIL]), var.x, "")\n}\n'),
+    ('a.jsx', 'const p = <pre>{HEAD}{NET}{x && DENY}{TAIL}</pre>;\n'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "text"), LEFT_OUT)
+def test_a_deny_that_a_program_may_leave_out_answers_nothing(path: str, text: str) -> None:
+    texts = {"HEAD": f'"{HEADER}"', "NET": NET, "DENY": DENY, "TAIL": f'"{REST}}}\\n"'}
+    for name, literal in texts.items():
+        text = text.replace(name, literal)
+    statuses = {finding.status for finding in patcher.patch(path, text.encode()).findings}
+    assert statuses and statuses <= {Status.AFFECTED, Status.UNDER_INVESTIGATION}
+
+
 CERTAIN = [
     ("go", "\tp += NET\n\tp += DENY"),
     ("go", "\tp += NET // why\n\n\t/* more */\n\tp += DENY"),

@@ -359,6 +359,14 @@ def limit_file_size(pid: int, size: int) -> None:
     _limit(pid, "RLIMIT_FSIZE", size)
 
 
+def most_file_size(size: int) -> int:
+    """``size``, or what this process may write to one file, where that is less."""
+    import resource
+
+    own, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return size if own == resource.RLIM_INFINITY else min(size, own)
+
+
 def _limit(pid: int, name: str, size: int) -> None:
     try:
         import resource

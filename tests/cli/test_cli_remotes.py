@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -133,6 +134,23 @@ def test_a_full_disk_is_no_fault_of_the_servers(
         )  # fmt: skip
     assert done.returncode == 3
     assert "No space left on device" in done.stderr
+    assert "protocol" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("most", [200, 1 << 16])
+def test_a_limit_on_the_size_of_files_is_no_fault_of_the_servers(
+    most: int, server: Server, sandbox: Sandbox
+) -> None:
+    work = sandbox.repository("large", {"noise": os.urandom(1 << 17)})
+    served = server.root / "large.git"
+    sandbox.git(sandbox.root, "clone", "-q", "--bare", str(work), str(served))
+    done = subprocess.run(
+        [sys.executable, "-m", "patcher", "scan", f"{server.url}/ok/large.git"],
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, text=True,
+        timeout=60, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert f"no file may have over {most} bytes (ulimit -f)" in done.stderr
     assert "protocol" not in done.stdout + done.stderr
 
 

@@ -24,6 +24,7 @@ from patcher.git.address import Address
 from patcher.git.errors import (
     BoundExceeded,
     BranchTaken,
+    DiskFull,
     GitError,
     Misused,
     RemoteError,
@@ -32,7 +33,7 @@ from patcher.git.errors import (
     name_refused,
 )
 from patcher.git.limits import TIMEOUT, clock, time_left
-from patcher.git.process import MEMORY_LIMIT
+from patcher.git.process import MEMORY_LIMIT, most_file_size
 from patcher.git.refs import check_branch_name, is_ref_name
 from patcher.git.remote.failures import FETCH_MEMORY, without_secret_of, words
 from patcher.git.remote.transport import MAX_ADVERTISED, REMOTE, call, pushed_elsewhere
@@ -143,8 +144,8 @@ def fetch(
     ``depth``: each commit without its parents; None: with all of them, also where some were fetched
     without. ``filter``: fetch no blobs but those among ``oids``. ``commits``: fetch no trees
     either, where the remote can leave them out. ``without``: with their parents, but not what this
-    ref of the remote has; where that is all, it fails. Raises `RemoteError`, and
-    `BoundExceeded` for a pack over `MAX_FETCHED`.
+    ref of the remote has; where that is all, it fails. Raises `RemoteError`, `BoundExceeded` for a
+    pack over `MAX_FETCHED`, and `DiskFull` for one over what the user's system allows of a file.
     """
     command = ["fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"]
     command += ["--no-recurse-submodules", "--no-show-forced-updates", "--stdin"]
@@ -163,6 +164,7 @@ def fetch(
         config[f"remote.{REMOTE}.promisor"] = "true"
         command.append(f"--filter={what}")
         config[f"remote.{REMOTE}.partialCloneFilter"] = what
+    most = most_file_size(MAX_FETCHED)
     try:
         call(
             address,
@@ -172,11 +174,16 @@ def fetch(
             config=config,
             timeout=timeout,
             memory=FETCH_MEMORY,
-            file_size=MAX_FETCHED,
+            file_size=most,
             pass_fds=pass_fds,
         )
     except GitError:
-        if _drop_unfinished(git_dir) >= MAX_FETCHED:
+        if _drop_unfinished(git_dir) >= most:
+            if most < MAX_FETCHED:
+                raise DiskFull(
+                    f"what it sends cannot be written: no file may have over {most} bytes "
+                    "(ulimit -f)"
+                ) from None
             raise BoundExceeded(
                 f"what it sends is over the limit of {MAX_FETCHED >> 20} MiB (MAX_FETCHED)"
             ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import tempfile
 import weakref
@@ -26,8 +27,18 @@ class Gathered:
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as this lives
         weakref.finalize(self, self._file.close)
         for item in items:
-            _Pickler(self._file, self._secrets).dump(item)
+            self._keep(item)
         self._end = self._file.tell()
+
+    def _keep(self, item: Found | git.Failure) -> None:
+        try:
+            _Pickler(self._file, self._secrets).dump(item)
+            self._file.flush()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            why = f"{error.strerror}: the list of repositories is kept there: set TMPDIR"
+            raise OSError(error.errno, why, tempfile.gettempdir()) from error
 
     def __iter__(self) -> Iterator[Found | git.Failure]:
         at = 0

@@ -8,6 +8,7 @@ import re
 import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -137,6 +138,26 @@ def test_a_full_disk_is_no_fault_of_the_servers(
     assert "protocol" not in done.stdout + done.stderr
 
 
+def limited(most: int, url: str) -> subprocess.CompletedProcess[str]:
+    """A scan that may write so many bytes to one file."""
+    return subprocess.run(
+        [sys.executable, "-m", "patcher", "scan", url],
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, text=True,
+        timeout=60, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+    )  # fmt: skip
+
+
+def test_no_room_for_the_list_of_repositories_is_no_fault_of_standard_output(
+    server: Server,
+) -> None:
+    done = limited(64, f"{server.url}/ok/ada.git")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        f"patcher: {tempfile.gettempdir()}: File too large: the list of repositories is kept there: "
+        "set TMPDIR\n"
+    )
+
+
 @pytest.mark.parametrize("most", [200, 1 << 16])
 def test_a_limit_on_the_size_of_files_is_no_fault_of_the_servers(
     most: int, server: Server, sandbox: Sandbox
@@ -144,11 +165,7 @@ def test_a_limit_on_the_size_of_files_is_no_fault_of_the_servers(
     work = sandbox.repository("large", {"noise": os.urandom(1 << 17)})
     served = server.root / "large.git"
     sandbox.git(sandbox.root, "clone", "-q", "--bare", str(work), str(served))
-    done = subprocess.run(
-        [sys.executable, "-m", "patcher", "scan", f"{server.url}/ok/large.git"],
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, text=True,
-        timeout=60, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
-    )  # fmt: skip
+    done = limited(most, f"{server.url}/ok/large.git")
     assert done.returncode == 3
     assert f"no file may have over {most} bytes (ulimit -f)" in done.stderr
     assert "protocol" not in done.stdout + done.stderr

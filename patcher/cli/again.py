@@ -14,16 +14,18 @@ _ABOUT_THE_REPORT = frozenset(
 )
 
 
-def commands() -> tuple[str, str]:
-    """`diff` and `apply` as they show and commit what this command saw."""
+def commands() -> tuple[str, str, str]:
+    """`diff`, and `apply` without and with ``--push``, as they show and commit what this command
+    saw."""
     context = click.get_current_context()
     own = list(_words(context, frozenset()))
+    shown = own
     if context.info_name == "apply":
         from patcher.cli.diff import command
 
-        known = frozenset(param.name or "" for param in command.params)
-        return _line("diff", _words(context, known)), _line("apply", own)
-    return _line("diff", own), _line("apply", _pushed(context, own))
+        shown = list(_words(context, frozenset(param.name or "" for param in command.params)))
+    pushed = own if "--push" in own else ["--push", *own]
+    return _line("diff", shown), _line("apply", own), _line("apply", pushed)
 
 
 def _words(context: click.Context, known: frozenset[str]) -> Iterator[str]:
@@ -63,12 +65,5 @@ def _text(value: object) -> str:
     return without_secret(text) if "://" in text else text
 
 
-def _pushed(context: click.Context, words: list[str]) -> list[str]:
-    """What a clone URL names is committed with ``--push`` only."""
-    from patcher.sources import remote
-
-    return ["--push", *words] if remote(context.params["paths"], ()) else words
-
-
-def _line(command: str, words: Iterator[str] | list[str]) -> str:
+def _line(command: str, words: list[str]) -> str:
     return shlex.join([command, *words])

@@ -60,8 +60,9 @@ class Style:
     """Show nothing to people; other programs are shown everything."""
     advise: bool = True
     """Say what to do next."""
-    again: tuple[str, str] = ("diff", "apply")
-    """The commands that show and commit the change, with the user's arguments."""
+    again: tuple[str, str, str] = ("diff", "apply", "apply --push")
+    """The commands that show the change, commit it, and commit it where clone URLs are among the
+    repositories, with the user's arguments."""
 
 
 class Report(Protocol):

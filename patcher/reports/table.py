@@ -60,7 +60,7 @@ class Report:
     def __init__(self, style: Style) -> None:
         self._style, self._applied = style, style.applied
         self._committed: Target | None = None
-        self._left = False
+        self._left = self._pushed = False
 
     def start(self) -> bytes:
         return b""
@@ -68,8 +68,11 @@ class Report:
     def target(self, target: Target) -> bytes:
         if target.outcome in _DONE:
             self._committed = self._committed or target
-        elif target.outcome not in _STAYS:
-            self._left |= any(located.finding.edit is not None for located in target.findings)
+        elif target.outcome not in _STAYS and any(
+            located.finding.edit is not None for located in target.findings
+        ):
+            self._left = True
+            self._pushed |= not target.repository.startswith("/")  # a clone URL
         if self._style.quiet:
             return b""
         rows = self.rows(target)
@@ -111,8 +114,8 @@ class Report:
         if self._committed is not None:
             lines += _show(self._committed)
         elif self._left and not self._applied:
-            shows, commits = (f"`patcher {printable(each)}`" for each in self._style.again)
-            lines.append(f"Next: {shows} shows the change, {commits} commits it.")
+            shows, *commits = (f"`patcher {printable(each)}`" for each in self._style.again)
+            lines.append(f"Next: {shows} shows the change, {commits[self._pushed]} commits it.")
         return _encoded("\n".join(lines) + "\n")
 
     def _causes(self, totals: Totals) -> list[str]:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from patcher.cli import group
 from tests.conftest import Sandbox
+from tests.git.server import PASSWORD, USER, Server
 
 
 def patcher(*arguments: str | Path) -> Result:
@@ -89,12 +90,40 @@ def test_the_next_command_of_a_dry_run_is_the_run(
     assert sandbox.git(places[1], "log", "-1", "--format=%s", "mine") == "A message"
 
 
-def test_the_next_command_for_a_clone_url_pushes_and_shows_no_password(
-    sandbox: Sandbox, places: list[Path]
+@pytest.mark.parametrize("how", ["a clone URL", "a list", "an abbreviation", "a dry run"])
+def test_the_next_command_for_a_clone_url_pushes(
+    sandbox: Sandbox, places: list[Path], home: Path, how: str
 ) -> None:
     url = places[1].as_uri()
-    diff, apply = following(patcher("scan", url))
-    assert (diff, apply) == (["diff", url], ["apply", "--push", url])
+    with (home / ".gitconfig").open("a") as file:
+        file.write(f'[url "{sandbox.root.as_uri()}/"]\n\tinsteadOf = corp:\n')
+    (sandbox.root / "list").write_text(f"{url}\n")
+    words = {"a list": ["--from", str(sandbox.root / "list")], "an abbreviation": ["corp:three"]}
+    named = words.get(how, [url])
+    off = ["--proof", "off"]
+    first = ["apply", "--dry-run", *off] if how == "a dry run" else ["scan"]
+    diff, apply = following(patcher(*first, *named))
+    assert diff[-len(named) :] == apply[-len(named) :] == named
+    assert patcher(*diff).exit_code == 1
+    assert patcher(*apply[:1], *off, *apply[1:]).exit_code == 0
+    assert branches(sandbox, places[1]) == ["patcher/deny-af-alg"]
+
+
+def test_the_next_command_for_a_list_of_paths_does_not_push(
+    sandbox: Sandbox, places: list[Path]
+) -> None:
+    (sandbox.root / "list").write_text(f"{places[1]}\n")
+    _, apply = following(patcher("scan", "--from", sandbox.root / "list"))
+    assert patcher(*apply[:1], "--proof", "off", *apply[1:]).exit_code == 0
+    assert branches(sandbox, places[1]) == ["patcher/deny-af-alg"]
+
+
+def test_the_next_command_shows_no_password(home: Path, sandbox: Sandbox) -> None:
+    sandbox.git(sandbox.root, "clone", "-q", "--bare", str(sandbox.repository()), "served.git")
+    with Server(sandbox.root) as server:
+        done = patcher("scan", f"http://{USER}:{PASSWORD}@{server.host}/401/served.git")
+    url = f"{server.url}/401/served.git"
+    assert following(done) == [["diff", url], ["apply", "--push", url]]
 
 
 def test_filters_of_a_campaign_that_goes_on_are_refused(

@@ -6,11 +6,13 @@ import json
 import os
 import re
 import resource
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner, Result
@@ -84,6 +86,35 @@ def test_what_a_server_says_with_403_is_shown_whole(server: Server, command: lis
 
 
 @pytest.mark.parametrize(
+    ("fault", "cause"),
+    [("hang", "time limit"), ("reset", "network"), ("404", "not found"), ("cut", "network")],
+)
+def test_what_was_not_read_for_a_fault_of_a_server_has_no_status(
+    server: Server, fault: str, cause: str
+) -> None:
+    urls = [f"{server.url}/{fault}/ada.git", f"{server.url}/ok/bob.git"]
+    done = patcher("scan", "--timeout", "2", "--format", "json", *urls)
+    report = json.loads(done.stdout)
+    shown = {each["repository"]: (each["status"], each["cause"]) for each in report["targets"]}
+    assert (done.exit_code, shown) == (3, {urls[0]: (None, cause), urls[1]: ("affected", None)})
+    assert (report["totals"]["read"], report["totals"]["failed"]) == (1, 1)
+    done = patcher("scan", "--timeout", "2", urls[0])
+    assert (done.exit_code, done.stdout) == (3, "1 repository: 0 read, 1 failed.\n")
+
+
+@pytest.mark.parametrize(("error", "attempts"), [(socket.EAI_NONAME, 1), (socket.EAI_AGAIN, 2)])
+def test_a_host_that_there_is_not_is_not_tried_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, error: int, attempts: int
+) -> None:
+    unresolved = Mock(side_effect=socket.gaierror(error, "no answer"))
+    monkeypatch.setattr(socket, "getaddrinfo", unresolved)
+    done = patcher("scan", "http://patcher.invalid:8080/x")
+    assert (done.exit_code, done.stdout) == (3, "1 repository: 0 read, 1 failed.\n")
+    assert "/x: network: Could not resolve host: patcher.invalid\n" in done.stderr
+    assert unresolved.call_count == attempts
+
+
+@pytest.mark.parametrize(
     ("says", "cause", "shown"),
     [
         (
@@ -152,10 +183,9 @@ def test_no_room_for_the_list_of_repositories_is_no_fault_of_standard_output(
 ) -> None:
     done = limited(64, f"{server.url}/ok/ada.git")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == (
-        f"patcher: {tempfile.gettempdir()}: File too large: the list of repositories is kept there: "
-        "set TMPDIR\n"
-    )
+    place = tempfile.gettempdir()
+    says = "File too large: the list of repositories is kept there: set TMPDIR"
+    assert done.stderr == f"patcher: {place}: {says}\n"
 
 
 @pytest.mark.parametrize("most", [200, 1 << 16])
@@ -255,6 +285,7 @@ def test_a_server_on_which_no_branch_is_replaced_says_so(
         ("patcher/deny-af-alg/x", [], "beside the branch patcher/deny-af-alg/x,"),
         ("x/y", ["--branch", "x"], "beside the branch x/y,"),
         (None, ["--branch", "x" * 300], "is too long: use a shorter --branch"),
+        ("x" * 240, ["--base", "x" * 240], "is too long: use a shorter --branch"),
     ],
 )
 def test_a_name_that_is_in_the_way_is_told_with_what_to_do(

@@ -35,6 +35,8 @@ class Planned(NamedTuple):
     """How often it was tried before."""
     server: str | None = None
     """The forge's server that it was found at, whose token is for it; see `patcher.forges`."""
+    default_branch: str | None = None
+    """As its forge says, for a HEAD that names no branch."""
 
 
 class Progress(NamedTuple):

@@ -35,7 +35,10 @@ class Planning:
                 continue
             if isinstance(item.place, git.Address):
                 self._secrets[item.place.url] = item.place.secret
-            yield Planned(place(item), item.bases, item.family, server=item.server)
+            default = None if item.facts is None else item.facts.default_branch
+            yield Planned(
+                place(item), item.bases, item.family, server=item.server, default_branch=default
+            )
 
     def with_secret(
         self, address: git.Address, server: str | None, servers: Sequence[str]
@@ -108,11 +111,14 @@ class Booking:
 
     def _item(self, one: Planned) -> Item:
         if git.is_address(one.place):
+            from patcher.forges import Facts
+
             try:
                 address = self._with_secret(git.Address.parse(one.place), one.server, self._servers)
             except git.GitError as error:
                 return git.Failure(Path(one.place), str(error), one.place)
-            return Found(address, one.bases, one.family)
+            facts = Facts(default_branch=one.default_branch)
+            return Found(address, one.bases, one.family, facts)
         for item in git.discover([Path(one.place)]):
             if isinstance(item, git.Failure):
                 return item

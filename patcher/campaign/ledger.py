@@ -26,6 +26,7 @@ from typing import Any, Literal
 from patcher.campaign.database import Database
 from patcher.campaign.living import hold, lives, lock_path
 from patcher.campaign.rows import (
+    PLANNED,
     PROGRESS,
     bases_text,
     planned,
@@ -161,20 +162,23 @@ class Account:
             while rows := list(islice(everything, _PLANNING)):
                 before = writer.total_changes
                 writer.executemany(
-                    "INSERT OR IGNORE INTO places (campaign, place, bases, family, server, state,"
-                    " begun, attempts, kills, ended, changed) VALUES (:campaign, :place, :bases,"
-                    " :family, :server, 'planned', 0, 0, 0, 0, :now)",
+                    "INSERT OR IGNORE INTO places (campaign, place, bases, family, server,"
+                    " default_branch, state, begun, attempts, kills, ended, changed) VALUES"
+                    " (:campaign, :place, :bases, :family, :server, :default, 'planned', 0, 0, 0,"
+                    " 0, :now)",
                     rows,
                 )
                 new += writer.total_changes - before
                 writer.executemany(
                     "UPDATE places SET family = :family, server = coalesce(:server, server),"
+                    " default_branch = coalesce(:default, default_branch),"
                     " bases = :bases, changed = :now,"
                     " state = CASE WHEN bases = :bases THEN state ELSE 'planned' END,"
                     " attempts = CASE WHEN bases = :bases THEN attempts ELSE begun END"
                     " WHERE campaign = :campaign AND place = :place"
                     " AND (bases <> :bases OR family IS NOT :family"
-                    " OR server IS NOT coalesce(:server, server))",
+                    " OR server IS NOT coalesce(:server, server)"
+                    " OR default_branch IS NOT coalesce(:default, default_branch))",
                     rows,
                 )
         return new
@@ -224,7 +228,7 @@ class Account:
             found: list[tuple[Any, ...]] = []
             for states in _CLAIMED[purpose]:
                 found += writer.execute(
-                    "SELECT id, place, bases, family, attempts, server FROM places"  # noqa: S608 - constants
+                    f"SELECT id, {PLANNED} FROM places"  # noqa: S608 - constants
                     f" WHERE campaign = ? AND owner IS NULL AND {states}"
                     " ORDER BY attempts, id LIMIT ?",
                     (self.number, *_epoch(states, owner), limit - len(found)),
@@ -384,8 +388,7 @@ class Account:
     def planned(self) -> list[Planned]:
         """All its repositories, in the order of planning."""
         found = self._database.read(
-            "SELECT place, bases, family, attempts, server FROM places WHERE campaign = ?"
-            " ORDER BY id",
+            f"SELECT {PLANNED} FROM places WHERE campaign = ? ORDER BY id",  # noqa: S608 - constants
             (self.number,),
         )
         return [planned(row) for row in found]

@@ -39,10 +39,14 @@ def bases_text(item: Planned) -> str:
     return json.dumps(item.bases)
 
 
+PLANNED = "place, bases, family, attempts, server, default_branch"
+"""The columns of a repository of a campaign."""
+
+
 def planned(row: Sequence[Any]) -> Planned:
-    """A repository of a campaign, from its columns place, bases, family, attempts and server."""
-    place, bases, family, attempts, server = row
-    return Planned(text(place), tuple(json.loads(bases)), text_or_none(family), attempts, server)
+    """A repository of a campaign, from its `PLANNED` columns."""
+    place, bases, family, *more = row
+    return Planned(text(place), tuple(json.loads(bases)), text_or_none(family), *more)
 
 
 def planned_columns(item: Planned) -> dict[str, Any]:
@@ -51,7 +55,15 @@ def planned_columns(item: Planned) -> dict[str, Any]:
         raise LedgerError("a URL with a password in it was to be kept, which the ledger does not")
     family = None if item.family is None else stored(item.family)
     place = stored(item.place)
-    return {"place": place, "bases": bases_text(item), "family": family, "server": item.server}
+    default = item.default_branch
+    return {
+        "place": place,
+        "bases": bases_text(item),
+        "family": family,
+        "server": item.server,
+        # A forge may say what is no text; no branch is called so.
+        "default": default and default.encode("utf-8", "replace").decode(),
+    }
 
 
 _COLUMNS = (

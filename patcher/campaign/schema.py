@@ -81,6 +81,7 @@ MIGRATIONS: tuple[str, ...] = (
         WHERE id IN (SELECT place FROM targets WHERE stage = 'removed');
     UPDATE targets SET stage = 'planned' WHERE stage = 'removed';
     """,
+    "ALTER TABLE places ADD COLUMN default_branch TEXT;",
 )
 """What turns a file of version N (``PRAGMA user_version``) into one of version N + 1, at index N.
 What is released stays as it is; a change is one more script. ``STRICT`` tables are those of SQLite

@@ -403,12 +403,20 @@ def test_a_file_from_before_campaigns_gets_them_and_gives_up_what_the_cache_has(
 
 
 def test_what_an_earlier_version_undid_is_to_be_done_again(path: Path) -> None:
-    with Database(path, migrations=MIGRATIONS[:5]) as opened:
-        account = Ledger(opened).create("fix", {})
-        account.plan(places(2))
-        work(account)
-        with opened.transaction() as writer:
-            writer.execute("UPDATE targets SET stage = 'removed' WHERE place = 1")
+    old = Database(path, migrations=MIGRATIONS[:5])
+    with old as opened, opened.transaction() as writer:
+        writer.execute("INSERT INTO campaigns VALUES (1, 'fix', '{}', '', '')")
+        for number, stage in enumerate(("removed", "committed"), 1):
+            writer.execute(
+                "INSERT INTO places (id, campaign, place, bases, state, begun, attempts, kills,"
+                " ended, changed) VALUES (?, 1, ?, '[]', 'done', 1, 1, 0, 1, '')",
+                (number, f"/{number}".encode()),
+            )
+            writer.execute(
+                "INSERT INTO targets (place, number, stage, outcome, findings, edits, at)"
+                " VALUES (?, 0, ?, 'committed', 0, 0, '')",
+                (number, stage),
+            )
     with Database(path) as opened:
         account = Ledger(opened).open("fix")
         assert [row.stage for row in account.rows()] == [Stage.PLANNED, Stage.COMMITTED]

@@ -378,6 +378,22 @@ def test_replace_makes_the_commit_that_is_wanted_now(sandbox: Sandbox, options: 
     assert (status, target["outcome"], target["new_commit"]) == (0, "up to date", new)
 
 
+def test_replace_makes_the_commit_that_is_wanted_now_at_a_remote(remote: Remote) -> None:
+    push(remote)
+    tip = remote.git("rev-parse", BRANCH)
+    for options, outcome in (
+        (["--signoff"], "up to date"),
+        (["--signoff", "--on-existing", "replace"], "pushed"),
+        (["--signoff", "--on-existing", "replace"], "up to date"),
+    ):
+        status, (target,) = push(remote, *options)
+        assert (status, target["outcome"]) == (0, outcome)
+        shown = remote.git("log", "-1", "--format=%(trailers:key=Signed-off-by)", BRANCH)
+        assert bool(shown) == (len(options) > 1)
+    assert remote.git("rev-parse", f"{BRANCH}^") == remote.git("rev-parse", f"{tip}^")
+    assert remote.fixes(BRANCH, "main")
+
+
 @pytest.mark.parametrize("edited", [False, True])
 def test_one_more_migration_on_the_same_branch(sandbox: Sandbox, edited: bool) -> None:
     place = sandbox.repository()

@@ -44,6 +44,7 @@ _INSIDE = {
     b"'": regex(repeated(rb"[^'\\\r\n]++|\\.")),
     b"`": regex(rb"[^`\r\n]*+"),
 }
+_LINE_BREAK = regex(rb"\\(?:n|x0[aA]|u000[aA]|012)")
 _QUOTE = regex(rb"[\"'`]")
 _GAP = 3
 _SLICE = 1 << 17
@@ -373,7 +374,7 @@ def _long_strings(area: Area, line: Physical, hits: list[tuple[int, _Literal]]) 
     found = []
     for _, literal in hits:
         text = area.content[literal.start : literal.end]
-        if literal.quote != b"`" and b"\\n" in text:
+        if literal.quote != b"`" and _LINE_BREAK.search(text):
             lines = string_lines(area.content, literal.start, literal.end, C)
             embedding = _embedding(area, literal, lines, tabs=b"\\t" in text)
             why = partial(why_changed, area, literal.start - 1, literal.end + 1)

@@ -200,6 +200,8 @@ def _decode_c(token: bytes) -> bytes:
             pair = bytes.fromhex((token[2:6] + token[8:12]).decode("ascii"))
             return pair.decode("utf-16-be").encode()
         return character(token[2:])
+    if len(token) == 4:  # three octal digits
+        return bytes((int(token[1:], 8),))
     return _SIMPLE.get(kind, kind if kind in b"\"'\\/`$&" else token)
 
 
@@ -207,7 +209,7 @@ C = Escapes(
     regex(
         rb"(?:\\r)?\\n|\r?\n|\r"
         rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-        rb"|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\x[0-9a-fA-F]{2}|\\\r?\n|\\[^\r\n]"
+        rb"|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\x[0-9a-fA-F]{2}|\\[0-3][0-7]{2}|\\\r?\n|\\[^\r\n]"
     ),
     _decode_c,
     b"\\n",

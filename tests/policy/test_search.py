@@ -146,14 +146,23 @@ def test_a_flag_is_found_in_a_file_of_any_name(header: str, flag: str, path: str
     assert searched(text.encode())
 
 
-@pytest.mark.parametrize("path", ["x.c", "x.go", "x.js", "x.py", "x.java", "x.json", "x.foo"])
-@pytest.mark.parametrize("escape", [r"\t", r"\x09", r"\u0009", r"\x20", r"\u0020"])
-def test_a_rule_behind_an_escape_is_found(escape: str, path: str) -> None:
-    if path == "x.json" and "x" in escape:
-        pytest.skip("JSON has no such escape")
-    rules = ("network,", "/a r,", "file,")
-    text = 'p = "profile x {' + "".join(rf"\n{escape}{rule}" for rule in rules) + r'\n}\n";'
-    content = (f"[{text[4:-1]}]" if path == "x.json" else text).encode() + b"\n"
+PROGRAMS = ["x.c", "x.go", "x.js", "x.py", "x.java", "x.foo"]
+
+
+@pytest.mark.parametrize(
+    ("line_break", "tab", "path"),
+    [
+        *((r"\n", tab, path) for tab in (r"\t", r"\x09", r"\x20") for path in PROGRAMS),
+        *((r"\n", tab, path) for tab in (r"\u0009", r"\u0020") for path in [*PROGRAMS, "x.json"]),
+        *(("\\" + code, "", path) for code in ("x0a", "u000A", "012") for path in PROGRAMS),
+        *((r"\012", r"\011", path) for path in [*PROGRAMS, "x.rb", "x.pl", "x.php", "x.sh"]),
+    ],
+)
+def test_a_rule_behind_an_escape_is_found(line_break: str, tab: str, path: str) -> None:
+    rules = "".join(f"{line_break}{tab}{rule}" for rule in ("network,", "/a r,", "file,"))
+    text = f'"profile x {{{rules}{line_break}}}{line_break}"'
+    before = {"x.json": "[", "x.sh": "printf ", "x.php": "<?php $p = "}.get(path, "p = ")
+    content = (before + text + {"x.json": "]", "x.sh": ""}.get(path, ";") + "\n").encode()
     (finding,) = patcher.patch(path, content).findings
     assert finding.status.value == "affected"
     assert searched(content)

@@ -7,6 +7,7 @@ size.
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import threading
@@ -311,10 +312,15 @@ def _content(response: requests.Response) -> bytes:
 
 def _read(content: bytes | str) -> object:
     """The JSON in a body; None where there is none."""
+    collects = gc.isenabled()
+    gc.disable()  # what is collected in the depth of nested arrays cannot clean up
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
         return None
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _unanswered(error: requests.RequestException) -> _Unanswered:

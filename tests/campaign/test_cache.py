@@ -472,6 +472,7 @@ print(peak.split()[0])
 """
 
 
+@pytest.mark.bombs
 def test_memory_does_not_grow_with_repositories(tmp_path: Path) -> None:
     from tests import stores
     from tests.hostile.bench import PROFILE

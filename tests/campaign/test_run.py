@@ -296,6 +296,7 @@ def many(sandbox: Sandbox, *names: str) -> list[Found]:
     return found
 
 
+@pytest.mark.campaigns
 @pytest.mark.parametrize("place", [0, 3])
 @pytest.mark.parametrize("together", [True, False])
 def test_a_git_that_hangs_takes_the_time_of_its_repository(

@@ -44,6 +44,7 @@ def urls(server: Server, number: int, fault: str = "ok") -> list[str]:
     return [f"{server.url}/{fault}/r{each}.git" for each in range(number)]
 
 
+@pytest.mark.campaigns
 def test_waiting_for_a_slot_does_not_count_against_the_time_limit(server: Server) -> None:
     server.before = lambda request: time.sleep(0.3)
     started = time.monotonic()
@@ -67,6 +68,7 @@ def test_no_slot_is_held_while_a_repository_waits_to_be_tried_again(
     assert len(others) == 5, "while it waits, the others are done"
 
 
+@pytest.mark.campaigns
 def test_a_first_repository_that_hangs_keeps_none_from_being_done(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +120,7 @@ def test_waiting_for_the_turn_of_what_is_large_does_not_count(sandbox: Sandbox) 
     thread.join()
 
 
+@pytest.mark.campaigns
 def test_a_pause_between_pushes(server: Server) -> None:
     pushes: list[float] = []
 

@@ -398,6 +398,7 @@ def test_what_a_killed_git_left_is_no_hindrance(work: Work, origin: Origin, cach
     whole(work, mirror)
 
 
+@pytest.mark.kill
 def test_killed_at_any_moment_the_next_update_is_right(
     work: Work, origin: Origin, cache: Mirrors
 ) -> None:

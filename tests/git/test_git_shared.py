@@ -75,6 +75,7 @@ STORES: tuple[Callable[[Work, Path], None], ...] = (
 ODD = ("plain", "a:b", 'say "x"', '"', "new\nline", os.fsdecode(b"latin-\xe9"), "back\\slash", "#")
 
 
+@pytest.mark.campaigns
 def test_forty_of_every_kind(work: Work) -> None:
     paths = []
     rng = random.Random(5)

@@ -6,8 +6,9 @@ faster than they do.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -95,46 +96,38 @@ def test_policy_made_to_be_hard(bench: Bench, name: str) -> None:
     assert ran.status in (0, 1, 3, 4), ran.stderr
 
 
-@pytest.mark.parametrize("piece", ["if a#:\n    p += 'network,\\n'\n", "f('network,'); g#()\n"])
-def test_the_time_is_looked_at_between_the_strings_of_a_program(piece: str) -> None:
-    """Reading one may take minutes."""
-    looks = 0
+@contextlib.contextmanager
+def counted_looks() -> Iterator[list[float]]:
+    """What was left each time that the time was looked at."""
+    looks: list[float] = []
 
     def left(seconds: float) -> float:
-        nonlocal looks
-        looks += 1
+        looks.append(seconds)
         return seconds
 
     with timed(left):
+        yield looks
+
+
+@pytest.mark.parametrize("piece", ["if a#:\n    p += 'network,\\n'\n", "f('network,'); g#()\n"])
+def test_the_time_is_looked_at_between_the_strings_of_a_program(piece: str) -> None:
+    """Reading one may take minutes."""
+    with counted_looks() as looks:
         hosts.read("p.py", numbered(piece, PYTHON, count=300).encode())
-    assert looks > 600
+    assert len(looks) > 600
 
 
 def test_the_time_is_looked_at_for_each_string_that_may_change() -> None:
     """To find what changes one, all behind it is read."""
-    looks = 0
-
-    def left(seconds: float) -> float:
-        nonlocal looks
-        looks += 1
-        return seconds
-
     program = numbered("if a#:\n    p += 'network,\\n'\n", PYTHON, count=300)
     embedding = hosts.read("p.py", program.encode()).texts[0].embedding
-    with timed(left):
+    with counted_looks() as looks:
         _ = embedding.changed
-    assert looks > 300
+    assert len(looks) > 300
 
 
 def test_the_time_is_looked_at_within_a_string_of_megabytes() -> None:
     bomb = bombs.UNDER["escapes"]
-    looks = 0
-
-    def left(seconds: float) -> float:
-        nonlocal looks
-        looks += 1
-        return seconds
-
-    with timed(left):
+    with counted_looks() as looks:
         hosts.read(bomb.name, bomb.content)
-    assert looks > 20
+    assert len(looks) > 20

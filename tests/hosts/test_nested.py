@@ -16,17 +16,8 @@ from ruamel.yaml import YAML
 import patcher
 
 from .programs import tool
+from .texts import POLICY
 
-POLICY = """\
-profile docker-default flags=(attach_disconnected,mediate_deleted) {
-  network,
-  capability,
-  file,
-  umount,
-  deny @{PROC}/sysrq-trigger rwklx,
-  deny mount,
-}
-"""
 PATCHED = POLICY.replace("  network,\n", "  network,\n  deny network alg,\n")
 
 

@@ -10,16 +10,8 @@ import pytest
 import patcher
 from patcher import Status
 
-POLICY = """\
-profile docker-default flags=(attach_disconnected,mediate_deleted) {
-  network,
-  capability,
-  file,
-  umount,
-  deny @{PROC}/sysrq-trigger rwklx,
-  deny mount,
-}
-"""
+from .texts import POLICY
+
 RULE = "  deny network alg,\n"
 Write = Callable[[str], str]
 

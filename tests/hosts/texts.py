@@ -4,6 +4,18 @@ from __future__ import annotations
 
 import patcher
 
+POLICY = """\
+profile docker-default flags=(attach_disconnected,mediate_deleted) {
+  network,
+  capability,
+  file,
+  umount,
+  deny @{PROC}/sysrq-trigger rwklx,
+  deny mount,
+}
+"""
+"""A moby-style profile that lacks the rule."""
+
 _RULES = (
     "profile x flags=(attach_disconnected,mediate_deleted) {", "  network,",
     "  deny network alg,", "  capability,", "  file,", "  umount,", "  deny @{PROC}/* w,",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MergeMethod = Literal["merge", "squash", "rebase"]
 
 
-class Unsupported(ForgeError):
+class NotOffered(ForgeError):
     """The forge has no such thing; ``str(error)`` says what it lacks."""
 
 

@@ -9,19 +9,19 @@ import stat
 import time
 
 
-class Unsupported(OSError):
+class NoLocks(OSError):
     """The file system has no locks."""
 
 
 def lock(descriptor: int) -> bool:
     """Lock an open file for as long as it is open here or in a child; False when another has it.
-    Raises `Unsupported`."""
+    Raises `NoLocks`."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
-        raise Unsupported(error.errno, error.strerror) from None
+        raise NoLocks(error.errno, error.strerror) from None
     return True
 
 
@@ -29,7 +29,7 @@ def hold(path: str) -> int:
     """Show a file to be in use, for as long as the descriptor is open here or in a child. A file
     system without locks shows nothing; there, nothing is ever taken for left behind."""
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    with contextlib.suppress(Unsupported):
+    with contextlib.suppress(NoLocks):
         lock(descriptor)
     return descriptor
 

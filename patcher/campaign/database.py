@@ -401,7 +401,7 @@ def _alone(path: Path) -> Iterator[None]:
     try:
         try:
             taken = lock.take(time.monotonic() + BUSY)
-        except locks.Unsupported:
+        except locks.NoLocks:
             raise no_locks(path) from None
         except OSError as error:
             raise unusable(path, error) from None

@@ -120,7 +120,7 @@ def _write(file: Opened, content: bytes, folder: int) -> None:
     descriptor = os.open(temporary, flags, 0o600, dir_fd=folder)
     try:
         with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
-            with contextlib.suppress(locks.Unsupported):
+            with contextlib.suppress(locks.NoLocks):
                 locks.lock(descriptor)
             stream.write(content)
             stream.flush()

@@ -63,16 +63,27 @@ class Response:
     @property
     def message(self) -> str:
         """The forge's own words about a request that failed."""
-        said = text(self.body, "message") or text(self.body, "error") or ""
-        return git.printable(said[:200])
+        found = isinstance(self.body, dict) and any(name in self.body for name in _WORDS)
+        return git.printable(_words(self.body)[:400]) if found else ""
+
+    @property
+    def limited(self) -> bool:
+        """Whether GraphQL's way to say that a rate limit is used up is in it, with status 200:
+        https://docs.github.com/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api"""
+        errors = self.body.get("errors") if isinstance(self.body, dict) else None
+        return isinstance(errors, list) and any(
+            text(error, "type") == "RATE_LIMITED"
+            or "rate limit" in (text(error, "message") or "").lower()
+            for error in errors
+        )
 
 
 class RequestRefused(ForgeError):
-    """The forge answered that it will not; ``status`` is HTTP's."""
+    """The forge answered that it will not; ``status`` is HTTP's, ``said`` are its own words."""
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, said: str = "") -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.said = status, said
 
 
 class _Unanswered(Exception):
@@ -120,22 +131,26 @@ class Client:
         *,
         method: Method = "GET",
         body: Any = None,
+        changes: bool | None = None,
     ) -> Response:
         """Make a request, with ``body`` as JSON. ``path`` begins with a slash, or is a whole URL.
-        Return an answer of success. Raises ForgeError, which is `RequestRefused` where the forge
-        answered with an error."""
+        ``changes`` says whether the request changes something, None: whether it is no GET. Return
+        an answer of success. Raises ForgeError, which is `RequestRefused` where the forge answered
+        with an error."""
         url = path if "://" in path else self.server.api + path
+        changes = method != "GET" if changes is None else changes
         # A POST that got no answer may have done its work.
-        attempt = ATTEMPTS if method == "POST" else 1
+        attempt = ATTEMPTS if changes and method == "POST" else 1
         while True:
-            self._wait(write=method != "GET")
+            self._wait(write=changes)
             try:
                 answer = self._answer(method, url, parameters, body)
             except _Unanswered as fault:
                 if not fault.passing or attempt >= ATTEMPTS:
                     raise ForgeError(f"{self.server.host} {fault}") from None
             else:
-                if self._limit.heard(answer.status, answer.headers, answer.message) is not None:
+                status = 429 if answer.limited else answer.status
+                if self._limit.heard(status, answer.headers, answer.message) is not None:
                     continue
                 if answer.status < 300:
                     return answer
@@ -268,7 +283,27 @@ class Client:
             why = f"leads elsewhere (HTTP {status}): name the server that it leads to"
         else:
             why = f"fails with HTTP {status}{said}"
-        return RequestRefused(f"{server.host} {why}", status)
+        return RequestRefused(f"{server.host} {why}", status, answer.message)
+
+
+_WORDS = ("message", "error", "errors")
+"""Where forges have their words about a request that failed."""
+
+
+def _words(value: object, depth: int = 4) -> str:
+    """The words in a text, a list of texts or of errors, or an object with what is wrong by
+    field."""
+    if isinstance(value, str) or not depth:
+        return value if isinstance(value, str) else ""
+    if isinstance(value, list):
+        return "; ".join(filter(None, (_words(each, depth - 1) for each in value[:5])))
+    if not isinstance(value, dict):
+        return ""
+    if any(name in value for name in _WORDS):
+        return ": ".join(filter(None, (_words(value.get(name), depth - 1) for name in _WORDS)))
+    if "code" in value:
+        return " ".join(filter(None, (text(value, "field"), text(value, "code"))))
+    return "; ".join(f"{name}: {_words(each, depth - 1)}" for name, each in [*value.items()][:5])
 
 
 def _in_time(

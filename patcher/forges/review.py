@@ -90,7 +90,11 @@ class Review:
     conflicts: bool | None = None
     labels: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
-    """Users and teams whose review was asked for, and assignees."""
+    """Users and teams whose review was asked for."""
+    assignees: tuple[str, ...] = ()
+    milestone: str | None = None
+    auto_merge: bool = False
+    """Whether the forge is to merge it by itself, once all that it asks for is there."""
     closed_by: str | None = None
     """The login of whoever closed it."""
     merge_commit: str | None = None
@@ -149,7 +153,8 @@ class Reviews(Protocol):
 
     def update(self, client: Client, project: Project, review: Review, wanted: Wanted) -> Done:
         """Make it as it is wanted, with as few requests as that takes; none where it is so. Labels,
-        reviewers and assignees of others stay."""
+        reviewers and assignees of others stay, and whether it is a draft: someone may have made it
+        ready."""
         ...
 
     def comment(self, client: Client, project: Project, review: Review, body: str) -> None:

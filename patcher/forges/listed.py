@@ -109,3 +109,16 @@ def _moment(value: str | None) -> datetime | None:
     except ValueError:
         return None
     return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
+
+
+def inside(record: object, *keys: str) -> object:
+    """What lies below the keys, one in the other; None where there is nothing."""
+    for key in keys:
+        record = record.get(key) if isinstance(record, dict) else None
+    return record
+
+
+def texts(records: object, *keys: str) -> tuple[str, ...]:
+    """The text below the keys, of each record of a list that has one."""
+    found = (inside(each, *keys) for each in records) if isinstance(records, list) else ()
+    return tuple(each for each in found if isinstance(each, str))

@@ -1,4 +1,4 @@
-"""GitHub, and GitHub Enterprise: organisations, users, single repositories, searches.
+"""What is there: organisations, users, single repositories, searches.
 
 https://docs.github.com/rest/repos/repos
 """

@@ -1,0 +1,37 @@
+"""GitHub, and GitHub Enterprise.
+
+`listing` has what a source names, the others the functions of `patcher.forges.review.Reviews`, all
+through `patcher.forges.client`: PyGithub brings a session of its own, without our bounds on time,
+size and where the token goes.
+"""
+
+from patcher.forges.github.forks import delete_fork, fork
+from patcher.forges.github.listing import parse, repositories, server_at
+from patcher.forges.github.reading import project, review, reviews
+from patcher.forges.github.writing import (
+    close,
+    comment,
+    create,
+    merge,
+    reopen,
+    set_draft,
+    update,
+)
+
+__all__ = [
+    "close",
+    "comment",
+    "create",
+    "delete_fork",
+    "fork",
+    "merge",
+    "parse",
+    "project",
+    "reopen",
+    "repositories",
+    "review",
+    "reviews",
+    "server_at",
+    "set_draft",
+    "update",
+]

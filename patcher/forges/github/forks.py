@@ -1,0 +1,81 @@
+"""Forks: where a change lies that its author may not push to the repository.
+
+https://docs.github.com/rest/repos/forks
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from patcher.forges import limits
+from patcher.forges import review as values
+from patcher.forges.github.reading import as_project
+from patcher.forges.listed import inside
+from patcher.forges.server import ForgeError
+
+if TYPE_CHECKING:
+    from patcher.forges.client import Client
+
+LOOKS = 9
+"""How often a new fork is looked at until it can be pushed to, which GitHub says takes up to five
+minutes: 1, 2, 4 ... seconds lie between."""
+
+
+def fork(client: Client, project: values.Project) -> values.Project:
+    """The fork of the token's user, which GitHub gives back where there is one; its default branch
+    is brought up to date where nothing else was committed on it."""
+    answer = client.ask(f"/repos/{project.path}/forks", method="POST", body={})
+    made = as_project(client, answer.body)
+    if made.id == project.id or inside(answer.body, "fork") is not True:
+        raise ForgeError(f"{made.path} is no fork: {project.path} cannot be forked by this user")
+    branch = project.default_branch
+    for look in range(LOOKS):
+        if branch is None or _has_branch(client, made, made.default_branch or branch):
+            break
+        limits.sleep(2**look)
+    else:
+        raise ForgeError(f"the fork {made.path} is not ready yet: run patcher again in a minute")
+    if branch is not None:
+        _bring_up_to_date(client, project, made, branch)
+    return as_project(client, client.ask(f"/repos/{made.path}").body)
+
+
+def _has_branch(client: Client, project: values.Project, branch: str) -> bool:
+    from patcher.forges.client import RequestRefused
+
+    try:
+        client.ask(f"/repos/{project.path}/git/ref/heads/{quote(branch)}")
+    except RequestRefused as refused:
+        if refused.status in (404, 409):  # 409: the repository is empty, as yet
+            return False
+        raise
+    return True
+
+
+def _bring_up_to_date(
+    client: Client, project: values.Project, made: values.Project, branch: str
+) -> None:
+    """Let the fork's branch follow, if it has nothing of its own."""
+    from patcher.forges.client import RequestRefused
+
+    owner = made.path.partition("/")[0]
+    between = quote(f"{branch}...{owner}:{branch}", safe="")
+    try:
+        ahead = client.ask(f"/repos/{project.path}/compare/{between}").body
+        if inside(ahead, "status") == "behind":
+            sent = {"branch": branch}
+            client.ask(f"/repos/{made.path}/merge-upstream", method="POST", body=sent)
+    except RequestRefused as refused:
+        if refused.status not in (404, 409, 422):  # no such branch; changed meanwhile
+            raise
+
+
+def delete_fork(client: Client, project: values.Project) -> None:
+    """Remove a fork; what is none, or is none any more, stays."""
+    if project.fork_of is None:
+        raise ForgeError(f"{project.path} is no fork: it is not removed")
+    now = as_project(client, client.ask(f"/repos/{project.path}").body)
+    if now.id != project.id or now.fork_of is None:
+        raise ForgeError(f"{project.path} is another repository by now: it is not removed")
+    client.ask(f"/repos/{now.path}", method="DELETE")

@@ -1,0 +1,237 @@
+"""Repositories and pull requests as they are.
+
+https://docs.github.com/rest/pulls/pulls; GraphQL where REST cannot say it: what the branch's
+protection asks for is for administrators there, an approval does not say whether it counts (anyone
+may approve in public), and a required check that has not begun yet is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from patcher.forges import limits
+from patcher.forges.listed import inside, text, texts
+from patcher.forges.review import Checks, Life, Project, Review
+from patcher.forges.server import ForgeError, WrongName, plain
+
+if TYPE_CHECKING:
+    from patcher.forges.client import Client
+
+LOOKS = 5
+"""How often a pull request is read until GitHub knows whether it can be merged, which it computes
+when it is first asked: 1, 2, 4 and 8 seconds lie between."""
+
+_STATUS = """
+query status($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      reviewDecision
+      latestOpinionatedReviews(first: 100, writersOnly: true) { totalCount nodes { state } }
+      commits(last: 1) {
+        nodes {
+          commit {
+            oid
+            statusCheckRollup {
+              state
+              contexts(first: 100) {
+                totalCount
+                nodes {
+                  __typename
+                  ... on CheckRun { conclusion }
+                  ... on StatusContext { state }
+                }
+              }
+            }
+          }
+        }
+      }
+      timelineItems(last: 1, itemTypes: [CLOSED_EVENT]) {
+        nodes { __typename ... on ClosedEvent { actor { login } } }
+      }
+    }
+  }
+}
+"""
+
+_ROLLUP = {
+    "SUCCESS": Checks.PASSED,
+    "FAILURE": Checks.FAILED,
+    "ERROR": Checks.FAILED,
+    "PENDING": Checks.PENDING,
+    "EXPECTED": Checks.PENDING,
+}
+"""https://docs.github.com/graphql/reference/enums#statusstate"""
+
+
+def project(client: Client, path: str) -> Project:
+    """The repository of that name, or of that earlier name: GitHub redirects to what is there."""
+    return as_project(client, client.ask(f"/repos/{plain(path, 'repository')}").body)
+
+
+def as_project(client: Client, record: object) -> Project:
+    """What GitHub says of a repository."""
+    number, path = inside(record, "id"), text(record, "full_name")
+    if not isinstance(number, int) or path is None:
+        raise ForgeError(f"{client.server.host} answers with something that is no repository")
+    can_push, parent = inside(record, "permissions", "push"), inside(record, "parent", "id")
+    return Project(
+        id=str(number),
+        path=plain(path, "repository"),
+        clone_url=client.server.clone_address(text(record, "clone_url")).url,
+        default_branch=text(record, "default_branch"),
+        archived=inside(record, "archived") is True,
+        can_push=can_push if isinstance(can_push, bool) else None,
+        fork_of=str(parent) if isinstance(parent, int) else None,
+    )
+
+
+def reviews(
+    client: Client, project: Project, head: str, head_project: Project, base: str
+) -> Sequence[Review]:
+    """All from this head into this base, the newest first."""
+    owner = head_project.path.partition("/")[0]
+    wanted: dict[str, str | int] = {
+        "state": "all",
+        "head": f"{owner}:{head}",
+        "base": base,
+        "sort": "created",
+        "direction": "desc",
+        "per_page": 100,
+    }
+    found = []
+    for answer in client.pages(f"/repos/{project.path}/pulls", wanted):
+        for record in client.entries(answer.body):
+            each = as_review(client, project, record)
+            # GitHub ignores a filter that it cannot read.
+            if (each.head, each.base) == (head, base) and _is_from(record, each, head_project):
+                found.append(each)
+    return found
+
+
+def _is_from(record: object, review: Review, head_project: Project) -> bool:
+    """Whether the head lies there. Of a fork that is gone, the owner's name is left."""
+    if review.head_project is not None:
+        return review.head_project == head_project.id
+    owner, _, _ = (text(inside(record, "head"), "label") or "").partition(":")
+    return owner.casefold() == head_project.path.partition("/")[0].casefold()
+
+
+def review(client: Client, project: Project, number: str) -> Review:
+    """One, with approvals, checks and conflicts."""
+    for look in range(LOOKS):
+        found = as_review(client, project, client.ask(pull(project, number)).body)
+        status = inside(_asked(client, _STATUS, project, number), "pullRequest")
+        commits = inside(status, "commits", "nodes")
+        tip = inside(commits[0], "commit") if isinstance(commits, list) and commits else None
+        # Someone pushed in between: what was approved may be another commit.
+        is_same = text(tip, "oid") == found.head_commit
+        known = found.conflicts is not None or found.life is not Life.OPEN
+        if (is_same and known) or look == LOOKS - 1:
+            break
+        limits.sleep(2**look)
+    closers = texts(inside(status, "timelineItems", "nodes"), "actor", "login")
+    return replace(
+        found,
+        approved=_approved(status) if is_same else None,
+        checks=_checks(tip) if is_same else None,
+        closed_by=closers[0] if closers and found.life is not Life.OPEN else None,
+    )
+
+
+def _approved(status: object) -> bool | None:
+    """Whether all approvals are there that GitHub asks for, and at least one of a person who may
+    merge; None where that cannot be seen."""
+    asked = inside(status, "reviewDecision")
+    latest = inside(status, "latestOpinionatedReviews")
+    states = texts(inside(latest, "nodes"), "state")
+    if asked in ("CHANGES_REQUESTED", "REVIEW_REQUIRED") or "CHANGES_REQUESTED" in states:
+        return False
+    if inside(latest, "totalCount") != len(states):
+        return None
+    return "APPROVED" in states
+
+
+def _checks(tip: object) -> Checks | None:
+    """Check runs and commit statuses of a commit; None where they cannot be seen."""
+    if not isinstance(tip, dict) or "statusCheckRollup" not in tip:
+        return None
+    rollup = tip["statusCheckRollup"]
+    if rollup is None:
+        return Checks.NONE
+    checks = _ROLLUP.get(text(rollup, "state") or "")
+    contexts = inside(rollup, "contexts", "nodes")
+    if checks is not Checks.PASSED or not isinstance(contexts, list):
+        return checks
+    skipped = [text(each, "conclusion") in ("SKIPPED", "NEUTRAL") for each in contexts]
+    if not all(skipped):
+        return checks
+    return Checks.NONE if inside(rollup, "contexts", "totalCount") == len(skipped) else None
+
+
+def as_review(client: Client, project: Project, record: object) -> Review:
+    """What GitHub says of a pull request; a list leaves some of it out."""
+    number, url = inside(record, "number"), text(record, "html_url")
+    head, base = inside(record, "head"), inside(record, "base")
+    branch, onto = text(head, "ref"), text(base, "ref")
+    if not isinstance(number, int) or url is None or branch is None or onto is None:
+        raise ForgeError(f"{client.server.host} answers with something that is no pull request")
+    owner = project.path.partition("/")[0]
+    teams = texts(inside(record, "requested_teams"), "slug")
+    home, mergeable = inside(head, "repo", "id"), inside(record, "mergeable")
+    merged = text(record, "merged_at") is not None
+    closed = Life.MERGED if merged else Life.CLOSED
+    return Review(
+        number=str(number),
+        url=url,
+        life=Life.OPEN if text(record, "state") == "open" else closed,
+        head=branch,
+        head_project=str(home) if isinstance(home, int) else None,
+        head_commit=text(head, "sha"),
+        base=onto,
+        title=text(record, "title") or "",
+        body=text(record, "body") or "",
+        draft=inside(record, "draft") is True,
+        conflicts=not mergeable if isinstance(mergeable, bool) else None,
+        labels=texts(inside(record, "labels"), "name"),
+        asked=(
+            *texts(inside(record, "requested_reviewers"), "login"),
+            *(f"{owner}/{team}" for team in teams),
+        ),
+        assignees=texts(inside(record, "assignees"), "login"),
+        milestone=text(inside(record, "milestone"), "title"),
+        auto_merge=isinstance(inside(record, "auto_merge"), dict),
+        # Until it is merged, that of a merge on trial.
+        merge_commit=text(record, "merge_commit_sha") if merged else None,
+    )
+
+
+def pull(project: Project, number: str) -> str:
+    """The address of a pull request in the interface."""
+    if not (number.isascii() and number.isdigit()):
+        raise WrongName(f"{number!r} is no number of a pull request")
+    return f"/repos/{project.path}/pulls/{number}"
+
+
+def _asked(client: Client, query: str, project: Project, number: str) -> object:
+    owner, _, name = project.path.partition("/")
+    variables = {"owner": owner, "name": name, "number": int(number)}
+    return inside(graphql(client, query, variables, changes=False), "repository")
+
+
+def graphql(
+    client: Client, query: str, variables: Mapping[str, Any], *, changes: bool = True
+) -> object:
+    """What GraphQL gives. Where it gives only a part, as of checks that a token may not see, that
+    part is None."""
+    api = client.server.api
+    url = f"{api.removesuffix('/v3')}/graphql" if api.endswith("/api/v3") else f"{api}/graphql"
+    sent = {"query": query, "variables": dict(variables)}
+    answer = client.ask(url, method="POST", body=sent, changes=changes)
+    data = inside(answer.body, "data")
+    whole = isinstance(data, dict) and None not in data.values()
+    if not whole or (changes and answer.message):
+        said = f": {answer.message}" if answer.message else ""
+        raise ForgeError(f"{client.server.host} does not do what it is asked for{said}")
+    return data

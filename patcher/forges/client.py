@@ -26,6 +26,7 @@ from patcher import __version__, git
 from patcher.forges import limits
 from patcher.forges.listed import text
 from patcher.forges.server import ForgeError, Server
+from patcher.forges.server import RequestRefused as RequestRefused
 
 TIMEOUT = 30
 """Seconds that a forge may be silent during a request."""
@@ -76,14 +77,6 @@ class Response:
             or "rate limit" in (text(error, "message") or "").lower()
             for error in errors
         )
-
-
-class RequestRefused(ForgeError):
-    """The forge answered that it will not; ``status`` is HTTP's, ``said`` are its own words."""
-
-    def __init__(self, message: str, status: int, said: str = "") -> None:
-        super().__init__(message)
-        self.status, self.said = status, said
 
 
 class _Unanswered(Exception):

@@ -26,6 +26,14 @@ class ForgeError(git.GitError):
         super().__init__(git.without_secrets(message))
 
 
+class RequestRefused(ForgeError):
+    """The forge answered that it will not; ``status`` is HTTP's, ``said`` are its own words."""
+
+    def __init__(self, message: str, status: int, said: str = "") -> None:
+        super().__init__(message)
+        self.status, self.said = status, said
+
+
 class WrongName(ForgeError):
     """What the user wrote cannot name anything at this forge."""
 

@@ -9,7 +9,15 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from patcher.forges.listed import Keys, Listed, UnusableEntry, listed
-from patcher.forges.server import ForgeError, Server, WrongName, base_url, from_environment, plain
+from patcher.forges.server import (
+    ForgeError,
+    RequestRefused,
+    Server,
+    WrongName,
+    base_url,
+    from_environment,
+    plain,
+)
 
 if TYPE_CHECKING:
     from patcher.forges.client import Client
@@ -29,8 +37,6 @@ def parse(rest: str) -> tuple[str | None, str]:
 
 def repositories(client: Client, name: str) -> Iterator[Listed | UnusableEntry]:
     """The repositories of an organisation, or else a user."""
-    from patcher.forges.client import RequestRefused
-
     some = False
     try:
         for item in _pages(client, f"/orgs/{name}/repos"):

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from patcher.forges.listed import Keys, Listed, UnusableEntry, listed
-from patcher.forges.server import Server, WrongName, at_host, base_url, from_environment, plain
+from patcher.forges.server import (
+    RequestRefused,
+    Server,
+    WrongName,
+    at_host,
+    base_url,
+    from_environment,
+    plain,
+)
 
 if TYPE_CHECKING:
     from patcher.forges.client import Client
@@ -30,8 +38,6 @@ def parse(rest: str) -> tuple[str | None, str]:
 
 def repositories(client: Client, name: str) -> Iterator[Listed | UnusableEntry]:
     """The projects of a group; where there is no such group, the project of that path."""
-    from patcher.forges.client import RequestRefused
-
     path = quote(name, safe="")
     parameters: dict[str, str | int] = {
         "per_page": 100,

@@ -1,0 +1,37 @@
+"""GitLab.
+
+`listing` has what a source names, the others the functions of `patcher.forges.review.Reviews`, all
+through `patcher.forges.client`: python-gitlab brings a session of its own, without our bounds on
+time, size and where the token goes.
+"""
+
+from patcher.forges.gitlab.forks import delete_fork, fork
+from patcher.forges.gitlab.listing import parse, repositories, server_at
+from patcher.forges.gitlab.reading import project, review, reviews
+from patcher.forges.gitlab.writing import (
+    close,
+    comment,
+    create,
+    merge,
+    reopen,
+    set_draft,
+    update,
+)
+
+__all__ = [
+    "close",
+    "comment",
+    "create",
+    "delete_fork",
+    "fork",
+    "merge",
+    "parse",
+    "project",
+    "reopen",
+    "repositories",
+    "review",
+    "reviews",
+    "server_at",
+    "set_draft",
+    "update",
+]

@@ -1,0 +1,247 @@
+"""Projects and merge requests as they are.
+
+https://docs.gitlab.com/api/projects/ and https://docs.gitlab.com/api/merge_requests/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from patcher.forges import review as values
+from patcher.forges.listed import inside, text, texts
+from patcher.forges.review import Checks, Life, Review
+from patcher.forges.server import ForgeError, RequestRefused, WrongName
+
+if TYPE_CHECKING:
+    from patcher.forges.client import Client
+
+
+# Projects
+
+
+def project(client: Client, path: str) -> values.Project:
+    """The project of that name; GitLab itself leads on from an earlier name."""
+    return as_project(client, client.ask(f"/projects/{quote(path, safe='')}").body)
+
+
+_DEVELOPER = 30
+"""The lowest level of access that may push: https://docs.gitlab.com/api/access_requests/"""
+
+
+def as_project(client: Client, record: object) -> values.Project:
+    """What GitLab says of one project."""
+    number, path = inside(record, "id"), text(record, "path_with_namespace")
+    if not isinstance(number, int) or path is None:
+        raise ForgeError(f"{client.server.host} answers with something that is no project")
+    parent = inside(record, "forked_from_project", "id")
+    return values.Project(
+        id=str(number),
+        path=path,
+        clone_url=client.server.clone_address(text(record, "http_url_to_repo")).url,
+        default_branch=text(record, "default_branch"),
+        # One that is to be deleted can still be read for some days.
+        archived=inside(record, "archived") is True
+        or text(record, "marked_for_deletion_on") is not None,
+        can_push=_can_push(client, number, inside(record, "permissions")),
+        fork_of=str(parent) if isinstance(parent, int) else None,
+    )
+
+
+def _can_push(client: Client, number: int, access: object) -> bool | None:
+    """Whether the token's user may push. The project's own answer leaves out administrators, and
+    groups that the project is shared with."""
+    if not isinstance(access, dict):
+        return None
+    if any(_level(access, kind) >= _DEVELOPER for kind in access):
+        return True
+    try:
+        user = client.ask("/user").body
+        if inside(user, "is_admin") is True:
+            return True
+        member = client.ask(f"/projects/{number}/members/all/{inside(user, 'id')}").body
+    except RequestRefused as refused:
+        return False if refused.status == 404 else None
+    return _level({"": member}, "") >= _DEVELOPER
+
+
+def _level(access: object, kind: str) -> int:
+    level = inside(access, kind, "access_level")
+    return level if isinstance(level, int) else 0
+
+
+# Merge requests
+
+
+def path(project: values.Project, number: str) -> str:
+    """The address of a merge request in the interface."""
+    if not (number.isascii() and number.isdigit()):
+        raise WrongName(f"{number!r} is no number of a merge request")
+    return f"/projects/{project.id}/merge_requests/{number}"
+
+
+def reviews(
+    client: Client,
+    project: values.Project,
+    head: str,
+    head_project: values.Project,
+    base: str,
+) -> Sequence[Review]:
+    """All merge requests of that head and base, the newest first."""
+    parameters: dict[str, str | int] = {
+        "source_branch": head,
+        "target_branch": base,
+        "state": "all",
+        "order_by": "created_at",
+        "sort": "desc",
+        "per_page": 100,
+    }
+    found = [
+        as_review(client, record)
+        for answer in client.pages(f"/projects/{project.id}/merge_requests", parameters)
+        for record in client.entries(answer.body)
+    ]
+    wanted = (head, head_project.id, base)
+    return [each for each in found if (each.head, each.head_project, each.base) == wanted]
+
+
+def review(client: Client, project: values.Project, number: str) -> Review:
+    """One, with approvals and pipelines, for which GitLab is asked on their own."""
+    at = path(project, number)
+    record = client.ask(at).body
+    found = as_review(client, record)
+    return replace(
+        found,
+        approved=_approved(client, at, record),
+        checks=_checks(client, project, record, found),
+    )
+
+
+_LIVES = {
+    "opened": Life.OPEN,
+    "locked": Life.OPEN,  # while it is being merged
+    "closed": Life.CLOSED,
+    "merged": Life.MERGED,
+}
+
+
+def as_review(client: Client, record: object) -> Review:
+    """What GitLab says of a merge request."""
+    number, life = inside(record, "iid"), _LIVES.get(text(record, "state") or "")
+    head, base = text(record, "source_branch"), text(record, "target_branch")
+    if not isinstance(number, int) or life is None or head is None or base is None:
+        raise ForgeError(f"{client.server.host} answers with something that is no merge request")
+    title = text(record, "title") or ""
+    source = inside(record, "source_project_id")
+    merged = (text(record, f"{kind}sha") for kind in ("merge_commit_", "squash_commit_", ""))
+    return Review(
+        number=str(number),
+        url=text(record, "web_url") or "",
+        life=life,
+        head=head,
+        head_project=str(source) if isinstance(source, int) else None,
+        head_commit=text(record, "sha"),
+        base=base,
+        title=without_mark(title),
+        body=text(record, "description") or "",
+        draft=inside(record, "draft") is True or without_mark(title) != title,
+        conflicts=_conflicts(record),
+        labels=texts(inside(record, "labels")),
+        asked=texts(inside(record, "reviewers"), "username"),
+        assignees=texts(inside(record, "assignees"), "username"),
+        milestone=text(inside(record, "milestone"), "title"),
+        auto_merge=inside(record, "merge_when_pipeline_succeeds") is True,
+        closed_by=text(inside(record, "closed_by"), "username"),
+        merge_commit=next(filter(None, merged), None) if life is Life.MERGED else None,
+    )
+
+
+DRAFT = "Draft: "
+_DRAFTS = re.compile(r"(?:\s*(?:\[draft\]|\(draft\)|draft:))+\s*", re.IGNORECASE)
+"""What marks a draft at the start of a title:
+https://docs.gitlab.com/user/project/merge_requests/drafts/"""
+
+
+def without_mark(title: str) -> str:
+    """A title without what marks a draft."""
+    mark = _DRAFTS.match(title)
+    return title[mark.end() :] if mark else title
+
+
+def _conflicts(record: object) -> bool | None:
+    """``has_conflicts`` is false as well while GitLab has yet to look."""
+    match text(record, "merge_status"):
+        case "can_be_merged":
+            return False
+        case "cannot_be_merged":
+            return inside(record, "has_conflicts") is True
+    return None
+
+
+def _approved(client: Client, at: str, record: object) -> bool | None:
+    """Whether it has all approvals that rules ask for, and at least one that is not its author's;
+    without rules GitLab asks for none."""
+    try:
+        answer = client.ask(f"{at}/approvals").body
+        author = text(inside(record, "author"), "username")
+        others = {*texts(inside(answer, "approved_by"), "user", "username")} - {author}
+        if not others or inside(answer, "approved") is False or inside(answer, "approvals_left"):
+            return False
+        if not inside(record, "reviewers"):
+            return True
+        states = client.ask(f"{at}/reviewers").body
+    except RequestRefused as refused:
+        if refused.status in (403, 404):
+            return None
+        raise
+    return "requested_changes" not in texts(states, "state")
+
+
+_PIPELINES = {
+    "success": Checks.PASSED,
+    "failed": Checks.FAILED,
+    "canceled": Checks.FAILED,
+    "canceling": Checks.FAILED,
+    "skipped": Checks.NONE,
+}
+"""What the status of a pipeline means. With any other one it waits, for a machine or for a person:
+https://docs.gitlab.com/api/pipelines/"""
+
+_WAITING = ("ci_must_pass", "ci_still_running", "status_checks_must_pass", "preparing")
+"""What GitLab says of a merge request that waits for checks, also for some that are no pipeline:
+https://docs.gitlab.com/api/merge_requests/#merge-status"""
+
+
+def _checks(
+    client: Client, project: values.Project, record: object, found: Review
+) -> Checks | None:
+    """What the newest pipeline says, if it is of the newest commit."""
+    if not isinstance(record, dict) or "head_pipeline" not in record:
+        return None  # the token may not see pipelines
+    pipeline = record["head_pipeline"]
+    checks = Checks.NONE
+    if isinstance(pipeline, dict):
+        is_of = _is_of(client, project, pipeline, found.head_commit)
+        status = text(pipeline, "status") if is_of else None
+        checks = _PIPELINES.get(status or "", Checks.PENDING)
+    waits = text(record, "detailed_merge_status") in _WAITING
+    return Checks.PENDING if waits and checks is not Checks.FAILED else checks
+
+
+def _is_of(client: Client, project: values.Project, pipeline: object, commit: str | None) -> bool:
+    """Whether a pipeline ran on this commit, or on the merge of it into the base."""
+    ran_on, ref = text(pipeline, "sha"), text(pipeline, "ref") or ""
+    if ran_on is None or commit is None:
+        return False
+    if ran_on == commit or not ref.startswith("refs/merge-requests/"):
+        return ran_on == commit
+    where = f"/projects/{project.id}/repository/commits/{quote(ran_on, safe='')}"
+    try:
+        return commit in texts(inside(client.ask(where).body, "parent_ids"))
+    except RequestRefused as refused:
+        if refused.status == 404:
+            return False
+        raise

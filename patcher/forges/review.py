@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MergeMethod = Literal["merge", "squash", "rebase"]
 
 
-class NotOffered(ForgeError):
+class Unsupported(ForgeError):
     """The forge has no such thing; ``str(error)`` says what it lacks."""
 
 

@@ -209,6 +209,15 @@ class ChangedFile:
     """What turns ``old`` into ``new``, by offset."""
 
 
+def worst(findings: Iterable[Located], *, read: bool) -> Status | None:
+    """The worst status among findings, ``not_affected`` where there is none. None where that is not
+    known: not all was ``read``, and the rest may be worse."""
+    there = {located.finding.status for located in findings}
+    found = next((status for status in _WORST_FIRST if status in there), Status.NOT_AFFECTED)
+    needs_someone = found in (Status.AFFECTED, Status.UNDER_INVESTIGATION)
+    return found if read or needs_someone else None
+
+
 MAX_DROPPED = 500
 """Profiles that do not count of which a target says why."""
 
@@ -264,10 +273,7 @@ class Target:
     def status(self) -> Status | None:
         """The worst status among the findings, ``not_affected`` where there is none. None where
         that is not known, because something was not read that may be worse."""
-        there = {located.finding.status for located in self.findings}
-        worst = next((status for status in _WORST_FIRST if status in there), Status.NOT_AFFECTED)
-        needs_someone = worst in (Status.AFFECTED, Status.UNDER_INVESTIGATION)
-        return worst if self.read or needs_someone else None
+        return worst(self.findings, read=self.read)
 
     @property
     def failed(self) -> bool:

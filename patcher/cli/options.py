@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
@@ -332,7 +334,8 @@ def style(
     from patcher.reports import Style
 
     return Style(
-        migrations=tuple(each.id for each in selection.migrations) if selection else (),
+        migrations=selection.migrations if selection else (),
+        at=_now(),
         narrowed=bool(selection and (selection.include or selection.exclude)),
         color=output.colored(color),
         terminal=output.is_terminal(),
@@ -341,6 +344,14 @@ def style(
         verbose=verbose > 0,
         quiet=quiet,
     )
+
+
+def _now() -> str:
+    """The time, or the one that SOURCE_DATE_EPOCH names, for reports that can be made again:
+    https://reproducible-builds.org/specs/source-date-epoch/"""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    seconds = int(given) if given.isascii() and given.isdigit() and len(given) < 12 else None
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def report(shown: str, format: str, style: Style) -> Report:

@@ -12,12 +12,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from patcher.migrations.migration import Migration
     from patcher.results import Target, Totals
 
+_PIPELINES = {
+    "json": "json.Report",
+    "jsonl": "json.Lines",
+    "sarif": "sarif.Report",
+    "openvex": "openvex.Report",
+    "csv": "csv.Report",
+    "markdown": "markdown.Report",
+    "junit": "junit.Report",
+    "github": "annotations.GitHub",
+    "gitlab": "annotations.GitLab",
+}
+
 FORMATS = {
-    "targets": {"table": "table.Report", "json": "json.Report"},
-    "changes": {"diff": "diff.Report", "json": "json.Report"},
-    "files": {"table": "table.FilesReport", "json": "json.Report"},
+    "targets": {"table": "table.Report", **_PIPELINES},
+    "changes": {"diff": "diff.Report", **_PIPELINES},
+    "files": {"table": "table.FilesReport", **_PIPELINES, "sarif": "sarif.FilesLog"},
     "compiled profiles": {"table": "verify.table", "json": "verify.document"},
     "repositories": {"table": "places.table", "urls": "places.urls", "json": "places.document"},
     "mirrors": {"table": "places.mirrors_table", "json": "places.mirrors_document"},
@@ -39,14 +52,16 @@ FORMATS = {
 class Style:
     """How a report is laid out."""
 
-    migrations: tuple[str, ...] = ()
-    """The ids of those that the run is for."""
+    migrations: tuple[Migration, ...] = ()
+    """Those that the run is for."""
+    at: str = ""
+    """When the run began, as RFC 3339 writes it, UTC."""
     narrowed: bool = False
     """Only some files were looked at, as the user wanted."""
     applied: bool = False
+    """The targets were to be changed, so that what was committed is what matters."""
     undone: bool = False
     """Review branches were removed: findings are of no interest."""
-    """The targets were to be changed, so that what was committed is what matters."""
     color: bool = False
     terminal: bool = False
     """A terminal shows it, which must not be driven by what others wrote."""

@@ -16,7 +16,7 @@ class Report:
     """One object, written as the targets come, one target a line."""
 
     def __init__(self, style: Style) -> None:
-        self._migrations = list(style.migrations)
+        self._migrations = [migration.id for migration in style.migrations]
         self._first = True
 
     def start(self) -> bytes:
@@ -31,6 +31,23 @@ class Report:
     def finish(self, totals: Totals) -> bytes:
         end = b"]" if self._first else b"\n]"
         return end + b', "totals": ' + json.dumps(_totals(totals)).encode("ascii") + b"}\n"
+
+
+class Lines(Report):
+    """An object on each line: one for each target, and the totals at last."""
+
+    def start(self) -> bytes:
+        return b""
+
+    def target(self, target: Target) -> bytes:
+        return self._line(_target(target))
+
+    def finish(self, totals: Totals) -> bytes:
+        return self._line({"totals": _totals(totals)})
+
+    def _line(self, members: dict[str, Any]) -> bytes:
+        line = {"schema": SCHEMA, "migrations": self._migrations, **members}
+        return json.dumps(line).encode("ascii") + b"\n"
 
 
 def _target(target: Target) -> dict[str, Any]:

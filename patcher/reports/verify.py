@@ -89,7 +89,7 @@ def document(style: Style, verified: Sequence[Verified], by: str) -> Iterator[by
     value = {
         "schema": SCHEMA,
         "parser": by,
-        "migrations": list(style.migrations),
+        "migrations": [migration.id for migration in style.migrations],
         "profiles": [_profile(file, standing) for file in verified for standing in file.standings],
         "errors": [{**_place(file), "error": valid(file.error)} for file in verified if file.error],
         "totals": {name: totals[name] for name in (*_STYLES, "disagree", "failed")},

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 import pytest
 
@@ -37,15 +40,16 @@ def arguments(command: str, place: Path) -> list[str | Path]:
     [(command, each) for command, shown in COMMANDS.items() for each in FORMATS[shown]],
 )
 def test_every_command_writes_each_of_its_formats_to_a_file(
-    command: str, format: str, sandbox: Sandbox
+    command: str, format: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1777636800")
     words = [*arguments(command, sandbox.repository()), "--format", format]
     words += ["--dry-run"] if command == "apply" else []
     printed = patcher(*words)
     file = sandbox.root / "report"
     written = patcher(*words, "--output", file)
     assert file.read_text() == printed.stdout
-    assert printed.stdout or format == "jsonl"  # of which nothing is nothing
+    assert printed.stdout or format in ("jsonl", "github")  # of which nothing is nothing
     assert (written.stdout, written.stderr) == ("", printed.stderr)
     assert written.exit_code == printed.exit_code
 
@@ -113,3 +117,53 @@ def test_a_file_that_cannot_be_written_is_told_before_the_work(sandbox: Sandbox)
         assert result.exit_code == 2
         assert f"--output {file}: " in result.stderr
     assert not (place / ".git/refs/heads/patcher").exists()
+
+
+def test_the_fixes_of_sarif_give_the_bytes_that_apply_commits(sandbox: Sandbox) -> None:
+    """Whoever inserts what the log says, from the last place to the first."""
+    place = sandbox.repository()
+    profile = sandbox.profile()
+    literal = "".join(f'\t"{line}\\n" +\n' for line in profile.splitlines())
+    sandbox.commit(
+        place,
+        {
+            "deploy/pod.yaml": "data: |\n"
+            + "".join(f"  {line}\n" for line in profile.splitlines()),
+            "two profiles": profile + profile.replace("docker-default", "other"),
+            "latin1": profile.encode().replace(b"capability,", b"capability, # \xe4"),
+            "crlf": profile.replace("\n", "\r\n"),
+            "x.go": f'package x\n\nconst p = "" +\n{literal}\t""\n',
+        },
+    )
+    before = git_bytes(place, "HEAD")
+    log = json.loads(patcher("scan", place, "--format", "sarif").stdout)
+    patcher("apply", place, "--proof", "off")
+    after = git_bytes(place, "patcher/deny-af-alg")
+    places: dict[bytes, set[tuple[int, bytes]]] = {}
+    for result in log["runs"][0]["results"]:
+        for fix in result.get("fixes", []):
+            for change in fix["artifactChanges"]:
+                path = unquote_to_bytes(change["artifactLocation"]["uri"])
+                for each in change["replacements"]:
+                    assert each["deletedRegion"]["byteLength"] == 0
+                    insert = b64decode(each["insertedContent"]["binary"])
+                    places.setdefault(path, set()).add(
+                        (each["deletedRegion"]["byteOffset"], insert)
+                    )
+    fixed = dict(before)
+    for path, inserts in places.items():
+        for offset, insert in sorted(inserts, reverse=True):
+            fixed[path] = fixed[path][:offset] + insert + fixed[path][offset:]
+    assert fixed == after
+    assert len([path for path in before if before[path] != after[path]]) == len(places) == 6
+
+
+def git_bytes(place: Path, ref: str) -> dict[bytes, bytes]:
+    """The files of a commit."""
+    git = ["git", "-C", str(place)]
+    listed = subprocess.run([*git, "ls-tree", "-rz", "--name-only", ref], capture_output=True)
+    names = listed.stdout.split(b"\0")[:-1]
+    return {
+        name: subprocess.run([*git, "show", ref.encode() + b":" + name], capture_output=True).stdout
+        for name in names
+    }

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import patcher.reports
+from patcher import load_migration
 from patcher.findings import Edit, Finding, Status
 from patcher.reports import Style
 from patcher.reports.json import Report
@@ -65,7 +66,7 @@ def target(**changes: Any) -> Target:
 
 
 def printed(*targets: Target) -> Any:
-    report = Report(Style(migrations=("deny-af-alg",)))
+    report = Report(Style(migrations=(load_migration("deny-af-alg"),)))
     pieces = [report.start(), *map(report.target, targets), report.finish(total(targets))]
     return json.loads(b"".join(pieces).decode("ascii"))
 

@@ -1,0 +1,122 @@
+"""Annotations of a change: workflow commands of GitHub Actions, and GitLab's Code Quality.
+
+https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from patcher.reports import Style
+from patcher.reports.text import valid
+from patcher.reports.weight import Weight, fingerprints, weight, words
+from patcher.results import Target, Totals
+from patcher.text import printable
+
+
+class GitHub:
+    """A line for each finding and failure. GitHub shows ten errors and ten warnings of a step, and
+    so those that weigh most come first in each repository."""
+
+    def __init__(self, style: Style) -> None:
+        pass
+
+    def start(self) -> bytes:
+        return b""
+
+    def target(self, target: Target) -> bytes:
+        lines = dict.fromkeys(_COMMANDS, "")
+        for located in target.findings:
+            what = weight(target, located)
+            if what in lines:
+                place = {"file": printable(located.path), "line": str(located.finding.line)}
+                title = f"AppArmor: {located.finding.migration}"
+                said = words(target, located)
+                lines[what] += _command(_COMMANDS[what], said, **place, title=title)
+        failure = target.error
+        if failure is None and target.status is None:
+            failure = "not all of it was read"
+        first = "" if failure is None else _command("error", f"{target.repository}: {failure}")
+        return (first + "".join(lines.values())).encode("utf-8", "replace")
+
+    def finish(self, totals: Totals) -> bytes:
+        said = "patcher was broken off: this is not everything"
+        return b"" if totals.complete else _command("error", said).encode()
+
+
+_COMMANDS = {Weight.ERROR: "error", Weight.WARNING: "warning", Weight.CHANGED: "notice"}
+
+
+def _command(name: str, message: str, **properties: str) -> str:
+    more = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in properties.items())
+    return f"::{name}{' ' if more else ''}{more}::{_escaped(message)}\n"
+
+
+def _escaped(text: str, more: str = "") -> str:
+    """As actions/toolkit escapes data, and properties with ``more``."""
+    text = printable(valid(text))
+    for char in f"%\r\n{more}":
+        text = text.replace(char, f"%{ord(char):02X}")
+    return text
+
+
+class GitLab:
+    """One list of issues."""
+
+    def __init__(self, style: Style) -> None:
+        self._first = True
+
+    def start(self) -> bytes:
+        return b"["
+
+    def target(self, target: Target) -> bytes:
+        return b"".join(map(self._piece, _issues(target)))
+
+    def finish(self, totals: Totals) -> bytes:
+        last = b""
+        if not totals.complete:
+            last = self._piece(_issue("patcher", "broken off: this is not everything", "."))
+        return last + (b"]\n" if self._first else b"\n]\n")
+
+    def _piece(self, issue: dict[str, Any]) -> bytes:
+        comma = b"\n" if self._first else b",\n"
+        self._first = False
+        return comma + json.dumps(issue).encode("ascii")
+
+
+_SEVERITIES = {Weight.ERROR: "critical", Weight.WARNING: "minor", Weight.CHANGED: "info"}
+
+
+def _issues(target: Target) -> list[dict[str, Any]]:
+    issues = []
+    for located, fingerprint in fingerprints(target.findings):
+        what = weight(target, located)
+        if what in _SEVERITIES:
+            finding = located.finding
+            issues.append(
+                _issue(finding.migration, words(target, located), printable(located.path))
+                | {"fingerprint": fingerprint, "severity": _SEVERITIES[what]}
+            )
+            issues[-1]["location"]["lines"]["begin"] = finding.line
+    failure = target.error
+    if failure is None and target.status is None:
+        failure = "not all of it was read"
+    if failure is not None:
+        issues.append(_issue("patcher", f"{target.repository}: {failure}", "."))
+    return issues
+
+
+def _issue(name: str, said: str, path: str) -> dict[str, Any]:
+    said = printable(valid(said))
+    return {
+        "type": "issue",
+        "check_name": name,
+        "description": said,
+        "categories": ["Security"],
+        "fingerprint": hashlib.sha256(said.encode()).hexdigest(),
+        "severity": "blocker",
+        "location": {"path": path, "lines": {"begin": 1}},
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ PROFILE = b"profile x flags=(attach_disconnected,mediate_deleted) {\n  network,\
 
 @pytest.mark.usefixtures("sandbox")  # whose user may commit
 def test_a_short_run(tmp_path: Path) -> None:
-    figures = fuzz(1, tmp_path, seconds=60, executions=800)
+    figures = fuzz(1, tmp_path, seconds=math.inf, executions=800)
     assert figures.findings == []
     assert figures.executions == 800
     assert figures.edited > 150, "mutations that leave nothing to edit try nothing"

@@ -1,0 +1,244 @@
+"""Repositories and pull requests as they are.
+
+https://docs.gitea.com/api/ (repository)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from patcher.forges import limits
+from patcher.forges import review as values
+from patcher.forges.listed import inside, text, texts
+from patcher.forges.review import Checks, Life, Review
+from patcher.forges.server import ForgeError, RequestRefused, WrongName, plain
+
+if TYPE_CHECKING:
+    from patcher.forges.client import Client, Parameters
+
+_UNTIL_CHECKED = (1, 2)
+"""Seconds between looks at a pull request that cannot be merged: Gitea says so as well while it has
+yet to look for conflicts, which it begins to do when it is asked."""
+
+
+# Repositories
+
+
+def project(client: Client, path: str) -> values.Project:
+    """The repository of that name; Gitea itself leads on from an earlier name."""
+    if path.count("/") != 1:
+        raise WrongName(f"{path!r} is no repository: write OWNER/NAME")
+    return as_project(client, client.ask(f"/repos/{plain(path, 'repository')}").body)
+
+
+def as_project(client: Client, record: object) -> values.Project:
+    """What Gitea says of one repository."""
+    number, path = inside(record, "id"), text(record, "full_name")
+    if not isinstance(number, int) or path is None:
+        raise ForgeError(f"{client.server.host} answers with something that is no repository")
+    can_push, parent = inside(record, "permissions", "push"), inside(record, "parent", "id")
+    return values.Project(
+        id=str(number),
+        path=path,
+        clone_url=client.server.clone_address(text(record, "clone_url")).url,
+        default_branch=text(record, "default_branch"),
+        archived=inside(record, "archived") is True,
+        # Gitea takes no push to a mirror, whoever pushes.
+        can_push=can_push and inside(record, "mirror") is not True
+        if isinstance(can_push, bool)
+        else None,
+        fork_of=str(parent) if isinstance(parent, int) else None,
+    )
+
+
+# Pull requests
+
+
+def pull(project: values.Project, number: str) -> str:
+    """The address of a pull request in the interface."""
+    if not (number.isascii() and number.isdigit()):
+        raise WrongName(f"{number!r} is no number of a pull request")
+    return f"/repos/{project.path}/pulls/{number}"
+
+
+def issue(project: values.Project, review: Review) -> str:
+    """The address of what a pull request shares with issues."""
+    return pull(project, review.number).replace("/pulls/", "/issues/")
+
+
+def all_of(client: Client, path: str, parameters: Parameters | None = None) -> Iterator[object]:
+    """The records of all pages."""
+    for answer in client.pages(path, {"limit": 50, **(parameters or {})}):
+        yield from client.entries(answer.body)
+
+
+def reviews(
+    client: Client,
+    project: values.Project,
+    head: str,
+    head_project: values.Project,
+    base: str,
+) -> Sequence[Review]:
+    """All pull requests of that head and base, the newest first. The request for one by its head
+    and base gives any one of them, and takes no base with a slash."""
+    wanted = (head, head_project.id, base)
+    # Older servers do not know `base_branch`, and list those of all bases.
+    listed = all_of(client, f"/repos/{project.path}/pulls", {"state": "all", "base_branch": base})
+    found = [as_review(client, record) for record in listed]
+    found = [each for each in found if (each.head, each.head_project, each.base) == wanted]
+    found.sort(key=lambda each: int(each.number), reverse=True)
+    return [_with_closer(client, project, each) for each in found]
+
+
+def review(client: Client, project: values.Project, number: str) -> Review:
+    """One, with approvals, statuses and conflicts, for which Gitea is asked on their own."""
+    at = pull(project, number)
+    found = as_review(client, record := client.ask(at).body)
+    if found.life is not Life.OPEN:
+        return _with_closer(client, project, found)
+    for seconds in _UNTIL_CHECKED:
+        if found.draft or found.conflicts is False:
+            break
+        limits.sleep(seconds)
+        found = as_review(client, record := client.ask(at).body)
+    return judged(client, project, found, text(inside(record, "user"), "login"))
+
+
+def judged(client: Client, project: values.Project, found: Review, author: str | None) -> Review:
+    """An open pull request, with what others say of it."""
+    rules = branch(client, project, found.base)
+    given = [*all_of(client, f"{pull(project, found.number)}/reviews")]
+    asked = dict.fromkeys([*found.asked, *texts(given, "user", "login")])
+    asked.pop(author or "", None)
+    return replace(
+        found,
+        approved=_approved(given, rules, author),
+        checks=_checks(client, project, found.head_commit, rules),
+        asked=tuple(asked),
+    )
+
+
+def branch(client: Client, project: values.Project, name: str) -> object:
+    """What Gitea says of a branch, with the rules that protect it; None where it is gone."""
+    try:
+        return client.ask(f"/repos/{project.path}/branches/{quote(name)}").body
+    except RequestRefused as refused:
+        if refused.status == 404:
+            return None
+        raise
+
+
+def as_review(client: Client, record: object) -> Review:
+    """What Gitea says of a pull request."""
+    number, url = inside(record, "number"), text(record, "html_url")
+    head, base = inside(record, "head"), text(inside(record, "base"), "ref")
+    # Once the branch is gone, ``ref`` is the pull request's own; of AGit's there is no other.
+    name = text(head, "label") or text(head, "ref")
+    if not isinstance(number, int) or url is None or name is None or base is None:
+        raise ForgeError(f"{client.server.host} answers with something that is no pull request")
+    title, home = text(record, "title") or "", inside(head, "repo_id")
+    draft = inside(record, "draft") is True
+    merged = inside(record, "merged") is True
+    closed = Life.MERGED if merged else Life.CLOSED
+    return Review(
+        number=str(number),
+        url=url,
+        life=Life.OPEN if text(record, "state") == "open" else closed,
+        head=name,
+        head_project=str(home) if isinstance(home, int) and home > 0 else None,
+        head_commit=text(head, "sha") or None,
+        base=base,
+        title=without_mark(title) if draft else title,
+        body=text(record, "body") or "",
+        draft=draft,
+        # Of a draft Gitea says that it cannot be merged.
+        conflicts=None if draft else inside(record, "mergeable") is not True,
+        labels=texts(inside(record, "labels"), "name"),
+        asked=(
+            *texts(inside(record, "requested_reviewers"), "login"),
+            *texts(inside(record, "requested_reviewers_teams"), "name"),
+        ),
+        assignees=texts(inside(record, "assignees"), "login"),
+        milestone=text(inside(record, "milestone"), "title"),
+        merge_commit=text(record, "merge_commit_sha") if merged else None,
+    )
+
+
+DRAFT = "WIP: "
+_DRAFTS = re.compile(r"(?:\s*(?:WIP:|\[WIP\]|Draft:|\[Draft\]))+\s*", re.IGNORECASE)
+"""What marks a draft at the start of a title, unless the server has marks of its own:
+https://docs.gitea.com/usage/pull-request#work-in-progress-pull-requests"""
+
+
+def without_mark(title: str) -> str:
+    """A title without what marks a draft."""
+    mark = _DRAFTS.match(title)
+    return title[mark.end() :] if mark else title
+
+
+def _with_closer(client: Client, project: values.Project, found: Review) -> Review:
+    """A pull request that was closed, with who did that: its timeline alone says it."""
+    if found.life is not Life.CLOSED:
+        return found
+    events = all_of(client, f"{issue(project, found)}/timeline")
+    closers = [
+        text(inside(each, "user"), "login") for each in events if text(each, "type") == "close"
+    ]
+    return replace(found, closed_by=closers[-1] if closers else None)
+
+
+def _approved(given: Sequence[object], rules: object, author: str | None) -> bool:
+    """Whether it has all approvals that the base's rules ask for, and at least one: of this state
+    of the change, and not its author's. What someone said last counts."""
+    last: dict[str | None, object] = {}
+    for each in given:
+        if text(each, "state") in ("APPROVED", "REQUEST_CHANGES"):
+            last[text(inside(each, "user"), "login")] = each
+    valid = [each for each in last.values() if inside(each, "dismissed") is not True]
+    if any(text(each, "state") == "REQUEST_CHANGES" for each in valid):
+        return False
+    required = inside(rules, "required_approvals")
+    required = required if isinstance(required, int) else 0
+    approvals = [
+        each
+        for each in valid
+        if inside(each, "stale") is not True and text(inside(each, "user"), "login") != author
+    ]
+    official = [each for each in approvals if inside(each, "official") is True]
+    return bool(approvals) and len(official) >= required
+
+
+_STATES = {
+    "success": Checks.PASSED,
+    "skipped": Checks.NONE,
+    "pending": Checks.PENDING,
+    "failure": Checks.FAILED,
+    "error": Checks.FAILED,
+    "warning": Checks.FAILED,  # as Gitea has it
+}
+
+
+def _checks(
+    client: Client, project: values.Project, commit: str | None, rules: object
+) -> Checks | None:
+    """What the statuses of a commit say, together; PENDING where one that must be there is not."""
+    if commit is None:
+        return None
+    states: dict[str, Checks] = {}
+    parameters = {"limit": 50, "page": 1}
+    for answer in client.pages(f"/repos/{project.path}/commits/{commit}/status", parameters):
+        for each in client.entries(inside(answer.body, "statuses") or []):
+            name = text(each, "context") or ""
+            states[name] = _STATES.get(text(each, "status") or "", Checks.PENDING)
+    found = [*states.values()]
+    if inside(rules, "enable_status_check") is True:
+        for pattern in texts(inside(rules, "status_check_contexts")) or ("*",):
+            if not any(fnmatchcase(name, pattern) for name in states):
+                found.append(Checks.PENDING)
+    worst = (Checks.FAILED, Checks.PENDING, Checks.PASSED)
+    return next((each for each in worst if each in found), Checks.NONE)

@@ -1,0 +1,253 @@
+"""Pull requests: open, change, merge, close.
+
+https://docs.gitea.com/api/ (repository, issue)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from patcher.forges.gitea.reading import (
+    DRAFT,
+    all_of,
+    as_review,
+    branch,
+    issue,
+    pull,
+)
+from patcher.forges.listed import inside, text, texts
+from patcher.forges.review import AlreadyThere, Done, Life, MergeMethod, Project, Review, Wanted
+from patcher.forges.server import ForgeError, RequestRefused
+
+if TYPE_CHECKING:
+    from patcher.forges.client import Client
+
+
+def create(client: Client, project: Project, wanted: Wanted) -> Done:
+    """Open a pull request, and then ask for the rest: Gitea opens none where a part of the wish
+    cannot be met, and older servers leave some of it out in silence."""
+    own = wanted.head_project.casefold() == project.path.casefold()
+    owner = wanted.head_project.partition("/")[0]
+    sent = {
+        "head": wanted.head if own else f"{owner}:{wanted.head}",
+        "base": wanted.base,
+        "title": DRAFT + wanted.title if wanted.draft else wanted.title,
+        "body": wanted.body,
+    }
+    try:
+        answer = client.ask(f"/repos/{project.path}/pulls", method="POST", body=sent)
+    except RequestRefused as refused:
+        if refused.status == 409:
+            raise AlreadyThere(str(refused)) from None
+        raise
+    review, missed = as_review(client, answer.body), list[str]()
+    if wanted.draft and not review.draft:
+        missed.append(f"draft: this server has another mark for it than {DRAFT.strip()}")
+    return _completed(client, project, review, wanted, missed)
+
+
+def update(client: Client, project: Project, review: Review, wanted: Wanted) -> Done:
+    """Change what is not as it is wanted."""
+    sent: dict[str, object] = {}
+    if review.title != wanted.title:
+        sent["title"] = DRAFT + wanted.title if review.draft else wanted.title
+    if review.body.strip().splitlines() != wanted.body.strip().splitlines():
+        sent["body"] = wanted.body
+    if sent:
+        review = _changed(client, project, review, sent)
+    if _new((*wanted.reviewers, *wanted.teams), review.asked):
+        # Who has reviewed it is no longer among those who are asked.
+        done = texts([*all_of(client, f"{pull(project, review.number)}/reviews")], "user", "login")
+        review = replace(review, asked=(*review.asked, *done))
+    return _completed(client, project, review, wanted, [])
+
+
+def comment(client: Client, project: Project, review: Review, body: str) -> None:
+    """Say something in it."""
+    client.ask(f"{issue(project, review)}/comments", method="POST", body={"body": body})
+
+
+def set_draft(client: Client, project: Project, review: Review, draft: bool) -> Review:
+    """Make a draft of it, or make it ready; the title says which it is."""
+    title = DRAFT + review.title if draft else review.title
+    changed = _changed(client, project, review, {"title": title})
+    if changed.draft != draft:
+        raise ForgeError(
+            f"{client.server.host} has a mark of its own for drafts: change the title by hand"
+        )
+    return changed
+
+
+def merge(client: Client, project: Project, review: Review, method: MergeMethod) -> Review:
+    """Merge it at `Review.head_commit`, and at no other."""
+    at = pull(project, review.number)
+    if review.head_commit is None:
+        raise ForgeError(f"the commit of {review.url} is not known: it is not merged")
+    sent = {**_method(method), "head_commit_id": review.head_commit}
+    try:
+        client.ask(f"{at}/merge", method="POST", body=sent)
+    except RequestRefused as refused:
+        if refused.status not in (404, 405, 409):
+            raise
+        # It may have been merged before: by the request whose answer was lost, or by someone.
+        now = as_review(client, client.ask(at).body)
+        if now.life is Life.MERGED and now.head_commit == review.head_commit:
+            return now
+        why = f"{client.server.host} does not merge it: {refused.said or 'it does not say why'}"
+        raise RequestRefused(why, refused.status, refused.said) from None
+    return as_review(client, client.ask(at).body)
+
+
+def _method(method: MergeMethod) -> dict[str, object]:
+    """Gitea calls it ``do`` from 1.27 on, and ``Do`` before, as Forgejo does."""
+    return {"do": method, "Do": method}
+
+
+def close(client: Client, project: Project, review: Review) -> Review:
+    """Close it without a merge."""
+    return _changed(client, project, review, {"state": "closed"})
+
+
+def reopen(client: Client, project: Project, review: Review) -> Review:
+    """Open it again."""
+    return _changed(client, project, review, {"state": "open"})
+
+
+def _changed(client: Client, project: Project, review: Review, sent: dict[str, object]) -> Review:
+    answer = client.ask(pull(project, review.number), method="PATCH", body=sent)
+    now = as_review(client, answer.body)
+    return replace(now, approved=review.approved, checks=review.checks)
+
+
+# What is asked for once it is open
+
+
+_Step = Callable[["Client", Project, Review, Wanted, list[str]], Review]
+
+
+def _completed(
+    client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
+) -> Done:
+    """Ask for all of the wish that is not there; whatever becomes of that, the review stands."""
+    steps: tuple[tuple[str, _Step], ...] = (
+        ("labels", _label),
+        ("assignees", _assign),
+        ("reviewers", _ask),
+        ("milestone", _plan),
+        ("auto-merge", _merge_later),
+    )
+    for name, step in steps:
+        try:
+            review = step(client, project, review, wanted, missed)
+        except ForgeError as error:
+            missed.append(f"{name}: {error}")
+    return Done(review, tuple(missed))
+
+
+def _new(wanted: Sequence[str], there: Sequence[str]) -> list[str]:
+    """The names that are not there; Gitea compares those of users and teams without case."""
+    known = {name.casefold() for name in there}
+    return [name for name in wanted if _name(name).casefold() not in known]
+
+
+def _name(name: str) -> str:
+    """A team's name, also where it is written with its organisation."""
+    return name.rpartition("/")[2]
+
+
+def _label(
+    client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
+) -> Review:
+    names = [name for name in wanted.labels if name not in review.labels]
+    if not names:
+        return review
+    known: dict[str, object] = {}
+    for place in (f"/orgs/{project.path.partition('/')[0]}", f"/repos/{project.path}"):
+        try:
+            listed = [*all_of(client, f"{place}/labels")]
+        except RequestRefused as refused:
+            if refused.status != 404:  # the owner is a user
+                raise
+            continue
+        known |= {text(each, "name") or "": inside(each, "id") for each in listed}
+    missed += [f"label {name}: there is none" for name in names if name not in known]
+    numbers = [known[name] for name in names if name in known]
+    if not numbers:
+        return review
+    path = f"{issue(project, review)}/labels"
+    answer = client.ask(path, method="POST", body={"labels": numbers})
+    return replace(review, labels=texts(answer.body, "name"))
+
+
+def _assign(
+    client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
+) -> Review:
+    names = _new(wanted.assignees, review.assignees)
+    if not names:
+        return review
+    # One who cannot be assigned is enough for Gitea to refuse them all.
+    can_be = texts(client.ask(f"/repos/{project.path}/assignees").body, "login")
+    left = _new(names, can_be)
+    missed += [f"assignee {name}: cannot be assigned in {project.path}" for name in left]
+    names = [name for name in names if name not in left]
+    if not names:
+        return review
+    return _changed(client, project, review, {"assignees": [*review.assignees, *names]})
+
+
+def _ask(
+    client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
+) -> Review:
+    """One at a time: one who cannot be asked is enough for Gitea to refuse those that follow."""
+    path = f"{pull(project, review.number)}/requested_reviewers"
+    kinds = (("reviewer", "reviewers", wanted.reviewers), ("team", "team_reviewers", wanted.teams))
+    for kind, key, names in kinds:
+        for name in _new(names, review.asked):
+            try:
+                answer = client.ask(path, method="POST", body={key: [_name(name)]})
+            except RequestRefused as refused:
+                missed.append(f"{kind} {name}: {refused.said or refused}")
+                continue
+            if answer.body:
+                review = replace(review, asked=(*review.asked, _name(name)))
+            else:
+                missed.append(f"{kind} {name}: cannot be asked in {project.path}")
+    return review
+
+
+def _plan(
+    client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
+) -> Review:
+    title = wanted.milestone
+    if title is None or title == review.milestone:
+        return review
+    listed = all_of(client, f"/repos/{project.path}/milestones", {"state": "all", "name": title})
+    number = next((inside(each, "id") for each in listed if text(each, "title") == title), None)
+    if number is None:
+        missed.append(f"milestone {title}: there is none")
+        return review
+    return _changed(client, project, review, {"milestone": number})
+
+
+def _merge_later(
+    client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
+) -> Review:
+    if wanted.auto_merge is None or review.auto_merge or review.life is not Life.OPEN:
+        return review
+    rules = branch(client, project, review.base)
+    if not inside(rules, "required_approvals") and not inside(rules, "enable_status_check"):
+        missed.append(
+            f"auto-merge: no rule of {review.base} asks for anything: Gitea would merge now"
+        )
+        return review
+    sent = {**_method(wanted.auto_merge), "merge_when_checks_succeed": True}
+    if review.head_commit is not None:
+        sent["head_commit_id"] = review.head_commit
+    try:
+        client.ask(f"{pull(project, review.number)}/merge", method="POST", body=sent)
+    except RequestRefused as refused:
+        if refused.status != 409:  # scheduled before, which no answer says
+            raise
+    return replace(review, auto_merge=True)

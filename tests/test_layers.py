@@ -43,6 +43,7 @@ BELOW = {
     "git": ("interrupts", "locks", "text"),
     "forges": ("git",),
     "sources": ("forges", "git"),
+    "reviews": ("text", "findings", "migrations", "results", "forges", "git"),
     "campaign": (
         "extras",
         "interrupts",
@@ -50,6 +51,7 @@ BELOW = {
         "locks",
         "text",
         "sources",
+        "reviews",
         "forges",
         "git",
         "proof",
@@ -64,7 +66,6 @@ BELOW = {
         "policy.search",
     ),
     "reports": ("text", "findings", "kinds", "migrations", "progress", "results"),
-    "reviews": ("campaign", "git"),
     "cli": (
         "interrupts",
         "text",
@@ -191,7 +192,7 @@ def loaded(code: str) -> set[str]:
     return {name.split(".")[0] for name in done.stderr.split()} | set(done.stderr.split())
 
 
-HEAVY = {"ruamel", "rich", "git", "jsonschema", "tomllib", "json", "hashlib", "logging", "asyncio"}
+HEAVY = set("asyncio git hashlib jinja2 json jsonschema logging rich ruamel tomllib".split())
 
 
 def test_the_command_line_starts_light() -> None:

@@ -18,13 +18,14 @@ class Files:
 
     def __init__(self, objects: Objects, commit: str) -> None:
         self._objects = objects
-        self._root = f"{commit}^{{tree}}".encode()
+        self.root = f"{commit}^{{tree}}".encode()
+        """What `folder` knows the uppermost folder by."""
         self._known: dict[bytes, dict[bytes, tuple[str, bytes]]] = {}
         self._left = _MOST_LISTED
 
     def entry(self, path: bytes) -> tuple[str, bytes] | None:
         """Mode and object id of a file or folder; None where there is none."""
-        mode, name = _FOLDER, self._root
+        mode, name = _FOLDER, self.root
         for part in path.split(b"/"):
             entry = self.folder(name).get(part) if mode == _FOLDER else None
             if entry is None:

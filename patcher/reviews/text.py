@@ -1,0 +1,398 @@
+"""The title and the body of a review, from templates.
+
+Templates are Jinja2's, in its sandbox, and of its language what cannot run away: values, filters
+with constant arguments, ``if`` and ``for``. So the time and the size of what they give are limited
+by the length of the template. Every value that is not `Markdown` is made fit to show as it is put
+in.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from patcher import __version__
+from patcher.findings import Status
+from patcher.migrations import Migration
+from patcher.results import Located, Target
+from patcher.reviews.words import Markdown, code, plain, prose
+from patcher.text import printable
+
+if TYPE_CHECKING:
+    import jinja2
+    from jinja2 import nodes
+
+MOST_BODY = 32_000
+"""Characters of a body: what the forge with the least of them takes, which is Bitbucket."""
+MOST_TITLE = 250
+"""GitLab takes 255, GitHub 256."""
+MOST_TEMPLATE = 1 << 16
+_MOST_SECONDS = 5.0
+_MOST_LOOPS = 3
+_SHOWN = (40, 10, 3)
+"""Findings that are shown; the fewer ones where a body with the others is too long."""
+
+_BEGIN, _END = "[//]: # (patcher: begin)", "[//]: # (patcher: end)"
+_CLOSED = "[//]: # (patcher: closed)"
+"""Definitions of links, which every Markdown leaves out of what it shows."""
+
+DEFAULT_TITLE = "apparmor: {% for m in migrations %}{{ m.rule }}{% endfor %}"
+
+
+class TemplateWrong(ValueError):
+    """A template cannot be used; ``str(error)`` is one line that says where and why."""
+
+
+class MigrationFacts(NamedTuple):
+    """A migration, as templates know it. It is the user's own, and shown as it is."""
+
+    id: Markdown
+    title: Markdown
+    rule: Markdown
+    """Without the comma at its end."""
+    family: Markdown
+    why: Markdown
+    references: tuple[Markdown, ...]
+
+
+class FindingFacts(NamedTuple):
+    """A finding, as templates know it."""
+
+    place: str
+    """``path:line``."""
+    path: str
+    line: int
+    profile: str
+    """Its name; empty where it has none."""
+    status: str
+    reason: str
+    evidence: tuple[str, ...]
+    migration: str
+    proof: str
+    """What AppArmor's own parser says of the edit; empty where it was not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewFacts:
+    """What a review speaks of."""
+
+    target: Target
+    migrations: Sequence[Migration]
+    repository: str
+    base: str
+    """The name of the base branch."""
+    branch: str
+    notes: Sequence[Markdown] = ()
+    """Of `patcher.reviews.rollout`."""
+
+
+def check(template: str, what: str) -> None:
+    """Raise TemplateWrong unless it is a template. ``what``: how the error names it."""
+    _template(template, what, prose)
+
+
+def title(facts: ReviewFacts, template: str | None = None) -> str:
+    """The title, on one line. Raises TemplateWrong."""
+    chosen = template or DEFAULT_TITLE
+    text = _rendered(chosen, "the title", _values(facts, 1), lambda value: Markdown(plain(value)))
+    line = printable(" ".join(text.split()))
+    if not line:
+        raise TemplateWrong("the title is empty")
+    return line if len(line) <= MOST_TITLE else line[: MOST_TITLE - 3] + "..."
+
+
+def body(facts: ReviewFacts, template: str | None = None) -> str:
+    """The body, between marks by which `renewed` knows it. Raises TemplateWrong."""
+    chosen = _default() if template is None else template
+    text = ""
+    for most in _SHOWN:
+        values = _values(facts, most)
+        if template is not None and "default_body" in template:
+            values["default_body"] = Markdown(_rendered(_default(), "the body", values, prose))
+        text = _EMPTY_LINES.sub("\n\n", _rendered(chosen, "the body", values, prose).strip("\n"))
+        if len(text) <= MOST_BODY:
+            break
+    else:
+        text = text[:MOST_BODY].rpartition("\n")[0] + "\n\n(cut here)"
+    return f"{_BEGIN}\n\n{text}\n\n{_END}\n"
+
+
+def renewed(there: str, wanted: str) -> str:
+    """The body of a review that is open, with what is patcher's in it as it is wanted now. What
+    others wrote before and after it stays; where they took away the marks, all of it does."""
+    text = there.replace("\r\n", "\n")
+    if not text.strip():
+        return wanted
+    before, begin, rest = text.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not (begin and end):
+        return there
+    new = before + wanted.rstrip("\n") + after
+    return there if new.rstrip() == text.rstrip() else new
+
+
+def marked_closed(there: str) -> str:
+    """The body of a review that patcher is about to close: when it is found closed, no person did
+    that."""
+    return there if _CLOSED in there else f"{there.rstrip()}\n\n{_CLOSED}\n"
+
+
+def unmarked(there: str) -> str:
+    """The body of a review that is to be open again."""
+    return there.replace(f"\n\n{_CLOSED}\n", "\n").replace(_CLOSED, "")
+
+
+def is_marked_closed(there: str) -> bool:
+    """Whether patcher closed it."""
+    return _CLOSED in there
+
+
+# https://docs.gitlab.com/user/project/quick_actions/: whoever opens a merge request does them.
+_ACTION = re.compile(r"^([ \t]*)/(?=[A-Za-z_])", re.MULTILINE)
+
+
+def with_template(own: str, template: bytes, *, before: bool) -> str:
+    """The body with the repository's own template in front of it or behind it, in which no line is
+    a command to the forge."""
+    text = template.decode("utf-8", "replace").replace("\r\n", "\n")
+    text = text.removeprefix("\ufeff").strip("\n")[: MOST_BODY // 4]
+    text = _ACTION.sub(
+        r"\1\\/", "".join(char for char in text if char.isprintable() or char in "\n\t")
+    )
+    for mark in (_BEGIN, _END, _CLOSED):
+        text = text.replace(mark, "")
+    if not text.strip():
+        return own
+    return f"{text}\n\n{own}" if before else f"{own}\n{text}\n"
+
+
+_EMPTY_LINES = re.compile(r"\n{3,}")
+
+
+@functools.cache
+def _default() -> str:
+    return Path(__file__).with_name("body.md.jinja").read_text()
+
+
+def _values(facts: ReviewFacts, most: int) -> dict[str, Any]:
+    """What templates know, by name."""
+    target = facts.target
+    changed = {file.path for file in target.files}
+    edited = [
+        each for each in target.findings if each.finding.edit is not None and each.path in changed
+    ]
+    needs = (Status.AFFECTED, Status.UNDER_INVESTIGATION)
+    left = [
+        each
+        for each in target.findings
+        if each.finding.status in needs and (each.finding.edit is None or each.path not in changed)
+    ]
+    checksums = dict.fromkeys(text for each in edited for text in each.checksums)
+    wrong = [Markdown(f"{code(each)} is wrong now: renew it") for each in checksums]
+    references = dict.fromkeys(
+        ref for migration in facts.migrations for ref in migration.references
+    )
+    return {
+        "repository": facts.repository,
+        "base": facts.base,
+        "branch": facts.branch,
+        "version": __version__,
+        "migrations": [_migration(each) for each in facts.migrations],
+        "references": [_reference(each) for each in references],
+        "findings": [_finding(each) for each in edited[:most]],
+        "findings_more": max(0, len(edited) - most),
+        "left": [_finding(each) for each in left[:most]],
+        "left_more": max(0, len(left) - most),
+        "files": [_text(path) for path in list(dict.fromkeys(each.path for each in edited))[:most]],
+        "proofs": list(dict.fromkeys(_proof(each) for each in edited if each.proof))[:most],
+        "notes": [*facts.notes, *wrong[:most]],
+        "default_body": "",
+    }
+
+
+def _migration(migration: Migration) -> MigrationFacts:
+    return MigrationFacts(
+        Markdown(migration.id),
+        Markdown(migration.title),
+        Markdown(migration.rule.rstrip(",")),
+        Markdown(migration.family),
+        Markdown(migration.why.strip("\n")),
+        tuple(map(Markdown, migration.references)),
+    )
+
+
+_STATUS = {Status.UNDER_INVESTIGATION: "needs review", Status.NOT_AFFECTED: "not affected"}
+
+
+def _finding(located: Located) -> FindingFacts:
+    finding = located.finding
+    path = _text(located.path)
+    return FindingFacts(
+        f"{path}:{finding.line}",
+        path,
+        finding.line,
+        finding.profile,
+        _STATUS.get(finding.status, finding.status.value),
+        finding.reason,
+        finding.evidence[:4],
+        finding.migration,
+        "" if located.proof is None else located.proof.text,
+    )
+
+
+def _reference(reference: str) -> Markdown:
+    """As a link, but for issues and changes: a thousand reviews would each leave a line there."""
+    return code(reference) if _THREAD.search(reference) else Markdown(reference)
+
+
+_THREAD = re.compile(r"/(?:pull|pulls|issues|merge_requests|commit|discussions)/|#\d")
+
+
+def _proof(located: Located) -> Markdown:
+    """The verdict, with its place where it proves nothing."""
+    assert located.proof is not None
+    text = prose(located.proof.text)
+    if located.proof.verdict == "proved":
+        return text
+    return Markdown(f"{code(f'{_text(located.path)}:{located.finding.line}')}: {text}")
+
+
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "surrogateescape")
+
+
+# -- templates
+
+
+def _rendered(
+    template: str, what: str, values: dict[str, Any], shown: Callable[[str], Markdown]
+) -> str:
+    from jinja2 import TemplateError
+
+    ready = _template(template, what, shown)
+    end = monotonic() + _MOST_SECONDS
+    pieces, size = [], 0
+    try:
+        for piece in ready.generate(values):
+            size += len(piece)
+            pieces.append(piece)
+            if size > 4 * MOST_BODY or monotonic() > end:
+                pieces.append("\n")
+                break
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        line = _line_of(error)
+        said = printable(str(error))[:200]
+        raise TemplateWrong(f"{what}, line {line}: {said}" if line else f"{what}: {said}") from None
+    return "".join(pieces)
+
+
+def _line_of(error: BaseException) -> int:
+    """The line of the template in which it was raised; 0 where that is not known."""
+    at, line = error.__traceback__, 0
+    while at is not None:
+        if at.tb_frame.f_code.co_filename == "<template>":
+            line = at.tb_lineno
+        at = at.tb_next
+    return line
+
+
+@functools.lru_cache(16)
+def _template(template: str, what: str, shown: Callable[[str], Markdown]) -> jinja2.Template:
+    from jinja2 import TemplateSyntaxError
+
+    if len(template) > MOST_TEMPLATE:
+        raise TemplateWrong(f"{what}: the template has more than {MOST_TEMPLATE} characters")
+    environment = _environment(shown)
+    try:
+        tree = environment.parse(template)
+        _check(tree, what)
+        return environment.from_string(template)
+    except TemplateSyntaxError as error:
+        said = printable(str(error.message))
+        raise TemplateWrong(f"{what}, line {error.lineno}: {said}") from None
+
+
+def _environment(shown: Callable[[str], Markdown]) -> jinja2.Environment:
+    from jinja2 import StrictUndefined, Undefined
+    from jinja2.filters import FILTERS
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    def finalize(value: object) -> str:
+        if isinstance(value, Markdown):
+            return value
+        if isinstance(value, str):
+            return shown(value) if value else ""
+        if value is None or isinstance(value, int | Undefined):
+            return "" if value is None else str(value)  # which raises for what is undefined
+        raise TypeError("a list or a group of values is shown with for or join, or by its parts")
+
+    def join(values: object, between: str = "") -> Markdown:
+        if isinstance(values, str):
+            return Markdown(finalize(values))
+        return Markdown(between.join(finalize(each) for each in _listed(values)))
+
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    environment.globals.clear()
+    environment.filters = {name: FILTERS[name] for name in _FILTERS} | {"join": join, "code": code}
+    return environment
+
+
+def _listed(values: object) -> list[object]:
+    try:
+        return list(values)  # type: ignore[call-overload, no-any-return]
+    except TypeError:
+        raise TypeError("join takes a list") from None
+
+
+_FILTERS = (
+    "count default first groupby last length lower map rejectattr selectattr sort trim unique upper"
+).split()
+_NODES = (
+    "Template Output TemplateData Name Const Getattr Getitem Filter Test For If CondExpr And Or Not"
+    " Compare Operand Keyword"
+).split()
+
+
+def _check(tree: nodes.Template, what: str) -> None:
+    """Raise TemplateWrong for what may run away."""
+    from jinja2 import nodes
+
+    for node in tree.find_all(nodes.Node):
+        kind = type(node).__name__
+        if kind not in _NODES:
+            raise TemplateWrong(
+                f"{what}, line {node.lineno}: templates have values, filters, if and for, and no "
+                f"{_CALLED.get(kind, kind.lower())}"
+            )
+        if isinstance(node, nodes.Filter | nodes.Test) and not all(
+            isinstance(each, nodes.Const)
+            for each in (*node.args, *(keyword.value for keyword in node.kwargs))
+        ):
+            raise TemplateWrong(
+                f"{what}, line {node.lineno}: {node.name} takes nothing but constants"
+            )
+    if _depth(tree) > _MOST_LOOPS:
+        raise TemplateWrong(f"{what}: no more than {_MOST_LOOPS} for may stand in each other")
+
+
+_CALLED = {"Assign": "set", "AssignBlock": "set", "Call": "calls", "CallBlock": "call"} | {
+    "Concat": "~", "Add": "+", "Mul": "*", "List": "lists of their own", "Dict": "dictionaries"
+}  # fmt: skip
+
+
+def _depth(node: nodes.Node) -> int:
+    from jinja2 import nodes
+
+    below = max(map(_depth, node.iter_child_nodes()), default=0)
+    return below + isinstance(node, nodes.For)

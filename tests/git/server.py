@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from tests.sources.servers import Forge, respond
+
 USER, PASSWORD = "reader", "s3cret-t0ken"  # what /401/ lets in
 _TURN = re.compile(r"([a-z0-9-]+?)(?:x([0-9]+))?\Z")
 
@@ -71,6 +73,8 @@ class Server:
         """Is called with each request before it is answered."""
         self.mended = False
         """Whether no fault is one any more."""
+        self.forge: Forge | None = None
+        """Answers what lies below its prefix; its ``url`` is to be ``.../ok`` here, as for git."""
         self.lock = threading.Lock()
         self.faults: Counter[str] = Counter()
         self.over = threading.Event()
@@ -125,6 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve(self._body())
 
+    do_PUT = do_PATCH = do_DELETE = do_POST
+
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -145,8 +151,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.site.busiest = max(self.site.busiest, self.site.busy)
         self.counted = True
         self.site.before(request)
+        forge, path = self.site.forge, self.path.removeprefix("/ok")
         try:
-            self._respond(parts, body, authorization)
+            if forge is not None and path.startswith(f"{forge.prefix}/"):
+                respond(self, forge, path, body, self.site.over)
+            else:
+                self._respond(parts, body, authorization)
         finally:
             self._answered()
 

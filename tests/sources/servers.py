@@ -336,6 +336,44 @@ class Gitea(Forge):
         return reply
 
 
+def respond(
+    handler: BaseHTTPRequestHandler, forge: Forge, path: str, sent: bytes, over: threading.Event
+) -> None:
+    """Answer a request in a handler, for a path that may be a part of the request's; ``over``: the
+    server stops."""
+    parts = urlsplit(path)
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    headers = {name.lower(): value for name, value in handler.headers.items()}
+    body = json.loads(sent) if sent else None
+    reply = forge.reply(Request(parts.path, query, headers, handler.command, body))
+    if reply.silent:
+        over.wait(reply.silent)
+        handler.close_connection = True
+        return
+    if reply.trickle:
+        with suppress(OSError):
+            for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 10_000:
+                handler.connection.sendall(bytes([byte]))
+                if over.wait(reply.trickle):
+                    break
+        handler.close_connection = True
+        return
+    content = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+    kind = "text/html" if isinstance(reply.body, bytes) else "application/json; charset=utf-8"
+    handler.send_response(reply.status)
+    for name, value in {"Content-Type": kind, **reply.headers}.items():
+        handler.send_header(name, value)
+    if not reply.endless:
+        handler.send_header("Content-Length", str(len(content)))
+    handler.end_headers()
+    with suppress(OSError):
+        while reply.endless and not over.is_set():
+            handler.wfile.write(content)
+        handler.wfile.write(content[: len(content) - reply.cut])
+    if reply.cut:
+        handler.close_connection = True
+
+
 def _handler(forge: Forge) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -343,39 +381,8 @@ def _handler(forge: Forge) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            sent = self.rfile.read(int(headers.get("content-length", 0)))
-            body = json.loads(sent) if sent else None
-            reply = forge.reply(Request(parts.path, query, headers, self.command, body))
-            if reply.silent:
-                stopped.wait(reply.silent)
-                self.close_connection = True
-                return
-            if reply.trickle:
-                with suppress(OSError):
-                    for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 10_000:
-                        self.connection.sendall(bytes([byte]))
-                        if stopped.wait(reply.trickle):
-                            break
-                self.close_connection = True
-                return
-            body = reply.body
-            content = body if isinstance(body, bytes) else json.dumps(body).encode()
-            kind = "text/html" if isinstance(body, bytes) else "application/json; charset=utf-8"
-            self.send_response(reply.status)
-            for name, value in {"Content-Type": kind, **reply.headers}.items():
-                self.send_header(name, value)
-            if not reply.endless:
-                self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            with suppress(OSError):
-                while reply.endless and not stopped.is_set():
-                    self.wfile.write(content)
-                self.wfile.write(content[: len(content) - reply.cut])
-            if reply.cut:
-                self.close_connection = True
+            sent = self.rfile.read(int(self.headers.get("content-length", 0)))
+            respond(self, forge, self.path, sent, stopped)
 
         do_POST = do_PATCH = do_PUT = do_DELETE = do_GET
 

@@ -1,0 +1,136 @@
+"""The branches that a fake forge knows: in memory, or of real repositories that git serves."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class Branches:
+    """Branches in memory; ``path`` is ``owner/name``. Every commit has a made-up id."""
+
+    def __init__(self) -> None:
+        self.tips: dict[tuple[str, str], str] = {}
+        self.parents: dict[str, tuple[str, ...]] = {}
+        self.conflicting: set[str] = set()
+        """The commits that cannot be merged without a person."""
+
+    def commit(self, path: str, branch: str, *parents: str) -> str:
+        """Put a new commit on a branch, which is made where there is none; its id."""
+        tip = self.tip(path, branch)
+        above = parents or ((tip,) if tip else ())
+        made = hashlib.sha1(f"{len(self.parents)} {path} {branch}".encode()).hexdigest()
+        self.parents[made] = above
+        self.tips[path, branch] = made
+        return made
+
+    def tip(self, path: str, branch: str) -> str | None:
+        return self.tips.get((path, branch))
+
+    def delete(self, path: str, branch: str) -> None:
+        del self.tips[path, branch]
+
+    def contains(self, path: str, branch: str, commit: str) -> bool:
+        """Whether a branch has that commit in its history."""
+        tip = self.tip(path, branch)
+        seen, left = set[str](), [tip] if tip else []
+        while left:
+            at = left.pop()
+            if at == commit:
+                return True
+            if at not in seen:
+                seen.add(at)
+                left += self.parents.get(at, ())
+        return False
+
+    def conflicts(self, path: str, base: str, head_path: str, commit: str) -> bool:
+        return commit in self.conflicting
+
+    def merge(self, path: str, base: str, head_path: str, commit: str) -> str:
+        """Merge a commit into a branch; the id of the merge."""
+        tip = self.tip(path, base)
+        assert tip is not None
+        return self.commit(path, base, tip, commit)
+
+    def fork(self, path: str, made: str) -> None:
+        """Copy all branches to a new repository."""
+        for (owner, branch), tip in list(self.tips.items()):
+            if owner == path:
+                self.tips[made, branch] = tip
+
+    def follow(self, path: str, branch: str, made: str) -> None:
+        """Bring a fork's branch to where the original's is."""
+        tip = self.tip(path, branch)
+        assert tip is not None
+        self.tips[made, branch] = tip
+
+
+class GitBranches(Branches):
+    """Those of the bare repositories ``owner/name.git`` below ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self.root = root
+
+    def git(self, path: str, *arguments: str, may_fail: bool = False) -> str | None:
+        identity = {
+            f"GIT_{who}_{what}": value
+            for who in ("AUTHOR", "COMMITTER")
+            for what, value in (("NAME", "A Forge"), ("EMAIL", "noreply@forge.example"))
+        }
+        done = subprocess.run(
+            ["git", f"--git-dir={self.root / f'{path}.git'}", *arguments],
+            env={**os.environ, **identity},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode and may_fail:
+            return None
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def tip(self, path: str, branch: str) -> str | None:
+        name = f"refs/heads/{branch}"
+        return self.git(path, "rev-parse", "--verify", "--quiet", name, may_fail=True)
+
+    def delete(self, path: str, branch: str) -> None:
+        self.git(path, "update-ref", "-d", f"refs/heads/{branch}")
+
+    def contains(self, path: str, branch: str, commit: str) -> bool:
+        known = self.git(path, "merge-base", "--is-ancestor", commit, branch, may_fail=True)
+        return known is not None
+
+    def _fetch(self, path: str, head_path: str) -> None:
+        if path != head_path:
+            source = os.fspath(self.root / f"{head_path}.git")
+            self.git(path, "fetch", "-q", source, "+refs/heads/*:refs/forks/*")
+
+    def _merged(self, path: str, base: str, head_path: str, commit: str) -> str | None:
+        """The tree of a merge; None where it has conflicts."""
+        self._fetch(path, head_path)
+        return self.git(path, "merge-tree", "--write-tree", base, commit, may_fail=True)
+
+    def conflicts(self, path: str, base: str, head_path: str, commit: str) -> bool:
+        return self._merged(path, base, head_path, commit) is None
+
+    def merge(self, path: str, base: str, head_path: str, commit: str) -> str:
+        tree, tip = self._merged(path, base, head_path, commit), self.tip(path, base)
+        assert tree is not None
+        assert tip is not None
+        parents: Iterable[str] = ("-p", tip, "-p", commit)
+        made = self.git(path, "commit-tree", tree, *parents, "-m", "Merge a review")
+        assert made is not None
+        self.git(path, "update-ref", f"refs/heads/{base}", made, tip)
+        return made
+
+    def fork(self, path: str, made: str) -> None:
+        place = self.root / f"{made}.git"
+        self.git(path, "clone", "-q", "--bare", os.fspath(self.root / f"{path}.git"), str(place))
+
+    def follow(self, path: str, branch: str, made: str) -> None:
+        source = os.fspath(self.root / f"{path}.git")
+        self.git(made, "fetch", "-q", source, f"{branch}:{branch}")

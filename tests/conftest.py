@@ -24,7 +24,10 @@ RULES = """\
 """
 
 
-TIERS = ("benchmarks", "bombs", "campaigns", "fuzz", "kernel", "kill", "oracle", "pipelines")
+TIERS = (
+    *("benchmarks", "bombs", "campaigns", "fuzz", "kernel", "kill", "oracle", "pipelines"),
+    "published",
+)
 """Markers of long tests: each also gets the marker ``long``, which `pytest` leaves out by default.
 README names them, and how long each takes."""
 

@@ -292,7 +292,7 @@ def _words(value: object, depth: int = 4) -> str:
         return "; ".join(filter(None, (_words(each, depth - 1) for each in value[:5])))
     if not isinstance(value, dict):
         return ""
-    if any(name in value for name in _WORDS):
+    if any(value.get(name) for name in _WORDS):
         return ": ".join(filter(None, (_words(value.get(name), depth - 1) for name in _WORDS)))
     if "code" in value:
         return " ".join(filter(None, (text(value, "field"), text(value, "code"))))

@@ -21,7 +21,7 @@ from tests.needs import program
 from tests.reports.test_json import target
 from tests.reports.test_pipelines import EVERYTHING, HOSTILE, STYLE, written
 
-pytestmark = [pytest.mark.pipelines, pytest.mark.xdist_group("published")]
+pytestmark = [pytest.mark.published, pytest.mark.xdist_group("published")]
 
 TARGETS = [
     target(findings=EVERYTHING),

@@ -12,7 +12,7 @@ from patcher.forges import limits
 from patcher.forges import review as values
 from patcher.forges.github.reading import as_project
 from patcher.forges.listed import inside
-from patcher.forges.server import ForgeError
+from patcher.forges.server import ForgeError, RequestRefused
 
 if TYPE_CHECKING:
     from patcher.forges.client import Client
@@ -42,8 +42,6 @@ def fork(client: Client, project: values.Project) -> values.Project:
 
 
 def _has_branch(client: Client, project: values.Project, branch: str) -> bool:
-    from patcher.forges.client import RequestRefused
-
     try:
         client.ask(f"/repos/{project.path}/git/ref/heads/{quote(branch)}")
     except RequestRefused as refused:
@@ -57,8 +55,6 @@ def _bring_up_to_date(
     client: Client, project: values.Project, made: values.Project, branch: str
 ) -> None:
     """Let the fork's branch follow, if it has nothing of its own."""
-    from patcher.forges.client import RequestRefused
-
     owner = made.path.partition("/")[0]
     between = quote(f"{branch}...{owner}:{branch}", safe="")
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from patcher.forges.listed import Keys, Listed, UnusableEntry, listed, text
 from patcher.forges.server import (
     ForgeError,
+    RequestRefused,
     Server,
     WrongName,
     at_host,
@@ -51,8 +52,6 @@ def parse(rest: str) -> tuple[str | None, str]:
 
 def repositories(client: Client, name: str) -> Iterator[Listed | UnusableEntry]:
     """What a name stands for."""
-    from patcher.forges.client import RequestRefused
-
     first, slash, second = name.partition("/")
     if first == "search":
         yield from _search(client, second)
@@ -71,8 +70,6 @@ def repositories(client: Client, name: str) -> Iterator[Listed | UnusableEntry]:
 
 def _user(client: Client, name: str) -> str:
     """Where a user's repositories are: with the user's own token, private ones too."""
-    from patcher.forges.client import RequestRefused
-
     if client.server.token is not None:
         try:
             login = text(client.ask("/user").body, "login") or ""

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from patcher.forges.github.reading import as_review, graphql, pull
 from patcher.forges.listed import inside, text, texts
 from patcher.forges.review import AlreadyThere, Done, Life, MergeMethod, Project, Review, Wanted
-from patcher.forges.server import ForgeError
+from patcher.forges.server import ForgeError, RequestRefused
 
 if TYPE_CHECKING:
     from patcher.forges.client import Client
@@ -63,8 +63,6 @@ class _NoDrafts(Exception):
 
 
 def _opened(client: Client, project: Project, sent: dict[str, Any]) -> object:
-    from patcher.forges.client import RequestRefused
-
     path = f"/repos/{project.path}/pulls"
     try:
         return client.ask(path, method="POST", body=sent).body
@@ -115,8 +113,6 @@ def set_draft(client: Client, project: Project, review: Review, draft: bool) -> 
 
 def merge(client: Client, project: Project, review: Review, method: MergeMethod) -> Review:
     """Merge it at `Review.head_commit`, and at no other."""
-    from patcher.forges.client import RequestRefused
-
     path, sent = pull(project, review.number), {"sha": review.head_commit, "merge_method": method}
     if review.head_commit is None:
         raise ForgeError(f"the commit of {review.url} is not known: it is not merged")
@@ -202,8 +198,6 @@ def _label(
 
 
 def _is_there(client: Client, path: str) -> bool:
-    from patcher.forges.client import RequestRefused
-
     try:
         client.ask(path)
     except RequestRefused as refused:
@@ -239,8 +233,6 @@ def _not_asked(review: Review, wanted: Wanted) -> list[tuple[str, str]]:
 def _ask(
     client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
 ) -> Review:
-    from patcher.forges.client import RequestRefused
-
     names = _not_asked(review, wanted)
     if not names:
         return review

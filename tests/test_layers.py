@@ -21,8 +21,9 @@ BELOW = {
     "kinds": (),
     "locks": (),
     "text": (),
+    "yamltree": (),
     "policy": (),
-    "migrations": ("policy",),
+    "migrations": ("policy", "yamltree"),
     "hosts": ("policy",),
     "findings": ("policy",),
     "results": ("findings", "kinds"),
@@ -44,6 +45,7 @@ BELOW = {
     "forges": ("git",),
     "sources": ("forges", "git"),
     "reviews": ("text", "findings", "migrations", "results", "forges", "git"),
+    "campaignfile": ("git", "text", "yamltree"),
     "campaign": (
         "extras",
         "interrupts",
@@ -69,6 +71,8 @@ BELOW = {
     "cli": (
         "interrupts",
         "text",
+        "yamltree",
+        "campaignfile",
         "reviews",
         "campaign",
         "sources",

@@ -19,6 +19,7 @@ _COMMANDS = {
     "scan": "Report the AppArmor profiles in git repositories.",
     "diff": "Print the change that apply would commit.",
     "apply": "Commit the change on a review branch.",
+    "init": "Write a campaign file, patcher.yaml, for apply.",
     "undo": "Remove review branches that are patcher's own and not merged.",
     "repos": "List the repositories that sources hold.",
     "check": "Report, or fix, files outside git.",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from patcher.reports import Report
 
 
-class _Command(options.Command):
+class ApplyCommand(options.Command):
     """Takes the key of ``--sign[=KEY]`` from behind its ``=`` alone: in ``--sign PATH`` the path is
     none."""
 
@@ -30,7 +30,7 @@ class _Command(options.Command):
         return super().parse_args(ctx, [*bare, *args[end:]])
 
 
-@click.command("apply", cls=_Command, short_help="Commit the change on a review branch.")
+@click.command("apply", cls=ApplyCommand, short_help="Commit the change on a review branch.")
 @options.selecting
 @click.option(
     "--branch",
@@ -392,5 +392,6 @@ def _template(message: str | None, file: str | None) -> str | None:
     try:
         check(message)
     except ValueError as error:
-        raise click.UsageError(str(error)) from None
+        option = "--message" if file is None else "--message-file"
+        raise click.UsageError(f"{option}: {error}") from None
     return message if message.endswith("\n") else message + "\n"

@@ -6,23 +6,25 @@ import functools
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
 
-from patcher.cli import FAILED, output
+from patcher.cli import output
+from patcher.cli.errors import Failed as Failed
+from patcher.cli.errors import Wrong as Wrong
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
     from patcher.campaign.selection import Selection
-    from patcher.campaign.steps import Steps
+    from patcher.campaign.steps import Item, Steps
     from patcher.migrations import Migration
     from patcher.reports import Report, Style
-    from patcher.sources import Filters
+    from patcher.sources import Filters, Tally
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -78,12 +80,54 @@ _SECRET = re.compile(r"://(?:[^/\s@]*|[^/\s]*:\S*)@")
 
 _SOURCE = "[SOURCE]..."
 
+CAMPAIGN_FILE = "patcher.yaml"
+"""The campaign file that `apply` takes where nothing is named."""
+
+
+class _Words(click.Argument):
+    """The SOURCEs. Without one, a campaign file may say them."""
+
+    def consume_value(
+        self, ctx: click.Context, opts: Mapping[str, Any]
+    ) -> tuple[Any, ParameterSource]:
+        given = {name: value for name, value in opts.items() if name != self.name or value}
+        return super().consume_value(ctx, given)
+
 
 class Command(click.Command):
     """A command whose options take no password. A URL with one may be pasted into any of them, and
     what an option is given is shown, remembered in a campaign, or committed."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take from a campaign file what the command line leaves open."""
+        if ctx.resilient_parsing or not self._takes_file(ctx, args):
+            return super().parse_args(ctx, args)
+        from patcher.cli import campaignfile
+
+        if self.name == "apply" and campaignfile.unnamed(ctx, args):
+            args = ["--file", CAMPAIGN_FILE, *args]
+        campaignfile.settle(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            raise campaignfile.placed(ctx, error) from None
+
+    def _takes_file(self, ctx: click.Context, args: list[str]) -> bool:
+        """Whether `parse_args` has a campaign file to look at."""
+        named = any(word == "--file" or word.startswith("--file=") for word in args)
+        return named or (self.name == "apply" and os.path.lexists(CAMPAIGN_FILE))
+
     def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return self._invoke(ctx)
+        except (click.UsageError, Wrong) as error:
+            if ctx.default_map is None:
+                raise
+            from patcher.cli import campaignfile
+
+            raise campaignfile.placed(ctx, error) from None
+
+    def _invoke(self, ctx: click.Context) -> Any:
         for param in self.params:
             given = ctx.params.get(param.name or "")
             words = given if isinstance(given, tuple) else (given,)
@@ -93,24 +137,6 @@ class Command(click.Command):
                 name = max(param.opts, key=len) if isinstance(param, click.Option) else "FILE"
                 raise click.UsageError(f"{name} takes no URL with a user or password", ctx)
         return super().invoke(ctx)
-
-
-class Failed(click.ClickException):
-    """What was asked for cannot be done here: one line."""
-
-    exit_code = FAILED
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """On standard error, as other failures are told."""
-        from patcher.cli.output import tell
-
-        tell(self.message)
-
-
-class Wrong(Failed):
-    """The user named something that is not there: one line, without the usage of the command."""
-
-    exit_code = 2
 
 
 def chain(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
@@ -179,7 +205,13 @@ globs = chain(
 )
 _choice = click.Choice(["include", "exclude", "only"])
 sourcing = chain(
-    click.argument("paths", nargs=-1, metavar=_SOURCE, type=click.Path(path_type=str)),
+    click.argument("paths", cls=_Words, nargs=-1, metavar=_SOURCE, type=click.Path(path_type=str)),
+    click.option(
+        "--file",
+        metavar="FILE",
+        type=click.Path(path_type=str),
+        help="Take what is not said here from a campaign file, as `patcher init` writes it.",
+    ),
     click.option(
         "--from",
         "lists",
@@ -396,6 +428,16 @@ class Sources:
     """Whether they were named, and are not just what lies here."""
     filtered: tuple[str, ...] = ()
     """The options that filter them, as they were written."""
+    has_file: bool = False
+    """Whether a campaign file may say something of single ones."""
+
+    def ready(self, items: Iterable[Item], tally: Tally) -> Iterable[Item]:
+        """The repositories as they are to be worked on."""
+        if not self.has_file:
+            return items
+        from patcher.cli.campaignfile import with_overrides
+
+        return with_overrides(items, tally)
 
     @property
     def remote(self) -> bool:
@@ -417,7 +459,7 @@ def sources(words: tuple[str, ...], chosen: dict[str, Any]) -> Sources:
     """What `sourcing` gathered; its options are taken out of ``chosen``. No source is: here."""
     from patcher.sources import Filters, WrongSource, understood
 
-    lists = chosen.pop("lists")
+    lists, file = chosen.pop("lists"), chosen.pop("file")
     filters = Filters(**{name: chosen.pop(name) for name in _FILTERS})
     given = bool(words or lists)
     context = click.get_current_context()
@@ -430,7 +472,7 @@ def sources(words: tuple[str, ...], chosen: dict[str, Any]) -> Sources:
         words = tuple(map(understood, words))
     except WrongSource as error:
         raise Wrong(str(error)) from None
-    return Sources(words if given else (".",), lists, filters, given, filtered)
+    return Sources(words if given else (".",), lists, filters, given, filtered, file is not None)
 
 
 @dataclass(frozen=True, slots=True)

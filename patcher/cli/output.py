@@ -17,7 +17,7 @@ _NARROW = 60
 _file: IO[bytes] | None = None
 """Where the report goes; None: to standard output."""
 _name = ""
-"""What the user calls it."""
+"""What the user calls it, after the option that named it."""
 
 
 def tell(text: str) -> None:
@@ -60,10 +60,10 @@ def terminal_width() -> int | None:
 
 
 @contextlib.contextmanager
-def into(name: str | None) -> Iterator[None]:
+def into(name: str | None, option: str = "--output") -> Iterator[None]:
     """Within it, the report goes to a file of this name: it stands there when all is written, and
     what was there before stays where something ends the command earlier. None, ``-``: standard
-    output."""
+    output. ``option``: the one that named it."""
     global _file, _name
     if name is None or name == "-":
         yield
@@ -76,10 +76,10 @@ def into(name: str | None) -> Iterator[None]:
             raise IsADirectoryError(0, "is not a regular file")
         descriptor, new = tempfile.mkstemp(prefix=f".{last[:100]}.", dir=folder)
     except OSError as error:
-        raise click.UsageError(f"--output {name}: {error.strerror}") from None
+        raise click.UsageError(f"{option} {name}: {error.strerror}") from None
     try:
         with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
-            _file, _name = stream, name
+            _file, _name = stream, f"{option} {name}"
             try:
                 yield
             finally:
@@ -101,4 +101,4 @@ def _told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise click.ClickException(f"--output {_name}: {error.strerror}") from None
+        raise click.ClickException(f"{_name}: {error.strerror}") from None

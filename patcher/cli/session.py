@@ -209,14 +209,14 @@ def found(sources: options.Sources, *, quiet: bool) -> tuple[Iterable[Item], Tal
     words, lists, filters = sources.words, sources.lists, sources.filters
     if not sources.remote:
         tally = Tally()
-        return find(words, filters=filters, tell=tell, tally=tally), tally
+        return sources.ready(find(words, filters=filters, tell=tell, tally=tally), tally), tally
     try:
         gathered = gather(words, lists=lists, filters=filters, tell=tell)
     except WrongSource as error:
         raise options.Wrong(str(error)) from None
     if not quiet:
         tell(gathered.tally.line())
-    return gathered, gathered.tally
+    return sources.ready(gathered, gathered.tally), gathered.tally
 
 
 def failure(target: Target) -> str:

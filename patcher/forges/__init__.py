@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from patcher import git
+from patcher.forges import tokens
 from patcher.forges.listed import Facts, Listed, UnusableEntry
 from patcher.forges.server import ForgeError, Server, WrongName
 
@@ -48,6 +49,11 @@ def _forge(scheme: str) -> _Forge:
     return cast(_Forge, import_module(f"patcher.forges.{scheme}"))
 
 
+def _server_at(scheme: str, web: str | None, named: Collection[str] = ()) -> Server:
+    """The server at a URL, with the token that the user or the environment has for it."""
+    return tokens.own(_forge(scheme).server_at(web, named))
+
+
 def parse(word: str) -> tuple[str, str | None, str]:
     """The scheme of a word, the server's URL, None for the default one, and the name there. Raises
     WrongName."""
@@ -73,7 +79,7 @@ def server(word: str, named: Collection[str]) -> Server:
     """The server of a word, with its token; as in `repositories`."""
     scheme, web, _ = parse(word)
     others = {parse(each)[1] or "" for each in named if each.startswith(f"{scheme}:")}
-    return _forge(scheme).server_at(web, others)
+    return _server_at(scheme, web, others)
 
 
 def with_token(address: git.Address, at: str | None, named: Collection[str]) -> git.Address:
@@ -91,16 +97,17 @@ def with_token(address: git.Address, at: str | None, named: Collection[str]) -> 
 
 
 def _servers(at: str | None, named: Collection[str]) -> Iterator[Server]:
-    """The server; without one, those that the environment names, and the public ones."""
+    """The server; without one, those that the user or the environment names, and the public
+    ones."""
     if at is not None:
         scheme, _, web = at.partition(":")
         if scheme in SCHEMES:
             own = {each.partition(":")[2] for each in named if each.startswith(f"{scheme}:")}
-            yield _forge(scheme).server_at(web, own)
+            yield _server_at(scheme, web, own)
         return
     public: tuple[str, str | None] = ("github", "https://github.com")
-    for name, own_server in (public, *((scheme, None) for scheme in SCHEMES)):
+    for name, web_url in (*tokens.named(), public, *((scheme, None) for scheme in SCHEMES)):
         try:
-            yield _forge(name).server_at(own_server)
+            yield _server_at(name, web_url)
         except ForgeError:
             continue

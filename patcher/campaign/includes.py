@@ -9,20 +9,23 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from patcher import git
 from patcher.campaign import replace
-from patcher.policy.includes import BASE, Find, nothing
+from patcher.policy.includes import BASE, Find, Unreadable, nothing
 
 if TYPE_CHECKING:
     from patcher.policy.judgement import Includes
 
 _LAYOUTS = ("", "apparmor.d", "etc/apparmor.d", "profiles/apparmor.d")
 _FOLDER = "40000"
+_NO_FILES = (_FOLDER, "160000")
+"""Modes of folders and submodules."""
 _NOT_LOADED = re.compile(
     r"\.|README$|.*(?:~|\.(?:dpkg-(?:new|old|dist|bak|remove)|pacsave|pacnew|rpmnew|rpmsave|orig|rej))$"
 )
@@ -31,9 +34,10 @@ _NOT_LOADED = re.compile(
 _DEEPEST = 50
 """Folders above a profile; of one that lies deeper, no include is looked up."""
 _MOST = 1 << 18
-"""Bytes of an included file."""
-_MOST_OF_ALL = 32 << 20
-"""Bytes of all that one commit's policy includes; apparmor.d has 1 MiB."""
+"""Bytes of an included file, or of the files of an included directory."""
+_MOST_OF_ALL = 4 << 20
+"""Bytes of all that one commit's policy includes, or that of a file outside git; apparmor.d has
+1 MiB. Rules take twenty times as much in memory."""
 
 
 class InRepository:
@@ -65,7 +69,7 @@ class InRepository:
 
     def of(self, path: bytes) -> Includes:
         """The includes of the file at ``path``. A file that the repository lacks may still be where
-        the profile is loaded: it is not known."""
+        the profile is loaded: it is not known. Nor is what a link is for."""
         folder = PurePosixPath(path.decode("utf-8", "surrogateescape")).parent
         if self._known is None or self._known[0] != folder:
             from patcher.policy.judgement import Includes
@@ -83,26 +87,31 @@ class InRepository:
             self._places = folder, there
         for place in self._places[1]:
             path = posixpath.normpath(posixpath.join(place, os.fsencode(name)))
-            mode, oid = self._files.entry(path) or ("", b"")
-            if mode == _FOLDER:
-                inside = sorted(self._files.folder(oid).items())
-                parts = [
-                    self._content(entry[1])
-                    for name, entry in inside
-                    if entry[0].startswith("100") and _is_loaded(os.fsdecode(name))
-                ]
-                return None if None in parts else b"\n".join(filter(None, parts))
-            if mode.startswith("100"):
-                return self._content(oid)
+            if entry := self._files.entry(path):
+                return self._content(*entry)
         return self._otherwise(name, optional)
 
-    def _content(self, oid: bytes) -> bytes | None:
+    def _content(self, mode: str, oid: bytes) -> bytes:
         if oid not in self._contents:
-            header = self._objects.one(oid, _MOST)
-            content = header.content if self._left > 0 else None
+            content = None
+            if mode == _FOLDER:
+                content = self._joined(oid)
+            elif mode.startswith("100"):
+                content = self._objects.one(oid, _MOST).content
             self._left -= len(content or b"")
-            self._contents[oid] = content
-        return self._contents[oid]
+            self._contents[oid] = content if self._left >= 0 else None
+        content = self._contents[oid]
+        if content is None:
+            raise Unreadable
+        return content
+
+    def _joined(self, folder: bytes) -> bytes:
+        inside = sorted(self._files.folder(folder).items())
+        return _joined(
+            self._content(*entry)
+            for name, entry in inside
+            if entry[0] not in _NO_FILES and _is_loaded(os.fsdecode(name))
+        )
 
 
 def system(name: str, optional: bool) -> bytes | None:
@@ -119,18 +128,23 @@ def beside(file: Path) -> Includes:
     """
     folder = PurePosixPath(file.absolute().parent)
     places: list[PurePosixPath] = []
+    known: dict[str, bytes | None] = {}
+    left = _MOST_OF_ALL
 
     def find(name: str, optional: bool) -> bytes | None:
+        nonlocal left
         if not places:
             inside = _inside(folder)
             places.extend(
                 place for place in _places(folder) if place in inside or place not in folder.parents
             )
-        for place in places:
-            content = _read(os.fspath(place), name)
-            if content is not None:
-                return content
-        return b"" if optional else None
+        if name not in known:
+            found = (_read(os.fspath(place), name) for place in places)
+            known[name] = next((each for each in found if each is not None), None)
+            left -= len(known[name] or b"")
+        if left < 0:
+            raise Unreadable
+        return b"" if known[name] is None and optional else known[name]
 
     from patcher.policy.judgement import Includes
 
@@ -155,21 +169,34 @@ def _places(folder: PurePosixPath) -> Iterator[PurePosixPath]:
 
 def _read(place: str, name: str) -> bytes | None:
     """The content of a regular file below a folder, or of the files in a directory there; None
-    where there is neither. No link leads out of the folder."""
+    where there is neither. No link leads out of the folder. Raises Unreadable."""
     try:
         root = os.path.realpath(place)
         path = os.path.realpath(f"{root}/{name}")
+        mode = os.stat(path).st_mode  # noqa: PTH116
         if not path.startswith(f"{root.rstrip('/')}/"):
-            return None
-        if os.path.isdir(path):  # noqa: PTH112
+            raise Unreadable
+        if stat.S_ISDIR(mode):
             inside = [f"{name}/{each}" for each in sorted(os.listdir(path)) if _is_loaded(each)]  # noqa: PTH208
-            files = [each for each in inside if os.path.isfile(f"{root}/{each}")]  # noqa: PTH113
-            parts = [_read(place, each) for each in files]
-            return None if None in parts else b"\n".join(filter(None, parts))
+            files = (each for each in inside if os.path.isfile(f"{root}/{each}"))  # noqa: PTH113
+            return _joined(_read(place, each) or b"" for each in files)
         content = replace.read(Path(path), _MOST)
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    return content if len(content) <= _MOST else None
+    except OSError:
+        raise Unreadable from None
+    return _joined([content])
+
+
+def _joined(parts: Iterable[bytes]) -> bytes:
+    """The files of a directory as one text. Raises Unreadable where that is too much."""
+    text = bytearray()
+    for part in parts:
+        text += part
+        if len(text) > _MOST:
+            raise Unreadable
+        text += b"\n"
+    return bytes(text)
 
 
 def _is_loaded(name: str) -> bool:

@@ -48,9 +48,18 @@ class Opened:
 
 
 def read(path: Path, most: int) -> bytes:
-    """The content of a regular file, ``most`` bytes and one. As `opened` otherwise."""
-    with at(path) as place, opened(place, most) as file:
-        return file.content
+    """The content of a regular file, ``most`` bytes and one, by an absolute path of which no part
+    is a link. Raises OSError."""
+    folder = os.open("/", _FOLDER)
+    try:
+        for part in path.parts[1:-1]:
+            inner = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        with opened(FilePlace(path, folder), most) as file:
+            return file.content
+    finally:
+        os.close(folder)
 
 
 @contextlib.contextmanager

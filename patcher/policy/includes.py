@@ -14,7 +14,13 @@ from pathlib import Path
 
 Find = Callable[[str, bool], bytes | None]
 """The text of an included file, by its name below ``/etc/apparmor.d``, and whether the rule says
-``if exists``: empty where the file is known not to be there, None where it is not known."""
+``if exists``: empty where the file is known not to be there, None where it is not known. Raises
+`Unreadable`."""
+
+
+class Unreadable(Exception):
+    """The file is there, and what it holds is not known."""
+
 
 BASE = "/etc/apparmor.d/"
 _FILE = Path(__file__).with_name("abstractions.json")
@@ -25,7 +31,10 @@ def look_up(find: Find, name: str, optional: bool) -> bytes | None:
     plain = name.removeprefix(BASE)
     if plain.startswith("/") or ".." in plain.split("/"):
         return None
-    found = find(plain, optional)
+    try:
+        found = find(plain, optional)
+    except Unreadable:
+        return None
     return nothing(plain, optional) if found is None else found
 
 

@@ -690,6 +690,44 @@ def test_a_repository_of_them(bench: Bench) -> None:
         assert f"{name}: {bomb.reason}" in ran.stderr
 
 
+MODERATE = "network," * 32_000 + "\n"
+INCLUDED: dict[str, tuple[int, Callable[[int], str], tuple[str, ...]]] = {
+    "a folder": (4000, lambda n: "  file,\n" + f"#{'#' * 100}\n" * 2500, ("many",)),
+    "many files": (
+        60,
+        lambda n: f"network inet x{n},\n{MODERATE}",
+        tuple(f"many/{n}" for n in range(60)),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", INCLUDED)
+@pytest.mark.parametrize("git", [True, False])
+def test_what_policy_includes_has_a_bound(bench: Bench, kind: str, git: bool) -> None:
+    count, content, names = INCLUDED[kind]
+    folder = bench.place / "apparmor.d"
+    (folder / "many").mkdir(parents=True)
+    rules = "".join(f"  include <{name}>\n" for name in names)
+    (folder / "p").write_text(PROFILE.replace("  network,\n", f"  network inet,\n{rules}"))
+    written: dict[str, Path] = {}
+    for n in range(count):
+        path = folder / f"many/{n}"
+        text = content(n)
+        if text in written:
+            os.link(written[text], path)
+        else:
+            path.write_text(text)
+            written[text] = path
+    if git:
+        bench.git("add", "-A")
+        bench.git("commit", "-q", "-m", "more")
+    where = bench.place if git else folder / "p"
+    ran = hard(bench, "scan" if git else "check", "--include", "**/p", str(where))
+    assert "it is not known what that file holds" in ran.stdout or "it carries" in ran.stdout
+    if "verify" in COMMANDS:
+        hard(bench, "verify", "--include", "**/p", str(where))
+
+
 def test_more_findings_than_a_commit_may_have(bench: Bench) -> None:
     profiles = [bench.put("blob", (FIXED * 4500 + "#" * n).encode()) for n in range(5)]
     bench.commit_tree(bench.tree(*(("100644", b"%d" % n, blob) for n, blob in enumerate(profiles))))

@@ -134,26 +134,59 @@ def test_folders_that_lie_deep(tree: Path, depth: int) -> None:
         assert "is more than 500 folders deep: name it" in result.stderr
 
 
+UNKNOWN = "it is not known what that file holds"
+
+
 def test_policy_names_no_file_elsewhere(tree: Path) -> None:
-    """An optional include adds nothing where it is not found."""
+    """An optional include adds nothing where there is no such file; what it adds is not known where
+    there is one that is not read."""
     (tree.parent / "elsewhere").mkdir()
     (tree.parent / "elsewhere/rules").write_text("  network,\n")
     (tree / "link").symlink_to(tree.parent / "elsewhere")
     os.mkfifo(tree / "fifo")
     (tree / "own").write_text("  network,\n")
+    (tree / "large").write_text("#\n" * (1 << 17) + "  network,\n")
+    (tree / "some").mkdir()
+    (tree / "some/link").symlink_to(tree.parent / "elsewhere/rules")
     clean = "profile x {{\n  network inet,\n  include if exists <{}>\n}}\n"
     for name, found in {
-        "own": True,
-        "elsewhere/rules": False,
-        "../elsewhere/rules": False,
-        "link/rules": False,
-        "fifo": False,
-        "link": False,
-        f"{tree.parent}/elsewhere/rules".lstrip("/"): False,
+        "own": "it carries",
+        "elsewhere/rules": "",
+        "../elsewhere/rules": UNKNOWN,
+        "link/rules": UNKNOWN,
+        "link/none": "",
+        "fifo": UNKNOWN,
+        "link": UNKNOWN,
+        "large": UNKNOWN,
+        "some": UNKNOWN,
+        f"{tree.parent}/elsewhere/rules".lstrip("/"): "",
     }.items():
         (tree / "a").write_text(clean.format(name))
-        result = patcher("check", tree / "a")
-        assert ("it carries" in result.stdout) is found, (name, result.stdout)
+        assert (found or "not_affected") in patcher("check", "--format", "json", tree / "a").stdout
+
+
+@pytest.mark.parametrize("kind", ["a file", "a folder", "a link"])
+@pytest.mark.parametrize("command", ["check", "scan"])
+def test_what_an_include_holds_that_is_not_read_is_not_known(
+    bench: Bench, kind: str, command: str
+) -> None:
+    """Neither what upstream's file of that name holds."""
+    place = bench.place / "etc/apparmor.d/abstractions"
+    place.mkdir(parents=True)
+    many = "#\n" * (1 << 17) + "  network,\n"
+    if kind == "a file":
+        (place / "base").write_text(many)
+    elif kind == "a folder":
+        (place / "base").mkdir()
+        for number in range(3):
+            (place / f"base/{number}").write_text(many[: 1 << 17])
+    else:
+        (place / "other").write_text("  network,\n")
+        (place / "base").symlink_to("other" if command == "scan" else bench.root / "victim")
+    profile = PROFILE.replace("  network,\n", "  network inet,\n  include <abstractions/base>\n")
+    bench.commit({"etc/apparmor.d/docker-default": profile})
+    where = place.parent / "docker-default" if command == "check" else bench.place
+    assert f"`include <abstractions/base>`: {UNKNOWN}" in patcher(command, where).stdout
 
 
 NAMING = [

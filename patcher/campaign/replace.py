@@ -18,7 +18,7 @@ from pathlib import Path
 from patcher import interrupts, locks
 
 _SUFFIX = ".patcher-new"
-_TEMPORARY = re.compile(r"\.([0-9]+)-[^./-]+\.patcher-new\Z")
+_TEMPORARY = re.compile(r"\..*\.([0-9]+)-[0-9a-z_]+\.patcher-new\Z", re.DOTALL)
 _FOLDER = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 
 
@@ -149,7 +149,7 @@ def _write(file: Opened, content: bytes, folder: int) -> None:
 
 def is_temporary(name: str) -> bool:
     """Whether a file is one that `write` makes, or left behind when it was killed."""
-    return _TEMPORARY.search(name) is not None
+    return _TEMPORARY.match(name) is not None
 
 
 def _prefix(name: str) -> str:
@@ -160,32 +160,52 @@ def _remove_abandoned(name: str, folder: int) -> None:
     """Remove what was left of the file by a patcher that was killed."""
     with contextlib.suppress(OSError):
         for other in os.listdir(folder):
-            match = _TEMPORARY.search(other)
-            if match is None or other[: match.start() + 1] != _prefix(name):
+            match = _TEMPORARY.match(other)
+            if match is None or other[: match.start(1)] != _prefix(name):
                 continue
             if not locks.is_running(int(match[1])) and locks.is_abandoned(other, folder):
                 os.unlink(other, dir_fd=folder)
 
 
+_NOT_COPIED = ("security.capability", "security.ima", "security.evm")
+"""Rights of a program, and what vouches for the old content."""
+_OF_THE_SYSTEM = ("security.", "trusted.")
+"""Attributes that only the system may set; those that grant rights to users are not among them."""
+
+
 def _copy_attributes(source: int, descriptor: int) -> None:
-    if not hasattr(os, "listxattr"):
-        return
-    with contextlib.suppress(OSError):  # a file system without them
-        for attribute in os.listxattr(source):
-            if attribute == "security.capability":
-                continue
-            value = os.getxattr(source, attribute)
-            with contextlib.suppress(PermissionError):  # what only the system may set
-                os.setxattr(descriptor, attribute, value)
+    """Give a new file the attributes of another, and none besides: a folder may have a default list
+    of who may read what is made in it. Raises OSError where they would not be the same."""
+    names = _attributes(source)
+    for name in names + [each for each in _attributes(descriptor) if each not in names]:
+        try:
+            if name in names:
+                os.setxattr(descriptor, name, os.getxattr(source, name))
+            else:
+                os.removexattr(descriptor, name)
+        except OSError:
+            if not name.startswith(_OF_THE_SYSTEM):
+                raise
+
+
+def _attributes(descriptor: int) -> list[str]:
+    try:
+        names = os.listxattr(descriptor)
+    except AttributeError:  # not Linux
+        return []
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+        return []
+    return [name for name in names if name not in _NOT_COPIED]
 
 
 def _check_unchanged(file: Opened, folder: int) -> None:
+    """By the time of its last change, which nobody can set, and which new rights change too."""
     old = file.status
     now = os.stat(file.place.path.name, dir_fd=folder, follow_symlinks=False)
-    if (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns) != (
-        old.st_dev,
-        old.st_ino,
+    if not os.path.samestat(now, old) or (now.st_size, now.st_ctime_ns) != (
         old.st_size,
-        old.st_mtime_ns,
+        old.st_ctime_ns,
     ):
         raise OSError(errno.EBUSY, "changed while it was looked at; left alone")

@@ -62,31 +62,32 @@ STEPS = [
 # writing a file takes a millisecond, which no clock hits. It kills at the so many-th call of one of
 # the functions that write a file takes; "half": when half of a new file is written.
 _SITE = """\
-import os, signal, tempfile
+import os, signal
 
 def die():
     os.kill(0, signal.SIGKILL)
 
 name, moment = os.environ["FAULT_CALL"].split()
 left = [int(os.environ["FAULT_NUMBER"])]
-owner = tempfile if name == "mkstemp" else os
-real = getattr(owner, name)
+real = getattr(os, name)
 
 def call(*arguments, **named):
+    if name == "open" and not str(arguments[0]).endswith(".patcher-new"):
+        return real(*arguments, **named)
     left[0] -= 1
     if left[0] == 0 and moment == "before":
         die()
     result = real(*arguments, **named)
     if left[0] == 0:
         if moment == "half":
-            os.write(result[0], b"profile half {\\n  net")
+            os.write(result, b"profile half {\\n  net")
         die()
     return result
 
-setattr(owner, name, call)
+setattr(os, name, call)
 """
 CALLS = [
-    ("mkstemp", "before"), ("mkstemp", "after"), ("mkstemp", "half"),
+    ("open", "before"), ("open", "after"), ("open", "half"),
     ("fchmod", "before"), ("fsync", "before"), ("fsync", "after"),
     ("rename", "before"), ("rename", "after"),
 ]  # fmt: skip

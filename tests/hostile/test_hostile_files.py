@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
+import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,6 +110,104 @@ def test_no_right_of_a_program_is_handed_on(tree: Path, monkeypatch: pytest.Monk
     assert stat.S_IMODE(file.stat().st_mode) == 0o755
     assert "security.capability" not in os.listxattr(file)
     assert file.read_text() == FIXED
+
+
+def rights(*entries: tuple[int, int, int]) -> bytes:
+    """A list of who may do what, as the kernel takes it (``posix_acl_xattr.h``): of each entry the
+    tag, rights and id."""
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+OWNER, USER, GROUP, MASK, OTHERS, NOBODY = 1, 2, 4, 16, 32, 0xFFFFFFFF
+LISTED = "system.posix_acl_access"
+
+
+@pytest.fixture
+def listing(tree: Path) -> Path:
+    """A file on a file system that knows lists of rights."""
+    whole = [(OWNER, 7, NOBODY), (USER, 7, 4242), (GROUP, 5, NOBODY), (MASK, 7, NOBODY)]
+    try:
+        os.setxattr(tree, "system.posix_acl_default", rights(*whole, (OTHERS, 5, NOBODY)))
+    except OSError:
+        pytest.skip("the file system has no lists of who may do what")
+    return tree / "a"
+
+
+def test_a_file_gets_no_rights_from_its_folder(listing: Path) -> None:
+    """A folder may say who else may read what is made in it."""
+    listing.chmod(0o640)
+    assert patcher("check", "--fix", listing).exit_code == 0
+    assert LISTED not in os.listxattr(listing)
+    assert stat.S_IMODE(listing.stat().st_mode) == 0o640
+    assert listing.read_text() == FIXED
+
+
+@pytest.mark.parametrize("lost", [None, errno.ENOSPC, errno.EPERM])
+def test_a_file_keeps_its_list_of_rights_or_its_content(
+    listing: Path, lost: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it the bits of its mode would let the whole group in."""
+    own = [(OWNER, 6, NOBODY), (USER, 6, 4343), (GROUP, 0, NOBODY), (MASK, 6, NOBODY)]
+    os.setxattr(listing, LISTED, rights(*own, (OTHERS, 0, NOBODY)))
+    before = os.getxattr(listing, LISTED), listing.read_text()
+    real = os.setxattr
+
+    def setxattr(at: int, name: str, value: bytes) -> None:
+        if lost and name == LISTED:
+            raise OSError(lost, os.strerror(lost))
+        real(at, name, value)
+
+    monkeypatch.setattr(os, "setxattr", setxattr)
+    result = patcher("check", "--fix", listing)
+    assert os.getxattr(listing, LISTED) == before[0]
+    if lost is None:
+        assert (result.exit_code, listing.read_text()) == (0, FIXED)
+    else:
+        assert os.strerror(lost) in result.stderr
+        assert (result.exit_code, listing.read_text()) == (3, before[1])
+        assert not [path for path in listing.parent.iterdir() if path.name.startswith(".")]
+
+
+def _rights(file: Path) -> None:
+    file.chmod(0o600)
+
+
+def _content(file: Path) -> None:
+    """As long as before, and as old."""
+    old = file.stat()
+    file.write_text(PROFILE.replace("umount", "remake"))
+    os.utime(file, ns=(old.st_atime_ns, old.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [_rights, _content, Path.unlink])
+def test_what_changes_meanwhile_is_left_alone(
+    tree: Path, change: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tree / "a"
+
+    def state() -> tuple[int, int, bytes] | None:
+        found = file.stat() if file.exists() else None
+        return found and (found.st_ino, found.st_mode, file.read_bytes())
+
+    after = []
+
+    def swap() -> None:
+        time.sleep(0.02)  # the kernel's clock for files moves every 10 ms or less
+        change(file)
+        after.append(state())
+
+    meanwhile(monkeypatch, file, swap)
+    result = patcher("check", "--fix", tree)
+    assert result.exit_code == 3
+    assert "changed while it was looked at" in result.stderr or "No such file" in result.stderr
+    assert after == [state()]
+
+
+@pytest.mark.parametrize("name", ["docker-default.1-a.patcher-new", "1-a.patcher-new"])
+def test_no_name_but_that_of_a_temporary_file_hides_a_profile(tree: Path, name: str) -> None:
+    """AppArmor loads no file whose name begins with a dot."""
+    (tree / "a").rename(tree / name)
+    assert name in patcher("check", tree).stdout
 
 
 @pytest.mark.parametrize("depth", [400, 1200])

@@ -67,7 +67,7 @@ BELOW = {
         "policy.judgement",
         "policy.search",
     ),
-    "reports": ("text", "findings", "kinds", "migrations", "progress", "results"),
+    "reports": ("text", "findings", "kinds", "migrations", "policy.status", "progress", "results"),
     "cli": (
         "interrupts",
         "text",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @options.judging
 @options.globs
 @options.format_option("files")
+@options.showing
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
 @options.strict
 @options.telling
@@ -34,6 +35,8 @@ def command(
     fix: bool,
     stdin_name: str,
     format: str,
+    only: tuple[str, ...],
+    everything: bool,
     explain: bool,
     strict: bool,
     quiet: bool,
@@ -69,6 +72,7 @@ def command(
         verbose=verbose,
         explain=explain,
     )
+    style = options.shown(style, format, only=only, everything=everything)
     if piped:
         style = replace(style, width=None, advise=False)
     report = options.report("files", format, style)

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -325,6 +325,33 @@ telling = chain(
         help="Color; auto heeds NO_COLOR.",
     ),
 )
+
+
+_STATUSES = ("affected", "under_investigation", "fixed", "not_affected")
+showing = chain(
+    click.option(
+        "--only",
+        multiple=True,
+        type=click.Choice(_STATUSES),
+        help="In the table, show profiles of this status only. May be repeated.",
+    ),
+    click.option(
+        "--all",
+        "everything",
+        is_flag=True,
+        help="In the table, show also profiles that are fixed or not affected.  [default: those "
+        "that are affected or need review; the others are counted]",
+    ),
+)
+
+
+def shown(style: Style, format: str, *, only: tuple[str, ...], everything: bool) -> Style:
+    """The style with what `showing` gathered."""
+    if everything and only:
+        raise click.UsageError("--all shows every status, and --only some: leave out one of them")
+    if only and format != "table":
+        raise click.UsageError("--only is for tables: other formats hold every finding")
+    return replace(style, shown=frozenset(_STATUSES if everything else only or style.shown))
 
 
 def format_option(shown: str) -> Callable[[_F], _F]:

@@ -15,12 +15,15 @@ from patcher.cli import FOUND, options
 )
 @options.selecting
 @options.format_option("targets")
+@options.showing
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
 @options.strict
 @options.telling
 def command(
     paths: tuple[str, ...],
     format: str,
+    only: tuple[str, ...],
+    everything: bool,
     explain: bool,
     strict: bool,
     quiet: bool,
@@ -38,6 +41,7 @@ def command(
     Examples:
       patcher scan
       patcher scan ~/src --base main --base 'release/*'
+      patcher scan --only under_investigation ~/src
       patcher scan --format json ~/src | jq '.targets[] | select(.status == "affected")'
     """
     from patcher.cli.again import commands
@@ -46,6 +50,7 @@ def command(
     sources, work = options.sources(paths, chosen), options.work(chosen)
     selection = options.selection(max_size=max_size, **chosen)
     style = options.style(selection, color, quiet=quiet, verbose=verbose, explain=explain)
+    style = options.shown(style, format, only=only, everything=everything)
     report = options.report("targets", format, replace(style, again=commands()))
     steps = options.steps(work, selection)
     totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from patcher.policy.status import Status
+
 if TYPE_CHECKING:
     from patcher.migrations.migration import Migration
     from patcher.results import Target, Totals
@@ -69,6 +71,8 @@ class Style:
     """Columns of the terminal; None: not a terminal, so that nothing is wrapped."""
     explain: bool = False
     """Show the evidence below each profile."""
+    shown: frozenset[str] = frozenset((Status.AFFECTED, Status.UNDER_INVESTIGATION))
+    """Findings of which statuses have a row in a table; the others are counted."""
     verbose: bool = False
     """Show also what needs nothing, and what was dropped."""
     quiet: bool = False

@@ -16,7 +16,7 @@ _MOST_ROWS = 1000
 https://docs.github.com/actions/reference/workflow-commands-for-github-actions"""
 _MOST_CELL = 300
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~@&:$])")
-_MARKS = {Weight.ERROR: "affected", Weight.WARNING: "look at it", Weight.CHANGED: "changed"}
+_MARKS = {Weight.ERROR: "affected", Weight.WARNING: "needs review", Weight.CHANGED: "changed"}
 
 
 class Report:

@@ -30,9 +30,13 @@ _WORDS = {
     Status.AFFECTED: "affected",
     Status.FIXED: "fixed",
     Status.NOT_AFFECTED: "not affected",
-    Status.UNDER_INVESTIGATION: "look at it",
+    Status.UNDER_INVESTIGATION: "needs review",
 }
 
+
+_STATUS_WIDTH = max(map(len, (*_WORDS.values(), "changed there")))
+_LEAST_WHY = 20
+"""Columns of a terminal."""
 
 _DONE = (Outcome.COMMITTED, Outcome.PUSHED)
 _STAYS = (Outcome.UP_TO_DATE, Outcome.EDITED)
@@ -153,8 +157,7 @@ class Report:
         return self._style.verbose or (self._applied and target.note is not None)
 
     def _shows(self, located: Located) -> bool:
-        needs_nothing = located.finding.status in (Status.FIXED, Status.NOT_AFFECTED)
-        return self._style.verbose or not (self._applied and needs_nothing)
+        return self._style.verbose or located.finding.status in self._style.shown
 
     def _head(self, target: Target) -> str:
         parts = [self._painted("bold", printable(target.repository))]
@@ -250,8 +253,9 @@ def _dropped(where: tuple[bytes, Dropped]) -> TableRow:
     )
 
 
-def _wrapped(rows: Iterable[TableRow], width: int, color: bool) -> str:
-    """The rows in columns that fit into ``width``."""
+def _wrapped(rows: Sequence[TableRow], width: int, color: bool) -> str:
+    """The rows in columns that fit into ``width``. A place is never broken, so that it can be
+    copied: where it leaves too little room, the rest stands below it."""
     import io
 
     from rich.console import Console
@@ -259,18 +263,6 @@ def _wrapped(rows: Iterable[TableRow], width: int, color: bool) -> str:
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(overflow="fold", max_width=max(20, width // 2))
-    grid.add_column(overflow="fold", max_width=max(12, width // 5))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold", min_width=20)
-    for row in rows:
-        grid.add_row(
-            Text(row.where),
-            Text(row.profile),
-            Text(row.status, style=row.style),
-            Text("\n".join(row.why)),
-        )
     out = io.StringIO()
     console = Console(
         file=out,
@@ -280,7 +272,31 @@ def _wrapped(rows: Iterable[TableRow], width: int, color: bool) -> str:
         color_system="standard" if color else None,
         legacy_windows=False,
     )
-    console.print(Padding(grid, (0, 0, 0, 2)))
+
+    def grid(rows: Iterable[TableRow], *, places: bool) -> None:
+        table = Table.grid(padding=(0, 2, 0, 0))
+        if places:
+            table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, min_width=_STATUS_WIDTH)
+        table.add_column(overflow="fold", max_width=profile)
+        table.add_column(overflow="fold", min_width=_LEAST_WHY)
+        for row in rows:
+            table.add_row(
+                *[Text(row.where)] * places,
+                Text(row.status, style=row.style),
+                Text(row.profile),
+                Text("\n".join(row.why)),
+            )
+        console.print(Padding(table, (0, 0, 0, 2 if places else 4)))
+
+    profile = max(12, width // 4)
+    room = width - 2 - _STATUS_WIDTH - profile - _LEAST_WHY - 3 * 2
+    if max(len(row.where) for row in rows) <= min(room, width * 2 // 5):
+        grid(rows, places=True)
+    else:
+        for row in rows:
+            out.write(f"  {row.where}\n")
+            grid([row], places=False)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
@@ -330,7 +346,8 @@ def summary(totals: Totals, style: Style) -> str:
     if totals.profiles[Status.NOT_AFFECTED]:
         parts.append(f"{totals.profiles[Status.NOT_AFFECTED]} not affected")
     if totals.profiles[Status.UNDER_INVESTIGATION]:
-        parts.append(f"{totals.profiles[Status.UNDER_INVESTIGATION]} to look at by hand")
+        review = totals.profiles[Status.UNDER_INVESTIGATION]
+        parts.append(f"{review} {'needs' if review == 1 else 'need'} review")
     if totals.left_alone:
         parts.append(f"{totals.left_alone} affected but left alone")
     where = " in the files that --include and --exclude leave" if style.narrowed else ""

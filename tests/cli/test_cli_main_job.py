@@ -58,8 +58,21 @@ def test_scan_shows_what_does_not_count_when_it_is_verbose(sandbox: Sandbox) -> 
 def test_scan_of_a_fixed_repository_exits_with_0(sandbox: Sandbox) -> None:
     place = sandbox.repository(files={"docker-default": sandbox.fixed(sandbox.profile())})
     result = patcher("scan", place)
-    assert result.exit_code == 0
-    assert "docker-default:2  docker-default  fixed" in result.stdout
+    assert (result.exit_code, result.stdout) == (0, "1 repository: 1 fixed already.\n")
+    for option in ("--all", "--only=fixed", "-v"):
+        shown = patcher("scan", place, option)
+        assert "docker-default:2  docker-default  fixed" in shown.stdout
+    assert "docker-default:2" not in patcher("scan", place, "--only=affected").stdout
+
+
+def test_only_some_statuses_are_for_tables(sandbox: Sandbox) -> None:
+    place = sandbox.repository()
+    result = patcher("scan", place, "--only=fixed", "--format", "json")
+    assert result.exit_code == 2
+    assert "--only is for tables: other formats hold every finding" in result.stderr
+    assert patcher("check", place / "docker-default", "--only=fixed", "--all").exit_code == 2
+    one = patcher("check", place / "docker-default", "--only=fixed")
+    assert (one.exit_code, "docker-default:2" in one.stdout) == (1, False)
 
 
 def test_scan_reads_the_commit_not_the_work_tree(sandbox: Sandbox) -> None:

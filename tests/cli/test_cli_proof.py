@@ -192,7 +192,7 @@ class TestWhatIsNotProved:
         result, bad, good = self.run(sandbox, "--proof", mode)
         line = self.refused(result, sandbox, bad, good)
         assert "refuted by" in line
-        assert "look at it" in result.stdout
+        assert "needs review" in result.stdout
         assert "compiled only with it: rule: not asked for" in result.stdout
         found = json.loads(patcher("diff", "--format", "json", bad).stdout)["targets"][0]
         assert found["files"] == []

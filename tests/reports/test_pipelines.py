@@ -61,7 +61,7 @@ WEIGHTS = {
     "github": ["error", "warning", "warning", "warning"],
     "gitlab": ["critical", "minor", "minor", "minor"],
     "junit": ["failure", "skipped", "skipped", "skipped", ""],
-    "markdown": ["affected", "look at it", "look at it", "look at it"],
+    "markdown": ["affected", "needs review", "needs review", "needs review"],
 }
 CHANGED = {
     "sarif": "note", "github": "notice", "gitlab": "info", "junit": "skipped", "markdown": "changed"

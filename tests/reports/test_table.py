@@ -14,6 +14,7 @@ from patcher.reports.table import Report
 from patcher.results import Located, Outcome, Target, total
 from patcher.text import printable
 
+EVERY = Style(shown=frozenset(Status))
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -51,12 +52,33 @@ def printed(style: Style, *targets: Target, applied: bool = False) -> str:
 
 
 def test_a_row_for_each_profile() -> None:
-    text = printed(Style(), target(finding(), finding(line=20, status=Status.FIXED, edit=None)))
+    text = printed(EVERY, target(finding(), finding(line=20, status=Status.FIXED, edit=None)))
     assert text.splitlines()[:3] == [
         "/src/fork  origin/main",
         "  a/profile:3   docker-default  affected  nothing denies alg",
         "  a/profile:20  docker-default  fixed     nothing denies alg",
     ]
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("applied", [True, False])
+def test_what_needs_nothing_is_counted(status: Status, applied: bool) -> None:
+    one = target(finding(status=status, edit=None))
+    needs_someone = status in (Status.AFFECTED, Status.UNDER_INVESTIGATION)
+    assert ("a/profile:3" in printed(Style(), one, applied=applied)) is needs_someone
+    assert "a/profile:3" in printed(EVERY, one, applied=applied)
+    only = Style(shown=frozenset([status]))
+    assert "a/profile:3" in printed(only, one, applied=applied)
+    assert printed(only, target(finding())).count("a/profile") == (status is Status.AFFECTED)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("length", [10, 60, 300])
+def test_a_place_is_in_one_piece(width: int, length: int) -> None:
+    path = b"deploy/" + b"x" * length
+    one = replace(target(), findings=(Located(path, finding()),) * 2)
+    rows = printed(Style(width=width), one).splitlines()
+    assert sum(line.split()[0] == f"{path.decode()}:3" for line in rows if line.strip()) == 2
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
@@ -112,7 +134,7 @@ def test_the_totals_are_words() -> None:
         target(finding(edit=None), repository="/src/other"),
     )
     assert (
-        "2 repositories, 3 branches: 1 affected profile, 1 not affected, 1 to look at by hand, "
+        "2 repositories, 3 branches: 1 affected profile, 1 not affected, 1 needs review, "
         "1 affected but left alone." in text
     )
     assert "--profiles all" in text

@@ -547,12 +547,13 @@ class GitLab(Routed, servers.GitLab):
         pipeline, later = found["pipeline"], bool(body.get("auto_merge"))
         draft = _MARK.match(found["title"]) is not None
         status = pipeline and pipeline["status"]
-        ready = found["state"] == "opened" and (
-            self.detail(found, draft, self.conflicts(found)) == "mergeable"
-        )
+        conflicts = self.conflicts(found)
+        ready = found["state"] == "opened" and (self.detail(found, draft, False) == "mergeable")
         now = ready and (not later or status == "success")
         if not now and not (later and status in ("running", "pending")):
             raise refused(405, "405 Method Not Allowed")
+        if now and conflicts:
+            raise refused(422, "Branch cannot be merged")
         if body.get("sha", self.sha(found)) != self.sha(found):
             raise refused(409, f"SHA does not match HEAD of source branch: {self.sha(found)}")
         if now:

@@ -192,7 +192,7 @@ def _approved(client: Client, at: str, record: object) -> bool | None:
             return False
         if not inside(record, "reviewers"):
             return True
-        states = client.ask(f"{at}/reviewers").body
+        states = client.ask(f"{at}/reviewers", {"per_page": 100}).body
     except RequestRefused as refused:
         if refused.status in (403, 404):
             return None

@@ -30,8 +30,18 @@ if TYPE_CHECKING:
     from patcher.forges.client import Client, Method
 
 _UNTIL_CHECKED = (1, 2, 4, 8)
-"""Seconds between attempts to have a new merge request merged by itself, which GitLab refuses until
-it has looked at it and has started its pipeline."""
+"""Seconds between looks at a new merge request, until GitLab has started its pipeline."""
+
+_RUNNING = (
+    *("created", "waiting_for_resource", "waiting_for_callback", "preparing", "pending"),
+    *("running", "scheduled", "manual"),
+)
+_ASKED = (
+    *("approvals_syncing", "ci_must_pass", "ci_still_running", "discussions_not_resolved"),
+    *("merge_request_blocked", "not_approved", "requested_changes", "status_checks_must_pass"),
+)
+"""What a merge request may wait for, pipelines apart:
+https://docs.gitlab.com/api/merge_requests/#merge-status"""
 
 _NOT_NOW = (405, 406, 422)
 """GitLab's answers to a merge that it does not want now."""
@@ -227,15 +237,17 @@ def _completed(
 def _merge_later(
     client: Client, project: Project, review: Review, method: MergeMethod, missed: list[str]
 ) -> Review:
+    """Have GitLab merge it, if it waits for something: else it would merge it now, unseen."""
     try:
-        for seconds in _UNTIL_CHECKED:
-            try:
+        for seconds in (*_UNTIL_CHECKED, None):
+            record = client.ask(path(project, review.number)).body
+            status = text(inside(record, "head_pipeline"), "status")
+            why = text(record, "detailed_merge_status") or ""
+            if status in _RUNNING or why in _ASKED:
                 return _accepted(client, project, review, method, later=True)
-            except RequestRefused as refused:
-                if refused.status not in _NOT_NOW:
-                    raise
-            limits.sleep(seconds)
-        return _accepted(client, project, review, method, later=True)
+            if seconds is not None:
+                limits.sleep(seconds)
+        missed.append(f"auto-merge: GitLab waits for no check or approval ({why or 'no status'})")
     except ForgeError as error:
         missed.append(f"auto-merge: {error}")
     return review

@@ -128,6 +128,31 @@ class Done(NamedTuple):
     missed: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PushRequest:
+    """How a push asks for a review, without a token for the forge's interface."""
+
+    to: str | None
+    """The full name of the ref to push to; None: the branch itself, with its lease."""
+    options: tuple[str, ...]
+    missed: tuple[str, ...]
+    """What of the wish no push can ask for, in a line each, as in `Done`."""
+
+
+class Pushes(Protocol):
+    """What a forge does for a push; its module has these functions where it does something."""
+
+    def pushed(self, wanted: Wanted, path: str) -> PushRequest:
+        """The push that asks for a review in the repository ``path``, or changes the one that is
+        open."""
+        ...
+
+    def pushed_url(self, said: str, path: str) -> str | None:
+        """Where the review is, as the server says after the push; None: it does not say so, and
+        there may be none."""
+        ...
+
+
 class Reviews(Protocol):
     """What a forge does with reviews. Every function raises ForgeError, which is `RequestRefused`
     where the forge answered with an error."""

@@ -5,6 +5,7 @@
 
 from patcher.forges.gitea.forks import delete_fork, fork
 from patcher.forges.gitea.listing import parse, repositories, server_at
+from patcher.forges.gitea.pushing import pushed, pushed_url
 from patcher.forges.gitea.reading import project, review, reviews
 from patcher.forges.gitea.writing import (
     close,
@@ -25,6 +26,8 @@ __all__ = [
     "merge",
     "parse",
     "project",
+    "pushed",
+    "pushed_url",
     "reopen",
     "repositories",
     "review",

@@ -7,6 +7,7 @@ time, size and where the token goes.
 
 from patcher.forges.gitlab.forks import delete_fork, fork
 from patcher.forges.gitlab.listing import parse, repositories, server_at
+from patcher.forges.gitlab.pushing import pushed, pushed_url
 from patcher.forges.gitlab.reading import project, review, reviews
 from patcher.forges.gitlab.writing import (
     close,
@@ -27,6 +28,8 @@ __all__ = [
     "merge",
     "parse",
     "project",
+    "pushed",
+    "pushed_url",
     "reopen",
     "repositories",
     "review",

@@ -216,13 +216,17 @@ def push(
     commit: str | None,
     expected: str | None,
     *,
+    to: str | None = None,
+    options: Sequence[str] = (),
     timeout: float = TIMEOUT,
     slot: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> str:
     """Point a branch of the remote at ``commit`` (None: remove it), if it is at ``expected`` there
     (None: if it does not exist there). One that is at ``commit`` already is left as it is. Returns
     what the server says of it on one line, such as where to open a pull request; empty where it
-    says nothing.
+    says nothing. ``options`` are for the server (git-push(1), ``--push-option``), which has to take
+    some. ``to`` is where the server takes changes for review, such as ``refs/for/main``: it keeps
+    no branch there that ``expected`` could be compared with, and may refuse what it has already.
 
     Transient failures are tried again; each attempt stands in a ``slot``. Raises `RemoteError`, of
     the cause "rejected" when the branch is elsewhere or the remote does not want it. No hook of
@@ -233,9 +237,13 @@ def push(
         raise GitError(f"{printable(repository.path)} has no address to push to")
     check_branch_name(branch)
     address = repository.address
-    ref = f"refs/heads/{branch}"
+    ref = to or f"refs/heads/{branch}"
     command = ["push", "--porcelain", "--no-verify", "--no-signed", "--no-follow-tags"]
-    command += ["--recurse-submodules=no", f"--force-with-lease={ref}:{expected or ''}"]
+    command += ["--recurse-submodules=no", *_options(options)]
+    if to is None:
+        command.append(f"--force-with-lease={ref}:{expected or ''}")
+    elif not is_ref_name(to):
+        raise GitError(f"{to} is no name that git takes: nothing is pushed there")
     objects = repository.common_dir / "objects"
     extra = {"GIT_OBJECT_DIRECTORY": os.fspath(objects)}
     shallow = repository.common_dir / "shallow"
@@ -261,9 +269,12 @@ def push(
     output = retried(attempt, timeout)
     said = words(errors[-1], address)
     for line in output.decode("utf-8", "replace").splitlines():
-        if line[:1] in "=*+- " and f":{ref}\t" in line:
+        # What is for review ends in a place of the server's own, which it names.
+        if line[:1] in "=*+- " and (line.count("\t") == 2 if to else f":{ref}\t" in line):
             return said
         if line.startswith("!"):
+            if to is not None:
+                return _for_review(branch, line.rpartition("\t")[2], said, address)
             # Where an answer was lost, what was done already is refused the second time.
             with slot():
                 there = list_refs(address, [ref], timeout=max(1.0, end - clock()))
@@ -276,6 +287,28 @@ def push(
                 return said
             raise _refusal(branch, line.rpartition("\t")[2], said, address)
     raise RemoteError(f"branch {branch} was not pushed: the remote does not say why", "protocol")
+
+
+_MOST_OPTION = 65_000
+"""Bytes of one push option: git sends each in one packet (gitprotocol-common(5))."""
+
+
+def _options(options: Sequence[str]) -> list[str]:
+    for option in options:
+        if len(option.encode()) > _MOST_OPTION or not {"\n", "\0"}.isdisjoint(option):
+            raise GitError(f"git takes no push option such as {option[:40]!r}: it is no line")
+    return [f"--push-option={option}" for option in options]
+
+
+_THERE = ("no new changes", "new commit is same with old commit")
+"""How Gerrit and Gitea refuse what they have already."""
+
+
+def _for_review(branch: str, why: str, said: str, address: Address) -> str:
+    """What is said of a change that was there already; raises where it is another refusal."""
+    if any(each in why for each in _THERE):
+        return said
+    raise _refusal(branch, why, said, address)
 
 
 _MOVED = ("stale info", "fetch first", "non-fast-forward", "already exists")

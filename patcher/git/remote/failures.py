@@ -64,6 +64,12 @@ FAILURES = (
     _row(r"does not appear to be a git repository|no such path|not exported", "not found"),
     # What forges say over ssh, before they hang up.
     _row(r"(?-i:^ERROR: )", "rejected"),
+    _row(
+        r"receiving end does not support push options",
+        "protocol",
+        says="the server takes no push options (receive.advertisePushOptions), which ask for a "
+        "review: give a token for its interface, or open the review by hand",
+    ),
     _row(r"not our ref|unadvertised object", "protocol", True, "a branch moved meanwhile"),
     _row(r"certificate|SSL: no alternative|TLS alert|wrong version number", "protocol"),
     _row(r"Operation too slow|timed out|Timeout was reached|timeout after", "timeout", True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Protocol
@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from patcher import git
 from patcher.campaign import message
 from patcher.campaign.branch import Past, Reader, ReviewBranch
+from patcher.campaign.clone import PushedClone
 from patcher.campaign.selection import Selection
 from patcher.git import history, marks
 from patcher.git.commit import dated, person
@@ -60,7 +61,10 @@ class Commits:
     per_file: bool = False
     """One commit for each file, not one for all."""
     push: bool = False
-    """Whether the branch goes to the remote that the repository mirrors."""
+    """Whether the branch goes to the remote that the repository mirrors, or was cloned from."""
+    remote: str | None = None
+    """The remote of clones that were named by a path; None: the one that the base tracks, else
+    origin."""
     pause: float = 0.0
     """Seconds between two pushes to one host, of each process."""
     dry_run: bool = False
@@ -95,9 +99,11 @@ def apply(
     alone: bool,
     bases: Sequence[git.Base] = (),
     remote: Remote | None = None,
+    clone: Callable[[str], PushedClone] | None = None,
 ) -> Target:
     """Commit the target's changed files; the target with what came of it. ``bases``: all of the
-    repository in this run. ``remote``: of a mirror. Raises GitError."""
+    repository in this run. ``remote``: of a mirror. ``clone``: asks the remote of a clone, where
+    the review branch of that name is to be pushed to it. Raises GitError."""
     name = partial(branch_name, selection.migrations, given=commits.branch, alone=alone)
     branch = name(base)
     reader = Reader(repository, base, target, selection, remote or history)
@@ -117,10 +123,14 @@ def apply(
     git.check_branch_name(branch)
     _check_no_base(repository, branch, base, [each for each in bases if name(each) == branch])
     target = replace(target, branch=branch)
-    review = _read(reader, branch)
+    asked = None if clone is None else clone(branch)
+    if asked is None:
+        review = _read(reader, branch)
+    else:  # what the clone knows of its remote is what that was
+        review = replace(_read(reader, branch, lambda *_: asked.tip), origin=None)
     target = replace(target, branch_state=review.state)
     try:
-        return _done(target, review, _Writer(reader, branch, commits), remote)
+        return _done(target, review, _Writer(reader, branch, commits), remote, asked)
     except git.BranchTaken as taken:
         # With the state, unlike a failure that is raised.
         error = "; ".join(filter(None, (target.error, str(taken))))
@@ -132,10 +142,13 @@ def _done(
     review: ReviewBranch,
     writer: _Writer,
     remote: Remote | None,
+    clone: PushedClone | None,
 ) -> Target:
     reader, branch, commits = writer.reader, review.name, writer.commits
     repository, base = reader.repository, reader.base
     target, parent = _to_write(target, review, writer)
+    if parent is None and clone is not None:
+        return clone.kept(target, review, dry_run=commits.dry_run)
     if parent is None or commits.dry_run:
         return target
     with git.Store(repository) as store:
@@ -149,6 +162,8 @@ def _done(
             target = replace(target, outcome=Outcome.PUSHED, stage=Stage.PUSHED, new_commit=new)
             return target.noted(f"the server says: {said}" if said else "")
         git.move_branch(repository, branch, new, review.local, committer)
+    if clone is not None:
+        return clone.pushed(target, new)
     target = replace(target, outcome=Outcome.COMMITTED, stage=Stage.COMMITTED, new_commit=new)
     return target.noted(_beside(review, parent))
 
@@ -220,14 +235,18 @@ def _check_no_base(
         )
 
 
-def _read(reader: Reader, branch: str) -> ReviewBranch:
+def _read(
+    reader: Reader,
+    branch: str,
+    tip_there: Callable[[git.Repository, str], str | None] = git.remote_tip,
+) -> ReviewBranch:
     """The review branch that counts. In a clone, origin's does where it has commits that the local
     one lacks, and they are those of others or fix the base."""
     repository = reader.repository
     tip = git.branch_tip(repository, branch)
     there = None
     if repository.address is None:
-        there = git.remote_tip(repository, branch)
+        there = tip_there(repository, branch)
     if there is None or there == tip:
         return replace(reader.read(branch, tip), local=tip)
     theirs = reader.read(branch, there)

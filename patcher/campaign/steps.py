@@ -27,6 +27,7 @@ from patcher.text import printable
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
+    from patcher.campaign.clone import PushedClone
     from patcher.git.mirrors import Mirrors
 
 Item = Found | git.Failure
@@ -127,7 +128,7 @@ class Steps:
                     )
                     found_bases, missing, globs = chosen[-1]
                 else:
-                    repository = self._local(found.place)
+                    repository = found.place
                     borrowed = git.alternates(repository)
                     found_bases, missing, globs = bases.chosen(repository, patterns)
                 nothing = replace(nothing, globs=globs)
@@ -145,14 +146,6 @@ class Steps:
             ended.append(replace(nothing, note=f"no branch matches {' '.join(patterns)}"))
         spent = git.clock() - started
         return _Begun(found, repository, tuple(found_bases), tuple(ended), spent, borrowed, globs)
-
-    def _local(self, repository: git.Repository) -> git.Repository:
-        if self.commits is not None and self.commits.push and not self.commits.undo:
-            raise git.Misused(
-                "--push is for repositories that are named by a clone URL: name that, or leave out "
-                "--push"
-            )
-        return repository
 
     def _mirrored(
         self,
@@ -250,14 +243,33 @@ class Steps:
             alone=len(begun.bases) == 1,
             bases=begun.bases,
             remote=None if address is None else mirrors(self.per_host),
+            clone=self._clone(looker.repository, base, commits),
         )
         try:
             return ours()
         except git.RemoteMoved:
             # Perhaps by another patcher, or by the git of one that was killed: then it is done.
-            assert address is not None
-            self._mirrored(begun.found, address, begun.found.bases or self.selection.bases)
+            if address is not None:
+                self._mirrored(begun.found, address, begun.found.bases or self.selection.bases)
             return ours()
+
+    def _clone(
+        self, repository: git.Repository, base: git.Base, commits: Commits
+    ) -> Callable[[str], PushedClone] | None:
+        """What asks the remote of a clone that was named by a path; None where nothing is pushed
+        there."""
+        if repository.address is not None or not commits.push or commits.undo:
+            return None
+        from patcher.campaign.clone import asked
+
+        return lambda branch: asked(
+            repository,
+            base,
+            branch,
+            remote=commits.remote,
+            mirrors=mirrors(self.per_host),
+            pause=commits.pause,
+        )
 
 
 def _at_remote(ref: str) -> str:

@@ -77,7 +77,13 @@ class ApplyCommand(options.Command):
     show_default=True,
     help="One commit for all files, or one for each.",
 )
-@click.option("--push", is_flag=True, help="Push the branch of what was named by a clone URL.")
+@click.option("--push", is_flag=True, help="Push the review branch.")
+@click.option(
+    "--remote",
+    metavar="NAME",
+    help="With --push: the remote of clones that are named by a path.  [default: the one that the "
+    "base tracks, else origin]",
+)
 @click.option(
     "--campaign",
     "name",
@@ -120,6 +126,7 @@ def command(
     message_file: str | None,
     commit_per: str,
     push: bool,
+    remote: str | None,
     name: str | None,
     retry: Any,
     limit: int | None,
@@ -138,8 +145,8 @@ def command(
 
     SOURCE is a path, a clone URL, or what `patcher repos --help` lists; default: here. The commit
     is made from the base by way of git objects: work tree, index, HEAD and every other branch stay
-    as they are. What a clone URL names is read and committed in a mirror, and goes to its remote
-    with --push; nothing else is pushed.
+    as they are. What a clone URL names is read and committed in a mirror. --push sends the review
+    branch, and nothing else, to that URL, or to the remote of a clone that a path names.
 
     A campaign is known by its NAME: its repositories, its options, and what was done. When it was
     broken off, or some repositories failed, `patcher apply --campaign NAME` goes on; where all is
@@ -181,6 +188,7 @@ def command(
         message=template,
         per_file=commit_per == "file",
         push=push,
+        remote=remote,
         pause=pause,
         dry_run=dry_run,
     )
@@ -215,10 +223,8 @@ def _check_push(sources: options.Sources, commits: Commits, name: str | None) ->
         from patcher.campaign.steps import STAYS_LOCAL
 
         raise click.UsageError(STAYS_LOCAL)
-    if push and not sources.remote and (sources.given or not name):
-        raise click.UsageError(
-            "--push is for what is named by a clone URL, and here are paths alone: leave it out"
-        )
+    if commits.remote is not None and not (push or name):
+        raise click.UsageError("--remote goes with --push: it says where that pushes to")
 
 
 def _check_campaign(sources: options.Sources, commits: Commits, *, strict: bool) -> None:

@@ -213,7 +213,6 @@ def test_repositories_have_bases_of_their_own_and_a_glob_without_any_is_said(
         ("sources: fork\ncommits: {discard-others: true}\n", "2:27", "goes with --on-existing"),
         ("sources: fork\ninclude: [a, '!']\n", "2:14", "pattern '!' matches nothing"),
         ("sources: fork\ncampaign: a b\n", "2:11", "'a b' is no name for a campaign"),
-        ("sources: fork\npush: true\n", "2:7", "--push is for what is named by a clone URL"),
         ("sources: fork\nbases: 'https://a:b@c'\n", "2:8", "--base takes no URL with a user"),
         ("sources: fork\nforges: [{host: a/../b, forge: github}]\n", "2:17", "is no host name"),
         ("sources: fork\nrun: {scheduler: here}\n", "2:18", "'here' is no scheduler"),

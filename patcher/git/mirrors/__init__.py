@@ -34,7 +34,6 @@ from patcher.git.mirrors.store import (
     NOTE,
     Lock,
     MirrorFolder,
-    Slot,
     folder_name,
     note_pushed,
     unwritable,
@@ -136,28 +135,49 @@ class Mirrors:
         *,
         pause: float = 0.0,
     ) -> str:
-        """As `patcher.git.remote.push`, with a slot of the host for each attempt. With a ``pause``,
-        in seconds, there is one push at a time to a host, and so long a pause between two."""
-        assert repository.address is not None
-        slot = partial(self._host, repository.address)
-        push = partial(
-            remote.push, repository, branch, commit, expected, timeout=self._timeout, slot=slot
-        )
-        with self._paced(repository.address.host, pause):
-            try:
-                said = push()
-            except ShallowRefused:
-                assert commit is not None
-                # Pushes go elsewhere, by the user's `pushInsteadOf`: to a fork that is behind.
-                self._deepen(repository, commit, slot)
-                said = push()
+        """As `send`, from a mirror."""
+        try:
+            said = self.send(repository, branch, commit, expected, pause=pause)
+        except ShallowRefused:
+            assert commit is not None
+            # Pushes go elsewhere, by the user's `pushInsteadOf`: to a fork that is behind.
+            self._deepen(repository, commit)
+            said = self.send(repository, branch, commit, expected, pause=pause)
         if commit is not None:
             note_pushed(repository.git_dir, commit)
         return said
 
-    def _deepen(self, repository: Repository, commit: str, slot: Slot) -> None:
+    def send(
+        self,
+        repository: Repository,
+        branch: str,
+        commit: str | None,
+        expected: str | None,
+        *,
+        pause: float = 0.0,
+    ) -> str:
+        """As `patcher.git.remote.push`, with a slot of the host for each attempt. With a ``pause``,
+        in seconds, there is one push at a time to a host, and so long a pause between two."""
+        assert repository.address is not None
+        slot = partial(self._host, repository.address)
+        with self._paced(repository.address.host, pause):
+            return remote.push(
+                repository, branch, commit, expected, timeout=self._timeout, slot=slot
+            )
+
+    def refs(self, address: Address, patterns: Sequence[str]) -> remote.RemoteRefs:
+        """As `patcher.git.remote.list_refs`, with a slot of the host for each attempt."""
+
+        def attempt(left: float) -> remote.RemoteRefs:
+            with self._host(address):
+                return remote.list_refs(address, patterns, timeout=left)
+
+        return remote.retried(attempt, self._timeout)
+
+    def _deepen(self, repository: Repository, commit: str) -> None:
         """Fetch all that lies before a commit that was made here."""
         assert repository.address is not None
+        slot = partial(self._host, repository.address)
         path = repository.git_dir
         with self._store.locked(path.name) as lock:
             bases = run(["rev-list", "--max-parents=0", commit], git_dir=path).decode().split()

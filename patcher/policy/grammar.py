@@ -53,6 +53,9 @@ class Qualifiers(NamedTuple):
     """How many words they are."""
 
 
+_NONE = Qualifiers()
+
+
 def priority(word: bytes) -> int | None:
     """Return the number in ``priority=N``; None for any other word."""
     match = _PRIORITY.match(word)
@@ -70,6 +73,8 @@ def qualifiers(words: Sequence[bytes], holes: Sequence[bool]) -> Qualifiers:
     ``holes`` says which words hold a template action: what it will be is not known, and where a
     rule follows, it may be any qualifier.
     """
+    if words and not holes[0] and words[0].startswith((b"/", b"@")):
+        return _NONE
     mode, audit, rank = "allow", False, 0
     for index, word in enumerate(words):
         if word == b"audit":

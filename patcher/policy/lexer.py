@@ -28,6 +28,8 @@ class Kind(Enum):
     NEWLINE = auto()
     CONTROL = auto()
     """A template action that puts nothing in its place but chooses: ``{{if}}``, ``{% endif %}``."""
+    RULE = auto()
+    """A simple rule with its comma, which its text lacks, or an include."""
 
 
 class Token(NamedTuple):
@@ -69,6 +71,28 @@ _SIMPLE = regex(
 )
 """Most tokens: a line break, a comma, a word that holds no mark and changes nothing behind it."""
 _SIMPLE_KINDS = (Kind.NEWLINE, Kind.COMMA, Kind.WORD)
+_GAP = repeated(
+    rb"[ \t\r]*+(?:\#(?![ \t#%]*+(?i:if|el|for|while|unless|ifn?def|macro|set|begin|start|end|fi"
+    rb"|stop|define|def|repeat|list|include))(?:[ \t]++[^\n{}<>#]|[\w.\"'(-]|(?=\n))[^\n{}<>#]*+"
+    rb"(?=\n)(?!\s*+(?:\{[{%]|[$%]\{)))?\n"
+)
+"""Line breaks, with comments that no template engine or preprocessor takes for its own."""
+_GROUPED = rb"\[[\w^!/.*?~+:-]{1,100}\]|\((?:[\w \t,=/.*?:-]++|\"?@\{\w++\}\"?)*+\)"
+_QUOTED_PATH = rb"\"(?:[\w \t/.*?:,=~+-]++|@\{\w++\})*+\""
+_PATTERN = (
+    rb"\{(?![{%#*!])(?=[^\s,{}]*+[,{])(?:[\w/.*?~+:^,-]++|@\{\w++\}|\{[\w/.*?~+:^,-]*+\})*+\}"
+)
+_WHOLE_WORD = rb"(?!priority|profile|hat|include|exists|[{_#]|@[@/])" + repeated(
+    rb"[^\s{},\"()$%@<\\\[]++|@(?=[@/])|"
+    + b"|".join((_VARIABLE.pattern, _GROUPED, _QUOTED_PATH, _PATTERN)),
+    b"+",
+)
+_NEXT_WORD = repeated(rb"(?:[ \t]|\n[ \t]++(?=\w++=))[ \t]*+" + _WHOLE_WORD, b"{0,12}")
+_RULE = regex(
+    _GAP + rb"[ \t]*+(?:(?!@\{\w++\}[ \t]*+\+?=)(" + _WHOLE_WORD + _NEXT_WORD + rb"),(?=[ \t\r\n])"
+    rb"|(\#?include[ \t]++(?:if[ \t]++exists[ \t]++)?<\w[\w/.+-]*+>)(?=[ \t]*+\n))?"
+)
+"""What stands before a rule, and most rules: those in which no template action may stand."""
 _DOLLAR = regex(
     rb"\$\{" + repeated(rb"[^{}\n]|\{[^{}\n]{0,200}\}", b"{0,200}") + rb"\}|\$\w{1,200}"
 )
@@ -101,6 +125,8 @@ _COMMENT_TAIL = regex(rb"\s?[-~]?\}\}")
 _CLOSING = {b"{{": b"}}", b"{%": b"%}", b"{#": b"#}", b"<%": b"%>", b"<?": b"?>"}
 _MAX_ACTION, _MAX_ACTION_LINES = 600, 8
 _DIRECTIVE_REACH = 4000
+_INDENTED = 80
+"""Blanks before a preprocessor's directive."""
 _MAX_BRACES = 100_000
 """Braces without a blank between them."""
 
@@ -115,6 +141,9 @@ class Lexer:
         self._next: dict[bytes, tuple[int, int]] = {}
         self._pairs: dict[int, int] = {}
         self._paired_until = 0
+        self.between_rules = False
+        """Whether a rule may begin behind the last token. Who reads the tokens may say so after
+        each of them, and then gets a simple rule as one token."""
         self._comment_end = (len(text), len(text))
         """From where to where the mark stands that ends the template's comment which was begun."""
 
@@ -200,47 +229,64 @@ class Lexer:
         text, size, position = self.text, len(self.text), 0
         budget = self._budget
         while position < size:
+            if self.between_rules and self._comment_end[0] == size:
+                rule = _RULE.match(text, position)
+                assert rule is not None
+                position = rule.end()
+                if rule.lastindex:
+                    budget.token()
+                    start = rule.start(rule.lastindex)
+                    yield Token(Kind.RULE, start, position, rule[rule.lastindex])
+                    continue
+                if position == size:
+                    break
             simple = self._simple(position)
             if simple is None and (blank := _BLANK.match(text, position)):
                 position = blank.end()
                 continue
             budget.token()
-            if simple is not None:
-                kind = simple.lastindex or 0
-                start, position = simple.span(kind)
-                yield Token(_SIMPLE_KINDS[kind - 1], start, position, simple[kind])
+            if simple is None:
+                position = yield from self._other(position)
                 continue
-            byte = text[position : position + 1]
-            if position >= self._comment_end[0]:
-                yield Token(Kind.CONTROL, position, position, b"#")
-                position = max(position, self._comment_end[1])
-                self._comment_end = (size, size)
-                continue
-            if byte == b"\n" or text[position : position + 2] == b"\\n":
-                end = position + (1 if byte == b"\n" else 2)
-                yield Token(Kind.NEWLINE, position, end, byte)
-                position = end
-            elif byte == b",":
-                yield Token(Kind.COMMA, position, position + 1, byte)
-                position += 1
-            elif byte == b"#" and not _NO_COMMENT.match(text, position):
-                position = yield from self._comment(position)
-            elif byte == b"}":
-                doubled = text[position : position + 2] == b"}}"
-                yield Token(Kind.CLOSE, position, position + 1, byte, doubled=doubled)
-                position += 1
-            elif byte in b"{<" and (mark := self._mark(position))[1] > position:
-                if mark[0] is not None:
-                    yield mark[0]
-                position = mark[1]
-            else:
-                token = self._marker_or_word(position)
-                yield token
-                position = token.end
-                behind = _BEHIND.get(token.text)
-                if behind is not None and (name := behind.match(text, position)):
-                    yield Token(Kind.WORD, name.start(1), name.end(), name[1])
-                    position = name.end()
+            kind = simple.lastindex or 0
+            start, position = simple.span(kind)
+            yield Token(_SIMPLE_KINDS[kind - 1], start, position, simple[kind])
+
+    def _other(self, position: int) -> Generator[Token, None, int]:
+        """The token that begins here and is no simple one, if one does, and where what is here
+        ends."""
+        text, size = self.text, len(self.text)
+        byte = text[position : position + 1]
+        if position >= self._comment_end[0]:
+            yield Token(Kind.CONTROL, position, position, b"#")
+            position = max(position, self._comment_end[1])
+            self._comment_end = (size, size)
+            return position
+        if byte == b"\n" or text[position : position + 2] == b"\\n":
+            end = position + (1 if byte == b"\n" else 2)
+            yield Token(Kind.NEWLINE, position, end, byte)
+            return end
+        if byte == b",":
+            yield Token(Kind.COMMA, position, position + 1, byte)
+            return position + 1
+        if byte == b"#" and not _NO_COMMENT.match(text, position):
+            return (yield from self._comment(position))
+        if byte == b"}":
+            doubled = text[position : position + 2] == b"}}"
+            yield Token(Kind.CLOSE, position, position + 1, byte, doubled=doubled)
+            return position + 1
+        if byte in b"{<" and (mark := self._mark(position))[1] > position:
+            if mark[0] is not None:
+                yield mark[0]
+            return mark[1]
+        token = self._marker_or_word(position)
+        yield token
+        position = token.end
+        behind = _BEHIND.get(token.text)
+        if behind is not None and (name := behind.match(text, position)):
+            yield Token(Kind.WORD, name.start(1), name.end(), name[1])
+            position = name.end()
+        return position
 
     def _marker_or_word(self, position: int) -> Token:
         """The word that begins here, as an action where it marks the beginning or the end of what
@@ -280,7 +326,8 @@ class Lexer:
         stands below it."""
         text = self.text
         end = self._line_end(position)
-        begin = text.rfind(b"\n", max(0, position - 80), position) + 1
+        near = max(0, position - _INDENTED)
+        begin = max(near, text.rfind(b"\n", near, position) + 1)
         comment = text[begin : min(end, begin + _MAX_ACTION)]
         directive = is_directive(comment, text[end : end + _DIRECTIVE_REACH])
         if directive or pulls_up(text, position, end) or self._begins_comment(position, end) >= 0:

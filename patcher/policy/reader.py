@@ -8,7 +8,7 @@ holds more of something than a bound allows.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -35,6 +35,8 @@ its arms, and its condition. A rule carries the arms that it stands in."""
 
 QUALIFIERS: frozenset[bytes] = grammar.QUALIFIERS | grammar.FILE_QUALIFIERS
 
+_WORDS = regex(rb"(?:[^\s\"(]++|\"[^\"]*\"|\([^()]*\))++")
+"""The words of a rule that is one token."""
 _ASSIGNMENT = regex(rb"@\{\w+\}\s*\+?=|\$\w+\s*=")
 
 
@@ -239,6 +241,7 @@ class _Reader:
         self.choice_count = 0
         self.closed_if: Arm | None = None
         self.parsed: dict[tuple[tuple[bytes, ...], tuple[bool, ...]], _Statement | None] = {}
+        self.whole: dict[bytes, _Statement | None] = {}
         self.pending: list[Token] = []
         self.lines: list[int] = [0]
         """Where in ``pending`` its lines begin, the current one last."""
@@ -248,12 +251,16 @@ class _Reader:
         """The arms of the template's choices in which it stands."""
 
     def read(self) -> list[Profile]:
-        for token in Lexer(self.text, self.budget).tokens():
+        lexer = Lexer(self.text, self.budget)
+        lexer.between_rules = whole = not self.breaks
+        for token in lexer.tokens():
             kind = token.kind
             while self.breaks and token.start >= self.breaks[-1][0]:
                 _, another, self.condition = self.breaks.pop()
                 self.stretch += another
-            if kind is Kind.WORD:
+            if kind is Kind.RULE:
+                self.rule(token)
+            elif kind is Kind.WORD:
                 self.word(token)
             elif kind is Kind.COMMA:
                 self.statement(token.end)
@@ -265,6 +272,7 @@ class _Reader:
                 self.close(token)
             else:
                 self.control(token)
+            lexer.between_rules = whole and not self.pending
         self.newline()
         self.drop()
         profiles = [profile for profile in self.profiles if profile.header or profile.rules]
@@ -274,6 +282,18 @@ class _Reader:
         return sorted(found, key=lambda profile: profile.start)
 
     # -- words and statements
+
+    def rule(self, token: Token) -> None:
+        """Take a rule that is one token."""
+        self.begun_in = self.stretch, self.condition
+        text = token.text
+        if text not in self.whole:
+            self.whole[text] = _whole(text)
+        statement = self.whole[text]
+        if statement is None:
+            self.junk(_WORDS.findall(text))
+        else:
+            self.add(statement, token.start, token.end)
 
     def word(self, token: Token) -> None:
         if len(self.pending) >= _MOST_WORDS:
@@ -330,7 +350,7 @@ class _Reader:
         start = self.lines[-1]
         before, line = self.pending[:start], self.pending[start:]
         if before and _starts_rule(line) and not _only_qualifiers(before):
-            self.junk(before)
+            self.junk(_texts(before))
             self.keep(line)
             self.begin()
 
@@ -340,7 +360,7 @@ class _Reader:
         if _ASSIGNMENT.match(b"".join(token.text for token in line[:2])):
             return True
         if _AT_CONDITIONAL.match(line[0].text):
-            self.junk(line)
+            self.junk(_texts(line))
             return True
         if all(token.hole for token in line):
             return self.add(_bare(b"action", line), line[0].start, line[-1].end)
@@ -358,7 +378,7 @@ class _Reader:
             self.parsed[words, holes] = _parsed(words, holes)
         statement = self.parsed[words, holes]
         if statement is None:
-            self.junk(pending)
+            self.junk(words)
         else:
             self.add(statement, pending[0].start, end)
 
@@ -415,10 +435,10 @@ class _Reader:
             choices = ((self.condition, -1, b""), *choices)
         return choices + self.scope.arms if self.scope is not None else choices
 
-    def junk(self, words: list[Token]) -> None:
+    def junk(self, words: Sequence[bytes]) -> None:
         """Count a statement that is no rule. What it does to those around it is not known."""
         self.stretch += 1
-        profile = self.strange(b" ".join(word.text for word in words[:_SHOWN]))
+        profile = self.strange(b" ".join(words[:_SHOWN]))
         if profile is not None:
             profile.junk += 1
 
@@ -431,7 +451,7 @@ class _Reader:
 
     def drop(self) -> None:
         if words := self.keep([]):
-            self.junk(words)
+            self.junk(_texts(words))
 
     # -- scopes
 
@@ -627,6 +647,10 @@ def _tell_stretches_apart(profiles: list[Profile]) -> None:
             ]
 
 
+def _texts(tokens: Iterable[Token]) -> tuple[bytes, ...]:
+    return tuple(token.text for token in tokens)
+
+
 def _only_qualifiers(tokens: list[Token]) -> bool:
     return all(grammar.is_qualifier(token.text) or token.text == b"network" for token in tokens)
 
@@ -655,6 +679,14 @@ def _parsed(words: tuple[bytes, ...], holes: tuple[bool, ...]) -> _Statement | N
     if keyword == b"network" and rule is None:
         return None
     return _Statement(words, any(holes), keyword, qualifiers, rule)
+
+
+def _whole(text: bytes) -> _Statement | None:
+    """Parse a rule or an include that is one token; None when it is none."""
+    words = tuple(_WORDS.findall(text))
+    if words[0] in grammar.INCLUDES:
+        return _Statement(words, False, b"include", Qualifiers())
+    return _parsed(words, (False,) * len(words))
 
 
 def _bare(keyword: bytes, line: list[Token]) -> _Statement:

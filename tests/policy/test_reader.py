@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from patcher.policy.reader import Profile, read
@@ -407,3 +409,31 @@ def test_a_rule_of_which_a_part_may_be_left_out_is_unknown(
     ((_, net),) = found.network_rules
     assert net.domain == "alg"
     assert net.unknown is unknown
+
+
+_PIECES = (
+    """
+network,|  deny network alg,~|include <abstractions/base>~|#include <x/y>~|profile x {|hat|^h {|{|}
+include if exists <local/x>~|include <a> # c~|include <a>network,~|exists|profile "a b" {|}}|{{
+{{if .A}}|{{end}}|{{- x }}|{{/* c */}}|{# c #}|{%- if x %}|<% if x %>|<%= y %>|if $x {|else {|all,
+# comment~|#comment (x)~|# if x:~|#ifdef X~|#endif~|#*|#* x *#|#{x}|# a {{ b~|# a -}}~|#~|,|,|x| |~
+/etc/x r,|/{a,b}/c rw,|/{a,{b,c}}/@{int} r,|{x}|@{PROC}/sys/ r,|@{x} = /bin/x~|@{x}+=/y|@{u}/x|r,
+@{bin}/x rPx -> y,|@@{u}/x|addr=@/tmp/x,|@IF@|@if($x)|__IF__|$x|${x}|%s|%/strict%|[0-9]|[a,b]|->
+(receive)|( x~ y)|peer=(name=x, label="@{y}"),|peer=(label={{x}}),|"a b" r,|"/a {x} b" r,|"|a,b
+priority=1|priority = 5 network,|audit|deny|capability,|abi <abi/3.0>,|<x>|\\n|\\|~|~|~  x=y
+network inet stream,~|network~,|network # c~ inet,~|dbus send~  bus=x~  path=/y,~|flags=(complain) {
+""".strip()
+    .replace("\n", "|")
+    .replace("~", "\n")
+    .split("|")
+)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_rule_means_the_same_whether_it_is_read_as_a_whole_or_word_by_word(seed: int) -> None:
+    """Where a text has breaks, every rule is read word by word; these never come."""
+    chance = random.Random(seed)
+    for _ in range(20):
+        pieces = chance.choices(_PIECES, k=chance.randint(1, 25))
+        text = "".join(piece + chance.choice(("", " ", " ", "\n")) for piece in pieces).encode()
+        assert read(text) == read(text, breaks=[(len(text) + 1, False, 0)]), text

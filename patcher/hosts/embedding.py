@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, islice
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from patcher.policy.bounds import MAX_LINES, check_number
 from patcher.policy.patterns import regex
@@ -17,6 +17,8 @@ action."""
 
 _BLANK_LINES = 100
 """Of more blank lines in a row the rest is left out: a million of them would fill the memory."""
+
+_MANY_BREAKS = b"\n" * _BLANK_LINES
 
 CR_MARGIN = b" "
 """What stands between a rule and a carriage return: AppArmor's parsers 4.0 to 6.0 take the return
@@ -76,12 +78,43 @@ class Line(NamedTuple):
         )
 
 
+class PlainLines(Sequence[Line]):
+    """The lines of a stretch of a file in which policy stands as it is, each of which is made when
+    it is asked for: few are. None of them ends in a carriage return."""
+
+    def __init__(self, content: bytes, start: int, end: int) -> None:
+        self.text = content[start:end].removesuffix(b"\n")
+        """Without the last line break."""
+        self._content, self._start, self._end = content, start, end
+        self.starts = [0, *accumulate(len(line) + 1 for line in self.text.split(b"\n"))]
+        """Where each line begins in ``text``, and where one behind the last would."""
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Line: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Line, ...]: ...
+    def __getitem__(self, index: int | slice) -> Line | tuple[Line, ...]:
+        if isinstance(index, slice):
+            return tuple(map(self._line, range(*index.indices(len(self)))))
+        return self._line(range(len(self))[index])
+
+    def _line(self, index: int) -> Line:
+        begin, stop = self._start + self.starts[index], self._start + self.starts[index + 1]
+        ending = b"\n" if stop <= self._end else b""
+        stop = min(stop, self._end)
+        text = self._content[begin : stop - len(ending)]
+        return Line(text, begin, stop, *again(self._content, begin, b"", b"", ending))
+
+
 class Embedding(NamedTuple):
     """One stretch of policy text inside a host file."""
 
     host: str
     """The host's name, as findings show it: ``plain``, ``go``, ``yaml`` ..."""
-    lines: tuple[Line, ...]
+    lines: Sequence[Line]
     """In the order in which AppArmor would read them."""
     escape: Callable[[bytes], bytes] = verbatim
     """Writes policy text in the host's dressing (quotes and backslashes of a JSON string ...)."""
@@ -124,11 +157,15 @@ class Embedding(NamedTuple):
     @property
     def text(self) -> bytes:
         """The policy, in the very bytes that the format makes of it."""
+        if isinstance(self.lines, PlainLines):
+            return self.lines.text
         parts = [part for line in self.lines for part in (line.text, self.ending(line))]
         return b"".join(parts[:-1])
 
     def starts(self) -> list[int]:
         """Where each line begins in ``text``, and where one behind the last would."""
+        if isinstance(self.lines, PlainLines):
+            return self.lines.starts
         sizes = (len(line.text) + len(self.ending(line)) for line in self.lines)
         return list(accumulate(sizes, initial=0))
 
@@ -150,6 +187,8 @@ class Embedding(NamedTuple):
         """Where in ``text`` another stretch begins, or lines of another condition. ``starts``: of
         the lines."""
         found: list[Break] = []
+        if isinstance(self.lines, PlainLines):
+            return found
         stretch = condition = 0
         for start, line in zip(starts, self.lines, strict=False):
             if (line.stretch, line.condition) != (stretch, condition):
@@ -204,9 +243,13 @@ def again(
     return (before, after + ending) if ending else (line_ending(content, line) + before, after)
 
 
-def region(content: bytes, start: int, end: int) -> tuple[Line, ...]:
+def region(content: bytes, start: int, end: int) -> Sequence[Line]:
     """The lines of a stretch of the file in which policy stands unescaped (raw string, heredoc,
     block scalar, the whole file): an inserted line repeats nothing but the line ending."""
+    end = min(end, len(content))
+    unusual = content.find(b"\r", start, end) >= 0 or content.find(_MANY_BREAKS, start, end) >= 0
+    if start < end and not unusual:
+        return PlainLines(content, start, end)
     return tuple(prefixed(content, physical_lines(content, start, end)))
 
 

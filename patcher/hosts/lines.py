@@ -7,7 +7,7 @@ in an unknown format is not lost. What is policy is decided by the policy reader
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -105,7 +105,7 @@ def _raw(area: Area, start: int, end: int) -> Iterator[Embedding]:
         yield Embedding(area.host, lines, documentation=area.documentation, changes=changes)
 
 
-def _without_code(content: bytes, lines: tuple[Line, ...]) -> tuple[Line, ...]:
+def _without_code(content: bytes, lines: Sequence[Line]) -> Sequence[Line]:
     """The lines without the code that stands before a string's first line: ``x = 'profile``."""
     if _OPENED.search(content, lines[0].start, lines[-1].insert_at) is None:
         return lines

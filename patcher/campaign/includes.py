@@ -40,6 +40,10 @@ _MOST_OF_ALL = 4 << 20
 1 MiB. Rules take twenty times as much in memory."""
 
 
+_MOST_REMEMBERED = 1 << 14
+"""Names of files that are looked up in folders."""
+
+
 class InRepository:
     """Looks up includes at one base of a repository."""
 
@@ -57,6 +61,7 @@ class InRepository:
         self._known: tuple[PurePosixPath, Includes] | None = None
         """Of the last folder: files come folder by folder."""
         self._places: tuple[PurePosixPath, list[bytes]] | None = None
+        self._entries: dict[tuple[bytes, bytes], tuple[str, bytes] | None] = {}
         self._contents: dict[bytes, bytes | None] = {}
         self._left = _MOST_OF_ALL
         self._read: dict[bytes, Any] = {}
@@ -85,11 +90,26 @@ class InRepository:
             places = [os.fsencode(place) for place in _places(folder)]
             there = [place for place in places if place == b"." or self._files.entry(place)]
             self._places = folder, there
+        file = os.fsencode(name)
         for place in self._places[1]:
-            path = posixpath.normpath(posixpath.join(place, os.fsencode(name)))
-            if entry := self._files.entry(path):
+            if entry := self._entry(place, file):
                 return self._content(*entry)
         return self._otherwise(name, optional)
+
+    def _entry(self, place: bytes, file: bytes) -> tuple[str, bytes] | None:
+        """The mode and the id of what lies in a folder by that name; None for nothing. Most
+        includes are of files that no folder but one has: its first part is looked up first."""
+        first = file.partition(b"/")[0]
+        for name in (first, file):
+            key = place, name
+            if key not in self._entries:
+                if len(self._entries) >= _MOST_REMEMBERED:
+                    self._entries.clear()
+                path = posixpath.normpath(posixpath.join(place, name))
+                self._entries[key] = self._files.entry(path)
+            if self._entries[key] is None:
+                return None
+        return self._entries[key]
 
     def _content(self, mode: str, oid: bytes) -> bytes:
         if oid not in self._contents:

@@ -224,13 +224,9 @@ _HFS_IGNORED = re.compile(rb"\xe2\x80[\x8c-\x8f\xaa-\xae]|\xe2\x81[\xaa-\xaf]|\x
 def _is_hfs_dot_git(name: bytes) -> bool:
     """``is_hfs_dotgit`` in git's ``utf8.c``, to which a name ends where it is no UTF-8."""
     plain = _HFS_IGNORED.sub(b"", name).lower()
-    if not plain.startswith(b".git"):
-        return False
-    try:
-        rest = plain[4:].decode()
-    except UnicodeDecodeError as error:
-        return error.start == 0
-    return rest[:1] in ("", "\ufffe", "\uffff")
+    after = plain[4:].decode("utf-8", "surrogateescape")[:1]
+    ends = after in ("", "\ufffe", "\uffff") or "\udc80" <= after <= "\udcff"
+    return plain.startswith(b".git") and ends
 
 
 def _raw_date(date: str | None) -> str:

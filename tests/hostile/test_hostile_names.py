@@ -324,6 +324,8 @@ SUFFIXES = (
     *IGNORED,
     "\udcff",
     "\uffff",
+    "\uffff\udcff",
+    "\ufffe\udce2\udc80",
 )
 
 

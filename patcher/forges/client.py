@@ -372,7 +372,7 @@ def _unanswered(error: requests.RequestException) -> _Unanswered:
                 for each in _below(error)
             )
             return _Unanswered(f"cannot be reached ({_cause(error)})", passing=not unknown)
-    return _Unanswered(f"cannot be asked ({type(error).__name__})", passing=False)
+    return _Unanswered(f"cannot be asked: {git.printable(str(error)[:200])}", passing=False)
 
 
 def _cause(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from patcher import git
 
 _PART = re.compile(r"[A-Za-z0-9._-]{1,255}")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?")
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[::1\])(?::([0-9]{1,5}))?")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _AT_HOST = re.compile(r"@(?P<host>[^/@]+)/(?P<rest>.*)", re.DOTALL)
 _MOST_URL = 1000
@@ -123,7 +123,7 @@ def base_url(value: str, variable: str) -> str:
         return f"https://{_checked(value)}"
     scheme, _, rest = value.partition("://")
     host = rest.partition("/")[0]
-    if scheme.lower() not in ("https", "http") or not (_HOST.fullmatch(host) or host == "[::1]"):
+    if scheme.lower() not in ("https", "http") or not _is_host(host):
         raise WrongName(f"{variable} is no host and no http(s) URL")
     return f"{scheme.lower()}://{host.lower()}{rest[len(host) :]}"
 
@@ -137,9 +137,14 @@ def plain(name: str, what: str) -> str:
 
 
 def _checked(host: str) -> str:
-    if not _HOST.fullmatch(host):
+    if not _is_host(host):
         raise WrongName(f"{host!r} is no host name")
     return host.lower()
+
+
+def _is_host(text: str) -> bool:
+    match = _HOST.fullmatch(text)
+    return match is not None and int(match[1] or 443) < 65536
 
 
 def _host(url: str) -> str:

@@ -139,8 +139,7 @@ def _scp_like(text: str) -> Address:
     if match[1] is not None:
         _check_user(text, "ssh", match[1])
     name = match[2].lower()
-    if not _HOST.match(name):
-        raise _wrong(text, "has no valid host name")
+    _check_host(text, name)
     path = match[3].rstrip("/")
     _check_path(text, path)
     user = f"{match[1]}@" if match[1] is not None else ""
@@ -167,12 +166,26 @@ def _host(text: str, protocol: str, place: str) -> str:
     match = re.fullmatch(r"(.*?)(?::([0-9]*))?", host) if not host.endswith("]") else None
     if match is not None:
         host, port = match[1], match[2] or ""
-    if not _HOST.match(host):
-        raise _wrong(text, "has no valid host name")
+    _check_host(text, host)
     number = int(port or _PORTS[protocol])
     if not 0 < number < 65536:
         raise _wrong(text, "has no valid port")
     return host if number == _PORTS[protocol] else f"{host}:{number}"
+
+
+def _check_host(text: str, host: str) -> None:
+    if not _HOST.match(host) or (host.startswith("[") and not _is_ipv6(host[1:-1])):
+        raise _wrong(text, "has no valid host name")
+
+
+def _is_ipv6(text: str) -> bool:
+    """What else stands in brackets may be a host with a port to git (``[host:22]``)."""
+    import socket
+
+    try:
+        return bool(socket.inet_pton(socket.AF_INET6, text))
+    except OSError:
+        return False
 
 
 def _check_user(text: str, protocol: str, user: str) -> None:

@@ -360,3 +360,47 @@ def test_the_names_that_are_refused_are_those_that_git_refuses(bench: Bench) -> 
             assert name not in taken, name
         else:
             assert name in taken, name
+
+
+PORTS = ["00006553699", "9" * 1500, "9" * 5000, "65536", "99999", "-1", "+80", "\u0663\u0663"]
+PLACES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "a clone URL": (("https://{}/x/y",), {}),
+    "a clone URL for ssh": (("ssh://git@{}/x/y",), {}),
+    "a list": (("--from", "list"), {}),
+    "a list of JSON": (("--from", "list.json"), {}),
+    "github:@": (("github:@{}/acme",), {}),
+    "gitlab:@": (("gitlab:@{}/acme",), {}),
+    "gitea:": (("gitea:{}/acme",), {}),
+    "gitea:https": (("gitea:https://{}/acme",), {}),
+    "GITLAB_HOST": (("gitlab:acme",), {"GITLAB_HOST": "{}"}),
+    "CI_SERVER_URL": (("gitlab:acme",), {"CI_SERVER_URL": "https://{}"}),
+    "GH_HOST": (("github:acme",), {"GH_HOST": "{}"}),
+    "GITHUB_API_URL": (("github:acme",), {"GITHUB_API_URL": "https://{}"}),
+    "GITEA_SERVER_URL": (("gitea:127.0.0.1:1/acme",), {"GITEA_SERVER_URL": "https://{}"}),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_no_server_has_a_port_that_there_is_not(
+    place: str, host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git would take 6553699 for 99."""
+    monkeypatch.chdir(tmp_path)
+    words, variables = PLACES[place]
+    for port in PORTS:
+        server = f"{host}:{port}"
+        Path("list").write_text(f"https://{server}/x/y\n")
+        Path("list.json").write_text(json.dumps([f"https://{server}/x/y"]))
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value.format(server))
+        result = patcher("repos", *(word.format(server) for word in words))
+        assert result.exit_code in (2, 3), (port, result.stderr)
+        *_, line = result.stderr.splitlines()
+        assert "port" in line or "host" in line or "characters is none" in line, line
+        check_is_plain(result.stderr)
+
+
+@pytest.mark.parametrize("address", ["git@[abc:22]:p", "ssh://git@[abc:22]/p", "https://[:]/p"])
+def test_no_host_and_port_stand_in_brackets(address: str) -> None:
+    assert "has no valid host name" in patcher("repos", address).stderr

@@ -117,6 +117,11 @@ class Command(click.Command):
         named = any(word == "--file" or word.startswith("--file=") for word in args)
         return named or (self.name == "apply" and os.path.lexists(CAMPAIGN_FILE))
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from patcher.cli import groups
+
+        groups.write(self, ctx, formatter)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return self._invoke(ctx)

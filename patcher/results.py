@@ -180,6 +180,43 @@ class BranchState(StrEnum):
     """Nothing on it is patcher's."""
 
 
+class ReviewAct(StrEnum):
+    """What was done about the review of a target."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    """It is open, and as it should be."""
+    REOPENED = "reopened"
+    CLOSED = "closed"
+    """By patcher."""
+    DECLINED = "closed by a person"
+    """It stays closed."""
+    ARCHIVED = "archived"
+    """The repository is read-only now."""
+    GONE = "gone"
+    """There is no such repository any more, or the token may not see it."""
+
+
+ENDED = (ReviewAct.DECLINED, ReviewAct.ARCHIVED, ReviewAct.GONE)
+"""Where nothing is pushed, and no review is opened: an end, and no failure."""
+
+
+class ReviewResult(NamedTuple):
+    """The review of a target, and what was done about it."""
+
+    act: ReviewAct
+    url: str = ""
+    number: str = ""
+    """What the forge calls it in its project."""
+    life: str = ""
+    """What the forge said last: open, merged or closed."""
+    asked: tuple[str, ...] = ()
+    """Users and teams whose review was asked for, and assignees."""
+    missed: tuple[str, ...] = ()
+    """What of the wish could not be met, a line each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Located:
     """A finding, and the file in the repository that it was found in."""
@@ -250,6 +287,8 @@ class Target:
     """Printable lines: where an error arose that nobody foresaw, if that was asked for."""
     note: str | None = None
     """One line that is worth knowing and no failure."""
+    review: ReviewResult | None = None
+    """What was done about its review; None where that was not asked for."""
     alternates: tuple[str, ...] = ()
     """The folders of objects of other repositories that are read as if they were of this one."""
     findings: tuple[Located, ...] = ()

@@ -152,6 +152,25 @@ def is_marked_closed(there: str) -> bool:
     return _CLOSED in there
 
 
+_ASKED = re.compile(r"\n\n\[//\]: # \(patcher: asked ([0-9a-f]{12})\)(?=\n)")
+
+
+def asked_mark(there: str) -> str:
+    """The mark of those who were asked; empty where nobody was."""
+    match = _ASKED.search(there.replace("\r\n", "\n"))
+    return match[1] if match else ""
+
+
+def with_asked(there: str, mark: str) -> str:
+    """The body with that mark alone, at the end of what is patcher's; none where it is empty."""
+    if asked_mark(there) == mark:
+        return there
+    plain = _ASKED.sub("", there.replace("\r\n", "\n"))
+    added = f"\n\n[//]: # (patcher: asked {mark})" if mark else ""
+    at = plain.find(f"\n\n{_END}")
+    return plain[:at] + added + plain[at:] if at >= 0 else f"{plain.rstrip()}{added}\n"
+
+
 # https://docs.gitlab.com/user/project/quick_actions/: whoever opens a merge request does them.
 _ACTION = re.compile(r"^([ \t]*)/(?=[A-Za-z_])", re.MULTILINE)
 

@@ -60,6 +60,13 @@ class Progress(NamedTuple):
     cause: str | None = None
     note: str | None = None
     branch_state: str | None = None
+    review_act: str | None = None
+    """What the last run did about its review."""
+    review: str | None = None
+    """Where a person sees it."""
+    review_number: str | None = None
+    review_life: str | None = None
+    """What its forge said last of it: open, merged or closed."""
 
 
 class Counts(NamedTuple):

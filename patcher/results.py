@@ -120,6 +120,9 @@ class Outcome(StrEnum):
     """Merging it fixes the base, and it has commits of others: it was left alone."""
     REMOVED = "removed"
     """The review branch was ours and not merged, and was removed."""
+    LEFT = "left"
+    """It is affected, and nobody is to change it: its review was closed by a person, or the
+    repository is archived or gone."""
     NOTHING_TO_DO = "nothing to do"
     FAILED = "failed"
 
@@ -139,6 +142,7 @@ class Stage(StrEnum):
     | committed | has the change on its review branch, by this run or before it |
     | pushed | has it there at its remote as well |
     | reviewed | has it in a review that is open |
+    | left | is affected and stays so: a person closed its review, or it is archived or gone |
     | failed | something could not be done; ``new_commit`` says whether a part of it was |
 
     Only *failed* ends badly: a repository of which no target failed is done, and is not taken up
@@ -153,6 +157,7 @@ class Stage(StrEnum):
     COMMITTED = "committed"
     PUSHED = "pushed"
     REVIEWED = "reviewed"
+    LEFT = "left"
     FAILED = "failed"
 
 
@@ -196,10 +201,6 @@ class ReviewAct(StrEnum):
     """The repository is read-only now."""
     GONE = "gone"
     """There is no such repository any more, or the token may not see it."""
-
-
-ENDED = (ReviewAct.DECLINED, ReviewAct.ARCHIVED, ReviewAct.GONE)
-"""Where nothing is pushed, and no review is opened: an end, and no failure."""
 
 
 class ReviewResult(NamedTuple):
@@ -357,6 +358,17 @@ class Totals:
     removed: int = 0
     edited: int = 0
     """Those whose review branch fixes the base, and was edited by others."""
+    opened: int = 0
+    """Reviews, those that were opened again, too."""
+    updated: int = 0
+    unchanged: int = 0
+    """Reviews that were open, and as they should be."""
+    closed: int = 0
+    """Reviews, by patcher."""
+    left: int = 0
+    """Affected targets that nobody is to change, see `Outcome.LEFT`."""
+    unasked: int = 0
+    """Reviews that were opened, and nobody was asked for."""
     nothing_to_do: int = 0
     """Targets that were read and need no edit, in a run that commits."""
     unread: int = 0
@@ -408,6 +420,8 @@ class Totals:
         self.up_to_date += target.outcome is Outcome.UP_TO_DATE
         self.removed += target.outcome is Outcome.REMOVED
         self.edited += target.outcome is Outcome.EDITED
+        self.left += target.outcome is Outcome.LEFT
+        self._add_review(target.review)
         nothing = target.outcome is Outcome.NOTHING_TO_DO
         self.nothing_to_do += nothing and target.read
         self.unread += nothing and target.commit is None
@@ -421,6 +435,15 @@ class Totals:
                 else:
                     self.to_fix += 1
                     self.unwritten += target.outcome not in _WRITTEN
+
+    def _add_review(self, review: ReviewResult | None) -> None:
+        if review is not None:
+            is_new = review.act in (ReviewAct.OPENED, ReviewAct.REOPENED)
+            self.opened += is_new
+            self.unasked += is_new and not review.asked
+            self.updated += review.act is ReviewAct.UPDATED
+            self.unchanged += review.act is ReviewAct.UNCHANGED
+            self.closed += review.act is ReviewAct.CLOSED
 
 
 def total(targets: Iterable[Target]) -> Totals:

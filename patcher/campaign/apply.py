@@ -16,6 +16,7 @@ from patcher.git import history, marks
 from patcher.git.commit import dated, person
 from patcher.migrations import Migration
 from patcher.results import BranchState, ChangedFile, Outcome, Stage, Target
+from patcher.reviews.wishes import Wishes
 
 OnExisting = Literal["fail", "replace", "append"]
 
@@ -69,7 +70,11 @@ class Commits:
     """Seconds between two pushes to one host, of each process."""
     dry_run: bool = False
     undo: bool = False
-    """Remove the review branch instead, where it is ours and not merged."""
+    """Remove the review branch instead, where it is ours and not merged; and close its review."""
+    refresh: bool = False
+    """Close the reviews of bases that need no edit any more, and remove their branches."""
+    reviews: Wishes | None = None
+    """How reviews are opened; None: they are not."""
 
 
 def branch_name(

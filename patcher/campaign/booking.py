@@ -118,7 +118,7 @@ class Booking:
             except git.GitError as error:
                 return git.Failure(Path(one.place), str(error), one.place)
             facts = Facts(default_branch=one.default_branch)
-            return Found(address, one.bases, one.family, facts)
+            return Found(address, one.bases, one.family, facts, one.server)
         for item in git.discover([Path(one.place)]):
             if isinstance(item, git.Failure):
                 return item

@@ -183,6 +183,18 @@ class Account:
                 )
         return new
 
+    def revise(self, settings: Mapping[str, Any]) -> None:
+        """Change some of the settings for all runs from now on."""
+        if not settings:
+            return
+        self.settings |= json.loads(_canonical(settings))
+        with self._database.transaction(durable=True) as writer:
+            self._touch(writer, _now())
+            writer.execute(
+                "UPDATE campaigns SET settings = ? WHERE id = ?",
+                (_canonical(self.settings), self.number),
+            )
+
     def places(self) -> list[str]:
         """The clone URLs and paths of its repositories, in the order of planning."""
         found = self._database.read(

@@ -11,7 +11,7 @@ from typing import Any
 from patcher.campaign.trouble import LedgerError
 from patcher.git import printable
 from patcher.progress import Planned, Progress
-from patcher.results import Stage, Target
+from patcher.results import ReviewResult, Stage, Target
 
 _PASSWORD = re.compile(r"[a-z+]+://[^/@]*:[^/]*@", re.IGNORECASE)
 
@@ -68,7 +68,8 @@ def planned_columns(item: Planned) -> dict[str, Any]:
 
 _COLUMNS = (
     "stage", "outcome", "base", "base_commit", "branch", "new_commit", "status", "findings",
-    "edits", "error", "cause", "note", "branch_state",
+    "edits", "error", "cause", "note", "branch_state", "review_act", "review", "review_number",
+    "review_life",
 )  # fmt: skip
 
 
@@ -88,6 +89,18 @@ def row_of(target: Target) -> dict[str, Any]:
         "cause": target.cause,
         "note": target.note and printable(target.note),
         "branch_state": target.branch_state and target.branch_state.value,
+        **_review(target.review),
+    }
+
+
+def _review(review: ReviewResult | None) -> dict[str, Any]:
+    if review is None:
+        return dict.fromkeys(("review_act", "review", "review_number", "review_life"))
+    return {
+        "review_act": review.act.value,
+        "review": printable(review.url) or None,
+        "review_number": printable(review.number) or None,
+        "review_life": review.life or None,
     }
 
 
@@ -127,7 +140,8 @@ def replace_rows(
 PROGRESS = (
     "places.id, coalesce(number, 0), places.place, coalesce(stage, 'planned'), attempts,"
     " coalesce(at, changed), base, base_commit, branch, new_commit, outcome, status,"
-    " coalesce(findings, 0), coalesce(edits, 0), error, cause, note, branch_state"
+    " coalesce(findings, 0), coalesce(edits, 0), error, cause, note, branch_state, review_act,"
+    " review, review_number, review_life"
 )
 
 

@@ -82,6 +82,12 @@ MIGRATIONS: tuple[str, ...] = (
     UPDATE targets SET stage = 'planned' WHERE stage = 'removed';
     """,
     "ALTER TABLE places ADD COLUMN default_branch TEXT;",
+    """
+    ALTER TABLE targets ADD COLUMN review_act TEXT;
+    ALTER TABLE targets ADD COLUMN review TEXT;
+    ALTER TABLE targets ADD COLUMN review_number TEXT;
+    ALTER TABLE targets ADD COLUMN review_life TEXT;
+    """,
 )
 """What turns a file of version N (``PRAGMA user_version``) into one of version N + 1, at index N.
 What is released stays as it is; a change is one more script. ``STRICT`` tables are those of SQLite

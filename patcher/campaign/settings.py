@@ -9,17 +9,25 @@ from typing import Any
 from patcher.campaign.apply import Commits
 from patcher.campaign.selection import Selection
 from patcher.migrations import Migration
+from patcher.reviews.wishes import Wishes
 
 _SELECTION = tuple(field.name for field in fields(Selection))
-_COMMITS = tuple(field.name for field in fields(Commits))
+_FOR_ONE_RUN = ("dry_run", "undo", "refresh", "reopen")
+_COMMITS = tuple(
+    field.name for field in fields(Commits) if field.name not in ("reviews", *_FOR_ONE_RUN)
+)
+REVIEWS = tuple(field.name for field in fields(Wishes) if field.name not in _FOR_ONE_RUN)
+"""The settings that a campaign may change as it goes on: corrections reach open reviews."""
 _MIGRATION = tuple(field.name for field in fields(Migration) if field.init)
 
 
 def written(selection: Selection, commits: Commits) -> dict[str, Any]:
-    """All that decides about what is done. ``dry_run`` and ``undo`` are no part of it."""
+    """All that decides about what is done, but for what is meant for one run."""
+    wishes = commits.reviews or Wishes()
     return {
         **{name: getattr(selection, name) for name in _SELECTION if name != "migrations"},
-        **{name: getattr(commits, name) for name in _COMMITS if name not in ("dry_run", "undo")},
+        **{name: getattr(commits, name) for name in _COMMITS},
+        **{name: getattr(wishes, name) for name in REVIEWS},
         "migrations": [asdict(migration) for migration in selection.migrations],
     }
 
@@ -31,9 +39,11 @@ def read(settings: Mapping[str, Any]) -> tuple[Selection, Commits]:
         Migration(**{name: _frozen(migration[name]) for name in _MIGRATION if name in migration})
         for migration in settings["migrations"]
     )
+    wishes = Wishes(**{name: known[name] for name in REVIEWS if name in known})
+    known["reviews"] = None if wishes.review == "none" else wishes
     return (
         Selection(**{name: known[name] for name in _SELECTION if name in known}),
-        Commits(**{name: known[name] for name in _COMMITS if name in known}),
+        Commits(**{name: known[name] for name in (*_COMMITS, "reviews") if name in known}),
     )
 
 

@@ -28,6 +28,7 @@ from patcher.text import printable
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
     from patcher.campaign.clone import PushedClone
+    from patcher.campaign.review import RepositoryReviews
     from patcher.git.mirrors import Mirrors
 
 Item = Found | git.Failure
@@ -70,6 +71,8 @@ class Steps:
     """Seconds for one repository."""
     per_host: int = 4
     """Calls to one host at a time, of each process."""
+    servers: tuple[str, ...] = ()
+    """The servers of forges that repositories of the whole run were found at."""
     met: set[str] = field(default_factory=set, compare=False)
     """The globs of files that match one, as far as is known in this process."""
 
@@ -107,7 +110,7 @@ class Steps:
             for one in begun:
                 if watch is not None and not isinstance(one.found.place, git.Address):
                     watch.begin(one.found)
-                yield self._targets(one, cache, known, shared, jobs)
+                yield self._targets(one, cache, known, shared, jobs, warn)
 
     def _begin(self, found: Found, watch: Watch | None) -> _Begun:
         nothing = Target(place(found), None, None, Outcome.NOTHING_TO_DO, stage=Stage.NOTHING_TO_DO)
@@ -137,7 +140,7 @@ class Steps:
         except git.UnbornHead as unborn:
             return _Begun(found, ended=(replace(nothing, note=str(unborn)),))
         except Exception as error:
-            return _Begun(found, ended=(told(_failed(nothing, error), borrowed),))
+            return _Begun(found, ended=(told(self._not_begun(found, nothing, error), borrowed),))
         ended = [
             replace(nothing, outcome=Outcome.FAILED, error=reason, cause=git.NoSuchBase.cause)
             for reason in missing
@@ -146,6 +149,29 @@ class Steps:
             ended.append(replace(nothing, note=f"no branch matches {' '.join(patterns)}"))
         spent = git.clock() - started
         return _Begun(found, repository, tuple(found_bases), tuple(ended), spent, borrowed, globs)
+
+    def _not_begun(self, found: Found, nothing: Target, error: Exception) -> Target:
+        """The target of a repository that cannot be read: an end where it is gone for good."""
+        if isinstance(error, git.RemoteError) and error.cause == "not found":
+            assert isinstance(found.place, git.Address)
+            try:
+                reviews = self._reviews(found, found.place, _unheard)
+                if reviews is not None and (target := reviews.gone(nothing, error)) is not None:
+                    return target
+            except git.GitError as unknown:
+                error = git.GitError(f"{error}; {unknown}")
+        return _failed(nothing, error)
+
+    def _reviews(
+        self, found: Found, address: git.Address | None, warn: Callable[[str], None]
+    ) -> RepositoryReviews | None:
+        """What opens the reviews of a repository; None: nobody wants any."""
+        commits = self.commits
+        if commits is None or commits.reviews is None or address is None:
+            return None
+        from patcher.campaign.review import RepositoryReviews
+
+        return RepositoryReviews(found, address, commits, self.selection, self.servers, warn)
 
     def _mirrored(
         self,
@@ -174,14 +200,17 @@ class Steps:
         known: Mapping[str, bytes],
         shared: Mapping[int, git.Objects],
         jobs: int | Callable[[], int],
+        warn: Callable[[str], None],
     ) -> Iterator[Target]:
         spent = begun.spent
+        address = None if begun.repository is None else begun.repository.address
+        reviews = self._reviews(begun.found, address, warn) if begun.bases else None
         for base in begun.bases:
             started = git.clock()
             with git.limited(self.timeout, spent), git.in_turns():
                 looker = self._looker(begun.repository, cache, jobs)
                 looker.shared = shared.get(len(base.commit))
-                target = self._target(begun, base, looker, known.get(base.commit))
+                target = self._target(begun, base, looker, known.get(base.commit), reviews)
                 target = told(replace(target, globs=begun.globs), begun.borrowed)
             spent += git.clock() - started
             yield target if self.contents else without_contents(target)
@@ -211,14 +240,26 @@ class Steps:
             contents=self.contents or self.commits is not None,
         )
 
-    def _target(self, begun: _Begun, base: git.Base, looker: Looker, known: bytes | None) -> Target:
+    def _target(
+        self,
+        begun: _Begun,
+        base: git.Base,
+        looker: Looker,
+        known: bytes | None,
+        reviews: RepositoryReviews | None,
+    ) -> Target:
         target = Target(place(begun.found), base.ref, base.commit, Outcome.SCANNED)
         try:
             git.time_left()
             recalled = None if known is None else looker.recall(base, known)
             target = self._answered(looker, recalled or looker.look(base))
             if self.commits is not None:
-                target = self._applied(begun, base, target, looker, self.commits)
+                apply = partial(self._applied, begun, base, target, looker)
+                if reviews is None:
+                    target = apply(self.commits)
+                else:
+                    alone = len(begun.bases) == 1
+                    target = reviews.applied(looker.repository, base, target, alone, apply)
         except Exception as error:
             # One repository that nobody foresaw must not stop the thousand others.
             target = _failed(target, error)

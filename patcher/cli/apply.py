@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from patcher import git
 from patcher.cli import FAILED, FOUND, USAGE, options
+from patcher.cli.reviewing import reviewing, wishes
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
@@ -21,13 +22,16 @@ if TYPE_CHECKING:
 
 
 class ApplyCommand(options.Command):
-    """Takes the key of ``--sign[=KEY]`` from behind its ``=`` alone: in ``--sign PATH`` the path is
-    none."""
+    """Takes the values of ``--sign[=KEY]`` and ``--auto-merge[=METHOD]`` from behind the ``=``
+    alone: in ``--sign PATH`` the path is none."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
-        bare = [f"{word}=" if word == "--sign" else word for word in args[:end]]
+        bare = [f"{word}=" if word in _OPTIONAL else word for word in args[:end]]
         return super().parse_args(ctx, [*bare, *args[end:]])
+
+
+_OPTIONAL = ("--sign", "--auto-merge")
 
 
 @click.command("apply", cls=ApplyCommand, short_help="Commit the change on a review branch.")
@@ -84,6 +88,7 @@ class ApplyCommand(options.Command):
     help="With --push: the remote of clones that are named by a path.  [default: the one that the "
     "base tracks, else origin]",
 )
+@reviewing
 @click.option(
     "--campaign",
     "name",
@@ -106,7 +111,8 @@ class ApplyCommand(options.Command):
     type=options.Finite(0),
     metavar="SECONDS",
     default=0.0,
-    help="Wait so long between two pushes to one host, and push one at a time.",
+    help="Wait so long between two pushes to one host, and push one at a time; likewise between "
+    "what is done about two reviews.",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @options.format_option("targets")
@@ -148,6 +154,10 @@ def command(
     as they are. What a clone URL names is read and committed in a mirror. --push sends the review
     branch, and nothing else, to that URL, or to the remote of a clone that a path names.
 
+    --review opens a review for each branch that is pushed, or brings the one that is open up to
+    date, and never opens a second one; one that a person closed stays closed. What is asked of
+    reviews may be changed as a campaign goes on.
+
     A campaign is known by its NAME: its repositories, its options, and what was done. When it was
     broken off, or some repositories failed, `patcher apply --campaign NAME` goes on; where all is
     done, it looks at everything again. `patcher status` shows it.
@@ -160,12 +170,14 @@ def command(
       patcher apply -m deny-af-alg -m deny-af-vsock --message 'Fix {files}' ~/src
       patcher apply --push --campaign af-alg --base main --base 'release/*' github:acme
       patcher apply --campaign af-alg
+      patcher apply --push --review auto --code-owners --campaign af-alg github:acme
     """
     from patcher.campaign.apply import Commits
     from patcher.cli.again import commands
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
     work = replace(work, limit=limit)
+    wanted = wishes(chosen, named=name is not None)
     selection = options.selection(max_size=max_size, **chosen)
     template = _template(message, message_file)
     try:
@@ -191,6 +203,7 @@ def command(
         remote=remote,
         pause=pause,
         dry_run=dry_run,
+        reviews=wanted,
     )
     _check_push(sources, commits, name)
     if discard_others and on_existing != "replace" and not name:
@@ -207,13 +220,15 @@ def command(
         return options.report("targets", format, style)
 
     if name is not None:
-        run = _Run(retry, sources, work, report, quiet, verbose)
+        reopen = wanted is not None and wanted.reopen
+        run = _Run(retry, sources, work, report, quiet, verbose, reopen)
         return _campaign(name, selection, commits, run)
     from patcher.cli.session import conduct, exit_code
 
     steps = options.steps(work, selection, commits)
     totals = conduct(steps, sources, work, report(selection), quiet=quiet, verbose=verbose)
-    return exit_code(totals, FOUND if dry_run and totals.unwritten else 0, strict=strict)
+    left = totals.left or (dry_run and totals.unwritten)
+    return exit_code(totals, FOUND if left else 0, strict=strict)
 
 
 def _check_push(sources: options.Sources, commits: Commits, name: str | None) -> None:
@@ -225,6 +240,8 @@ def _check_push(sources: options.Sources, commits: Commits, name: str | None) ->
         raise click.UsageError(STAYS_LOCAL)
     if commits.remote is not None and not (push or name):
         raise click.UsageError("--remote goes with --push: it says where that pushes to")
+    if commits.reviews is not None and not (push or commits.dry_run or name):
+        raise click.UsageError("--review goes with --push: a review is of a branch that is pushed")
 
 
 def _check_campaign(sources: options.Sources, commits: Commits, *, strict: bool) -> None:
@@ -259,6 +276,8 @@ class _Run(NamedTuple):
     """For what the campaign looks for, which the ledger knows."""
     quiet: bool
     verbose: int
+    reopen: bool
+    """Whether reviews are opened again that a person closed."""
 
 
 def _campaign(name: str, selection: Selection, commits: Commits, run: _Run) -> int:
@@ -286,8 +305,13 @@ def _campaign(name: str, selection: Selection, commits: Commits, run: _Run) -> i
 
 def _account(ledger: Ledger, name: str, written: Mapping[str, Any], *, is_new: bool) -> Account:
     """The campaign of that name. ``is_new``: create it where there is none."""
+    from patcher.campaign.settings import REVIEWS
+
     if name in ledger.names():
-        return ledger.open(name, {key: written[key] for key in _decided() & set(written)})
+        said = {key: written[key] for key in _decided() & set(written)}
+        account = ledger.open(name, {key: said[key] for key in said.keys() - REVIEWS})
+        account.revise({key: said[key] for key in said.keys() & REVIEWS})
+        return account
     if is_new:
         return ledger.create(name, written)
     near = ledger.near(name)
@@ -308,6 +332,9 @@ def _carry_on(ledger: Ledger, account: Account, run: _Run) -> int:
     planning = Planning(tell)
     named = True
     selection, commits = settings.read(account.settings)
+    if commits.reviews is not None:
+        _check_reviews(account.name, commits)
+        commits = replace(commits, reviews=replace(commits.reviews, reopen=run.reopen))
     if run.sources.given:
         items, tally = found(run.sources, quiet=run.quiet)
         account.plan(planning.plans(items))
@@ -331,7 +358,9 @@ def _carry_on(ledger: Ledger, account: Account, run: _Run) -> int:
         with owner:
             booking = Booking(account, owner, retry or "no", planning.with_secret)
             totals = carry_out(
-                options.steps(run.work, selection, commits),
+                replace(
+                    options.steps(run.work, selection, commits), servers=tuple(account.servers())
+                ),
                 islice(booking.items(), todo),
                 todo,
                 run.work,
@@ -352,7 +381,16 @@ def _carry_on(ledger: Ledger, account: Account, run: _Run) -> int:
         return FAILED
     everywhere = todo == before.repositories  # or else a glob may match where nothing was left
     totals.unanswered = not named or (everywhere and unanswered(totals=totals))
-    return exit_code(totals, 0, strict=False)
+    return exit_code(totals, FOUND if totals.left else 0, strict=False)
+
+
+def _check_reviews(name: str, commits: Commits) -> None:
+    """Raise UsageError where nothing is pushed that a review could be of."""
+    if not commits.push:
+        raise click.UsageError(
+            f"campaign {name} was begun without --push, and a review is of a branch that is "
+            "pushed: begin another one with --push"
+        )
 
 
 _CALLED = {
@@ -360,6 +398,7 @@ _CALLED = {
     "sign": "key",
     "message_file": "message",
     "commit_per": "per_file",
+    "body_file": "body",
 }
 """What settings call some options."""
 

@@ -63,9 +63,24 @@ def _target(target: Target) -> dict[str, Any]:
         "error": target.error and valid(target.error),
         "cause": target.cause,
         "note": target.note and valid(target.note),
+        "review": _review(target),
         "alternates": [valid(folder) for folder in target.alternates],
         "findings": [_finding(located) for located in target.findings],
         "files": [_file(file) for file in target.files],
+    }
+
+
+def _review(target: Target) -> dict[str, Any] | None:
+    review = target.review
+    if review is None:
+        return None
+    return {
+        "act": review.act.value,
+        "url": valid(review.url),
+        "number": valid(review.number),
+        "life": review.life,
+        "asked": [valid(name) for name in review.asked],
+        "missed": [valid(line) for line in review.missed],
     }
 
 
@@ -125,6 +140,14 @@ def _totals(totals: Totals) -> dict[str, Any]:
         "up_to_date": totals.up_to_date,
         "edited": totals.edited,
         "removed": totals.removed,
+        "left": totals.left,
+        "reviews": {
+            "opened": totals.opened,
+            "updated": totals.updated,
+            "unchanged": totals.unchanged,
+            "closed": totals.closed,
+            "unasked": totals.unasked,
+        },
         "files": totals.files,
         "to_fix": totals.to_fix,
         "left_alone": totals.left_alone,

@@ -254,6 +254,13 @@ def _target(row: Progress) -> dict[str, Any]:
         "cause": row.cause and valid(row.cause),
         "note": row.note and valid(row.note),
         "branch_state": row.branch_state,
+        "review": row.review_act
+        and {
+            "act": row.review_act,
+            "url": row.review and valid(row.review),
+            "number": row.review_number and valid(row.review_number),
+            "life": row.review_life,
+        },
         "attempts": row.attempts,
         "at": row.at,
     }

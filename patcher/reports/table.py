@@ -9,7 +9,16 @@ from patcher.findings import Dropped, Status
 from patcher.kinds import ErrorKind
 from patcher.reports import Style
 from patcher.reports.text import count, short
-from patcher.results import NOT_READ_ELSEWHERE, BranchState, Located, Outcome, Target, Totals
+from patcher.results import (
+    NOT_READ_ELSEWHERE,
+    BranchState,
+    Located,
+    Outcome,
+    ReviewAct,
+    ReviewResult,
+    Target,
+    Totals,
+)
 from patcher.text import printable
 
 _GROUPED = 4
@@ -109,8 +118,10 @@ class Report:
             done += f", {totals.up_to_date} up to date"
             done += f", {totals.removed} removed" if totals.removed else ""
             done += f", {totals.nothing_to_do} nothing to do" if totals.nothing_to_do else ""
+            done += f", {totals.left} left" if totals.left else ""
             done += f", {totals.failed} failed."
             lines.append(done)
+            lines += _reviews(totals)
         lines += self._causes(totals)
         lines += advice(totals)
         if not totals.complete:
@@ -149,7 +160,7 @@ class Report:
         return [*rows, *map(_dropped, target.dropped)] if self._style.verbose else rows
 
     def _worth_a_line(self, target: Target) -> bool:
-        done = target.outcome in (*_DONE, *_STAYS, Outcome.REMOVED)
+        done = target.outcome in (*_DONE, *_STAYS, Outcome.REMOVED) or target.review is not None
         if done or (self._style.undone and target.branch_state not in (None, BranchState.NONE)):
             return True
         if target.failed:
@@ -179,6 +190,8 @@ class Report:
         if state not in (None, BranchState.NONE) and state != target.outcome.value:
             was = "the branch was " if target.outcome in _DONE else ""
             parts.append(f"({was}{state})")
+        if target.review is not None:
+            parts.append(f"({_review(target.review)})")
         if target.note:
             parts.append(f"({printable(target.note)})")
         return "  ".join(parts)
@@ -234,6 +247,39 @@ class Report:
 
     def _painted(self, style: str, text: str) -> str:
         return f"\x1b[{_CODES[style]}m{text}{_RESET}" if self._style.color else text
+
+
+_NEW = (ReviewAct.OPENED, ReviewAct.REOPENED)
+
+
+def _review(review: ReviewResult) -> str:
+    """What was done about a review, who was asked, and what could not be."""
+    words = f"review {review.act}" if review.url else f"the repository is {review.act}"
+    words += f": {printable(review.url)}" if review.url else ""
+    asked = [printable(each) for each in review.asked]
+    if review.act in _NEW:
+        words += f", asked: {', '.join(asked)}" if asked else ", nobody was asked"
+    return "; ".join([words, *map(printable, review.missed)])
+
+
+def _reviews(totals: Totals) -> list[str]:
+    """The reviews of a run in one line, and what became of what was left."""
+    told = [
+        f"{totals.opened} opened" if totals.opened else "",
+        f"{totals.updated} updated" if totals.updated else "",
+        f"{totals.unchanged} open as they were" if totals.unchanged else "",
+        f"{totals.closed} closed" if totals.closed else "",
+    ]
+    lines = [f"Reviews: {', '.join(filter(None, told))}."] if any(told) else []
+    if totals.unasked:
+        of = count(totals.unasked, "review that was opened", "reviews that were opened")
+        lines.append(f"Nobody was asked for {of} (--reviewer, --team, --code-owners).")
+    if totals.left:
+        lines.append(
+            "Left are affected branches of repositories that are archived or gone, and those whose "
+            "review a person closed (--reopen opens it again)."
+        )
+    return lines
 
 
 def _example(cause: str, kind: ErrorKind[Target]) -> str:

@@ -45,7 +45,7 @@ class Place:
         )
 
 
-class Standing(NamedTuple):
+class There(NamedTuple):
     """What there is of reviews."""
 
     open: Review | None = None
@@ -61,20 +61,19 @@ class Standing(NamedTuple):
         )
 
 
-def standing(place: Place) -> Standing:
+def look(place: Place) -> There:
     """What there is. Raises ForgeError."""
     found = place.reviews()
     opened = [each for each in found if each.life is Life.OPEN]
     if opened:
-        return Standing(open=opened[0])
-    return Standing(last=next(iter(found), None))
+        return There(open=opened[0])
+    return There(last=next(iter(found), None))
 
 
 def result(act: ReviewAct, review: Review, missed: Sequence[str] = ()) -> ReviewResult:
     """What became of a review, as a value that travels."""
-    return ReviewResult(
-        act, review.url, review.number, review.life.value, review.asked, tuple(missed)
-    )
+    asked = tuple(dict.fromkeys([*review.asked, *review.assignees]))
+    return ReviewResult(act, review.url, review.number, review.life.value, asked, tuple(missed))
 
 
 def declined(review: Review) -> ReviewResult:
@@ -83,7 +82,7 @@ def declined(review: Review) -> ReviewResult:
 
 
 def open_review(
-    place: Place, there: Standing, wanted: Wanted, *, reopen: bool = False, retitle: bool = False
+    place: Place, there: There, wanted: Wanted, *, reopen: bool = False, retitle: bool = False
 ) -> ReviewResult:
     """Open a review as it is wanted, or make the one that is there so. ``reopen``: also where a
     person closed it. ``retitle``: the title is the user's own, and replaces that of the one that is
@@ -100,11 +99,11 @@ def open_review(
         done = place.forge.create(place.client, place.project, wanted)
     except AlreadyThere as error:
         for _ in range(_AGAIN):
-            there = standing(place)
+            there = look(place)
             if there.open is not None:
                 return _updated(place, there.open, wanted, retitle=retitle)
         raise ForgeError(f"{error}, but the forge lists none: run again") from None
-    review = _marked(place, done.review, wanted)
+    review = done.review if done.missed else _marked(place, done.review, wanted)
     return result(ReviewAct.OPENED, review, done.missed)
 
 
@@ -158,9 +157,12 @@ def _updated(place: Place, review: Review, wanted: Wanted, *, retitle: bool) -> 
         )
     done: Done = place.forge.update(place.client, place.project, review, wanted)
     after = done.review
-    if not is_asked:
+    if not (is_asked or done.missed):  # what is missed may be there the next time
         after = _marked(place, after, wanted)
-    same = is_asked and (review.title, review.body) == (wanted.title, wanted.body)
+    same = (is_asked or bool(done.missed)) and (review.title, review.body) == (
+        wanted.title,
+        wanted.body,
+    )
     act = ReviewAct.UNCHANGED if same else ReviewAct.UPDATED
     return result(act, after, done.missed)
 

@@ -208,6 +208,7 @@ def test_each_target_is_a_line(account: Account) -> None:
         "cause": None,
         "note": None,
         "branch_state": None,
+        "review": None,
         "attempts": 1,
     }
     document = json.loads(status("fix", "--format", "json").stdout)

@@ -17,7 +17,7 @@ from patcher import load_migration
 from patcher.findings import Edit, Finding, Status
 from patcher.reports import Style
 from patcher.reports.json import Report
-from patcher.results import ChangedFile, Located, Outcome, Target, total
+from patcher.results import ChangedFile, Located, Outcome, ReviewAct, ReviewResult, Target, total
 
 SCHEMA: dict[str, Any] = json.loads(
     (Path(patcher.reports.__file__).parent / "schema.json").read_text("utf-8")
@@ -141,7 +141,12 @@ def test_the_totals_count() -> None:
     totals = printed(
         target(findings=(Located(b"p", finding()), Located(b"q", finding(edit=None)))),
         target(base="refs/heads/next", outcome=Outcome.FAILED, error="broken", read=False),
-        target(repository="/src/other", outcome=Outcome.UP_TO_DATE, files=(FILE,)),
+        target(
+            repository="/src/other",
+            outcome=Outcome.UP_TO_DATE,
+            files=(FILE,),
+            review=ReviewResult(ReviewAct.UPDATED, "https://forge.example/1", "1", "open"),
+        ),
     )["totals"]
     assert totals == {
         "complete": True,
@@ -156,6 +161,8 @@ def test_the_totals_count() -> None:
         "up_to_date": 1,
         "edited": 0,
         "removed": 0,
+        "left": 0,
+        "reviews": {"opened": 0, "updated": 1, "unchanged": 0, "closed": 0, "unasked": 0},
         "files": 1,
         "to_fix": 1,
         "left_alone": 1,

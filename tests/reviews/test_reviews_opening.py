@@ -14,7 +14,7 @@ from patcher.forges.client import RequestRefused
 from patcher.forges.review import Life, Review, Reviews, Wanted
 from patcher.results import ReviewAct, ReviewResult
 from patcher.reviews import text
-from patcher.reviews.opening import Place, close_review, open_review, standing
+from patcher.reviews.opening import Place, close_review, look, open_review
 from tests.reviews.forge import Killed, MemoryForge, project
 
 X = project()
@@ -30,12 +30,16 @@ def run(forge: MemoryForge, base: str = "main", **more: Any) -> ReviewResult:
     at = place(forge, base)
     options = {name: more.pop(name) for name in ("reopen", "retitle") if name in more}
     wish = {"head": "patcher/x", "head_project": X.path, "base": base, "title": "T", "body": BODY}
-    return open_review(at, standing(at), Wanted(**(wish | more)), **options)
+    return open_review(at, look(at), Wanted(**(wish | more)), **options)
 
 
 def test_the_second_run_changes_nothing() -> None:
     forge = MemoryForge()
-    people: dict[str, Any] = {"reviewers": ("ada",), "teams": ("acme/core",), "labels": ("security",)}
+    people: dict[str, Any] = {
+        "reviewers": ("ada",),
+        "teams": ("acme/core",),
+        "labels": ("security",),
+    }
     first = run(forge, **people)
     assert first.act is ReviewAct.OPENED
     assert set(first.asked) == {"ada", "acme/core"}
@@ -75,11 +79,18 @@ def test_who_was_asked_is_not_asked_again_but_by_another_wish() -> None:
     assert run(forge, reviewers=("ada", "bob")).act is ReviewAct.UNCHANGED
 
 
-def test_what_cannot_be_met_is_said_once() -> None:
+def test_what_cannot_be_met_is_said_and_asked_for_until_it_is_there() -> None:
     forge = MemoryForge(unknown=("nobody", "no-label"))
-    done = run(forge, reviewers=("nobody",), labels=("no-label",))
-    assert done.missed == ("nobody: there is none", "no-label: there is none")
-    assert run(forge, reviewers=("nobody",), labels=("no-label",)).missed == ()
+    wish: dict[str, Any] = {"reviewers": ("nobody",), "labels": ("no-label",)}
+    for act in (ReviewAct.OPENED, ReviewAct.UNCHANGED):
+        done = run(forge, **wish)
+        assert (done.act, done.missed) == (
+            act,
+            ("nobody: there is none", "no-label: there is none"),
+        )
+    forge.unknown = ()
+    assert (run(forge, **wish).missed, forge.open()[0].labels) == ((), ("no-label",))
+    assert run(forge, **wish).act is ReviewAct.UNCHANGED
 
 
 def test_what_a_person_did_about_a_review_stays() -> None:
@@ -105,7 +116,7 @@ def test_one_that_a_person_opened_is_taken_over_with_its_words() -> None:
 def test_exists_already_counts_as_done() -> None:
     forge = MemoryForge()
     at = place(forge)
-    there = standing(at)
+    there = look(at)
     forge.person_opens(X, "patcher/x", "main")  # between the look and the opening
     wish = Wanted("patcher/x", X.path, "main", "T", BODY)
     assert open_review(at, there, wish).url == forge.open()[0].url
@@ -150,7 +161,7 @@ def test_closed_by_patcher_is_no_persons_no() -> None:
     forge = MemoryForge()
     run(forge)
     at = place(forge)
-    review = standing(at).open
+    review = look(at).open
     assert review is not None
     assert close_review(at, review, "The base is fixed.").act is ReviewAct.CLOSED
     assert (forge.comments, forge.open()) == ([("1", "The base is fixed.")], [])
@@ -215,7 +226,7 @@ def test_never_two_and_never_half_done_whatever_happens(
                 case "reopen":
                     run(forge, reopen=True, **people)
                 case "close":
-                    if (review := standing(place(forge)).open) is not None:
+                    if (review := look(place(forge)).open) is not None:
                         close_review(place(forge), review, "Not needed.")
                 case "person closes":
                     forge.person_closes()
@@ -226,7 +237,7 @@ def test_never_two_and_never_half_done_whatever_happens(
                         forge.person_opens(X, "patcher/x", "main")
         assert len(forge.open()) <= 1
     forge.before = forge.after = lambda verb: None
-    closed_by_person = not forge.open() and standing(place(forge)).is_declined
+    closed_by_person = not forge.open() and look(place(forge)).is_declined
     done = run(forge, **people)
     assert len(forge.open()) == (0 if closed_by_person else 1)
     assert (done.act is ReviewAct.DECLINED) is closed_by_person

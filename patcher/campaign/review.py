@@ -1,0 +1,281 @@
+"""The step from a pushed branch to its review, and back: asked before the work, opened after it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from patcher import git
+from patcher.campaign.apply import Commits, branch_name
+from patcher.campaign.selection import Selection
+from patcher.findings import Status
+from patcher.forges import homes
+from patcher.forges.client import Client, RequestRefused
+from patcher.forges.review import Project, Review, Wanted
+from patcher.forges.server import ForgeError
+from patcher.git.limits import waiting
+from patcher.results import BranchState, Outcome, ReviewAct, ReviewResult, Stage, Target
+from patcher.reviews import opening, owners, rollout, text, tree
+from patcher.reviews.wishes import Wishes
+
+if TYPE_CHECKING:
+    from patcher.sources.found import Found
+
+Apply = Callable[[Commits], Target]
+"""Does with the target of one base what `patcher.campaign.apply` does."""
+
+_DIALECTS: dict[str, owners.Dialect] = {"github": "github", "gitlab": "gitlab", "gitea": "gitea"}
+_OTHERS = (BranchState.EDITED, BranchState.FOREIGN)
+_HEADS = "refs/heads/"
+
+
+@dataclass(slots=True)
+class RepositoryReviews:
+    """The reviews of one repository in a run."""
+
+    found: Found
+    address: git.Address
+    commits: Commits
+    selection: Selection
+    servers: Sequence[str]
+    """Of the whole campaign."""
+    warn: Callable[[str], None]
+    _known: tuple[homes.Home, Client, Project] | None = field(default=None, init=False)
+
+    @property
+    def wishes(self) -> Wishes:
+        """What the user wants of them."""
+        assert self.commits.reviews is not None
+        return self.commits.reviews
+
+    def applied(
+        self, repository: git.Repository, base: git.Base, target: Target, alone: bool, apply: Apply
+    ) -> Target:
+        """The target with its change committed and pushed, and its review opened or updated; or
+        undone, with the review closed. Raises GitError for what fails before anything is done."""
+        name = branch_name(self.selection.migrations, base, given=self.commits.branch, alone=alone)
+        if self.commits.undo:
+            return self._undone(base, name, apply)
+        if not target.files:
+            done = apply(self.commits)
+            return self._obsolete(base, name, done, apply) if self.commits.refresh else done
+        with waiting():
+            place = self._place(base, name)
+            there = opening.look(place) if self._has_token else opening.There()
+        if place.project.archived:
+            return _left(target, name, ReviewResult(ReviewAct.ARCHIVED))
+        if there.is_declined and there.last is not None and not self.wishes.reopen:
+            return _left(target, name, opening.declined(there.last))
+        done = apply(self.commits)
+        if self.commits.dry_run:
+            if done.error is not None:
+                return done
+            what = "opened" if there.open is None else f"brought up to date: {there.open.url}"
+            return done.noted(f"its review would be {what}")
+        if done.stage is not Stage.PUSHED:
+            return done
+        try:
+            return self._opened(repository, base, done, place, there)
+        except (ForgeError, text.TemplateWrong) as error:
+            why = f"branch {name} is pushed, and its review is not done: {error}"
+            cause = getattr(error, "cause", "review")
+            return replace(done, error="; ".join(filter(None, (done.error, why))), cause=cause)
+
+    def gone(self, target: Target, error: git.RemoteError) -> Target | None:
+        """The target of a repository that git does not find, where its forge knows nothing of it
+        either; None where it does. Raises ForgeError."""
+        try:
+            with waiting():
+                _, _, project = self._at_home()
+        except RequestRefused as refused:
+            if refused.status not in (404, 410):
+                raise
+            left = _left(target, None, ReviewResult(ReviewAct.GONE))
+            return left.noted(f"it is gone, or the token may not see it: {error}")
+        if project.archived:
+            return _left(target, None, ReviewResult(ReviewAct.ARCHIVED))
+        return None
+
+    # -- the forge
+
+    @property
+    def _has_token(self) -> bool:
+        return self._known is None or self._known[0].server.token is not None
+
+    def _at_home(self) -> tuple[homes.Home, Client, Project]:
+        """Where the repository is at its forge; asked for once."""
+        if self._known is None:
+            wish = self.wishes.review
+            forge = None if wish == "auto" else wish
+            there = homes.home(self.address, self.found.server, forge, self.servers)
+            client = Client(there.server, self.warn)
+            if there.server.token is None:
+                project = Project("", there.path, self.address.url, None)
+            else:
+                project = homes.reviews(there.forge).project(client, there.path)
+            self._known = there, client, project
+        return self._known
+
+    def _place(self, base: git.Base, head: str) -> opening.Place:
+        """Where the review of a base belongs. Raises ForgeError where none can be opened."""
+        there, client, project = self._at_home()
+        ref = f"{_HEADS}{base.ref.removeprefix('refs/remotes/origin/')}"
+        if base.ref.startswith(_HEADS):
+            ref = base.ref
+        elif not base.ref.startswith("refs/remotes/origin/"):
+            raise ForgeError(
+                f"a review goes into a branch, and {base.name} is none: name a branch with --base, "
+                "or use --review none"
+            )
+        if project.can_push is False and not (project.archived or self.commits.dry_run):
+            raise ForgeError(
+                f"the token in {there.server.variables} may not push to {project.path}: use one "
+                "that may"
+            )
+        forge = homes.reviews(there.forge)
+        return opening.Place(forge, client, project, project, head, ref.removeprefix(_HEADS))
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The turn to change something at the forge: one at a time for each server and token, with
+        the pause that the user wants between two."""
+        assert self._known is not None
+        server = self._known[0].server
+        with _guard:
+            turn = _turns.setdefault((server.api, server.token), _Turn())
+        with waiting(), turn.lock:
+            time.sleep(max(0.0, turn.ended + self.commits.pause - time.monotonic()))
+            try:
+                yield
+            finally:
+                turn.ended = time.monotonic()
+
+    # -- what is done
+
+    def _opened(
+        self,
+        repository: git.Repository,
+        base: git.Base,
+        target: Target,
+        place: opening.Place,
+        there: opening.There,
+    ) -> Target:
+        home, _, _ = self._at_home()
+        if not self._has_token:
+            url = homes.new_review_url(home, place.base, place.head)
+            by_hand = f", or open it at {url}" if url else ""
+            raise ForgeError(f"it takes a token: set {home.server.variables}{by_hand}")
+        wanted, missed = self._wanted(repository, base, target, place)
+        with self._turn():
+            result = opening.open_review(
+                place,
+                there,
+                wanted,
+                reopen=self.wishes.reopen,
+                retitle=self.wishes.title is not None,
+            )
+        if result.act is ReviewAct.DECLINED:
+            return _left(target, target.branch, result)
+        result = result._replace(missed=(*missed, *result.missed))
+        return replace(target, stage=Stage.REVIEWED, review=result)
+
+    def _wanted(
+        self, repository: git.Repository, base: git.Base, target: Target, place: opening.Place
+    ) -> tuple[Wanted, tuple[str, ...]]:
+        """The review as it should be, and what of the owners was not understood."""
+        wishes, migrations = self.wishes, self.selection.migrations
+        asked = owners.Owners()
+        with tree.opened(repository, base.commit) as files:
+            notes = rollout.notes(target, files, migrations)
+            facts = text.ReviewFacts(
+                target, migrations, place.project.path, place.base, place.head, notes
+            )
+            body = text.body(facts, wishes.body)
+            if wishes.review_template is not None and (own := tree.review_template(files)):
+                body = text.with_template(body, own, before=wishes.review_template == "before")
+            dialect = _DIALECTS.get(self._at_home()[0].forge)
+            if wishes.code_owners and dialect is not None:
+                asked = owners.owners(files, dialect, [file.path for file in target.files])
+        wanted = Wanted(
+            head=place.head,
+            head_project=place.head_project.path,
+            base=place.base,
+            title=text.title(facts, wishes.title),
+            body=body,
+            draft=wishes.draft,
+            labels=wishes.labels,
+            reviewers=_union(wishes.reviewers, asked.users),
+            teams=_union(wishes.teams, asked.teams),
+            assignees=wishes.assignees,
+            milestone=wishes.milestone,
+            auto_merge=wishes.auto_merge,
+        )
+        return wanted, asked.missed
+
+    def _obsolete(self, base: git.Base, name: str, target: Target, apply: Apply) -> Target:
+        """Close the review of a base that is fixed by now, where nobody else worked on it."""
+        is_fixed = target.read and target.status in (Status.FIXED, Status.NOT_AFFECTED)
+        if target.outcome is not Outcome.NOTHING_TO_DO or target.failed or not is_fixed:
+            return target
+        place, review = self._open_one(base, name)
+        if review is None:
+            return target
+        if target.branch_state in _OTHERS:
+            return target.noted(f"others committed to its branch, so {review.url} stays open")
+        if self.commits.dry_run:
+            return target.noted(f"{review.url} would be closed: the base is fixed")
+        why = f"`{place.base}` needs this change no more, so it is closed."
+        return self._closed(place, review, why, apply, target)
+
+    def _open_one(self, base: git.Base, name: str) -> tuple[opening.Place, Review | None]:
+        """The review that is open. Raises ForgeError, also without a token: a review that is not
+        seen is not closed either, and the forge would do that once its branch is gone."""
+        with waiting():
+            place = self._place(base, name)
+            if not self._has_token:
+                raise ForgeError(f"it takes a token: set {place.client.server.variables}")
+            return place, opening.look(place).open
+
+    def _undone(self, base: git.Base, name: str, apply: Apply) -> Target:
+        place, review = self._open_one(base, name)
+        if self.commits.dry_run or review is None:
+            done = apply(self.commits)
+            return done.noted(f"{review.url} would be closed" if review is not None else "")
+        return self._closed(place, review, "This change is withdrawn.", apply, None)
+
+    def _closed(
+        self, place: opening.Place, review: Review, why: str, apply: Apply, target: Target | None
+    ) -> Target:
+        """Close the review, and then remove its branch where that is all patcher's. A forge closes
+        what has no branch any more by itself, without a word."""
+        with self._turn():
+            result = opening.close_review(place, review, why)
+        done = apply(replace(self.commits, undo=True))
+        if target is not None:
+            done = replace(target, note=done.note, new_commit=done.new_commit, branch=done.branch)
+        return replace(done, review=result)
+
+
+def _left(target: Target, branch: str | None, result: ReviewResult) -> Target:
+    """The target where nobody is to change anything."""
+    return replace(target, outcome=Outcome.LEFT, stage=Stage.LEFT, branch=branch, review=result)
+
+
+def _union(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+class _Turn:
+    """The turn of one server and token in this process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.ended = float("-inf")
+
+
+_turns: dict[tuple[str, str | None], _Turn] = {}
+_guard = threading.Lock()

@@ -69,6 +69,30 @@ class Progress(NamedTuple):
     """What its forge said last of it: open, merged or closed."""
 
 
+class ReviewState(NamedTuple):
+    """A review of a campaign as its forge knows it now, and what was done about it."""
+
+    place: str
+    base: str
+    number: str
+    url: str
+    life: str = ""
+    """open, merged or closed; empty where the forge did not say."""
+    draft: bool = False
+    approved: bool | None = None
+    checks: str | None = None
+    """passed, failed, pending or none."""
+    conflicts: bool | None = None
+    did: str = ""
+    """What was done, or would be, or why nothing was, in a few words."""
+    is_done: bool = False
+    """Whether it is as it was asked for."""
+    is_changed: bool = False
+    """Whether it was changed, or would be."""
+    error: str | None = None
+    """One line: why it could not be looked at or changed."""
+
+
 class Counts(NamedTuple):
     """A campaign in numbers. Repositories are ``done``, ``failed`` or ``planned``."""
 
@@ -128,6 +152,8 @@ class CampaignState(NamedTuple):
     """The most frequent first."""
     branch_states: Mapping[str, int]
     """Targets by the state in which their review branch was found."""
+    reviews: Mapping[str, int]
+    """How many reviews were open, merged and closed at the last look."""
     rows: Iterable[Progress]
     """In the order of planning."""
     failures_only: bool = False

@@ -190,7 +190,9 @@ def _undone(target: Target, reader: Reader, commits: Commits, remote: Remote | N
     if tip is None:
         there = f"only {review.shown} is there: name the clone URL to remove that"
         return replace(target, note=there if review.origin else "there is no review branch")
-    if review.state not in (BranchState.CURRENT, BranchState.STALE):
+    ours = (BranchState.CURRENT, BranchState.STALE)
+    # Of a merged one the base has everything; whoever undoes keeps it, to see what was merged.
+    if review.state not in (*ours, *[BranchState.MERGED] * commits.refresh):
         return replace(target, new_commit=tip, note="the review branch was left alone")
     if commits.dry_run:
         return replace(target, new_commit=tip, outcome=Outcome.SCANNED, stage=Stage.SCANNED)

@@ -375,6 +375,25 @@ class Account:
                 return
             last = page[-1][:2]
 
+    def note_review(self, place: str, base: str, life: str) -> None:
+        """What its forge says now of the review of a target."""
+        with self._database.transaction() as writer:
+            writer.execute(
+                "UPDATE targets SET review_life = ? WHERE base = ? AND review IS NOT NULL AND place"
+                " IN (SELECT id FROM places WHERE campaign = ? AND place = ?)",
+                (life, stored(base), self.number, stored(place)),
+            )
+
+    def reviews(self) -> dict[str, int]:
+        """How many reviews were open, merged and closed when their forges were last asked."""
+        found = self._database.read(
+            "SELECT review_life, count(*) FROM places JOIN targets ON targets.place = places.id"
+            " WHERE campaign = ? AND review IS NOT NULL AND review_life IS NOT NULL"
+            " GROUP BY 1 ORDER BY 1 DESC",
+            (self.number,),
+        )
+        return dict(found)
+
     def causes(self) -> list[CauseSummary]:
         """Failures by cause, the most frequent first, each with the one that was tried most."""
         counts: dict[str, dict[str, ErrorKind[Progress]]] = {}

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 )
 @click.argument("name", required=False, metavar="[NAME]")
 @click.option("--failed", is_flag=True, help="List what failed, with the reasons.")
+@click.option(
+    "--reviews",
+    is_flag=True,
+    help="Ask the forges, and list the reviews: open, draft, approved, checks, conflicts, merged, "
+    "closed.",
+)
 @options.format_option("campaigns")
 @click.option(
     "--drop",
@@ -30,25 +36,41 @@ if TYPE_CHECKING:
 @click.option("--forget", is_flag=True, help="Remove the campaign from the ledger.")
 @click.option("-y", "--yes", is_flag=True, help="With --forget: do not ask.")
 def command(
-    name: str | None, failed: bool, drop: tuple[str, ...], format: str, forget: bool, yes: bool
+    name: str | None,
+    failed: bool,
+    reviews: bool,
+    drop: tuple[str, ...],
+    format: str,
+    forget: bool,
+    yes: bool,
 ) -> int:
     """List campaigns, or show one: how far it has come, what failed and why, what to run next.
 
-    Exit status: 0, whether something failed or not; 2 where there is no such campaign.
+    Only --reviews asks the forges; without it, reviews are shown as they were at the last look.
+
+    Exit status: 0, whether something failed or not; 2 where there is no such campaign; 3 where
+    --reviews could not look at one.
 
     \b
     Examples:
       patcher status
       patcher status fix-af-alg --failed
+      patcher status fix-af-alg --reviews
       patcher status fix-af-alg --format jsonl > targets.jsonl
       patcher status fix-af-alg --drop 'acme/gone'
       patcher status fix-af-alg --forget
     """
-    for option, is_given in (("--failed", failed), ("--forget", forget), ("--drop", drop)):
+    needing = {"--failed": failed, "--reviews": reviews, "--forget": forget, "--drop": drop}
+    for option, is_given in needing.items():
         if name is None and is_given:
             raise click.UsageError(f"{option} needs the campaign's NAME")
     if yes and not forget:
         raise click.UsageError("--yes goes with --forget")
+    if reviews and name is not None:
+        from patcher.campaign.follow import looked
+        from patcher.cli.campaigns import follow
+
+        return follow(name, looked, format, ahead=True)
     from patcher.campaign.database import Database, default_path
     from patcher.campaign.ledger import Ledger
     from patcher.campaign.trouble import LedgerError, NoSuchCampaign
@@ -85,6 +107,7 @@ def _state(account: Account, failed: bool) -> CampaignState:
         account.settings,
         account.causes(),
         account.branch_states(),
+        account.reviews(),
         account.rows(failed=failed),
         failures_only=failed,
     )

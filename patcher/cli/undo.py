@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from patcher.cli import FAILED, options
-
-if TYPE_CHECKING:
-    from patcher.reports import Report
+from patcher.cli import options
 
 
 @click.command(
@@ -43,8 +40,9 @@ def command(
 
     SOURCE is what `patcher apply` takes; name the same bases and migrations. In a repository on
     this machine the branch goes there, and what a clone URL names loses it at its remote. A branch
-    that others edited, that is merged, or that is someone else's stays. The report has the commit
-    that each branch was at: `git branch NAME COMMIT` brings it back.
+    that others edited, that is merged, or that is someone else's stays. Reviews that a campaign
+    opened are closed with a comment. The report has the commit that each branch was at: `git branch
+    NAME COMMIT` brings it back.
 
     \b
     Examples:
@@ -62,54 +60,18 @@ def command(
     if name is not None:
         if sources.given or branch is not None:
             raise click.UsageError("--campaign knows its SOURCEs and its --branch: leave them out")
-        return _of_campaign(name, work, report, dry_run=dry_run, quiet=quiet, verbose=verbose)
+        from patcher.cli.campaigns import over_all
+
+        return over_all(
+            name,
+            "undo",
+            lambda commits: replace(commits, undo=True, dry_run=dry_run),
+            work,
+            report,
+            quiet=quiet,
+            verbose=verbose,
+        )
     commits = Commits(branch=branch, undo=True, dry_run=dry_run)
     steps = options.steps(work, selection, commits)
     totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)
-    return exit_code(totals, 0, strict=False)
-
-
-def _of_campaign(
-    name: str, work: options.Work, report: Report, *, dry_run: bool, quiet: bool, verbose: int
-) -> int:
-    """Undo what a campaign did, and record that; a dry run records nothing."""
-    from patcher.campaign import settings
-    from patcher.campaign.booking import Booking, Planning
-    from patcher.campaign.database import open_database
-    from patcher.campaign.ledger import Ledger
-    from patcher.campaign.trouble import LedgerError, NoSuchCampaign
-    from patcher.cli.output import tell
-    from patcher.cli.session import carry_out, exit_code
-    from patcher.reports.text import count
-
-    try:
-        with open_database() as database:
-            account = Ledger(database).open(name)
-            selection, commits = settings.read(account.settings)
-            commits = replace(commits, undo=True, dry_run=dry_run)
-            with account.owner() as owner:
-                booking = Booking(account, owner, "undo", Planning(tell).with_secret)
-                totals = carry_out(
-                    options.steps(work, replace(selection, proof="off"), commits),
-                    booking.every() if dry_run else booking.items(),
-                    account.counts().repositories,
-                    work,
-                    report,
-                    remote=True,
-                    quiet=quiet,
-                    verbose=verbose,
-                    watch=None if dry_run else booking,
-                    ahead=2,
-                )
-                held = 0 if dry_run else account.counts().repositories - booking.taken
-    except NoSuchCampaign as error:
-        raise click.UsageError(str(error)) from None
-    except LedgerError as error:
-        raise options.Failed(str(error)) from None
-    if held > 0:
-        tell(
-            f"another process was at work on {count(held, 'repository', 'repositories')} of "
-            f"campaign {name}, where nothing was undone: wait for its end, and undo again"
-        )
-        return FAILED
     return exit_code(totals, 0, strict=False)

@@ -35,6 +35,7 @@ FORMATS = {
     "files": {"table": "table.FilesReport", **_PIPELINES, "sarif": "sarif.FilesLog"},
     "compiled profiles": {"table": "verify.table", "json": "verify.document"},
     "repositories": {"table": "places.table", "urls": "places.urls", "json": "places.document"},
+    "reviews": {"table": "reviews.table", "json": "reviews.document", "jsonl": "reviews.lines"},
     "mirrors": {"table": "places.mirrors_table", "json": "places.mirrors_document"},
     "campaigns": {
         "table": "status.campaigns_table",

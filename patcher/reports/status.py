@@ -71,6 +71,10 @@ def campaign_table(style: Style, campaign: CampaignState) -> Iterator[bytes]:
         lines += ["", "Review branches that were there, and what they were:"]
         for state, number in campaign.branch_states.items():
             lines.append(f"  {state}: {number}")
+    if campaign.reviews:
+        lives = [f"{number} {life}" for life, number in campaign.reviews.items()]
+        lines += ["", f"Reviews at the last look: {', '.join(lives)}."]
+        lines += [f"`patcher status {printable(summary.name)} --reviews` asks their forges."]
     if causes:
         lines += ["", "Failures:"]
         wide = max(len(printable(cause.cause)) for cause in causes)

@@ -1,0 +1,197 @@
+"""The reviews of a campaign, once they are open: look at them, merge them, make them ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from patcher import git
+from patcher.campaign import settings
+from patcher.campaign.ledger import Account
+from patcher.campaign.threads import DaemonThreads
+from patcher.forges import homes
+from patcher.forges.client import Client
+from patcher.forges.review import Checks, Life, MergeMethod, Project, Review, Reviews
+from patcher.forges.server import ForgeError
+from patcher.progress import Progress, ReviewState
+
+_AT_ONCE = 8
+"""Reviews that are looked at at one time."""
+
+
+class Seen(NamedTuple):
+    """A review, and where to change it."""
+
+    row: Progress
+    review: Review
+    forge: Reviews
+    client: Client
+    project: Project
+
+    def state(
+        self, did: str = "", *, is_done: bool = False, is_changed: bool = False
+    ) -> ReviewState:
+        """The same for a report."""
+        review = self.review
+        return ReviewState(
+            self.row.place,
+            self.row.base or "",
+            review.number,
+            review.url,
+            review.life.value,
+            review.draft,
+            review.approved,
+            None if review.checks is None else review.checks.value,
+            review.conflicts,
+            did,
+            is_done or is_changed,
+            is_changed,
+        )
+
+
+Act = Callable[[Seen], ReviewState]
+"""Does something about a review that was just looked at. Raises ForgeError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """Follows the reviews of one campaign."""
+
+    account: Account
+    tell: Callable[[str], None]
+    """Gets a line for what a person should know meanwhile."""
+
+    def each(
+        self, act: Act, limit: int | None = None, *, ahead: bool = True
+    ) -> Iterator[ReviewState]:
+        """What became of each review that the campaign knows, in the order of planning, until
+        ``limit`` of them were changed. ``ahead``: several may be looked at before the first is
+        dealt with. Raises LedgerError."""
+        rows = [row for row in self.account.rows() if row.review_number and row.base]
+        _, commits = settings.read(self.account.settings)
+        wish = "none" if commits.reviews is None else commits.reviews.review
+        at = {one.place: one.server for one in self.account.planned()}
+        servers = self.account.servers()
+        forge = None if wish in ("auto", "none") else wish
+        looks: list[Callable[[], Seen]] = [
+            partial(self._seen, row, at.get(row.place), forge, servers) for row in rows
+        ]
+        changed = 0
+        with _begun(looks if ahead else []) as begun:
+            for row, look in zip(rows, begun or looks, strict=True):
+                if changed == limit:
+                    return
+                state = self._done(row, look, act)
+                changed += state.is_changed
+                if state.life:
+                    self.account.note_review(row.place, row.base or "", state.life)
+                yield state
+
+    def _done(self, row: Progress, look: Callable[[], Seen], act: Act) -> ReviewState:
+        try:
+            return act(look())
+        except git.GitError as error:
+            return ReviewState(
+                row.place, row.base or "", row.review_number or "", row.review or "",
+                error=str(error),
+            )  # fmt: skip
+
+    def _seen(
+        self, row: Progress, at: str | None, forge: str | None, servers: Sequence[str]
+    ) -> Seen:
+        there = homes.home(git.Address.parse(row.place), at, forge, servers)
+        if there.server.token is None:
+            raise ForgeError(f"it takes a token: set {there.server.variables}")
+        client = Client(there.server, self.tell)
+        functions = homes.reviews(there.forge)
+        project = functions.project(client, there.path)
+        review = functions.review(client, project, row.review_number or "")
+        return Seen(row, review, functions, client, project)
+
+
+@contextmanager
+def _begun(looks: Sequence[Callable[[], Seen]]) -> Iterator[list[Callable[[], Seen]]]:
+    """The same looks, which other threads take meanwhile."""
+    pool = DaemonThreads(min(_AT_ONCE, len(looks)))
+    try:
+        yield [pool.submit(look).result for look in looks]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def looked(seen: Seen) -> ReviewState:
+    """Look at a review, and do nothing."""
+    return seen.state(is_done=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """Merges reviews that are approved and green."""
+
+    method: MergeMethod
+    force: bool = False
+    """Whether also those that are not."""
+    dry_run: bool = False
+
+    def __call__(self, seen: Seen) -> ReviewState:
+        """Merge one, or say why it is not merged. An administrator's token gets past what a forge
+        asks for, so that is looked at here. Raises ForgeError."""
+        review = seen.review
+        if review.life is Life.MERGED:
+            return seen.state("is merged already", is_done=True)
+        why = self._why_not(seen)
+        if why:
+            return seen.state(f"not merged: {why}")
+        if self.dry_run:
+            return seen.state("would be merged", is_changed=True)
+        merged = seen.forge.merge(seen.client, seen.project, review, self.method)
+        return seen._replace(review=merged).state("merged", is_changed=True)
+
+    def _why_not(self, seen: Seen) -> str:
+        review = seen.review
+        if review.life is Life.CLOSED:
+            return "it is closed"
+        if review.head_commit is None or review.head_commit != seen.row.new_commit:
+            return (
+                "it has other commits than `patcher apply` saw last: "
+                "`patcher apply --campaign` looks at them"
+            )
+        if review.conflicts:
+            return "it conflicts with its base: `patcher refresh` makes it anew"
+        if review.draft:
+            return "it is a draft: `patcher ready` ends that"
+        if self.force:
+            return ""
+        if not review.approved:
+            return "it is not approved" if review.approved is False else _UNKNOWN_APPROVAL
+        match review.checks:
+            case Checks.PASSED | Checks.NONE:
+                return ""
+            case None:
+                return "the forge does not say what its checks are (--force)"
+        return "its checks " + ("failed" if review.checks is Checks.FAILED else "are not done")
+
+
+_UNKNOWN_APPROVAL = "the forge does not say whether it is approved (--force)"
+
+
+@dataclass(frozen=True, slots=True)
+class Readying:
+    """Makes drafts ready."""
+
+    dry_run: bool = False
+
+    def __call__(self, seen: Seen) -> ReviewState:
+        """Make one ready. Raises ForgeError."""
+        review = seen.review
+        if review.life is not Life.OPEN:
+            return seen.state(f"is {review.life.value}", is_done=True)
+        if not review.draft:
+            return seen.state("is ready already", is_done=True)
+        if self.dry_run:
+            return seen.state("would be made ready", is_changed=True)
+        done = seen.forge.set_draft(seen.client, seen.project, review, False)
+        return seen._replace(review=done).state("made ready", is_changed=True)

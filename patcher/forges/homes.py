@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any, Literal, NamedTuple, cast
 
 from patcher import forges, git
+from patcher.forges import tokens
 from patcher.forges.review import Reviews
 from patcher.forges.server import ForgeError, Server
 
@@ -76,9 +77,10 @@ def _servers(
         scheme, _, web = at.partition(":")
         own = {each.partition(":")[2] for each in named if each.startswith(f"{scheme}:")}
         yield scheme, _server_at(scheme, web, own)
+    public: tuple[str, str | None] = ("github", "https://github.com")
     schemes = forges.SCHEMES if wanted is None else (wanted,)
-    for scheme in schemes:
-        for known in ("https://github.com", None) if scheme == "github" else (None,):
+    for scheme, known in (*tokens.named(), public, *((scheme, None) for scheme in schemes)):
+        if wanted in (None, scheme):
             try:
                 yield scheme, _server_at(scheme, known)
             except ForgeError:
@@ -90,8 +92,7 @@ def _server_at(scheme: str, web: str | None, named: Collection[str] = ()) -> Ser
         module: Any = import_module(f"patcher.forges.{scheme}")
     except ModuleNotFoundError:
         raise ForgeError(f"patcher opens no reviews at {scheme}: use --review none") from None
-    server: Server = module.server_at(web, named)
-    return server
+    return tokens.own(module.server_at(web, named))
 
 
 def _path(address: git.Address, server: Server) -> str:

@@ -70,7 +70,7 @@ class Follower:
         """What became of each review that the campaign knows, in the order of planning, until
         ``limit`` of them were changed. ``ahead``: several may be looked at before the first is
         dealt with. Raises LedgerError."""
-        rows = [row for row in self.account.rows() if row.review_number and row.base]
+        rows = list(self.account.rows(reviewed=True))
         _, commits = settings.read(self.account.settings)
         wish = "none" if commits.reviews is None else commits.reviews.review
         at = {one.place: one.server for one in self.account.planned()}

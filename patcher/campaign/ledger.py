@@ -355,15 +355,18 @@ class Account:
             stages={each: stages[each] for each in Stage if stages.get(each)},
         )
 
-    def rows(self, *, failed: bool = False) -> Iterator[Progress]:
+    def rows(self, *, failed: bool = False, reviewed: bool = False) -> Iterator[Progress]:
         """What is known of each target, in the order of planning; of a repository that is still to
-        be done, one row. ``failed``: of the failed ones alone."""
+        be done, one row. ``failed``: of the failed ones alone. ``reviewed``: of those alone that
+        have a review, whether they are to be done again or not."""
         last = (0, -1)
         only = "AND targets.stage = 'failed'" if failed else ""
+        only += " AND targets.review_number IS NOT NULL AND base IS NOT NULL" if reviewed else ""
+        known = "" if reviewed else " AND state <> 'planned'"
         while True:
             page = self._database.read(
                 f"SELECT {PROGRESS} FROM places LEFT JOIN targets"  # noqa: S608 - constants
-                " ON targets.place = places.id AND state <> 'planned'"
+                f" ON targets.place = places.id{known}"
                 " WHERE +campaign = ? AND places.id >= ?"
                 f" AND (places.id, coalesce(number, 0)) > (?, ?) {only}"
                 " ORDER BY places.id, number LIMIT ?",

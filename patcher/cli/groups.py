@@ -19,8 +19,8 @@ _GROUPS = {
     ),
     "Push": ("push", "remote", "fork"),
     "Reviews": (
-        "review", "title", "body_file", "repository_template", "draft", "labels", "label",
-        "reviewers", "reviewer", "teams", "team", "assignees", "assignee", "milestone",
+        "review", "title", "body_file", "review_template", "draft", "labels",
+        "reviewers", "teams", "assignees", "milestone",
         "auto_merge", "code_owners", "reopen",
     ),
     "Campaign": ("name", "campaign", "retry", "limit", "pause"),

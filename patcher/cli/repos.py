@@ -32,6 +32,7 @@ def command(paths: tuple[str, ...], format: str, quiet: bool, **chosen: Any) -> 
       github:search/QUERY       what GitHub's search finds, 1,000 at most
       gitlab:GROUP[/SUB]        a group's, with all its subgroups
       gitea:HOST/ORG            an organisation's or user's, on Gitea or Forgejo
+      bitbucket:WORKSPACE       a workspace's; bitbucket:@HOST/PROJECT on a Data Center
     Such a word is never a path: write ./github:x for that.
 
     \b
@@ -40,6 +41,7 @@ def command(paths: tuple[str, ...], format: str, quiet: bool, **chosen: Any) -> 
       GH_TOKEN, GITHUB_TOKEN    github.com (GH_ENTERPRISE_TOKEN for another server)
       GITLAB_TOKEN              GITLAB_HOST, or gitlab.com
       GITEA_TOKEN               GITEA_SERVER_URL, or the one server that is named
+      BITBUCKET_TOKEN           BITBUCKET_URL, or bitbucket.org
 
     \b
     Examples:

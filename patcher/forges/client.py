@@ -68,6 +68,12 @@ class Response:
         return git.printable(_words(self.body)[:400]) if found else ""
 
     @property
+    def following(self) -> str | None:
+        """The URL of the next page, as a Link header leads there (RFC 8288)."""
+        links = parse_header_links(self.headers.get("link") or "<>")
+        return next((link["url"] for link in links if link.get("rel") == "next"), None) or None
+
+    @property
     def limited(self) -> bool:
         """Whether GraphQL's way to say that a rate limit is used up is in it, with status 200:
         https://docs.github.com/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api"""
@@ -105,6 +111,8 @@ class Client:
         # What is shorter is none, and part of many words.
         token = "" if secret is None or len(secret.password) < 4 else secret.password
         self._token = {token, json.dumps(token)[1:-1]} - {""}
+        if token and (shown := server.authorization):
+            self._token.add(shown.partition(" ")[2])
         self._limit = limits.limit(server.host, server.token)
         self._session = _Session()
         for adapter in self._session.adapters.values():
@@ -113,8 +121,8 @@ class Client:
         self._session.auth = self._sign  # so that nothing in ~/.netrc takes its place
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self.server.token is not None:
-            request.headers["Authorization"] = f"Bearer {self.server.token}"
+        if (shown := self.server.authorization) is not None:
+            request.headers["Authorization"] = shown
         return request
 
     def ask(
@@ -152,15 +160,20 @@ class Client:
             limits.sleep(BACKOFF * 2 ** (attempt - 1))
             attempt += 1
 
-    def pages(self, path: str, parameters: Parameters) -> Iterator[Response]:
-        """The answers of all pages, as their Link headers lead on (RFC 8288)."""
+    def pages(
+        self,
+        path: str,
+        parameters: Parameters,
+        following: Callable[[Response], str | None] = lambda answer: answer.following,
+    ) -> Iterator[Response]:
+        """The answers of all pages. ``following`` finds the URL of the next page in an answer, if
+        there is one."""
         seen: set[str] = set()
         url: str | None = path
         while url is not None:
             answer = self.ask(url, None if seen else parameters)
             yield answer
-            links = parse_header_links(answer.headers.get("link") or "<>")
-            url = next((link["url"] for link in links if link.get("rel") == "next"), None) or None
+            url = following(answer)
             if url is None:
                 return
             if not url.startswith(f"{self.server.api}/"):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from patcher import git
 
-_PART = re.compile(r"[A-Za-z0-9._-]{1,255}")
+_PART = re.compile(r"~?[A-Za-z0-9._-]{1,255}")
+"""A part of a path; ``~`` stands before the name of a user of Bitbucket Data Center."""
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[::1\])(?::([0-9]{1,5}))?")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _AT_HOST = re.compile(r"@(?P<host>[^/@]+)/(?P<rest>.*)", re.DOTALL)
@@ -54,10 +56,20 @@ class Server:
     token: str | None = field(repr=False)
     variables: str
     """Where the token was taken from; without one, where one would be."""
+    login: str | None = None
+    """Who signs requests with the token as a password; None: the token alone does."""
 
     @property
     def host(self) -> str:
         return _host(self.api)
+
+    @property
+    def authorization(self) -> str | None:
+        """What signs a request."""
+        if self.token is None or self.login is None:
+            return None if self.token is None else f"Bearer {self.token}"
+        pair = b64encode(f"{self.login}:{self.token}".encode()).decode()
+        return f"Basic {pair}"
 
     def secret(self) -> git.Secret | None:
         """What goes with requests and clone URLs. Raises ForgeError where one of the two would

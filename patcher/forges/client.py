@@ -274,7 +274,8 @@ class Client:
         if status == 401 and server.token is None:
             why = f"wants a token: set {server.variables}"
         elif status == 401:
-            why = f"does not take the token in {server.variables}"
+            # Bitbucket Data Center says so, too, where the token may not do this.
+            why = f"does not take the token in {server.variables}{said}"
         elif status == 403 and sign_on:
             why = f"denies access until the token is authorized at {sign_on[:500]}"
         elif status == 403:

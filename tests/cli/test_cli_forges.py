@@ -103,7 +103,7 @@ def test_a_token_that_is_not_taken_is_named_by_its_own_variable(
     monkeypatch.setenv(variable, f"wrong-{TOKEN}")
     done = patcher(*command, "github:acme")
     assert done.exit_code == 3
-    assert f" does not take the token in {variable}\n" in done.stderr
+    assert f" does not take the token in {variable}: Bad credentials\n" in done.stderr
     assert len(github.requests) == 1
 
 

@@ -327,7 +327,7 @@ class BitbucketCloud(Routed):
     def merge(self, request: Request, workspace: str, slug: str, number: str) -> Reply:
         found = self.at(workspace, slug, write=True)
         pull = self.one(found, number)
-        assert request.body["type"]
+        assert request.body["merge_strategy"] in ("merge_commit", "squash", "fast_forward")
         if pull.state != "OPEN":
             raise refused(400, "This pull request is already closed.")
         if self.branches.conflicts(found.path, pull.base, pull.source, pull.commit):

@@ -727,7 +727,7 @@ def test_a_token_that_is_not_taken(server: Forge, monkeypatch: pytest.MonkeyPatc
     failure = Seen(word).failure
     assert " does not take the token in G" in failure and TOKEN not in failure
     if isinstance(server, GitHub):
-        assert failure.endswith(" does not take the token in GITHUB_TOKEN")
+        assert failure.endswith(" does not take the token in GITHUB_TOKEN: Bad credentials")
     assert len(server.requests) == 1
 
 

@@ -37,11 +37,8 @@ LOOKS = 6
 
 _LIVES = {"OPEN": Life.OPEN, "MERGED": Life.MERGED}
 _EVERY = "state=OPEN&state=MERGED&state=DECLINED&state=SUPERSEDED"
-_STRATEGIES: dict[MergeMethod, str] = {
-    "merge": "merge_commit",
-    "squash": "squash",
-    "rebase": "rebase_fast_forward",
-}
+_STRATEGIES: dict[MergeMethod, str] = {"merge": "merge_commit", "squash": "squash"}
+"""It has no rebase: https://jira.atlassian.com/browse/BCLOUD-16610"""
 
 
 # Repositories
@@ -358,6 +355,8 @@ def set_draft(client: Client, project: Project, review: Review, draft: bool) -> 
 def merge(client: Client, project: Project, review: Review, method: MergeMethod) -> Review:
     """Merge it. Bitbucket takes no commit with the request: it is compared right before, and
     compared again afterwards, since a push in between is merged, too."""
+    if method not in _STRATEGIES:
+        raise Unsupported(f"Bitbucket Cloud cannot {method}: merge or squash")
     path = _pull(project, review.number)
     if review.head_commit is None:
         raise ForgeError(f"the commit of {review.url} is not known: it is not merged")

@@ -236,11 +236,13 @@ def _checks(client: Client, path: str) -> Checks:
 
 
 def _conflicts(client: Client, path: str) -> bool | None:
+    """Whether a file has the mark of a conflict. Its description promises no such mark, so that
+    without one it is not known."""
     try:
-        states = texts([*_all(client, f"{path}/diffstat", {"pagelen": 500})], "status")
+        states = {*texts([*_all(client, f"{path}/diffstat", {"pagelen": 500})], "status")}
     except RequestRefused:
         return None
-    return any("conflict" in state or state.endswith(" deleted") for state in states)
+    return True if states - {"added", "removed", "modified", "renamed"} else None
 
 
 # Opening and changing

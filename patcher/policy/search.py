@@ -175,9 +175,16 @@ _UTF16 = (
     rb"%b\x00(?:%b|%b)" % (_wide(b"co"), _wide(b"mplain"), _wide(b"nfined")),
     rb"%b\x00(?:,|%b)" % (_wide(b"all"), _wide(b"ow")),  # of default_allow
 )
+_MOBY_FLAG = (
+    rb"mediate_deleted(?![ \t]+(?!(?:audit|complain|debug|enforce|interruptible|kill|prompt"
+    rb"|unconfined|if|unless|else|when|for)\b)(?:[a-z]|[\x80-\xff]){2,40}[ \t]+[\w\x80-\xff])"
+)
+"""The flag, but not in prose, where two words follow that are no flags: AppArmor's own messages,
+which are there in seventy languages."""
+
 SEARCH: tuple[bytes, ...] = (
     rb"network" + _rule(b"network"),
-    rb"mediate_deleted",
+    _MOBY_FLAG,
     rb"all(?:%b|ow(?<=default_allow))" % _rule(b"all"),
     rb"co(?:mplain%b|nfined%b)" % (_flag(b"complain"), _flag(b"unconfined")),
     *_UTF16,
@@ -189,7 +196,7 @@ that change what rules mean; the same in UTF-16. PCRE is fast where an expressio
 letters, and takes 4 % longer for each more."""
 
 NETWORK_OR_FLAG = (
-    rb"network(?:(?<=\bnetwork)|" + _behind(b"network", BEGINS_LINE) + rb")\b|mediate_deleted"
+    rb"network(?:(?<=\bnetwork)|" + _behind(b"network", BEGINS_LINE) + rb")\b|" + _MOBY_FLAG
 )
 """In ``\\nnetwork`` the letter of an escape stands before the word, so there is no word boundary.
 Expressions that begin with letters are five times as fast as those that begin with a boundary."""
@@ -210,7 +217,7 @@ _FLAGS = tuple(
     (word, regex(pattern, re.MULTILINE))
     for word, pattern in zip(
         (b"mediate_deleted", b"complain", b"unconfined", b"default_allow"),
-        (b"mediate_deleted", *_LAX),
+        (_MOBY_FLAG, *_LAX),
         strict=True,
     )
 )

@@ -128,6 +128,21 @@ def test_what_allows_the_family_is_found(text: str) -> None:
     assert searched(text.encode())
 
 
+@pytest.mark.parametrize("separator", [" ", ", ", "\t"])
+@pytest.mark.parametrize(
+    "behind",
+    [
+        *("audit", "complain", "debug", "enforce", "interruptible", "kill", "prompt", "unconfined"),
+        *("attach_disconnected", "delegate_deleted", "attach_disconnected.path=/x", "{{.More}}"),
+        *("$MORE", "MORE", "%s", "if strict}complain{end}", "complain audit", "audit kill audit"),
+    ],
+)
+def test_flags_behind_one_that_is_sought_are_no_prose(behind: str, separator: str) -> None:
+    content = f"profile x flags=(mediate_deleted{separator}{behind}) {{\n".encode()
+    assert searched(content)
+    assert matters(content)
+
+
 @pytest.mark.parametrize("path", ["x", "x.txt", "x.conf", "x.sh", "x.yaml", "apparmor.d/x"])
 @pytest.mark.parametrize("flag", ["complain", "unconfined", "default_allow"])
 @pytest.mark.parametrize(
@@ -195,6 +210,8 @@ CODE = [
     "all, err := g()", "for all, some", "they complain", "profile: unconfined",
     "// storage, network, file or", "a_network,", "--network, -n", "network: host",
     "install_all,", "it is unconfined, or not",
+    "Profile flag mediate_deleted conflicts with delegate_deleted",
+    "Profil-Marker mediate_deleted steht in Konflikt", "флаг mediate_deleted против delegate_deleted",
 ]  # fmt: skip
 
 

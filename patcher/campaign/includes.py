@@ -13,14 +13,14 @@ import stat
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from patcher import git
 from patcher.campaign import replace
 from patcher.policy.includes import BASE, Find, Unreadable, nothing
 
 if TYPE_CHECKING:
-    from patcher.policy.judgement import Includes
+    from patcher.policy.judgement import Included, Includes
 
 _LAYOUTS = ("", "apparmor.d", "etc/apparmor.d", "profiles/apparmor.d")
 _FOLDER = "40000"
@@ -64,7 +64,7 @@ class InRepository:
         self._entries: dict[tuple[bytes, bytes], tuple[str, bytes] | None] = {}
         self._contents: dict[bytes, bytes | None] = {}
         self._left = _MOST_OF_ALL
-        self._read: dict[bytes, Any] = {}
+        self._included: Included | None = None
 
     def __enter__(self) -> InRepository:
         return self
@@ -77,9 +77,10 @@ class InRepository:
         the profile is loaded: it is not known. Nor is what a link is for."""
         folder = PurePosixPath(path.decode("utf-8", "surrogateescape")).parent
         if self._known is None or self._known[0] != folder:
-            from patcher.policy.judgement import Includes
+            from patcher.policy.judgement import Included, Includes
 
-            self._known = folder, Includes(partial(self._find, folder), self._read)
+            self._included = self._included or Included()
+            self._known = folder, Includes(partial(self._find, folder), self._included)
         return self._known[1]
 
     def _find(self, folder: PurePosixPath, name: str, optional: bool) -> bytes | None:

@@ -42,14 +42,23 @@ _CONFINES_NOTHING = frozenset((b"unconfined", b"default_allow"))
 mode (``profile_mode_packed`` in its ``profile.h``), in which the kernel looks at no rule."""
 
 
+class Included:
+    """What files hold, whoever includes them."""
+
+    def __init__(self) -> None:
+        self.rules: dict[bytes, list[Rule] | None] = {}
+        """By the file's text; see `Includes.rules`."""
+        self.carried: dict[tuple[int, tuple[str, ...], bool], _Carried] = {}
+        """Of rules that include nothing: by their ``id``, the family with its types, and whether
+        they are in what is moby-style."""
+
+
 class Includes:
     """The files that policy in one place includes, each read once. ``find(name, optional)`` looks
     one up by its name below ``/etc/apparmor.d``: None where it is not known."""
 
-    def __init__(
-        self, find: Find = nothing, read: dict[bytes, list[Rule] | None] | None = None
-    ) -> None:
-        """``read``: what texts hold that were read before; several may share it."""
+    def __init__(self, find: Find = nothing, included: Included | None = None) -> None:
+        """``included``: what was read before; several may share it."""
         self.find = find
         self.used = False
         """Whether a judgement depends on them."""
@@ -57,7 +66,7 @@ class Includes:
         """By name, whether it may be missing, family with its types, and whether it is in what is
         moby-style."""
         self.depth = 0
-        self._read = {} if read is None else read
+        self.included = Included() if included is None else included
         self._left = _MOST_INCLUDED
 
     def rules(self, name: str, optional: bool) -> list[Rule] | None:
@@ -66,10 +75,11 @@ class Includes:
         text = look_up(self.find, name, optional)
         if text is None or self.depth >= _DEEPEST:
             return None
-        if text not in self._read:
+        known = self.included.rules
+        if text not in known:
             self._left -= len(text)
-            self._read[text] = _outside_profiles(text) if self._left >= 0 else None
-        return self._read[text]
+            known[text] = _outside_profiles(text) if self._left >= 0 else None
+        return known[text]
 
 
 def _outside_profiles(text: bytes) -> list[Rule] | None:
@@ -282,6 +292,16 @@ class _Judge:
         """What these rules of an included file carry. Raises _TooManyError."""
         if not rules:
             return 0, ""
+        if any(rule.keyword == b"include" for rule in rules):
+            return self.judged(rules)
+        known = self.includes.included.carried
+        key = id(rules), (self.family, *self.socket_types), self.moby_style
+        if key not in known:
+            known[key] = self.judged(rules)
+        return known[key]
+
+    def judged(self, rules: list[Rule]) -> _Carried:
+        """Judge the rules of an included file. Raises _TooManyError."""
         part = Profile(name="", start=0, header=False, rules=rules)
         self.includes.depth += 1
         try:

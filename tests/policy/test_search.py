@@ -211,7 +211,8 @@ CODE = [
     "// storage, network, file or", "a_network,", "--network, -n", "network: host",
     "install_all,", "it is unconfined, or not",
     "Profile flag mediate_deleted conflicts with delegate_deleted",
-    "Profil-Marker mediate_deleted steht in Konflikt", "флаг mediate_deleted против delegate_deleted",
+    "Profil-Marker mediate_deleted steht in Konflikt",
+    "флаг mediate_deleted против delegate_deleted",
 ]  # fmt: skip
 
 

@@ -325,7 +325,7 @@ def _check_owner(paths: Iterable[str], named: str) -> None:
     owners = {user}
     if user == 0:
         sudo = os.environ.get("SUDO_UID", "")
-        if sudo.isdigit():
+        if re.fullmatch("[0-9]{1,10}", sudo):
             owners.add(int(sudo))
     try:
         foreign = any(os.lstat(path).st_uid not in owners for path in paths)

@@ -85,8 +85,8 @@ def setting(section: str, name: str, value: str) -> str:
 
 
 def temporary_folder() -> str:
-    """Where scratch folders lie."""
-    return os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - mode 0700, an unguessable name
+    """Where scratch folders lie, as an absolute path: git would look for another one elsewhere."""
+    return os.path.abspath(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108, PTH100 - mode 0700
 
 
 _FORMATS = {40: "sha1", 64: "sha256"}

@@ -162,6 +162,27 @@ def test_a_repository_of_another_user_is_refused(
     assert patcher("scan", bench.place).exit_code == 1
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="nobody else can give a folder away")
+@pytest.mark.parametrize(
+    "value", ["9" * 5000, "\u00b2", "\u0664\u0662\u0664\u0662", "-1", "4242 ", "0x1092"]
+)
+def test_who_became_root_is_a_number(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    os.chown(bench.git_dir, 4242, 4242)
+    monkeypatch.setenv("SUDO_UID", value)
+    assert "belongs to another user" in patcher("scan", bench.place).stderr
+    monkeypatch.setenv("SUDO_UID", "4242")
+    assert patcher("scan", bench.place).exit_code == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_relative_folder_for_temporary_files(bench: Bench, command: str) -> None:
+    done = python(bench, command, str(bench.place), TMPDIR=".")
+    assert done.returncode in (0, 1) and "docker-default" in done.stdout, done.stderr
+    assert not [path for path in bench.place.iterdir() if path.name.startswith("patcher-")]
+
+
 @pytest.mark.parametrize("name", ["a b", "$(touch pwned)", "x;touch pwned", "`id`", "a'b\"c", "-x"])
 def test_the_command_that_would_trust_it_is_one_that_a_shell_takes(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str

@@ -57,7 +57,7 @@ def test_urls_that_differ_are_different() -> None:
 @pytest.mark.parametrize(
     ("word", "error"),
     [
-        ("bitbucket:acme", "neither a path that exists nor anything else: a source is a path, a"),
+        ("sourcehut:acme", "neither a path that exists nor anything else: a source is a path, a"),
         ("Github:acme", "neither a path that exists nor anything else"),
         ("ext::sh -c x", "it names a program to run"),
         ("rsync://example.org/x", "it is neither of https, http, ssh, git, file"),

@@ -31,6 +31,7 @@ _COMMANDS = {
     "status": "Show campaigns, and how far they have come.",
     "cache": "See, verify and clear the mirrors of remote repositories.",
     "migrations": "List what can be inserted.",
+    "completion": "Print what makes a shell complete patcher's words.",
     "demo": "Try it all on sample repositories.",
 }
 FOUND, USAGE, FAILED, UNDECIDED = 1, 2, 3, 4
@@ -154,13 +155,11 @@ Examples:
   patcher diff ~/src/moby | less           the change
   patcher apply --signoff ~/src            commit it, on the branch patcher/deny-af-alg
   patcher check --fix /etc/apparmor.d/*    files outside git
-
-\b
-Shell completion (bash; zsh and fish likewise):
-  eval "$(_PATCHER_COMPLETE=bash_source patcher)"
 """,
 )
-@click.version_option(__version__, prog_name="patcher", message="%(prog)s %(version)s")
+@click.version_option(
+    __version__, "-V", "--version", prog_name="patcher", message="%(prog)s %(version)s"
+)
 def group() -> None:
     """Find vendored moby-style AppArmor profiles in git repositories, and insert
     `deny network alg,` right after the blanket `network,` rule."""

@@ -93,6 +93,7 @@ _OPTIONAL = ("--sign", "--auto-merge")
     "--campaign",
     "name",
     metavar="NAME",
+    shell_complete=options.completed("campaigns"),
     help="Keep in the ledger what was done; with a NAME that is there, go on where it stopped.",
 )
 @click.option(

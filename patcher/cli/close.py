@@ -11,7 +11,7 @@ from patcher.cli import options
 
 
 @click.command("close", cls=options.Command, short_help="Close a campaign's reviews.")
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=options.completed("campaigns"))
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be closed, and close nothing.")
 @options.format_option("targets")
 @options.working

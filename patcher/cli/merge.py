@@ -10,7 +10,7 @@ from patcher.cli import options
 
 
 @click.command("merge", cls=options.Command, short_help="Merge a campaign's reviews.")
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=options.completed("campaigns"))
 @click.option(
     "--method",
     type=click.Choice(["merge", "squash", "rebase"]),

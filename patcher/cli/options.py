@@ -155,12 +155,25 @@ def chain(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
     return apply
 
 
+def completed(what: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """What a shell completes a value with: a function of `patcher.cli.candidates`."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        from patcher.cli import candidates
+
+        found: list[Any] = getattr(candidates, what)(ctx, param, incomplete)
+        return found
+
+    return complete
+
+
 migrating = click.option(
     "-m",
     "--migration",
     "migrations",
     multiple=True,
     metavar="NAME|FILE",
+    shell_complete=completed("migrations"),
     help="What to insert: a name that `patcher migrations` lists, or a YAML file. May be "
     "repeated.  [default: deny-af-alg]",
 )
@@ -177,6 +190,7 @@ bases = click.option(
     "bases",
     multiple=True,
     metavar="REF",
+    shell_complete=completed("bases"),
     help="Branch, tag, commit or glob (release/*) to start from; in a clone, main is the local "
     "branch where there is one, and origin/main the remote's. May be repeated.  "
     "[default: origin/HEAD, else HEAD]",
@@ -327,7 +341,7 @@ telling = chain(
         type=click.Choice(["auto", "always", "never"]),
         default="auto",
         show_default=True,
-        help="Color; auto heeds NO_COLOR.",
+        help="Color; auto heeds NO_COLOR and FORCE_COLOR.",
     ),
 )
 

@@ -45,7 +45,12 @@ def colored(color: str) -> bool:
     """Whether standard output takes color."""
     if color != "auto":
         return color == "always"
-    return is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") != "dumb"
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
+        return False
+    forced = os.environ.get("FORCE_COLOR", "")  # https://force-color.org
+    if forced not in ("", "0"):
+        return _file is None
+    return is_terminal() and os.environ.get("TERM", "") != "dumb"
 
 
 def terminal_width() -> int | None:

@@ -1,4 +1,5 @@
-"""How far a run is: one line on standard error that is drawn over itself."""
+"""How far a run is: one line on standard error that is drawn over itself; where that is no
+terminal, a line each minute."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from patcher.campaign.steps import place
 from patcher.findings import Status
+from patcher.text import printable, without_secrets
 
 if TYPE_CHECKING:
     from patcher.results import Target
@@ -24,6 +27,11 @@ _PATIENCE = 0.5
 """Seconds after which there is something to wait for."""
 
 _INTERVAL = 0.1
+_HEARTBEAT = 60.0
+"""Seconds between two lines where there is no terminal: CI services end what is silent for ten
+minutes."""
+_SLOW = 5.0
+"""Seconds after which it is said which repository is waited for."""
 _BAR = 20
 _RECENT = 20.0
 """Seconds over which the rate is taken."""
@@ -36,6 +44,11 @@ def wanted(*, quiet: bool) -> bool:
     return terminal and not quiet and not _is_pipe(sys.stdout)
 
 
+def heartbeat(*, quiet: bool) -> bool:
+    """Whether lines are to be printed now and then."""
+    return not quiet and not sys.stderr.isatty()
+
+
 def _is_pipe(stream: TextIO) -> bool:
     try:
         return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
@@ -46,12 +59,14 @@ def _is_pipe(stream: TextIO) -> bool:
 class ProgressLine:
     """Counts what is done, from any thread (see `patcher.campaign.steps.Watch`), and shows it."""
 
-    def __init__(self, total: int) -> None:
-        self._total = total
+    def __init__(self, total: int | None, *, drawn: bool = True) -> None:
+        """``total``: repositories; None: nobody knows. ``drawn``: on a terminal."""
+        self._total, self._is_drawn = total, drawn
+        self._begun: dict[str, float] = {}
         self._done = self._affected = self._failed = 0
         self._lock = threading.RLock()
         self._started = time.monotonic()
-        self._drawn = 0.0
+        self._drawn = 0.0 if drawn else self._started
         self._shown = False
         self._ended = threading.Event()
         self._marks: list[tuple[float, int]] = [(self._started, 0)]
@@ -62,10 +77,13 @@ class ProgressLine:
 
     def begin(self, found: Found) -> None:
         """As `Watch` says."""
+        with self._lock:
+            self._begun[place(found)] = time.monotonic()
 
     def done(self, found: Found, targets: Sequence[Target]) -> None:
         """As `Watch` says."""
         with self._lock:
+            self._begun.pop(place(found), None)
             self._count(targets)
             self._draw()
 
@@ -104,25 +122,23 @@ class ProgressLine:
 
     def _draw(self) -> None:
         now = time.monotonic()
-        late = now - self._started >= _PATIENCE and now - self._drawn >= _INTERVAL
+        interval = _INTERVAL if self._is_drawn else _HEARTBEAT
+        late = now - self._started >= _PATIENCE and now - self._drawn >= interval
         if not late or self._ended.is_set():
             return
         self._drawn = now
+        if not self._is_drawn:
+            click.echo(f"patcher: {', '.join(self._parts(now))}", err=True)
+            return
         self._shown = True
         width = shutil.get_terminal_size().columns
         click.echo("\r\x1b[K" + self._line(now, width - 1), nl=False, err=True)
 
     def _line(self, now: float, width: int) -> str:
         """The widest one that fits."""
-        total = max(self._total, self._done)
+        total = max(self._total or 0, self._done)
         full = _BAR * self._done // max(1, total)
-        rate = self._rate(now)
-        parts = [f"{self._done}/{total} repositories"]
-        parts += [f"{self._affected} affected"] if self._affected else []
-        parts += [f"{self._failed} failed"] if self._failed else []
-        if rate > 0:
-            parts.append(f"{rate:.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
-            parts.append(f"{_time((total - self._done) / rate)} left")
+        parts = self._parts(now)
         line = f"[{'#' * full}{'.' * (_BAR - full)}] " + ", ".join(parts)
         if len(line) > width:
             parts[0] = f"{self._done}/{total}"
@@ -131,6 +147,23 @@ class ProgressLine:
             del parts[-1]
             line = ", ".join(parts)
         return line[: max(0, width)]
+
+    def _parts(self, now: float) -> list[str]:
+        """What there is to say, the most important first."""
+        of_all = "" if self._total is None else f"/{max(self._total, self._done)}"
+        rate = self._rate(now)
+        parts = [f"{self._done}{of_all} repositories"]
+        parts += [f"{self._affected} affected"] if self._affected else []
+        parts += [f"{self._failed} failed"] if self._failed else []
+        slowest = min(self._begun.items(), key=lambda item: item[1], default=None)
+        if slowest is not None and now - slowest[1] >= _SLOW:
+            name = "/".join(slowest[0].rstrip("/").split("/")[-2:])
+            parts.append(f"waiting for {printable(without_secrets(name))}")
+        if rate > 0:
+            parts.append(f"{rate:.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
+            if self._total is not None:
+                parts.append(f"{_time((max(self._total, self._done) - self._done) / rate)} left")
+        return parts
 
     def _rate(self, now: float) -> float:
         """Repositories a second, lately."""

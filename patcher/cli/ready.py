@@ -8,7 +8,7 @@ from patcher.cli import options
 
 
 @click.command("ready", cls=options.Command, short_help="Make a campaign's drafts ready.")
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=options.completed("campaigns"))
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @options.format_option("reviews")
 def command(name: str, dry_run: bool, format: str) -> int:

@@ -11,7 +11,7 @@ from patcher.cli import options
 
 
 @click.command("refresh", cls=options.Command, short_help="Bring a campaign's reviews up to date.")
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=options.completed("campaigns"))
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @options.format_option("targets")
 @options.working

@@ -106,6 +106,8 @@ def carry_out(
             items = list(items)
             total = len(items)
         bar = progress.ProgressLine(total)
+    elif progress.heartbeat(quiet=quiet):
+        bar = progress.ProgressLine(total, drawn=False)
     jobs = work.jobs or max(os.cpu_count() or 1, _REMOTE_JOBS if remote else 1)
     watches = [each for each in (_Teller(), watch, bar) if each is not None]
     with _executor(work, steps, jobs) as (executor, jobs, steps):

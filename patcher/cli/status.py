@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 @click.command(
     "status", cls=options.Command, short_help="Show campaigns, and how far they have come."
 )
-@click.argument("name", required=False, metavar="[NAME]")
+@click.argument(
+    "name", required=False, metavar="[NAME]", shell_complete=options.completed("campaigns")
+)
 @click.option("--failed", is_flag=True, help="List what failed, with the reasons.")
 @click.option(
     "--reviews",

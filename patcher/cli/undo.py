@@ -17,7 +17,13 @@ from patcher.cli import options
 )
 @options.selecting
 @click.option("--branch", metavar="NAME", help="The review branch, as `patcher apply` was told.")
-@click.option("--campaign", "name", metavar="NAME", help="In all repositories of this campaign.")
+@click.option(
+    "--campaign",
+    "name",
+    metavar="NAME",
+    shell_complete=options.completed("campaigns"),
+    help="In all repositories of this campaign.",
+)
 @click.option(
     "-n", "--dry-run", is_flag=True, help="Say what would be removed, and remove nothing."
 )

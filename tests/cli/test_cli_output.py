@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -167,3 +168,25 @@ def git_bytes(place: Path, ref: str) -> dict[bytes, bytes]:
         name: subprocess.run([*git, "show", ref.encode() + b":" + name], capture_output=True).stdout
         for name in names
     }
+
+
+@pytest.mark.parametrize(
+    ("environment", "colored"),
+    [
+        ({}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "0"}, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_color_may_be_forced(
+    environment: dict[str, str],
+    colored: bool,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    command = [sys.executable, "-m", "patcher", "scan", str(sandbox.repository())]
+    shown = subprocess.run(command, capture_output=True).stdout
+    assert (b"\x1b[" in shown) is colored

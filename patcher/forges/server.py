@@ -88,26 +88,29 @@ class Server:
         return git.Secret(self.token, self.user)
 
     def clone_address(self, url: object) -> git.Address:
-        """The address of a clone URL that the server gave, with the token; raises GitError.
+        """The address of a clone URL that the server gave, with the token. Raises ForgeError.
 
         It must lie on this server, by the same protocol, and its path must be plain: a token is
         sent there, and the name becomes that of folders and branches.
         """
         if not isinstance(url, str) or len(url) > _MOST_URL:
-            raise git.GitError("the forge gives no clone URL for it")
-        address = git.Address.parse(url)
+            raise ForgeError("the forge gives no clone URL for it")
+        try:
+            address = git.Address.parse(url)
+        except git.GitError as error:
+            raise ForgeError(str(error)) from None
         own = git.Address.parse(f"{self.web}/x/y")
         base = own.path.removesuffix("x/y")
         shown = git.without_secret(url)[:200]
         if (address.protocol, address.host, address.secret) != (own.protocol, own.host, None):
-            raise git.GitError(
+            raise ForgeError(
                 f"its clone URL {shown} is not at {self.web}, where the forge is: refused"
             )
         parts = address.path.removeprefix(base).split("/")
         if not address.path.startswith(base) or len(parts) < 2:
-            raise git.GitError(f"its clone URL {shown} is not below {self.web}/: refused")
+            raise ForgeError(f"its clone URL {shown} is not below {self.web}/: refused")
         if any(not _PART.fullmatch(part) or part in (".", "..", ".git") for part in parts):
-            raise git.GitError(f"its clone URL {shown} is no plain path: refused")
+            raise ForgeError(f"its clone URL {shown} is no plain path: refused")
         return address.with_secret(self.secret())
 
 

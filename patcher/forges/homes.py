@@ -54,7 +54,12 @@ def home(
     raise ForgeError(f"{address} is at no {forge} server that is known: {hint}use --review none")
 
 
-_NAMED_BY = {"github": "GH_HOST", "gitlab": "GITLAB_HOST", "gitea": "GITEA_SERVER_URL"}
+_NAMED_BY = {
+    "github": "GH_HOST",
+    "gitlab": "GITLAB_HOST",
+    "gitea": "GITEA_SERVER_URL",
+    "bitbucket": "BITBUCKET_URL",
+}
 
 
 def reviews(name: str) -> Reviews:
@@ -120,6 +125,9 @@ def new_review_url(there: Home, base: str, head: str) -> str:
             return f"{web}/compare/{ends[0]}...{ends[1]}?expand=1"
         case "gitea":
             return f"{web}/compare/{ends[0]}...{ends[1]}"
+        case "bitbucket" if there.server.web == "https://bitbucket.org":
+            source, target = (quote(name, safe="") for name in (head, base))
+            return f"{web}/pull-requests/new?source={source}&dest={target}"
         case "gitlab":
             target, source = (quote(name, safe="") for name in (base, head))
             return (

@@ -14,7 +14,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from patcher.forges import ForgeError
-from patcher.forges.review import AlreadyThere, Done, Life, Project, Review, Reviews, Wanted
+from patcher.forges.review import (
+    AlreadyThere,
+    Done,
+    Life,
+    Project,
+    Review,
+    Reviews,
+    Unsupported,
+    Wanted,
+)
 from patcher.results import ReviewAct, ReviewResult
 from patcher.reviews import text
 
@@ -119,12 +128,14 @@ def close_review(place: Place, review: Review, comment: str) -> ReviewResult:
 
 
 def _reopened(place: Place, review: Review) -> Review | None:
-    """The review, open again; None where the forge does not do that, as GitHub where the branch was
-    replaced meanwhile."""
+    """The review, open again; None where the forge does not do that: GitHub where the branch was
+    replaced meanwhile, Bitbucket Cloud never."""
     from patcher.forges.client import RequestRefused
 
     try:
         return place.forge.reopen(place.client, place.project, review)
+    except Unsupported:
+        return None
     except RequestRefused as refused:
         if refused.status in (409, 422):
             return None

@@ -15,7 +15,7 @@ from tests.forges.branches import Branches
 from tests.forges.routes import Refusal, Routed, route
 from tests.sources.servers import Record, Reply, Request
 
-API = "/rest/api/latest"
+API = "/api/latest"
 REPO = API + "/projects/{key}/repos/{slug}"
 PULLS = REPO + "/pull-requests"
 PULL = PULLS + "/{number}"
@@ -63,6 +63,7 @@ class BitbucketServer(Routed):
     """Repositories with their pull requests; as in `tests.forges.github`. Reviewers are those of
     `users`, by token, and of `people`."""
 
+    prefix = "/rest"
     missing: Mapping[str, str] = {}
     page_size = 25
 
@@ -357,7 +358,7 @@ class BitbucketServer(Routed):
         self.end(pull, "OPEN", None)
         return Reply(200, self.pull_record(found, pull))
 
-    @route("GET", "/rest/build-status/latest/commits/stats/{commit}")
+    @route("GET", "/build-status/latest/commits/stats/{commit}")
     def stats(self, request: Request, commit: str) -> Reply:
         kinds = ("successful", "inProgress", "failed", "cancelled", "unknown")
         counts = self.builds.get(commit, {})

@@ -135,7 +135,7 @@ def life(at: Reviews, asking: Client) -> Iterator[None]:
 
 
 @settings(
-    max_examples=20,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

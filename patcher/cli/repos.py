@@ -33,6 +33,7 @@ def command(paths: tuple[str, ...], format: str, quiet: bool, **chosen: Any) -> 
       gitlab:GROUP[/SUB]        a group's, with all its subgroups
       gitea:HOST/ORG            an organisation's or user's, on Gitea or Forgejo
       bitbucket:WORKSPACE       a workspace's; bitbucket:@HOST/PROJECT on a Data Center
+      gerrit:HOST/PREFIX        a project of Gerrit's, and those below it
     Such a word is never a path: write ./github:x for that.
 
     \b
@@ -42,6 +43,7 @@ def command(paths: tuple[str, ...], format: str, quiet: bool, **chosen: Any) -> 
       GITLAB_TOKEN              GITLAB_HOST, or gitlab.com
       GITEA_TOKEN               GITEA_SERVER_URL, or the one server that is named
       BITBUCKET_TOKEN           BITBUCKET_URL, or bitbucket.org
+      GERRIT_PASSWORD           GERRIT_URL, or the one server named (with GERRIT_USER)
 
     \b
     Examples:

@@ -34,6 +34,7 @@ SCHEMES = {
     "github": ("github:ORG", "github:ORG/REPO", "github:user/NAME", "github:search/QUERY"),
     "gitlab": ("gitlab:GROUP",),
     "gitea": ("gitea:HOST/ORG",),
+    "gerrit": ("gerrit:HOST/PREFIX",),
     "bitbucket": ("bitbucket:WORKSPACE", "bitbucket:@HOST/PROJECT"),
 }
 """The forges that there are: what stands before the colon, which is the name of the module, and how

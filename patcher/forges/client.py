@@ -64,8 +64,9 @@ class Response:
     @property
     def message(self) -> str:
         """The forge's own words about a request that failed."""
-        found = isinstance(self.body, dict) and any(name in self.body for name in _WORDS)
-        return git.printable(_words(self.body)[:400]) if found else ""
+        plain = isinstance(self.body, str)  # as Gerrit sends them
+        found = plain or (isinstance(self.body, dict) and any(name in self.body for name in _WORDS))
+        return git.printable(_words(self.body)[:400].strip()) if found else ""
 
     @property
     def following(self) -> str | None:
@@ -205,7 +206,14 @@ class Client:
             status, headers, content = _in_time(
                 lambda: self._exchange(method, url, parameters, body)
             )
-            read = _read(content)
+            read = _read(content.removeprefix(_NO_SCRIPT))
+            if read is None and headers.get("content-type", "").startswith("text/plain"):
+                read = content[:1000].decode("utf-8", "replace")
+            elif read is None and status < 300 and content.strip() not in (b"", b"null"):
+                raise ForgeError(
+                    f"{self.server.host} answers with something that is no {self.server.forge}'s: "
+                    "is there a sign-in page in front of it?"
+                )
             if self._token:
                 headers = {name: git.hidden(value, self._token) for name, value in headers.items()}
                 shown = json.dumps(read, ensure_ascii=False)
@@ -350,6 +358,11 @@ def _content(response: requests.Response) -> bytes:
                 f"sends a response of more than {MOST_BYTES >> 20} MiB", passing=False
             )
     return bytes(content)
+
+
+_NO_SCRIPT = b")]}'"
+"""What Gerrit puts before JSON, so that no page can use it as a script:
+https://gerrit-review.googlesource.com/Documentation/rest-api.html#output"""
 
 
 def _read(content: bytes | str) -> object:

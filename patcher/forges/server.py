@@ -87,11 +87,12 @@ class Server:
                 )
         return git.Secret(self.token, self.user)
 
-    def clone_address(self, url: object) -> git.Address:
+    def clone_address(self, url: object, *, least: int = 2) -> git.Address:
         """The address of a clone URL that the server gave, with the token. Raises ForgeError.
 
         It must lie on this server, by the same protocol, and its path must be plain: a token is
-        sent there, and the name becomes that of folders and branches.
+        sent there, and the name becomes that of folders and branches. ``least``: how many parts the
+        path has at least.
         """
         if not isinstance(url, str) or len(url) > _MOST_URL:
             raise ForgeError("the forge gives no clone URL for it")
@@ -107,7 +108,7 @@ class Server:
                 f"its clone URL {shown} is not at {self.web}, where the forge is: refused"
             )
         parts = address.path.removeprefix(base).split("/")
-        if not address.path.startswith(base) or len(parts) < 2:
+        if not address.path.startswith(base) or len(parts) < least:
             raise ForgeError(f"its clone URL {shown} is not below {self.web}/: refused")
         if any(not _PART.fullmatch(part) or part in (".", "..", ".git") for part in parts):
             raise ForgeError(f"its clone URL {shown} is no plain path: refused")

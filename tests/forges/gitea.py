@@ -147,7 +147,9 @@ class Gitea(Routed, servers.Gitea):
             "user": self.person(pull["author"]),
             "title": pull["title"],
             "body": pull["body"],
-            "labels": [{"id": 1, "name": name, "color": "ffffff"} for name in pull["labels"]],
+            "labels": [
+                {"id": 1, "name": name, "color": "ffffff"} for name in sorted(pull["labels"])
+            ],
             "milestone": title and {"id": 1, "title": title, "state": "open"},
             "assignee": None,
             "assignees": [self.person(each) for each in pull["assignees"]],
@@ -222,7 +224,7 @@ class Gitea(Routed, servers.Gitea):
         mode = self.mode(self.login(request), each)
         if each["private"] and not mode:
             raise self.refused(404, "The target couldn't be found.")
-        if request.method != "GET" and each["archived"] and needs != "delete":
+        if request.method == "POST" and each["archived"]:
             raise self.refused(423, f"{path} is archived")
         if (needs == "write" and mode not in ("write", "admin")) or (
             needs == "delete" and mode != "admin"
@@ -375,12 +377,14 @@ class Gitea(Routed, servers.Gitea):
     @route("GET", PULLS)
     def _list(self, request: Request, owner: str, name: str) -> Reply:
         number = self.repository(request, owner, name)["id"]
-        assert request.query["state"] == "all"
+        state = request.query["state"]
         base = request.query.get("base_branch") if self.knows_base else None
         found = [
             self.shown(each, alone=False)
             for each in reversed(self.pulls)
-            if each["base_repo"] == number and base in (None, each["base"])
+            if each["base_repo"] == number
+            and base in (None, each["base"])
+            and (each["open"] or state == "all")
         ]
         return self.listed(request, found)
 
@@ -549,7 +553,7 @@ class Gitea(Routed, servers.Gitea):
             for label in names:
                 if self.label_id(place, label) in request.body["labels"]:
                     found["labels"].append(label)
-        return Reply(200, [{"id": 1, "name": label} for label in found["labels"]])
+        return Reply(200, [{"id": 1, "name": label} for label in sorted(found["labels"])])
 
     @route("POST", ISSUE + "/comments")
     def _comment(self, request: Request, owner: str, name: str, index: str) -> Reply:

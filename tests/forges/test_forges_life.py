@@ -173,8 +173,8 @@ def test_what_is_as_wanted_takes_no_request(at: World) -> None:
         "milestone": "1.0",
     }
     opened = at.open(**wish)
-    assert (opened.labels, opened.asked, opened.assignees, opened.milestone) == (
-        ("security", "apparmor"),
+    assert (sorted(opened.labels), opened.asked, opened.assignees, opened.milestone) == (
+        ["apparmor", "security"],
         ("bob",),
         ("ann",),
         "1.0",
@@ -233,6 +233,16 @@ def test_closed_by_a_person_and_opened_again(at: World) -> None:
     assert opened.life is Life.OPEN
     closed = at.reviews.close(at.client(), at.project(), opened)
     assert (closed.life, at.review().closed_by) == (Life.CLOSED, "me")
+
+
+def test_none_is_opened_again_beside_another(at: World) -> None:
+    at.open()
+    at.close()
+    closed = at.review()
+    at.open()
+    with pytest.raises(AlreadyThere, match="already"):
+        at.reviews.reopen(at.client(), at.project(), closed)
+    assert [at.review(each).life for each in ("1", "2")] == [Life.CLOSED, Life.OPEN]
 
 
 def test_a_merged_one_is_neither_closed_nor_opened(at: World) -> None:
@@ -534,6 +544,12 @@ def test_an_answer_that_is_none_is_no_review(at: World, junk: object) -> None:
             assert work() == []
         elif function != "comment":
             _fails(work)
+
+
+def test_a_sign_in_page_is_no_answer(at: World) -> None:
+    for work in functions(at).values():
+        at.forge.instead = [Reply(200, b"<!DOCTYPE html><title>Sign in</title>")] * 40
+        assert "sign-in page" in _fails(work)
 
 
 def test_numbers_are_numbers(at: World) -> None:

@@ -111,7 +111,17 @@ def close(client: Client, project: Project, review: Review) -> Review:
 
 
 def reopen(client: Client, project: Project, review: Review) -> Review:
-    """Open it again."""
+    """Open it again, if no other one is open: Gitea would have both."""
+    for record in all_of(
+        client, f"/repos/{project.path}/pulls", {"state": "open", "base_branch": review.base}
+    ):
+        other = as_review(client, record)
+        same = (other.head, other.head_project, other.base)
+        if (
+            same == (review.head, review.head_project, review.base)
+            and other.number != review.number
+        ):
+            raise AlreadyThere(f"{other.url} is open already")
     return _changed(client, project, review, {"state": "open"})
 
 

@@ -122,3 +122,9 @@ def texts(records: object, *keys: str) -> tuple[str, ...]:
     """The text below the keys, of each record of a list that has one."""
     found = (inside(each, *keys) for each in records) if isinstance(records, list) else ()
     return tuple(each for each in found if isinstance(each, str))
+
+
+def number(record: object, *keys: str) -> int | None:
+    """The id or number below the keys, None where there is none."""
+    value = inside(record, *keys)
+    return value if type(value) is int and 0 <= value < 1 << 63 else None

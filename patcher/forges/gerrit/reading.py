@@ -13,7 +13,7 @@ from urllib.parse import quote
 from patcher.forges import review as values
 from patcher.forges.gerrit.listing import clone_address
 from patcher.forges.gerrit.pushing import change_id
-from patcher.forges.listed import inside, text, texts
+from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import Checks, Life, Review
 from patcher.forges.server import ForgeError, RequestRefused, WrongName
 
@@ -102,17 +102,17 @@ _LIVES = {"NEW": Life.OPEN, "MERGED": Life.MERGED, "ABANDONED": Life.CLOSED}
 
 def as_review(client: Client, record: object, head: str | None = None) -> Review:
     """What Gerrit says of a change; ``head`` is the review branch, whose name the topic has."""
-    number, life = inside(record, "_number"), _LIVES.get(text(record, "status") or "")
+    index, life = number(record, "_number"), _LIVES.get(text(record, "status") or "")
     name, base = text(record, "project"), text(record, "branch")
-    if not isinstance(number, int) or life is None or name is None or base is None:
+    if index is None or life is None or name is None or base is None:
         raise ForgeError(f"{client.server.host} answers with something that is no change")
     commit = text(record, "current_revision")
     message = text(inside(record, "revisions", commit or "", "commit"), "message") or ""
     owner = inside(record, "owner", "_account_id")
     asked = inside(record, "reviewers", "REVIEWER")
     return Review(
-        number=str(number),
-        url=f"{client.server.web}/c/{name}/+/{number}",
+        number=str(index),
+        url=f"{client.server.web}/c/{name}/+/{index}",
         life=life,
         head=head or text(record, "topic") or "",
         head_project=name,

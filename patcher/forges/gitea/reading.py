@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from patcher.forges import limits
 from patcher.forges import review as values
-from patcher.forges.listed import inside, text, texts
+from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import Checks, Life, Review
 from patcher.forges.server import ForgeError, RequestRefused, WrongName, plain
 
@@ -38,12 +38,12 @@ def project(client: Client, path: str) -> values.Project:
 
 def as_project(client: Client, record: object) -> values.Project:
     """What Gitea says of one repository."""
-    number, path = inside(record, "id"), text(record, "full_name")
-    if not isinstance(number, int) or path is None:
+    found, path = number(record, "id"), text(record, "full_name")
+    if found is None or path is None:
         raise ForgeError(f"{client.server.host} answers with something that is no repository")
-    can_push, parent = inside(record, "permissions", "push"), inside(record, "parent", "id")
+    can_push, parent = inside(record, "permissions", "push"), number(record, "parent", "id")
     return values.Project(
-        id=str(number),
+        id=str(found),
         path=path,
         clone_url=client.server.clone_address(text(record, "clone_url")).url,
         default_branch=text(record, "default_branch"),
@@ -52,7 +52,7 @@ def as_project(client: Client, record: object) -> values.Project:
         can_push=can_push and inside(record, "mirror") is not True
         if isinstance(can_push, bool)
         else None,
-        fork_of=str(parent) if isinstance(parent, int) else None,
+        fork_of=None if parent is None else str(parent),
     )
 
 
@@ -135,22 +135,22 @@ def branch(client: Client, project: values.Project, name: str) -> object:
 
 def as_review(client: Client, record: object) -> Review:
     """What Gitea says of a pull request."""
-    number, url = inside(record, "number"), text(record, "html_url")
+    index, url = number(record, "number"), text(record, "html_url")
     head, base = inside(record, "head"), text(inside(record, "base"), "ref")
     # Once the branch is gone, ``ref`` is the pull request's own; of AGit's there is no other.
     name = text(head, "label") or text(head, "ref")
-    if not isinstance(number, int) or url is None or name is None or base is None:
+    if index is None or url is None or name is None or base is None:
         raise ForgeError(f"{client.server.host} answers with something that is no pull request")
-    title, home = text(record, "title") or "", inside(head, "repo_id")
+    title, home = text(record, "title") or "", number(head, "repo_id")
     draft = inside(record, "draft") is True
     merged = inside(record, "merged") is True
     closed = Life.MERGED if merged else Life.CLOSED
     return Review(
-        number=str(number),
+        number=str(index),
         url=url,
         life=Life.OPEN if text(record, "state") == "open" else closed,
         head=name,
-        head_project=str(home) if isinstance(home, int) and home > 0 else None,
+        head_project=str(home) if home else None,
         head_commit=text(head, "sha") or None,
         base=base,
         title=without_mark(title) if draft else title,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from patcher.forges import review as values
-from patcher.forges.listed import inside, text, texts
+from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import Checks, Life, Review
 from patcher.forges.server import ForgeError, RequestRefused, WrongName
 
@@ -34,24 +34,24 @@ _DEVELOPER = 30
 
 def as_project(client: Client, record: object) -> values.Project:
     """What GitLab says of one project."""
-    number, path = inside(record, "id"), text(record, "path_with_namespace")
-    if not isinstance(number, int) or path is None:
+    found, path = number(record, "id"), text(record, "path_with_namespace")
+    if found is None or path is None:
         raise ForgeError(f"{client.server.host} answers with something that is no project")
-    parent = inside(record, "forked_from_project", "id")
+    parent = number(record, "forked_from_project", "id")
     return values.Project(
-        id=str(number),
+        id=str(found),
         path=path,
         clone_url=client.server.clone_address(text(record, "http_url_to_repo")).url,
         default_branch=text(record, "default_branch"),
         # One that is to be deleted can still be read for some days.
         archived=inside(record, "archived") is True
         or text(record, "marked_for_deletion_on") is not None,
-        can_push=_can_push(client, number, inside(record, "permissions")),
-        fork_of=str(parent) if isinstance(parent, int) else None,
+        can_push=_can_push(client, found, inside(record, "permissions")),
+        fork_of=None if parent is None else str(parent),
     )
 
 
-def _can_push(client: Client, number: int, access: object) -> bool | None:
+def _can_push(client: Client, project: int, access: object) -> bool | None:
     """Whether the token's user may push. The project's own answer leaves out administrators, and
     groups that the project is shared with."""
     if not isinstance(access, dict):
@@ -62,7 +62,7 @@ def _can_push(client: Client, number: int, access: object) -> bool | None:
         user = client.ask("/user").body
         if inside(user, "is_admin") is True:
             return True
-        member = client.ask(f"/projects/{number}/members/all/{inside(user, 'id')}").body
+        member = client.ask(f"/projects/{project}/members/all/{inside(user, 'id')}").body
     except RequestRefused as refused:
         return False if refused.status == 404 else None
     return _level({"": member}, "") >= _DEVELOPER
@@ -130,19 +130,19 @@ _LIVES = {
 
 def as_review(client: Client, record: object) -> Review:
     """What GitLab says of a merge request."""
-    number, life = inside(record, "iid"), _LIVES.get(text(record, "state") or "")
+    iid, life = number(record, "iid"), _LIVES.get(text(record, "state") or "")
     head, base = text(record, "source_branch"), text(record, "target_branch")
-    if not isinstance(number, int) or life is None or head is None or base is None:
+    if iid is None or life is None or head is None or base is None:
         raise ForgeError(f"{client.server.host} answers with something that is no merge request")
     title = text(record, "title") or ""
-    source = inside(record, "source_project_id")
+    source = number(record, "source_project_id")
     merged = (text(record, f"{kind}sha") for kind in ("merge_commit_", "squash_commit_", ""))
     return Review(
-        number=str(number),
+        number=str(iid),
         url=text(record, "web_url") or "",
         life=life,
         head=head,
-        head_project=str(source) if isinstance(source, int) else None,
+        head_project=None if source is None else str(source),
         head_commit=text(record, "sha"),
         base=base,
         title=without_mark(title),

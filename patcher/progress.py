@@ -67,6 +67,8 @@ class Progress(NamedTuple):
     review_number: str | None = None
     review_life: str | None = None
     """What its forge said last of it: open, merged or closed."""
+    review_at: str | None = None
+    """The clone URL of the repository that it is in."""
 
 
 class ReviewState(NamedTuple):

@@ -216,6 +216,8 @@ class ReviewResult(NamedTuple):
     """Users and teams whose review was asked for, and assignees."""
     missed: tuple[str, ...] = ()
     """What of the wish could not be met, a line each."""
+    at: str = ""
+    """The clone URL of the repository that it is in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ class Follower:
     def _seen(
         self, row: Progress, at: str | None, forge: str | None, servers: Sequence[str]
     ) -> Seen:
-        there = homes.home(git.Address.parse(row.place), at, forge, servers)
+        there = homes.home(git.Address.parse(row.review_at or row.place), at, forge, servers)
         if there.server.token is None:
             raise ForgeError(f"it takes a token: set {there.server.variables}")
         client = Client(there.server, self.tell)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from patcher import git
 from patcher.campaign.apply import Commits, branch_name
@@ -38,13 +38,12 @@ class RepositoryReviews:
     """The reviews of one repository in a run."""
 
     found: Found
-    address: git.Address
     commits: Commits
     selection: Selection
     servers: Sequence[str]
     """Of the whole campaign."""
     warn: Callable[[str], None]
-    _known: tuple[homes.Home, Client, Project] | None = field(default=None, init=False)
+    _known: _Known | None = field(default=None, init=False)
 
     @property
     def wishes(self) -> Wishes:
@@ -58,13 +57,23 @@ class RepositoryReviews:
         """The target with its change committed and pushed, and its review opened or updated; or
         undone, with the review closed. Raises GitError for what fails before anything is done."""
         name = branch_name(self.selection.migrations, base, given=self.commits.branch, alone=alone)
+        done = self._applied(repository, base, target, name, apply)
+        if done.review is None or self._known is None:
+            return done
+        return replace(done, review=done.review._replace(at=self._known.url))
+
+    def _applied(
+        self, repository: git.Repository, base: git.Base, target: Target, name: str, apply: Apply
+    ) -> Target:
         if self.commits.undo:
-            return self._undone(base, name, apply)
+            return self._undone(repository, base, name, apply)
         if not target.files:
             done = apply(self.commits)
-            return self._obsolete(base, name, done, apply) if self.commits.refresh else done
+            if not self.commits.refresh:
+                return done
+            return self._obsolete(repository, base, name, done, apply)
         with waiting():
-            place = self._place(base, name)
+            place = self._place(repository, base, name)
             there = opening.look(place) if self._has_token else opening.There()
         if place.project.archived:
             return _left(target, name, ReviewResult(ReviewAct.ARCHIVED))
@@ -88,9 +97,10 @@ class RepositoryReviews:
     def gone(self, target: Target, error: git.RemoteError) -> Target | None:
         """The target of a repository that git does not find, where its forge knows nothing of it
         either; None where it does. Raises ForgeError."""
+        assert isinstance(self.found.place, git.Address)
         try:
             with waiting():
-                _, _, project = self._at_home()
+                project = self._at_home(self.found.place).project
         except RequestRefused as refused:
             if refused.status not in (404, 410):
                 raise
@@ -104,47 +114,40 @@ class RepositoryReviews:
 
     @property
     def _has_token(self) -> bool:
-        return self._known is None or self._known[0].server.token is not None
+        return self._known is None or self._known.home.server.token is not None
 
-    def _at_home(self) -> tuple[homes.Home, Client, Project]:
-        """Where the repository is at its forge; asked for once."""
-        if self._known is None:
+    def _at_home(self, address: git.Address) -> _Known:
+        """Where a repository is at its forge; asked for once."""
+        if self._known is None or self._known.url != address.url:
             wish = self.wishes.review
             forge = None if wish == "auto" else wish
-            there = homes.home(self.address, self.found.server, forge, self.servers)
-            client = Client(there.server, self.warn)
-            if there.server.token is None:
-                project = Project("", there.path, self.address.url, None)
+            home = homes.home(address, self.found.server, forge, self.servers)
+            client = Client(home.server, self.warn)
+            if home.server.token is None:
+                project = Project("", home.path, address.url, None)
             else:
-                project = homes.reviews(there.forge).project(client, there.path)
-            self._known = there, client, project
+                project = homes.reviews(home.forge).project(client, home.path)
+            self._known = _Known(address.url, home, client, project)
         return self._known
 
-    def _place(self, base: git.Base, head: str) -> opening.Place:
+    def _place(self, repository: git.Repository, base: git.Base, head: str) -> opening.Place:
         """Where the review of a base belongs. Raises ForgeError where none can be opened."""
-        there, client, project = self._at_home()
-        ref = f"{_HEADS}{base.ref.removeprefix('refs/remotes/origin/')}"
-        if base.ref.startswith(_HEADS):
-            ref = base.ref
-        elif not base.ref.startswith("refs/remotes/origin/"):
-            raise ForgeError(
-                f"a review goes into a branch, and {base.name} is none: name a branch with --base, "
-                "or use --review none"
-            )
+        address, into = _destination(repository, base, self.commits.remote)
+        home, client, project = self._at_home(address)[1:]
         if project.can_push is False and not (project.archived or self.commits.dry_run):
             raise ForgeError(
-                f"the token in {there.server.variables} may not push to {project.path}: use one "
+                f"the token in {home.server.variables} may not push to {project.path}: use one "
                 "that may"
             )
-        forge = homes.reviews(there.forge)
-        return opening.Place(forge, client, project, project, head, ref.removeprefix(_HEADS))
+        forge = homes.reviews(home.forge)
+        return opening.Place(forge, client, project, project, head, into)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """The turn to change something at the forge: one at a time for each server and token, with
         the pause that the user wants between two."""
         assert self._known is not None
-        server = self._known[0].server
+        server = self._known.home.server
         with _guard:
             turn = _turns.setdefault((server.api, server.token), _Turn())
         with waiting(), turn.lock:
@@ -164,7 +167,8 @@ class RepositoryReviews:
         place: opening.Place,
         there: opening.There,
     ) -> Target:
-        home, _, _ = self._at_home()
+        assert self._known is not None
+        home = self._known.home
         if not self._has_token:
             url = homes.new_review_url(home, place.base, place.head)
             by_hand = f", or open it at {url}" if url else ""
@@ -197,7 +201,7 @@ class RepositoryReviews:
             body = text.body(facts, wishes.body)
             if wishes.review_template is not None and (own := tree.review_template(files)):
                 body = text.with_template(body, own, before=wishes.review_template == "before")
-            dialect = _DIALECTS.get(self._at_home()[0].forge)
+            dialect = _DIALECTS.get(self._known.home.forge) if self._known else None
             if wishes.code_owners and dialect is not None:
                 asked = owners.owners(files, dialect, [file.path for file in target.files])
         wanted = Wanted(
@@ -216,12 +220,14 @@ class RepositoryReviews:
         )
         return wanted, asked.missed
 
-    def _obsolete(self, base: git.Base, name: str, target: Target, apply: Apply) -> Target:
+    def _obsolete(
+        self, repository: git.Repository, base: git.Base, name: str, target: Target, apply: Apply
+    ) -> Target:
         """Close the review of a base that is fixed by now, where nobody else worked on it."""
         is_fixed = target.read and target.status in (Status.FIXED, Status.NOT_AFFECTED)
         if target.outcome is not Outcome.NOTHING_TO_DO or target.failed or not is_fixed:
             return target
-        place, review = self._open_one(base, name)
+        place, review = self._open_one(repository, base, name)
         if review is None:
             return target
         if target.branch_state in _OTHERS:
@@ -231,21 +237,27 @@ class RepositoryReviews:
         why = f"`{place.base}` needs this change no more, so it is closed."
         return self._closed(place, review, why, apply, target)
 
-    def _open_one(self, base: git.Base, name: str) -> tuple[opening.Place, Review | None]:
+    def _open_one(
+        self, repository: git.Repository, base: git.Base, name: str
+    ) -> tuple[opening.Place, Review | None]:
         """The review that is open. Raises ForgeError, also without a token: a review that is not
         seen is not closed either, and the forge would do that once its branch is gone."""
         with waiting():
-            place = self._place(base, name)
+            place = self._place(repository, base, name)
             if not self._has_token:
                 raise ForgeError(f"it takes a token: set {place.client.server.variables}")
             return place, opening.look(place).open
 
-    def _undone(self, base: git.Base, name: str, apply: Apply) -> Target:
-        place, review = self._open_one(base, name)
+    def _undone(
+        self, repository: git.Repository, base: git.Base, name: str, apply: Apply
+    ) -> Target:
+        place, review = self._open_one(repository, base, name)
         if self.commits.dry_run or review is None:
             done = apply(self.commits)
             return done.noted(f"{review.url} would be closed" if review is not None else "")
-        return self._closed(place, review, "This change is withdrawn.", apply, None)
+        done = self._closed(place, review, "This change is withdrawn.", apply, None)
+        stays = repository.address is None and "its branch at the remote stays: remove it there"
+        return done.noted(stays or "")
 
     def _closed(
         self, place: opening.Place, review: Review, why: str, apply: Apply, target: Target | None
@@ -267,6 +279,35 @@ def _left(target: Target, branch: str | None, result: ReviewResult) -> Target:
 
 def _union(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first, *second)))
+
+
+class _Known(NamedTuple):
+    """A repository at its forge."""
+
+    url: str
+    home: homes.Home
+    client: Client
+    project: Project
+
+
+def _destination(
+    repository: git.Repository, base: git.Base, remote: str | None
+) -> tuple[git.Address, str]:
+    """Where the review branch is pushed to, and the branch there that its review goes into. Raises
+    GitError."""
+    if repository.address is None:
+        from patcher.forges import with_token
+        from patcher.git.clones import push_place
+
+        place = push_place(repository, base, remote)
+        return with_token(place.address, None, ()), place.base.removeprefix(_HEADS)
+    for heads in ("refs/remotes/origin/", _HEADS):
+        if base.ref.startswith(heads):
+            return repository.address, base.ref.removeprefix(heads)
+    raise ForgeError(
+        f"a review goes into a branch, and {base.name} is none: name a branch with --base, or use "
+        "--review none"
+    )
 
 
 class _Turn:

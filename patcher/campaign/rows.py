@@ -69,7 +69,7 @@ def planned_columns(item: Planned) -> dict[str, Any]:
 _COLUMNS = (
     "stage", "outcome", "base", "base_commit", "branch", "new_commit", "status", "findings",
     "edits", "error", "cause", "note", "branch_state", "review_act", "review", "review_number",
-    "review_life",
+    "review_life", "review_at",
 )  # fmt: skip
 
 
@@ -95,12 +95,13 @@ def row_of(target: Target) -> dict[str, Any]:
 
 def _review(review: ReviewResult | None) -> dict[str, Any]:
     if review is None:
-        return dict.fromkeys(("review_act", "review", "review_number", "review_life"))
+        return dict.fromkeys(("review_act", "review", "review_number", "review_life", "review_at"))
     return {
         "review_act": review.act.value,
         "review": printable(review.url) or None,
         "review_number": printable(review.number) or None,
         "review_life": review.life or None,
+        "review_at": review.at or None,
     }
 
 
@@ -141,7 +142,7 @@ PROGRESS = (
     "places.id, coalesce(number, 0), places.place, coalesce(stage, 'planned'), attempts,"
     " coalesce(at, changed), base, base_commit, branch, new_commit, outcome, status,"
     " coalesce(findings, 0), coalesce(edits, 0), error, cause, note, branch_state, review_act,"
-    " review, review_number, review_life"
+    " review, review_number, review_life, review_at"
 )
 
 

@@ -87,6 +87,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE targets ADD COLUMN review TEXT;
     ALTER TABLE targets ADD COLUMN review_number TEXT;
     ALTER TABLE targets ADD COLUMN review_life TEXT;
+    ALTER TABLE targets ADD COLUMN review_at TEXT;
     """,
 )
 """What turns a file of version N (``PRAGMA user_version``) into one of version N + 1, at index N.

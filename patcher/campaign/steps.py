@@ -155,23 +155,20 @@ class Steps:
         if isinstance(error, git.RemoteError) and error.cause == "not found":
             assert isinstance(found.place, git.Address)
             try:
-                reviews = self._reviews(found, found.place, _unheard)
+                reviews = self._reviews(found, _unheard)
                 if reviews is not None and (target := reviews.gone(nothing, error)) is not None:
                     return target
             except git.GitError as unknown:
                 error = git.GitError(f"{error}; {unknown}")
         return _failed(nothing, error)
 
-    def _reviews(
-        self, found: Found, address: git.Address | None, warn: Callable[[str], None]
-    ) -> RepositoryReviews | None:
+    def _reviews(self, found: Found, warn: Callable[[str], None]) -> RepositoryReviews | None:
         """What opens the reviews of a repository; None: nobody wants any."""
-        commits = self.commits
-        if commits is None or commits.reviews is None or address is None:
+        if self.commits is None or self.commits.reviews is None:
             return None
         from patcher.campaign.review import RepositoryReviews
 
-        return RepositoryReviews(found, address, commits, self.selection, self.servers, warn)
+        return RepositoryReviews(found, self.commits, self.selection, self.servers, warn)
 
     def _mirrored(
         self,
@@ -203,8 +200,7 @@ class Steps:
         warn: Callable[[str], None],
     ) -> Iterator[Target]:
         spent = begun.spent
-        address = None if begun.repository is None else begun.repository.address
-        reviews = self._reviews(begun.found, address, warn) if begun.bases else None
+        reviews = self._reviews(begun.found, warn) if begun.bases else None
         for base in begun.bases:
             started = git.clock()
             with git.limited(self.timeout, spent), git.in_turns():

@@ -611,3 +611,47 @@ def test_one_that_cannot_be_looked_at_is_one_line_and_the_rest_goes_on(campaign:
     assert "acme/moby.git main: " in done.stderr
     assert "fails with HTTP 500: sorry" in done.stderr
     assert ("acme/tool", "main", "merged") in opened(campaign)
+
+
+# -- clones that are named by a path
+
+
+def test_the_branch_of_a_clone_gets_its_review(github: GitHub, sandbox: Sandbox) -> None:
+    clone = sandbox.root / "clone"
+    url = f"{github.clone_base}/acme/moby.git"
+    sandbox.git(sandbox.root, "clone", "-q", url, str(clone))
+    assert patcher("apply", "--proof", "off", str(clone)).exit_code == 0
+    done = patcher(*PUSH, "--campaign", "c", str(clone))
+    assert done.exit_code == 0, done.stderr
+    assert "Reviews: 1 opened." in done.stdout
+    assert opened(github) == [("acme/moby", "main", "open")]
+    assert "Reviews: 1 open as they were." in patcher("apply", "--campaign", "c").stdout
+    github.review("acme/moby", 1, "ada")
+    assert next(iter(states("merge", "c")[1].values()))["did"] == "merged"
+
+
+def test_the_review_of_a_clone_goes_into_the_branch_that_its_base_tracks(
+    github: GitHub, sandbox: Sandbox
+) -> None:
+    clone = sandbox.root / "clone"
+    url = f"{github.clone_base}/acme/moby.git"
+    sandbox.git(sandbox.root / "served/acme/moby.git", "branch", "develop", "main")
+    sandbox.git(sandbox.root, "clone", "-q", url, str(clone))
+    sandbox.git(clone, "checkout", "-q", "-b", "mine", "--track", "origin/develop")
+    done = patcher(*PUSH, "--base", "mine", str(clone))
+    assert done.exit_code == 0, done.stderr
+    assert opened(github) == [("acme/moby", "develop", "open")]
+    done = patcher("undo", "--base", "mine", str(clone))
+    assert done.exit_code == 0
+
+
+def test_a_clone_whose_remote_is_no_forge_is_said_to_be_none(
+    github: GitHub, sandbox: Sandbox
+) -> None:
+    clone = sandbox.root / "clone"
+    url = github.clone_base.replace("/ok", "/v0") + "/acme/moby.git"
+    sandbox.git(sandbox.root, "clone", "-q", url, str(clone))
+    done = patcher(*PUSH, str(clone))
+    assert done.exit_code == 3
+    assert "no forge is known at http://" in done.stderr
+    assert github.branches.tip("acme/moby", "patcher/deny-af-alg") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -655,3 +656,32 @@ def test_a_clone_whose_remote_is_no_forge_is_said_to_be_none(
     assert done.exit_code == 3
     assert "no forge is known at http://" in done.stderr
     assert github.branches.tip("acme/moby", "patcher/deny-af-alg") is None
+
+
+# -- the campaign file alone
+
+
+@pytest.mark.campaigns
+def test_a_campaign_file_alone_opens_forty_reviews_and_a_second_run_changes_nothing(
+    github: GitHub, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = sandbox.root / "served/acme/moby.git"
+    sandbox.git(place, "branch", "release/1", "main")
+    names = [f"fleet/r{number}" for number in range(20)]
+    for name in names:
+        shutil.copytree(place, sandbox.root / f"served/{name}.git")
+        github.add(name)
+        github.repository(name).roles["bot"] = "write"
+    monkeypatch.chdir(tmp_path)
+    words = ("--base", "main", "--base", "release/*", "--push", "--review", "auto", "--draft")
+    made = patcher("init", "--campaign", "fleet", *words, "--proof", "off", "github:fleet")
+    assert made.exit_code == 0, made.stderr
+    expected = [(name, base) for name in names for base in ("main", "release/1")]
+    for total in ("Reviews: 40 opened.", "Reviews: 40 open as they were."):
+        writes = len([each for each in github.requests if each.method != "GET"])
+        done = patcher("apply")
+        assert (done.exit_code, total in done.stdout) == (0, True), done.stderr
+        pulls = [(name, each) for name in names for each in github.repository(name).pulls]
+        assert sorted((name, each.base) for name, each in pulls) == sorted(expected)
+        assert all(each.open and each.draft for _, each in pulls)
+    assert len([each for each in github.requests if each.method != "GET"]) == writes

@@ -25,7 +25,7 @@ _MOST_NAMED = 5
 
 
 class Remote(Past, Protocol):
-    """The remote of a mirror."""
+    """The remote of a mirror, or a fork of that."""
 
     def push(
         self,
@@ -250,7 +250,7 @@ def _read(
     """The review branch that counts. In a clone, origin's does where it has commits that the local
     one lacks, and they are those of others or fix the base."""
     repository = reader.repository
-    tip = git.branch_tip(repository, branch)
+    tip = reader.past.tip(repository, branch)
     there = None
     if repository.address is None:
         there = tip_there(repository, branch)

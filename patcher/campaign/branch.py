@@ -27,7 +27,11 @@ _MOST_NAMED = 3
 
 
 class Past(Protocol):
-    """What is known of the commits of a repository: its own, or at its remote."""
+    """What is known of the commits of a repository: its own, or at its remote, or in a fork."""
+
+    def tip(self, repository: git.Repository, branch: str) -> str | None:
+        """The commit of a review branch; None where there is none."""
+        ...
 
     def history(self, repository: git.Repository, base: git.Base, branch: str, tip: str) -> History:
         """As `patcher.git.history.history`."""

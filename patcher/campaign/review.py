@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from patcher import git
-from patcher.campaign.apply import Commits, branch_name
+from patcher.campaign.apply import Commits, Remote, branch_name
 from patcher.campaign.selection import Selection
 from patcher.findings import Status
 from patcher.forges import homes
@@ -23,10 +23,12 @@ from patcher.reviews import opening, owners, rollout, text, tree
 from patcher.reviews.wishes import Wishes
 
 if TYPE_CHECKING:
+    from patcher.git.mirrors import Mirrors
     from patcher.sources.found import Found
 
-Apply = Callable[[Commits], Target]
-"""Does with the target of one base what `patcher.campaign.apply` does."""
+Apply = Callable[[Commits, Remote | None], Target]
+"""Does with the target of one base what `patcher.campaign.apply` does; at a fork, if there is
+one."""
 
 _DIALECTS: dict[str, owners.Dialect] = {"github": "github", "gitlab": "gitlab", "gitea": "gitea"}
 _OTHERS = (BranchState.EDITED, BranchState.FOREIGN)
@@ -43,6 +45,7 @@ class RepositoryReviews:
     servers: Sequence[str]
     """Of the whole campaign."""
     warn: Callable[[str], None]
+    mirrors: Callable[[], Mirrors]
     _known: _Known | None = field(default=None, init=False)
 
     @property
@@ -68,9 +71,11 @@ class RepositoryReviews:
         if self.commits.undo:
             return self._undone(repository, base, name, apply)
         if not target.files:
-            done = apply(self.commits)
             if not self.commits.refresh:
-                return done
+                return apply(self.commits, None)
+            with waiting():
+                self._place(repository, base, name)
+            done = apply(self.commits, self._fork)
             return self._obsolete(repository, base, name, done, apply)
         with waiting():
             place = self._place(repository, base, name)
@@ -79,7 +84,7 @@ class RepositoryReviews:
             return _left(target, name, ReviewResult(ReviewAct.ARCHIVED))
         if there.is_declined and there.last is not None and not self.wishes.reopen:
             return _left(target, name, opening.declined(there.last))
-        done = apply(self.commits)
+        done = apply(self.commits, self._fork)
         if self.commits.dry_run:
             if done.error is not None:
                 return done
@@ -133,14 +138,41 @@ class RepositoryReviews:
     def _place(self, repository: git.Repository, base: git.Base, head: str) -> opening.Place:
         """Where the review of a base belongs. Raises ForgeError where none can be opened."""
         address, into = _destination(repository, base, self.commits.remote)
-        home, client, project = self._at_home(address)[1:]
-        if project.can_push is False and not (project.archived or self.commits.dry_run):
-            raise ForgeError(
-                f"the token in {home.server.variables} may not push to {project.path}: use one "
-                "that may"
-            )
+        _, home, client, project, fork = self._at_home(address)
         forge = homes.reviews(home.forge)
-        return opening.Place(forge, client, project, project, head, into)
+        if fork is None and self._wants_fork(project) and not self.commits.dry_run:
+            if repository.address is None:
+                raise ForgeError(
+                    "--fork is for what a clone URL names: push a clone to your fork with --remote"
+                )
+            fork = forge.fork(client, project)
+            assert self._known is not None
+            self._known = self._known._replace(fork=fork)
+        return opening.Place(forge, client, project, fork or project, head, into)
+
+    def _wants_fork(self, project: Project) -> bool:
+        """Whether its review branch belongs in a fork. Raises ForgeError where it belongs nowhere
+        else, and none is wanted."""
+        assert self._known is not None
+        if project.archived or not self._has_token or self.wishes.fork == "always":
+            return self.wishes.fork == "always" and not project.archived and self._has_token
+        if project.can_push is False and self.wishes.fork == "never" and not self.commits.dry_run:
+            raise ForgeError(
+                f"the token in {self._known.home.server.variables} may not push to "
+                f"{project.path}: use one that may, or --fork"
+            )
+        return project.can_push is False and self.wishes.fork == "auto"
+
+    @property
+    def _fork(self) -> Remote | None:
+        """The fork, where the review branch belongs there."""
+        if self._known is None or self._known.fork is None:
+            return None
+        from patcher.git.mirrors.forks import Fork
+
+        address = git.Address.parse(self._known.fork.clone_url)
+        secret = self._known.home.server.secret()
+        return Fork(self.mirrors(), address.with_secret(secret))
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -253,7 +285,7 @@ class RepositoryReviews:
     ) -> Target:
         place, review = self._open_one(repository, base, name)
         if self.commits.dry_run or review is None:
-            done = apply(self.commits)
+            done = apply(self.commits, self._fork)
             return done.noted(f"{review.url} would be closed" if review is not None else "")
         done = self._closed(place, review, "This change is withdrawn.", apply, None)
         stays = repository.address is None and "its branch at the remote stays: remove it there"
@@ -266,7 +298,7 @@ class RepositoryReviews:
         what has no branch any more by itself, without a word."""
         with self._turn():
             result = opening.close_review(place, review, why)
-        done = apply(replace(self.commits, undo=True))
+        done = apply(replace(self.commits, undo=True), self._fork)
         if target is not None:
             done = replace(target, note=done.note, new_commit=done.new_commit, branch=done.branch)
         return replace(done, review=result)
@@ -288,6 +320,8 @@ class _Known(NamedTuple):
     home: homes.Home
     client: Client
     project: Project
+    fork: Project | None = None
+    """Where its review branches are, if not there."""
 
 
 def _destination(

@@ -26,7 +26,7 @@ from patcher.sources.found import Found
 from patcher.text import printable
 
 if TYPE_CHECKING:
-    from patcher.campaign.apply import Commits
+    from patcher.campaign.apply import Commits, Remote
     from patcher.campaign.clone import PushedClone
     from patcher.campaign.review import RepositoryReviews
     from patcher.git.mirrors import Mirrors
@@ -168,7 +168,8 @@ class Steps:
             return None
         from patcher.campaign.review import RepositoryReviews
 
-        return RepositoryReviews(found, self.commits, self.selection, self.servers, warn)
+        ours = partial(mirrors, self.per_host)
+        return RepositoryReviews(found, self.commits, self.selection, self.servers, warn, ours)
 
     def _mirrored(
         self,
@@ -265,7 +266,13 @@ class Steps:
         return target
 
     def _applied(
-        self, begun: _Begun, base: git.Base, target: Target, looker: Looker, commits: Commits
+        self,
+        begun: _Begun,
+        base: git.Base,
+        target: Target,
+        looker: Looker,
+        commits: Commits,
+        fork: Remote | None = None,
     ) -> Target:
         from patcher.campaign.apply import apply
 
@@ -279,7 +286,7 @@ class Steps:
             commits,
             alone=len(begun.bases) == 1,
             bases=begun.bases,
-            remote=None if address is None else mirrors(self.per_host),
+            remote=None if address is None else fork or mirrors(self.per_host),
             clone=self._clone(looker.repository, base, commits),
         )
         try:

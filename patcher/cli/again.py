@@ -46,7 +46,7 @@ def _words(context: click.Context, known: frozenset[str]) -> Iterator[str]:
         for each in values:
             if isinstance(param, click.Option) and param.is_flag:
                 yield option
-            elif option in ("--sign", "--auto-merge"):
+            elif option in ("--sign", "--auto-merge", "--fork"):
                 yield f"{option}={each}" if each else option
             else:
                 yield from (option, each)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ApplyCommand(options.Command):
-    """Takes the values of ``--sign[=KEY]`` and ``--auto-merge[=METHOD]`` from behind the ``=``
+    """Takes the values of ``--sign[=KEY]``, ``--auto-merge`` and ``--fork`` from behind the ``=``
     alone: in ``--sign PATH`` the path is none."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -31,7 +31,7 @@ class ApplyCommand(options.Command):
         return super().parse_args(ctx, [*bare, *args[end:]])
 
 
-_OPTIONAL = ("--sign", "--auto-merge")
+_OPTIONAL = ("--sign", "--auto-merge", "--fork")
 
 
 @click.command("apply", cls=ApplyCommand, short_help="Commit the change on a review branch.")

@@ -27,6 +27,13 @@ def _method(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     return value or "merge"
 
 
+def _forking(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """When to fork; with nothing behind the option, where it takes that."""
+    if value not in ("", "auto", "always", "never"):
+        raise click.BadParameter(f"{value!r} is none of auto, always, never")
+    return value or "auto"
+
+
 reviewing = options.chain(
     click.option(
         "--review",
@@ -80,6 +87,14 @@ reviewing = options.chain(
         help="The text of reviews: a Jinja2 template; {{ default_body }} in it is patcher's own.",
     ),
     click.option(
+        "--fork",
+        metavar="[=auto|always|never]",
+        default="never",
+        callback=_forking,
+        help="Push to your fork, made where there is none, and open the review from there: where "
+        "the token may not push to the repository (auto, also of --fork alone), or always.",
+    ),
+    click.option(
         "--review-template",
         type=click.Choice(["before", "after"]),
         help="Put the text that the repository wants in its reviews before or after it.",
@@ -92,7 +107,7 @@ reviewing = options.chain(
 )
 _NAMES = (
     "review draft labels reviewers teams code_owners assignees milestone auto_merge title"
-    " review_template reopen"
+    " fork review_template reopen"
 ).split()
 
 

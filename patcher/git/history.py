@@ -11,7 +11,7 @@ from patcher.git.base_refs import listed, tips
 from patcher.git.commits import Commit, made_for, read_commits
 from patcher.git.errors import GitError, GitFailed
 from patcher.git.objects import Objects
-from patcher.git.refs import HEADS
+from patcher.git.refs import HEADS, branch_tip
 from patcher.git.regular import check_objects
 from patcher.git.runner import run
 from patcher.git.scratch import scratch
@@ -32,6 +32,11 @@ class History(NamedTuple):
     is_whole: bool
     """Whether that is all."""
     merge_bases: tuple[str, ...]
+
+
+def tip(repository: Repository, branch: str) -> str | None:
+    """The commit of a review branch; None where there is none."""
+    return branch_tip(repository, branch)
 
 
 def history(repository: Repository, base: Base, branch: str, tip: str) -> History:

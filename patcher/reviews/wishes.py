@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Forging = Literal["auto", "always", "never"]
-
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
@@ -29,5 +27,8 @@ class Wishes:
     """Whether the owners of the changed files are asked, too."""
     review_template: Literal["before", "after"] | None = None
     """Where the text stands that the repository wants in its reviews; None: it is left out."""
+    fork: Literal["auto", "always", "never"] = "never"
+    """Whether branches are pushed to the user's fork: where the token may not push to the
+    repository, or in any case."""
     reopen: bool = False
     """Whether a review that a person closed is opened again; for one run alone."""

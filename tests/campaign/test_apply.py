@@ -205,6 +205,7 @@ class Pushing:
 
     history = staticmethod(local.history)
     is_elsewhere = staticmethod(local.is_elsewhere)
+    tip = staticmethod(local.tip)
 
     def __init__(self, error: git.GitError | None = None) -> None:
         self.pushed: list[tuple[object, ...]] = []

@@ -685,3 +685,70 @@ def test_a_campaign_file_alone_opens_forty_reviews_and_a_second_run_changes_noth
         assert sorted((name, each.base) for name, each in pulls) == sorted(expected)
         assert all(each.open and each.draft for _, each in pulls)
     assert len([each for each in github.requests if each.method != "GET"]) == writes
+
+
+# -- forks
+
+
+@pytest.fixture
+def guest(github: GitHub) -> GitHub:
+    """The token may read what there is, and have repositories of its own."""
+    for name in NAMES:
+        github.repository(name).roles["bot"] = "read"
+    return github
+
+
+def test_where_the_token_may_not_push_the_review_comes_from_a_fork(
+    guest: GitHub, sandbox: Sandbox
+) -> None:
+    words = (*PUSH, "--fork", "--campaign", "c", "github:acme/moby")
+    assert acts(*words, "--limit", "1") == (0, {"acme/moby": "opened"})
+    pull = guest.pull("acme/moby")
+    assert (pull.head_repo, pull.head, pull.base) == ("bot/moby", "patcher/deny-af-alg", "main")
+    assert guest.branches.tip("acme/moby", "patcher/deny-af-alg") is None
+    assert pull.commit == guest.branches.tip("bot/moby", "patcher/deny-af-alg")
+    assert acts("apply", "--campaign", "c") == (0, {"acme/moby": "unchanged"})
+    # The base moves, and the fork is behind it.
+    on_main(sandbox, "acme/moby", f"# moved\n{sandbox.profile()}{sandbox.profile('b')}")
+    code, found = report("apply", "--campaign", "c")
+    assert (code, found["acme/moby"]["outcome"]) == (0, "pushed"), found
+    assert found["acme/moby"]["branch_state"] == "ours and stale"
+    assert len(guest.repository("acme/moby").pulls) == 1
+    tip = guest.branches.tip("bot/moby", "patcher/deny-af-alg")
+    main = guest.branches.tip("acme/moby", "main")
+    assert sandbox.git(sandbox.root / "served/bot/moby.git", "rev-parse", f"{tip}^") == main
+    # It was fixed there meanwhile.
+    work = sandbox.root / "work-moby"
+    fixed = sandbox.fixed(f"# moved\n{sandbox.profile()}{sandbox.profile('b')}")
+    sandbox.commit(work, {"docker-default": fixed})
+    sandbox.git(work, "push", "-q", "origin", "main")
+    assert acts("refresh", "c") == (0, {"acme/moby": "closed"})
+    assert guest.branches.tip("bot/moby", "patcher/deny-af-alg") is None
+    assert guest.branches.tip("bot/moby", "main")
+
+
+def test_commits_of_others_in_a_fork_are_left_alone(guest: GitHub, sandbox: Sandbox) -> None:
+    words = (*PUSH, "--fork", "--campaign", "c", "github:acme/moby")
+    assert acts(*words) == (0, {"acme/moby": "opened"})
+    work = sandbox.root / "work-fork"
+    served = sandbox.root / "served/bot/moby.git"
+    sandbox.git(sandbox.root, "clone", "-q", str(served), str(work))
+    sandbox.git(work, "checkout", "-q", "patcher/deny-af-alg")
+    tip = sandbox.commit(work, {"more": "x"})
+    sandbox.git(work, "push", "-q", "origin", "HEAD")
+    code, found = report("apply", "--campaign", "c")
+    assert (code, found["acme/moby"]["outcome"]) == (0, "edited by others")
+    assert guest.branches.tip("bot/moby", "patcher/deny-af-alg") == tip
+
+
+def test_a_fork_is_made_only_where_it_is_wanted(guest: GitHub) -> None:
+    done = patcher(*PUSH, "github:acme/moby")
+    assert done.exit_code == 3
+    assert "use one that may, or --fork" in done.stderr
+    done = patcher(*PUSH, "--fork", "--dry-run", "github:acme/moby")
+    assert (done.exit_code, "bot/moby" in guest.known) == (1, False)
+    guest.repository("acme/moby").roles["bot"] = "write"
+    assert acts(*PUSH, "--fork", "github:acme/moby") == (0, {"acme/moby": "opened"})
+    assert "bot/moby" not in guest.known
+    assert acts(*PUSH, "--fork=always", "github:acme/tool") == (0, {"acme/tool": "opened"})
+    assert guest.pull("acme/tool").head_repo == "bot/tool"

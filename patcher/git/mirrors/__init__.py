@@ -40,6 +40,7 @@ from patcher.git.mirrors.store import (
 )
 from patcher.git.mirrors.update import Update
 from patcher.git.mirrors.upkeep import Mirror
+from patcher.git.refs import branch_tip
 from patcher.git.runner import run
 from patcher.git.values import Base, Repository
 
@@ -134,18 +135,24 @@ class Mirrors:
         expected: str | None,
         *,
         pause: float = 0.0,
+        to: Address | None = None,
     ) -> str:
-        """As `send`, from a mirror."""
+        """As `send`, from a mirror; ``to`` a fork of what it mirrors."""
+        there = repository if to is None else replace(repository, address=to)
         try:
-            said = self.send(repository, branch, commit, expected, pause=pause)
+            said = self.send(there, branch, commit, expected, pause=pause)
         except ShallowRefused:
             assert commit is not None
-            # Pushes go elsewhere, by the user's `pushInsteadOf`: to a fork that is behind.
+            # It goes to a fork that is behind, maybe by the user's `pushInsteadOf`.
             self._deepen(repository, commit)
-            said = self.send(repository, branch, commit, expected, pause=pause)
-        if commit is not None:
+            said = self.send(there, branch, commit, expected, pause=pause)
+        if commit is not None and to is None:
             note_pushed(repository.git_dir, commit)
         return said
+
+    def tip(self, repository: Repository, branch: str) -> str | None:
+        """The commit of a review branch; None where there is none."""
+        return branch_tip(repository, branch)
 
     def send(
         self,
@@ -203,12 +210,23 @@ class Mirrors:
                 return own_history.read(address, base, branch, tip)
 
         found = remote.retried(attempt, self._timeout)
+        self.bring(repository, address, found)
+        return found
+
+    def bring(self, repository: Repository, address: Address, found: History) -> None:
+        """Fetch what a history names, and the mirror lacks, from where that was read."""
         marked = [commit for commit in found.own if has_mark(commit.message)]
         needed = {*found.merge_bases, *(commit.oid for commit in marked)}
         needed |= {parent for commit in marked for parent in commit.parents}
+        self.bring_commits(repository, address, sorted(needed))
+
+    def bring_commits(
+        self, repository: Repository, address: Address, commits: Sequence[str]
+    ) -> None:
+        """Fetch those commits that the mirror lacks."""
+        slot = partial(self._host, address)
         with self._store.locked(repository.git_dir.name) as lock:
-            own_history.bring(address, repository.git_dir, sorted(needed), lock, slot)
-        return found
+            own_history.bring(address, repository.git_dir, commits, lock, slot)
 
     def is_elsewhere(self, repository: Repository, commit: str, branch: str) -> bool:
         """As `patcher.git.history.is_elsewhere`, at the remote."""

@@ -44,6 +44,14 @@ def read(address: Address, base: Base, branch: str, tip: str) -> History:
         return compared(os.fspath(place), {}, place / "objects", tip, base.commit)
 
 
+def read_fork(upstream: Address, fork: Address, base: Base, tip: str) -> History:
+    """As `read`, of a branch in a fork, which need not have the base as it is now."""
+    with _beside(len(tip)) as place:
+        _fetch_all(upstream, place, [base.commit])
+        _fetch_all(fork, place, [tip])
+        return compared(os.fspath(place), {}, place / "objects", tip, base.commit)
+
+
 @contextlib.contextmanager
 def _without(address: Address, tip: str, ref: str) -> Iterator[Path | None]:
     """The commits of ``tip`` without those of a ref of the remote. None where that is all: then

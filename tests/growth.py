@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+import pytest
+
 from patcher.policy.bounds import TooMuch
 
-MEASURABLE = 0.002
-"""Seconds of processor time that the smallest input should take: thousands of times what the clock
-can tell."""
+MEASURABLE, WELL_MEASURABLE = 0.0005, 0.002
+"""Seconds of processor time that the smallest input should take: hundreds of times what the clock
+can tell. In the longer time, work shows that costs little for each byte and still grows too fast:
+for the long tests."""
 SMALLEST, LARGEST = 1 << 10, 1 << 13
 """What YAML's scanner does is quadratic in up to 1024 characters that may be a key."""
 _FACTOR = 4
@@ -23,6 +26,10 @@ _ALLOWED = 1.75
 work grows four times as fast at each."""
 _LEAST, _MOST = 5, 40
 """How often the smallest input is measured; the larger ones as often as it takes."""
+
+thoroughly = pytest.mark.parametrize(
+    "measurable", [MEASURABLE, pytest.param(WELL_MEASURABLE, marks=pytest.mark.fuzz)]
+)
 
 Work = Callable[[], object]
 
@@ -39,13 +46,17 @@ def seconds(work: Work) -> float:
 
 
 def check_linear(
-    prepare: Callable[[int], Work], *, smallest: int = SMALLEST, largest: int = LARGEST
+    prepare: Callable[[int], Work],
+    *,
+    smallest: int = SMALLEST,
+    largest: int = LARGEST,
+    measurable: float = MEASURABLE,
 ) -> None:
     """Fail where the work grows faster than its input.
 
     ``prepare``: makes the work for an input of about so many bytes, or of whatever the sizes
     count; it raises TooMuch where the input is over a bound. ``smallest`` and ``largest``: the n
-    that are tried until the work takes long enough to be measured.
+    that are tried until the work takes ``measurable`` seconds.
 
     Three inputs are measured by turns, and the least time of each counts: whatever else the machine
     does can make a run take longer, but never less. The larger inputs are measured again only as
@@ -55,7 +66,7 @@ def check_linear(
     input fits into tells nothing.
     """
     seen = []
-    size = _measurable(prepare, smallest, largest)
+    size = _measurable(prepare, smallest, largest, measurable)
     for start in (size, 2 * size):
         works, least = _first(prepare, start)
         for turn in range(1, _MOST):
@@ -76,14 +87,16 @@ def _as_it_should(least: list[float]) -> bool:
     return more < one * step and most < more * step and most < one * _FACTOR * step
 
 
-def _measurable(prepare: Callable[[int], Work], smallest: int, largest: int) -> int:
+def _measurable(
+    prepare: Callable[[int], Work], smallest: int, largest: int, measurable: float
+) -> int:
     """The least size whose work takes long enough, or the largest.
 
     Each is done twice: the first time pays for the patterns and tables that are made when needed.
     """
     size = smallest
     with suppress(TooMuch):
-        while size < largest and min(seconds(prepare(size)) for _ in range(2)) < MEASURABLE:
+        while size < largest and min(seconds(prepare(size)) for _ in range(2)) < measurable:
             size *= 2
     return size
 

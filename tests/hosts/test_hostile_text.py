@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.growth import Work, check_linear
+from tests.growth import Work, check_linear, thoroughly
 
 PIECES = [
     b'"', b"'", b"`", b"''", b"''${", b"<<A", b"<<A\n", b"<<A\nA\n", b"```\n", b"> ```\n> x\n",
@@ -25,6 +25,13 @@ HOSTS = {
 }  # fmt: skip
 
 
+LONG = ("x.js", "x.rs", "x.swift")
+"""What reads them is what reads the other programs."""
+by_every_host = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.fuzz) if name in LONG else name for name in HOSTS]
+)
+
+
 def reading(name: str, content: bytes) -> Work:
     """What a host does with a file."""
     host: Any = import_module(f"patcher.hosts.{HOSTS[name]}")
@@ -38,26 +45,35 @@ def reading(name: str, content: bytes) -> Work:
     return work
 
 
-@pytest.mark.parametrize("name", HOSTS)
+@thoroughly
+@by_every_host
 @pytest.mark.parametrize("piece", PIECES)
-def test_one_piece_over_and_over(name: str, piece: bytes) -> None:
+def test_one_piece_over_and_over(name: str, piece: bytes, measurable: float) -> None:
     end = b"x" + piece + b"\nnetwork,\n"
-    check_linear(lambda size: reading(name, piece * (size // len(piece)) + end))
+    check_linear(
+        lambda size: reading(name, piece * (size // len(piece)) + end), measurable=measurable
+    )
 
 
-@pytest.mark.parametrize("name", HOSTS)
+@thoroughly
+@by_every_host
 @pytest.mark.parametrize("piece", PIECES)
-def test_one_piece_between_rules(name: str, piece: bytes) -> None:
+def test_one_piece_between_rules(name: str, piece: bytes, measurable: float) -> None:
     """Most of what a host does begins where a rule may stand."""
     part = piece * (20 // len(piece)) + b"\nnetwork,\n"
-    check_linear(lambda size: reading(name, part * (size // len(part))), largest=1 << 12)
+    check_linear(
+        lambda size: reading(name, part * (size // len(part))),
+        largest=1 << 12,
+        measurable=measurable,
+    )
 
 
-@pytest.mark.parametrize("name", HOSTS)
+@thoroughly
+@by_every_host
 @pytest.mark.parametrize(("mark", "line"), MARKS)
-def test_marks_that_grow(name: str, mark: bytes, line: bytes) -> None:
+def test_marks_that_grow(name: str, mark: bytes, line: bytes, measurable: float) -> None:
     def prepare(size: int) -> Work:
         lines = (line % (mark * count) for count in range(3, int((2 * size) ** 0.5)))
         return reading(name, b"".join(lines) + b"\nnetwork,\n")
 
-    check_linear(prepare)
+    check_linear(prepare, measurable=measurable)

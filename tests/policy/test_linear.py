@@ -10,7 +10,7 @@ from patcher.policy import judgement
 from patcher.policy.bounds import TooMuch
 from patcher.policy.judgement import judge
 from patcher.policy.reader import read
-from tests.growth import Work, check_linear
+from tests.growth import Work, check_linear, thoroughly
 
 HEAD = b"profile x flags=(attach_disconnected,mediate_deleted) {\n network,\n deny mount,\n"
 
@@ -22,11 +22,13 @@ PIECES = [
     b"{{if a}}", b"{% if a %}{", b"{{if a}}network,\n", b"{{if a}}network,\n{{end}}\n",
     b"{{if a}}network,\n{{else}}deny network alg,\n{{end}}\n", b"mediate_deleted {\n",
     b"priority=1 network,\n", b"}\nnetwork,\n", b"/", b"profile ", b"@{", b"$x = ",
+    b"/a r,\n", b"# x\n", b"#\n\n", b"/a{b,", b"/a{b,c} ", b"dbus\n a=b ", b"x(y ", b"x[y",
 ]  # fmt: skip
 
 
+@thoroughly
 @pytest.mark.parametrize("piece", PIECES)
-def test_one_piece_over_and_over(piece: bytes) -> None:
+def test_one_piece_over_and_over(piece: bytes, measurable: float) -> None:
     def prepare(size: int) -> Work:
         content = HEAD + piece * (size // len(piece))
 
@@ -39,7 +41,7 @@ def test_one_piece_over_and_over(piece: bytes) -> None:
 
         return work
 
-    check_linear(prepare)
+    check_linear(prepare, smallest=int(measurable * (1 << 19)), measurable=measurable)
 
 
 def judging(content: bytes) -> Work:

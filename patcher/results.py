@@ -94,6 +94,8 @@ class Verified(NamedTuple):
     """In the repository, or as it was named."""
     standings: tuple[Standing, ...] = ()
     error: str | None = None
+    note: str | None = None
+    """One line on the base that is worth knowing and no failure."""
 
 
 # -- targets

@@ -22,14 +22,13 @@ def chosen(repository: git.Repository, patterns: Sequence[str]) -> Chosen:
     found: dict[str, git.Base] = {}
     missing, globs = [], []
     for pattern in patterns:
-        is_glob = bool(_GLOB.intersection(pattern))
+        is_glob, matches = bool(_GLOB.intersection(pattern)), True
         try:
-            matching = git.bases(repository, (pattern,))
+            found |= {base.ref: base for base in git.bases(repository, (pattern,))}
         except git.NoSuchBase as error:
-            matching = []
-            missing += [] if is_glob else [str(error)]
-        found |= {base.ref: base for base in matching}
-        globs += [(pattern, bool(matching))] if is_glob else []
+            matches = isinstance(error, git.OnlyReviews)
+            missing += [str(error)] if matches or not is_glob else []
+        globs += [(pattern, matches)] if is_glob else []
     return list(found.values()), missing, tuple(globs)
 
 
@@ -37,5 +36,7 @@ def check_born(repository: git.Repository) -> None:
     """Raise UnbornHead for a repository without any branch."""
     try:
         git.bases(repository, ("**",))
+    except git.OnlyReviews:
+        return
     except git.NoSuchBase:
         raise git.UnbornHead("it has no branch yet: nothing to do") from None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from patcher import git, interrupts, proof
-from patcher.campaign import bases, files, replace
+from patcher.campaign import bases, files, included, replace
 from patcher.campaign.includes import InRepository, beside, system
 from patcher.campaign.look import check_found, matching
 from patcher.campaign.selection import Selection
@@ -16,28 +17,35 @@ from patcher.policy.judgement import Includes
 from patcher.policy.search import is_binary
 from patcher.proof.parser import Parser, Unusable
 from patcher.proof.verify import TooMuch, verify
-from patcher.results import Standing, Verified
+from patcher.results import Outcome, Standing, Target, Totals, Verified
 
 
 def run(
-    names: Iterable[str], selection: Selection, parser: Parser, timeout: float | None = None
+    names: Iterable[str],
+    selection: Selection,
+    parser: Parser,
+    timeout: float | None = None,
+    totals: Totals | None = None,
 ) -> Iterator[Verified]:
     """What stands in each file that is named, or lies in a repository or folder that is named.
 
     A folder with repositories in it stands for these, any other one for the files below it.
-    ``timeout``: seconds for one repository, and for one file outside of any.
+    ``timeout``: seconds for one repository, and for one file outside of any. ``totals``: counts the
+    bases and files that are looked at, and what matches the globs.
     """
+    totals = Totals() if totals is None else totals
     for name in names:
         path = Path(name)
         if path.is_dir() and not path.is_symlink():
             found = [item for item in git.discover([path]) if _inside(item, path)]
             for item in found:
-                yield from _limited(_repository(item, selection, parser), timeout)
+                yield from _limited(_repository(item, selection, parser, totals), timeout)
             if found:
                 continue
         for found_file in files.meant([name], selection):
             file = found_file.path
             place = os.fsencode(file)
+            totals.add(Target(str(file), None, None, Outcome.SCANNED))
             try:
                 with replace.opened(found_file, selection.max_bytes) as opened:
                     content = opened.content
@@ -111,24 +119,36 @@ def _standings(
 
 
 def _repository(
-    item: git.Repository | git.Failure, selection: Selection, parser: Parser
+    item: git.Repository | git.Failure, selection: Selection, parser: Parser, totals: Totals
 ) -> Iterator[Verified]:
     place = str(item.path)
     if isinstance(item, git.Failure):
         yield Verified(place, None, b"", error=item.error)
         return
+    target = Target(place, None, None, Outcome.SCANNED)
     try:
-        found, missing, _ = bases.chosen(item, selection.bases)
+        found, missing, globs = bases.chosen(item, selection.bases)
+        target = dataclasses.replace(target, globs=globs)
         for reason in missing:
             yield Verified(place, None, b"", error=reason)
         for base in found:
+            target = dataclasses.replace(target, base=base.ref, commit=base.commit)
+            files_meant = [glob for glob in selection.include if not glob.startswith("!")]
+            totals.add(
+                dataclasses.replace(target, included=included.matched(item, target, files_meant))
+            )
+            if base.note is not None:
+                yield Verified(place, base.ref, b"", note=base.note)
             with (
                 git.checked_once(),
                 InRepository(item, base.commit, otherwise=system) as includes,
             ):
                 yield from _base(item, base, includes, selection, parser)
-    except git.UnbornHead:
-        return
+        if not found:
+            totals.add(target)
+    except git.UnbornHead as unborn:
+        totals.add(target)
+        yield Verified(place, None, b"", note=str(unborn))
     except git.GitError as error:
         yield Verified(place, None, b"", error=str(error))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patcher.cli import FAILED, FOUND, UNDECIDED, options
+from patcher.cli import FAILED, FOUND, UNDECIDED, USAGE, options
 
 if TYPE_CHECKING:
     from patcher.results import Verified
@@ -43,7 +43,8 @@ def command(
 
     Exit status: 1 where some profile allows the family, 4 where none does but of some it is not
     decidable (an include that is not there, an expression that may print a rule, policy that does
-    not compile here or without network rules), 3 where a file could not be read.
+    not compile here or without network rules), 3 where a file could not be read, 2 where there is
+    none, or a glob matches nothing.
 
     \b
     Examples:
@@ -52,10 +53,11 @@ def command(
     """
     from patcher.campaign.verify import run
     from patcher.cli.output import tell, write
+    from patcher.cli.session import unanswered
     from patcher.proof import parser
     from patcher.reports import renderer
     from patcher.reports.verify import total
-    from patcher.results import Answer
+    from patcher.results import Answer, Totals
 
     selection = options.selection(profiles="all", comment=False, **chosen)
     try:
@@ -63,16 +65,24 @@ def command(
     except parser.Unusable as error:
         raise options.Failed(str(error)) from None
     verified = []
-    for file in run(paths or (".",), selection, by, timeout):
+    covered = Totals()
+    for file in run(paths or (".",), selection, by, timeout, covered):
         verified.append(file)
         if file.error is not None:
             tell(f"{_place(file)}: {file.error}")
+        elif file.note is not None and not quiet:
+            tell(f"{_place(file)}: {file.note}")
     style = options.style(selection, color, quiet=quiet, verbose=verbose)
     for piece in renderer("compiled profiles", format)(style, verified, by.name):
         write(piece)
     totals = total(verified)
     if totals["failed"]:
         return FAILED
+    if unanswered(totals=covered):
+        return USAGE
+    if not covered.targets:
+        tell("there is no file in what was named, or none that --include and --exclude leave")
+        return USAGE
     if totals[Answer.ALLOWED]:
         return FOUND
     return UNDECIDED if totals[Answer.UNDECIDED] else 0

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from patcher.git.errors import BoundExceeded, GitError, NoSuchBase, UnbornHead
+from patcher.git.errors import BoundExceeded, GitError, NoSuchBase, OnlyReviews, UnbornHead
 from patcher.git.objects import Objects
 from patcher.git.refs import (
     HEADS,
@@ -103,9 +103,11 @@ def _peeled(
             note = _beside(repository, ref, found[ref])
             is_default = default in (ref, REMOTE + ref.removeprefix(HEADS))
             result.append(Base(ref, _short(ref), header.oid, is_default, note))
-    if skipped and result:  # whoever commits can make a branch look so
+    if skipped:  # whoever commits can make a branch look so
         more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
         note = f"a glob skips review branches, {printable(skipped[0])}{more}: --base NAME reads one"
+        if not result:
+            raise OnlyReviews(note)
         note = "; ".join(filter(None, (result[0].note, note)))
         result[0] = replace(result[0], note=note)
     return result

@@ -61,6 +61,10 @@ class NoSuchBase(GitError):
     cause = "no such base"
 
 
+class OnlyReviews(NoSuchBase):
+    """A glob of bases matches nothing but review branches, which whoever commits can forge."""
+
+
 class BranchMoved(GitError):
     """Someone else moved (or made) the branch in between; nothing was changed."""
 

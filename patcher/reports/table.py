@@ -10,6 +10,7 @@ from patcher.kinds import ErrorKind
 from patcher.reports import Style
 from patcher.reports.text import count, short
 from patcher.results import (
+    NOT_READ,
     NOT_READ_ELSEWHERE,
     BranchState,
     Located,
@@ -165,7 +166,10 @@ class Report:
             return True
         if target.failed:
             return False  # its reason goes to standard error
-        return self._style.verbose or (self._applied and target.note is not None)
+        note = target.note or ""
+        # What a repository does not hold is in the totals; that it hides a branch is nowhere else.
+        scanned = target.outcome is Outcome.SCANNED and not note.startswith(NOT_READ)
+        return bool(self._style.verbose or (note and (self._applied or scanned)))
 
     def _shows(self, located: Located) -> bool:
         return self._style.verbose or located.finding.status in self._style.shown

@@ -13,6 +13,7 @@ from patcher.git import marks
 from tests.growth import Work, check_linear
 from tests.hostile.bench import BRANCH, FIXED, PROFILE, Bench, patcher
 from tests.hostile.test_hostile_bounds import measured
+from tests.needs import needs_parser
 
 PERSON = "A <a@example.org> 1 +0000"
 MARK = "Patcher-Migration: deny-af-alg (on base, 0123456789abcdef)\n"
@@ -156,16 +157,44 @@ def test_a_branch_is_where_git_finds_it_by_its_name(bench: Bench, twice: bool) -
     assert "packed-refs has refs/heads/main twice, or out of order" in result.stderr
 
 
-@pytest.mark.parametrize("command", ["scan", "apply"])
-def test_a_forged_mark_hides_no_branch_from_a_glob_unseen(bench: Bench, command: str) -> None:
+@pytest.mark.parametrize("command", ["scan", "apply", pytest.param("verify", marks=needs_parser)])
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_forged_mark_hides_no_branch_from_a_glob_unseen(
+    bench: Bench, command: str, alone: bool
+) -> None:
     base = bench.git("rev-parse", "main")
     hidden = forged(
         bench, tree(bench, PROFILE, ("100644", b"x", bench.put("blob", b"x"))), base, "release/1"
     )
     bench.git("update-ref", "refs/heads/release/1", hidden)
-    fixed = commit(bench, tree(bench, FIXED), [base], "fixed\n")
-    bench.git("update-ref", "refs/heads/release/2", fixed)
+    if not alone:
+        fixed = commit(bench, tree(bench, FIXED), [base], "fixed\n")
+        bench.git("update-ref", "refs/heads/release/2", fixed)
     proof = ["--proof", "off"] * (command == "apply")
     result = patcher(command, *proof, "--base", "release/*", bench.place)
-    assert "a glob skips review branches, release/1: --base NAME reads one" in result.stdout
+    said = result.stdout + result.stderr
+    assert "a glob skips review branches, release/1: --base NAME reads one" in said
+    assert result.exit_code == 3 if alone else result.exit_code in (0, 1)
+    assert "matches in 0" not in said
     assert patcher("scan", "--base", "release/1", bench.place).exit_code == 1
+
+
+@pytest.mark.parametrize("command", ["scan", pytest.param("verify", marks=needs_parser)])
+def test_a_run_that_covers_nothing_is_no_clean_one(bench: Bench, command: str) -> None:
+    for options, said in (
+        (("--base", "release/*"), "--base 'release/*' matches in 0 of 1 repository"),
+        (("--include", "*.none"), "--include '*.none' matches 0 files"),
+    ):
+        result = patcher(command, *options, bench.place)
+        assert result.exit_code == 2 and said in result.stderr, result.stderr
+    assert patcher(command, "--include", "docker-*", bench.place).exit_code == 1
+    (bench.root / "empty").mkdir()
+    result = patcher(command, bench.root / "empty")
+    assert result.exit_code in (2, 3)
+    if command == "verify":
+        folder = bench.root / "files"
+        folder.mkdir()
+        (folder / "p").write_text(FIXED)
+        result = patcher(command, "--include", "*.none", folder)
+        assert result.exit_code == 2 and "there is no file in what was named" in result.stderr
+        assert patcher(command, folder).exit_code in (0, 4)

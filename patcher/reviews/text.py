@@ -40,6 +40,11 @@ _SHOWN = (40, 10, 3)
 _BEGIN, _END = "[//]: # (patcher: begin)", "[//]: # (patcher: end)"
 _CLOSED = "[//]: # (patcher: closed)"
 """Definitions of links, which every Markdown leaves out of what it shows."""
+_BEGIN_LINE, _END_LINE, _CLOSED_LINE = (
+    re.compile(rf"^{re.escape(mark)}[ \t]*$", re.MULTILINE) for mark in (_BEGIN, _END, _CLOSED)
+)
+"""A mark has its line to itself: within a line it may be the path of a file."""
+_MARK_LINES = re.compile(r"^[ \t]*\[//\]: # \(patcher:.*\n?", re.MULTILINE)
 
 DEFAULT_TITLE = "apparmor: {% for m in migrations %}{{ m.rule }}{% endfor %}"
 
@@ -128,28 +133,29 @@ def renewed(there: str, wanted: str) -> str:
     text = there.replace("\r\n", "\n")
     if not text.strip():
         return wanted
-    before, begin, rest = text.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not (begin and end):
+    begin = _BEGIN_LINE.search(text)
+    end = _END_LINE.search(text, begin.end()) if begin else None
+    if begin is None or end is None:
         return there
-    new = before + wanted.rstrip("\n") + after
+    new = text[: begin.start()] + wanted.rstrip("\n") + text[end.end() :]
     return there if new.rstrip() == text.rstrip() else new
 
 
 def marked_closed(there: str) -> str:
     """The body of a review that patcher is about to close: when it is found closed, no person did
     that."""
-    return there if _CLOSED in there else f"{there.rstrip()}\n\n{_CLOSED}\n"
+    return there if is_marked_closed(there) else f"{there.rstrip()}\n\n{_CLOSED}\n"
 
 
 def unmarked(there: str) -> str:
     """The body of a review that is to be open again."""
-    return there.replace(f"\n\n{_CLOSED}\n", "\n").replace(_CLOSED, "")
+    text = there.replace("\r\n", "\n").replace(f"\n\n{_CLOSED}\n", "\n")
+    return _CLOSED_LINE.sub("", text) if is_marked_closed(there) else there
 
 
 def is_marked_closed(there: str) -> bool:
     """Whether patcher closed it."""
-    return _CLOSED in there
+    return _CLOSED_LINE.search(there.replace("\r\n", "\n")) is not None
 
 
 _ASKED = re.compile(r"\n\n\[//\]: # \(patcher: asked ([0-9a-f]{12})\)(?=\n)")
@@ -183,8 +189,7 @@ def with_template(own: str, template: bytes, *, before: bool) -> str:
     text = _ACTION.sub(
         r"\1\\/", "".join(char for char in text if char.isprintable() or char in "\n\t")
     )
-    for mark in (_BEGIN, _END, _CLOSED):
-        text = text.replace(mark, "")
+    text = _MARK_LINES.sub("", text)
     if not text.strip():
         return own
     return f"{text}\n\n{own}" if before else f"{own}\n{text}\n"

@@ -247,3 +247,37 @@ def test_the_template_of_a_repository_commands_nothing() -> None:
     assert behind.startswith(own)
     assert text.renewed(front, own) == front
     assert text.with_template(own, b" \n", before=True) == own
+
+
+MARKS = [f"[//]: # (patcher: {word})" for word in ("begin", "end", "closed", "asked 0123456789ab")]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_name_in_a_repository_that_reads_as_a_mark_is_none(mark: str) -> None:
+    def made(path: str) -> str:
+        place = located(f"{path}{mark}".encode(), mark, evidence=mark)
+        return text.body(facts(place), "{{ findings[0].path }}\n\n{{ default_body }}")
+
+    first, second = made(""), made("x/")
+    assert mark in first
+    assert not text.is_marked_closed(first)
+    assert text.unmarked(text.marked_closed(first)) == first
+    assert text.is_marked_closed(text.marked_closed(first))
+    assert text.renewed(first, second) == second
+    assert text.renewed(second, second) == second
+
+
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("before", [True, False])
+def test_the_template_of_a_repository_holds_no_mark(mark: str, before: bool) -> None:
+    own, other = (text.body(facts(located(path))) for path in (b"a", b"b"))
+    theirs = f"{mark[:11]}{mark}{mark[11:]}\n\n{mark}\n\n  {mark}\nclo\u200b{mark}\nWhy?\n{mark}"
+    made = text.with_template(own, theirs.encode(), before=before)
+    assert "Why?" in made
+    assert not text.is_marked_closed(made)
+    assert text.asked_mark(made) == ""
+    wanted = text.with_template(other, theirs.encode(), before=before)
+    assert text.renewed(made, other).strip() == wanted.strip()
+    nested = f"{mark[:11]}{mark}{mark[11:]}"
+    again = text.with_template(own, nested.encode(), before=before)
+    assert not text.is_marked_closed(again)

@@ -168,6 +168,8 @@ class Merging:
         if not review.approved:
             return "it is not approved" if review.approved is False else _UNKNOWN_APPROVAL
         match review.checks:
+            case Checks.PASSED | Checks.NONE if review.blocked:
+                return "a rule of its base is not met: its page says which"
             case Checks.PASSED | Checks.NONE:
                 return ""
             case None:

@@ -84,10 +84,13 @@ class Review:
     body: str = ""
     draft: bool = False
     approved: bool | None = None
-    """Whether it has all approvals that the forge asks for, and at least one; no one's request for
-    changes stands against it."""
+    """Whether it has all approvals that the forge asks for, and at least one of a person, of the
+    commit as it is; no one's request for changes stands against it."""
     checks: Checks | None = None
     conflicts: bool | None = None
+    blocked: bool = False
+    """Whether the forge says that a rule of the base is not met. An administrator's token may merge
+    it all the same."""
     labels: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     """Users and teams whose review was asked for."""

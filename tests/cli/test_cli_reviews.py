@@ -494,6 +494,31 @@ def test_only_what_is_approved_and_green_is_merged(campaign: GitHub) -> None:
     assert (code, {each["outcome"] for each in targets.values()}) == (0, {"nothing to do"})
 
 
+def test_an_administrator_merges_nothing_that_a_rule_holds_back(campaign: GitHub) -> None:
+    """A required check that has not begun yet is no check that failed, and none that waits."""
+    for name in NAMES:
+        campaign.review(name, 1, "ada")
+        campaign.repository(name).roles["bot"] = "admin"
+    campaign.repository("acme/moby").unmet = True
+    code, found = states("merge", "c")
+    assert (code, found["acme/tool"]["did"]) == (1, "merged")
+    assert found["acme/moby"]["did"].startswith("not merged: a rule of its base is not met")
+    assert states("merge", "c", "--force")[1]["acme/moby"]["did"] == "merged"
+
+
+def test_what_was_pushed_after_an_approval_is_not_approved(
+    campaign: GitHub, sandbox: Sandbox
+) -> None:
+    campaign.review("acme/moby", 1, "ada")
+    work, served = sandbox.root / "work", sandbox.root / "served/acme/moby.git"
+    sandbox.git(sandbox.root, "clone", "-q", str(served), str(work))
+    sandbox.git(work, "checkout", "-q", "patcher/deny-af-alg")
+    sandbox.commit(work, {"backdoor": "x"})
+    sandbox.git(work, "push", "-q", "origin", "HEAD")
+    assert report("apply", "--campaign", "c")[1]["acme/moby"]["outcome"] == "edited by others"
+    assert states("merge", "c")[1]["acme/moby"]["did"] == "not merged: it is not approved"
+
+
 def test_a_limit_of_merges_counts_merges(campaign: GitHub) -> None:
     for name in NAMES:
         campaign.review(name, 1, "ada")

@@ -490,6 +490,40 @@ def test_approved(
     assert at.review(asking, moby, review.number).approved is approved
 
 
+def test_an_approval_of_an_earlier_commit_does_not_count(
+    asking: Client, moby: Project, forge: GitHub, there: There
+) -> None:
+    there.approvals = {"main": 1}
+    review = opened(asking, moby)
+    forge.review("acme/moby", 1, "alice")
+    assert at.review(asking, moby, review.number).approved is True
+    push(forge)
+    assert at.review(asking, moby, review.number).approved is False
+    forge.review("acme/moby", 1, "acme", "CHANGES_REQUESTED")
+    forge.review("acme/moby", 1, "alice")
+    assert at.review(asking, moby, review.number).approved is False
+    forge.review("acme/moby", 1, "acme")
+    assert at.review(asking, moby, review.number).approved is True
+
+
+def test_a_bot_approves_beside_a_person(
+    asking: Client, moby: Project, forge: GitHub, there: There
+) -> None:
+    there.roles["renovate[bot]"] = "write"
+    review = opened(asking, moby)
+    forge.review("acme/moby", 1, "renovate[bot]")
+    assert at.review(asking, moby, review.number).approved is False
+    forge.review("acme/moby", 1, "alice")
+    assert at.review(asking, moby, review.number).approved is True
+
+
+def test_a_rule_that_is_not_met_is_known(asking: Client, moby: Project, there: There) -> None:
+    review = opened(asking, moby)
+    assert at.review(asking, moby, review.number).blocked is False
+    there.unmet = True
+    assert at.review(asking, moby, review.number).blocked is True
+
+
 @pytest.mark.parametrize(
     ("states", "checks"),
     [

@@ -28,7 +28,10 @@ query status($owner: String!, $name: String!, $number: Int!) {
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
       reviewDecision
-      latestOpinionatedReviews(first: 100, writersOnly: true) { totalCount nodes { state } }
+      latestOpinionatedReviews(first: 100, writersOnly: true) {
+        totalCount
+        nodes { state commit { oid } author { __typename } }
+      }
       commits(last: 1) {
         nodes {
           commit {
@@ -121,7 +124,8 @@ def _is_from(record: object, review: Review, head_project: Project) -> bool:
 def review(client: Client, project: Project, number: str) -> Review:
     """One, with approvals, checks and conflicts."""
     for look in range(LOOKS):
-        found = as_review(client, project, client.ask(pull(project, number)).body)
+        record = client.ask(pull(project, number)).body
+        found = as_review(client, project, record)
         status = inside(_asked(client, _STATUS, project, number), "pullRequest")
         commits = inside(status, "commits", "nodes")
         tip = inside(commits[0], "commit") if isinstance(commits, list) and commits else None
@@ -134,23 +138,36 @@ def review(client: Client, project: Project, number: str) -> Review:
     closers = texts(inside(status, "timelineItems", "nodes"), "actor", "login")
     return replace(
         found,
-        approved=_approved(status) if is_same else None,
+        approved=_approved(status, found.head_commit) if is_same else None,
         checks=_checks(tip) if is_same else None,
+        blocked=text(record, "mergeable_state") in _BLOCKED,
         closed_by=closers[0] if closers and found.life is not Life.OPEN else None,
     )
 
 
-def _approved(status: object) -> bool | None:
+_BLOCKED = ("blocked", "behind")
+"""What GitHub says where a rule of the base is not met. It says so to administrators, too, and lets
+them merge: https://docs.github.com/graphql/reference/enums#mergestatestatus"""
+
+
+def _approved(status: object, commit: str | None) -> bool | None:
     """Whether all approvals are there that GitHub asks for, and at least one of a person who may
-    merge; None where that cannot be seen."""
+    merge, of the commit as it is now: GitHub keeps those of earlier ones unless the base's rules
+    dismiss them. None where that cannot be seen."""
     asked = inside(status, "reviewDecision")
     latest = inside(status, "latestOpinionatedReviews")
-    states = texts(inside(latest, "nodes"), "state")
+    nodes = inside(latest, "nodes")
+    opinions: list[object] = nodes if isinstance(nodes, list) else []
+    states = texts(opinions, "state")
     if asked in ("CHANGES_REQUESTED", "REVIEW_REQUIRED") or "CHANGES_REQUESTED" in states:
         return False
     if inside(latest, "totalCount") != len(states):
         return None
-    return "APPROVED" in states
+    return any(
+        (text(each, "state"), inside(each, "commit", "oid")) == ("APPROVED", commit)
+        and inside(each, "author", "__typename") == "User"
+        for each in opinions
+    )
 
 
 def _checks(tip: object) -> Checks | None:

@@ -403,6 +403,8 @@ class GitHub(World):
             wants = found.approvals[pull.base]
             said = f"At least {wants} approving review is required by reviewers with write access."
             raise refused(405, said)
+        if found.unmet and not is_admin:
+            raise refused(405, "Required status check is expected.")
         made = self.merged(found, pull)
         said = "Pull Request successfully merged"
         return Reply(200, {"sha": made, "merged": True, "message": said})
@@ -437,7 +439,14 @@ class GitHub(World):
         if found is None:
             raise LookupError("Could not resolve to a Repository with that name.")
         pull = self.one(found, str(given["number"]))
-        states = found.counting(pull)
+        opinions = [
+            {
+                "state": state,
+                "commit": {"oid": pull.reviewed[login]},
+                "author": {"__typename": "Bot" if login.endswith("[bot]") else "User"},
+            }
+            for login, state in found.counting(pull).items()
+        ]
         contexts: list[Record] = [
             {"__typename": kind, "conclusion" if kind == "CheckRun" else "state": state}
             for kind, state in found.checks.get(pull.commit, [])
@@ -454,8 +463,8 @@ class GitHub(World):
         asked = {
             "reviewDecision": found.approval(pull),
             "latestOpinionatedReviews": {
-                "totalCount": len(states),
-                "nodes": [{"state": each} for each in states],
+                "totalCount": len(opinions),
+                "nodes": opinions,
             },
             "commits": {"nodes": [{"commit": commit}]},
             "timelineItems": {"nodes": closed},

@@ -53,6 +53,8 @@ class Pull:
     milestone: str | None = None
     auto_merge: str | None = None
     reviews: list[tuple[str, str]] = field(default_factory=list)
+    reviewed: dict[str, str] = field(default_factory=dict)
+    """The commit that the last opinion of each reviewer is of."""
     comments: list[tuple[str, str]] = field(default_factory=list)
     unknown: int = 0
     """How often it is not known yet whether it can be merged."""
@@ -73,6 +75,8 @@ class Repository:
     pulls: list[Pull] = field(default_factory=list)
     approvals: dict[str, int] = field(default_factory=dict)
     """How many a base branch wants; none where it is not protected."""
+    unmet: bool = False
+    """Whether a rule of its branches is not met, so that administrators alone may merge."""
     checks: dict[str, list[tuple[str, str | None]]] = field(default_factory=dict)
     drafts: bool = True
     auto_merge: bool = True
@@ -89,7 +93,7 @@ class Repository:
 
     def approval(self, pull: Pull) -> str | None:
         """What GitHub calls the decision."""
-        states = self.counting(pull)
+        states = [*self.counting(pull).values()]
         if "CHANGES_REQUESTED" in states:
             return "CHANGES_REQUESTED"
         wants = self.approvals.get(pull.base)
@@ -97,10 +101,10 @@ class Repository:
             return None
         return "APPROVED" if states.count("APPROVED") >= wants else "REVIEW_REQUIRED"
 
-    def counting(self, pull: Pull) -> list[str]:
+    def counting(self, pull: Pull) -> dict[str, str]:
         """The last opinion of each reviewer who may write."""
         latest = {login: state for login, state in pull.reviews if state != "COMMENTED"}
-        return [state for login, state in latest.items() if self.may(login, "write")]
+        return {login: state for login, state in latest.items() if self.may(login, "write")}
 
     def rollup(self, commit: str) -> str | None:
         states = [state for _kind, state in self.checks.get(commit, [])]
@@ -147,6 +151,8 @@ class World(Routed, servers.GitHub):
     def review(self, name: str, number: int, login: str, state: str = "APPROVED") -> None:
         pull = self.pull(name, number)
         pull.reviews.append((login, state))
+        if state != "COMMENTED":
+            pull.reviewed[login] = pull.commit
         if login in pull.reviewers:
             pull.reviewers.remove(login)
 
@@ -398,7 +404,8 @@ class World(Routed, servers.GitHub):
             mergeable = not self.branches.conflicts(
                 found.path, pull.base, pull.head_repo, pull.commit
             )
-        states = {None: "unknown", True: "clean", False: "dirty"}
+        ready = "blocked" if found.unmet else "clean"
+        states = {None: "unknown", True: ready, False: "dirty"}
         counts = ("additions", "changed_files", "commits", "deletions", "review_comments")
         merged = pull.merge_commit is not None
         other: dict[str, Any] = {

@@ -108,4 +108,4 @@ def test_nothing_is_completed_where_nothing_can_be_read(
             capture_output=True,
             text=True,
         )
-        assert (done.stdout, "Traceback" in done.stderr) == ("", False)
+        assert (done.stdout.strip(), "Traceback" in done.stderr) == ("", False)

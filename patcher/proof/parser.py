@@ -273,6 +273,8 @@ def _message(errors: str) -> str:
 _PREFIX = "patcher-proof-"
 _SETTLED = 60.0
 """Seconds after which a folder in which nobody holds the policy is taken for left behind."""
+_UNFINISHED = 3600.0
+"""The same for one without any policy."""
 
 
 @contextlib.contextmanager
@@ -295,8 +297,12 @@ def _remove_abandoned(folder: str) -> None:
         for entry in Path(folder).glob(f"{_PREFIX}*"):
             with contextlib.suppress(OSError):
                 status = entry.lstat()
-                old = time.time() - status.st_mtime > _SETTLED
-                if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and old:
+                age = time.time() - status.st_mtime
+                ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+                if ours and age > _UNFINISHED:
+                    with contextlib.suppress(OSError):
+                        entry.rmdir()  # one that was killed before it wrote the policy
+                if ours and age > _SETTLED:
                     with (entry / "policy").open("rb") as file:
                         if locks.lock(file.fileno()):
                             shutil.rmtree(entry, ignore_errors=True)

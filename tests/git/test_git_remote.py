@@ -438,6 +438,16 @@ def test_a_secret_that_is_part_of_another_does_not_save_the_rest_of_it() -> None
     assert str(error) == "no ***, ***"
 
 
+@pytest.mark.parametrize("mark", ["", "remote: "])
+def test_a_git_that_the_system_ends_is_no_fault_of_the_protocol(mark: str) -> None:
+    words = f"{mark}error: index-pack died of signal 9\nfatal: index-pack failed\n"
+    error = failures.explained(
+        GitFailed("git fetch failed", 128, words.encode()), Address.parse("https://host/x")
+    )
+    assert ("more memory than this machine has left" in str(error)) is (mark == "")
+    assert error.cause == ("protocol" if mark else "over a bound")
+
+
 def test_words_that_are_no_secret_stay() -> None:
     address = Address.parse("https://host/x").with_secret(Secret("abc", "oauth2"))
     error = failures.explained(GitFailed("no oauth2 for abcd, see rfc 6749", 1, b""), address)

@@ -338,6 +338,9 @@ def test_what_a_killed_proof_left_is_removed(
         if name != "patcher-proof-none":
             (folder / name / "policy").touch()
         os.utime(folder / name, (0, 0))
+    (folder / "patcher-proof-new").mkdir()
+    (folder / "patcher-proof-other/of somebody").mkdir(parents=True)
+    os.utime(folder / "patcher-proof-other", (0, 0))
     (folder / "patcher-proof-link").symlink_to("other")
     with (folder / "patcher-proof-living/policy").open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -349,7 +352,8 @@ def test_what_a_killed_proof_left_is_removed(
             capture_output=True,
         )
     left = sorted(path.name for path in folder.iterdir())
-    assert left == ["other", "patcher-proof-link", "patcher-proof-living", "patcher-proof-none"]
+    kept = ("link", "living", "new", "other")
+    assert left == ["other", *(f"patcher-proof-{name}" for name in kept)]
 
 
 COMMENTS = {

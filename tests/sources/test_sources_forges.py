@@ -757,6 +757,23 @@ def test_an_answer_that_does_not_help_is_one_line(server: Forge, case: str) -> N
     assert failure.startswith(f"{word}: 127.0.0.1:") and expected in failure, failure
 
 
+@pytest.mark.parametrize("case", ["a sign-in page", "half a document", "no list", "null", "bytes"])
+@pytest.mark.parametrize("page", [2, 3])
+def test_a_later_page_that_does_not_help_ends_no_list(server: Forge, case: str, page: int) -> None:
+    word = many(server, 350)
+    reply, expected = ERRORS[case]
+    server.instead = [*[None] * (page - 1), reply]
+    seen = Seen(word)
+    assert expected in seen.failure
+    assert len(seen.found) == (page - 1) * min(100, server.page_size)
+
+
+@pytest.mark.parametrize("body", [b"", b" ", b"<html>Sign in</html>", b'{"total_count": 0}', b"[]"])
+def test_a_search_is_not_empty_for_want_of_an_answer(github: GitHub, body: bytes) -> None:
+    github.instead = [Reply(200, body)]
+    assert "answers with something that is no list" in Seen("github:search/org:acme").failure
+
+
 ODD_BODIES = {
     "a number of 5,000 digits": b'[{"id": ' + b"9" * 5000 + b"}]",
     "a negative one": b'{"message": -' + b"9" * 5000 + b"}",

@@ -103,6 +103,8 @@ _NO_ROOM = re.compile(
 """What git says of this machine's disk; the server's own may be full as well."""
 
 _NO_MEMORY = re.compile(rb"out of memory|cannot allocate|unable to create thread", re.IGNORECASE)
+_KILLED = re.compile(rb"^error: .*died of signal 9\b", re.MULTILINE)
+"""A git on this machine; what the server says of its own has a mark."""
 
 
 def explained(failed: GitFailed, address: Address) -> GitError:
@@ -112,6 +114,11 @@ def explained(failed: GitFailed, address: Address) -> GitError:
         return BoundExceeded(
             "what it sends takes more memory than git may use "
             f"({FETCH_MEMORY >> 20} MiB, FETCH_MEMORY)"
+        )
+    if _KILLED.search(stderr):
+        return BoundExceeded(
+            "what it sends takes more memory than this machine has left: the system ended git "
+            "(signal 9)"
         )
     lines = [line for line in stderr.split(b"\n") if not _TRACE.match(line)]
     full = next((line for line in lines if _NO_ROOM.search(line)), None)

@@ -123,14 +123,9 @@ def write(file: Opened, content: bytes) -> None:
 
 def _write(file: Opened, content: bytes, folder: int) -> None:
     name, old = file.place.path.name, file.status
-    _remove_abandoned(name, folder)
-    temporary = f"{_prefix(name)}{os.getpid()}-{os.urandom(6).hex()}{_SUFFIX}"
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o600, dir_fd=folder)
+    temporary, descriptor = make_temporary(name, folder)
     try:
         with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
-            with contextlib.suppress(locks.NoLocks):
-                locks.lock(descriptor)
             stream.write(content)
             stream.flush()
             new = os.fstat(descriptor)
@@ -147,13 +142,26 @@ def _write(file: Opened, content: bytes, folder: int) -> None:
         raise
 
 
+def make_temporary(name: str, folder: int) -> tuple[str, int]:
+    """Make a file that is to take the name of another one in a folder, for this user alone: what it
+    is called, and its descriptor. What a patcher that was killed left of one is removed. Raises
+    OSError."""
+    _remove_abandoned(name, folder)
+    temporary = f"{_prefix(name)}{os.getpid()}-{os.urandom(6).hex()}{_SUFFIX}"
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, 0o600, dir_fd=folder)
+    with contextlib.suppress(locks.NoLocks):
+        locks.lock(descriptor)
+    return temporary, descriptor
+
+
 def is_temporary(name: str) -> bool:
-    """Whether a file is one that `write` makes, or left behind when it was killed."""
+    """Whether a file is one that `make_temporary` makes, or left behind when it was killed."""
     return _TEMPORARY.match(name) is not None
 
 
 def _prefix(name: str) -> str:
-    return f".{name[:100]}."
+    return f".{os.fsdecode(os.fsencode(name)[:100])}."
 
 
 def _remove_abandoned(name: str, folder: int) -> None:

@@ -73,14 +73,18 @@ def into(name: str | None, option: str = "--output") -> Iterator[None]:
     if name is None or name == "-":
         yield
         return
-    import tempfile
+    from patcher.campaign.replace import make_temporary
 
-    folder, last = os.path.split(os.path.abspath(name))  # noqa: PTH100 - a link in it stays one
+    above, last = os.path.split(os.path.abspath(name))  # noqa: PTH100 - a link in it stays one
+    folder = -1
     try:
         if os.path.exists(name) and not os.path.isfile(name):  # noqa: PTH110, PTH113
             raise IsADirectoryError(0, "is not a regular file")
-        descriptor, new = tempfile.mkstemp(prefix=f".{last[:100]}.", dir=folder)
+        folder = os.open(above, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        new, descriptor = make_temporary(last, folder)
     except OSError as error:
+        if folder >= 0:
+            os.close(folder)
         raise click.UsageError(f"{option} {name}: {error.strerror}") from None
     try:
         with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
@@ -95,10 +99,11 @@ def into(name: str | None, option: str = "--output") -> Iterator[None]:
                 os.fchmod(descriptor, 0o666 & ~mask)
                 stream.flush()
                 os.fsync(descriptor)
-                os.replace(new, name)  # noqa: PTH105
+                os.rename(new, last, src_dir_fd=folder, dst_dir_fd=folder)
     finally:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(new)  # noqa: PTH108
+            os.unlink(new, dir_fd=folder)
+        os.close(folder)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from base64 import b64decode
@@ -107,6 +108,25 @@ def test_what_fails_leaves_the_file_as_it_was(sandbox: Sandbox) -> None:
         assert patcher(*words, "--output", file).exit_code in (2, 3)
         assert file.read_text() == "before\n"
     assert sorted(each.name for each in sandbox.root.iterdir()) == ["fork", "report"]
+
+
+@pytest.mark.parametrize("name", ["report", "\U0001f600" * 60], ids=["short", "long"])
+def test_what_a_killed_run_left_of_the_file_is_removed(sandbox: Sandbox, name: str) -> None:
+    """Neither that of another file, nor what another run still writes."""
+    process = subprocess.Popen(["true"])
+    process.wait()
+    start = os.fsdecode(f".{name}".encode()[:101])
+    sandbox.root.mkdir(exist_ok=True)
+    dead = sandbox.root / f"{start}.{process.pid}-0123456789ab.patcher-new"
+    living = sandbox.root / f"{start}.{os.getpid()}-0123456789ab.patcher-new"
+    others = sandbox.root / f".other.{process.pid}-0123456789ab.patcher-new"
+    for file in (dead, living, others):
+        file.write_text("half")
+    read = sandbox.root / "read"
+    read.touch()
+    assert patcher("check", read, "--output", sandbox.root / name).exit_code == 0
+    left = {file.name for file in sandbox.root.iterdir()}
+    assert left == {name, "read", living.name, others.name}
 
 
 def test_a_file_that_cannot_be_written_is_told_before_the_work(sandbox: Sandbox) -> None:

@@ -210,6 +210,15 @@ def test_no_name_but_that_of_a_temporary_file_hides_a_profile(tree: Path, name: 
     assert name in patcher("check", tree).stdout
 
 
+@pytest.mark.parametrize(
+    "name", ["\U0001f600" * 63, "x" * 255, "\udcff" * 255], ids=["wide", "plain", "no text"]
+)
+def test_a_name_as_long_as_there_are(tree: Path, name: str) -> None:
+    (tree / name).write_text(PROFILE)
+    assert patcher("check", "--fix", tree).exit_code == 0
+    assert (tree / name).read_text() == FIXED
+
+
 @pytest.mark.parametrize("depth", [400, 1200])
 def test_folders_that_lie_deep(tree: Path, depth: int) -> None:
     folder = os.open(tree / "sub", os.O_RDONLY)

@@ -81,8 +81,9 @@ class Follower:
         ]
         changed = 0
         with _begun(looks if ahead else []) as begun:
-            for row, look in zip(rows, begun or looks, strict=True):
+            for number, (row, look) in enumerate(zip(rows, begun or looks, strict=True)):
                 if changed == limit:
+                    self.tell(f"stopped after {limit}: {len(rows) - number} were not looked at")
                     return
                 state = self._done(row, look, act)
                 changed += state.is_changed
@@ -109,7 +110,20 @@ class Follower:
         functions = homes.reviews(there.forge)
         project = functions.project(client, there.path)
         review = functions.review(client, project, row.review_number or "")
+        _check_same(row, review)
         return Seen(row, review, functions, client, project)
+
+
+def _check_same(row: Progress, review: Review) -> None:
+    """Raise ForgeError for another review than patcher opened: a repository may be made anew under
+    its old name, and a base may be changed."""
+    base = (row.base or "").removeprefix("refs/heads/")
+    is_into = review.base == base or not git.is_address(row.place)
+    if not (review.head == row.branch and is_into):
+        raise ForgeError(
+            f"{review.url} is from {review.head} into {review.base}, and patcher opened one from "
+            f"{row.branch} into {base}: `patcher apply --campaign` looks for that"
+        )
 
 
 @contextmanager

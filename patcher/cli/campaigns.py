@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from patcher.cli import FAILED, FOUND, options
+from patcher.results import Stage
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from patcher.campaign.ledger import Account, Purpose
     from patcher.progress import ReviewState
     from patcher.reports import Report
+
+_NEEDING = (Stage.FAILED, Stage.COMMITTED, Stage.PUSHED)
 
 
 @contextmanager
@@ -93,15 +96,24 @@ def with_reviews(name: str, commits: Commits) -> Commits:
 
 
 def follow(
-    name: str, act: Act, format: str, *, limit: int | None = None, ahead: bool = False
+    name: str,
+    act: Act,
+    format: str,
+    *,
+    limit: int | None = None,
+    ahead: bool = False,
+    changes: bool = True,
+    complete: bool = False,
 ) -> int:
     """Do something about each review of a campaign, and show all of them. ``ahead``: others may be
-    looked at meanwhile. Exit status: 0 if that
-    was done everywhere, 1 if not, 3 if one could not be looked at or changed."""
+    looked at meanwhile; ``changes``: the campaign has to open reviews; ``complete``: whatever needs
+    a review has to have one. Exit status: 0 if that was done everywhere, 1 if not, 3 if one could
+    not be looked at or changed. Raises UsageError."""
+    from patcher.campaign import settings
     from patcher.campaign.follow import Follower
     from patcher.cli.output import tell, write
     from patcher.reports import renderer
-    from patcher.reports.text import short
+    from patcher.reports.text import count, short
 
     failed = undone = 0
 
@@ -116,7 +128,26 @@ def follow(
             yield state
 
     with campaign(name) as account:
+        if changes:
+            with_reviews(name, settings.read(account.settings)[1])
         states = counted(Follower(account, tell).each(act, limit, ahead=ahead))
         for piece in renderer("reviews", format)(options.style(), states):
             write(piece)
+        if lacking := _without_review(account):
+            undone += complete
+            tell(
+                f"campaign {name} lacks the review of {count(lacking, 'target')}: "
+                f"`patcher apply --campaign {name}` opens what is missing"
+            )
     return FAILED if failed else FOUND if undone else 0
+
+
+def _without_review(account: Account) -> int:
+    """How many targets need a review and have none, as far as is known; a repository that was not
+    done yet counts as one."""
+    reviewed = {row.place for row in account.rows(reviewed=True)}
+    return sum(
+        row.review_number is None
+        and (row.stage in _NEEDING or (row.stage is Stage.PLANNED and row.place not in reviewed))
+        for row in account.rows()
+    )

@@ -31,10 +31,10 @@ def command(
 
     Each is looked at right before it is merged, at the commit that `patcher apply` saw last: with
     others in it, it is not merged. Without any CI there is nothing to wait for. --force leaves out
-    the approval and the checks, and nothing else.
+    the approval, the checks and the rules of the base, and nothing else.
 
-    Exit status: 0 all are merged, 1 some are not, 2 wrong use, 3 one could not be looked at or
-    merged.
+    Exit status: 0 all are merged, or so many as --limit says; 1 some are not, or have no review
+    yet; 2 wrong use; 3 one could not be looked at or merged.
 
     \b
     Examples:
@@ -44,4 +44,4 @@ def command(
     from patcher.campaign.follow import Merging
     from patcher.cli.campaigns import follow
 
-    return follow(name, Merging(method, force, dry_run), format, limit=limit)
+    return follow(name, Merging(method, force, dry_run), format, limit=limit, complete=True)

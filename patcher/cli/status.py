@@ -72,7 +72,7 @@ def command(
         from patcher.campaign.follow import looked
         from patcher.cli.campaigns import follow
 
-        return follow(name, looked, format, ahead=True)
+        return follow(name, looked, format, ahead=True, changes=False)
     from patcher.campaign.database import Database, default_path
     from patcher.campaign.ledger import Ledger
     from patcher.campaign.trouble import LedgerError, NoSuchCampaign

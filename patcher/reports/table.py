@@ -46,7 +46,8 @@ _WORDS = {
 
 _STATUS_WIDTH = max(map(len, (*_WORDS.values(), "changed there")))
 _LEAST_WHY = 20
-"""Columns of a terminal."""
+_WIDE = 120
+"""Columns of a terminal; the last: from which on a place has room beside the rest."""
 
 _DONE = (Outcome.COMMITTED, Outcome.PUSHED)
 _STAYS = (Outcome.UP_TO_DATE, Outcome.EDITED)
@@ -340,8 +341,7 @@ def _wrapped(rows: Sequence[TableRow], width: int, color: bool) -> str:
         console.print(Padding(table, (0, 0, 0, 2 if places else 4)))
 
     profile = max(12, width // 4)
-    room = width - 2 - _STATUS_WIDTH - profile - _LEAST_WHY - 3 * 2
-    if max(len(row.where) for row in rows) <= min(room, width * 2 // 5):
+    if width >= _WIDE and max(len(row.where) for row in rows) <= width * 2 // 5:
         grid(rows, places=True)
     else:
         for row in rows:

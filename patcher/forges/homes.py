@@ -86,8 +86,9 @@ def _servers(
     schemes = forges.SCHEMES if wanted is None else (wanted,)
     for scheme, known in (*tokens.named(), public, *((scheme, None) for scheme in schemes)):
         if wanted in (None, scheme):
+            same = [web for name, web in tokens.named() if name == scheme]
             try:
-                yield scheme, _server_at(scheme, known)
+                yield scheme, _server_at(scheme, known, same)
             except ForgeError:
                 continue
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from patcher import git
 from patcher.campaign.apply import Commits, Remote, branch_name
+from patcher.campaign.asking_push import AskingPush
 from patcher.campaign.selection import Selection
 from patcher.findings import Status
 from patcher.forges import homes
@@ -79,7 +80,10 @@ class RepositoryReviews:
             return self._obsolete(repository, base, name, done, apply)
         with waiting():
             place = self._place(repository, base, name)
-            there = opening.look(place) if self._has_token else opening.There()
+        if not self._has_token:
+            return self._without_token(repository, base, target, place, apply)
+        with waiting():
+            there = opening.look(place)
         if place.project.archived:
             return _left(target, name, ReviewResult(ReviewAct.ARCHIVED))
         if there.is_declined and there.last is not None and not self.wishes.reopen:
@@ -98,6 +102,36 @@ class RepositoryReviews:
             why = f"branch {name} is pushed, and its review is not done: {error}"
             cause = getattr(error, "cause", "review")
             return replace(done, error="; ".join(filter(None, (done.error, why))), cause=cause)
+
+    def _without_token(
+        self,
+        repository: git.Repository,
+        base: git.Base,
+        target: Target,
+        place: opening.Place,
+        apply: Apply,
+    ) -> Target:
+        """The target with its branch pushed, and its review asked for by the push, where the forge
+        takes that; else with the address to open it at."""
+        assert self._known is not None
+        home = self._known.home
+        asking = None
+        if (forge := homes.pushes(home.forge)) is not None and not self.commits.dry_run:
+            request = forge.pushed(self._wanted(repository, base, target, place)[0], home.path)
+            if request.to is None:  # what goes elsewhere than to its branch is not found again
+                asking = AskingPush(self.mirrors(), forge, request, home.path)
+        done = apply(self.commits, asking)
+        if self.commits.dry_run or done.stage is not Stage.PUSHED:
+            return done
+        if asking is not None and (result := asking.result()) is not None:
+            return replace(done, stage=Stage.REVIEWED, review=result)
+        url = homes.new_review_url(home, place.base, place.head)
+        why = (
+            f"branch {place.head} is pushed, and it takes a token to know whether its review is "
+            f"open: set {home.server.variables}"
+        )
+        why += f", or open it at {url}" if url else ""
+        return replace(done, error="; ".join(filter(None, (done.error, why))), cause="no token")
 
     def gone(self, target: Target, error: git.RemoteError) -> Target | None:
         """The target of a repository that git does not find, where its forge knows nothing of it
@@ -199,12 +233,6 @@ class RepositoryReviews:
         place: opening.Place,
         there: opening.There,
     ) -> Target:
-        assert self._known is not None
-        home = self._known.home
-        if not self._has_token:
-            url = homes.new_review_url(home, place.base, place.head)
-            by_hand = f", or open it at {url}" if url else ""
-            raise ForgeError(f"it takes a token: set {home.server.variables}{by_hand}")
         wanted, missed = self._wanted(repository, base, target, place)
         with self._turn():
             result = opening.open_review(

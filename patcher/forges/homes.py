@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 from patcher import forges, git
 from patcher.forges import tokens
-from patcher.forges.review import Reviews
+from patcher.forges.review import Pushes, Reviews
 from patcher.forges.server import ForgeError, Server
 
 ForgeName = Literal["github", "gitlab", "gitea", "forgejo", "gerrit", "bitbucket"]
@@ -71,6 +71,12 @@ def reviews(name: str) -> Reviews:
     if module is None or not hasattr(module, "create"):
         raise ForgeError(f"patcher opens no reviews at {name}: use --review none")
     return cast(Reviews, module)
+
+
+def pushes(name: str) -> Pushes | None:
+    """What a forge does for a push; None: nothing."""
+    module = reviews(name)
+    return cast(Pushes, module) if hasattr(module, "pushed") else None
 
 
 def _servers(

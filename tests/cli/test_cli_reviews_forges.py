@@ -18,6 +18,7 @@ from tests.conftest import Sandbox
 from tests.forges.bitbucket_worlds import BITBUCKETS, AtBitbucketCloud
 from tests.forges.branches import GitBranches
 from tests.forges.worlds import PATH, TOKEN, WORLDS, World
+from tests.git.forges import as_gitlab
 from tests.git.server import Server
 
 HEAD = "patcher/deny-af-alg"
@@ -113,6 +114,8 @@ def test_from_a_draft_to_its_close(at: World) -> None:
     assert followed("ready", "c")[1]["did"] == "made ready"
     assert followed("status", "c", "--reviews")[1]["draft"] is False
     assert act(at) == (0, "unchanged")
+    assert act(at, "--title", "Deny {{ migrations[0].family }}") == (0, "updated")
+    assert act(at) == (0, "unchanged")
     assert patcher("close", "c").exit_code == 0
     assert followed("status", "c", "--reviews")[1]["life"] == "closed"
     assert at.branches.tip(PATH, HEAD) is None
@@ -143,3 +146,41 @@ def test_a_base_that_is_fixed_closes_its_review(at: World, sandbox: Sandbox) -> 
     assert (done.exit_code, target["review"]["act"]) == (0, "closed")
     assert at.branches.tip(PATH, HEAD) is None
     assert len(at.own) == 1
+
+
+@pytest.mark.parametrize("at", ["gitlab"], indirect=True)
+def test_without_a_token_the_push_asks_for_the_review(
+    at: World, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GITLAB_TOKEN")
+    url = f"{at.forge.url}/{PATH}/-/merge_requests/7"
+    log = as_gitlab(sandbox.root / f"served/{PATH}.git", "View merge request for it:", f"  {url}")
+    words = ("apply", "--push", "--review", "auto", "--proof", "off", "--label", "security")
+    done = patcher(*words, "--team", "acme/core", "--format", "json", f"{at.forge.url}/{PATH}.git")
+    (target,) = json.loads(done.stdout)["targets"]
+    assert (done.exit_code, target["error"]) == (0, None)
+    assert (target["review"]["act"], target["review"]["url"]) == ("opened", url)
+    assert target["review"]["missed"] == ["team acme/core: a push cannot ask for it, a token can"]
+    (sent,) = [json.loads(line) for line in log.read_text().splitlines()]
+    assert "merge_request.create" in sent["options"]
+    assert "merge_request.target=main" in sent["options"]
+    assert "merge_request.label=security" in sent["options"]
+    # The branch does not move again, so that nobody is asked, and nothing is known of the review.
+    done = patcher(*words, f"{at.forge.url}/{PATH}.git")
+    assert done.exit_code == 3
+    assert "it takes a token to know whether its review is open: set GITLAB_TOKEN" in done.stderr
+    assert "/acme/moby/-/merge_requests/new?merge_request%5Bsource_branch%5D=" in done.stderr
+    assert len(log.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("at", ["gitlab", "gitea"], indirect=True)
+def test_a_server_that_takes_no_push_options_pushes_nothing_in_silence(
+    at: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GITLAB_TOKEN", "GITEA_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    words = ("apply", "--push", "--review", "auto", "--proof", "off")
+    done = patcher(*words, f"{at.forge.url}/{PATH}.git")
+    assert done.exit_code == 3
+    assert at.own == []
+    assert "push options" in done.stderr or "it takes a token" in done.stderr

@@ -136,16 +136,18 @@ class Mirrors:
         *,
         pause: float = 0.0,
         to: Address | None = None,
+        options: Sequence[str] = (),
     ) -> str:
         """As `send`, from a mirror; ``to`` a fork of what it mirrors."""
         there = repository if to is None else replace(repository, address=to)
+        send = partial(self.send, pause=pause, options=options)
         try:
-            said = self.send(there, branch, commit, expected, pause=pause)
+            said = send(there, branch, commit, expected)
         except ShallowRefused:
             assert commit is not None
             # It goes to a fork that is behind, maybe by the user's `pushInsteadOf`.
             self._deepen(repository, commit)
-            said = self.send(there, branch, commit, expected, pause=pause)
+            said = send(there, branch, commit, expected)
         if commit is not None and to is None:
             note_pushed(repository.git_dir, commit)
         return said
@@ -162,6 +164,7 @@ class Mirrors:
         expected: str | None,
         *,
         pause: float = 0.0,
+        options: Sequence[str] = (),
     ) -> str:
         """As `patcher.git.remote.push`, with a slot of the host for each attempt. With a ``pause``,
         in seconds, there is one push at a time to a host, and so long a pause between two."""
@@ -169,7 +172,13 @@ class Mirrors:
         slot = partial(self._host, repository.address)
         with self._paced(repository.address.host, pause):
             return remote.push(
-                repository, branch, commit, expected, timeout=self._timeout, slot=slot
+                repository,
+                branch,
+                commit,
+                expected,
+                options=options,
+                timeout=self._timeout,
+                slot=slot,
             )
 
     def refs(self, address: Address, patterns: Sequence[str]) -> remote.RemoteRefs:

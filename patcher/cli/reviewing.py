@@ -13,7 +13,7 @@ from patcher.cli import options
 if TYPE_CHECKING:
     from patcher.reviews.wishes import Wishes
 
-_FORGES = ("github", "gitlab", "gitea", "forgejo", "gerrit", "bitbucket")
+_FORGES = ("github", "gitlab", "gitea", "forgejo", "bitbucket")
 _METHODS = ("merge", "squash", "rebase")
 _MOST_TEXT = 1 << 16
 
@@ -40,8 +40,8 @@ reviewing = options.chain(
         type=click.Choice(["auto", *_FORGES, "none"]),
         default="none",
         show_default=True,
-        help="With --push: open a pull request, merge request or change for each branch, or bring "
-        "the one that is open up to date. auto: at the forge where the SOURCE was found, or that "
+        help="With --push: open a pull request or merge request for each branch, or bring the one "
+        "that is open up to date. auto: at the forge where the SOURCE was found, or that "
         "its host is known as.",
     ),
     click.option(

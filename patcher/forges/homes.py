@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from importlib import import_module
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from patcher import forges, git
 from patcher.forges import tokens
 from patcher.forges.review import Pushes, Reviews
 from patcher.forges.server import ForgeError, Server
 
-ForgeName = Literal["github", "gitlab", "gitea", "forgejo", "gerrit", "bitbucket"]
-FORGES: tuple[ForgeName, ...] = ("github", "gitlab", "gitea", "forgejo", "gerrit", "bitbucket")
+FORGES = ("github", "gitlab", "gitea", "forgejo", "bitbucket")
 """The forges that reviews can be opened at, as the user names them."""
 
 _MODULES = {"forgejo": "gitea"}
@@ -68,7 +67,8 @@ def reviews(name: str) -> Reviews:
         module = import_module(f"patcher.forges.{name}")
     except ModuleNotFoundError:
         module = None
-    if module is None or not hasattr(module, "create"):
+    # A change of Gerrit's is a commit with a Change-Id that is pushed to no branch.
+    if module is None or name == "gerrit" or not hasattr(module, "create"):
         raise ForgeError(f"patcher opens no reviews at {name}: use --review none")
     return cast(Reviews, module)
 

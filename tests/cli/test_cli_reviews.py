@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner, Result
@@ -813,3 +814,63 @@ def test_a_fork_is_made_only_where_it_is_wanted(guest: GitHub) -> None:
     assert "bot/moby" not in guest.known
     assert acts(*PUSH, "--fork=always", "github:acme/tool") == (0, {"acme/tool": "opened"})
     assert guest.pull("acme/tool").head_repo == "bot/tool"
+
+
+# -- pace, and what is lost on the way
+
+
+def test_a_review_whose_answer_was_lost_is_found_and_not_opened_twice(github: GitHub) -> None:
+    lost = Reply(502, {"message": "Bad Gateway"})
+    github.fail("POST", "/repos/{owner}/{repo}/pulls", lost, times=2, after=True)
+    assert patcher(*PUSH, "--reviewer", "ada", "--campaign", "c", "github:acme").exit_code == 3
+    assert opened(github) == [(name, "main", "open") for name in NAMES]
+    assert acts("apply", "--campaign", "c")[0] == 0
+    assert opened(github) == [(name, "main", "open") for name in NAMES]
+    assert github.pull("acme/moby").reviewers == ["ada"]
+
+
+def test_a_forge_that_is_silent_is_one_line(
+    github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "TIMEOUT", 0.3)
+    faulty(github, "POST", "/repos/acme/moby/pulls", Reply(silent=5))
+    done = patcher(*PUSH, "github:acme")
+    assert done.exit_code == 3
+    (line,) = [line for line in done.stderr.splitlines() if "acme/moby" in line]
+    assert "gives no answer within" in line
+    assert opened(github) == [("acme/tool", "main", "open")]
+
+
+def test_one_at_a_time_writes_to_a_server_with_the_pause_that_is_wanted(
+    github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from patcher.campaign import review
+
+    answer, busy, most, slept = github.reply, [0], [0], [0.0]
+
+    def reply(request: Request) -> Reply:
+        writes = request.method != "GET"
+        busy[0] += writes
+        most[0] = max(most[0], busy[0])
+        time.sleep(0.05 * writes)
+        done = answer(request)
+        busy[0] -= writes
+        return done
+
+    assert report("apply", "--push", "--proof", "off", "github:acme")[0] == 0
+    clock = Mock(monotonic=time.monotonic, sleep=lambda seconds: slept.append(seconds))
+    monkeypatch.setattr(review, "time", clock)
+    monkeypatch.setattr(review, "_turns", {})
+    github.reply = reply  # type: ignore[method-assign]
+    words = ("--reviewer", "ada", "--pause", "7", "-j", "4")
+    assert acts(*PUSH, *words, "github:acme") == (0, BOTH)
+    assert most == [1]
+    assert [round(each) for each in slept if each > 1] == [7]
+
+
+def test_a_pilot_wave_and_then_the_rest(github: GitHub) -> None:
+    words = (*PUSH, "--campaign", "c", "--limit", "1")
+    assert patcher(*words, "github:acme").exit_code == 0
+    assert len(opened(github)) == 1
+    assert patcher("apply", "--campaign", "c").exit_code == 0
+    assert opened(github) == [(name, "main", "open") for name in NAMES]

@@ -241,7 +241,8 @@ def _check_push(sources: options.Sources, commits: Commits, name: str | None) ->
         raise click.UsageError(STAYS_LOCAL)
     if commits.remote is not None and not (push or name):
         raise click.UsageError("--remote goes with --push: it says where that pushes to")
-    if commits.reviews is not None and not (push or commits.dry_run or name):
+    reviewed = commits.reviews is not None and commits.reviews.review != "none"
+    if reviewed and not (push or commits.dry_run or name):
         raise click.UsageError("--review goes with --push: a review is of a branch that is pushed")
 
 

@@ -100,7 +100,7 @@ def test_a_question_that_nobody_can_answer_is_wrong_use(sandbox: Sandbox) -> Non
         (["scan", ""], "'': an empty name: a source is a path"),
         (["scan", "fork/docker-default"], "fork/docker-default: is a file: name a repository"),
         (["scan", "moby/moby"], "did you mean github:moby/moby?"),
-        (["scan", "bitbucket:x"], "bitbucket:x: neither a path that exists nor anything else"),
+        (["scan", "sourcehut:x"], "sourcehut:x: neither a path that exists nor anything else"),
         (["scan", "github:a/b/c"], "github:a/b/c: write github:ORG, github:ORG/REPO"),
         (["scan", "--from", sys.executable], "a binary file, not a list"),
         (["apply", "--campaign", "../x", "fork"], "'../x' is no name for a campaign"),

@@ -184,3 +184,24 @@ def test_a_server_that_takes_no_push_options_pushes_nothing_in_silence(
     assert done.exit_code == 3
     assert at.own == []
     assert "push options" in done.stderr or "it takes a token" in done.stderr
+
+
+@pytest.mark.parametrize("at", ["gitlab", "gitea", "cloud"], indirect=True)
+def test_where_the_token_may_not_push_the_review_comes_from_a_fork(
+    at: World, sandbox: Sandbox
+) -> None:
+    if hasattr(at.forge, "known"):  # Bitbucket
+        at.forge.repository(PATH).writers.discard("me")
+    else:
+        at.let("me", "read")
+    assert act(at, "--fork") == (0, "opened")
+    assert act(at) == (0, "unchanged")
+    assert at.branches.tip(PATH, HEAD) is None
+    (fork,) = {
+        f"{each.parent.name}/{each.stem}" for each in sandbox.root.glob("served/*/*.git")
+    } - {PATH}
+    assert at.branches.tip(fork, HEAD) is not None
+    assert len(at.own) == 1
+    assert patcher("close", "c").exit_code == 0
+    assert at.branches.tip(fork, HEAD) is None
+    assert at.branches.tip(fork, "main") is not None

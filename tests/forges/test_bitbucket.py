@@ -389,6 +389,15 @@ def test_approved(asking: Client, moby: Project, forge: Forge) -> None:
     assert at.review(asking, moby, "1").approved is False
 
 
+@only("server")
+def test_an_approval_of_the_author_is_none(
+    asking: Client, moby: Project, forge: BitbucketServer
+) -> None:
+    opened(asking, moby)
+    opinion(forge, "me", good=True)
+    assert at.review(asking, moby, "1").approved is False
+
+
 @only("cloud")
 def test_an_approval_of_the_author_does_not_count_and_restrictions_do(
     asking: Client, moby: Project, forge: BitbucketCloud
@@ -504,6 +513,24 @@ def test_merge(asking: Client, moby: Project, forge: Forge, method: MergeMethod)
     assert merged.merge_commit is not None and tip.startswith(merged.merge_commit)
     (seen,) = at.reviews(asking, moby, "patcher/main", moby, "main")
     assert (seen.life, seen.merge_commit) == (Life.MERGED, merged.merge_commit)
+
+
+def test_a_merge_whose_answer_was_lost_is_a_merge(
+    asking: Client, moby: Project, forge: Forge
+) -> None:
+    review = opened(asking, moby)
+    template = bitbucket_cloud.PULL if is_cloud(forge) else bitbucket_server.PULL
+    forge.fail("POST", f"{template}/merge", Reply(502, b"Bad gateway"), after=True)
+    with pytest.raises(RequestRefused, match="HTTP 502"):
+        at.merge(asking, moby, review, "merge")
+    tip = forge.branches.tip("acme/moby", "main")
+    merged = at.merge(asking, moby, review, "merge")
+    assert merged.life is Life.MERGED and tip is not None
+    assert merged.merge_commit is not None and tip.startswith(merged.merge_commit)
+    assert forge.branches.tip("acme/moby", "main") == tip
+    for change in (at.close, at.reopen):
+        with pytest.raises(ForgeError, match=r"is merged, and not|opens no pull request again"):
+            change(asking, moby, review)
 
 
 @only("cloud")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -309,7 +309,7 @@ def test_all_that_is_wanted(asking: Client, moby: Project, there: There) -> None
     done = at.create(asking, moby, FULL)
     assert done.missed == ()
     assert done.review.labels == ("Security",)
-    assert done.review.asked == ("Alice", "bob", "acme/core")
+    assert done.review.asked == ("alice", "bob", "acme/core")
     assert done.review.assignees == ("alice",)
     assert done.review.milestone == "2.0"
     assert done.review.auto_merge and there.pulls[0].auto_merge == "squash"
@@ -380,7 +380,7 @@ def test_whatever_fails_after_the_opening_the_review_stands_and_the_next_run_com
     assert again.review == at.update(asking, moby, again.review, FULL).review
     assert again.review.labels == ("Security",) and again.review.assignees == ("alice",)
     assert again.review.milestone == "2.0" and again.review.auto_merge
-    assert {*again.review.asked} == {"Alice", "bob", "acme/core"}
+    assert {*again.review.asked} == {"alice", "bob", "acme/core"}
 
 
 # Changing it
@@ -577,6 +577,21 @@ def test_checks_of_an_earlier_commit_do_not_count(
     assert (seen.head_commit, seen.checks) == (tip, Checks.NONE)
 
 
+def test_a_required_check_that_has_not_begun_blocks(
+    asking: Client, moby: Project, forge: GitHub, there: There
+) -> None:
+    """For an administrator, too, whom GitHub would let merge it."""
+    there.roles["me"] = "admin"
+    there.required["main"] = 2
+    opened(asking, moby)
+    assert at.review(asking, moby, "1").blocked
+    forge.check("acme/moby", 1, "SUCCESS")
+    seen = at.review(asking, moby, "1")
+    assert (seen.checks, seen.blocked) == (Checks.PASSED, True)
+    forge.check("acme/moby", 1, "SUCCESS", "StatusContext")
+    assert not at.review(asking, moby, "1").blocked
+
+
 def test_conflicts_are_asked_for_until_github_knows(
     asking: Client, moby: Project, forge: GitHub, there: There, clock: list[float]
 ) -> None:
@@ -648,6 +663,36 @@ def test_closed_by_a_person(asking: Client, moby: Project, forge: GitHub) -> Non
     forge.close("acme/moby", 1, "alice")
     seen = at.review(asking, moby, review.number)
     assert (seen.life, seen.closed_by) == (Life.CLOSED, "alice")
+
+
+@pytest.mark.parametrize("change", [at.close, at.reopen])
+def test_what_is_merged_stays_so(
+    asking: Client, moby: Project, forge: GitHub, change: Callable[..., Review]
+) -> None:
+    review = opened(asking, moby)
+    at.merge(asking, moby, review, "merge")
+    with pytest.raises(ForgeError, match=r"is merged, and not made closed|cannot be reopened"):
+        change(asking, moby, review)
+
+
+def test_auto_merge_waits_for_what_is_required(
+    asking: Client, moby: Project, forge: GitHub, there: There
+) -> None:
+    there.required["main"] = 1
+    opened(asking, moby, auto_merge="squash")
+    assert at.review(asking, moby, "1").life is Life.OPEN
+    forge.check("acme/moby", 1, "SUCCESS")
+    assert at.review(asking, moby, "1").life is Life.MERGED
+
+
+@pytest.mark.parametrize("answer", [None, {}, [], {"merged": False}, {"sha": "1" * 40}])
+def test_a_merge_is_one_where_github_says_so(
+    asking: Client, moby: Project, forge: GitHub, answer: object
+) -> None:
+    review = opened(asking, moby)
+    forge.fail("PUT", f"{PULL}/merge", Reply(200, answer))
+    with pytest.raises(ForgeError, match=r"does not say that .* is merged"):
+        at.merge(asking, moby, review, "merge")
 
 
 def test_closed_by_ourselves_and_opened_again(asking: Client, moby: Project) -> None:

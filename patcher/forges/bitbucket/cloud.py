@@ -143,7 +143,9 @@ def as_review(client: Client, record: object) -> Review:
     number, url = inside(record, "id"), inside(record, "links", "html", "href")
     source, onto = inside(record, "source"), inside(record, "destination", "branch", "name")
     branch, home = inside(source, "branch", "name"), inside(source, "repository", "uuid")
-    if not (isinstance(url, str) and isinstance(branch, str) and isinstance(onto, str)):
+    if not (isinstance(url, str) and isinstance(branch, str) and isinstance(onto, str)) or (
+        not isinstance(number, int)
+    ):
         raise ForgeError(f"{client.server.host} answers with something that is no pull request")
     life = _LIVES.get(text(record, "state") or "", Life.CLOSED)
     merged = inside(record, "merge_commit", "hash")
@@ -362,7 +364,10 @@ def merge(client: Client, project: Project, review: Review, method: MergeMethod)
     path = _pull(project, review.number)
     if review.head_commit is None:
         raise ForgeError(f"the commit of {review.url} is not known: it is not merged")
-    _same_commit(client.ask(path).body, review, "it is not merged")
+    record = client.ask(path).body
+    _same_commit(record, review, "it is not merged")
+    if as_review(client, record).life is Life.MERGED:
+        return replace(as_review(client, record), head_commit=review.head_commit)
     sent = {"type": "pullrequest_merge_parameters", "merge_strategy": _STRATEGIES[method]}
     record = client.ask(f"{path}/merge", method="POST", body=sent).body
     for look in range(LOOKS):
@@ -380,7 +385,7 @@ def merge(client: Client, project: Project, review: Review, method: MergeMethod)
 def _same_commit(record: object, review: Review, consequence: str) -> None:
     short = inside(record, "source", "commit", "hash")
     if not (isinstance(short, str) and short and str(review.head_commit).startswith(short)):
-        raise ForgeError(f"someone pushed to {review.url} meanwhile: {consequence}")
+        raise RequestRefused(f"someone pushed to {review.url} meanwhile: {consequence}", 409)
 
 
 def close(client: Client, project: Project, review: Review) -> Review:
@@ -392,9 +397,10 @@ def close(client: Client, project: Project, review: Review) -> Review:
         if refused.status not in (400, 409):
             raise
         record = client.ask(path).body
-        if as_review(client, record).life is Life.OPEN:
-            raise
-    return replace(as_review(client, record), head_commit=review.head_commit)
+    now = as_review(client, record)
+    if now.life is not Life.CLOSED:
+        raise ForgeError(f"{review.url} is {now.life.value}, and not declined")
+    return replace(now, head_commit=review.head_commit)
 
 
 def reopen(client: Client, project: Project, review: Review) -> Review:

@@ -214,10 +214,16 @@ def _closer(client: Client, path: str) -> str | None:
 
 
 def _approved(record: object, merge: object) -> bool | None:
-    """Whether it has an approval and nothing that stands against it; None where a merge check does,
-    which may want more approvals, or something else."""
-    states = texts(inside(record, "reviewers"), "status")
-    states += texts(inside(record, "participants"), "status")
+    """Whether it has an approval of someone else and nothing that stands against it; None where a
+    merge check does, which may want more approvals, or something else."""
+    author = inside(record, "author", "user", "name")
+    people = [inside(record, "reviewers"), inside(record, "participants")]
+    states = {
+        text(each, "status")
+        for group in people
+        for each in (group if isinstance(group, list) else [])
+        if inside(each, "user", "name") != author
+    }
     if "NEEDS_WORK" in states or "APPROVED" not in states:
         return False
     return None if inside(merge, "vetoes") else True
@@ -341,30 +347,34 @@ def merge(client: Client, project: Project, review: Review, method: MergeMethod)
     record = client.ask(path).body
     now = as_review(client, record)
     if now.head_commit != review.head_commit:
-        raise ForgeError(f"someone pushed to {review.url} meanwhile: it is not merged")
+        raise RequestRefused(f"someone pushed to {review.url} meanwhile: it is not merged", 409)
     if now.life is Life.MERGED:
         return now
     done = _do(client, path, record, "merge", {"strategyId": _STRATEGIES[method]})
+    if done.life is not Life.MERGED:
+        raise ForgeError(f"Bitbucket does not say that {review.url} is merged")
     return replace(review, life=Life.MERGED, merge_commit=done.merge_commit)
 
 
 def close(client: Client, project: Project, review: Review) -> Review:
     """Decline it."""
-    return _turn(client, project, review, "decline", is_open=False)
+    return _turn(client, project, review, "decline", Life.CLOSED)
 
 
 def reopen(client: Client, project: Project, review: Review) -> Review:
     """Open it again; Bitbucket refuses where the branch is gone."""
-    return _turn(client, project, review, "reopen", is_open=True)
+    return _turn(client, project, review, "reopen", Life.OPEN)
 
 
-def _turn(client: Client, project: Project, review: Review, verb: str, *, is_open: bool) -> Review:
+def _turn(client: Client, project: Project, review: Review, verb: str, life: Life) -> Review:
     path = _pull(project, review.number)
     record = client.ask(path).body
     now = as_review(client, record)
-    if (now.life is Life.OPEN) == is_open:
-        return now
-    return _do(client, path, record, verb, {})
+    if now.life not in (life, Life.MERGED):
+        now = _do(client, path, record, verb, {})
+    if now.life is not life:
+        raise ForgeError(f"{review.url} is {now.life.value}, and not made {life.value}")
+    return now
 
 
 def _do(client: Client, path: str, record: object, verb: str, sent: dict[str, str]) -> Review:

@@ -107,7 +107,10 @@ def comment(client: Client, project: Project, review: Review, body: str) -> None
 def set_draft(client: Client, project: Project, review: Review, draft: bool) -> Review:
     """Make a draft of it, or make it ready."""
     node = text(client.ask(pull(project, review.number)).body, "node_id")
-    graphql(client, _DRAFT if draft else _READY, {"id": node})
+    done = graphql(client, _DRAFT if draft else _READY, {"id": node})
+    name = "convertPullRequestToDraft" if draft else "markPullRequestReadyForReview"
+    if inside(done, name, "pullRequest", "isDraft") is not draft:
+        raise ForgeError(f"GitHub did not change whether {review.url} is a draft")
     return replace(review, draft=draft)
 
 
@@ -126,22 +129,27 @@ def merge(client: Client, project: Project, review: Review, method: MergeMethod)
         if now.life is Life.MERGED and now.head_commit == review.head_commit:
             return now
         raise
+    if inside(answer.body, "merged") is not True:
+        raise ForgeError(f"GitHub does not say that {review.url} is merged")
     return replace(review, life=Life.MERGED, merge_commit=text(answer.body, "sha"))
 
 
 def close(client: Client, project: Project, review: Review) -> Review:
     """Close it without a merge."""
-    return _with_state(client, project, review, "closed")
+    return _with_state(client, project, review, "closed", Life.CLOSED)
 
 
 def reopen(client: Client, project: Project, review: Review) -> Review:
     """Open it again; GitHub refuses where the branch is gone, or was made anew."""
-    return _with_state(client, project, review, "open")
+    return _with_state(client, project, review, "open", Life.OPEN)
 
 
-def _with_state(client: Client, project: Project, review: Review, state: str) -> Review:
+def _with_state(client: Client, project: Project, review: Review, state: str, life: Life) -> Review:
     answer = client.ask(pull(project, review.number), method="PATCH", body={"state": state})
-    return as_review(client, project, answer.body)
+    now = as_review(client, project, answer.body)
+    if now.life is not life:
+        raise ForgeError(f"{review.url} is {now.life.value}, and not made {life.value}")
+    return now
 
 
 def _issue(project: Project, review: Review) -> str:

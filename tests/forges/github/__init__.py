@@ -184,7 +184,7 @@ class GitHub(World):
         for login in request.body["assignees"]:
             there = login.lower() in map(str.lower, pull.assignees)
             if not there and self.collaborator(found, login) and found.may(self.login, "write"):
-                pull.assignees.append(login)
+                pull.assignees.append(login.lower())
         return Reply(201, self.issue_record(found, pull))
 
     def collaborator(self, found: Repository, login: str) -> bool:
@@ -381,7 +381,9 @@ class GitHub(World):
             said = "Reviews may only be requested from collaborators. One or more of the users or "
             said += f"teams you specified is not a collaborator of the {found.path} repository."
             raise refused(422, said)
-        pull.reviewers += [each for each in logins if each not in pull.reviewers]
+        names = {name.lower(): name for name in (found.path.partition("/")[0], *found.roles)}
+        asked = [names[each.lower()] for each in logins]
+        pull.reviewers += [each for each in asked if each not in pull.reviewers]
         pull.teams += [each for each in teams if each not in pull.teams]
         return Reply(201, self.pull_record(found, pull))
 
@@ -399,22 +401,11 @@ class GitHub(World):
         if sent.get("sha", pull.commit) != pull.commit:
             raise refused(409, "Head branch was modified. Review and try the merge again.")
         is_admin = found.may(self.login, "admin")
-        if found.approval(pull) == "REVIEW_REQUIRED" and not is_admin:
-            wants = found.approvals[pull.base]
-            said = f"At least {wants} approving review is required by reviewers with write access."
-            raise refused(405, said)
-        if found.unmet and not is_admin:
-            raise refused(405, "Required status check is expected.")
+        if (why := found.blocked(pull)) and not is_admin:
+            raise refused(405, why)
         made = self.merged(found, pull)
         said = "Pull Request successfully merged"
         return Reply(200, {"sha": made, "merged": True, "message": said})
-
-    def merged(self, found: Repository, pull: Pull) -> str:
-        assert pull.head_repo is not None
-        made = self.branches.merge(found.path, pull.base, pull.head_repo, pull.commit)
-        pull.merge_commit = made
-        self.set_open(pull, self.login or "someone", is_open=False)
-        return made
 
     # GraphQL
 
@@ -494,7 +485,7 @@ class GitHub(World):
         found, pull = self.node(given)
         if not found.auto_merge:
             raise LookupError("Auto merge is not allowed for this repository")
-        if found.approvals.get(pull.base) is None:
+        if not found.blocked(pull):
             raise LookupError("Pull request Pull request is in clean status")
         if given["commit"] not in (None, pull.commit):
             raise LookupError("Head sha didn't match expected value")

@@ -78,6 +78,8 @@ class Repository:
     unmet: bool = False
     """Whether a rule of its branches is not met, so that administrators alone may merge."""
     checks: dict[str, list[tuple[str, str | None]]] = field(default_factory=dict)
+    required: dict[str, int] = field(default_factory=dict)
+    """How many checks have to pass for a base branch."""
     drafts: bool = True
     auto_merge: bool = True
     not_ready: int = 0
@@ -100,6 +102,18 @@ class Repository:
         if wants is None:
             return None
         return "APPROVED" if states.count("APPROVED") >= wants else "REVIEW_REQUIRED"
+
+    def blocked(self, pull: Pull) -> str:
+        """What stands against its merge by who may not get past that."""
+        wants = self.approvals.get(pull.base)
+        if wants is not None and self.approval(pull) != "APPROVED":
+            return f"At least {wants} approving review is required by reviewers with write access."
+        states = [state for _kind, state in self.checks.get(pull.commit, [])]
+        if states.count("SUCCESS") < self.required.get(pull.base, 0):
+            return 'Required status check "ci" is expected.'
+        if self.unmet:
+            return "Repository rule violations found"
+        return ""
 
     def counting(self, pull: Pull) -> dict[str, str]:
         """The last opinion of each reviewer who may write."""
@@ -155,11 +169,25 @@ class World(Routed, servers.GitHub):
             pull.reviewed[login] = pull.commit
         if login in pull.reviewers:
             pull.reviewers.remove(login)
+        self.merge_by_itself(name, pull)
 
     def check(self, name: str, number: int, state: str | None, kind: str = "CheckRun") -> None:
         """Let a check run or a ``StatusContext`` of its tip come to an end, or begin (None)."""
         commit = self.pull(name, number).commit
         self.repository(name).checks.setdefault(commit, []).append((kind, state))
+        self.merge_by_itself(name, self.pull(name, number))
+
+    def merge_by_itself(self, name: str, pull: Pull) -> None:
+        found = self.repository(name)
+        if pull.auto_merge and pull.open and not found.blocked(pull):
+            self.merged(found, pull)
+
+    def merged(self, found: Repository, pull: Pull) -> str:
+        assert pull.head_repo is not None
+        made = self.branches.merge(found.path, pull.base, pull.head_repo, pull.commit)
+        pull.merge_commit = made
+        self.set_open(pull, self.login or "someone", is_open=False)
+        return made
 
     def close(self, name: str, number: int, login: str) -> None:
         self.set_open(self.pull(name, number), login, is_open=False)
@@ -404,8 +432,9 @@ class World(Routed, servers.GitHub):
             mergeable = not self.branches.conflicts(
                 found.path, pull.base, pull.head_repo, pull.commit
             )
-        ready = "blocked" if found.unmet else "clean"
-        states = {None: "unknown", True: ready, False: "dirty"}
+        states = {None: "unknown", True: "clean", False: "dirty"}
+        if mergeable and found.blocked(pull):
+            states[True] = "blocked"
         counts = ("additions", "changed_files", "commits", "deletions", "review_comments")
         merged = pull.merge_commit is not None
         other: dict[str, Any] = {

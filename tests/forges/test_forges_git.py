@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from patcher.forges import client, limits
 from patcher.forges.review import Life
 from patcher.git import Address, remote
 from tests.conftest import Sandbox
-from tests.forges.branches import GitBranches
-from tests.forges.worlds import BASE, HEAD, PATH, TOKEN, WORLDS, World
-from tests.git.server import Server
+from tests.forges.worlds import BASE, HEAD, PATH, WORLDS, World, served
 
 
 @pytest.fixture(params=WORLDS)
@@ -24,26 +20,10 @@ def at(
     request: pytest.FixtureRequest, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
     """A forge whose clone URLs can be cloned and pushed to."""
-    for name in list(os.environ):
-        if name.startswith(("GITLAB_", "GITEA_", "CI_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    slept: list[float] = []
-    monkeypatch.setattr(limits, "_limits", {})
-    monkeypatch.setattr(limits, "monotonic", lambda: time.monotonic() + sum(slept))
-    monkeypatch.setattr(limits, "sleep", slept.append)
-    monkeypatch.setattr(client, "BACKOFF", 0.01)
-    root = sandbox.root / "served"
-    world = WORLDS[request.param](GitBranches(root))
-    with Server(root) as server:
-        server.forge, world.forge.url = world.forge, f"{server.url}/ok"
-        for name, value in world.tokens.items():
-            monkeypatch.setenv(name, value.format(url=world.forge.url, token=TOKEN))
-        work = sandbox.repository("work")
-        sandbox.git(work, "clone", "-q", "--bare", str(work), str(root / f"{PATH}.git"))
-        world.add(PATH)
-        world.let("me", "write")
+    root, work = sandbox.root / "served", sandbox.repository("work")
+    sandbox.git(work, "clone", "-q", "--bare", str(work), str(root / f"{PATH}.git"))
+    with served(request.param, monkeypatch, root) as world:
         yield world
-    assert world.forge.wrong == []
 
 
 def pushed(sandbox: Sandbox, at: World, path: str = PATH) -> str:

@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
 import pytest
 
-from patcher.forges import client, limits
+from patcher.forges import client
 from patcher.forges.client import RequestRefused
 from patcher.forges.review import AlreadyThere, Checks, Life, Wanted
 from patcher.forges.server import ForgeError
-from tests.forges.worlds import BASE, HEAD, OTHER, PATH, TOKEN, WORLDS, World
-from tests.sources.servers import Reply, serving
-
-
-@pytest.fixture(autouse=True)
-def clean(monkeypatch: pytest.MonkeyPatch, home: object) -> None:
-    """No token, proxy or server of the person who runs the tests."""
-    for name in list(os.environ):
-        if name.startswith(("GITLAB_", "GITEA_", "CI_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    monkeypatch.setattr(client, "BACKOFF", 0.01)
-    monkeypatch.setattr(limits, "_limits", {})
-
-
-@pytest.fixture(autouse=True)
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Waits take no time: how long each would have been."""
-    slept: list[float] = []
-    monkeypatch.setattr(limits, "monotonic", lambda: time.monotonic() + sum(slept))
-    monkeypatch.setattr(limits, "sleep", slept.append)
-    return slept
+from tests.forges.worlds import BASE, HEAD, OTHER, PATH, TOKEN, WORLDS, World, served
+from tests.sources.servers import Reply
 
 
 @pytest.fixture(params=WORLDS)
-def at(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    world = WORLDS[request.param]()
-    with serving(world.forge):
-        for name, value in world.tokens.items():
-            monkeypatch.setenv(name, value.format(url=world.forge.url, token=TOKEN))
-        world.add(PATH)
-        world.fill()
-        for login, level in (("me", "write"), ("bob", "write"), ("ann", "write")):
-            world.let(login, level)
-        world.let("guest", "read")
+def at(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, home: object
+) -> Iterator[World]:
+    with served(request.param, monkeypatch) as world:
         yield world
-    assert world.forge.wrong == []
 
 
 def test_from_opened_to_merged(at: World) -> None:
@@ -335,7 +307,7 @@ def test_checks_of_an_earlier_commit_say_nothing(at: World) -> None:
     assert at.review().checks is Checks.PENDING
 
 
-def test_conflicts(at: World, slept: list[float]) -> None:
+def test_conflicts(at: World) -> None:
     at.delay_conflicts(1)
     at.open()
     assert at.review().conflicts in (False, None)
@@ -344,7 +316,7 @@ def test_conflicts(at: World, slept: list[float]) -> None:
     at.branches.conflicting.add(tip)
     assert at.review().conflicts is not False
     assert at.review().conflicts is True
-    assert sum(slept) < 60
+    assert sum(at.slept) < 60
 
 
 def test_the_head_is_known_once_its_branch_is_gone(at: World) -> None:
@@ -368,13 +340,13 @@ def test_auto_merge(at: World) -> None:
     assert at.review().life is Life.MERGED
 
 
-def test_auto_merge_where_nothing_is_waited_for(at: World, slept: list[float]) -> None:
+def test_auto_merge_where_nothing_is_waited_for(at: World) -> None:
     """A mistake must not merge what nobody saw."""
     done = at.reviews.create(at.client(), at.project(), at.wanted(auto_merge="merge"))
     (line,) = done.missed
     assert line.startswith("auto-merge: ")
     assert at.review().life is Life.OPEN
-    assert sum(slept) < 60
+    assert sum(at.slept) < 60
 
 
 # Projects
@@ -501,7 +473,7 @@ def test_a_refusal_is_one_clear_line(at: World, status: int) -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_rate_limit_is_waited_for(at: World, function: str, slept: list[float]) -> None:
+def test_a_rate_limit_is_waited_for(at: World, function: str) -> None:
     work = functions(at)[function]
     limited = Reply(429, {"message": "Retry later"}, {"Retry-After": "7"})
     at.forge.instead = [limited]
@@ -510,7 +482,7 @@ def test_a_rate_limit_is_waited_for(at: World, function: str, slept: list[float]
         work()
     except ForgeError as error:
         assert "rate limit" not in str(error)
-    assert 7 in [round(each) for each in slept]
+    assert 7 in [round(each) for each in at.slept]
     assert len(at.forge.requests) > before + 1
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
 
-from patcher.forges import client, limits
+from patcher.forges import limits
 from patcher.forges.server import ForgeError
 from tests.forges.test_odd_answers import changed, places
-from tests.forges.worlds import BASE, HEAD, PATH, TOKEN, WORLDS, World
-from tests.sources.servers import Reply, Request, serving
+from tests.forges.worlds import BASE, HEAD, PATH, WORLDS, World, served
+from tests.sources.servers import Reply, Request
 
 ODD: tuple[object, ...] = (None, True, ["x"])
 
@@ -21,24 +20,12 @@ ODD: tuple[object, ...] = (None, True, ["x"])
 def at(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, home: object
 ) -> Iterator[World]:
-    for name in list(os.environ):
-        if name.startswith(("GITLAB_", "GITEA_", "CI_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    monkeypatch.setattr(limits, "_limits", {})
-    monkeypatch.setattr(limits, "BETWEEN_WRITES", 0)
-    monkeypatch.setattr(limits, "sleep", lambda seconds: None)
-    monkeypatch.setattr(client, "BACKOFF", 0.0)
-    at = WORLDS[request.param]()
-    with serving(at.forge):
-        for name, value in at.tokens.items():
-            monkeypatch.setenv(name, value.format(url=at.forge.url, token=TOKEN))
-        at.add(PATH)
-        at.fill()
-        at.label("x")
-        at.plan("1.0")
-        for login in ("me", "bob", "ann"):
-            at.let(login, "write")
-        yield at
+    with served(request.param, monkeypatch) as world:
+        monkeypatch.setattr(limits, "BETWEEN_WRITES", 0)
+        world.label("x")
+        world.plan("1.0")
+        yield world
+        world.forge.wrong.clear()  # what comes of odd answers
 
 
 def works(at: World) -> dict[str, Callable[[], object]]:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, cast
 
-from patcher.forges import gitea, gitlab
+import pytest
+
+from patcher.forges import client, gitea, gitlab, limits
 from patcher.forges.client import Client
 from patcher.forges.review import Project, Review, Reviews, Wanted
-from tests.forges.branches import Branches
+from tests.forges.branches import Branches, GitBranches
 from tests.forges.gitea import Gitea
 from tests.forges.gitlab import GitLab
-from tests.sources.servers import Record
+from tests.git.server import Server
+from tests.sources.servers import Record, serving
 
 TOKEN, OTHER = "t0ken-that-nobody-may-see", "t0ken-of-another-one"
 PATH, BASE, HEAD = "acme/moby", "main", "patcher/deny-af-alg/main"
@@ -32,6 +39,7 @@ class World(ABC):
     def __init__(self, branches: Branches | None = None) -> None:
         self.branches = branches or Branches()
         self.told: list[str] = []
+        self.slept: list[float] = []
 
     @property
     def reviews(self) -> Reviews:
@@ -212,6 +220,38 @@ class AtGitea(World):
 
     def delay_conflicts(self, looks: int) -> None:
         self.forge.looks = looks
+
+
+@contextmanager
+def served(kind: str, monkeypatch: pytest.MonkeyPatch, root: Path | None = None) -> Iterator[World]:
+    """A world of that kind, and the environment of one who may push there. Waits take no time,
+    and are in ``slept``. With ``root`` its clone URLs are those of a git server, which has the bare
+    repositories there."""
+    for name in list(os.environ):
+        if name.startswith(("GITLAB_", "GITEA_", "CI_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    world = WORLDS[kind](Branches() if root is None else GitBranches(root))
+    slept = world.slept
+    monkeypatch.setattr(client, "BACKOFF", 0.01)
+    monkeypatch.setattr(limits, "_limits", {})
+    monkeypatch.setattr(limits, "monotonic", lambda: time.monotonic() + sum(slept))
+    monkeypatch.setattr(limits, "sleep", slept.append)
+    with ExitStack() as stack:
+        if root is None:
+            stack.enter_context(serving(world.forge))
+        else:
+            server = stack.enter_context(Server(root))
+            server.forge, world.forge.url = world.forge, f"{server.url}/ok"
+        for name, value in world.tokens.items():
+            monkeypatch.setenv(name, value.format(url=world.forge.url, token=TOKEN))
+        world.add(PATH)
+        if root is None:
+            world.fill()
+        for login in ("me", "bob", "ann"):
+            world.let(login, "write")
+        world.let("guest", "read")
+        yield world
+    assert world.forge.wrong == []
 
 
 WORLDS: dict[str, type[World]] = {"gitlab": AtGitLab, "gitea": AtGitea}

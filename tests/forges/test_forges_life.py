@@ -12,11 +12,11 @@ from patcher.forges import client
 from patcher.forges.client import RequestRefused
 from patcher.forges.review import AlreadyThere, Checks, Life, Wanted
 from patcher.forges.server import ForgeError
-from tests.forges.worlds import BASE, HEAD, OTHER, PATH, TOKEN, WORLDS, World, served
+from tests.forges.worlds import BASE, HEAD, OTHER, PATH, PUBLISHED, TOKEN, WORLDS, World, served
 from tests.sources.servers import Reply
 
 
-@pytest.fixture(params=WORLDS)
+@pytest.fixture(params=[*WORLDS, PUBLISHED])
 def at(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, home: object
 ) -> Iterator[World]:
@@ -296,6 +296,8 @@ def test_checks(at: World, state: str, checks: Checks) -> None:
     at.open()
     at.check(state)
     assert at.review().checks is checks
+    if state == "never heard of":
+        at.forge.wrong.clear()  # no description has it
 
 
 def test_checks_of_an_earlier_commit_say_nothing(at: World) -> None:

@@ -17,10 +17,12 @@ import pytest
 from patcher.forges import client, gitea, gitlab, limits
 from patcher.forges.client import Client
 from patcher.forges.review import Project, Review, Reviews, Wanted
+from tests.forges import described_gitea
 from tests.forges.branches import Branches, GitBranches
 from tests.forges.gitea import Gitea
 from tests.forges.gitlab import GitLab
 from tests.git.server import Server
+from tests.needs import program
 from tests.sources.servers import Record, serving
 
 TOKEN, OTHER = "t0ken-that-nobody-may-see", "t0ken-of-another-one"
@@ -230,7 +232,10 @@ def served(kind: str, monkeypatch: pytest.MonkeyPatch, root: Path | None = None)
     for name in list(os.environ):
         if name.startswith(("GITLAB_", "GITEA_", "CI_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    world = WORLDS[kind](Branches() if root is None else GitBranches(root))
+    name, _, published = kind.partition(" ")
+    world = WORLDS[name](Branches() if root is None else GitBranches(root))
+    if published:
+        world.forge.description = described_gitea.gitea()
     slept = world.slept
     monkeypatch.setattr(client, "BACKOFF", 0.01)
     monkeypatch.setattr(limits, "_limits", {})
@@ -255,3 +260,8 @@ def served(kind: str, monkeypatch: pytest.MonkeyPatch, root: Path | None = None)
 
 
 WORLDS: dict[str, type[World]] = {"gitlab": AtGitLab, "gitea": AtGitea}
+PUBLISHED = pytest.param(
+    "gitea published",
+    marks=[pytest.mark.published, pytest.mark.xdist_group("published-gitea"), program("go")],
+)
+"""A Gitea that is held to what it publishes."""

@@ -439,8 +439,26 @@ class Gitea(Routed, servers.Gitea):
             "timeline": [],
             "unseen": self.looks,
         }
+        self.set(made, body, may_write=self.mode(user, base) in ("write", "admin"))
         self.pulls.append(made)
         return Reply(201, self.shown(made))
+
+    def set(self, pull: Record, body: Record, *, may_write: bool) -> None:
+        """Those who may only read are not refused; what they may not set stays."""
+        repository = self.by_id(pull["base_repo"])
+        if not may_write:
+            return
+        for login in body.get("assignees", []):
+            if self.mode(login, repository) not in ("write", "admin"):
+                raise self.refused(422, f"Assignee does not exist: [name: {login}]")
+        pull["assignees"] = body.get("assignees", pull["assignees"])
+        if "milestone" in body:
+            titles = self.milestones[repository["full_name"]]
+            pull["milestone"] = titles[body["milestone"] - 40]
+        for place, names in self.labels.items():
+            for label in names:
+                if self.label_id(place, label) in body.get("labels", []):
+                    pull["labels"].append(label)
 
     @route("GET", PULL)
     def _get(self, request: Request, owner: str, name: str, index: str) -> Reply:
@@ -454,14 +472,7 @@ class Gitea(Routed, servers.Gitea):
         if not (may_write or user == found["author"]):
             raise self.refused(403, "")
         found |= {key: body[key] for key in ("title", "body") if key in body}
-        if may_write and "assignees" in body:
-            for login in body["assignees"]:
-                if self.mode(login, repository) not in ("write", "admin"):
-                    raise self.refused(422, f"Assignee does not exist: [name: {login}]")
-            found["assignees"] = body["assignees"]
-        if may_write and "milestone" in body:
-            titles = self.milestones[repository["full_name"]]
-            found["milestone"] = titles[body["milestone"] - 40]
+        self.set(found, body, may_write=may_write)
         if "state" in body:
             if found["merged"]:
                 said = "cannot change state of this pull request, it was already merged"
@@ -539,6 +550,8 @@ class Gitea(Routed, servers.Gitea):
         for login in (known[each.lower()] for each in body.get("reviewers", [])):
             if login == found["author"] or not self.mode(login, repository):
                 raise self.refused(422, "Reviewer can't read  or is the poster")
+            if login in found["reviewers"]:
+                continue
             found["reviewers"].append(login)
             new.append({"id": 1, "user": self.person(login), "state": "REQUEST_REVIEW"})
         for team in body.get("team_reviewers", []) if organisation in self.teams else ():
@@ -549,10 +562,7 @@ class Gitea(Routed, servers.Gitea):
     @route("POST", ISSUE + "/labels")
     def _add_labels(self, request: Request, owner: str, name: str, index: str) -> Reply:
         found = self.pull(request, owner, name, index, "write")
-        for place, names in self.labels.items():
-            for label in names:
-                if self.label_id(place, label) in request.body["labels"]:
-                    found["labels"].append(label)
+        self.set(found, request.body, may_write=True)
         return Reply(200, [{"id": 1, "name": label} for label in sorted(found["labels"])])
 
     @route("POST", ISSUE + "/comments")

@@ -1,7 +1,8 @@
 """A GitLab on loopback that knows the life of a merge request.
 
 It answers as https://docs.gitlab.com/api/merge_requests/, .../merge_request_approvals/,
-.../project_forks/ and lib/api/merge_requests.rb say, and refuses what they do not know.
+.../project_forks/ and GitLab's own lib/api/merge_requests.rb say, and refuses what they do not
+know: GitLab publishes no description that could be fetched where these tests run.
 """
 
 from __future__ import annotations
@@ -219,7 +220,7 @@ class GitLab(Routed, servers.GitLab):
             **people,
             "source_project_id": request["source_project_id"],
             "target_project_id": number,
-            "labels": list(request["labels"]),
+            "labels": sorted(request["labels"]),
             "draft": draft,
             "work_in_progress": draft,
             "milestone": title and {"id": 1, "iid": 1, "project_id": number, "title": title},

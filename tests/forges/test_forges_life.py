@@ -159,6 +159,21 @@ def test_what_is_as_wanted_takes_no_request(at: World) -> None:
         assert done().missed == ()
 
 
+def test_one_wish_takes_few_changes(at: World) -> None:
+    """A second lies between two of them."""
+    at.label("security", "apparmor")
+    at.plan("1.0")
+    project, ask = at.project(), at.client()
+    wish = at.wanted(
+        labels=("security", "apparmor"),
+        reviewers=("bob", "ann"),
+        assignees=("ann", "bob"),
+        milestone="1.0",
+    )
+    asked = at.requests(partial(at.reviews.create, ask, project, wish))
+    assert len([each for each in asked if not each.startswith("GET ")]) <= 2
+
+
 def test_what_others_did_stays(at: World) -> None:
     at.label("security", "theirs")
     opened = at.open(reviewers=("bob",), labels=("theirs",), assignees=("bob",))

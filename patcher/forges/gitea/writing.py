@@ -27,22 +27,29 @@ if TYPE_CHECKING:
 
 def create(client: Client, project: Project, wanted: Wanted) -> Done:
     """Open a pull request, and then ask for the rest: Gitea opens none where a part of the wish
-    cannot be met, and older servers leave some of it out in silence."""
+    cannot be met."""
+    missed: list[str] = []
     own = wanted.head_project.casefold() == project.path.casefold()
     owner = wanted.head_project.partition("/")[0]
-    sent = {
+    sent: dict[str, object] = {
         "head": wanted.head if own else f"{owner}:{wanted.head}",
         "base": wanted.base,
         "title": DRAFT + wanted.title if wanted.draft else wanted.title,
         "body": wanted.body,
     }
+    more = {
+        "labels": _labels(client, project, wanted.labels, missed),
+        "assignees": _assignable(client, project, wanted.assignees, missed),
+        "milestone": _milestone(client, project, wanted.milestone, missed),
+    }
+    sent |= {name: value for name, value in more.items() if value}
     try:
         answer = client.ask(f"/repos/{project.path}/pulls", method="POST", body=sent)
     except RequestRefused as refused:
         if refused.status == 409:
             raise AlreadyThere(str(refused)) from None
         raise
-    review, missed = as_review(client, answer.body), list[str]()
+    review = as_review(client, answer.body)
     if wanted.draft and not review.draft:
         missed.append(f"draft: this server has another mark for it than {DRAFT.strip()}")
     return _completed(client, project, review, wanted, missed)
@@ -153,7 +160,7 @@ def _completed(
             review = step(client, project, review, wanted, missed)
         except ForgeError as error:
             missed.append(f"{name}: {error}")
-    return Done(review, tuple(missed))
+    return Done(review, tuple(dict.fromkeys(missed)))
 
 
 def _new(wanted: Sequence[str], there: Sequence[str]) -> list[str]:
@@ -167,12 +174,12 @@ def _name(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _label(
-    client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
-) -> Review:
-    names = [name for name in wanted.labels if name not in review.labels]
+def _labels(
+    client: Client, project: Project, names: Sequence[str], missed: list[str]
+) -> list[object]:
+    """The ids of labels of the repository, and of the organisation that it belongs to."""
     if not names:
-        return review
+        return []
     known: dict[str, object] = {}
     for place in (f"/orgs/{project.path.partition('/')[0]}", f"/repos/{project.path}"):
         try:
@@ -183,7 +190,14 @@ def _label(
             continue
         known |= {text(each, "name") or "": inside(each, "id") for each in listed}
     missed += [f"label {name}: there is none" for name in names if name not in known]
-    numbers = [known[name] for name in names if name in known]
+    return [known[name] for name in names if name in known]
+
+
+def _label(
+    client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
+) -> Review:
+    names = [name for name in wanted.labels if name not in review.labels]
+    numbers = _labels(client, project, names, missed)
     if not numbers:
         return review
     path = f"{issue(project, review)}/labels"
@@ -191,17 +205,21 @@ def _label(
     return replace(review, labels=texts(answer.body, "name"))
 
 
+def _assignable(
+    client: Client, project: Project, names: Sequence[str], missed: list[str]
+) -> list[str]:
+    """Those who can be assigned: one who cannot is enough for Gitea to refuse them all."""
+    if not names:
+        return []
+    left = _new(names, texts(client.ask(f"/repos/{project.path}/assignees").body, "login"))
+    missed += [f"assignee {name}: cannot be assigned in {project.path}" for name in left]
+    return [name for name in names if name not in left]
+
+
 def _assign(
     client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
 ) -> Review:
-    names = _new(wanted.assignees, review.assignees)
-    if not names:
-        return review
-    # One who cannot be assigned is enough for Gitea to refuse them all.
-    can_be = texts(client.ask(f"/repos/{project.path}/assignees").body, "login")
-    left = _new(names, can_be)
-    missed += [f"assignee {name}: cannot be assigned in {project.path}" for name in left]
-    names = [name for name in names if name not in left]
+    names = _assignable(client, project, _new(wanted.assignees, review.assignees), missed)
     if not names:
         return review
     return _changed(client, project, review, {"assignees": [*review.assignees, *names]})
@@ -210,35 +228,61 @@ def _assign(
 def _ask(
     client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
 ) -> Review:
-    """One at a time: one who cannot be asked is enough for Gitea to refuse those that follow."""
-    path = f"{pull(project, review.number)}/requested_reviewers"
-    kinds = (("reviewer", "reviewers", wanted.reviewers), ("team", "team_reviewers", wanted.teams))
-    for kind, key, names in kinds:
-        for name in _new(names, review.asked):
+    """All at once, and one at a time where one who cannot be asked is among them."""
+    wishes = [("reviewer", name) for name in _new(wanted.reviewers, review.asked)]
+    wishes += [("team", name) for name in _new(wanted.teams, review.asked)]
+    if not wishes:
+        return review
+    refusals: dict[tuple[str, str], str] = {}
+    try:
+        _request(client, project, review, wishes)
+    except RequestRefused as refused:
+        if refused.status not in (404, 422):
+            raise
+        for wish in wishes:
             try:
-                answer = client.ask(path, method="POST", body={key: [_name(name)]})
+                _request(client, project, review, [wish])
             except RequestRefused as refused:
-                missed.append(f"{kind} {name}: {refused.said or refused}")
-                continue
-            if answer.body:
-                review = replace(review, asked=(*review.asked, _name(name)))
-            else:
-                missed.append(f"{kind} {name}: cannot be asked in {project.path}")
-    return review
+                refusals[wish] = refused.said or str(refused)
+    # Of teams that cannot be asked Gitea says nothing.
+    now = as_review(client, client.ask(pull(project, review.number)).body).asked
+    asked = {name.casefold() for name in now}
+    for kind, name in wishes:
+        if _name(name).casefold() not in asked:
+            why = refusals.get((kind, name), f"cannot be asked in {project.path}")
+            missed.append(f"{kind} {name}: {why}")
+    return replace(review, asked=tuple(dict.fromkeys([*review.asked, *now])))
+
+
+def _request(
+    client: Client, project: Project, review: Review, wishes: Sequence[tuple[str, str]]
+) -> None:
+    sent: dict[str, list[str]] = {}
+    for kind, name in wishes:
+        key = "reviewers" if kind == "reviewer" else "team_reviewers"
+        sent.setdefault(key, []).append(_name(name))
+    path = f"{pull(project, review.number)}/requested_reviewers"
+    client.ask(path, method="POST", body=sent)
+
+
+def _milestone(client: Client, project: Project, title: str | None, missed: list[str]) -> object:
+    """The id of a milestone."""
+    if title is None:
+        return None
+    listed = all_of(client, f"/repos/{project.path}/milestones", {"state": "all", "name": title})
+    found = next((inside(each, "id") for each in listed if text(each, "title") == title), None)
+    if found is None:
+        missed.append(f"milestone {title}: there is none")
+    return found
 
 
 def _plan(
     client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
 ) -> Review:
-    title = wanted.milestone
-    if title is None or title == review.milestone:
+    if wanted.milestone == review.milestone:
         return review
-    listed = all_of(client, f"/repos/{project.path}/milestones", {"state": "all", "name": title})
-    number = next((inside(each, "id") for each in listed if text(each, "title") == title), None)
-    if number is None:
-        missed.append(f"milestone {title}: there is none")
-        return review
-    return _changed(client, project, review, {"milestone": number})
+    found = _milestone(client, project, wanted.milestone, missed)
+    return review if found is None else _changed(client, project, review, {"milestone": found})
 
 
 def _merge_later(

@@ -292,6 +292,8 @@ class RepositoryReviews:
             return target
         if target.branch_state in _OTHERS:
             return target.noted(f"others committed to its branch, so {review.url} stays open")
+        if target.branch_state is None:
+            return target.noted(f"its branch could not be read, so {review.url} stays open")
         if self.commits.dry_run:
             return target.noted(f"{review.url} would be closed: the base is fixed")
         why = f"`{place.base}` needs this change no more, so it is closed."
@@ -312,9 +314,13 @@ class RepositoryReviews:
         self, repository: git.Repository, base: git.Base, name: str, apply: Apply
     ) -> Target:
         place, review = self._open_one(repository, base, name)
-        if self.commits.dry_run or review is None:
-            done = apply(self.commits, self._fork)
-            return done.noted(f"{review.url} would be closed" if review is not None else "")
+        if review is None:
+            return apply(self.commits, self._fork)
+        seen = apply(replace(self.commits, dry_run=True), self._fork)
+        if seen.branch_state is BranchState.FOREIGN:
+            return seen.noted(f"nothing on it is patcher's, so {review.url} stays open")
+        if self.commits.dry_run:
+            return seen.noted(f"{review.url} would be closed")
         done = self._closed(place, review, "This change is withdrawn.", apply, None)
         stays = repository.address is None and "its branch at the remote stays: remove it there"
         return done.noted(stays or "")

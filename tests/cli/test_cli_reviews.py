@@ -20,6 +20,7 @@ from patcher.git import remote
 from tests.conftest import Sandbox
 from tests.forges.branches import GitBranches
 from tests.forges.github import GitHub
+from tests.forges.github.world import Pull
 from tests.git.server import Server
 from tests.sources.servers import Reply, Request, serving
 
@@ -621,6 +622,26 @@ def test_a_branch_on_which_a_person_committed_outlives_its_review(
     assert acts("close", "c")[1] == dict.fromkeys(BOTH, "closed")
     assert campaign.branches.tip("acme/moby", "patcher/deny-af-alg") == tip
     assert campaign.branches.tip("acme/tool", "patcher/deny-af-alg") is None
+
+
+def test_close_closes_nothing_that_is_someone_elses(github: GitHub, sandbox: Sandbox) -> None:
+    work, served = sandbox.root / "work", sandbox.root / "served/acme/moby.git"
+    sandbox.git(sandbox.root, "clone", "-q", str(served), str(work))
+    sandbox.git(work, "checkout", "-q", "-b", "patcher/deny-af-alg")
+    tip = sandbox.commit(work, {"mine": "x"})
+    sandbox.git(work, "push", "-q", "origin", "HEAD")
+    github.repository("acme/moby").pulls.append(
+        Pull(1, "ada", "Mine", "", "acme/moby", "patcher/deny-af-alg", "main", tip)
+    )
+    assert patcher(*PUSH, "--campaign", "c", "github:acme").exit_code == 3
+    for words in (["--dry-run"], []):
+        code, found = report("close", "c", *words)
+        assert code == 0
+        assert found["acme/moby"]["note"].endswith("/acme/moby/pull/1 stays open")
+    assert opened(github) == [("acme/moby", "main", "open"), ("acme/tool", "main", "closed")]
+    pull = github.pull("acme/moby")
+    assert (pull.title, pull.body, pull.comments) == ("Mine", "", [])
+    assert github.branches.tip("acme/moby", "patcher/deny-af-alg") == tip
 
 
 def on_main(sandbox: Sandbox, name: str, text: str) -> None:

@@ -17,6 +17,7 @@ from patcher.forges.client import Client
 from patcher.forges.review import Checks, Life, MergeMethod, Project, Review, Reviews
 from patcher.forges.server import ForgeError
 from patcher.progress import Progress, ReviewState
+from patcher.results import Stage
 
 _AT_ONCE = 8
 """Reviews that are looked at at one time."""
@@ -168,6 +169,8 @@ class Merging:
         review = seen.review
         if review.life is Life.CLOSED:
             return "it is closed"
+        if seen.row.stage is Stage.NOTHING_TO_DO:
+            return "its base needs it no more: `patcher refresh` closes it"
         if review.head_commit is None or review.head_commit != seen.row.new_commit:
             return (
                 "it has other commits than `patcher apply` saw last: "

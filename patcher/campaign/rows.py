@@ -116,7 +116,8 @@ def replace_rows(
     writer: sqlite3.Connection, place: int, rows: Sequence[Mapping[str, Any]], now: str
 ) -> None:
     """The rows in place of the earlier ones. Where the repository failed as a whole, what is known
-    of branches that were done stays."""
+    of branches that were done stays; and so does a review that this run did not look at."""
+    rows = [{**row, **_known_review(writer, place, row)} for row in rows]
     whole = any(row["stage"] is Stage.FAILED and row["base"] is None for row in rows)
     writer.execute(
         "DELETE FROM targets WHERE place = ? AND (NOT ? OR base IS NULL OR stage = 'failed')",
@@ -135,6 +136,22 @@ def replace_rows(
             for number, row in enumerate(rows, 0 if last is None else last + 1)
         ],
     )
+
+
+_REVIEW = [name for name in _COLUMNS if name.startswith("review") and name != "review_act"]
+
+
+def _known_review(writer: sqlite3.Connection, place: int, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of the review of a target, where its new row says nothing of one."""
+    if row["review_number"] is not None:
+        return {}
+    names = ("branch", *_REVIEW)
+    found = writer.execute(
+        f"SELECT {', '.join(names)} FROM targets"  # noqa: S608 - constants
+        " WHERE place = ? AND base = ? AND review_number IS NOT NULL",
+        (place, row["base"]),
+    ).fetchone()
+    return {} if found is None else dict(zip(names, found, strict=True))
 
 
 # The first two are for the order.

@@ -674,6 +674,27 @@ def test_refresh_makes_branches_anew_and_closes_what_is_needed_no_more(
     assert report("refresh", "c")[1]["acme/tool"]["outcome"] == "up to date"
 
 
+def test_a_review_that_a_run_did_not_look_at_stays_known(
+    campaign: GitHub, sandbox: Sandbox
+) -> None:
+    on_main(sandbox, "acme/moby", sandbox.fixed(sandbox.profile()))
+    faulty(campaign, "GET", "/repos/acme/tool/pulls", Reply(500, {"message": "sorry"}))
+    code, found = report("apply", "--campaign", "c")
+    assert (code, found["acme/moby"]["outcome"]) == (3, "nothing to do")
+    mended(campaign)
+    campaign.review("acme/moby", 1, "ada")
+    assert "Reviews at the last look: 2 open." in patcher("status", "c").stdout
+    code, reviews = states("status", "c", "--reviews")
+    assert (code, [each["life"] for each in reviews.values()]) == (0, ["open", "open"])
+    code, reviews = states("merge", "c")
+    assert (code, reviews["acme/moby"]["did"]) == (
+        1,
+        "not merged: its base needs it no more: `patcher refresh` closes it",
+    )
+    assert report("refresh", "c")[0] == 0
+    assert "Reviews at the last look: 1 open, 1 closed." in patcher("status", "c").stdout
+
+
 @pytest.mark.parametrize("command", ["merge", "ready", "close", "refresh"])
 def test_commands_for_campaigns_say_what_is_wrong(github: GitHub, command: str) -> None:
     done = patcher(command, "nope")

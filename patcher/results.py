@@ -440,6 +440,17 @@ class Totals:
                     self.to_fix += 1
                     self.unwritten += target.outcome not in _WRITTEN
 
+    @property
+    def gap(self) -> str:
+        """Why this is no answer about all that the user named, in a few words; empty where each
+        target says for itself what it is."""
+        if not self.complete:
+            return "broken off: this is not everything"
+        if not self.targets:
+            return "nothing was looked at"
+        missing = [glob for glob, matches in self.included.items() if not matches]
+        return f"--include {missing[0]!r} matches no file" if missing else ""
+
     def _add_review(self, review: ReviewResult | None) -> None:
         if review is not None:
             is_new = review.act in (ReviewAct.OPENED, ReviewAct.REOPENED)

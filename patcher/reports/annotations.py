@@ -43,8 +43,7 @@ class GitHub:
         return (first + "".join(lines.values())).encode("utf-8", "replace")
 
     def finish(self, totals: Totals) -> bytes:
-        said = "patcher was broken off: this is not everything"
-        return b"" if totals.complete else _command("error", said).encode()
+        return _command("error", f"patcher: {totals.gap}").encode() if totals.gap else b""
 
 
 _COMMANDS = {Weight.ERROR: "error", Weight.WARNING: "warning", Weight.CHANGED: "notice"}
@@ -77,8 +76,8 @@ class GitLab:
 
     def finish(self, totals: Totals) -> bytes:
         last = b""
-        if not totals.complete:
-            last = self._piece(_issue("patcher", "broken off: this is not everything", "."))
+        if totals.gap:
+            last = self._piece(_issue("patcher", totals.gap, "."))
         return last + (b"]\n" if self._first else b"\n]\n")
 
     def _piece(self, issue: dict[str, Any]) -> bytes:

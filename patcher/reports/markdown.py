@@ -46,11 +46,12 @@ class Report:
         lines = [""] if self._rows else []
         if self._left:
             lines += [f"{count(self._left, 'more row', 'more rows')}: see another format.", ""]
-        where = count(totals.repositories, "repository", "repositories")
-        lines += [_escaped(f"{where}: {summary(totals, self._style)}.", most=10_000)]
-        if not totals.complete:
-            lines += ["", "**It was broken off: this is not everything.**"]
-        return ("\n".join(lines) + "\n").encode("utf-8", "replace")
+        if totals.targets:
+            where = count(totals.repositories, "repository", "repositories")
+            lines += [_escaped(f"{where}: {summary(totals, self._style)}.", most=10_000), ""]
+        if totals.gap:
+            lines += [f"**This is no clean answer\\: {_escaped(totals.gap)}.**"]
+        return ("\n".join(lines).rstrip("\n") + "\n").encode("utf-8", "replace")
 
     def _row(self, cells: tuple[str, ...]) -> bytes:
         if self._rows == _MOST_ROWS:

@@ -47,11 +47,11 @@ class Report:
         if self._last is None and not self._any:
             # Whoever uploads it shall learn that nothing is left.
             self._last = self._run((), None, [])
-        if self._last is not None and not totals.complete:
+        if self._last is not None and totals.gap:
             invocation = self._last["invocations"][0]
             invocation["executionSuccessful"] = False
             invocation.setdefault("toolExecutionNotifications", []).append(
-                _notification("the run was broken off: this is not everything")
+                _notification(totals.gap)
             )
         return self._next(None) + b"\n]}\n"
 

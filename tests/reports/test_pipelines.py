@@ -134,6 +134,24 @@ def test_a_run_that_was_broken_off_says_so(format: str) -> None:
         assert "broken off" in written(format, target(), complete=False)
 
 
+@pytest.mark.parametrize("format", ["sarif", "markdown", "junit", "github", "gitlab"])
+@pytest.mark.parametrize(
+    ("targets", "says"),
+    [
+        ((), "nothing was looked at"),
+        ((target(included=(("nope/*", False),)),), "--include 'nope/*' matches no file"),
+    ],
+)
+def test_a_run_that_looked_at_nothing_that_was_named_is_not_clean(
+    format: str, targets: tuple[Target, ...], says: str
+) -> None:
+    text = written(format, *targets)
+    assert says in text.replace("\\", "").replace("&#39;", "'")
+    signs = {"sarif": '"executionSuccessful": false', "junit": 'errors="1"'}
+    signs |= {"github": "::error::", "gitlab": '"blocker"', "markdown": "no clean answer"}
+    assert signs[format] in text
+
+
 def test_sarif_without_a_repository_has_a_run_all_the_same() -> None:
     (run,) = sarif()
     assert run["results"] == []

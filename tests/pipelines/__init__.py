@@ -1,0 +1,1 @@
+"""What pipelines take from this repository: hooks, an action, a component, releases."""

@@ -46,7 +46,11 @@ def command(
         name,
         "all",
         lambda commits: replace(
-            with_reviews(name, commits), refresh=True, on_existing="replace", dry_run=dry_run
+            with_reviews(name, commits),
+            refresh=True,
+            on_existing="replace",
+            discard_others=False,
+            dry_run=dry_run,
         ),
         options.work(chosen),
         report,

@@ -674,6 +674,20 @@ def test_refresh_makes_branches_anew_and_closes_what_is_needed_no_more(
     assert report("refresh", "c")[1]["acme/tool"]["outcome"] == "up to date"
 
 
+def test_refresh_takes_away_no_commits_of_others(github: GitHub, sandbox: Sandbox) -> None:
+    options = ("--on-existing", "replace", "--discard-others")
+    assert patcher(*PUSH, *options, "--campaign", "c", "github:acme").exit_code == 0
+    work, served = sandbox.root / "work", sandbox.root / "served/acme/moby.git"
+    sandbox.git(sandbox.root, "clone", "-q", str(served), str(work))
+    sandbox.git(work, "checkout", "-q", "patcher/deny-af-alg")
+    tip = sandbox.commit(work, {"more": "x", "docker-default": sandbox.profile()})
+    sandbox.git(work, "push", "-q", "origin", "HEAD")
+    done = patcher("refresh", "c")
+    assert done.exit_code == 3
+    assert "was edited by others" in done.stderr
+    assert github.branches.tip("acme/moby", "patcher/deny-af-alg") == tip
+
+
 def test_a_review_that_a_run_did_not_look_at_stays_known(
     campaign: GitHub, sandbox: Sandbox
 ) -> None:

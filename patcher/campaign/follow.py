@@ -163,7 +163,10 @@ class Merging:
         if self.dry_run:
             return seen.state("would be merged", is_changed=True)
         merged = seen.forge.merge(seen.client, seen.project, review, self.method)
-        return seen._replace(review=merged).state("merged", is_changed=True)
+        seen = seen._replace(review=merged)
+        if merged.life is not Life.MERGED:
+            return seen.state("not merged yet: its forge has taken the request")
+        return seen.state("merged", is_changed=True)
 
     def _why_not(self, seen: Seen) -> str:
         review = seen.review
@@ -213,4 +216,7 @@ class Readying:
         if self.dry_run:
             return seen.state("would be made ready", is_changed=True)
         done = seen.forge.set_draft(seen.client, seen.project, review, False)
-        return seen._replace(review=done).state("made ready", is_changed=True)
+        seen = seen._replace(review=done)
+        if done.draft:
+            return seen.state("is a draft still: end that at its forge")
+        return seen.state("made ready", is_changed=True)

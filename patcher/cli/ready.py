@@ -14,7 +14,8 @@ from patcher.cli import options
 def command(name: str, dry_run: bool, format: str) -> int:
     """Make the reviews of the campaign NAME ready that are drafts.
 
-    Exit status: 0 none is a draft any more, 2 wrong use, 3 one could not be looked at or changed.
+    Exit status: 0 none is a draft any more, 1 one still is, 2 wrong use, 3 one could not be looked
+    at or changed.
 
     \b
     Examples:

@@ -49,6 +49,14 @@ def test_push_options_of_gitlab() -> None:
     assert "merge_request.target_project=acme/moby" in fork.options
 
 
+@pytest.mark.parametrize("name", [r"a\n/merge", "a\\\rn/merge", "a\\\0n/merge", r"a\\n/merge"])
+def test_a_name_with_a_backslash_begins_no_line_at_gitlab(name: str) -> None:
+    asked = gitlab.pushed(replace(WANTED, body=f"- `{name}`\nLine 2"), "acme/moby")
+    (body,) = [each for each in asked.options if each.startswith("merge_request.description=")]
+    lines = body.partition("=")[2].split(r"\n")
+    assert (len(lines), lines[1]) == (2, "Line 2")
+
+
 def test_a_push_to_gitea() -> None:
     asked = gitea.pushed(WANTED, "acme/moby")
     assert asked.to == "refs/for/release/1"

@@ -14,8 +14,10 @@ def pushed(wanted: Wanted, path: str) -> PushRequest:
     """Push options that open the merge request, or change the one that is open. GitLab assigns a
     new one to the user."""
     name = "merge_request."
-    # GitLab makes line breaks of these two characters.
-    body = cut(wanted.body.replace("\0", "").replace("\r", "").replace("\n", r"\n"))
+    # GitLab makes line breaks of these two characters, so that the name of a file with them in it
+    # would begin a line of its own, which may be a command.
+    body = wanted.body.replace("\0", "").replace("\r", "").replace(r"\n", r"\x0a")
+    body = cut(body.replace("\n", r"\n"))
     options = [
         f"{name}create",
         f"{name}target={wanted.base}",

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from patcher import git
 from patcher.campaign import message
+from patcher.campaign.asking import Asker, declined
 from patcher.campaign.branch import Past, Reader, ReviewBranch
 from patcher.campaign.clone import PushedClone
 from patcher.campaign.selection import Selection
@@ -105,10 +106,12 @@ def apply(
     bases: Sequence[git.Base] = (),
     remote: Remote | None = None,
     clone: Callable[[str], PushedClone] | None = None,
+    ask: Asker | None = None,
 ) -> Target:
     """Commit the target's changed files; the target with what came of it. ``bases``: all of the
     repository in this run. ``remote``: of a mirror. ``clone``: asks the remote of a clone, where
-    the review branch of that name is to be pushed to it. Raises GitError."""
+    the review branch of that name is to be pushed to it. ``ask``: whether something is to be
+    written. Raises GitError."""
     name = partial(branch_name, selection.migrations, given=commits.branch, alone=alone)
     branch = name(base)
     reader = Reader(repository, base, target, selection, remote or history)
@@ -135,7 +138,7 @@ def apply(
         review = replace(_read(reader, branch, lambda *_: asked.tip), origin=None)
     target = replace(target, branch_state=review.state)
     try:
-        return _done(target, review, _Writer(reader, branch, commits), remote, asked)
+        return _done(target, review, _Writer(reader, branch, commits), remote, asked, ask)
     except git.BranchTaken as taken:
         # With the state, unlike a failure that is raised.
         error = "; ".join(filter(None, (target.error, str(taken))))
@@ -148,6 +151,7 @@ def _done(
     writer: _Writer,
     remote: Remote | None,
     clone: PushedClone | None,
+    ask: Asker | None,
 ) -> Target:
     reader, branch, commits = writer.reader, review.name, writer.commits
     repository, base = reader.repository, reader.base
@@ -156,6 +160,11 @@ def _done(
         return clone.kept(target, review, dry_run=commits.dry_run)
     if parent is None or commits.dry_run:
         return target
+    if ask is not None:
+        decision = ask(target, writer.words(target))
+        if not decision.is_wanted:
+            return declined(target)
+        writer = replace(writer, own=decision.message)
     with git.Store(repository) as store:
         on: marks.On = "base" if parent == base.commit else "branch"
         new, committer = writer.write(target, parent, on, store)
@@ -351,6 +360,15 @@ class _Writer:
     reader: Reader
     branch: str
     commits: Commits
+    own: str | None = None
+    """The message that a person wrote for it."""
+
+    def words(self, target: Target) -> str | None:
+        """The message without its trailers; None where there is more than one."""
+        files, *more = self._groups(target)
+        if more:
+            return None
+        return message.words(self._facts(target, files), self.commits.message)
 
     def write(
         self, target: Target, parent: str, on: marks.On, store: git.Store
@@ -413,19 +431,21 @@ class _Writer:
         on: marks.On,
         made: marks.Made,
     ) -> str:
-        selection, repository = self.reader.selection, self.reader.repository
-        facts = message.MessageFacts(
-            migrations=selection.migrations,
+        ids = [migration.id for migration in self.reader.selection.migrations]
+        return message.write(
+            self._facts(target, files),
+            template=self.commits.message,
+            signoff=f"{committer.name} <{committer.email}>" if self.commits.signoff else None,
+            mark=lambda text: marks.trailer(ids, on, made, text),
+            own=self.own,
+        )
+
+    def _facts(self, target: Target, files: Sequence[ChangedFile]) -> message.MessageFacts:
+        return message.MessageFacts(
+            migrations=self.reader.selection.migrations,
             files=files,
             findings=target.findings,
             base=self.reader.base.name,
             branch=self.branch,
-            repository=repository.path.name,
-        )
-        ids = [migration.id for migration in selection.migrations]
-        return message.write(
-            facts,
-            template=self.commits.message,
-            signoff=f"{committer.name} <{committer.email}>" if self.commits.signoff else None,
-            mark=lambda text: marks.trailer(ids, on, made, text),
+            repository=self.reader.repository.path.name,
         )

@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal
 
+from patcher.campaign.asking import DECLINED
 from patcher.campaign.database import Database
 from patcher.campaign.living import hold, lives, lock_path
 from patcher.campaign.rows import (
@@ -36,6 +37,7 @@ from patcher.campaign.rows import (
     row_of,
     stored,
     text,
+    text_or_none,
     whole_failure,
 )
 from patcher.campaign.trouble import LedgerError, NoName, NoSuchCampaign, OtherSettings
@@ -396,6 +398,15 @@ class Account:
             (self.number,),
         )
         return dict(found)
+
+    def declined(self) -> frozenset[tuple[str, str | None]]:
+        """The repositories and bases that a person did not want to be changed."""
+        found = self._database.read(
+            "SELECT places.place, base FROM places JOIN targets ON targets.place = places.id"
+            " WHERE campaign = ? AND stage = 'left' AND cause = ?",
+            (self.number, DECLINED),
+        )
+        return frozenset((text(place), text_or_none(base)) for place, base in found)
 
     def causes(self) -> list[CauseSummary]:
         """Failures by cause, the most frequent first, each with the one that was tried most."""

@@ -48,18 +48,16 @@ def write(
     template: str | None = None,
     signoff: str | None = None,
     mark: Callable[[str], str] | None = None,
+    own: str | None = None,
 ) -> str:
     """The message for one commit.
 
     ``template``: the user's own words, with placeholders and taken as they are. Without one the
     migrations' message is followed by what was changed and by their references. ``signoff``: who
     signs off (``Name <address>``), as the Developer Certificate of Origin asks. ``mark``: gives a
-    trailer for the message without it.
+    trailer for the message without it. ``own``: in place of the `words`.
     """
-    own = default(facts.migrations) if template is None else template
-    values = _values(facts)
-    text = PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), own)
-    text = _EMPTY_LINES.sub("\n\n", text.strip("\n")) + "\n"
+    text = words(facts, template) if own is None else own.strip("\n") + "\n"
     for proof in _proofs(facts):
         text = _with_trailer(text, f"Policy-Proof: {proof}")
     for checksum in _checksums(facts):
@@ -68,6 +66,14 @@ def write(
     if mark is not None:
         text = _with_trailer(text, mark(text if signoff is None else _with_trailer(text, signed)))
     return text if signoff is None else _with_trailer(text, signed)
+
+
+def words(facts: MessageFacts, template: str | None = None) -> str:
+    """The message without its trailers."""
+    own = default(facts.migrations) if template is None else template
+    values = _values(facts)
+    text = PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), own)
+    return _EMPTY_LINES.sub("\n\n", text.strip("\n")) + "\n"
 
 
 def stored(text: str) -> str:

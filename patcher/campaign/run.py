@@ -86,6 +86,12 @@ def run(
         own.shutdown(wait=False, cancel_futures=True)
 
 
+def in_turn(steps: Steps, items: Iterable[Item], watch: Watch | None) -> Iterator[Target]:
+    """The same, one after the other in the thread that asks for them."""
+    for item in items:
+        yield from _done(steps, item, lambda: 1, watch)
+
+
 def _is_remote(item: Item) -> bool:
     return isinstance(item, Found) and isinstance(item.place, git.Address)
 

@@ -27,6 +27,7 @@ from patcher.text import printable
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits, Remote
+    from patcher.campaign.asking import Asker, Decision
     from patcher.campaign.clone import PushedClone
     from patcher.campaign.review import RepositoryReviews
     from patcher.git.mirrors import Mirrors
@@ -73,6 +74,10 @@ class Steps:
     """Calls to one host at a time, of each process."""
     servers: tuple[str, ...] = ()
     """The servers of forges that repositories of the whole run were found at."""
+    asker: Asker | None = field(default=None, compare=False)
+    """Asks before anything is written, in the thread that works."""
+    declined: frozenset[tuple[str, str | None]] = frozenset()
+    """The repositories and bases that a person does not want to be changed."""
     met: set[str] = field(default_factory=set, compare=False)
     """The globs of files that match one, as far as is known in this process."""
 
@@ -288,6 +293,7 @@ class Steps:
             bases=begun.bases,
             remote=None if address is None else fork or mirrors(self.per_host),
             clone=self._clone(looker.repository, base, commits),
+            ask=None if self.asker is None and not self.declined else self._ask,
         )
         try:
             return ours()
@@ -296,6 +302,15 @@ class Steps:
             if address is not None:
                 self._mirrored(begun.found, address, begun.found.bases or self.selection.bases)
             return ours()
+
+    def _ask(self, target: Target, message: str | None) -> Decision:
+        from patcher.campaign.asking import Decision
+
+        if target.base is not None and not target.repository.startswith("/"):
+            target = replace(target, base=_at_remote(target.base))
+        if (target.repository, target.base) in self.declined:
+            return Decision(False)
+        return Decision(True) if self.asker is None else self.asker(target, message)
 
     def _clone(
         self, repository: git.Repository, base: git.Base, commits: Commits

@@ -12,10 +12,12 @@ from click.core import ParameterSource
 
 from patcher import git
 from patcher.cli import FAILED, FOUND, USAGE, options
+from patcher.cli.asking import TerminalAsker
 from patcher.cli.reviewing import reviewing, wishes
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
+    from patcher.campaign.asking import Asker
     from patcher.campaign.ledger import Account, Ledger
     from patcher.campaign.selection import Selection
     from patcher.reports import Report
@@ -115,6 +117,12 @@ _OPTIONAL = ("--sign", "--auto-merge", "--fork")
     help="Wait so long between two pushes to one host, and push one at a time; likewise between "
     "what is done about two reviews.",
 )
+@click.option(
+    "-i",
+    "--interactive",
+    is_flag=True,
+    help="Show each change with its evidence, and ask whether to commit it.",
+)
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @options.format_option("targets")
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
@@ -138,6 +146,7 @@ def command(
     retry: Any,
     limit: int | None,
     pause: float,
+    interactive: bool,
     dry_run: bool,
     format: str,
     explain: bool,
@@ -220,15 +229,19 @@ def command(
         style = replace(style, applied=not dry_run, again=commands())
         return options.report("targets", format, style)
 
+    asker = None
+    if interactive:
+        _check_asking(commits, work)
+        asker = TerminalAsker(options.style(selection), color)
     if name is not None:
         reopen = wanted is not None and wanted.reopen
-        run = _Run(retry, sources, work, report, quiet, verbose, reopen)
+        run = _Run(retry, sources, work, report, quiet, verbose, reopen, asker)
         return _campaign(name, selection, commits, run)
     from patcher.cli.session import conduct, exit_code
 
-    steps = options.steps(work, selection, commits)
+    steps = replace(options.steps(work, selection, commits), asker=asker)
     totals = conduct(steps, sources, work, report(selection), quiet=quiet, verbose=verbose)
-    left = totals.left or (dry_run and totals.unwritten)
+    left = totals.left or not totals.complete or (dry_run and totals.unwritten)
     return exit_code(totals, FOUND if left else 0, strict=strict)
 
 
@@ -261,6 +274,14 @@ def _check_campaign(sources: options.Sources, commits: Commits, *, strict: bool)
         )
 
 
+def _check_asking(commits: Commits, work: options.Work) -> None:
+    """Raise UsageError where nobody can be asked."""
+    if commits.dry_run:
+        raise click.UsageError("--dry-run writes nothing, so that --interactive has no question")
+    if work.scheduler is not None:
+        raise click.UsageError("--interactive asks here, and --scheduler works elsewhere")
+
+
 def _tell_unsigned(commits: Commits) -> None:
     if not (commits.sign or commits.dry_run) and git.user_signs():
         from patcher.cli.output import tell
@@ -280,6 +301,7 @@ class _Run(NamedTuple):
     verbose: int
     reopen: bool
     """Whether reviews are opened again that a person closed."""
+    asker: Asker | None
 
 
 def _campaign(name: str, selection: Selection, commits: Commits, run: _Run) -> int:
@@ -361,7 +383,10 @@ def _carry_on(ledger: Ledger, account: Account, run: _Run) -> int:
             booking = Booking(account, owner, retry or "no", planning.with_secret)
             totals = carry_out(
                 replace(
-                    options.steps(run.work, selection, commits), servers=tuple(account.servers())
+                    options.steps(run.work, selection, commits),
+                    servers=tuple(account.servers()),
+                    asker=run.asker,
+                    declined=frozenset() if run.retry == "all" else account.declined(),
                 ),
                 islice(booking.items(), todo),
                 todo,
@@ -379,11 +404,12 @@ def _carry_on(ledger: Ledger, account: Account, run: _Run) -> int:
         after = summary.counts
         if not run.quiet or summary.running:
             tell(campaign_line(summary, account.done_before(owner)))
-    if failures or after.failed or after.left > all_to_do - todo:
+    if failures or after.failed or (totals.complete and after.left > all_to_do - todo):
         return FAILED
     everywhere = todo == before.repositories  # or else a glob may match where nothing was left
     totals.unanswered = not named or (everywhere and unanswered(totals=totals))
-    return exit_code(totals, FOUND if totals.left else 0, strict=False)
+    left = totals.left or not totals.complete
+    return exit_code(totals, FOUND if left else 0, strict=False)
 
 
 def _check_reviews(name: str, commits: Commits) -> None:
@@ -413,7 +439,8 @@ def _decided() -> set[str]:
         for name in context.params
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT
     ]
-    return {_CALLED.get(name, name) for name in said} | set(said)
+    of_file = {"overrides"} if context.default_map is not None else set()
+    return {_CALLED.get(name, name) for name in said} | set(said) | of_file
 
 
 _MOST_MESSAGE = 1 << 16

@@ -13,7 +13,8 @@ import click
 
 from patcher import git
 from patcher.campaign import cache
-from patcher.campaign.run import run
+from patcher.campaign.asking import Quit
+from patcher.campaign.run import in_turn, run
 from patcher.campaign.steps import Item, Steps, Watch
 from patcher.cli import FAILED, USAGE, options
 from patcher.cli.output import tell, write
@@ -101,7 +102,7 @@ def carry_out(
         os.environ["PATCHER_DEBUG"] = "1"
     totals = Totals()
     bar = None
-    if progress.wanted(quiet=quiet):
+    if steps.asker is None and progress.wanted(quiet=quiet):
         if total is None:
             items = list(items)
             total = len(items)
@@ -111,20 +112,19 @@ def carry_out(
     jobs = work.jobs or max(os.cpu_count() or 1, _REMOTE_JOBS if remote else 1)
     watches = [each for each in (_Teller(), watch, bar) if each is not None]
     with _executor(work, steps, jobs) as (executor, jobs, steps):
-        targets = run(
-            steps,
-            items,
-            jobs=jobs,
-            executor=executor,
-            watch=_All(watches),
-            ahead=ahead,
-        )
+        every = _All(watches)
+        if steps.asker is not None:
+            targets = in_turn(steps, items, every)
+        else:
+            targets = run(steps, items, jobs=jobs, executor=executor, watch=every, ahead=ahead)
         write(report.start())
         try:
             for target in targets:
                 totals.add(target)
                 _tell(report, target, totals, bar)
                 del target  # while the next one is waited for, which may be as large
+        except Quit:
+            totals.complete = False
         except BaseException:
             totals.complete = False
             raise

@@ -51,12 +51,13 @@ class Report:
             self._first = target  # whether it needs a name is told by the next one
             return b""
         self._named = True
-        return self._rest() + self._diff(target)
+        return self.rest() + self._diff(target)
 
     def finish(self, totals: Totals) -> bytes:
-        return self._rest()
+        return self.rest()
 
-    def _rest(self) -> bytes:
+    def rest(self) -> bytes:
+        """What is held back still."""
         first, self._first = self._first, None
         return b"" if first is None else self._diff(first)
 

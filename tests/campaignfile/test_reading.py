@@ -128,7 +128,8 @@ def test_the_schema_is_one() -> None:
 
 def test_each_option_of_apply_has_a_key_or_a_reason() -> None:
     """Left out: what is about one run, its report, or the file itself."""
-    about_a_run = {"--help", "--dry-run", "--retry", "--limit", "--fresh", "--file", "--reopen"}
+    about_a_run = {"--help", "--dry-run", "--retry", "--limit", "--fresh", "--file"}
+    about_a_run |= {"--interactive", "--reopen"}
     about_the_report = {
         *("--format", "--output", "--explain", "--quiet", "--verbose", "--color", "--strict"),
     }

@@ -22,6 +22,7 @@ from patcher.git.limits import waiting
 from patcher.results import BranchState, Outcome, ReviewAct, ReviewResult, Stage, Target
 from patcher.reviews import opening, owners, rollout, text, tree
 from patcher.reviews.wishes import Wishes
+from patcher.sources.filters import matching
 
 if TYPE_CHECKING:
     from patcher.git.mirrors import Mirrors
@@ -52,8 +53,12 @@ class RepositoryReviews:
     @property
     def wishes(self) -> Wishes:
         """What the user wants of them."""
-        assert self.commits.reviews is not None
-        return self.commits.reviews
+        wishes = self.commits.reviews
+        assert wishes is not None
+        for glob, changes in wishes.overrides:
+            if matching([glob], self.address.url):
+                wishes = replace(wishes, **dict(changes))
+        return wishes
 
     def applied(
         self, repository: git.Repository, base: git.Base, target: Target, alone: bool, apply: Apply

@@ -80,4 +80,4 @@ def contradiction(name: str, differences: Sequence[tuple[str, Any, Any]]) -> str
 
 
 def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -23,7 +23,10 @@ def schema() -> Schema:
 def resolved(part: Schema) -> Schema:
     """A part of the schema with what its ``$ref`` stands for."""
     name = part.get("$ref")
-    return part if name is None else {**schema()["$defs"][name.rpartition("/")[2]], **part}
+    if name is None:
+        return part
+    found = resolved(schema()["$defs"][name.rpartition("/")[2]])
+    return {**found, **{key: value for key, value in part.items() if key != "$ref"}}
 
 
 def options(part: Schema | None = None, prefix: str = "") -> Iterator[tuple[str, str, Schema]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -200,6 +200,29 @@ def check_sources(file: CampaignFile) -> None:
                         "out; git's credential helpers know it, or say under 'forges' where the "
                         "token comes from",
                     )
+
+
+def overrides(names: Collection[str]) -> tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]:
+    """As `patcher.cli.options.overrides`. Raises Wrong."""
+    ctx, found = click.get_current_context(), loaded()
+    if found is None:
+        return ()
+    params = {opt: param for param in ctx.command.params for opt in param.opts}
+    made = []
+    for each in found.file.overrides:
+        changes = []
+        for setting in each.settings:
+            param = params.get(setting.option)
+            if param is not None and param.name in names:
+                raw = _value(ctx, param.name, setting, "")
+                try:
+                    changes.append((param.name, param.process_value(ctx, raw)))
+                except click.BadParameter as error:
+                    text = f"{setting.key!r}: {error.message}"
+                    raise Wrong(str(found.file.wrong(setting.place, text))) from None
+        if changes:
+            made.append((each.match, tuple(changes)))
+    return tuple(made)
 
 
 def with_overrides(items: Iterable[Item], tally: Tally) -> Iterator[Item]:

@@ -6,7 +6,7 @@ import functools
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -496,6 +496,16 @@ class Sources:
         from patcher.sources import remote
 
         return remote(self.words, ())
+
+
+def overrides(names: Collection[str]) -> tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]:
+    """What a campaign file says of single repositories: for each glob the parameters among
+    ``names`` with their values."""
+    if click.get_current_context().default_map is None:
+        return ()
+    from patcher.cli import campaignfile
+
+    return campaignfile.overrides(names)
 
 
 _FILTERS = ("match", "skip", "topics", "archived", "forks", "visibility", "pushed_since")

@@ -110,6 +110,9 @@ _NAMES = (
     " fork review_template reopen"
 ).split()
 
+_EACH = ("draft labels reviewers teams code_owners assignees milestone auto_merge").split()
+"""What may differ from repository to repository."""
+
 
 def wishes(chosen: dict[str, Any], *, named: bool) -> Wishes | None:
     """What `reviewing` gathered, whose options are taken out of ``chosen``; None: no reviews.
@@ -117,7 +120,8 @@ def wishes(chosen: dict[str, Any], *, named: bool) -> Wishes | None:
     from patcher.reviews.wishes import Wishes
 
     body = _body(chosen.pop("body_file"))
-    made = Wishes(**{name: chosen.pop(name) for name in _NAMES}, body=body)
+    overrides = options.overrides(_EACH)
+    made = Wishes(**{name: chosen.pop(name) for name in _NAMES}, body=body, overrides=overrides)
     _check(made)
     if made.review == "none":
         said = next((option for option in _said() if option != "--review"), None)

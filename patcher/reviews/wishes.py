@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +30,8 @@ class Wishes:
     fork: Literal["auto", "always", "never"] = "never"
     """Whether branches are pushed to the user's fork: where the token may not push to the
     repository, or in any case."""
+    overrides: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
+    """What is wished differently for repositories that match a glob, by the names here. All that
+    match count; of the same name the last one."""
     reopen: bool = False
     """Whether a review that a person closed is opened again; for one run alone."""

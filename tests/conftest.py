@@ -12,6 +12,8 @@ from typing import TypeVar
 import pytest
 from hypothesis import settings
 
+from patcher.forges import tokens
+
 RULES = """\
   network,
   capability,
@@ -119,7 +121,9 @@ class Sandbox:
 
 @pytest.fixture(autouse=True)
 def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What patcher keeps lies in a folder of its own, for each test."""
+    """What patcher keeps lies in a folder of its own, for each test; what it was told of tokens is
+    gone."""
+    tokens.use(())
     place = tmp_path_factory.mktemp("patcher")
     monkeypatch.setenv("PATCHER_STATE_DIR", str(place / "state"))
     monkeypatch.setenv("PATCHER_CACHE_DIR", str(place / "cache"))

@@ -8,6 +8,7 @@ from typing import Any
 
 from patcher.campaign.apply import Commits
 from patcher.campaign.selection import Selection
+from patcher.forges import tokens
 from patcher.migrations import Migration
 from patcher.reviews.wishes import Wishes
 
@@ -18,6 +19,8 @@ _COMMITS = tuple(
 )
 REVIEWS = tuple(field.name for field in fields(Wishes) if field.name not in _FOR_ONE_RUN)
 """The settings that a campaign may change as it goes on: corrections reach open reviews."""
+FORGES = "forges"
+"""The setting that says where the tokens of which servers come from; it may be changed, too."""
 _MIGRATION = tuple(field.name for field in fields(Migration) if field.init)
 
 
@@ -29,11 +32,14 @@ def written(selection: Selection, commits: Commits) -> dict[str, Any]:
         **{name: getattr(commits, name) for name in _COMMITS},
         **{name: getattr(wishes, name) for name in REVIEWS},
         "migrations": [asdict(migration) for migration in selection.migrations],
+        FORGES: [asdict(source) for source in tokens.used()],
     }
 
 
 def read(settings: Mapping[str, Any]) -> tuple[Selection, Commits]:
-    """What `written` was given. What an older version did not know has its default."""
+    """What `written` was given. What an older version did not know has its default. From here on
+    tokens come from where the campaign file said, unless the one of this run says otherwise."""
+    tokens.add(tokens.TokenSource(**source) for source in settings.get(FORGES, ()))
     known = {name: _frozen(value) for name, value in settings.items()}
     known["migrations"] = tuple(
         Migration(**{name: _frozen(migration[name]) for name in _MIGRATION if name in migration})

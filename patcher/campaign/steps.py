@@ -180,8 +180,8 @@ class Steps:
         commits = self.commits
         if commits is not None and commits.reviews is not None and not commits.undo:
             raise git.Misused(
-                "--review is for repositories that are named by a clone URL, by which their reviews "
-                "are found again: name that, or leave out --review"
+                "--review is for repositories that are named by a clone URL, by which reviews are "
+                "found again: name that, or leave out --review"
             )
         return repository
 

@@ -23,9 +23,13 @@ def remember(path: str) -> None:
 
 
 def why_not(path: str) -> str | None:
-    """Why a file is not run unasked, in a few words; None: it is. Raises GitError."""
+    """Why a file is not run unasked, in a few words; None: it is. Raises GitError,
+    OSError."""
     if _in_a_repository(Path(_real(path)).parent):
         return "lies in a git repository"
+    status = os.stat(path)  # noqa: PTH116 - a path as text
+    if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o002:
+        return "is another user's, or everyone may write to it"
     if not _note(path).exists():
         return "was not written there by `patcher init`"
     return None

@@ -329,12 +329,13 @@ def _campaign(name: str, selection: Selection, commits: Commits, run: _Run) -> i
 
 def _account(ledger: Ledger, name: str, written: Mapping[str, Any], *, is_new: bool) -> Account:
     """The campaign of that name. ``is_new``: create it where there is none."""
-    from patcher.campaign.settings import REVIEWS
+    from patcher.campaign.settings import FORGES, REVIEWS
 
     if name in ledger.names():
         said = {key: written[key] for key in _decided() & set(written)}
-        account = ledger.open(name, {key: said[key] for key in said.keys() - REVIEWS})
-        account.revise({key: said[key] for key in said.keys() & REVIEWS})
+        revised = {*REVIEWS, FORGES}
+        account = ledger.open(name, {key: said[key] for key in said.keys() - revised})
+        account.revise({key: said[key] for key in said.keys() & revised})
         return account
     if is_new:
         return ledger.create(name, written)
@@ -439,7 +440,7 @@ def _decided() -> set[str]:
         for name in context.params
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT
     ]
-    of_file = {"overrides"} if context.default_map is not None else set()
+    of_file = {"overrides", "forges"} if context.default_map is not None else set()
     return {_CALLED.get(name, name) for name in said} | set(said) | of_file
 
 

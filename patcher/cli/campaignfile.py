@@ -14,7 +14,8 @@ from click.core import ParameterSource
 from patcher.campaignfile import NAME
 from patcher.campaignfile.known import why_not
 from patcher.campaignfile.reading import CampaignFile, Setting, WrongFile, read
-from patcher.cli.errors import Wrong
+from patcher.cli.errors import Failed, Wrong
+from patcher.git.errors import GitError
 from patcher.text import printable
 from patcher.yamltree import START
 
@@ -49,7 +50,11 @@ def unnamed(ctx: click.Context, args: Sequence[str]) -> bool:
     said = given(ctx, args)
     if said is None or any(said.get(name) for name in (*_NAMED, "file")):
         return False
-    if reason := why_not(NAME):
+    try:
+        reason = why_not(NAME)
+    except (GitError, OSError) as error:
+        raise Failed(f"{NAME}: {getattr(error, 'strerror', None) or error}") from None
+    if reason:
         raise Wrong(
             f"{NAME} {reason}, so it is not run unasked: `patcher apply --file {NAME}` runs it, "
             "and `patcher apply .` commits in the repositories here"

@@ -16,6 +16,7 @@ from patcher.campaignfile.schema import options as keys
 from patcher.cli import campaignfile, errors, options
 from patcher.cli.apply import ApplyCommand
 from patcher.cli.apply import command as apply
+from patcher.git.errors import GitError
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _META = "patcher.init"
@@ -84,9 +85,12 @@ def command(file: str, force: bool, update: bool, schema: bool, **_: Any) -> Non
         raise errors.Wrong(str(error)) from None
     with into(file, "--file"):
         write(text.encode("utf-8"))
-    if not update:  # which leaves what others wrote
-        known.remember(file)
-    tell(f"{file} {'has that now' if update else 'is written'}: {_next(file)}")
+    try:
+        if not update:  # which leaves what others wrote
+            known.remember(file)
+        tell(f"{file} {'has that now' if update else 'is written'}: {_next(file)}")
+    except GitError as error:
+        raise errors.Failed(str(error)) from None
 
 
 _KNOWN = {option for option, _, _ in keys()}

@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from patcher import git
@@ -68,6 +68,18 @@ def use(sources: Iterable[TokenSource]) -> None:
         _known.clear()
         _sources.clear()
         _sources.update((each.web, each) for each in sources)
+
+
+def add(sources: Iterable[TokenSource]) -> None:
+    """The same for those of them of which nothing else was said."""
+    with _lock:
+        for each in sources:
+            _sources.setdefault(each.web, each)
+
+
+def used() -> Sequence[TokenSource]:
+    """What was said, in its order."""
+    return list(_sources.values())
 
 
 def named() -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from patcher.cli import group
-from patcher.forges import limits
+from patcher.forges import limits, tokens
 from tests.conftest import Sandbox
 from tests.forges.branches import GitBranches
 from tests.forges.github import GitHub
@@ -123,6 +123,26 @@ def test_the_file_alone_runs_a_campaign(sandbox: Sandbox, github: GitHub) -> Non
     assert refs == [
         sandbox.git(sandbox.root / f"served/{name}.git", "for-each-ref") for name in NAMES
     ]
+
+
+def test_a_campaign_remembers_where_its_tokens_come_from(github: GitHub) -> None:
+    """The variable and not the token, for the commands that take its name alone."""
+    patcher(
+        *("init", "--push", "--review", "auto", "--proof", "off", "--match", "fork-00"),
+        *("--campaign", "c", "github:acme"),
+    )
+    token_from_a_variable(github)
+    assert patcher("apply").exit_code == 0
+    for place in (Path(os.environ["PATCHER_STATE_DIR"]) / "ledger.db").parent.iterdir():
+        assert place.is_dir() or TOKEN.encode() not in place.read_bytes()
+    tokens.use(())
+    done = patcher("status", "c", "--reviews")
+    assert done.exit_code == 0, done.stderr
+    assert "/pull/1" in done.stdout
+    tokens.use(())
+    done = patcher("close", "c")
+    assert done.exit_code == 0, done.stderr
+    assert [pull.open for pull in github.repository(NAMES[0]).pulls] == [False]
 
 
 def test_what_is_changed_in_the_file_reaches_the_open_reviews(github: GitHub) -> None:

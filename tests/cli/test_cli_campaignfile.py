@@ -91,6 +91,26 @@ def test_what_init_writes_in_a_clone_is_not_run_unasked(
     assert f"patcher.yaml lies in a git repository, {NOT_ASKED}" in done.stderr
 
 
+def test_a_file_that_everyone_may_write_to_is_not_run_unasked(place: Path) -> None:
+    assert patcher("init", "--proof", "off", "fork").exit_code == 0
+    Path("patcher.yaml").chmod(0o666)
+    done = patcher("apply")
+    assert done.exit_code == 2
+    assert f"or everyone may write to it, {NOT_ASKED}" in done.stderr
+
+
+def test_a_state_folder_that_cannot_be_used_is_one_line(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert patcher("init", "--proof", "off", "fork").exit_code == 0
+    monkeypatch.setenv("PATCHER_STATE_DIR", "relative")
+    for command in (("apply",), ("init", "--force", "--campaign", "c")):
+        done = patcher(*command)
+        assert done.exit_code == 3
+        (line,) = done.stderr.splitlines()
+        assert "PATCHER_STATE_DIR is 'relative', and needs to be an absolute path" in line
+
+
 def test_an_update_makes_no_file_of_others_ones_own(place: Path) -> None:
     write("sources: [fork]  # theirs\n")
     assert patcher("init", "--update", "--docs").exit_code == 0

@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
-from patcher.campaignfile import known
+from patcher.campaignfile import NAME, known
 from patcher.campaignfile.schema import FILE
 from patcher.campaignfile.schema import options as keys
-from patcher.cli import campaignfile, errors, options
+from patcher.cli import campaignfile, errors
 from patcher.cli.apply import ApplyCommand
 from patcher.cli.apply import command as apply
 from patcher.git.errors import GitError
@@ -35,7 +35,7 @@ class _InitCommand(ApplyCommand):
 )
 @click.option(
     "--file",
-    default=options.CAMPAIGN_FILE,
+    default=NAME,
     show_default=True,
     metavar="FILE",
     type=click.Path(path_type=str),
@@ -155,7 +155,7 @@ def _name(file: str) -> str:
 
 
 def _next(file: str) -> str:
-    unasked = file == options.CAMPAIGN_FILE and not known.why_not(file)
+    unasked = file == NAME and not known.why_not(file)
     named = "" if unasked else f" --file {file}"
     return (
         f"`patcher apply --dry-run{named}` shows what it does, and `patcher apply{named}` does it"

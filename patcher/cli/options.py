@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -15,6 +14,8 @@ import click
 from click.core import ParameterSource
 
 from patcher.cli import output
+from patcher.cli.command import SOURCE, SourceArgument
+from patcher.cli.command import Command as Command
 from patcher.cli.errors import Failed as Failed
 from patcher.cli.errors import Wrong as Wrong
 
@@ -73,75 +74,6 @@ def _scheduler(ctx: click.Context, param: click.Parameter, value: str | None) ->
         if not is_address(value):
             raise click.BadParameter(f"{value!r} is no scheduler: write tcp://HOST:PORT")
     return value
-
-
-_SECRET = re.compile(r"://(?:[^/\s@]*|[^/\s]*:\S*)@")
-"""A user or password in a URL; the password may hold a ``/`` that nobody encoded."""
-
-_SOURCE = "[SOURCE]..."
-
-CAMPAIGN_FILE = "patcher.yaml"
-"""The campaign file that `apply` takes where nothing is named."""
-
-
-class _Words(click.Argument):
-    """The SOURCEs. Without one, a campaign file may say them."""
-
-    def consume_value(
-        self, ctx: click.Context, opts: Mapping[str, Any]
-    ) -> tuple[Any, ParameterSource]:
-        given = {name: value for name, value in opts.items() if name != self.name or value}
-        return super().consume_value(ctx, given)
-
-
-class Command(click.Command):
-    """A command whose options take no password. A URL with one may be pasted into any of them, and
-    what an option is given is shown, remembered in a campaign, or committed."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take from a campaign file what the command line leaves open."""
-        if ctx.resilient_parsing or not self._takes_file(ctx, args):
-            return super().parse_args(ctx, args)
-        from patcher.cli import campaignfile
-
-        if self.name == "apply" and campaignfile.unnamed(ctx, args):
-            args = ["--file", CAMPAIGN_FILE, *args]
-        campaignfile.settle(ctx, args)
-        try:
-            return super().parse_args(ctx, args)
-        except click.BadParameter as error:
-            raise campaignfile.placed(ctx, error) from None
-
-    def _takes_file(self, ctx: click.Context, args: list[str]) -> bool:
-        """Whether `parse_args` has a campaign file to look at."""
-        named = any(word == "--file" or word.startswith("--file=") for word in args)
-        return named or (self.name == "apply" and os.path.lexists(CAMPAIGN_FILE))
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from patcher.cli import groups
-
-        groups.write(self, ctx, formatter)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return self._invoke(ctx)
-        except (click.UsageError, Wrong) as error:
-            if ctx.default_map is None:
-                raise
-            from patcher.cli import campaignfile
-
-            raise campaignfile.placed(ctx, error) from None
-
-    def _invoke(self, ctx: click.Context) -> Any:
-        for param in self.params:
-            given = ctx.params.get(param.name or "")
-            words = given if isinstance(given, tuple) else (given,)
-            if param.metavar != _SOURCE and any(
-                isinstance(word, str) and _SECRET.search(word) for word in words
-            ):
-                name = max(param.opts, key=len) if isinstance(param, click.Option) else "FILE"
-                raise click.UsageError(f"{name} takes no URL with a user or password", ctx)
-        return super().invoke(ctx)
 
 
 def chain(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
@@ -224,7 +156,9 @@ globs = chain(
 )
 _choice = click.Choice(["include", "exclude", "only"])
 sourcing = chain(
-    click.argument("paths", cls=_Words, nargs=-1, metavar=_SOURCE, type=click.Path(path_type=str)),
+    click.argument(
+        "paths", cls=SourceArgument, nargs=-1, metavar=SOURCE, type=click.Path(path_type=str)
+    ),
     click.option(
         "--file",
         metavar="FILE",

@@ -248,14 +248,14 @@ def command(
 def _check_push(sources: options.Sources, commits: Commits, name: str | None) -> None:
     """Raise UsageError where nothing that was named can be pushed, or must be."""
     push = commits.push
-    if sources.named_remote and not (push or commits.dry_run or name):
+    if sources.named_remote and not (push or commits.dry_run or name is not None):
         from patcher.campaign.steps import STAYS_LOCAL
 
         raise click.UsageError(STAYS_LOCAL)
-    if commits.remote is not None and not (push or name):
+    if commits.remote is not None and not (push or name is not None):
         raise click.UsageError("--remote goes with --push: it says where that pushes to")
     reviewed = commits.reviews is not None and commits.reviews.review != "none"
-    if reviewed and not (push or commits.dry_run or name):
+    if reviewed and not (push or commits.dry_run or name is not None):
         raise click.UsageError("--review goes with --push: a review is of a branch that is pushed")
 
 

@@ -15,6 +15,7 @@ from patcher.campaignfile import writing
 from patcher.campaignfile.reading import WrongFile, read
 from patcher.campaignfile.schema import options, schema
 from patcher.cli.apply import command
+from patcher.forges import SCHEMES
 
 TOKEN = "ghp_" + "a1" * 18
 
@@ -40,7 +41,7 @@ SHAPE = [
     ("run: {jobs: true}\n", "1:13", "'run.jobs' must be a whole number, not true"),
     ("run: {timeout: 0}\n", "1:16", "'run.timeout' must be more than 0"),
     ("forges: [{host: a}]\n", "1:10", "key 'forge' is missing in 'forges'"),
-    ("forges: [{host: a, forge: svn}]\n", "1:27", "must be github, gitlab or gitea, not 'svn'"),
+    ("forges: [{host: a, forge: svn}]\n", "1:27", "gitea or bitbucket, not 'svn'"),
     ("forges: {host: a}\n", "1:9", "'forges' must be a list, not a mapping"),
     (f"forges: [{{host: a, forge: github, token: {TOKEN}}}]\n", "1:42", "name where it comes from"),
     (f"forges: [{{host: a, forge: github, token: {{login: {TOKEN}}}}}]\n", "1:50", "gh or glab"),
@@ -139,6 +140,11 @@ def test_each_option_of_apply_has_a_key_or_a_reason() -> None:
     }
     assert params - known == (about_a_run | about_the_report) - {"--help"}
     assert known <= params
+
+
+def test_a_server_of_each_forge_can_be_named() -> None:
+    known = schema()["properties"]["forges"]["items"]["properties"]["forge"]["enum"]
+    assert known == list(SCHEMES)
 
 
 def examples() -> dict[str, Any]:

@@ -207,6 +207,11 @@ def check_sources(file: CampaignFile) -> None:
                     )
 
 
+def _is_said(ctx: click.Context, name: str) -> bool:
+    """Whether an option stands on the command line, which beats the file."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 def overrides(names: Collection[str]) -> tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]:
     """As `patcher.cli.options.overrides`. Raises Wrong."""
     ctx, found = click.get_current_context(), loaded()
@@ -218,7 +223,7 @@ def overrides(names: Collection[str]) -> tuple[tuple[str, tuple[tuple[str, Any],
         changes = []
         for setting in each.settings:
             param = params.get(setting.option)
-            if param is not None and param.name in names:
+            if param is not None and param.name in names and not _is_said(ctx, param.name):
                 raw = _value(ctx, param.name, setting, "")
                 try:
                     changes.append((param.name, param.process_value(ctx, raw)))
@@ -239,6 +244,7 @@ def with_overrides(items: Iterable[Item], tally: Tally) -> Iterator[Item]:
 
     found = loaded()
     overrides = () if found is None else found.file.overrides
+    has_bases = _is_said(click.get_current_context(), "bases")
     matches = dict.fromkeys((f"repositories: match: {each.match!r}" for each in overrides), 0)
     for item in items:
         if not isinstance(item, git.Failure):
@@ -246,7 +252,8 @@ def with_overrides(items: Iterable[Item], tally: Tally) -> Iterator[Item]:
                 if matching([each.match], place(item)):
                     matches[label] += 1
                     for one in each.settings:
-                        if one.option == "--base" and isinstance(one.value, tuple):
+                        is_base = one.option == "--base" and not has_bases
+                        if is_base and isinstance(one.value, tuple):
                             item = replace(item, bases=one.value)
         yield item
     tally.kept.update(matches)  # which the sources begin

@@ -211,6 +211,9 @@ def test_repositories_have_bases_of_their_own_and_a_glob_without_any_is_said(
     assert patcher("apply", "--file", "c.yaml").exit_code == 0
     assert branches(sandbox, place) == ["main", "patcher/deny-af-alg", "release"]
     assert "patcher/deny-af-alg-release" in branches(sandbox, other)
+    sandbox.git(other, "branch", "-D", "patcher/deny-af-alg-release", "patcher/deny-af-alg")
+    assert patcher("apply", "--file", "c.yaml", "--base", "main").exit_code == 0
+    assert "patcher/deny-af-alg-release" not in branches(sandbox, other)
     write("sources: [.]\nproof: off\nrepositories: [{match: none, bases: main}]\n", "d.yaml")
     done = patcher("apply", "--file", "d.yaml")
     assert done.exit_code == 2

@@ -122,6 +122,29 @@ def test_a_review_is_opened_once_whatever_runs_again(github: GitHub) -> None:
     assert opened(github) == [(name, "main", "open") for name in NAMES]
 
 
+def test_a_campaign_file_asks_others_for_single_repositories(
+    github: GitHub, tmp_path: Path
+) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "sources: [github:acme]\npush: true\nproof: off\nreviews: {at: auto}\n"
+        "repositories:\n"
+        "  - {match: '*', draft: true, reviewers: [nobody]}\n"
+        "  - {match: acme/tool, reviewers: [ada], draft: false}\n"
+    )
+    assert patcher("apply", "--file", file).exit_code == 0
+    moby, tool = (github.pull(name) for name in NAMES)
+    assert (moby.draft, moby.reviewers) == (True, [])
+    assert (tool.draft, tool.reviewers) == (False, ["ada"])
+    done = patcher("apply", "--file", file, "--reviewer", "ada")
+    assert done.exit_code == 0, done.stderr
+    assert github.pull("acme/moby").reviewers == ["ada"]
+    file.write_text(file.read_text().replace("draft: true", "auto-merge: never"))
+    done = patcher("apply", "--file", file)
+    assert done.exit_code == 2
+    assert f"{file}:6:30: 'auto-merge': 'never' is none of merge, squash, rebase" in done.stderr
+
+
 def test_the_table_shows_the_reviews_and_that_nobody_was_asked(github: GitHub) -> None:
     shown = patcher(*PUSH, "github:acme")
     assert shown.exit_code == 0, shown.stderr

@@ -209,6 +209,8 @@ def _undone(target: Target, reader: Reader, commits: Commits, remote: Remote | N
         remote.push(repository, branch, None, tip, pause=commits.pause)
     else:
         git.move_branch(repository, branch, None, tip)
+        if commits.push:
+            target = target.noted("at the clone's remote it stays: name its URL to remove it there")
     return replace(target, new_commit=tip, outcome=Outcome.REMOVED, stage=Stage.PLANNED)
 
 

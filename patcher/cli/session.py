@@ -52,8 +52,10 @@ def conduct(
     if work.limit is not None:
         items = _first(items, work.limit)
         total = None if total is None else min(total, work.limit)
+    pushes = steps.commits is not None and steps.commits.push
+    remote = sources.remote or pushes
     totals = carry_out(
-        steps, items, total, work, report, remote=sources.remote, quiet=quiet, verbose=verbose
+        steps, items, total, work, report, remote=remote, quiet=quiet, verbose=verbose
     )
     totals.unanswered = unanswered(tally, totals)
     return totals

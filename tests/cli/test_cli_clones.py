@@ -219,6 +219,10 @@ def test_paths_and_urls_of_one_run_are_all_pushed(cloned: Cloned) -> None:
     assert cloned.there(place=other)
     assert patcher("apply", "--campaign", "c").exit_code == 0
     assert sum(cloned.server.pushes.values()) == 2
+    done = patcher("undo", "--campaign", "c")
+    assert done.exit_code == 0, done.stderr
+    assert "at the clone's remote it stays" in done.stdout
+    assert (cloned.there(place=other), cloned.there() != "") == ("", True)
 
 
 def test_a_shallow_clone_pushes_too(cloned: Cloned) -> None:

@@ -55,8 +55,10 @@ class RepositoryReviews:
         """What the user wants of them."""
         wishes = self.commits.reviews
         assert wishes is not None
+        where = self.found.place
+        name = where.url if isinstance(where, git.Address) else where.place
         for glob, changes in wishes.overrides:
-            if matching([glob], self.address.url):
+            if matching([glob], name):
                 wishes = replace(wishes, **dict(changes))
         return wishes
 

@@ -136,7 +136,7 @@ class Steps:
                     )
                     found_bases, missing, globs = chosen[-1]
                 else:
-                    repository = self._local(found.place)
+                    repository = found.place
                     borrowed = git.alternates(repository)
                     found_bases, missing, globs = bases.chosen(repository, patterns)
                 nothing = replace(nothing, globs=globs)
@@ -175,15 +175,6 @@ class Steps:
 
         ours = partial(mirrors, self.per_host)
         return RepositoryReviews(found, self.commits, self.selection, self.servers, warn, ours)
-
-    def _local(self, repository: git.Repository) -> git.Repository:
-        commits = self.commits
-        if commits is not None and commits.reviews is not None and not commits.undo:
-            raise git.Misused(
-                "--review is for repositories that are named by a clone URL, by which reviews are "
-                "found again: name that, or leave out --review"
-            )
-        return repository
 
     def _mirrored(
         self,

@@ -249,12 +249,3 @@ def test_a_clone_without_a_remote_or_a_base_that_is_no_branch(cloned: Cloned) ->
     assert "is no branch" in cloned.apply("--base", cloned.here("main"))[2]
     cloned.sandbox.git(cloned.clone, "remote", "remove", "origin")
     assert "it has no remote 'origin' to push to: it has none" in cloned.apply()[2]
-
-
-def test_a_review_of_a_clone_is_refused_before_anything_is_pushed(cloned: Cloned) -> None:
-    """Later commands find a review by its repository's clone URL."""
-    status, target, said = cloned.apply("--review", "github")
-    assert (status, target["outcome"]) == (3, "failed")
-    assert "--review is for repositories that are named by a clone URL" in said
-    assert cloned.refs() == {"refs/heads/main"}
-    assert cloned.sandbox.git(cloned.clone, "branch", "--list", BRANCH) == ""

@@ -41,7 +41,7 @@ SHAPE = [
     ("run: {jobs: true}\n", "1:13", "'run.jobs' must be a whole number, not true"),
     ("run: {timeout: 0}\n", "1:16", "'run.timeout' must be more than 0"),
     ("forges: [{host: a}]\n", "1:10", "key 'forge' is missing in 'forges'"),
-    ("forges: [{host: a, forge: svn}]\n", "1:27", "gitea or bitbucket, not 'svn'"),
+    ("forges: [{host: a, forge: svn}]\n", "1:27", "gerrit or bitbucket, not 'svn'"),
     ("forges: {host: a}\n", "1:9", "'forges' must be a list, not a mapping"),
     (f"forges: [{{host: a, forge: github, token: {TOKEN}}}]\n", "1:42", "name where it comes from"),
     (f"forges: [{{host: a, forge: github, token: {{login: {TOKEN}}}}}]\n", "1:50", "gh or glab"),

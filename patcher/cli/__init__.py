@@ -144,9 +144,10 @@ def _unread() -> int:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\
 Exit status: 0 nothing affected is left (apply: all is committed); 1 affected profiles were found
-(scan, diff, check, apply --dry-run; verify: one allows the family); 2 wrong use, or nothing
-answered to something that was named; 3 some repository or file failed, with its reason on standard
-error (the rest was done).
+(scan, diff, check, apply --dry-run; verify: one allows the family), or left (apply, refresh: a
+person closed the review, or it is archived or gone; merge: some are not merged); 2 wrong use, or
+nothing answered to something that was named; 3 some repository or file failed, with its reason on
+standard error (the rest was done).
 
 \b
 Examples:

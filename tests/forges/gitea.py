@@ -45,6 +45,8 @@ class Gitea(Routed, servers.Gitea):
         self.marks = ("WIP:", "[WIP]")
         self.looks = 0
         """How often a pull request is looked at until its conflicts are known."""
+        self.deleter = "ann"
+        """Who deletes branches."""
         self.knows_base = True
         """Whether lists take `base_branch`, as those of newer servers do."""
 
@@ -97,6 +99,15 @@ class Gitea(Routed, servers.Gitea):
             pull |= {"sha": tip, "unseen": self.looks}
         sha: str = pull["sha"]
         return sha
+
+    def settle(self) -> None:
+        """Close what has lost its branch, as a real Gitea does; who deleted it is said to have
+        closed it."""
+        there = {each["id"]: each["full_name"] for each in self.repositories}
+        for pull in self.pulls:
+            home = there.get(pull["head_repo"])
+            if pull["open"] and home is not None and self.branches.tip(home, pull["head"]) is None:
+                self.close(pull, self.deleter)
 
     def is_draft(self, pull: Record) -> bool:
         title: str = pull["title"]
@@ -196,6 +207,7 @@ class Gitea(Routed, servers.Gitea):
         return Refusal(Reply(status, {"message": message, "url": f"{self.url}/api/swagger"}))
 
     def respond(self, method: Any, request: Request, parts: Any) -> Reply:
+        self.settle()
         if request.authorization and self.login(request) is None:
             raise self.refused(401, "invalid username, password or token")
         if request.method != "GET" and not request.authorization:

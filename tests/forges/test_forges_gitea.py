@@ -186,6 +186,14 @@ def test_a_fork_that_is_gone(at: AtGitea) -> None:
     assert at.review().head_project is None
 
 
+def test_who_deletes_the_branch_closes_the_review(at: AtGitea) -> None:
+    at.open()
+    at.branches.delete(PATH, HEAD)
+    seen = at.review()
+    assert (seen.life, seen.closed_by, seen.head) == (Life.CLOSED, "ann", HEAD)
+    assert seen.conflicts is None
+
+
 def test_a_mirror_takes_no_push(at: AtGitea) -> None:
     at.forge.repositories[0]["mirror"] = True
     assert at.project().can_push is False

@@ -144,11 +144,12 @@ def as_review(client: Client, record: object) -> Review:
     title, home = text(record, "title") or "", number(head, "repo_id")
     draft = inside(record, "draft") is True
     merged = inside(record, "merged") is True
-    closed = Life.MERGED if merged else Life.CLOSED
+    life = Life.MERGED if merged else Life.CLOSED
+    life = Life.OPEN if text(record, "state") == "open" else life
     return Review(
         number=str(index),
         url=url,
-        life=Life.OPEN if text(record, "state") == "open" else closed,
+        life=life,
         head=name,
         head_project=str(home) if home else None,
         head_commit=text(head, "sha") or None,
@@ -157,7 +158,9 @@ def as_review(client: Client, record: object) -> Review:
         body=text(record, "body") or "",
         draft=draft,
         # Of a draft Gitea says that it cannot be merged.
-        conflicts=None if draft else inside(record, "mergeable") is not True,
+        conflicts=None
+        if draft or life is not Life.OPEN
+        else inside(record, "mergeable") is not True,
         labels=texts(inside(record, "labels"), "name"),
         asked=(
             *texts(inside(record, "requested_reviewers"), "login"),

@@ -148,7 +148,7 @@ def as_review(client: Client, record: object) -> Review:
         title=without_mark(title),
         body=text(record, "description") or "",
         draft=inside(record, "draft") is True or without_mark(title) != title,
-        conflicts=_conflicts(record),
+        conflicts=_conflicts(record) if life is Life.OPEN else None,
         labels=texts(inside(record, "labels")),
         asked=texts(inside(record, "reviewers"), "username"),
         assignees=texts(inside(record, "assignees"), "username"),

@@ -45,6 +45,11 @@ class Pull:
     opinions: dict[str, str | None] = field(default_factory=dict)
     statuses: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
+    log: list[Record] = field(default_factory=list)
+    """Its activities, the oldest first."""
+
+    def updated(self) -> None:
+        self.log.append({"update": {"source": {"commit": {"hash": self.commit[:12]}}}})
 
 
 @dataclass
@@ -100,7 +105,11 @@ class BitbucketCloud(Routed):
         return next(each for each in self.repository(path).pulls if each.number == number)
 
     def review(self, path: str, number: int, login: str, state: str | None = "approved") -> None:
-        self.pull(path, number).opinions[login] = state
+        pull = self.pull(path, number)
+        pull.opinions[login] = state
+        kind = {"approved": "approval", "changes_requested": "changes_requested"}.get(state or "")
+        if kind is not None:
+            pull.log.append({kind: {"user": self.person(login)}})
 
     def check(self, path: str, number: int, state: str) -> None:
         self.pull(path, number).statuses.append(state)
@@ -120,6 +129,7 @@ class BitbucketCloud(Routed):
                     pull.state, pull.closed_by = "DECLINED", "someone"
                 else:
                     pull.commit, pull.statuses = tip, []
+                    pull.updated()
 
     # How every request is answered
 
@@ -277,6 +287,7 @@ class BitbucketCloud(Routed):
         pull = Pull(len(found.pulls) + 1, assigned, **text, source=source, head=head, base=base,
                     commit=tip, draft=sent.get("draft", False) and self.drafts)  # fmt: skip
         found.pulls.append(pull)
+        pull.updated()
         return Reply(201, self.pull_record(found, pull))
 
     @route("GET", PULL)
@@ -306,6 +317,7 @@ class BitbucketCloud(Routed):
         pull.title = sent.get("title", pull.title)
         pull.description = sent.get("description", pull.description)
         pull.draft = sent.get("draft", pull.draft) and self.drafts
+        pull.updated()
         return Reply(200, self.pull_record(found, pull))
 
     @route("POST", PULL + "/comments")
@@ -342,6 +354,11 @@ class BitbucketCloud(Routed):
         pull.merge_commit = self.branches.merge(found.path, pull.base, pull.source, pull.commit)
         pull.state, pull.closed_by = "MERGED", self.login
 
+    @route("GET", PULL + "/activity")
+    def activity(self, request: Request, workspace: str, slug: str, number: str) -> Reply:
+        pull = self.one(self.at(workspace, slug), number)
+        return self.values(request, pull.log[::-1])
+
     @route("GET", PULL + "/statuses")
     def statuses(self, request: Request, workspace: str, slug: str, number: str) -> Reply:
         pull = self.one(self.at(workspace, slug), number)
@@ -369,7 +386,8 @@ class BitbucketCloud(Routed):
 
     def person(self, login: str) -> Record:
         names = {"display_name": login.title(), "nickname": login, "account_id": f"557:{login}"}
-        return {"type": "user", "uuid": self.uuid(login), **names}
+        kind = "app_user" if login.endswith("[bot]") else "user"
+        return {"type": kind, "uuid": self.uuid(login), **names}
 
     def record(self, found: Repository) -> Record:
         base = (self.clone_base or self.url).replace("://", "://someone@")

@@ -43,6 +43,8 @@ class Pull:
     closed_by: str | None = None
     reviewers: dict[str, str] = field(default_factory=dict)
     """What each thinks: APPROVED, NEEDS_WORK, UNAPPROVED."""
+    reviewed: dict[str, str] = field(default_factory=dict)
+    """The commit that each looked at last."""
     comments: list[str] = field(default_factory=list)
 
 
@@ -96,7 +98,9 @@ class BitbucketServer(Routed):
         return next(each for each in self.repository(path).pulls if each.number == number)
 
     def review(self, path: str, number: int, login: str, state: str = "APPROVED") -> None:
-        self.pull(path, number).reviewers[login] = state
+        pull = self.pull(path, number)
+        pull.reviewers[login] = state
+        pull.reviewed[login] = pull.commit
 
     def check(self, path: str, number: int, kind: str) -> None:
         """Count a build of the tip: successful, failed, inProgress ..."""
@@ -367,7 +371,8 @@ class BitbucketServer(Routed):
     # Records
 
     def person(self, login: str) -> Record:
-        return {"name": login, "slug": login, "displayName": login.title(), "type": "NORMAL"}
+        kind = "SERVICE" if login.endswith("[bot]") else "NORMAL"
+        return {"name": login, "slug": login, "displayName": login.title(), "type": kind}
 
     def record(self, found: Repository) -> Record:
         key, _, slug = found.path.partition("/")
@@ -401,6 +406,7 @@ class BitbucketServer(Routed):
                 "role": "REVIEWER",
                 "approved": status == "APPROVED",
                 "status": status,
+                **({"lastReviewedCommit": pull.reviewed[login]} if login in pull.reviewed else {}),
             }
             for login, status in pull.reviewers.items()
         ]

@@ -389,6 +389,20 @@ def test_approved(asking: Client, moby: Project, forge: Forge) -> None:
     assert at.review(asking, moby, "1").approved is False
 
 
+def test_an_approval_of_an_earlier_commit_or_of_a_bot_alone_does_not_count(
+    asking: Client, moby: Project, forge: Forge
+) -> None:
+    review = opened(asking, moby)
+    opinion(forge, "alice", good=True)
+    at.update(asking, moby, review, replace(WANTED, title="Another title"))
+    assert at.review(asking, moby, "1").approved is True
+    push(forge)
+    opinion(forge, "ci[bot]", good=True)
+    assert at.review(asking, moby, "1").approved is False
+    opinion(forge, "bob", good=True)
+    assert at.review(asking, moby, "1").approved is True
+
+
 @only("server")
 def test_an_approval_of_the_author_is_none(
     asking: Client, moby: Project, forge: BitbucketServer
@@ -419,9 +433,11 @@ def test_an_approval_beside_a_merge_check_that_is_not_met_is_not_known_to_be_eno
     opened(asking, moby)
     forge.repository("acme/moby").approvals = 2
     opinion(forge, "alice", good=True)
-    assert at.review(asking, moby, "1").approved is None
+    seen = at.review(asking, moby, "1")
+    assert (seen.approved, seen.blocked) == (None, True)
     opinion(forge, "bob", good=True)
-    assert at.review(asking, moby, "1").approved is True
+    seen = at.review(asking, moby, "1")
+    assert (seen.approved, seen.blocked) == (True, False)
 
 
 @pytest.mark.parametrize(

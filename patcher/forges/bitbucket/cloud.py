@@ -176,7 +176,7 @@ def review(client: Client, project: Project, number: str) -> Review:
         return found
     return replace(
         found,
-        approved=_approved(client, project, found.base, record),
+        approved=_approved(client, project, path, record),
         checks=_checks(client, path),
         conflicts=_conflicts(client, path),
     )
@@ -198,18 +198,40 @@ def _commit(client: Client, project: Project, record: object) -> str | None:
     return whole if whole is not None and whole.startswith(short) else None
 
 
-def _approved(client: Client, project: Project, base: str, record: object) -> bool:
+def _approved(client: Client, project: Project, path: str, record: object) -> bool:
     """Whether there are as many approvals of others as the branch's restrictions want, as far as
-    the token may read them, and at least one."""
+    the token may read them, and at least one of a person, of the commit as it is."""
     author, people = inside(record, "author", "uuid"), inside(record, "participants")
     if "changes_requested" in texts(people, "state"):
         return False
-    by = [
-        inside(each, "user", "uuid")
+    approved = [
+        each
         for each in (people if isinstance(people, list) else [])
-        if inside(each, "approved") is True
+        if inside(each, "approved") is True and inside(each, "user", "uuid") != author
     ]
-    return len([each for each in by if each != author]) >= _wanted_approvals(client, project)
+    if not approved or len(approved) < _wanted_approvals(client, project):
+        return False
+    now = _approved_now(client, path, text(inside(record, "source", "commit"), "hash"))
+    return any(
+        inside(each, "user", "type") == "user" and inside(each, "user", "uuid") in now
+        for each in approved
+    )
+
+
+def _approved_now(client: Client, path: str, commit: str | None) -> set[object]:
+    """The ids of those who approved this commit. Bitbucket keeps approvals of earlier ones, but its
+    log, the newest first, has them before the update that brought the commit."""
+    found: set[object] = set()
+    since: set[object] = set()
+    for each in _all(client, f"{path}/activity", {"pagelen": 50}):
+        since.add(inside(each, "approval", "user", "uuid"))
+        updated = inside(each, "update", "source", "commit", "hash")
+        if isinstance(updated, str) and updated != commit:
+            break
+        if updated is not None:
+            found |= since
+            since = set()
+    return found
 
 
 def _wanted_approvals(client: Client, project: Project) -> int:

@@ -200,6 +200,7 @@ def review(client: Client, project: Project, number: str) -> Review:
         approved=_approved(record, merge),
         checks=_checks(client, found.head_commit),
         conflicts=conflicted if isinstance(conflicted, bool) else None,
+        blocked=bool(inside(merge, "vetoes")),
     )
 
 
@@ -214,17 +215,21 @@ def _closer(client: Client, path: str) -> str | None:
 
 
 def _approved(record: object, merge: object) -> bool | None:
-    """Whether it has an approval of someone else and nothing that stands against it; None where a
-    merge check does, which may want more approvals, or something else."""
+    """Whether it has an approval of another person, of the commit as it is, and nothing that stands
+    against it; None where a merge check does, which may want more approvals, or something else."""
     author = inside(record, "author", "user", "name")
-    people = [inside(record, "reviewers"), inside(record, "participants")]
-    states = {
-        text(each, "status")
-        for group in people
-        for each in (group if isinstance(group, list) else [])
-        if inside(each, "user", "name") != author
-    }
-    if "NEEDS_WORK" in states or "APPROVED" not in states:
+    groups = (inside(record, "reviewers"), inside(record, "participants"))
+    people = [each for group in groups if isinstance(group, list) for each in group]
+    if "NEEDS_WORK" in texts(people, "status"):
+        return False
+    commit = inside(record, "fromRef", "latestCommit")
+    is_approved = any(
+        (text(each, "status"), inside(each, "lastReviewedCommit")) == ("APPROVED", commit)
+        and inside(each, "user", "type") == "NORMAL"
+        and inside(each, "user", "name") != author
+        for each in people
+    )
+    if not is_approved:
         return False
     return None if inside(merge, "vetoes") else True
 

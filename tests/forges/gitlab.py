@@ -103,6 +103,9 @@ class GitLab(Routed, servers.GitLab):
         """How often a new fork is looked at until it is there."""
         self.copied = "finished"
         """What becomes of a fork then."""
+        self.dated = True
+        """Whether it says when an approval was given, as newer servers do."""
+        self.ticks = 0
         self.looks = 0
         """How often a merge request is looked at until its conflicts are known."""
 
@@ -126,8 +129,17 @@ class GitLab(Routed, servers.GitLab):
 
     def approve(self, request: Record, name: str) -> None:
         self.person(name)
+        self.sha(request)
         request["changes_by"].discard(name)
-        request["approved_by"].append(name)
+        if name not in request["approved_by"]:
+            request["approved_by"].append(name)
+        request["approved_at"][name] = self.now()
+
+    def now(self) -> str:
+        """A later time than any before."""
+        self.ticks += 1
+        minutes, seconds = divmod(self.ticks, 60)
+        return f"2026-01-01T00:{minutes:02}:{seconds:02}.000Z"
 
     def request_changes(self, request: Record, name: str) -> None:
         self.person(name)
@@ -163,6 +175,7 @@ class GitLab(Routed, servers.GitLab):
         tip = self.branches.tip(request["source_path"], request["source_branch"])
         if request["state"] == "opened" and tip is not None and tip != request["sha"]:
             request |= {"sha": tip, "unseen": self.looks}
+            request["versions"].insert(0, {"head_commit_sha": tip, "created_at": self.now()})
         sha: str = request["sha"]
         return sha
 
@@ -434,12 +447,22 @@ class GitLab(Routed, servers.GitLab):
             "user_has_approved": user in by,
             "user_can_approve": user not in by,
             "approved": self.approved(found),
-            "approved_by": [{"user": self.person(name)} for name in by],
+            "approved_by": [
+                {"user": self.person(name)}
+                | ({"approved_at": found["approved_at"][name]} if self.dated else {})
+                for name in by
+            ],
         }
         if self.licensed:
             left = max(0, self.approvals_required - len(by))
             answer |= {"approvals_required": self.approvals_required, "approvals_left": left}
         return Reply(200, answer)
+
+    @route("GET", REQUEST + "/versions")
+    def _versions(self, request: Request, id: str, iid: str) -> Reply:
+        found = self.request(request, id, iid)
+        self.sha(found)
+        return Reply(200, found["versions"])
 
     @route("GET", REQUEST + "/reviewers")
     def _reviewers(self, request: Request, id: str, iid: str) -> Reply:
@@ -495,6 +518,8 @@ class GitLab(Routed, servers.GitLab):
             "pipeline": None,
             "ci_required": False,
             "approved_by": [],
+            "approved_at": {},
+            "versions": [{"head_commit_sha": sha, "created_at": self.now()}],
             "changes_by": set(),
             "notes": [],
             "unseen": self.looks,

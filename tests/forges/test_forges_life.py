@@ -297,6 +297,28 @@ def test_approvals(at: World) -> None:
     assert at.review().approved is False
 
 
+def test_an_approval_of_an_earlier_commit_does_not_count(at: World) -> None:
+    at.open()
+    at.approve("bob")
+    assert at.review().approved is True
+    at.branches.commit(PATH, HEAD)
+    assert at.review().approved is False
+    at.approve("bob")
+    assert at.review().approved is True
+
+
+@pytest.mark.parametrize("at", ["gitlab"], indirect=True)
+@pytest.mark.parametrize("dated", [True, False])
+@pytest.mark.parametrize("bot", ["project_7_bot", "group_12_bot_0a1b2c"])
+def test_a_bot_of_gitlab_approves_beside_a_person(at: World, bot: str, dated: bool) -> None:
+    at.forge.dated = dated
+    at.open()
+    at.approve(bot)
+    assert at.review().approved is False
+    at.approve("project_7_bottom")
+    assert at.review().approved is True
+
+
 @pytest.mark.parametrize(
     ("state", "checks"),
     [

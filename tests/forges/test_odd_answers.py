@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from patcher.forges import bitbucket, client, github, limits
@@ -134,6 +134,7 @@ def life(at: Reviews, asking: Client) -> Iterator[None]:
     at.delete_fork(asking, made)
 
 
+@example(turn=0, place=1, odd=True)
 @settings(
     max_examples=40,
     deadline=None,

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from patcher.forges import limits
 from patcher.forges.bitbucket.wishes import lines, missing, others
-from patcher.forges.listed import inside, text, texts
+from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import (
     AlreadyThere,
     Checks,
@@ -140,18 +140,18 @@ def _quoted(value: str) -> str:
 
 
 def as_review(client: Client, record: object) -> Review:
-    number, url = inside(record, "id"), inside(record, "links", "html", "href")
+    called, url = number(record, "id"), inside(record, "links", "html", "href")
     source, onto = inside(record, "source"), inside(record, "destination", "branch", "name")
     branch, home = inside(source, "branch", "name"), inside(source, "repository", "uuid")
     if not (isinstance(url, str) and isinstance(branch, str) and isinstance(onto, str)) or (
-        not isinstance(number, int)
+        called is None
     ):
         raise ForgeError(f"{client.server.host} answers with something that is no pull request")
     life = _LIVES.get(text(record, "state") or "", Life.CLOSED)
     merged = inside(record, "merge_commit", "hash")
     closer = inside(record, "closed_by")
     return Review(
-        number=str(number),
+        number=str(called),
         url=url,
         life=life,
         head=branch,

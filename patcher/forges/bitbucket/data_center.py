@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from patcher.forges import limits
 from patcher.forges.bitbucket.wishes import lines, missing, others
-from patcher.forges.listed import inside, text, texts
+from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import (
     AlreadyThere,
     Checks,
@@ -52,10 +52,10 @@ def _repository(path: str) -> str:
 
 def sheet(server: Server, record: object) -> dict[str, Any]:
     """What it says of a repository, by the names that `patcher.forges.listed` knows."""
-    number, origin = inside(record, "id"), inside(record, "origin")
+    identity, origin = number(record, "id"), inside(record, "origin")
     archived, public = inside(record, "archived"), inside(record, "public")
     return {
-        "id": str(number) if isinstance(number, int) else None,
+        "id": None if identity is None else str(identity),
         "full_name": f"{inside(record, 'project', 'key')}/{text(record, 'slug')}",
         "clone_url": _clone_url(record),
         "archived": archived if isinstance(archived, bool) else None,
@@ -122,14 +122,14 @@ def as_project(client: Client, record: object) -> Project:
     found = sheet(client.server, record)
     if found["id"] is None:
         raise ForgeError(f"{client.server.host} answers with something that is no repository")
-    parent = inside(record, "origin", "id")
+    parent = number(record, "origin", "id")
     return Project(
         id=found["id"],
         path=plain(found["full_name"], "repository"),
         clone_url=client.server.clone_address(found["clone_url"]).url,
         default_branch=None,
         archived=found["archived"] is True,
-        fork_of=str(parent) if isinstance(parent, int) else None,
+        fork_of=None if parent is None else str(parent),
     )
 
 
@@ -163,19 +163,19 @@ def reviews(
 
 
 def as_review(client: Client, record: object) -> Review:
-    number, source, onto = inside(record, "id"), inside(record, "fromRef"), inside(record, "toRef")
+    called, source, onto = number(record, "id"), inside(record, "fromRef"), inside(record, "toRef")
     links = texts(inside(record, "links", "self"), "href")
-    if not isinstance(number, int) or not links:
+    if called is None or not links:
         raise ForgeError(f"{client.server.host} answers with something that is no pull request")
     life = _LIVES.get(text(record, "state") or "", Life.CLOSED)
-    home = inside(source, "repository", "id")
+    home = number(source, "repository", "id")
     merged = inside(record, "properties", "mergeCommit", "id")
     return Review(
-        number=str(number),
+        number=str(called),
         url=links[0],
         life=life,
         head=(text(source, "id") or "").removeprefix(_HEADS),
-        head_project=str(home) if isinstance(home, int) else None,
+        head_project=None if home is None else str(home),
         head_commit=text(source, "latestCommit"),
         base=(text(onto, "id") or "").removeprefix(_HEADS),
         title=text(record, "title") or "",

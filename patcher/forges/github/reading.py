@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from patcher.forges import limits
-from patcher.forges.listed import inside, text, texts
+from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import Checks, Life, Project, Review
 from patcher.forges.server import ForgeError, WrongName, plain
 
@@ -75,18 +75,18 @@ def project(client: Client, path: str) -> Project:
 
 def as_project(client: Client, record: object) -> Project:
     """What GitHub says of a repository."""
-    number, path = inside(record, "id"), text(record, "full_name")
-    if not isinstance(number, int) or path is None:
+    identity, path = number(record, "id"), text(record, "full_name")
+    if identity is None or path is None:
         raise ForgeError(f"{client.server.host} answers with something that is no repository")
-    can_push, parent = inside(record, "permissions", "push"), inside(record, "parent", "id")
+    can_push, parent = inside(record, "permissions", "push"), number(record, "parent", "id")
     return Project(
-        id=str(number),
+        id=str(identity),
         path=plain(path, "repository"),
         clone_url=client.server.clone_address(text(record, "clone_url")).url,
         default_branch=text(record, "default_branch"),
         archived=inside(record, "archived") is True,
         can_push=can_push if isinstance(can_push, bool) else None,
-        fork_of=str(parent) if isinstance(parent, int) else None,
+        fork_of=None if parent is None else str(parent),
     )
 
 
@@ -189,22 +189,22 @@ def _checks(tip: object) -> Checks | None:
 
 def as_review(client: Client, project: Project, record: object) -> Review:
     """What GitHub says of a pull request; a list leaves some of it out."""
-    number, url = inside(record, "number"), text(record, "html_url")
+    called, url = number(record, "number"), text(record, "html_url")
     head, base = inside(record, "head"), inside(record, "base")
     branch, onto = text(head, "ref"), text(base, "ref")
-    if not isinstance(number, int) or url is None or branch is None or onto is None:
+    if called is None or url is None or branch is None or onto is None:
         raise ForgeError(f"{client.server.host} answers with something that is no pull request")
     owner = project.path.partition("/")[0]
     teams = texts(inside(record, "requested_teams"), "slug")
-    home, mergeable = inside(head, "repo", "id"), inside(record, "mergeable")
+    home, mergeable = number(head, "repo", "id"), inside(record, "mergeable")
     merged = text(record, "merged_at") is not None
     closed = Life.MERGED if merged else Life.CLOSED
     return Review(
-        number=str(number),
+        number=str(called),
         url=url,
         life=Life.OPEN if text(record, "state") == "open" else closed,
         head=branch,
-        head_project=str(home) if isinstance(home, int) else None,
+        head_project=None if home is None else str(home),
         head_commit=text(head, "sha"),
         base=onto,
         title=text(record, "title") or "",

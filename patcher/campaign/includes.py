@@ -32,9 +32,12 @@ _NOT_LOADED = re.compile(
 """Files of an included directory that the parser leaves out (``is_blacklisted`` in its
 ``parser_misc.c``)."""
 _DEEPEST = 50
-"""Folders above a profile; of one that lies deeper, no include is looked up."""
+"""Folders above a profile in a repository, and those in which includes of a file outside one may
+be; where there are more, no include is looked up."""
 _MOST = 1 << 18
 """Bytes of an included file, or of the files of an included directory."""
+_MOST_NAMES = 1000
+"""Files that one outside git may include, each of which is looked for in a dozen folders."""
 _MOST_OF_ALL = 4 << 20
 """Bytes of all that one commit's policy includes, or that of a file outside git; apparmor.d has
 1 MiB. Rules take twenty times as much in memory."""
@@ -154,22 +157,36 @@ def beside(file: Path) -> Includes:
 
     def find(name: str, optional: bool) -> bytes | None:
         nonlocal left
-        if not places:
+        if not places:  # the file's own folder is one
             inside = _inside(folder)
             places.extend(
-                place for place in _places(folder) if place in inside or place not in folder.parents
+                place
+                for place in _places(folder)
+                if (place in inside or place not in folder.parents) and _may_be_there(place)
             )
-        if name not in known:
+        if len(places) > _DEEPEST:
+            raise Unreadable
+        if name not in known and len(known) < _MOST_NAMES:
             found = (_read(os.fspath(place), name) for place in places)
             known[name] = next((each for each in found if each is not None), None)
             left -= len(known[name] or b"")
-        if left < 0:
+        if left < 0 or name not in known:
             raise Unreadable
         return b"" if known[name] is None and optional else known[name]
 
     from patcher.policy.judgement import Includes
 
     return Includes(find)
+
+
+def _may_be_there(place: PurePosixPath) -> bool:
+    try:
+        os.stat(place)  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _inside(folder: PurePosixPath) -> list[PurePosixPath]:

@@ -693,6 +693,7 @@ def test_a_repository_of_them(bench: Bench) -> None:
 MODERATE = "network," * 32_000 + "\n"
 INCLUDED: dict[str, tuple[int, Callable[[int], str], tuple[str, ...]]] = {
     "a folder": (4000, lambda n: "  file,\n" + f"#{'#' * 100}\n" * 2500, ("many",)),
+    "many names": (1, lambda n: "", tuple(f"if exists x/y/{n}" for n in range(49_000))),
     "many files": (
         60,
         lambda n: f"network inet x{n},\n{MODERATE}",
@@ -707,7 +708,7 @@ def test_what_policy_includes_has_a_bound(bench: Bench, kind: str, git: bool) ->
     count, content, names = INCLUDED[kind]
     folder = bench.place / "apparmor.d"
     (folder / "many").mkdir(parents=True)
-    rules = "".join(f"  include <{name}>\n" for name in names)
+    rules = "".join(f"  include <{name}>\n".replace("<if exists ", "if exists <") for name in names)
     (folder / "p").write_text(PROFILE.replace("  network,\n", f"  network inet,\n{rules}"))
     written: dict[str, Path] = {}
     for n in range(count):

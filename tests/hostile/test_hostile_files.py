@@ -275,6 +275,18 @@ def test_policy_names_no_file_elsewhere(tree: Path) -> None:
         assert (found or "not_affected") in patcher("check", "--format", "json", tree / "a").stdout
 
 
+def test_includes_are_looked_for_in_a_few_folders_alone(tree: Path) -> None:
+    """What more than those hold is not known."""
+    folder = tree / "sub"
+    clean = "profile x {\n  network inet,\n  include if exists <none>\n}\n"
+    for number, said in ((40, "not_affected"), (40, UNKNOWN)):
+        for _ in range(number):
+            folder /= "d"
+            (folder / "apparmor.d").mkdir(parents=True)
+        (folder / "p").write_text(clean)
+        assert said in patcher("check", "--format", "json", folder / "p").stdout
+
+
 @pytest.mark.parametrize("kind", ["a file", "a folder", "a link"])
 @pytest.mark.parametrize("command", ["check", "scan"])
 def test_what_an_include_holds_that_is_not_read_is_not_known(

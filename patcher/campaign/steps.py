@@ -139,7 +139,7 @@ class Steps:
                     repository = found.place
                     borrowed = git.alternates(repository)
                     found_bases, missing, globs = bases.chosen(repository, patterns)
-                nothing = replace(nothing, globs=globs)
+                nothing = replace(nothing, globs=globs) if globs else nothing
                 if missing and not found_bases and repository.address is None:
                     bases.check_born(repository)
         except git.UnbornHead as unborn:
@@ -213,7 +213,8 @@ class Steps:
                 looker = self._looker(begun.repository, cache, jobs)
                 looker.shared = shared.get(len(base.commit))
                 target = self._target(begun, base, looker, known.get(base.commit), reviews)
-                target = told(replace(target, globs=begun.globs), begun.borrowed)
+                target = replace(target, globs=begun.globs) if begun.globs else target
+                target = told(target, begun.borrowed)
             spent += git.clock() - started
             yield target if self.contents else without_contents(target)
         yield from begun.ended

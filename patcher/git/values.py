@@ -40,10 +40,10 @@ class Repository:
     @property
     def common_dir(self) -> Path:
         """The folder of objects and refs, which linked work trees share."""
-        above, _, _ = os.fspath(self.git_dir).rpartition("/")
-        if above.endswith("/worktrees") and (self.git_dir / "commondir").is_file():
-            return self.git_dir.parent.parent
-        return self.git_dir
+        git_dir = self.git_dir
+        if "/worktrees/" not in os.fspath(git_dir) or git_dir.parent.name != "worktrees":
+            return git_dir
+        return git_dir.parent.parent if (git_dir / "commondir").is_file() else git_dir
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import click
 import jsonschema
 import pytest
 from ruamel.yaml import YAML
@@ -145,6 +146,15 @@ def test_each_option_of_apply_has_a_key_or_a_reason() -> None:
 def test_a_server_of_each_forge_can_be_named() -> None:
     known = schema()["properties"]["forges"]["items"]["properties"]["forge"]["enum"]
     assert known == list(SCHEMES)
+
+
+def test_a_key_takes_what_its_option_takes() -> None:
+    params = {opt: param for param in command.params for opt in param.opts}
+    for option, key, part in options():
+        kind = params[option].type if option in params else None
+        if isinstance(kind, click.Choice):
+            choices = part.get("enum") or part["items"]["enum"]
+            assert choices == list(kind.choices), key
 
 
 def examples() -> dict[str, Any]:

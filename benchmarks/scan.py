@@ -50,7 +50,9 @@ def compare_earlier(python: str, places: Sequence[Path], rounds: int) -> None:
             env.pop("PYTHONDONTWRITEBYTECODE", None)
             if command == sys.executable:
                 env["PYTHONPATH"] = ours
-            return run([command, "-m", "patcher", "scan", "-q", place], env, allowed=(0, 1, 3))
+            # -P: not the patcher of the directory in which this is run.
+            words = [command, "-P", "-m", "patcher", "scan", "-q"]
+            return run([*words, place], env, allowed=(0, 1, 3))
 
     rows = []
     for place in places:

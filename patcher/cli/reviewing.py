@@ -79,7 +79,8 @@ reviewing = options.chain(
     click.option(
         "--title",
         metavar="TEMPLATE",
-        help="The title of reviews: a Jinja2 template, see README. It replaces that of open ones.",
+        help="The title of reviews: a Jinja2 template (docs/how-to/reviews.md). It replaces that "
+        "of open ones.",
     ),
     click.option(
         "--body-file",

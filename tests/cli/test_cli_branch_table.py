@@ -1,4 +1,4 @@
-"""The README's table of what becomes of a review branch, by its state and the options."""
+"""The documentation's table of what becomes of a review branch, by its state and the options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.cli.test_cli_states import BRANCH, FILE, Remote, patcher, report
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs/reference/branches.md"
 OUTCOMES = {
     "made": ("committed", "pushed"),
     "made anew": ("committed", "pushed"),
@@ -29,7 +29,7 @@ OUTCOMES = {
 
 def table() -> tuple[list[list[str]], dict[str, list[str]]]:
     """The options of each column, and what each row says."""
-    text = README.read_text()
+    text = PAGE.read_text()
     found = re.search(r"^\| the review branch is (\|.*)\n\| ---.*\n((?:\|.*\n)+)", text, re.M)
     assert found is not None
     heads = [re.findall(r"`([^`]+)`", cell)[0] for cell in found[1].strip("| ").split(" | ")]

@@ -1,4 +1,4 @@
-"""The table of README: what each kind of repository is called, and the exit statuses."""
+"""The table of the documentation: what each kind of repository is called, and the exit statuses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from patcher.cli import group
 from tests.conftest import Sandbox
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs/reference/output.md"
 HEAD = "| the repository has | `status` |"
 Made = tuple[Path, list[str]]
 Make = Callable[[Sandbox], Made]
@@ -21,7 +21,7 @@ Make = Callable[[Sandbox], Made]
 
 def rows() -> dict[str, list[str]]:
     """The cells of each row, by the first."""
-    lines = README.read_text().partition(HEAD)[2].split("\n\n")[0].splitlines()[2:]
+    lines = PAGE.read_text().partition(HEAD)[2].split("\n\n")[0].splitlines()[2:]
     cells = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
     return {first: rest for first, *rest in cells}
 
@@ -108,9 +108,9 @@ def test_a_repository_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_the_exit_statuses_of_the_help_are_those_of_the_documentation() -> None:
-    """README may say more of each."""
+    """The documentation may say more of each."""
     told = " ".join(CliRunner().invoke(group, ["--help"]).stdout.split())
-    shown = re.findall(r"^\| (\d+)[ ,\d]*\|", README.read_text(), re.MULTILINE)
+    shown = re.findall(r"^\| (\d+)[ ,\d]*\|", PAGE.read_text(), re.MULTILINE)
     assert {"0", "1", "2", "3"} <= set(shown)
     for code in ("0", "1", "2", "3"):
         assert re.search(rf"(: |; ){code} \w", told), code

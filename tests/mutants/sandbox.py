@@ -23,6 +23,7 @@ _COPIED = (
     "benchmarks",
     "pyproject.toml",
     "README.md",
+    "docs",
     "CHANGELOG.md",
 )
 _SHORTEST = 120.0

@@ -1,5 +1,5 @@
 """What others' pipelines run, run as they run it: pre-commit's hooks, the steps of the Action and
-of the GitLab component, and how a release is built."""
+of the GitLab component, and how a release and the documentation are built."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.pipelines, pytest.mark.xdist_group("pipelines")]
 ROOT = Path(__file__).resolve().parent.parent.parent
 OF_A_RELEASE = (
     *("patcher", "tests", "fixtures", "benchmarks", "templates", "pyproject.toml", "README.md"),
+    *("docs", "mkdocs.yml"),
     *("LICENSE", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "action.yml"),
     *(".pre-commit-hooks.yaml", ".ci", ".gitignore"),
 )
@@ -70,7 +71,8 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Python of its own with the programs that a maintainer or user installs."""
     place = tmp_path_factory.mktemp("python")
     built(sys.executable, "-m", "venv", place, cwd=place)
-    built(place / "bin/pip", "install", "-q", "pre-commit", "hatchling", cwd=place)
+    programs = ("pre-commit", "hatchling", "mkdocs-material>=9.6", "codespell")
+    built(place / "bin/pip", "install", "-q", *programs, cwd=place)
     return place / "bin"
 
 
@@ -266,3 +268,56 @@ def test_release_notes_are_those_of_the_changelog(project: Path) -> None:
     unknown = run(project / ".ci/release-notes", "99.0", cwd=project)
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "no notes for 99.0" in unknown.stderr
+
+
+def test_the_documentation_builds_strictly(project: Path, python: Path) -> None:
+    """With each command's help, no link that leads nowhere, and no page that is not in a menu."""
+    built(sys.executable, "docs/commands.py", cwd=project)
+    done = run(
+        python / "mkdocs", "build", "--strict", "-d", "out",
+        cwd=project, more={"NO_MKDOCS_2_WARNING": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not included in the" not in done.stderr
+    page = (project / "out/reference/commands/index.html").read_text()
+    assert all(f"patcher {name}" in page for name in ("scan", "apply", "merge", "cache clear"))
+
+
+def test_the_pictures_are_made_from_real_runs(project: Path, tmp_path: Path) -> None:
+    built(sys.executable, "docs/screens.py", tmp_path, cwd=project)
+    made = {file.name: file.read_text() for file in tmp_path.glob("*.svg")}
+    assert made.keys() == {file.name for file in (project / "docs/screens").iterdir()}
+    for name, picture in made.items():
+        assert "http" not in picture.replace("http://www.w3.org/", "").replace(
+            "https://www.textualize.io", ""
+        ), name
+    assert "deny" in made["diff-80.svg"]
+    assert "failed" in made["failures-200.svg"]
+
+
+def test_the_commands_of_the_tutorial_do_what_it_says(sandbox: Sandbox) -> None:
+    text = (ROOT / "docs/tutorial.md").read_text()
+    commands = "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    script = f'patcher() {{ "{sys.executable}" -m patcher "$@"; }}\nset -e\n{commands}'
+    place = sandbox.root / "tutorial"
+    place.mkdir(parents=True)
+    done = run("bash", "-c", script, cwd=place, more={"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    for said in (
+        "6 repositories: 4 affected profiles in 4 files, 1 fixed already.",
+        "6 committed",
+        "6 up to date",
+        "6 removed",
+    ):
+        assert said in done.stdout, said
+
+
+PARTS_OF_PATTERNS = "aare,bu,clos,ist,te,tring"
+
+
+def test_words_are_spelled_as_dictionaries_have_them(project: Path, python: Path) -> None:
+    pages = [*project.glob("*.md"), *project.glob("docs/**/*.md"), *project.glob("patcher/**/*.py")]
+    done = run(python / "codespell", "-L", PARTS_OF_PATTERNS, *pages, cwd=project)
+    assert (done.returncode, done.stdout) == (0, "")
+    (project / "wrong.md").write_text("teh\n")
+    assert run(python / "codespell", project / "wrong.md", cwd=project).returncode != 0

@@ -537,7 +537,7 @@ def test_a_scan_that_read_nothing_does_not_look_clean(sandbox: Sandbox) -> None:
     [
         ("nowhere", "no such file or directory: a source is a path"),
         ("moby/moby", "no such file or directory: did you mean github:moby/moby?"),
-        ("bitbucket:x", "neither a path that exists nor anything else: a source is a path"),
+        ("sourcehut:x", "neither a path that exists nor anything else: a source is a path"),
         ("github:a/b/c", "write github:ORG, github:ORG/REPO, github:user/NAME or github:search/"),
         ("", "an empty name: a source is a path"),
         ("file", "is a file: name a repository or a folder"),

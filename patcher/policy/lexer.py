@@ -77,10 +77,14 @@ _GAP = repeated(
     rb"(?=\n)(?!\s*+(?:\{[{%]|[$%]\{)))?\n"
 )
 """Line breaks, with comments that no template engine or preprocessor takes for its own."""
-_GROUPED = rb"\[[\w^!/.*?~+:-]{1,100}\]|\((?:[\w \t,=/.*?:-]++|\"?@\{\w++\}\"?)*+\)"
-_QUOTED_PATH = rb"\"(?:[\w \t/.*?:,=~+-]++|@\{\w++\})*+\""
+_GROUPED = (
+    rb"\[[\w^!/.*?~+:-]{1,100}\]|\(" + repeated(rb"[\w \t,=/.*?:-]++|\"?@\{\w++\}\"?") + rb"\)"
+)
+_QUOTED_PATH = rb"\"" + repeated(rb"[\w \t/.*?:,=~+-]++|@\{\w++\}") + rb"\""
 _PATTERN = (
-    rb"\{(?![{%#*!])(?=[^\s,{}]*+[,{])(?:[\w/.*?~+:^,-]++|@\{\w++\}|\{[\w/.*?~+:^,-]*+\})*+\}"
+    rb"\{(?![{%#*!])(?=[^\s,{}]*+[,{])"
+    + repeated(rb"[\w/.*?~+:^,-]++|@\{\w++\}|\{[\w/.*?~+:^,-]*+\}")
+    + rb"\}"
 )
 _WHOLE_WORD = rb"(?!priority|profile|hat|include|exists|[{_#]|@[@/])" + repeated(
     rb"[^\s{},\"()$%@<\\\[]++|@(?=[@/])|"

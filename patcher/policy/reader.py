@@ -27,7 +27,7 @@ from patcher.policy.bounds import MAX_NAME, MAX_NESTING, Budget, TooMuch
 from patcher.policy.grammar import KEYWORDS, Qualifiers
 from patcher.policy.lexer import Kind, Lexer, Token
 from patcher.policy.network import NetworkRule
-from patcher.policy.patterns import regex
+from patcher.policy.patterns import regex, repeated
 
 Arm = tuple[int, int, bytes]
 """One arm of a choice (``{{if}}`` ... ``{{else}}``, ``if $x {} else {}``): which choice, which of
@@ -35,7 +35,7 @@ its arms, and its condition. A rule carries the arms that it stands in."""
 
 QUALIFIERS: frozenset[bytes] = grammar.QUALIFIERS | grammar.FILE_QUALIFIERS
 
-_WORDS = regex(rb"(?:[^\s\"(]++|\"[^\"]*\"|\([^()]*\))++")
+_WORDS = regex(repeated(rb"[^\s\"(]++|\"[^\"]*\"|\([^()]*\)", b"+"))
 """The words of a rule that is one token."""
 _ASSIGNMENT = regex(rb"@\{\w+\}\s*\+?=|\$\w+\s*=")
 

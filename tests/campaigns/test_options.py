@@ -84,8 +84,8 @@ def test_a_campaign_without_repositories_is_not_begun(world: World, patcher: Pat
 def test_a_push_of_paths_alone(world: World, patcher: Patcher) -> None:
     for campaign in ([], ["--campaign", "c"]):
         done = patcher(world, "apply", "--push", *campaign, world.served)
-        assert done.exit_code == 2
-        assert "clone URL" in last(done)
+        assert done.exit_code == 3
+        assert "it has no remote 'origin' to push to" in done.stderr
 
 
 def test_local_repositories_and_trying_again(world: World, patcher: Patcher) -> None:

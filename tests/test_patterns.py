@@ -13,7 +13,6 @@ from patcher.policy.patterns import repeated
 from tests.patterns import FIXTURES, unsafe
 
 
-@pytest.mark.fuzz
 def test_every_pattern_matches_alike_in_every_python() -> None:
     found = subprocess.run(
         [sys.executable, "-m", "tests.patterns"],

@@ -21,6 +21,8 @@ from tests.forges.worlds import PATH, TOKEN, WORLDS, World
 from tests.git.forges import as_gitlab
 from tests.git.server import Server
 
+pytestmark = pytest.mark.campaigns
+
 HEAD = "patcher/deny-af-alg"
 EVERY: dict[str, type[World]] = WORLDS | BITBUCKETS
 

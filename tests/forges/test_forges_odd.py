@@ -13,6 +13,8 @@ from tests.forges.test_odd_answers import changed, places
 from tests.forges.worlds import BASE, HEAD, PATH, WORLDS, World, served
 from tests.sources.servers import Reply, Request
 
+pytestmark = pytest.mark.fuzz
+
 ODD: tuple[object, ...] = (None, True, ["x"])
 
 

@@ -21,6 +21,8 @@ from tests.forges.bitbucket_server import BitbucketServer
 from tests.forges.github import GitHub
 from tests.sources.servers import Reply, Request, serving
 
+pytestmark = pytest.mark.fuzz
+
 ODD: list[Any] = [
     None,
     True,

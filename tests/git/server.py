@@ -21,11 +21,12 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from tests.loopback import LoopbackServer
 from tests.sources.servers import Forge, respond
 
 USER, PASSWORD = "reader", "s3cret-t0ken"  # what /401/ lets in
@@ -106,8 +107,7 @@ class Server:
         self._http.server_close()
 
 
-class _HTTP(ThreadingHTTPServer):
-    daemon_threads = True
+class _HTTP(LoopbackServer):
     block_on_close = False
     request_queue_size = 128
 

@@ -75,6 +75,7 @@ public class Main {
 '''
 
 
+@pytest.mark.oracle
 def test_every_dressing_of_java(tmp_path: Path) -> None:
     javac, java = tool("javac"), tool("java")
 

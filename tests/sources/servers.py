@@ -12,9 +12,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+
+from tests.loopback import LoopbackServer
 
 Record = dict[str, Any]
 
@@ -400,8 +402,7 @@ def _handler(forge: Forge) -> type[BaseHTTPRequestHandler]:
 @contextmanager
 def serving(forge: Forge, wrap: Callable[[Any], Any] | None = None) -> Iterator[None]:
     """The forge at ``forge.url`` on loopback; ``wrap`` makes its socket one of TLS."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(forge))
-    server.daemon_threads = True
+    server = LoopbackServer(("127.0.0.1", 0), _handler(forge))
     scheme = "http"
     if wrap is not None:
         server.socket = wrap(server.socket)

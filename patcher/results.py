@@ -129,7 +129,8 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-_WRITTEN = (Outcome.COMMITTED, Outcome.PUSHED, Outcome.UP_TO_DATE, Outcome.EDITED)
+ON_BRANCH = (Outcome.COMMITTED, Outcome.PUSHED, Outcome.UP_TO_DATE, Outcome.EDITED)
+"""What was done where merging the review branch fixes the base."""
 
 
 class Stage(StrEnum):
@@ -438,7 +439,7 @@ class Totals:
                     self.left_alone += 1
                 else:
                     self.to_fix += 1
-                    self.unwritten += target.outcome not in _WRITTEN
+                    self.unwritten += target.outcome not in ON_BRANCH
 
     @property
     def gap(self) -> str:

@@ -7,12 +7,11 @@ https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any
 
 from patcher.reports import Style
-from patcher.reports.text import valid
-from patcher.reports.weight import Weight, fingerprints, weight, words
+from patcher.reports.text import Elements, valid
+from patcher.reports.weight import Weight, failure, fingerprints, weight, words
 from patcher.results import Target, Totals
 from patcher.text import printable
 
@@ -36,10 +35,8 @@ class GitHub:
                 title = f"AppArmor: {located.finding.migration}"
                 said = words(target, located)
                 lines[what] += _command(_COMMANDS[what], said, **place, title=title)
-        failure = target.error
-        if failure is None and target.status is None:
-            failure = "not all of it was read"
-        first = "" if failure is None else _command("error", f"{target.repository}: {failure}")
+        why = failure(target)
+        first = "" if why is None else _command("error", f"{target.repository}: {why}")
         return (first + "".join(lines.values())).encode("utf-8", "replace")
 
     def finish(self, totals: Totals) -> bytes:
@@ -66,24 +63,19 @@ class GitLab:
     """One list of issues."""
 
     def __init__(self, style: Style) -> None:
-        self._first = True
+        self._issues = Elements()
 
     def start(self) -> bytes:
         return b"["
 
     def target(self, target: Target) -> bytes:
-        return b"".join(map(self._piece, _issues(target)))
+        return b"".join(map(self._issues.piece, _issues(target)))
 
     def finish(self, totals: Totals) -> bytes:
         last = b""
         if totals.gap:
-            last = self._piece(_issue("patcher", totals.gap, "."))
-        return last + (b"]\n" if self._first else b"\n]\n")
-
-    def _piece(self, issue: dict[str, Any]) -> bytes:
-        comma = b"\n" if self._first else b",\n"
-        self._first = False
-        return comma + json.dumps(issue).encode("ascii")
+            last = self._issues.piece(_issue("patcher", totals.gap, "."))
+        return last + self._issues.end() + b"\n"
 
 
 _SEVERITIES = {Weight.ERROR: "critical", Weight.WARNING: "minor", Weight.CHANGED: "info"}
@@ -100,11 +92,8 @@ def _issues(target: Target) -> list[dict[str, Any]]:
                 | {"fingerprint": fingerprint, "severity": _SEVERITIES[what]}
             )
             issues[-1]["location"]["lines"]["begin"] = finding.line
-    failure = target.error
-    if failure is None and target.status is None:
-        failure = "not all of it was read"
-    if failure is not None:
-        issues.append(_issue("patcher", f"{target.repository}: {failure}", "."))
+    if (why := failure(target)) is not None:
+        issues.append(_issue("patcher", f"{target.repository}: {why}", "."))
     return issues
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from patcher.reports import Style
-from patcher.reports.text import exact, valid
+from patcher.reports.text import Elements, exact, valid
 from patcher.results import ChangedFile, Located, Target, Totals
 
 SCHEMA = 1
@@ -17,20 +17,22 @@ class Report:
 
     def __init__(self, style: Style) -> None:
         self._migrations = [migration.id for migration in style.migrations]
-        self._first = True
+        self._targets = Elements()
 
     def start(self) -> bytes:
         head = json.dumps({"schema": SCHEMA, "migrations": self._migrations})
         return head[:-1].encode("ascii") + b', "targets": ['
 
     def target(self, target: Target) -> bytes:
-        comma = b"\n" if self._first else b",\n"
-        self._first = False
-        return comma + json.dumps(_target(target)).encode("ascii")
+        return self._targets.piece(_target(target))
 
     def finish(self, totals: Totals) -> bytes:
-        end = b"]" if self._first else b"\n]"
-        return end + b', "totals": ' + json.dumps(_totals(totals)).encode("ascii") + b"}\n"
+        return (
+            self._targets.end()
+            + b', "totals": '
+            + json.dumps(_totals(totals)).encode("ascii")
+            + b"}\n"
+        )
 
 
 class Lines(Report):

@@ -10,8 +10,8 @@ from __future__ import annotations
 from xml.sax.saxutils import escape, quoteattr
 
 from patcher.reports import Style
-from patcher.reports.text import short, valid
-from patcher.reports.weight import Weight, weight, words
+from patcher.reports.text import called, valid
+from patcher.reports.weight import Weight, failure, weight, words
 from patcher.results import Located, Target, Totals
 from patcher.text import printable
 
@@ -29,12 +29,10 @@ class Report:
         return b'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="patcher">\n'
 
     def target(self, target: Target) -> bytes:
-        name = f"{target.repository} {short(target.base)}" if target.base else target.repository
+        name = called(target)
         cases = [_case(target, located) for located in target.findings]
-        if target.error is not None:
-            cases.append(_broken(name, target.error))
-        elif target.status is None:
-            cases.append(_broken(name, "not all of it was read"))
+        if (why := failure(target)) is not None:
+            cases.append(_broken(name, why))
         elif not cases:
             cases.append(f"<testcase classname={_attribute(name)} name={_attribute(_NOTHING)}/>")
         numbers = " ".join(

@@ -6,7 +6,7 @@ import re
 
 from patcher.reports import Style
 from patcher.reports.table import summary
-from patcher.reports.text import count, short, valid
+from patcher.reports.text import called, count, valid
 from patcher.reports.weight import Weight, weight, words
 from patcher.results import Target, Totals
 from patcher.text import printable
@@ -30,7 +30,7 @@ class Report:
         return b"## AppArmor profiles\n\n"
 
     def target(self, target: Target) -> bytes:
-        place = f"{target.repository} {short(target.base)}" if target.base else target.repository
+        place = called(target)
         rows = [
             (place, f"{printable(each.path)}:{each.finding.line}", _MARKS[what], said)
             for each in target.findings

@@ -18,9 +18,9 @@ from patcher import __version__
 from patcher.findings import Status
 from patcher.migrations.migration import Migration
 from patcher.reports import Style
-from patcher.reports.text import count, valid
-from patcher.reports.weight import ON_BRANCH, uri, vulnerability
-from patcher.results import NOT_READ, Located, Target, Totals, worst
+from patcher.reports.text import Elements, count, valid
+from patcher.reports.weight import uri, vulnerability
+from patcher.results import NOT_READ, ON_BRANCH, Located, Target, Totals, worst
 from patcher.text import printable
 
 CONTEXT = "https://openvex.dev/ns/v0.2.0"
@@ -34,7 +34,7 @@ class Report:
 
     def __init__(self, style: Style) -> None:
         self._style = style
-        self._first = True
+        self._statements = Elements()
         self._digest = hashlib.sha256(style.at.encode())
 
     def start(self) -> bytes:
@@ -51,16 +51,12 @@ class Report:
         return b"".join(map(self._piece, _statements(target, self._style)))
 
     def finish(self, totals: Totals) -> bytes:
-        end = b"]" if self._first else b"\n]"
         name = f"https://openvex.dev/docs/patcher/vex-{self._digest.hexdigest()}"
-        return end + b', "@id": ' + json.dumps(name).encode("ascii") + b"}\n"
+        return self._statements.end() + b', "@id": ' + json.dumps(name).encode("ascii") + b"}\n"
 
     def _piece(self, statement: dict[str, Any]) -> bytes:
-        comma = b"\n" if self._first else b",\n"
-        self._first = False
-        piece = json.dumps(statement).encode("ascii")
-        self._digest.update(piece)
-        return comma + piece
+        self._digest.update(json.dumps(statement).encode("ascii"))
+        return self._statements.piece(statement)
 
 
 def _statements(target: Target, style: Style) -> Iterator[dict[str, Any]]:

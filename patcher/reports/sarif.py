@@ -10,14 +10,14 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from patcher import __version__
 from patcher.findings import Edit
 from patcher.reports import Style
-from patcher.reports.text import short, valid
-from patcher.reports.weight import Weight, fingerprints, uri, vulnerability, weight, words
+from patcher.reports.text import Elements, called, short, valid
+from patcher.reports.weight import Weight, failure, fingerprints, uri, vulnerability, weight, words
 from patcher.results import Located, Target, Totals
 from patcher.text import printable
 
@@ -35,51 +35,42 @@ class Report:
     def __init__(self, style: Style) -> None:
         self._style = style
         self._last: dict[str, Any] | None = None
-        self._any = False
+        self._runs = Elements()
 
     def start(self) -> bytes:
         return _json({"$schema": SCHEMA, "version": "2.1.0"})[:-1] + b', "runs": ['
 
     def target(self, target: Target) -> bytes:
-        return self._next(self._run(target.findings, target, [target]))
+        before, self._last = self._last, self._run([target])
+        return b"" if before is None else self._runs.piece(before)
 
     def finish(self, totals: Totals) -> bytes:
-        if self._last is None and not self._any:
-            # Whoever uploads it shall learn that nothing is left.
-            self._last = self._run((), None, [])
-        if self._last is not None and totals.gap:
-            invocation = self._last["invocations"][0]
+        # Whoever uploads a log of nothing shall learn that nothing is left.
+        last = self._run([]) if self._last is None else self._last
+        if totals.gap:
+            invocation = last["invocations"][0]
             invocation["executionSuccessful"] = False
             invocation.setdefault("toolExecutionNotifications", []).append(
                 _notification(totals.gap)
             )
-        return self._next(None) + b"\n]}\n"
+        return self._runs.piece(last) + self._runs.end() + b"}\n"
 
-    def _next(self, run: dict[str, Any] | None) -> bytes:
-        """The run that waited; the given one waits now."""
-        before, self._last = self._last, run
-        if before is None:
-            return b""
-        comma = b",\n" if self._any else b"\n"
-        self._any = True
-        return comma + _json(before)
-
-    def _run(
-        self, findings: Iterable[Located], target: Target | None, targets: Iterable[Target]
-    ) -> dict[str, Any]:
+    def _run(self, targets: Sequence[Target]) -> dict[str, Any]:
         run: dict[str, Any] = {
             "tool": {"driver": _driver(self._style)},
             "results": [
                 _result(target, located, fingerprint)
-                for located, fingerprint in fingerprints(findings)
-                if target is not None and weight(target, located) is not Weight.CLEAN
+                for target in targets
+                for located, fingerprint in fingerprints(target.findings)
+                if weight(target, located) is not Weight.CLEAN
             ],
             "columnKind": "unicodeCodePoints",
             "invocations": [_invocation(targets)],
         }
-        if target is not None and target.commit is not None:
-            run["versionControlProvenance"] = [_provenance(target)]
-            run["automationDetails"] = {"id": f"patcher/{uri(_bytes(_called(target)))}/"}
+        for target in targets:
+            if target.commit is not None:  # no file outside git has one
+                run["versionControlProvenance"] = [_provenance(target)]
+                run["automationDetails"] = {"id": f"patcher/{uri(_bytes(called(target)))}/"}
         return run
 
 
@@ -95,14 +86,7 @@ class FilesLog(Report):
         return b""
 
     def finish(self, totals: Totals) -> bytes:
-        run = self._run((), None, self._targets)
-        run["results"] = [
-            _result(target, located, fingerprint)
-            for target in self._targets
-            for located, fingerprint in fingerprints(target.findings)
-            if weight(target, located) is not Weight.CLEAN
-        ]
-        self._last = run
+        self._last = self._run(self._targets)
         return super().finish(totals)
 
 
@@ -191,11 +175,9 @@ def _invocation(targets: Iterable[Target]) -> dict[str, Any]:
     """What could not be done, and what a person should know."""
     failures, notes = [], []
     for target in targets:
-        shown = _called(target)
-        if target.error is not None:
-            failures.append(_notification(f"{shown}: {target.error}"))
-        elif target.status is None:
-            failures.append(_notification(f"{shown}: not all of it was read"))
+        shown = called(target)
+        if (why := failure(target)) is not None:
+            failures.append(_notification(f"{shown}: {why}"))
         if target.note is not None:
             notes.append(_notification(f"{shown}: {target.note}", "note"))
     said = [*failures, *notes]
@@ -216,10 +198,6 @@ def _provenance(target: Target) -> dict[str, Any]:
     if target.base and target.base.startswith("refs/heads/"):
         details["branch"] = valid(short(target.base))
     return details
-
-
-def _called(target: Target) -> str:
-    return f"{target.repository} {short(target.base)}" if target.base else target.repository
 
 
 def _bytes(text: str) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from patcher.findings import Dropped, Status
 from patcher.kinds import ErrorKind
 from patcher.reports import Style
-from patcher.reports.text import count, short
+from patcher.reports.text import STATUS_WORDS, count, short
 from patcher.results import (
     NOT_READ,
     NOT_READ_ELSEWHERE,
@@ -36,15 +36,9 @@ _STYLES = {
     Status.NOT_AFFECTED: "dim",
     Status.UNDER_INVESTIGATION: "yellow",
 }
-_WORDS = {
-    Status.AFFECTED: "affected",
-    Status.FIXED: "fixed",
-    Status.NOT_AFFECTED: "not affected",
-    Status.UNDER_INVESTIGATION: "needs review",
-}
 
 
-_STATUS_WIDTH = max(map(len, (*_WORDS.values(), "changed there")))
+_STATUS_WIDTH = max(map(len, (*STATUS_WORDS.values(), "changed there")))
 _LEAST_WHY = 20
 _WIDE = 120
 """Columns of a terminal; the last: from which on a place has room beside the rest."""
@@ -203,7 +197,7 @@ class Report:
 
     def _row(self, target: Target, located: Located) -> TableRow:
         finding = located.finding
-        word, style = _WORDS[finding.status], _STYLES[finding.status]
+        word, style = STATUS_WORDS[finding.status], _STYLES[finding.status]
         if finding.status is Status.AFFECTED:
             if finding.edit is None:
                 style = "dim"

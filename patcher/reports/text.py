@@ -3,8 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from typing import TYPE_CHECKING
 
+from patcher.policy.status import Status
 from patcher.text import printable
+
+if TYPE_CHECKING:
+    from patcher.results import Target
+
+STATUS_WORDS = {
+    Status.AFFECTED: "affected",
+    Status.FIXED: "fixed",
+    Status.NOT_AFFECTED: "not affected",
+    Status.UNDER_INVESTIGATION: "needs review",
+}
+"""What people read for each status."""
+
+
+class Elements:
+    """A JSON list that is written as its elements come, one on each line."""
+
+    def __init__(self) -> None:
+        self._any = False
+
+    def piece(self, value: object) -> bytes:
+        """Return one more element, with what separates it from the one before."""
+        import json
+
+        comma = b",\n" if self._any else b"\n"
+        self._any = True
+        return comma + json.dumps(value).encode("ascii")
+
+    def end(self) -> bytes:
+        """Return what closes the list."""
+        return b"\n]" if self._any else b"]"
 
 
 def exact(key: str, value: bytes) -> dict[str, str]:
@@ -55,6 +87,11 @@ def short(ref: str) -> str:
         if ref.startswith(prefix):
             return ref[len(prefix) :]
     return ref
+
+
+def called(target: Target) -> str:
+    """Return what people call a target: its repository, and its base where it has one."""
+    return f"{target.repository} {short(target.base)}" if target.base else target.repository
 
 
 def moment(at: str) -> str:

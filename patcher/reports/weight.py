@@ -10,12 +10,9 @@ from urllib.parse import quote
 
 from patcher.findings import Status
 from patcher.migrations.migration import Migration
-from patcher.reports.text import valid
-from patcher.results import Located, Outcome, Target
+from patcher.reports.text import STATUS_WORDS, valid
+from patcher.results import ON_BRANCH, Located, Target
 from patcher.text import printable
-
-ON_BRANCH = (Outcome.COMMITTED, Outcome.PUSHED, Outcome.UP_TO_DATE, Outcome.EDITED)
-"""What was done where merging the review branch fixes the base."""
 
 _CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,}\Z")
 
@@ -46,7 +43,7 @@ def words(target: Target, located: Located) -> str:
     """Return one printable line: whose finding it is, and why; without an end of line."""
     finding = located.finding
     said = f"profile {finding.profile}: " if finding.profile else ""
-    said += f"{_STATUS[finding.status]}: {finding.reason}"
+    said += f"{STATUS_WORDS[finding.status]}: {finding.reason}"
     what = weight(target, located)
     if what is Weight.CHANGED:
         said += f"; branch {target.branch} has the change" if target.branch else "; changed"
@@ -61,12 +58,11 @@ def words(target: Target, located: Located) -> str:
     return printable(valid(said))
 
 
-_STATUS = {
-    Status.AFFECTED: "affected",
-    Status.FIXED: "fixed",
-    Status.NOT_AFFECTED: "not affected",
-    Status.UNDER_INVESTIGATION: "needs review",
-}
+def failure(target: Target) -> str | None:
+    """Return why not all of a target was read; None where it was."""
+    if target.error is None and target.status is None:
+        return "not all of it was read"
+    return target.error
 
 
 def fingerprints(findings: Iterable[Located]) -> Iterator[tuple[Located, str]]:

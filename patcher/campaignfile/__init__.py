@@ -7,4 +7,4 @@
 from __future__ import annotations
 
 NAME = "patcher.yaml"
-"""What the file is called where nobody says otherwise."""
+"""The name of the file where the user gives no other."""

@@ -15,7 +15,7 @@ class Failed(click.ClickException):
     exit_code = FAILED
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """On standard error, as other failures are told."""
+        """Print it on standard error, like other failures."""
         from patcher.cli.output import tell
 
         tell(self.message)

@@ -217,6 +217,16 @@ def test_a_scan_that_starts_no_git_loads_nothing_heavy(sandbox: Sandbox) -> None
     assert not loaded(code) & HEAVY - {"hashlib"}
 
 
+def test_a_clone_url_loads_no_reviews() -> None:
+    """Each of them looks for a token at every forge."""
+    names = loaded(
+        "from patcher import forges, git\n"
+        "forges.with_token(git.Address.parse('https://a.test/x/y'), None, ())"
+    )
+    assert "patcher.forges.listings.bitbucket" in names
+    assert "patcher.forges.review" not in names
+
+
 def test_the_public_api_is_what_it_says() -> None:
     assert set(patcher.__all__) <= set(dir(patcher))
     result = patcher.patch("docker-default", b"nothing here\n")

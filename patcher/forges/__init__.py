@@ -1,10 +1,5 @@
-"""The forges: what each lists, and the tokens for its servers.
-
-One module a forge, imported when it is named. Each has ``parse(rest)``, which turns what follows
-``scheme:`` into a server's URL and a name there, or raises `WrongName`; ``server_at(web, named)``,
-the `Server` at a URL with the token that the environment has for it, where ``named`` are the URLs
-of all servers of that forge that the user named; and ``repositories(client, name)``.
-"""
+"""The forges: what each lists (`listings`), the tokens for its servers, and its reviews, in the
+package of its name."""
 
 from __future__ import annotations
 
@@ -27,6 +22,7 @@ __all__ = [
     "parse",
     "repositories",
     "server",
+    "server_at",
     "with_token",
 ]
 
@@ -48,11 +44,12 @@ class _Forge(Protocol):
 
 
 def _forge(scheme: str) -> _Forge:
-    return cast(_Forge, import_module(f"patcher.forges.{scheme}"))
+    return cast(_Forge, import_module(f"patcher.forges.listings.{scheme}"))
 
 
-def _server_at(scheme: str, web: str | None, named: Collection[str] = ()) -> Server:
-    """The server at a URL, with the token that the user or the environment has for it."""
+def server_at(scheme: str, web: str | None, named: Collection[str] = ()) -> Server:
+    """The server at a URL, with the token that the user or the environment has for it; as in
+    `patcher.forges.listings`. Raises ForgeError."""
     return tokens.own(_forge(scheme).server_at(web, named))
 
 
@@ -81,7 +78,7 @@ def server(word: str, named: Collection[str]) -> Server:
     """The server of a word, with its token; as in `repositories`."""
     scheme, web, _ = parse(word)
     others = {parse(each)[1] or "" for each in named if each.startswith(f"{scheme}:")}
-    return _server_at(scheme, web, others)
+    return server_at(scheme, web, others)
 
 
 def with_token(address: git.Address, at: str | None, named: Collection[str]) -> git.Address:
@@ -105,11 +102,11 @@ def _servers(at: str | None, named: Collection[str]) -> Iterator[Server]:
         scheme, _, web = at.partition(":")
         if scheme in SCHEMES:
             own = {each.partition(":")[2] for each in named if each.startswith(f"{scheme}:")}
-            yield _server_at(scheme, web, own)
+            yield server_at(scheme, web, own)
         return
     public: tuple[str, str | None] = ("github", "https://github.com")
     for name, web_url in (*tokens.named(), public, *((scheme, None) for scheme in SCHEMES)):
         try:
-            yield _server_at(name, web_url)
+            yield server_at(name, web_url)
         except ForgeError:
             continue

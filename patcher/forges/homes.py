@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from importlib import import_module
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from patcher import forges, git
 from patcher.forges import tokens
@@ -69,8 +69,12 @@ def reviews(name: str) -> Reviews:
         module = None
     # A change of Gerrit's is a commit with a Change-Id that is pushed to no branch.
     if module is None or name == "gerrit" or not hasattr(module, "create"):
-        raise ForgeError(f"patcher opens no reviews at {name}: use --review none")
+        raise _without_reviews(name)
     return cast(Reviews, module)
+
+
+def _without_reviews(name: str) -> ForgeError:
+    return ForgeError(f"patcher opens no reviews at {name}: use --review none")
 
 
 def pushes(name: str) -> Pushes | None:
@@ -86,25 +90,19 @@ def _servers(
     comes first."""
     if at is not None:
         scheme, _, web = at.partition(":")
+        if scheme not in forges.SCHEMES:
+            raise _without_reviews(scheme)
         own = {each.partition(":")[2] for each in named if each.startswith(f"{scheme}:")}
-        yield scheme, _server_at(scheme, web, own)
+        yield scheme, forges.server_at(scheme, web, own)
     public: tuple[str, str | None] = ("github", "https://github.com")
     schemes = forges.SCHEMES if wanted is None else (wanted,)
     for scheme, known in (*tokens.named(), public, *((scheme, None) for scheme in schemes)):
         if wanted in (None, scheme):
             same = [web for name, web in tokens.named() if name == scheme]
             try:
-                yield scheme, _server_at(scheme, known, same)
+                yield scheme, forges.server_at(scheme, known, same)
             except ForgeError:
                 continue
-
-
-def _server_at(scheme: str, web: str | None, named: Collection[str] = ()) -> Server:
-    try:
-        module: Any = import_module(f"patcher.forges.{scheme}")
-    except ModuleNotFoundError:
-        raise ForgeError(f"patcher opens no reviews at {scheme}: use --review none") from None
-    return tokens.own(module.server_at(web, named))
 
 
 def _path(address: git.Address, server: Server) -> str:

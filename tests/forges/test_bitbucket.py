@@ -14,6 +14,7 @@ import pytest
 from patcher.forges import bitbucket, client, limits
 from patcher.forges.bitbucket import cloud, data_center
 from patcher.forges.client import Client
+from patcher.forges.listings import bitbucket as at_bitbucket
 from patcher.forges.review import (
     AlreadyThere,
     Checks,
@@ -107,7 +108,7 @@ def opinion(forge: Forge, login: str, *, good: bool) -> None:
 
 @pytest.fixture
 def asking(forge: Forge) -> Client:
-    return Client(bitbucket.server_at(None), print)
+    return Client(at_bitbucket.server_at(None), print)
 
 
 @pytest.fixture
@@ -195,37 +196,37 @@ def test_all_repositories_of_a_workspace_or_project(forge: Forge) -> None:
 @pytest.mark.parametrize("word", ["bitbucket:", "bitbucket:a/b/c", "bitbucket:a/", "bitbucket:@h/"])
 def test_words_that_name_nothing(word: str) -> None:
     with pytest.raises(ForgeError, match="write bitbucket:WORKSPACE or bitbucket:@HOST/PROJECT"):
-        bitbucket.parse(word.partition(":")[2])
+        at_bitbucket.parse(word.partition(":")[2])
 
 
 def test_which_server_gets_which_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BITBUCKET_TOKEN", TOKEN)
-    public = bitbucket.server_at(None)
+    public = at_bitbucket.server_at(None)
     assert (public.web, public.api, public.token, public.user) == (
         "https://bitbucket.org",
         "https://api.bitbucket.org/2.0",
         TOKEN,
         "x-token-auth",
     )
-    own = bitbucket.server_at("https://git.example.org")
+    own = at_bitbucket.server_at("https://git.example.org")
     assert (own.api, own.token) == ("https://git.example.org/rest/api/latest", None)
     assert own.variables == "BITBUCKET_TOKEN and BITBUCKET_URL=https://git.example.org"
     monkeypatch.setenv("BITBUCKET_URL", "git.example.org")
-    assert bitbucket.server_at("https://git.example.org").token == TOKEN
-    assert bitbucket.server_at("https://bitbucket.org").token is None
+    assert at_bitbucket.server_at("https://git.example.org").token == TOKEN
+    assert at_bitbucket.server_at("https://bitbucket.org").token is None
 
 
 def test_an_api_token_goes_with_the_address_of_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BITBUCKET_API_TOKEN", TOKEN)
     with pytest.raises(ForgeError, match="set BITBUCKET_EMAIL"):
-        bitbucket.server_at(None)
+        at_bitbucket.server_at(None)
     monkeypatch.setenv("BITBUCKET_EMAIL", "me@example.org")
-    found = bitbucket.server_at(None)
+    found = at_bitbucket.server_at(None)
     pair = b64encode(f"me@example.org:{TOKEN}".encode()).decode()
     assert found.authorization == f"Basic {pair}"
     secret = found.secret()
     assert secret is not None and secret.username == "x-bitbucket-api-token-auth"
-    assert bitbucket.server_at("https://git.example.org").token is None
+    assert at_bitbucket.server_at("https://git.example.org").token is None
 
 
 @only("cloud")
@@ -238,7 +239,7 @@ def test_what_signs_a_request_is_shown_nowhere(
     pair = b64encode(f"me@example.org:{TOKEN}".encode()).decode()
     forge.instead = [Reply(400, {"type": "error", "error": {"message": f"{pair} {TOKEN}"}})]
     with pytest.raises(RequestRefused, match=r"\*\*\* \*\*\*"):
-        at.project(Client(bitbucket.server_at(None), print), "acme/moby")
+        at.project(Client(at_bitbucket.server_at(None), print), "acme/moby")
 
 
 # Opening and changing

@@ -13,6 +13,7 @@ import pytest
 from patcher.forges import client, gerrit, limits, repositories
 from patcher.forges.client import Client
 from patcher.forges.listed import Listed, UnusableEntry
+from patcher.forges.listings import gerrit as at_gerrit
 from patcher.forges.review import Checks, Life, Review, Reviews, Unsupported, Wanted
 from patcher.forges.server import ForgeError, RequestRefused
 from tests.forges.gerrit import Gerrit
@@ -56,7 +57,7 @@ def forge(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gerrit]:
 
 
 def ask() -> Client:
-    return Client(gerrit.server_at(None), lambda line: None)
+    return Client(at_gerrit.server_at(None), lambda line: None)
 
 
 def push(forge: Gerrit, wanted: Wanted = WANTED) -> Record:
@@ -311,15 +312,15 @@ def test_a_rate_limit_and_a_name_that_cannot_be_asked_for(
 def test_the_password_is_for_its_server_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GERRIT_USER", "me")
     monkeypatch.setenv("GERRIT_PASSWORD", PASSWORD)
-    assert gerrit.server_at("https://a.test", ["https://a.test"]).token == PASSWORD
+    assert at_gerrit.server_at("https://a.test", ["https://a.test"]).token == PASSWORD
     with pytest.raises(ForgeError, match="say which with GERRIT_URL"):
-        gerrit.server_at("https://a.test", ["https://b.test"])
+        at_gerrit.server_at("https://a.test", ["https://b.test"])
     monkeypatch.setenv("GERRIT_URL", "https://b.test")
-    assert gerrit.server_at("https://a.test").token is None
-    assert gerrit.server_at("https://a.test").api == "https://a.test"
-    assert gerrit.server_at(None).api == "https://b.test/a"
+    assert at_gerrit.server_at("https://a.test").token is None
+    assert at_gerrit.server_at("https://a.test").api == "https://a.test"
+    assert at_gerrit.server_at(None).api == "https://b.test/a"
     monkeypatch.delenv("GERRIT_USER")
-    assert gerrit.server_at(None).token is None
+    assert at_gerrit.server_at(None).token is None
 
 
 def test_the_projects_below_a_prefix(forge: Gerrit) -> None:

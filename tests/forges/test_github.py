@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from patcher.forges import client, github, limits
+from patcher.forges import client, github, limits, server_at
 from patcher.forges.client import Client
 from patcher.forges.github import forks, reading
 from patcher.forges.review import (
@@ -96,7 +96,7 @@ def push(forge: GitHub, path: str = "acme/moby", branch: str = "patcher/main") -
 
 @pytest.fixture
 def asking(forge: GitHub) -> Client:
-    return Client(github.server_at(None), print)
+    return Client(server_at("github", None), print)
 
 
 @pytest.fixture
@@ -1034,7 +1034,7 @@ def test_without_a_token_the_variable_is_named(
     forge: GitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GITHUB_TOKEN")
-    asking = Client(github.server_at(None), print)
+    asking = Client(server_at("github", None), print)
     moby = at.project(asking, "acme/moby")
     with pytest.raises(RequestRefused, match=r"wants a token: set .*GITHUB_TOKEN"):
         at.create(asking, moby, WANTED)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from patcher.forges import bitbucket, client, github, limits
+from patcher.forges import bitbucket, client, github, limits, server_at
 from patcher.forges.client import Client
 from patcher.forges.review import Reviews, Wanted
 from patcher.forges.server import ForgeError
@@ -167,8 +167,8 @@ def test_an_odd_answer_is_one_clear_line_or_none(
         monkeypatch.setenv("BITBUCKET_API_URL", f"{fake.url}{interface}")
         filled(fake)
         monkeypatch.setattr(fake, "answer", answered)
-        module = github if kind == "github" else bitbucket
-        steps = life(at, Client(module.server_at(None), lambda line: None))
+        scheme = "github" if kind == "github" else "bitbucket"
+        steps = life(at, Client(server_at(scheme, None), lambda line: None))
         while True:
             try:
                 next(steps)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
-from patcher.forges import client, gitea, gitlab, limits
+from patcher.forges import client, gitea, gitlab, limits, server_at
 from patcher.forges.client import Client
 from patcher.forges.review import Project, Review, Reviews, Wanted
 from tests.forges import described_gitea
@@ -48,7 +48,7 @@ class World(ABC):
         return cast(Reviews, self.module)
 
     def client(self) -> Client:
-        return Client(self.module.server_at(None), self.told.append)
+        return Client(server_at(self.module.__name__.rpartition(".")[2], None), self.told.append)
 
     def fill(self) -> None:
         """Make the branches, where git does not have them."""

@@ -23,8 +23,8 @@ from click.testing import CliRunner
 from patcher import forges, git
 from patcher.cli import group
 from patcher.forges import Facts, client, limits
-from patcher.forges import github as at_github
-from patcher.forges import gitlab as at_gitlab
+from patcher.forges.listings import github as at_github
+from patcher.forges.listings import gitlab as at_gitlab
 from patcher.sources import Filters, Found, find, gather
 from tests.git.server import Server
 from tests.sources.servers import Forge, Gitea, GitHub, GitLab, Reply, Request, serving

@@ -1,7 +1,6 @@
 """Bitbucket: Cloud at bitbucket.org, and Data Center anywhere else. They share a name, and no more.
 
-`listing` has what a source names, `cloud` and `data_center` the functions of
-`patcher.forges.review.Reviews`.
+`cloud` and `data_center` have the functions of `patcher.forges.review.Reviews`.
 """
 
 from __future__ import annotations
@@ -10,9 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from patcher.forges.bitbucket import cloud, data_center
-from patcher.forges.bitbucket.listing import parse as parse
-from patcher.forges.bitbucket.listing import repositories as repositories
-from patcher.forges.bitbucket.listing import server_at as server_at
+from patcher.forges.listings.bitbucket import CLOUD
 from patcher.forges.review import Done, MergeMethod, Project, Review, Reviews, Wanted
 
 if TYPE_CHECKING:
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _at(client: Client) -> Reviews:
-    return cloud if client.server.forge == cloud.NAME else data_center
+    return cloud if client.server.forge == CLOUD else data_center
 
 
 def project(client: Client, path: str) -> Project:

@@ -30,7 +30,6 @@ from patcher.forges.server import ForgeError, RequestRefused, Server, WrongName,
 if TYPE_CHECKING:
     from patcher.forges.client import Client, Parameters
 
-NAME = "Bitbucket Cloud"
 
 LOOKS = 6
 """How often a merge or a new fork is looked at until it is done, after 1, 2, 4 ... seconds."""

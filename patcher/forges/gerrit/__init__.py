@@ -1,11 +1,10 @@
 """Gerrit, whose reviews are changes.
 
 A change is opened by a push alone (`pushing`), and is known by the Change-Id in its commit's
-message; title and text are that message. `listing` has what a source names, the others the
-functions of `patcher.forges.review.Reviews`.
+message; title and text are that message. The functions are those of
+`patcher.forges.review.Reviews`.
 """
 
-from patcher.forges.gerrit.listing import parse, repositories, server_at
 from patcher.forges.gerrit.pushing import change_id, pushed, pushed_url
 from patcher.forges.gerrit.reading import project, review, reviews
 from patcher.forges.gerrit.writing import (
@@ -28,15 +27,12 @@ __all__ = [
     "delete_fork",
     "fork",
     "merge",
-    "parse",
     "project",
     "pushed",
     "pushed_url",
     "reopen",
-    "repositories",
     "review",
     "reviews",
-    "server_at",
     "set_draft",
     "update",
 ]

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from patcher.forges import review as values
-from patcher.forges.gerrit.listing import clone_address
 from patcher.forges.gerrit.pushing import change_id
 from patcher.forges.listed import inside, number, text, texts
+from patcher.forges.listings.gerrit import clone_address
 from patcher.forges.review import Checks, Life, Review
 from patcher.forges.server import ForgeError, RequestRefused, WrongName
 

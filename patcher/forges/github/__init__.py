@@ -1,12 +1,10 @@
 """GitHub, and GitHub Enterprise.
 
-`listing` has what a source names, the others the functions of `patcher.forges.review.Reviews`, all
-through `patcher.forges.client`: PyGithub brings a session of its own, without our bounds on time,
-size and where the token goes.
+The functions of `patcher.forges.review.Reviews`, all through `patcher.forges.client`: PyGithub
+brings a session of its own, without our bounds on time, size and where the token goes.
 """
 
 from patcher.forges.github.forks import delete_fork, fork
-from patcher.forges.github.listing import parse, repositories, server_at
 from patcher.forges.github.reading import project, review, reviews
 from patcher.forges.github.writing import (
     close,
@@ -25,13 +23,10 @@ __all__ = [
     "delete_fork",
     "fork",
     "merge",
-    "parse",
     "project",
     "reopen",
-    "repositories",
     "review",
     "reviews",
-    "server_at",
     "set_draft",
     "update",
 ]

@@ -1,12 +1,10 @@
 """GitLab.
 
-`listing` has what a source names, the others the functions of `patcher.forges.review.Reviews`, all
-through `patcher.forges.client`: python-gitlab brings a session of its own, without our bounds on
-time, size and where the token goes.
+The functions of `patcher.forges.review.Reviews`, all through `patcher.forges.client`: python-gitlab
+brings a session of its own, without our bounds on time, size and where the token goes.
 """
 
 from patcher.forges.gitlab.forks import delete_fork, fork
-from patcher.forges.gitlab.listing import parse, repositories, server_at
 from patcher.forges.gitlab.pushing import pushed, pushed_url
 from patcher.forges.gitlab.reading import project, review, reviews
 from patcher.forges.gitlab.writing import (
@@ -26,15 +24,12 @@ __all__ = [
     "delete_fork",
     "fork",
     "merge",
-    "parse",
     "project",
     "pushed",
     "pushed_url",
     "reopen",
-    "repositories",
     "review",
     "reviews",
-    "server_at",
     "set_draft",
     "update",
 ]

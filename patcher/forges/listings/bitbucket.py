@@ -6,7 +6,6 @@ import os
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from patcher.forges.bitbucket import cloud, data_center
 from patcher.forges.listed import Keys, Listed, UnusableEntry, listed
 from patcher.forges.server import Server, WrongName, at_host, base_url, from_environment, plain
 
@@ -18,6 +17,10 @@ PUBLIC = "https://bitbucket.org"
 _INTERFACE = "/rest/api/latest"
 """Where that of a Data Center is."""
 _KEYS = Keys()
+
+
+CLOUD = "Bitbucket Cloud"
+"""What the forge is called; Data Center is called Bitbucket alone."""
 
 
 def parse(rest: str) -> tuple[str | None, str]:
@@ -32,7 +35,9 @@ def parse(rest: str) -> tuple[str | None, str]:
 
 def repositories(client: Client, name: str) -> Iterator[Listed | UnusableEntry]:
     """Those of a workspace or project, or one."""
-    at = cloud if client.server.forge == cloud.NAME else data_center
+    from patcher.forges.bitbucket import cloud, data_center
+
+    at = cloud if client.server.forge == CLOUD else data_center
     if "/" in name:
         yield listed(client.server, at.repository(client, name), _KEYS)
         return
@@ -64,5 +69,5 @@ def server_at(web: str | None, named: Collection[str] = ()) -> Server:
         login = os.environ.get("BITBUCKET_EMAIL", "").strip()
         if not login:
             raise WrongName(f"{key_name} goes with an e-mail address: set BITBUCKET_EMAIL")
-        return Server(cloud.NAME, api, web, "x-bitbucket-api-token-auth", key, key_name, login)
-    return Server(cloud.NAME, api, web, "x-token-auth", token, variables)
+        return Server(CLOUD, api, web, "x-bitbucket-api-token-auth", key, key_name, login)
+    return Server(CLOUD, api, web, "x-token-auth", token, variables)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from patcher.forges import limits
-from patcher.forges.bitbucket.wishes import lines, missing, others
+from patcher.forges.bitbucket.wishes import others
 from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import (
     AlreadyThere,
@@ -25,7 +25,8 @@ from patcher.forges.review import (
     Unsupported,
     Wanted,
 )
-from patcher.forges.server import ForgeError, RequestRefused, Server, WrongName, plain
+from patcher.forges.reviewing import checked_number, lines, missing, removable
+from patcher.forges.server import ForgeError, RequestRefused, Server, plain
 
 if TYPE_CHECKING:
     from patcher.forges.client import Client, Parameters
@@ -112,9 +113,7 @@ def as_project(client: Client, found: dict[str, Any]) -> Project:
 
 
 def _pull(project: Project, number: str) -> str:
-    if not (number.isascii() and number.isdigit()):
-        raise WrongName(f"{number!r} is no number of a pull request")
-    return f"/repositories/{project.path}/pullrequests/{number}"
+    return f"/repositories/{project.path}/pullrequests/{checked_number(number, 'pull request')}"
 
 
 def reviews(
@@ -462,9 +461,5 @@ def fork(client: Client, project: Project) -> Project:
 
 def delete_fork(client: Client, project: Project) -> None:
     """Remove a fork; what is none, or is none any more, stays."""
-    if project.fork_of is None:
-        raise ForgeError(f"{project.path} is no fork: it is not removed")
-    now = as_project(client, repository(client, project.path))
-    if now.id != project.id or now.fork_of is None:
-        raise ForgeError(f"{project.path} is another repository by now: it is not removed")
+    now = removable(project, lambda: as_project(client, repository(client, project.path)))
     client.ask(f"/repositories/{now.path}", method="DELETE")

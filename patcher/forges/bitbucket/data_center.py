@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from patcher.forges import limits
-from patcher.forges.bitbucket.wishes import lines, missing, others
+from patcher.forges.bitbucket.wishes import others
 from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import (
     AlreadyThere,
@@ -24,7 +24,8 @@ from patcher.forges.review import (
     Review,
     Wanted,
 )
-from patcher.forges.server import ForgeError, RequestRefused, Server, WrongName, plain
+from patcher.forges.reviewing import checked_number, lines, missing, removable
+from patcher.forges.server import ForgeError, RequestRefused, Server, plain
 
 if TYPE_CHECKING:
     from patcher.forges.client import Client, Response
@@ -137,9 +138,7 @@ def as_project(client: Client, record: object) -> Project:
 
 
 def _pull(project: Project, number: str) -> str:
-    if not (number.isascii() and number.isdigit()):
-        raise WrongName(f"{number!r} is no number of a pull request")
-    return f"{_repository(project.path)}/pull-requests/{number}"
+    return f"{_repository(project.path)}/pull-requests/{checked_number(number, 'pull request')}"
 
 
 def reviews(
@@ -415,9 +414,6 @@ def fork(client: Client, project: Project) -> Project:
 
 def delete_fork(client: Client, project: Project) -> None:
     """Remove a fork; what is none, or is none any more, stays."""
-    if project.fork_of is None:
-        raise ForgeError(f"{project.path} is no fork: it is not removed")
-    now = as_project(client, client.ask(_repository(project.path)).body)
-    if now.id != project.id or now.fork_of is None:
-        raise ForgeError(f"{project.path} is another repository by now: it is not removed")
+    path = _repository(project.path)
+    now = removable(project, lambda: as_project(client, client.ask(path).body))
     client.ask(_repository(now.path), method="DELETE")

@@ -15,6 +15,7 @@ from patcher.forges.gerrit.pushing import change_id
 from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.listings.gerrit import clone_address
 from patcher.forges.review import Checks, Life, Review
+from patcher.forges.reviewing import checked_number
 from patcher.forges.server import ForgeError, RequestRefused, WrongName
 
 if TYPE_CHECKING:
@@ -49,9 +50,7 @@ def project(client: Client, path: str) -> values.Project:
 
 def change(project: values.Project, number: str) -> str:
     """The address of a change in the interface."""
-    if not (number.isascii() and number.isdigit()):
-        raise WrongName(f"{number!r} is no number of a change")
-    return f"/changes/{quote(project.id, safe='')}~{number}"
+    return f"/changes/{quote(project.id, safe='')}~{checked_number(number, 'change')}"
 
 
 def reviews(

@@ -5,7 +5,6 @@ https://gerrit-review.googlesource.com/Documentation/rest-api-changes.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from patcher.forges.gerrit.reading import account, as_review, change, reviews
 from patcher.forges.gerrit.reading import review as read
 from patcher.forges.listed import inside, text
 from patcher.forges.review import Done, Life, MergeMethod, Project, Review, Unsupported, Wanted
+from patcher.forges.reviewing import missing
 from patcher.forges.server import ForgeError, RequestRefused
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def update(client: Client, project: Project, review: Review, wanted: Wanted) -> 
         except ForgeError as error:
             missed.append(f"labels: {error}")
     for kind, names in (("reviewer", wanted.reviewers), ("team", wanted.teams)):
-        for name in _new(names, review.asked):
+        for name in missing(names, review.asked):
             review = _asked(client, at, review, f"{kind} {name}", name, missed)
     missed += [f"assignee {name}: Gerrit has none" for name in wanted.assignees]
     if wanted.milestone is not None:
@@ -50,11 +50,6 @@ def update(client: Client, project: Project, review: Review, wanted: Wanted) -> 
     if wanted.auto_merge is not None:
         missed.append("auto-merge: Gerrit has none but by a vote of its server's own")
     return Done(review, tuple(missed))
-
-
-def _new(names: Sequence[str], there: Sequence[str]) -> list[str]:
-    known = {name.casefold() for name in there}
-    return [name for name in names if name.casefold() not in known]
 
 
 def _asked(
@@ -70,7 +65,7 @@ def _asked(
         missed.append(f"{wish}: {said}")
     added = client.entries(inside(answer, "reviewers") or [])
     names = [found for each in added if (found := account(each))]
-    return replace(review, asked=(*review.asked, *_new([name, *names], review.asked)))
+    return replace(review, asked=(*review.asked, *missing([name, *names], review.asked)))
 
 
 def comment(client: Client, project: Project, review: Review, body: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from patcher.forges import review as values
 from patcher.forges.gitea.reading import all_of, as_project
 from patcher.forges.listed import inside, text
-from patcher.forges.server import ForgeError
+from patcher.forges.reviewing import removable
 
 if TYPE_CHECKING:
     from patcher.forges.client import Client
@@ -25,9 +25,6 @@ def fork(client: Client, project: values.Project) -> values.Project:
 
 def delete_fork(client: Client, project: values.Project) -> None:
     """Remove a fork; what is none, or is none any more, stays."""
-    if project.fork_of is None:
-        raise ForgeError(f"{project.path} is no fork: it is not removed")
-    now = as_project(client, client.ask(f"/repos/{project.path}").body)
-    if now.id != project.id or now.fork_of is None:
-        raise ForgeError(f"{project.path} is another repository by now: it is not removed")
+    path = f"/repos/{project.path}"
+    now = removable(project, lambda: as_project(client, client.ask(path).body))
     client.ask(f"/repos/{now.path}", method="DELETE")

@@ -16,6 +16,7 @@ from patcher.forges import limits
 from patcher.forges import review as values
 from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import Checks, Life, Review
+from patcher.forges.reviewing import checked_number
 from patcher.forges.server import ForgeError, RequestRefused, WrongName, plain
 
 if TYPE_CHECKING:
@@ -61,9 +62,7 @@ def as_project(client: Client, record: object) -> values.Project:
 
 def pull(project: values.Project, number: str) -> str:
     """The address of a pull request in the interface."""
-    if not (number.isascii() and number.isdigit()):
-        raise WrongName(f"{number!r} is no number of a pull request")
-    return f"/repos/{project.path}/pulls/{number}"
+    return f"/repos/{project.path}/pulls/{checked_number(number, 'pull request')}"
 
 
 def issue(project: values.Project, review: Review) -> str:

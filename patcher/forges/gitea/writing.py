@@ -5,7 +5,7 @@ https://docs.gitea.com/api/ (repository, issue)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from patcher.forges.gitea.reading import (
 )
 from patcher.forges.listed import inside, text, texts
 from patcher.forges.review import AlreadyThere, Done, Life, MergeMethod, Project, Review, Wanted
+from patcher.forges.reviewing import Step, completed, lines, missing
 from patcher.forges.server import ForgeError, RequestRefused
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def create(client: Client, project: Project, wanted: Wanted) -> Done:
     review = as_review(client, answer.body)
     if wanted.draft and not review.draft:
         missed.append(f"draft: this server has another mark for it than {DRAFT.strip()}")
-    return _completed(client, project, review, wanted, missed)
+    return completed(_STEPS, client, project, review, wanted, missed)
 
 
 def update(client: Client, project: Project, review: Review, wanted: Wanted) -> Done:
@@ -60,7 +61,7 @@ def update(client: Client, project: Project, review: Review, wanted: Wanted) -> 
     sent: dict[str, object] = {}
     if review.title != wanted.title:
         sent["title"] = DRAFT + wanted.title if review.draft else wanted.title
-    if review.body.strip().splitlines() != wanted.body.strip().splitlines():
+    if lines(review.body) != lines(wanted.body):
         sent["body"] = wanted.body
     if sent:
         review = _changed(client, project, review, sent)
@@ -68,7 +69,7 @@ def update(client: Client, project: Project, review: Review, wanted: Wanted) -> 
         # Who has reviewed it is no longer among those who are asked.
         done = texts([*all_of(client, f"{pull(project, review.number)}/reviews")], "user", "login")
         review = replace(review, asked=(*review.asked, *done))
-    return _completed(client, project, review, wanted, [])
+    return completed(_STEPS, client, project, review, wanted, [])
 
 
 def comment(client: Client, project: Project, review: Review, body: str) -> None:
@@ -141,32 +142,9 @@ def _changed(client: Client, project: Project, review: Review, sent: dict[str, o
 # What is asked for once it is open
 
 
-_Step = Callable[["Client", Project, Review, Wanted, list[str]], Review]
-
-
-def _completed(
-    client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
-) -> Done:
-    """Ask for all of the wish that is not there; whatever becomes of that, the review stands."""
-    steps: tuple[tuple[str, _Step], ...] = (
-        ("labels", _label),
-        ("assignees", _assign),
-        ("reviewers", _ask),
-        ("milestone", _plan),
-        ("auto-merge", _merge_later),
-    )
-    for name, step in steps:
-        try:
-            review = step(client, project, review, wanted, missed)
-        except ForgeError as error:
-            missed.append(f"{name}: {error}")
-    return Done(review, tuple(dict.fromkeys(missed)))
-
-
 def _new(wanted: Sequence[str], there: Sequence[str]) -> list[str]:
     """The names that are not there; Gitea compares those of users and teams without case."""
-    known = {name.casefold() for name in there}
-    return [name for name in wanted if _name(name).casefold() not in known]
+    return [name for name in wanted if missing([_name(name)], there)]
 
 
 def _name(name: str) -> str:
@@ -305,3 +283,12 @@ def _merge_later(
         if refused.status != 409:  # scheduled before, which no answer says
             raise
     return replace(review, auto_merge=True)
+
+
+_STEPS: dict[str, Step] = {
+    "labels": _label,
+    "assignees": _assign,
+    "reviewers": _ask,
+    "milestone": _plan,
+    "auto-merge": _merge_later,
+}

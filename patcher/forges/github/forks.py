@@ -12,6 +12,7 @@ from patcher.forges import limits
 from patcher.forges import review as values
 from patcher.forges.github.reading import as_project
 from patcher.forges.listed import inside
+from patcher.forges.reviewing import removable
 from patcher.forges.server import ForgeError, RequestRefused
 
 if TYPE_CHECKING:
@@ -69,9 +70,6 @@ def _bring_up_to_date(
 
 def delete_fork(client: Client, project: values.Project) -> None:
     """Remove a fork; what is none, or is none any more, stays."""
-    if project.fork_of is None:
-        raise ForgeError(f"{project.path} is no fork: it is not removed")
-    now = as_project(client, client.ask(f"/repos/{project.path}").body)
-    if now.id != project.id or now.fork_of is None:
-        raise ForgeError(f"{project.path} is another repository by now: it is not removed")
+    path = f"/repos/{project.path}"
+    now = removable(project, lambda: as_project(client, client.ask(path).body))
     client.ask(f"/repos/{now.path}", method="DELETE")

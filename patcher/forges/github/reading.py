@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from patcher.forges import limits
 from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import Checks, Life, Project, Review
-from patcher.forges.server import ForgeError, WrongName, plain
+from patcher.forges.reviewing import checked_number
+from patcher.forges.server import ForgeError, plain
 
 if TYPE_CHECKING:
     from patcher.forges.client import Client
@@ -226,9 +227,7 @@ def as_review(client: Client, project: Project, record: object) -> Review:
 
 def pull(project: Project, number: str) -> str:
     """The address of a pull request in the interface."""
-    if not (number.isascii() and number.isdigit()):
-        raise WrongName(f"{number!r} is no number of a pull request")
-    return f"/repos/{project.path}/pulls/{number}"
+    return f"/repos/{project.path}/pulls/{checked_number(number, 'pull request')}"
 
 
 def _asked(client: Client, query: str, project: Project, number: str) -> object:

@@ -5,7 +5,6 @@ https://docs.github.com/rest/pulls; GraphQL for drafts and auto-merge, which RES
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,6 +12,7 @@ from urllib.parse import quote
 from patcher.forges.github.reading import as_review, graphql, pull
 from patcher.forges.listed import inside, text, texts
 from patcher.forges.review import AlreadyThere, Done, Life, MergeMethod, Project, Review, Wanted
+from patcher.forges.reviewing import Step, completed, lines, missing
 from patcher.forges.server import ForgeError, RequestRefused
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def create(client: Client, project: Project, wanted: Wanted) -> Done:
     except _NoDrafts:
         missed.append("draft: the repository has none, so the review is open to all")
         record = _opened(client, project, sent | {"draft": False})
-    return _completed(client, project, as_review(client, project, record), wanted, missed)
+    return completed(_STEPS, client, project, as_review(client, project, record), wanted, missed)
 
 
 class _NoDrafts(Exception):
@@ -79,7 +79,7 @@ def update(client: Client, project: Project, review: Review, wanted: Wanted) -> 
     sent = {}
     if review.title != wanted.title:
         sent["title"] = wanted.title
-    if _lines(review.body) != _lines(wanted.body):
+    if lines(review.body) != lines(wanted.body):
         sent["body"] = wanted.body
     if sent:
         answer = client.ask(pull(project, review.number), method="PATCH", body=sent)
@@ -91,12 +91,7 @@ def update(client: Client, project: Project, review: Review, wanted: Wanted) -> 
         answers = client.pages(path, {"per_page": 100})
         done = [texts(client.entries(answer.body), "user", "login") for answer in answers]
         review = replace(review, asked=(*review.asked, *sum(done, ())))
-    return _completed(client, project, review, wanted, [])
-
-
-def _lines(body: str) -> list[str]:
-    """A body as it reads: GitHub may store other line endings than it is sent."""
-    return body.strip().splitlines()
+    return completed(_STEPS, client, project, review, wanted, [])
 
 
 def comment(client: Client, project: Project, review: Review, body: str) -> None:
@@ -160,39 +155,11 @@ def _issue(project: Project, review: Review) -> str:
 # What is asked for once it is open
 
 
-def _completed(
-    client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
-) -> Done:
-    """Ask for all of the wish that is not there; whatever becomes of that, the review stands."""
-    steps: tuple[tuple[str, _Step], ...] = (
-        ("labels", _label),
-        ("assignees", _assign),
-        ("reviewers", _ask),
-        ("milestone", _plan),
-        ("auto-merge", _merge_later),
-    )
-    for name, step in steps:
-        try:
-            review = step(client, project, review, wanted, missed)
-        except ForgeError as error:
-            missed.append(f"{name}: {error}")
-    return Done(review, tuple(missed))
-
-
-_Step = Callable[["Client", Project, Review, Wanted, list[str]], Review]
-
-
-def _new(wanted: Sequence[str], there: Sequence[str]) -> list[str]:
-    """The names that are not there; GitHub compares them without case."""
-    known = {name.casefold() for name in there}
-    return [name for name in wanted if name.casefold() not in known]
-
-
 def _label(
     client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
 ) -> Review:
     labels = []
-    for label in _new(wanted.labels, review.labels):
+    for label in missing(wanted.labels, review.labels):
         # GitHub would make those that are asked for and do not exist.
         if _is_there(client, f"/repos/{project.path}/labels/{quote(label, safe='')}"):
             labels.append(label)
@@ -218,14 +185,14 @@ def _is_there(client: Client, path: str) -> bool:
 def _assign(
     client: Client, project: Project, review: Review, wanted: Wanted, missed: list[str]
 ) -> Review:
-    names = _new(wanted.assignees, review.assignees)
+    names = missing(wanted.assignees, review.assignees)
     if not names:
         return review
     path = f"{_issue(project, review)}/assignees"
     answer = client.ask(path, method="POST", body={"assignees": names})
     review = replace(review, assignees=texts(inside(answer.body, "assignees"), "login"))
     # GitHub ignores those who cannot be assigned.
-    left = _new(names, review.assignees)
+    left = missing(names, review.assignees)
     missed += [f"assignee {name}: cannot be assigned in {project.path}" for name in left]
     return review
 
@@ -233,8 +200,8 @@ def _assign(
 def _not_asked(review: Review, wanted: Wanted) -> list[tuple[str, str]]:
     """The reviewers and teams that are not asked yet, each with the list that it belongs to."""
     asked = [name.rpartition("/")[2] for name in review.asked if "/" in name]
-    teams = _new([team.rpartition("/")[2] for team in wanted.teams], asked)
-    users = [("reviewers", name) for name in _new(wanted.reviewers, review.asked)]
+    teams = missing([team.rpartition("/")[2] for team in wanted.teams], asked)
+    users = [("reviewers", name) for name in missing(wanted.reviewers, review.asked)]
     return users + [("team_reviewers", name) for name in teams]
 
 
@@ -298,3 +265,12 @@ def _merge_later(
     method = wanted.auto_merge.upper()
     graphql(client, _AUTO_MERGE, {"id": node, "method": method, "commit": review.head_commit})
     return replace(review, auto_merge=True)
+
+
+_STEPS: dict[str, Step] = {
+    "labels": _label,
+    "assignees": _assign,
+    "reviewers": _ask,
+    "milestone": _plan,
+    "auto-merge": _merge_later,
+}

@@ -15,7 +15,8 @@ from urllib.parse import quote
 from patcher.forges import review as values
 from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import Checks, Life, Review
-from patcher.forges.server import ForgeError, RequestRefused, WrongName
+from patcher.forges.reviewing import checked_number
+from patcher.forges.server import ForgeError, RequestRefused
 
 if TYPE_CHECKING:
     from patcher.forges.client import Client
@@ -79,9 +80,7 @@ def _level(access: object, kind: str) -> int:
 
 def path(project: values.Project, number: str) -> str:
     """The address of a merge request in the interface."""
-    if not (number.isascii() and number.isdigit()):
-        raise WrongName(f"{number!r} is no number of a merge request")
-    return f"/projects/{project.id}/merge_requests/{number}"
+    return f"/projects/{project.id}/merge_requests/{checked_number(number, 'merge request')}"
 
 
 def reviews(

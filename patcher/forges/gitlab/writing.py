@@ -24,6 +24,7 @@ from patcher.forges.review import (
     Unsupported,
     Wanted,
 )
+from patcher.forges.reviewing import lines, missing
 from patcher.forges.server import ForgeError, RequestRefused
 
 if TYPE_CHECKING:
@@ -74,11 +75,11 @@ def update(client: Client, project: Project, review: Review, wanted: Wanted) -> 
     sent: dict[str, object] = {}
     if review.title != wanted.title:
         sent["title"] = DRAFT + wanted.title if review.draft else wanted.title
-    if review.body.strip().splitlines() != wanted.body.strip().splitlines():
+    if lines(review.body) != lines(wanted.body):
         sent["description"] = wanted.body
     if labels := [label for label in wanted.labels if label not in review.labels]:
         sent["add_labels"] = ",".join(labels)
-    if _new(wanted.reviewers, review.asked) or _new(wanted.assignees, review.assignees):
+    if missing(wanted.reviewers, review.asked) or missing(wanted.assignees, review.assignees):
         sent |= _people(client, project, review, wanted, missed)
     if wanted.milestone != review.milestone and (
         number := _milestone(client, project, wanted.milestone, missed)
@@ -171,12 +172,6 @@ def _accepted(
 # What is asked for beside the text
 
 
-def _new(wanted: Sequence[str], there: Sequence[str]) -> list[str]:
-    """The user names that are not there; GitLab compares them without case."""
-    known = {name.casefold() for name in there}
-    return [name for name in wanted if name.casefold() not in known]
-
-
 def _ids(client: Client, role: str, names: Sequence[str], missed: list[str]) -> list[object]:
     """The ids of users."""
     found = []
@@ -199,7 +194,7 @@ def _people(
         ("reviewer", wanted.reviewers, review.asked),
         ("assignee", wanted.assignees, review.assignees),
     ):
-        if ids := _ids(client, role, _new(names, there), missed):
+        if ids := _ids(client, role, missing(names, there), missed):
             people = client.entries(inside(record, f"{role}s"))
             sent[f"{role}_ids"] = [*(inside(each, "id") for each in people), *ids]
     return sent
@@ -223,8 +218,8 @@ def _completed(
     """Look at what GitLab left out in silence, and ask for what it takes only afterwards."""
     reported = {line.partition(":")[0] for line in missed}
     left = [f"label {name}" for name in wanted.labels if name not in review.labels]
-    left += [f"reviewer {name}" for name in _new(wanted.reviewers, review.asked)]
-    left += [f"assignee {name}" for name in _new(wanted.assignees, review.assignees)]
+    left += [f"reviewer {name}" for name in missing(wanted.reviewers, review.asked)]
+    left += [f"assignee {name}" for name in missing(wanted.assignees, review.assignees)]
     if wanted.milestone != review.milestone and wanted.milestone is not None:
         left.append(f"milestone {wanted.milestone}")
     missed += [f"{each}: GitLab did not take it" for each in left if each not in reported]

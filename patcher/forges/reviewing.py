@@ -1,0 +1,62 @@
+"""What the forges' reviews have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from patcher.forges.review import Done, Project, Review, Wanted
+from patcher.forges.server import ForgeError, WrongName
+
+if TYPE_CHECKING:
+    from patcher.forges.client import Client
+
+Step = Callable[["Client", Project, Review, Wanted, list[str]], Review]
+"""Asks for one kind of wish; adds a line to the list for each that cannot be met."""
+
+
+def checked_number(number: str, what: str) -> str:
+    """Return the number of a review for a request's URL. Raises WrongName for what is none;
+    ``what``: its kind, such as ``pull request``."""
+    if not (number.isascii() and number.isdigit()):
+        raise WrongName(f"{number!r} is no number of a {what}")
+    return number
+
+
+def missing(wanted: Sequence[str], there: Sequence[str]) -> list[str]:
+    """Return the names that are not there, whatever their case."""
+    known = {name.casefold() for name in there}
+    return [name for name in wanted if name.casefold() not in known]
+
+
+def lines(body: str) -> list[str]:
+    """Return a body for a comparison: forges may store other line endings than they are sent."""
+    return body.strip().splitlines()
+
+
+def completed(
+    steps: Mapping[str, Step],
+    client: Client,
+    project: Project,
+    review: Review,
+    wanted: Wanted,
+    missed: list[str],
+) -> Done:
+    """Ask for all of the wish that is not there; whatever becomes of that, the review stands."""
+    for name, step in steps.items():
+        try:
+            review = step(client, project, review, wanted, missed)
+        except ForgeError as error:
+            missed.append(f"{name}: {error}")
+    return Done(review, tuple(dict.fromkeys(missed)))
+
+
+def removable(project: Project, look: Callable[[], Project]) -> Project:
+    """Return a fork as it is now, where ``look`` finds the same one. Raises ForgeError for what is
+    no fork: it must not be removed."""
+    if project.fork_of is None:
+        raise ForgeError(f"{project.path} is no fork: it is not removed")
+    now = look()
+    if now.id != project.id or now.fork_of is None:
+        raise ForgeError(f"{project.path} is another repository by now: it is not removed")
+    return now

@@ -23,7 +23,7 @@ _GROUPS = {
         "reviewers", "teams", "assignees", "milestone",
         "auto_merge", "code_owners", "reopen",
     ),
-    "Campaign": ("name", "campaign", "retry", "limit", "pause"),
+    "Campaign": ("name", "retry", "limit", "pause"),
     "How to work": ("jobs", "per_host", "timeout", "fresh", "scheduler", "dry_run"),
     "Output": (
         "format", "output", "only", "everything", "explain", "strict", "quiet", "verbose", "color",

@@ -12,6 +12,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import settings
 
+from patcher.cli import progress
 from patcher.forges import tokens
 
 RULES = """\
@@ -128,6 +129,12 @@ def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PATCHER_STATE_DIR", str(place / "state"))
     monkeypatch.setenv("PATCHER_CACHE_DIR", str(place / "cache"))
     return place
+
+
+@pytest.fixture(autouse=True)
+def no_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for a minute changes nothing that a run prints."""
+    monkeypatch.setattr(progress, "_HEARTBEAT", float("inf"))
 
 
 @pytest.fixture

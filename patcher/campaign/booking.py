@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from patcher import git
-from patcher.campaign.ledger import Account, Owner, Purpose
+from patcher.campaign.claims import Owner, Purpose
+from patcher.campaign.ledger import Account
 from patcher.campaign.steps import Item, place
 from patcher.progress import Planned
 from patcher.results import Outcome, Target
@@ -83,7 +84,7 @@ class Booking:
 
     def items(self) -> Iterator[Item]:
         """What is to be done and nobody else does. Raises LedgerError."""
-        while batch := self._account.claim(_AT_ONCE, self._owner, self._purpose):
+        while batch := self._owner.claim(_AT_ONCE, self._purpose):
             self.taken += len(batch)
             for one in batch:
                 item = self._item(one)
@@ -102,12 +103,12 @@ class Booking:
 
     def begin(self, found: Found) -> None:
         """As `Watch` says."""
-        self._account.begin(self._owner, self._claimed[place(found)])
+        self._owner.begin(self._claimed[place(found)])
 
     def done(self, found: Found, targets: Sequence[Target]) -> None:
         """As `Watch` says."""
         one = self._claimed.pop(place(found))
-        self._account.record(self._owner, one, targets, self._purpose)
+        self._owner.record(one, targets, self._purpose)
 
     def _item(self, one: Planned) -> Item:
         if git.is_address(one.place):
@@ -127,8 +128,8 @@ class Booking:
         return git.Failure(Path(one.place), "is no repository any more")
 
     def _record_failure(self, one: Planned, failure: git.Failure) -> None:
-        self._account.begin(self._owner, one)
+        self._owner.begin(one)
         target = Target(
             one.place, None, None, Outcome.FAILED, error=failure.error, cause="no repository"
         )
-        self._account.record(self._owner, one, [target])
+        self._owner.record(one, [target])

@@ -1,9 +1,6 @@
 """What campaigns there are, and what happened to each of their repositories.
 
-Processes share a campaign: each *claims* repositories, *begins* one when it is really at work on
-it, and *records* what came of it. A claim is its owner's for as long as the owner lives. That shows
-by a lock on a file (`patcher.locks`), not by process ids or clocks: what a
-killed process held is free at once, and what a living one holds never is.
+`patcher.campaign.claims` says who works on them.
 
 What a kill at any moment leaves: all that was recorded; repositories that were begun and not
 recorded, which were tried once more than before; claims, which are free. What was committed or
@@ -15,51 +12,35 @@ committed, pushed or reviewed.
 from __future__ import annotations
 
 import json
-import os
 import re
-import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 from patcher.campaign.asking import DECLINED
+from patcher.campaign.claims import EXHAUSTED, Owner, living, now, owners, touch
 from patcher.campaign.database import Database
-from patcher.campaign.living import hold, lives, lock_path
+from patcher.campaign.living import lock_path
 from patcher.campaign.rows import (
     PLANNED,
     PROGRESS,
-    bases_text,
     planned,
     planned_columns,
     progress,
-    replace_rows,
-    row_of,
     stored,
     text,
     text_or_none,
-    whole_failure,
 )
 from patcher.campaign.trouble import LedgerError, NoName, NoSuchCampaign, OtherSettings
 from patcher.kinds import ErrorKind, counted, kind_of
 from patcher.progress import (
-    ATTEMPTS,
-    KILLED,
-    KILLS,
     CauseSummary,
     Counts,
     Planned,
     Progress,
     Summary,
 )
-from patcher.results import WRITTEN, Stage, Target
-
-Retry = Literal["no", "failed", "all"]
-"""What of earlier runs is done again: failures, `ATTEMPTS` times in all; every failure; everything.
-Once by each run, in any case."""
-
-Purpose = Retry | Literal["undo"]
-"""Why repositories are claimed: to do them, or to undo what was done, once each."""
+from patcher.results import Stage
 
 OTHER = "other"
 """The cause of failures that have none."""
@@ -86,14 +67,14 @@ class Ledger:
                 f"{name!r} is no name for a campaign: use letters, digits, '.', '_' and '-', at "
                 "most 100, and begin with a letter or a digit"
             )
-        now = _now()
+        at = now()
         try:
             with self._database.transaction(durable=True) as writer:
                 if writer.execute("SELECT 1 FROM campaigns WHERE name = ?", (name,)).fetchone():
                     raise LedgerError(f"there is a campaign {name} already")
                 writer.execute(
                     "INSERT INTO campaigns (name, settings, made, active) VALUES (?, ?, ?, ?)",
-                    (name, _canonical(settings), now, now),
+                    (name, _canonical(settings), at, at),
                 )
         except (TypeError, ValueError) as error:
             raise LedgerError(f"the settings of campaign {name} are no JSON: {error}") from None
@@ -131,9 +112,9 @@ class Ledger:
         """Remove a campaign from the ledger, and nothing else. Not while a process works on it."""
         account = self.open(name)
         with self._database.transaction(durable=True) as writer:
-            if account._living(writer):
+            if living(self._database, account.number, writer):
                 raise LedgerError(f"campaign {name} is running: end it first")
-            tokens = account._tokens(writer)
+            tokens = owners(self._database, account.number, writer)
             writer.execute("DELETE FROM campaigns WHERE id = ?", (account.number,))
         for _, token in tokens:
             lock_path(self._database, token).unlink(missing_ok=True)
@@ -153,14 +134,13 @@ class Account:
     def plan(self, items: Iterable[Planned]) -> int:
         """Add repositories, in this order; how many are new. One that is there already keeps its
         place in the order, and is to be done again only where its bases are others now."""
-        now = _now()
         new = 0
         # All or nothing: a campaign that was killed here must not go on with a part of it. Durable:
         # whoever goes on after a power cut does not name them again.
-        common = {"campaign": self.number, "now": now}
+        common = {"campaign": self.number, "now": now()}
         everything = iter([{**planned_columns(item), **common} for item in items])
         with self._database.transaction(durable=True) as writer:
-            self._touch(writer, now)
+            touch(writer, self.number, self.name)
             while rows := list(islice(everything, _PLANNING)):
                 before = writer.total_changes
                 writer.executemany(
@@ -191,7 +171,7 @@ class Account:
             return
         self.settings |= json.loads(_canonical(settings))
         with self._database.transaction(durable=True) as writer:
-            self._touch(writer, _now())
+            touch(writer, self.number, self.name)
             writer.execute(
                 "UPDATE campaigns SET settings = ? WHERE id = ?",
                 (_canonical(self.settings), self.number),
@@ -207,15 +187,13 @@ class Account:
     def drop(self, places: Sequence[str]) -> int:
         """Remove repositories, but those that a process is at work on; how many went."""
         with self._database.transaction(durable=True) as writer:
-            living = [
-                number for number, token in self._tokens(writer) if lives(self._database, token)
-            ]
+            held = json.dumps(living(self._database, self.number, writer))
             gone = writer.executemany(
                 "DELETE FROM places WHERE campaign = ? AND place = ? AND (owner IS NULL OR owner"
                 " NOT IN (SELECT value FROM json_each(?)))",
-                [(self.number, stored(place), json.dumps(living)) for place in places],
+                [(self.number, stored(place), held) for place in places],
             ).rowcount
-            self._touch(writer, _now())
+            touch(writer, self.number, self.name)
             return max(0, gone)
 
     def servers(self) -> list[str]:
@@ -228,82 +206,7 @@ class Account:
 
     def owner(self) -> Owner:
         """Whoever claims, for as long as the process lives or the ``with`` block lasts."""
-        return Owner(self._database, self)
-
-    def claim(self, limit: int, owner: Owner, purpose: Purpose = "no") -> list[Planned]:
-        """At most so many repositories that are to be done, for this owner alone; none: there is no
-        more to do, but for what other processes hold.
-
-        Those that were tried least come first, then those planned first: what fails, or kills
-        patcher, does not keep the others from being done.
-        """
-        with self._database.transaction() as writer:
-            self._take_back(writer, owner.number)
-            found: list[tuple[Any, ...]] = []
-            for states in _CLAIMED[purpose]:
-                found += writer.execute(
-                    f"SELECT id, {PLANNED} FROM places"  # noqa: S608 - constants
-                    f" WHERE campaign = ? AND owner IS NULL AND {states}"
-                    " ORDER BY attempts, id LIMIT ?",
-                    (self.number, *_epoch(states, owner), limit - len(found)),
-                ).fetchall()
-            writer.executemany(
-                "UPDATE places SET owner = ? WHERE id = ?",
-                [(owner.number, row[0]) for row in found],
-            )
-            if found:
-                self._touch(writer, _now())
-        return [planned(row[1:]) for row in found]
-
-    def begin(self, owner: Owner, planned: Planned) -> None:
-        """Note that work on it begins now: should patcher end before this is recorded, it counts as
-        one attempt. From the thread that does the work."""
-        with self._database.transaction() as writer:
-            changed = writer.execute(
-                "UPDATE places SET state = 'planned', attempts = attempts + 1 - begun, begun = 1,"
-                " changed = ? WHERE campaign = ? AND place = ? AND owner = ?",
-                (_now(), self.number, stored(planned.place), owner.number),
-            ).rowcount
-        if not changed:
-            raise self._gone(planned.place)
-
-    def record(
-        self, owner: Owner, planned: Planned, targets: Sequence[Target], purpose: Purpose = "no"
-    ) -> None:
-        """What came of a repository that was begun; the claim ends with it. What was undone is to
-        be done again."""
-        rows = [row_of(target) for target in targets]
-        undone = purpose == "undo"
-        failed = any(row["stage"] is Stage.FAILED for row in rows)
-        state = "failed" if failed else "planned" if undone else "done"
-        now = _now()
-        with self._database.transaction(
-            durable=undone or any(row["stage"] in WRITTEN for row in rows)
-        ) as writer:
-            found = writer.execute(
-                "SELECT id FROM places WHERE campaign = ? AND place = ?",
-                (self.number, stored(planned.place)),
-            ).fetchone()
-            if found is None:
-                raise self._gone(planned.place)
-            writer.execute(
-                "UPDATE places SET state = CASE WHEN bases = ? THEN ? ELSE 'planned' END,"
-                " owner = nullif(owner, ?), begun = begun AND owner <> ?,"
-                " attempts = CASE WHEN ? THEN kills ELSE attempts END,"
-                " ended = (SELECT seq FROM sqlite_sequence WHERE name = 'owners'), changed = ?"
-                " WHERE id = ?",
-                (
-                    bases_text(planned),
-                    state,
-                    owner.number,
-                    owner.number,
-                    state == "planned",
-                    now,
-                    found[0],
-                ),
-            )
-            replace_rows(writer, found[0], rows, now)
-            self._touch(writer, now)
+        return Owner(self._database, self.number, self.name)
 
     def summary(self) -> Summary:
         """The campaign in one line."""
@@ -312,7 +215,7 @@ class Account:
         )
         if not found:
             raise NoSuchCampaign(f"campaign {self.name} is no more")
-        running = any(lives(self._database, token) for _, token in self._tokens())
+        running = bool(living(self._database, self.number))
         made, active = found[0]
         return Summary(self.name, made, active, running, self.counts())
 
@@ -329,7 +232,7 @@ class Account:
         states = {"planned": 0, "done": 0, "failed": 0}
         exhausted = 0
         for state, number, tired in self._database.read(
-            f"SELECT state, count(*), sum({_EXHAUSTED}) FROM places WHERE campaign = ?"  # noqa: S608
+            f"SELECT state, count(*), sum({EXHAUSTED}) FROM places WHERE campaign = ?"  # noqa: S608
             " GROUP BY state",
             (self.number,),
         ):
@@ -346,8 +249,7 @@ class Account:
         working = sum(
             self._database.read("SELECT sum(begun) FROM places WHERE owner = ?", (number,))[0][0]
             or 0
-            for number, token in self._tokens()
-            if lives(self._database, token)
+            for number in living(self._database, self.number)
         )
         return Counts(
             repositories=sum(states.values()),
@@ -447,122 +349,6 @@ class Account:
             (self.number,),
         )
         return dict(found)
-
-    def _gone(self, place: str) -> LedgerError:
-        return LedgerError(
-            f"campaign {self.name} does not hold {place} any more: was it forgotten meanwhile?"
-        )
-
-    def _touch(self, writer: sqlite3.Connection, now: str) -> None:
-        changed = writer.execute(
-            "UPDATE campaigns SET active = ? WHERE id = ?", (now, self.number)
-        ).rowcount
-        if not changed:
-            raise LedgerError(f"campaign {self.name} is no more: was it forgotten meanwhile?")
-
-    def _tokens(self, writer: sqlite3.Connection | None = None) -> list[tuple[int, str]]:
-        query = "SELECT id, token FROM owners WHERE campaign = ?"
-        if writer is None:
-            return [(row[0], row[1]) for row in self._database.read(query, (self.number,))]
-        return writer.execute(query, (self.number,)).fetchall()
-
-    def _living(self, writer: sqlite3.Connection) -> bool:
-        return any(lives(self._database, token) for _, token in self._tokens(writer))
-
-    def _take_back(self, writer: sqlite3.Connection, own: int) -> None:
-        """Free what processes hold that are no more; what killed them too often has failed."""
-        for number, token in self._tokens(writer):
-            if number == own or lives(self._database, token):
-                continue
-            now = _now()
-            killers = writer.execute(
-                "SELECT id, kills + 1 FROM places WHERE owner = ? AND begun AND kills + 1 >= ?",
-                (number, KILLS),
-            ).fetchall()
-            for place, kills in killers:
-                times = "once" if kills == 1 else f"{kills} times"
-                error = f"patcher ended while it was at work on it, {times}"
-                replace_rows(writer, place, [whole_failure(error, KILLED)], now)
-            writer.executemany(
-                "UPDATE places SET state = 'failed', ended = ? WHERE id = ?",
-                [(number, place) for place, _ in killers],
-            )
-            writer.execute(
-                "UPDATE places SET kills = kills + begun, begun = 0, owner = NULL, changed = ?"
-                " WHERE owner = ?",
-                (now, number),
-            )
-            writer.execute("DELETE FROM owners WHERE id = ?", (number,))
-            lock_path(self._database, token).unlink(missing_ok=True)
-
-
-class Owner:
-    """A process at work on a campaign. It holds a lock for as long as it lives."""
-
-    def __init__(self, database: Database, account: Account) -> None:
-        self._database = database
-        self._process = os.getpid()
-        self._token = os.urandom(16).hex()
-        # The lock comes before the row that tells others of it.
-        self._descriptor = hold(lock_path(database, self._token))
-        try:
-            with database.transaction() as writer:
-                account._touch(writer, _now())
-                self.number = int(
-                    writer.execute(
-                        "INSERT INTO owners (campaign, token) VALUES (?, ?)",
-                        (account.number, self._token),
-                    ).lastrowid
-                    or 0
-                )
-        except BaseException:
-            self._let_go()
-            raise
-
-    def __enter__(self) -> Owner:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-    def release(self) -> None:
-        """Give back what was claimed and not recorded, as if it had not been begun."""
-        if self._descriptor < 0 or os.getpid() != self._process:
-            return
-        try:
-            with self._database.transaction() as writer:
-                writer.execute(
-                    "UPDATE places SET owner = NULL, attempts = attempts - begun, begun = 0"
-                    " WHERE owner = ?",
-                    (self.number,),
-                )
-                writer.execute("DELETE FROM owners WHERE id = ?", (self.number,))
-        finally:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        lock_path(self._database, self._token).unlink(missing_ok=True)
-        os.close(self._descriptor)
-        self._descriptor = -1
-
-
-_EXHAUSTED = f"(attempts - kills >= {ATTEMPTS} OR kills >= {KILLS})"
-_PLAN, _AGAIN = "state = 'planned'", "ended < ?"
-_CLAIMED: dict[Purpose, tuple[str, ...]] = {
-    "no": (_PLAN, f"state = 'failed' AND NOT {_EXHAUSTED} AND {_AGAIN}"),
-    "failed": (_PLAN, f"state = 'failed' AND {_AGAIN}"),
-    "all": (_PLAN, f"state = 'failed' AND {_AGAIN}", f"state = 'done' AND {_AGAIN}"),
-    "undo": (_AGAIN,),
-}
-
-
-def _epoch(states: str, owner: Owner) -> tuple[int, ...]:
-    """``ended`` is the youngest owner at that time: who is younger is a later run."""
-    return (owner.number,) if states.endswith(_AGAIN) else ()
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def _canonical(settings: Mapping[str, Any]) -> str:

@@ -14,8 +14,9 @@ from patcher.results import Stage
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
+    from patcher.campaign.claims import Purpose
     from patcher.campaign.follow import Act
-    from patcher.campaign.ledger import Account, Purpose
+    from patcher.campaign.ledger import Account
     from patcher.progress import ReviewState
     from patcher.reports import Report
 

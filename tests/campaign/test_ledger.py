@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
+from patcher.campaign.claims import Retry
 from patcher.campaign.database import Database
-from patcher.campaign.ledger import Account, Ledger, Retry
+from patcher.campaign.ledger import Account, Ledger
 from patcher.campaign.schema import MIGRATIONS
 from patcher.campaign.trouble import LedgerError
 from patcher.progress import KILLED, KILLS, Planned
@@ -72,11 +73,11 @@ def work(
     """One run: what it did, in order."""
     done = []
     with account.owner() as owner:
-        while claimed := account.claim(limit, owner, retry):
+        while claimed := owner.claim(limit, retry):
             assert len(claimed) <= limit
             for each in claimed:
-                account.begin(owner, each)
-                account.record(owner, each, list(does(each)))
+                owner.begin(each)
+                owner.record(each, list(does(each)))
                 done.append(each.place)
     return done
 
@@ -135,7 +136,7 @@ def test_a_campaign_is_forgotten_and_nothing_else(database: Database, account: A
         each.plan(places(10))
         work(each)
     with account.owner() as owner:
-        (claimed,) = account.claim(1, owner, "all")
+        (claimed,) = owner.claim(1, "all")
         with pytest.raises(LedgerError, match="is running: end it first"):
             ledger.forget("fix")
     ledger.forget("fix")
@@ -146,8 +147,8 @@ def test_a_campaign_is_forgotten_and_nothing_else(database: Database, account: A
         account.summary,
         account.owner,
         lambda: account.plan(places(1)),
-        lambda: account.begin(owner, claimed),
-        lambda: account.record(owner, claimed, []),
+        lambda: owner.begin(claimed),
+        lambda: owner.record(claimed, []),
     ):
         with pytest.raises(LedgerError, match=r"is no more|forgotten"):
             use()
@@ -185,24 +186,24 @@ def test_other_bases_are_to_be_done(account: Account) -> None:
     assert account.plan(new) == 0
     assert account.counts().planned == 1
     with account.owner() as owner:
-        (claimed,) = account.claim(9, owner)
+        (claimed,) = owner.claim(9)
         assert claimed == Planned("/a", ("main", "release/*"))
-        account.begin(owner, claimed)
+        owner.begin(claimed)
         account.plan([Planned("/a", ("next",))])
-        assert account.claim(9, owner) == []
-        account.record(owner, claimed, [target("/a")])
-        assert [each.bases for each in account.claim(9, owner)] == [("next",)]
+        assert owner.claim(9) == []
+        owner.record(claimed, [target("/a")])
+        assert [each.bases for each in owner.claim(9)] == [("next",)]
 
 
 def test_any_name_is_kept(account: Account) -> None:
     place, base = "/src/\udce9\x1b[2J\n", "refs/heads/\udcff\u202e"
     account.plan([Planned(place, (base,), place)])
     with account.owner() as owner:
-        (claimed,) = account.claim(1, owner)
+        (claimed,) = owner.claim(1)
         assert claimed == Planned(place, (base,), place)
-        account.begin(owner, claimed)
+        owner.begin(claimed)
         odd = target(place, base=base, branch=base, error="\x1b[2J\udce9", note="\u202e")
-        account.record(owner, claimed, [odd])
+        owner.record(claimed, [odd])
     (row,) = account.rows()
     assert (row.place, row.base, row.branch) == (place, base, base)
     assert (row.error, row.note) == ("\\x1b[2J\\xe9", "\\u202e")
@@ -261,24 +262,24 @@ def test_failures_are_tried_three_times_and_once_a_run(account: Account) -> None
 def test_a_run_that_began_before_the_failure_does_not_try_again(account: Account) -> None:
     account.plan(places(2))
     with account.owner() as first, account.owner() as second:
-        (one,), (two,) = account.claim(1, first), account.claim(1, second)
+        (one,), (two,) = first.claim(1), second.claim(1)
         for owner, each in ((first, one), (second, two)):
-            account.begin(owner, each)
-            account.record(owner, each, [failed(each.place)])
+            owner.begin(each)
+            owner.record(each, [failed(each.place)])
         for owner in (first, second):
-            assert account.claim(9, owner) == account.claim(9, owner, "all") == []
+            assert owner.claim(9) == owner.claim(9, "all") == []
     assert len(work(account)) == 2
 
 
 def test_who_breaks_off_gives_back(account: Account, database: Database) -> None:
     account.plan(places(10))
     with pytest.raises(KeyboardInterrupt), account.owner() as owner:
-        first, second, *_ = account.claim(5, owner)
-        account.begin(owner, first)
-        account.begin(owner, second)
+        first, second, *_ = owner.claim(5)
+        owner.begin(first)
+        owner.begin(second)
         assert account.counts().working == 2
         assert account.summary().running
-        account.record(owner, first, [target(first.place)])
+        owner.record(first, [target(first.place)])
         raise KeyboardInterrupt
     assert running(database) == []
     summary = account.summary()
@@ -300,10 +301,10 @@ def test_threads_may_share_an_owner(account: Account) -> None:
     done: list[str] = []
 
     def some() -> None:
-        while claimed := account.claim(3, owner):
+        while claimed := owner.claim(3):
             for each in claimed:
-                account.begin(owner, each)
-                account.record(owner, each, [target(each.place, Outcome.NOTHING_TO_DO)])
+                owner.begin(each)
+                owner.record(each, [target(each.place, Outcome.NOTHING_TO_DO)])
                 done.append(each.place)
 
     with account.owner() as owner:
@@ -331,9 +332,9 @@ def test_rows_tell_what_came_of_each(account: Account) -> None:
         ]
 
     with account.owner() as owner:
-        for each in account.claim(1200, owner):
-            account.begin(owner, each)
-            account.record(owner, each, does(each))
+        for each in owner.claim(1200):
+            owner.begin(each)
+            owner.record(each, does(each))
     rows = list(account.rows())
     assert [row.place for row in rows] == sorted(row.place for row in rows)
     assert Counter(row.stage for row in rows) == account.counts().stages
@@ -364,10 +365,10 @@ def test_failures_are_grouped_by_cause(account: Account) -> None:
 
     work(account, does)
     with account.owner() as owner:
-        account.claim(1, owner)
-        (second,) = account.claim(1, owner)
-        account.begin(owner, second)
-        account.record(owner, second, does(second))
+        owner.claim(1)
+        (second,) = owner.claim(1)
+        owner.begin(second)
+        owner.record(second, does(second))
     found = account.causes()
     assert [(each.cause, each.targets, each.attempts) for each in found] == [
         ("other", 3, 1),
@@ -459,14 +460,14 @@ def worker(path: Path, log: Path, pause: Callable[[int], None] = lambda begun: N
     with Database(path) as opened:
         account = Ledger(opened).open("fix")
         with account.owner() as owner:
-            while claimed := account.claim(8, owner):
+            while claimed := owner.claim(8):
                 for number, each in enumerate(claimed):
-                    account.begin(owner, each)
+                    owner.begin(each)
                     begun += 1
                     os.write(notes, f"begun {each.place}\n".encode())
                     pause(begun)
                     outcome = Outcome.COMMITTED if number == 0 else Outcome.NOTHING_TO_DO
-                    account.record(owner, each, [target(each.place, outcome)])
+                    owner.record(each, [target(each.place, outcome)])
                     os.write(notes, f"recorded {each.place}\n".encode())
 
 
@@ -605,8 +606,8 @@ def test_what_a_living_process_holds_is_not_taken(path: Path, account: Account) 
         with Database(path) as opened:
             mine = Ledger(opened).open("fix")
             with mine.owner() as owner:
-                (each, *_) = mine.claim(4, owner)
-                mine.begin(owner, each)
+                (each, *_) = owner.claim(4)
+                owner.begin(each)
                 os.write(writing, b"held")
                 signal.pause()
 

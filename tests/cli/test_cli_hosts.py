@@ -163,7 +163,7 @@ def test_a_campaign_that_another_process_is_at_work_on_says_so(server: Server) -
         "apply", "--push", "--proof", "off", "--campaign", "c", "--limit", "1", *urls(server, 3)
     )
     with open_database() as database, Ledger(database).open("c").owner() as owner:
-        Ledger(database).open("c").claim(10, owner)
+        owner.claim(10)
         for more in ([], ["--quiet"]):
             done = patcher("apply", "--campaign", "c", *more)
             assert done.exit_code == 3

@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 import patcher.reports
+from patcher.campaign.claims import Owner
 from patcher.campaign.database import Database
-from patcher.campaign.ledger import Account, Ledger, Owner
+from patcher.campaign.ledger import Account, Ledger
 from patcher.cli import group
 from patcher.progress import Planned
 from patcher.results import Outcome, Stage, Target
@@ -60,14 +61,14 @@ def account(database: Database) -> Account:
     account = Ledger(database).create("fix", {"push": True, "message": "\ud800"})
     account.plan(Planned(f"https://forge.example/{number}.git") for number in range(6))
     with account.owner() as owner:
-        for each in account.claim(9, owner):
+        for each in owner.claim(9):
             do(account, owner, each)
     account.plan([Planned(HOSTILE)])
     return account
 
 
 def do(account: Account, owner: Owner, each: Planned) -> None:
-    account.begin(owner, each)
+    owner.begin(each)
     number = int(each.place[-5])
     if number < 3:
         made = Target(
@@ -88,15 +89,15 @@ def do(account: Account, owner: Owner, each: Planned) -> None:
             stage=Stage.NOTHING_TO_DO,
             read=True,
         )
-        account.record(owner, each, [made, none])
+        owner.record(each, [made, none])
     else:
         error = f"no route to host {number}"
-        account.record(owner, each, [Target(each.place, None, None, Outcome.FAILED, error=error)])
+        owner.record(each, [Target(each.place, None, None, Outcome.FAILED, error=error)])
 
 
 def again(account: Account) -> None:
     with account.owner() as owner:
-        for each in account.claim(9, owner):
+        for each in owner.claim(9):
             if each.place != HOSTILE:
                 do(account, owner, each)
 
@@ -158,15 +159,15 @@ def test_it_says_what_to_run_next(account: Account) -> None:
     assert "Next: `patcher apply --campaign fix` to do the other 1.\n" in told
     assert "3 repositories failed 3 times or more: `patcher apply --campaign fix --retry" in told
     with account.owner() as owner:
-        (left,) = account.claim(9, owner)
-        account.begin(owner, left)
+        (left,) = owner.claim(9)
+        owner.begin(left)
         told = status("fix").stdout
         assert "1 to do, 1 of them at work on." in told
         assert "Next: wait for it, or help it: `patcher apply --campaign fix`." in told
-        account.record(owner, left, [Target(HOSTILE, None, None, Outcome.NOTHING_TO_DO)])
-        for each in account.claim(9, owner, "failed"):
-            account.begin(owner, each)
-            account.record(owner, each, [])
+        owner.record(left, [Target(HOSTILE, None, None, Outcome.NOTHING_TO_DO)])
+        for each in owner.claim(9, "failed"):
+            owner.begin(each)
+            owner.record(each, [])
     told = status("fix").stdout
     assert "; complete.\n" in told
     assert told.endswith("`patcher apply --campaign fix` looks at everything again.\n")
@@ -222,10 +223,10 @@ def test_each_target_is_a_line(account: Account) -> None:
 
 def test_what_repositories_name_is_escaped(account: Account) -> None:
     with account.owner() as owner:
-        (hostile,) = (each for each in account.claim(9, owner) if each.place == HOSTILE)
-        account.begin(owner, hostile)
+        (hostile,) = (each for each in owner.claim(9) if each.place == HOSTILE)
+        owner.begin(hostile)
         bad = Target(HOSTILE, HOSTILE, OID, Outcome.FAILED, branch=HOSTILE, error="\x1b[31m\u202e")
-        account.record(owner, hostile, [bad])
+        owner.record(hostile, [bad])
     shown = "/src/\\xe9\\x1b[2J\\u202e\\n"
     for told in (status("fix").stdout, status("fix", "--failed").stdout, status().stdout):
         assert all(line.isprintable() for line in told.splitlines())

@@ -128,8 +128,8 @@ def test_what_another_process_is_at_work_on_is_not_called_undone(sandbox: Sandbo
     with open_database() as database:
         account = Ledger(database).open("c")
         with account.owner() as owner:
-            (held,) = account.claim(1, owner)
-            account.begin(owner, held)
+            (held,) = owner.claim(1)
+            owner.begin(held)
             result = patcher("undo", "--campaign", "c")
             assert result.exit_code == 3
             assert "1 removed" in result.stdout

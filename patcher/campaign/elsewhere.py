@@ -12,6 +12,7 @@ MODULES, ATTRIBUTES = b".gitmodules", b".gitattributes"
 FILES = frozenset((MODULES, ATTRIBUTES))
 
 _SHOWN = 3
+_MOST_KEPT = 1000
 _IN_LFS = rb"[ \t]*[^\s#].*\sfilter=lfs(?:\s|$)"
 _MEDIA = tuple(
     b"png jpg jpeg gif bmp ico webp tif tiff psd woff woff2 ttf otf eot mp3 mp4 m4a mov avi mkv"
@@ -31,7 +32,8 @@ def is_media(path: bytes) -> bool:
 
 
 class Elsewhere:
-    """Gathers from `FILES` what is not read (gitmodules(5), gitattributes(5))."""
+    """Gathers what is not read: from `FILES` (gitmodules(5), gitattributes(5)), and gitlinks, which
+    a tree may have without a ``.gitmodules``."""
 
     def __init__(self) -> None:
         self._modules, self._kept = _Few(), _Few()
@@ -47,29 +49,45 @@ class Elsewhere:
         elif not slash:
             self._modules.add(re.findall(rb"(?m)^[ \t]*path[ \t]*=[ \t]*(.+)", content))
 
+    def add_gitlinks(self, number: int, paths: Iterable[bytes]) -> None:
+        """Take the number of gitlinks in a tree, and the paths of the first."""
+        self._modules.add(paths)
+        self._modules.least = number
+
     def note(self) -> str | None:
         """One line that says what is not read; None where all is."""
         parts = []
-        if self._modules.number:
+        if self._modules:
             parts.append(f"submodules ({self._modules}): scan their own repositories")
-        if self._kept.number:
+        if self._kept:
             parts.append(f"files in Git LFS ({self._kept})")
         return f"{NOT_READ}{'; '.join(parts)}" if parts else None
 
 
 class _Few:
-    """How many names there are, and the first few."""
+    """How many names there are, and the first of them."""
 
     def __init__(self) -> None:
-        self.number = 0
+        self.least = 0
+        """How many there are at least, named or not."""
+        self._number = 0
+        self._kept: set[bytes] = set()
         self._shown: list[str] = []
 
     def add(self, names: Iterable[bytes]) -> None:
         for name in names:
-            self.number += 1
-            if self.number <= _SHOWN:
-                self._shown.append(printable(name.strip()[:100]))
+            start = name.strip()[:100]
+            if start in self._kept:
+                continue
+            self._number += 1
+            if len(self._kept) < _MOST_KEPT:
+                self._kept.add(start)
+            if len(self._shown) < _SHOWN:
+                self._shown.append(printable(start))
+
+    def __bool__(self) -> bool:
+        return self._number > 0
 
     def __str__(self) -> str:
-        more = [f"{self.number - _SHOWN} more"] * (self.number > _SHOWN)
-        return ", ".join([*self._shown, *more])
+        rest = max(self._number, self.least) - len(self._shown)
+        return ", ".join([*self._shown, *[f"{rest} more"] * (rest > 0)])

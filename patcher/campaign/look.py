@@ -111,6 +111,7 @@ class Looker:
             shared=shared,
             memory=search,
             always=elsewhere.FILES,
+            gitlinks=named.add_gitlinks,
         ):
             git.time_left()
             check_found(len(found), paths)
@@ -244,6 +245,7 @@ def matching(
     shared: git.Objects | None = None,
     memory: git.Memory | None = None,
     always: frozenset[bytes] = frozenset(),
+    gitlinks: Callable[[int, Sequence[bytes]], object] = lambda number, paths: None,
 ) -> Iterator[git.Blob]:
     """The files at ``base`` that may hold a profile, and those that are ``always`` wanted, as
     `git.Query` says. Raises GitError, also for too many."""
@@ -263,6 +265,7 @@ def matching(
         shared=shared,
         memory=memory,
         meanwhile=_prepare,
+        gitlinks=gitlinks,
     )
     paths = 0
     for number, blob in enumerate(found):

@@ -377,6 +377,12 @@ def is_directory(mode: bytes) -> bool:
 
 
 @functools.lru_cache(64)
+def is_gitlink(mode: bytes) -> bool:
+    """Whether an entry of this mode is a commit of another repository, a submodule's."""
+    return mode_of(mode) == "160000"
+
+
+@functools.lru_cache(64)
 def mode_of(mode: bytes) -> str:
     """The mode of an entry as git takes it: one of the five that it writes itself."""
     if is_file(mode):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from patcher import git
+from patcher.cli import FAILED
 from tests.hostile.bench import BRANCH, FIXED, PROFILE, Bench, patcher
 
 ESCAPES = "\x1b]0;pwned\x07\x1b[2J\x9b2J\r\x08"
@@ -304,6 +305,42 @@ def test_links_submodules_and_odd_modes(bench: Bench, mode: str) -> None:
         assert raw.startswith(b"%b a\0" % mode.encode())
         if not mode.startswith("100"):
             assert bytes.fromhex(target) in raw
+
+
+@pytest.mark.parametrize("filling", [0, 1200], ids=["small", "large"])
+@pytest.mark.parametrize("mode", ["160000", "140000", "54321"])
+def test_a_gitlink_without_gitmodules_is_not_read_and_said_so(
+    bench: Bench, mode: str, filling: int
+) -> None:
+    """What git takes for a gitlink: every mode that is no file, folder or link."""
+    head, blob = bench.git("rev-parse", "HEAD"), bench.put("blob", b"nothing\n")
+    names = [b"moby", b"moby\x1b[2J", b"podman", b"qemu"]
+    inner = bench.tree(*((mode, name, head) for name in names))
+    files = [("100644", b"%d" % number, blob) for number in range(filling)]
+    bench.commit_tree(bench.tree(*files, ("40000", b"third", inner)))
+    listed = bench.git("ls-tree", "-r", "HEAD")
+    assert listed.count("160000 commit ") == len(names)
+    shown = "third/moby, third/moby\\x1b[2J, third/podman, 1 more"
+    commands = (["scan"], ["scan"], ["scan", "--fresh"], ["apply", "--proof", "off"])
+    for command in commands:
+        result = patcher(*command, "--format", "json", bench.place)
+        (target,) = json.loads(result.stdout)["targets"]
+        assert target["note"] == f"not read: submodules ({shown}): scan their own repositories"
+    result = patcher("scan", "--strict", bench.place)
+    assert result.exit_code == FAILED
+    assert "submodules or files in Git LFS were not read" in result.stderr
+    assert patcher("scan", "--strict", "--exclude", "third/*", bench.place).exit_code == 0
+
+
+def test_gitlinks_and_what_gitmodules_names_are_counted_once(bench: Bench) -> None:
+    head = bench.git("rev-parse", "HEAD")
+    text = "".join(f'[submodule "{n}"]\n\tpath = m{n:02}\n' for n in range(40))
+    modules = ("100644", b".gitmodules", bench.put("blob", text.encode()))
+    bench.commit_tree(bench.tree(modules, *(("160000", b"m%02d" % n, head) for n in range(41))))
+    for _ in range(2):
+        result = patcher("scan", "--format", "json", bench.place)
+        (target,) = json.loads(result.stdout)["targets"]
+        assert "submodules (m00, m01, m02, 38 more)" in target["note"]
 
 
 IGNORED = ("\u200c", "\u202e", "\u206a", "\ufeff")

@@ -13,7 +13,7 @@ hostile repository could make an affected file that others have look like a clea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
 from patcher.git.objects import Objects
@@ -46,12 +46,15 @@ def search(
     shared: Objects | None = None,
     memory: Memory | None = None,
     meanwhile: Callable[[], object] = lambda: None,
+    gitlinks: Callable[[int, Sequence[bytes]], object] = lambda number, paths: None,
 ) -> Iterator[Blob]:
     """Yield, in tree order, the regular files of ``commit`` that match.
 
     A file that matches but is larger than the query's limit, or that cannot be read (missing from a
     partial clone, corrupt), comes with a `Blob.problem`. ``jobs`` is the number of threads for `git
-    grep`, or gives it; ``meanwhile`` is called while that runs. ``shared`` reads several
+    grep`, or gives it; ``meanwhile`` is called while that runs. If there are gitlinks, which are
+    not read, ``gitlinks`` is called with their number and the paths of the first; where the query
+    does not want every path, with those that it wants. ``shared`` reads several
     repositories, this one among them; then `GitError` is raised for what cannot be read, since it
     is known which of them is at fault only when each is read alone. ``memory`` holds what is known
     of trees, and gets what is new once the search is at its end.
@@ -64,6 +67,8 @@ def search(
     with alone, closing(Grep(alone, commit, query.patterns, jobs, known)) as grep:
         tree.read(commit, grep.start_if_worth)
         total = tree.check()
+        if paths := tree.gitlinks(query.wanted):
+            gitlinks(len(paths) if query.wanted else tree.links[tree.root], paths)
         answer = None
         if grep.is_started:
             meanwhile()

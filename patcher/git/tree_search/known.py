@@ -21,6 +21,12 @@ TREE = b"t"
 HIT_COST = 40
 """Bytes that a file takes in a record besides its path."""
 
+MOST_GITLINKS = 20
+"""Gitlinks below a tree whose paths are kept."""
+
+_GITLINK = 2
+"""In the place of a file's executable bit: the path is a gitlink's."""
+
 _AT_ONCE = 400
 """Trees that the memory is asked for at once."""
 
@@ -54,32 +60,46 @@ class TreeFile(NamedTuple):
 
 
 class Recalled:
-    """What is remembered of one tree: entries and the longest path below it, and the files that
-    match."""
+    """What is remembered of one tree: entries, the longest path and the number of gitlinks below
+    it, the files that match, and the paths of the first gitlinks."""
 
-    __slots__ = ("hits", "longest", "scope", "total")
+    __slots__ = ("gitlinks", "hits", "links", "longest", "scope", "total")
 
     def __init__(self, value: bytes, hexsize: int) -> None:
         size = hexsize // 2
         self.scope = value[:_SCOPE]
         self.total = int.from_bytes(value[_SCOPE : _SCOPE + 4], "big")
         self.longest = int.from_bytes(value[_SCOPE + 4 : _SCOPE + 6], "big")
+        self.links = int.from_bytes(value[_SCOPE + 6 : _SCOPE + 10], "big")
         self.hits: list[TreeFile] = []
-        at = _SCOPE + 6
+        self.gitlinks: list[bytes] = []
+        at = _SCOPE + 10
         while at < len(value):
             start = at + size + 5
             end = start + int.from_bytes(value[start - 4 : start], "big")
-            mode = "100755" if value[at] else "100644"
-            self.hits.append(TreeFile(value[start:end], mode, value[at + 1 : at + 1 + size]))
+            if value[at] == _GITLINK:
+                self.gitlinks.append(value[start:end])
+            else:
+                mode = "100755" if value[at] else "100644"
+                self.hits.append(TreeFile(value[start:end], mode, value[at + 1 : at + 1 + size]))
             at = end
 
 
-def record(scope: bytes, total: int, longest: int, hits: Iterable[TreeFile]) -> bytes:
-    """What `Recalled` reads."""
-    parts = [scope, total.to_bytes(4, "big"), longest.to_bytes(2, "big")]
+def record(
+    scope: bytes,
+    counted: tuple[int, int, int],
+    hits: Iterable[TreeFile],
+    gitlinks: Iterable[bytes],
+    hexsize: int,
+) -> bytes:
+    """What `Recalled` reads. ``counted``: the entries, the longest path and the gitlinks."""
+    total, longest, links = counted
+    parts = [scope, total.to_bytes(4, "big"), longest.to_bytes(2, "big"), links.to_bytes(4, "big")]
     for hit in hits:
         executable = b"\1" if hit.mode == "100755" else b"\0"
         parts += [executable, hit.oid, len(hit.path).to_bytes(4, "big"), hit.path]
+    for path in gitlinks:
+        parts += [bytes((_GITLINK,)), bytes(hexsize // 2), len(path).to_bytes(4, "big"), path]
     return b"".join(parts)
 
 

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from patcher.git.limits import time_left
-from patcher.git.objects import is_directory, is_file, mode_of
+from patcher.git.objects import is_directory, is_file, is_gitlink, mode_of
 from patcher.git.tree_search import grep
 from patcher.git.tree_search.blobs import Look
-from patcher.git.tree_search.known import EVERYWHERE, HIT_COST, TREE, TreeFile, record
+from patcher.git.tree_search.known import (
+    EVERYWHERE,
+    HIT_COST,
+    MOST_GITLINKS,
+    TREE,
+    TreeFile,
+    record,
+)
 from patcher.git.tree_search.trees import Tree
 
 _MOST_RECORD = 1 << 17
@@ -35,6 +42,7 @@ def settle(tree: Tree, look: Look, *, sure: bool, whole: bool) -> None:
     large = tree.totals[tree.root][0] > grep.GREP_FROM
     below: dict[bytes, list[TreeFile] | None] = {}
     below |= {oid: recalled.hits for oid, recalled in tree.recalled.items()}
+    gitlinks = {oid: recalled.gitlinks for oid, recalled in tree.recalled.items()}
     rows = []
     left = _MOST_RECORDS
     for oid, (total, longest) in tree.totals.items():
@@ -42,11 +50,27 @@ def settle(tree: Tree, look: Look, *, sure: bool, whole: bool) -> None:
         if oid in tree.recalled:
             continue
         hits = below[oid] = _hits(tree, oid, below, look) if left > 0 else None
+        if oid in tree.links and left > 0:
+            gitlinks[oid] = _gitlinks(tree, oid, gitlinks)
         if hits is not None and (large or oid == tree.root):
-            row = record(scope, total, longest, hits)
+            counted = total, longest, tree.links.get(oid, 0)
+            row = record(scope, counted, hits, gitlinks.get(oid, []), tree.hexsize)
             left -= len(row)
             rows.append((TREE + oid, row))
     known.memory.remember(rows)
+
+
+def _gitlinks(tree: Tree, oid: bytes, below: Mapping[bytes, list[bytes]]) -> list[bytes]:
+    """The paths of the first gitlinks below a tree."""
+    found: list[bytes] = []
+    for mode, name, child in tree.entries(oid):
+        if len(found) >= MOST_GITLINKS:
+            break
+        if is_gitlink(mode):
+            found.append(name)
+        elif is_directory(mode):
+            found += [name + b"/" + path for path in below.get(child, ())]
+    return found[:MOST_GITLINKS]
 
 
 def _hits(

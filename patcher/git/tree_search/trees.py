@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
+from operator import itemgetter
 from typing import NamedTuple
 
 from patcher.git.errors import BoundExceeded
@@ -15,12 +17,13 @@ from patcher.git.objects import (
     Objects,
     is_directory,
     is_file,
+    is_gitlink,
     mode_of,
     tree_content,
     tree_entries,
     unshared,
 )
-from patcher.git.tree_search.known import Known, Recalled, TreeFile
+from patcher.git.tree_search.known import MOST_GITLINKS, Known, Recalled, TreeFile
 from patcher.git.turns import large
 
 MAX_ENTRIES = 5_000_000
@@ -55,6 +58,8 @@ class _Below(NamedTuple):
     """Bytes of the longest name."""
     folders: dict[bytes, tuple[int, int]]
     """By the object id of a folder how often it is there, and its longest name."""
+    links: int
+    """Gitlinks: commits of other repositories."""
 
     @classmethod
     def of(cls, entries: Sequence[tuple[bytes, bytes, bytes]]) -> _Below:
@@ -63,7 +68,10 @@ class _Below(NamedTuple):
             if is_directory(mode):
                 number, length = folders.get(oid, (0, 0))
                 folders[oid] = number + 1, max(length, len(name))
-        return cls(len(entries), max((len(name) for _, name, _ in entries), default=0), folders)
+        longest = max((len(name) for _, name, _ in entries), default=0)
+        modes = set(filter(is_gitlink, set(map(itemgetter(0), entries))))
+        links = sum(mode in modes for mode, _, _ in entries) if modes else 0
+        return cls(len(entries), longest, folders, links)
 
 
 def _too_long() -> BoundExceeded:
@@ -80,8 +88,10 @@ class Tree:
         self.recalled: dict[bytes, Recalled] = {}
         self.totals: dict[bytes, tuple[int, int]] = {}
         """Entries and the longest path below each tree; leaves first. See `check`."""
+        self.links: dict[bytes, int] = {}
+        """The number of gitlinks below each tree that has some, each path counted."""
         self._objects = objects
-        self._hexsize = objects.hexsize
+        self.hexsize = objects.hexsize
         self._trees: dict[bytes, bytes] = {}
         self._below: dict[bytes, _Below] = {}
         self._distinct = 0
@@ -106,7 +116,7 @@ class Tree:
             if size > MAX_TREES:
                 raise BoundExceeded(f"its trees are over the limit of {MAX_TREES >> 20} MiB")
             large(size, _LARGE)
-            recalled = self.known.recall(wanted, self._hexsize) if wanted else {}
+            recalled = self.known.recall(wanted, self.hexsize) if wanted else {}
             if not recalled:
                 self.known.end()
             self.recalled |= recalled
@@ -125,7 +135,7 @@ class Tree:
         named = _TREE_OF.match(header.content or b"") if header.kind == "commit" else None
         if named is not None:
             self.root = bytes.fromhex(named[1].decode())
-            self.recalled = self.known.recall([self.root], self._hexsize)
+            self.recalled = self.known.recall([self.root], self.hexsize)
             return None if self.recalled else self._objects.one(named[1], MAX_TREE)
         if self._objects.shared:
             raise unshared(header)
@@ -137,7 +147,7 @@ class Tree:
         wanted: dict[bytes, None] = {}
         for oid, data in level:
             time_left()
-            below = self._below[oid] = _Below.of(tree_entries(data, self._hexsize))
+            below = self._below[oid] = _Below.of(tree_entries(data, self.hexsize))
             self._distinct += below.entries
             for child in below.folders:
                 if child not in self._trees and child not in self.recalled:
@@ -155,9 +165,10 @@ class Tree:
             if oid in totals:
                 continue
             if oid in self.recalled:
-                total, longest = self.recalled[oid].total, self.recalled[oid].longest
+                recalled = self.recalled[oid]
+                total, longest, links = recalled.total, recalled.longest, recalled.links
             else:
-                total, longest, folders = self._below[oid]
+                total, longest, folders, links = self._below[oid]
                 if not below_is_known:
                     stack.append((oid, True))
                     stack.extend((child, False) for child in folders if child not in totals)
@@ -165,11 +176,14 @@ class Tree:
                 for child, (number, length) in folders.items():
                     total += number * totals[child][0]
                     longest = max(longest, length + 1 + totals[child][1])
+                    links += number * self.links.get(child, 0)
             if total > MAX_ENTRIES:
                 raise BoundExceeded(f"its tree has more than {MAX_ENTRIES} entries")
             if longest > MAX_PATH:
                 raise _too_long()
             totals[oid] = (total, longest)
+            if links:
+                self.links[oid] = links
         return totals[self.root][0]
 
     def distinct_files(self, total: int) -> int:
@@ -181,14 +195,14 @@ class Tree:
         found = {
             oid
             for data in self._trees.values()
-            for _, _, oid in tree_entries(data, self._hexsize)
+            for _, _, oid in tree_entries(data, self.hexsize)
             if oid[-1] == chosen
         }
         return 256 * len(found)
 
     def entries(self, oid: bytes) -> list[tuple[bytes, bytes, bytes]]:
         """Mode, name and object id of what lies right below a tree that was read."""
-        return tree_entries(self._trees[oid], self._hexsize)
+        return tree_entries(self._trees[oid], self.hexsize)
 
     def named(self, names: Collection[bytes]) -> Iterator[bytes]:
         """The paths of regular files with one of the names, in the trees that were read."""
@@ -211,6 +225,24 @@ class Tree:
                 elif name in names and is_file(mode):
                     size += len(folder + name)
                     yield folder + name
+
+    def gitlinks(self, wanted: Callable[[bytes], bool] | None) -> list[bytes]:
+        """The paths of the first gitlinks that are wanted."""
+        return list(islice(filter(wanted or bool, self._gitlinks()), MOST_GITLINKS))
+
+    def _gitlinks(self) -> Iterator[bytes]:
+        stack = [(b"", self.root)] if self.root in self.links else []
+        while stack:
+            time_left()
+            folder, oid = stack.pop()
+            if oid in self.recalled:
+                yield from (folder + path for path in self.recalled[oid].gitlinks)
+                continue
+            for mode, name, child in self.entries(oid):
+                if is_gitlink(mode):
+                    yield folder + name
+                elif is_directory(mode) and child in self.links:
+                    stack.append((folder + name + b"/", child))
 
     def files(
         self,

@@ -14,6 +14,7 @@ from patcher.hosts import Document, Text, plain
 from patcher.hosts.changes import changes_in
 from patcher.migrations import Migration, builtin
 from patcher.options import Options
+from patcher.policy.abi import why_not_mediated
 from patcher.policy.acceptance import Fragments, Origin, accept, why_uncertain
 from patcher.policy.bounds import MAX_FINDINGS, TooMuch, time_left
 from patcher.policy.evidence import MOBY_FLAGS, Evidence
@@ -31,13 +32,9 @@ _REST = regex(rb"[ \t]*(?:(?!#\*)#(?:(?!\{[{%#*!]|<[%#]|#\*).)*)?\Z", re.DOTALL)
 """Nothing, or a comment, in which no comment of a template begins that goes on below it."""
 _INDENTATION = regex(rb"(?:[ \t]|\\t)*")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_NAMED_ABI = rb"abi(?<=\babi)(?:\s|(?=[<\"\\]))\s*[<\"\\]*[\w./]{0,64}abi/+"
-_ABI = regex(_NAMED_ABI + rb"\w")
+_ABI = regex(rb"abi(?<=\babi)(?:\s|(?=[<\"\\]))\s*[<\"\\]*[\w./]{0,64}abi/+\w")
 """A rule that says for which features policy is compiled. Without one it is for those that
 parser.conf names; where it names none, parsers 3.0.8 to 6.0 compile no network rule."""
-_NO_NETWORK = regex(_NAMED_ABI + rb"kernel-5\.4-(?P<name>vanilla|outoftree-network)")
-"""The ABIs of AppArmor's own for which no network rule is compiled (parsers 3.0.8 to 6.0) that
-upstream's kernels enforce."""
 _MOBY_FLAGS = regex(
     rb"attach_disconnected[^)\n]{0,200}mediate_deleted|mediate_deleted[^)\n]{0,200}attach_disconnected"
 )
@@ -193,7 +190,7 @@ class _Search:
         self.is_test = _TEST.search(str(PurePosixPath(document.path))) is not None
         self.options = options
         self.declares_abi = _ABI.search(document.content) is not None
-        self.without_network = _NO_NETWORK.search(document.content)
+        self.not_mediated = why_not_mediated(document.content)
         self.found: list[tuple[int, Finding]] = []
         self.dropped: dict[tuple[int, Dropped], None] = {}
         self.order: tuple[Profile | None, dict[int, int]] = (None, {})
@@ -268,10 +265,8 @@ class _Search:
         if status in _CLEAN and text.comment_goes_on:
             status = Status.UNDER_INVESTIGATION
             reason = "a carriage return alone ends a comment, which goes on for AppArmor's parser"
-        if status in _CLEAN and self.without_network:
-            status = Status.UNDER_INVESTIGATION
-            name = self.without_network["name"].decode()
-            reason = f"abi/kernel-5.4-{name} compiles no network rule: every socket is allowed"
+        if status in _CLEAN and self.not_mediated:
+            status, reason = Status.UNDER_INVESTIGATION, self.not_mediated
         if status is Status.AFFECTED and embedding.reason:
             status, reason = Status.UNDER_INVESTIGATION, embedding.reason
         if (

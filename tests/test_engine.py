@@ -595,3 +595,43 @@ def test_nothing_is_clean_under_an_abi_without_network_rules(abi: str, rules: st
     (finding,) = patch(abi + HEAD + rules + TAIL).findings
     assert finding.status is Status.UNDER_INVESTIGATION
     assert "compiles no network rule" in finding.reason
+
+
+@pytest.mark.parametrize("rules", ["  network,\n  deny network alg,\n", "  network inet,\n"])
+@pytest.mark.parametrize(
+    "abi",
+    [
+        "abi <abi/kernel-4.15>,\n",
+        "abi <abi/3.0-custom> ,\n",
+        "abi <kernel>,\n",
+        'abi "features",\n',
+        "abi /etc/apparmor.d/abi/site,\n",
+        "{{if .New}}abi <abi/4.0>,{{else}}abi <abi/9.9>,{{end}}\n",
+    ],
+)
+def test_nothing_is_clean_under_an_abi_of_which_nothing_is_known(abi: str, rules: str) -> None:
+    (finding,) = patch(abi + HEAD + rules + TAIL).findings
+    assert finding.status is Status.UNDER_INVESTIGATION
+    assert "mediates sockets is not known" in finding.reason
+
+
+def test_an_abi_in_an_escaped_string_is_known_as_well() -> None:
+    text = 'const p = "\\nabi <abi/site>,\\nprofile x flags=(attach_disconnected,mediate_deleted) '
+    text += '{\\n  network,\\n  deny network alg,\\n  file,\\n  capability,\\n}\\n"\n'
+    (finding,) = patch(text, path="x.go").findings
+    assert finding.status is Status.UNDER_INVESTIGATION
+
+
+@pytest.mark.parametrize(
+    "abi",
+    [
+        "abi <abi/3.0>,\n",
+        'abi "abi/4.0",\n',
+        "abi </etc/apparmor.d/abi//5.0>,\n",
+        "{{if .Abi}}abi <{{.Abi}}>,{{end}}\n",
+        "# abi <abi/kernel-4.15>,\n",
+    ],
+)
+def test_an_abi_that_mediates_sockets_changes_no_answer(abi: str) -> None:
+    (finding,) = patch(abi + HEAD + "  network,\n  deny network alg,\n" + TAIL).findings
+    assert finding.status is Status.FIXED

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from patcher.policy.abi import MEDIATING
 from patcher.policy.actions import Control, control
 from patcher.policy.includes import BASE
 from patcher.policy.lexer import Kind, Lexer, Token
@@ -37,6 +38,12 @@ class Abi(NamedTuple):
             return True
         plain = self.name.startswith("abi/") and ".." not in self.name
         return plain and not self.filled_in and (_SYSTEM / self.name).is_file()
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing says that it mediates sockets: AppArmor has none of that name, nor has
+        the system."""
+        return not (self.here or self.filled_in or self.name in MEDIATING)
 
     @property
     def rule(self) -> bytes:

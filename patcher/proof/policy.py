@@ -119,6 +119,7 @@ class _File:
         old = [(t, as_template(t)) for t in before.texts_for(e.offset for e in edits)]
         new = [(t, as_template(t)) for t in after.texts_for(e.offset for e in moved(edits))]
         abis = [abi for _, template in old for abi in declared(template) if abi.name]
+        abis.sort(key=lambda abi: not abi.is_unknown)
         self.abi = next((abi for abi in abis if not parser.mediates(abi.rule)), (*abis, NONE)[0])
         self.notes = [self.abi.missing] if self.abi.missing else []
         self.deadline = time.monotonic() + SECONDS
@@ -194,6 +195,8 @@ class _File:
         if not self.parser.mediates(self.abi.rule):
             reason = f"{self.abi.name} does not mediate sockets, so that the rule does nothing"
             return self.verdict(Verdict.NOT_PROVABLE, reason)
+        if self.abi.is_unknown:
+            return self.verdict(Verdict.NOT_PROVABLE, self.abi.missing)
         shown = False
         notes = dict.fromkeys(self.notes)
         for old, new in zip(root.old, root.new, strict=True):

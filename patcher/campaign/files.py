@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from patcher import git
 from patcher.campaign import replace
 from patcher.campaign.includes import beside
 from patcher.campaign.look import judge
@@ -16,13 +17,18 @@ from patcher.findings import Result
 from patcher.results import MAX_DROPPED, Located, Outcome, Target
 
 
-def check(names: Iterable[str], selection: Selection, *, fix: bool = False) -> Iterator[Target]:
+def check(
+    names: Iterable[str], selection: Selection, *, fix: bool = False, timeout: float | None = None
+) -> Iterator[Target]:
     """One target for each file that is named, or lies in a folder that is named.
 
     ``Target.repository`` is the file's name; ``outcome`` is ``COMMITTED`` where it was edited.
+    ``timeout``: seconds that one file may take.
     """
     for place in meant(names, selection):
-        yield _file(place, selection, fix)
+        with git.limited(timeout):
+            checked = _file(place, selection, fix)
+        yield checked
 
 
 MAX_DEPTH = 500
@@ -52,6 +58,11 @@ def meant(names: Iterable[str], selection: Selection) -> Iterator[FilePlace]:
         for place in _below(path, folder):
             if wanted is None or wanted(os.fsencode(place.path.relative_to(path))):
                 yield place
+
+
+def failed(name: str, reason: str) -> Target:
+    """The target of a file that was not read to its end."""
+    return Target(name, None, None, Outcome.FAILED, error=reason)
 
 
 def target(name: str, result: Result, *, fixed: bool, note: str | None = None) -> Target:
@@ -129,8 +140,9 @@ def _file(place: FilePlace, selection: Selection, fix: bool) -> Target:
                 return target(name, result, fixed=False)
             replace.write(opened, result.content)
     except OSError as error:
-        reason = error.strerror or str(error)
-        return Target(name, None, None, Outcome.FAILED, error=reason)
+        return failed(name, error.strerror or str(error))
+    except git.GitTimeout as error:
+        return failed(name, str(error))
     note = None
     if opened.links:
         note = f"it has {opened.links} more hard links, which keep the old content"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 )
 @options.judging
 @options.globs
+@options.timeout
 @options.format_option("files")
 @options.showing
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
@@ -34,6 +35,7 @@ def command(
     files: tuple[str, ...],
     fix: bool,
     stdin_name: str,
+    timeout: float,
     format: str,
     only: tuple[str, ...],
     everything: bool,
@@ -79,7 +81,9 @@ def command(
     totals = Totals()
     write(report.start(), err=piped)
     for target in (
-        [_piped(stdin_name, selection, fix)] if piped else check(files, selection, fix=fix)
+        [_piped(stdin_name, selection, fix, timeout)]
+        if piped
+        else check(files, selection, fix=fix, timeout=timeout)
     ):
         totals.add(target)
         write(report.target(target), err=piped)
@@ -94,16 +98,24 @@ def command(
     return exit_code(totals, FOUND if totals.to_fix and not fix else 0, strict=strict)
 
 
-def _piped(name: str, selection: Any, fix: bool) -> Target:
-    from patcher.campaign.files import target
+def _piped(name: str, selection: Any, fix: bool, timeout: float) -> Target:
+    from patcher import git
+    from patcher.campaign.files import failed, target
     from patcher.campaign.look import judge
 
     try:
         content = sys.stdin.buffer.read(selection.max_bytes + 1)
     except OSError as error:
         raise options.Wrong(f"standard input: {error.strerror or error}") from None
-    result, _ = judge(name, content, selection)
-    click.echo(result.content, nl=False)
+    result, late = None, ""
+    try:
+        with git.limited(timeout):
+            result, _ = judge(name, content, selection)
+    except git.GitTimeout as error:
+        late = str(error)
+    click.echo(content if result is None else result.content, nl=False)
     while content := sys.stdin.buffer.read(1 << 16):  # what is too large passes through
         click.echo(content, nl=False)
+    if result is None:
+        return failed(name, late)
     return target(name, result, fixed=fix and bool(result.edits))

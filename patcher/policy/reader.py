@@ -7,6 +7,7 @@ holds more of something than a bound allows.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from patcher.policy.actions import (
     sections,
     subject,
 )
-from patcher.policy.bounds import MAX_NAME, MAX_NESTING, Budget, TooMuch
+from patcher.policy.bounds import MAX_NAME, MAX_NESTING, Budget, TooMuch, time_left
 from patcher.policy.grammar import KEYWORDS, Qualifiers
 from patcher.policy.lexer import Kind, Lexer, Token
 from patcher.policy.network import NetworkRule
@@ -606,12 +607,14 @@ def _put_together(profiles: list[Profile]) -> list[Profile]:
         return profiles
     used: set[bytes] = set()
     left = _MOST_RULES
+    named = functools.cache(sections)  # a section may be long, and many profiles may use it
 
     def expanded(rules: list[Rule], arms: tuple[Arm, ...], within: frozenset[bytes]) -> list[Rule]:
         nonlocal left
         found = []
         for rule in rules:
-            names, alone = sections(rule.words) if rule.holes else ([], False)
+            time_left()
+            names, alone = named(rule.words) if rule.holes else ([], False)
             here = [name for name in names if name in parts and name not in within]
             if not alone or len(here) < len(names):
                 # What else the line holds may carry rules as well.

@@ -657,6 +657,33 @@ def test_the_time_limit_of_verify_is_for_each_file(bench: Bench) -> None:
     assert f"{plain}:2  docker-default" in ran.stdout
 
 
+LATE = "took longer than the limit of 0.2 s (--timeout)"
+
+
+def test_the_time_limit_of_check_is_for_each_file(bench: Bench) -> None:
+    """What is given up is left as it is, on standard input too; the file after it is fixed."""
+    text = PROFILE + bombs.UNDER["statements"].text()
+    hard_one = bench.root / "a"
+    hard_one.write_text(text)
+    plain = bench.root / "plain"
+    plain.write_text(PROFILE)
+    ran = hard(bench, "check", "--fix", "--timeout", "0.2", str(hard_one), str(plain))
+    assert ran.status == 3
+    assert ran.stderr == f"patcher: {hard_one}: {LATE}\n"
+    assert (hard_one.read_text(), plain.read_text()) == (text, FIXED)
+    done = patcher("check", "--fix", "--timeout", "0.2", "-", stdin=text.encode())
+    assert done.exit_code == 3
+    assert done.stdout == text
+    assert f"patcher: -: {LATE}\n" in done.stderr
+
+
+def test_the_time_limit_holds_where_profiles_share_a_long_section(bench: Bench) -> None:
+    """Two thousand profiles put in the same four megabytes."""
+    with placed(bench, bombs.COMPILED["an action that profiles share"]) as path:
+        ran = measured(bench, "check", "--timeout", "1", path, most=6)
+    assert "took longer than the limit of 1 s (--timeout)" in ran.stderr
+
+
 IN_A_REPOSITORY = ("braces", "profiles", "if", "UTF-16", "a JSON list", "Go literals", "CRLF")
 
 

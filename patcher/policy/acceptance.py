@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from patcher.policy.evidence import Evidence, is_loaded, weigh
-from patcher.policy.header import LAX_FLAGS
+from patcher.policy.header import LAX_FLAGS, unknown_flags
 from patcher.policy.judgement import Includes, Judgement, judge
 from patcher.policy.reader import Profile
 from patcher.policy.status import Status
@@ -226,7 +226,7 @@ def _speaks(profile: Profile, evidence: Evidence) -> bool:
 
 
 def _is_lax(profile: Profile) -> bool:
-    return not LAX_FLAGS.isdisjoint(profile.flags)
+    return not LAX_FLAGS.isdisjoint(profile.flags) or bool(unknown_flags(profile.flags))
 
 
 def _allows_network(profile: Profile) -> bool:

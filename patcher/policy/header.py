@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from patcher.policy.bounds import MAX_FLAGS, TooMuch
@@ -16,7 +16,17 @@ UNKNOWN_FLAGS = b""
 LAX_FLAGS = frozenset((b"complain", b"unconfined", b"default_allow", b"prompt"))
 """Flags with which a profile does not deny what no rule of it names."""
 
-_FLAGS = regex(rb"(?:flags\s*=?\s*)?\(([^()]*)\)\Z")
+_KNOWN_FLAG = regex(
+    rb"(?:attach_disconnected(?:\.(?:path|ipc)=\S+|\.ipc)?|mediate_deleted|complain|enforce|unconfined|"
+    rb"default_allow|prompt|kill(?:\.signal=\w+)?|error=\w+|audit|debug|interruptible|"
+    rb"no_attach_disconnected|delegate_deleted|chroot_relative|namespace_relative|chroot_attach|"
+    rb"chroot_no_attach)\Z"
+)
+"""All that a parser knows, from 2.x, which took ``debug``, to 6.0 (``flagvals`` in its
+``profile.h``). They are told apart by upper and lower case."""
+_FLAGS = regex(rb"(?:flags\s*=?\s*)?\(((?:[^()]|\([^()]*\))*)\)\Z")
+_UNKNOWN_PART = regex(rb"(?!(?:flags|xattrs|identities)=)\w+=")
+"""What a header may hold for those who wrote it, but for no parser: ``mode=complain``."""
 _FLAG_SEPARATOR = regex(rb"[\s,]+")
 _FLAG = regex(
     rb"attach_disconnected\b|mediate_deleted|complain|enforce|unconfined|audit|kill|prompt|"
@@ -34,6 +44,12 @@ _GLUED = regex(rb"(?:profile|hat)(?=[\"/@:])")
 _MOST_WORDS = 12
 _MOST_PENDING = 64
 """Words behind the first of a line that may be looked at for a header."""
+
+
+def unknown_flags(flags: Iterable[bytes]) -> list[bytes]:
+    """Those of a profile's flags that no parser is known to know, the ones in whose place a
+    template action stands (``UNKNOWN_FLAGS``) included, in alphabetical order."""
+    return sorted(flag for flag in flags if _KNOWN_FLAG.match(flag) is None)
 
 
 class Header(NamedTuple):
@@ -114,9 +130,18 @@ def _named_by_itself(names: Sequence[Token], flags: set[bytes] | None) -> bool:
     return bool(flags) if first.hole else PATH.match(first.text) is not None
 
 
+def _is_odd(word: Token, name: int) -> bool:
+    """Whether a word behind the name is taken for a flag by nobody but the profile's author.
+    ``name``: 0 where the header has no keyword."""
+    return name > 0 and not word.hole and _UNKNOWN_PART.match(word.text) is not None
+
+
 def _flags(words: Sequence[Token]) -> tuple[list[Token], set[bytes] | None]:
     """The words before the flags, and the flags; None for no flags. Raises TooMuch."""
     name = 1 if words[0].text in _KEYWORDS else 0
+    if odd := {word.start: word.text for word in words[name + 1 :] if _is_odd(word, name)}:
+        names, flags = _flags([word for word in words if word.start not in odd])
+        return names, {*(flags or ()), *odd.values()}
     for index, word in enumerate(words):
         match = _FLAGS.match(word.text)
         if match is None or len(words) == 1:
@@ -129,6 +154,7 @@ def _flags(words: Sequence[Token]) -> tuple[list[Token], set[bytes] | None]:
             raise TooMuch(f"a profile with more than {MAX_FLAGS} flags")
         if word.hole or any(b"\\" in part for part in found):
             found.add(UNKNOWN_FLAGS)
+        found.update(UNKNOWN_FLAGS if more.hole else more.text for more in words[index + 1 :])
         end = index
         while end > name + 1 and words[end - 1].text in _FLAGS_WORDS:
             end -= 1

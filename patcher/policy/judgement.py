@@ -11,7 +11,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from patcher.policy.bounds import TooMuch
 from patcher.policy.grammar import UNKNOWN_PRIORITY, included
-from patcher.policy.header import UNKNOWN_FLAGS
+from patcher.policy.header import UNKNOWN_FLAGS, unknown_flags
 from patcher.policy.includes import Find, is_for_additions, look_up, nothing
 from patcher.policy.network import NetworkRule
 from patcher.policy.reader import Arm, Profile, Rule, read
@@ -324,12 +324,13 @@ class _Judge:
         ``security/apparmor/lib.c``; seen on Linux 6.1 and 6.12). ``prompt`` asks a daemon.
         """
         flags = self.profile.flags
-        clean = not {each.status for each in judgements} - {Status.FIXED, Status.NOT_AFFECTED}
         if b"complain" in flags:
-            return self.complaining(judgements)
-        if clean and UNKNOWN_FLAGS in flags:
-            reason = "a template action or an escape stands in its flags, which may make it allow "
-            reason += "everything"
+            judgements = self.complaining(judgements)
+        clean = not {each.status for each in judgements} - {Status.FIXED, Status.NOT_AFFECTED}
+        if clean and (unknown := unknown_flags(flags)):
+            named = f"`{_shown(unknown[0])}`, which is no flag that AppArmor's parser knows,"
+            what = named if unknown[0] != UNKNOWN_FLAGS else "a template action or an escape"
+            reason = f"{what} stands in its flags, which may make it allow everything"
             return _look(reason, judgements[0].anchor)
         if clean and b"prompt" in flags and not self.cover.always():
             return _look("flags=(prompt): a daemon decides", judgements[0].anchor)

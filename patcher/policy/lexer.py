@@ -103,7 +103,12 @@ _DOLLAR = regex(
 _AT_NAME = regex(rb"@[A-Za-z_]\w{0,100}@")
 _PERCENT = regex(rb"%(?:\(\w{1,100}\))?[-#0+]*\d{0,4}[sdvqr]\b|%\w{1,100}%")
 _PLACEHOLDER = regex(rb"\{[A-Za-z_0-9.!:\[\]()'-]{0,100}\}")
-_GROUP = regex(rb"\([^()]{0,2000}\)")
+_GROUP = regex(
+    rb"(?:(?<=flags=)|(?<=flags =)|(?<=flags= )|(?<=flags = ))\("
+    + repeated(rb"[^()]{1,2000}+|\([^()]{0,200}\)", b"{1,20}")
+    + rb"\)|\([^()]{0,2000}\)"
+)
+"""A list in parentheses; among flags others may stand: ``%(flags)s``, ``$(flags)``."""
 _QUOTED = regex(b'"' + repeated(rb'[^"\n\\]++|\\[^\n]') + b'"')
 _NO_COMMENT = regex(
     rb"#include[\s<\"]|#\{(?!(?:if|else|elseif|foreach|macro|define|end)\})[\w.@\[\]:()]{1,100}\}"

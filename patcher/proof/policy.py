@@ -22,6 +22,7 @@ from patcher.hosts import Document, Line, Text
 from patcher.migrations import Migration
 from patcher.policy import reader
 from patcher.policy.bounds import Budget, pass_on, time_left, timed
+from patcher.policy.header import UNKNOWN_FLAGS
 from patcher.policy.patterns import regex
 from patcher.policy.reader import Profile
 from patcher.proof.abi import NONE, declared
@@ -45,6 +46,7 @@ SECONDS = 20.0
 """For all the profiles of one file."""
 _MOST_RENDERED = 1 << 23
 """Bytes of all the renderings of one file."""
+FLAGS_NOT_KNOWN = "which flags it has is up to its template, and some confine nothing"
 _TOO_LONG = f"proving the profiles of one file takes more than {SECONDS:g} seconds"
 _PRIORITY = regex(rb"(priority=[-+]?\d+)[ \t]+(?:audit[ \t]+)?deny[ \t]+network")
 _AT_LINE = regex(r"(line )(\d+)")
@@ -192,11 +194,8 @@ class _File:
             effect = effects[finding.migration]
         except Unusable as error:
             return self.verdict(Verdict.NOT_PROVABLE, str(error))
-        if not self.parser.mediates(self.abi.rule):
-            reason = f"{self.abi.name} does not mediate sockets, so that the rule does nothing"
-            return self.verdict(Verdict.NOT_PROVABLE, reason)
-        if self.abi.is_unknown:
-            return self.verdict(Verdict.NOT_PROVABLE, self.abi.missing)
+        if why := self.why_not_provable(finding, root):
+            return self.verdict(Verdict.NOT_PROVABLE, why)
         shown = False
         notes = dict.fromkeys(self.notes)
         for old, new in zip(root.old, root.new, strict=True):
@@ -220,6 +219,15 @@ class _File:
                 "reading and compiling disagree: as compiled, it did not allow the family before",
             )
         return self.verdict(Verdict.PROVED, "; ".join(filter(None, notes)))
+
+    def why_not_provable(self, finding: Finding, root: _Root) -> str:
+        """Say why no compiled text shows what the kernel makes of a profile; empty if one does."""
+        if not self.parser.mediates(self.abi.rule):
+            return f"{self.abi.name} does not mediate sockets, so that the rule does nothing"
+        if self.abi.is_unknown:
+            return self.abi.missing
+        named = (profile for profile in root.profiles if profile.name == finding.profile)
+        return FLAGS_NOT_KNOWN if any(UNKNOWN_FLAGS in each.flags for each in named) else ""
 
     def still_open(
         self, before: Outcome, after: Outcome, effect: Effect, mine: set[str]

@@ -17,6 +17,7 @@ from patcher.hosts import Document, Embedding, Text
 from patcher.hosts.embedding import region
 from patcher.migrations import Migration
 from patcher.policy.bounds import Budget, TooMuch
+from patcher.policy.header import UNKNOWN_FLAGS
 from patcher.policy.includes import Find, nothing
 from patcher.policy.reader import Profile, read
 from patcher.policy.search import Spans, within
@@ -26,6 +27,7 @@ from patcher.proof.compiled import TYPES, Compiled, Socket
 from patcher.proof.includes import Endless, put_in
 from patcher.proof.parser import Outcome, Parser, expected
 from patcher.proof.policy import (
+    FLAGS_NOT_KNOWN,
     SECONDS,
     as_template,
     compiled_names,
@@ -170,6 +172,8 @@ class _File:
             ways = _Ways(_named(best, meant), _named(worst, meant), self.unpinned(abis))
             ways.guesses = list(guesses)
             ways.notes = [note for note in notes if note]
+            if any(UNKNOWN_FLAGS in each.flags for each in _nesting(profile)):
+                failure = failure or FLAGS_NOT_KNOWN
             ways.failure = failure
             yield from self.standings(name, profile, ways)
 

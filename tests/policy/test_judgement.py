@@ -406,6 +406,17 @@ def test_the_answer_follows_the_rule_of_highest_priority() -> None:
         ("$FLAGS", "deny network,", [LOOK]),
         ("attach_disconnected.path=@{att}", "network inet,", [NOT_AFFECTED]),
         ("attach_disconnected.path=@{att}{{.More}}", "network inet,", [LOOK]),
+        ("COMPLAIN", "network inet,", [LOOK]),
+        ("Complain", "network,\ndeny network alg,", [LOOK]),
+        ("complian", "network,\ndeny network alg,", [LOOK]),
+        ("mode=complain", "network inet,", [LOOK]),
+        ("attach_disconnected,${X}", "network,\ndeny network alg,", [LOOK]),
+        ("mediate_deleted,__FLAGS__", "network,\ndeny network alg,", [LOOK]),
+        ("complain,site", "network,\ndeny network alg,", [LOOK]),
+        ("COMPLAIN", "network,", [AFFECTED]),
+        ('"complain"', "network inet,", [AFFECTED]),
+        ("kill, kill.signal=hup, error=EPERM, interruptible", "network inet,", [NOT_AFFECTED]),
+        ("attach_disconnected.ipc=@{a},chroot_no_attach,debug", "network inet,", [NOT_AFFECTED]),
     ],
 )
 def test_flags(flags: str, body: str, expected: list[Status]) -> None:
@@ -414,6 +425,33 @@ def test_flags(flags: str, body: str, expected: list[Status]) -> None:
     for written in (f"flags=({flags})", f"flags = ({flags})"):
         found = judgements(body, flags=written)
         assert [judgement.status for judgement in found] == expected
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "mode=complain",
+        "Flags=(complain)",
+        "flags=(mediate_deleted) flags=(complain)",
+        "flags=(mediate_deleted) {{.More}}",
+        "mode=complain flags=(mediate_deleted)",
+        "flags=(mediate_deleted,%(more)s)",
+        "flags=(mediate_deleted,$(more))",
+        "xattrs=(user.x=y) flags=(mediate_deleted) (complain)",
+    ],
+)
+def test_what_is_no_flag_in_a_header(header: str) -> None:
+    (found,) = judgements("network,\ndeny network alg,", flags=header)
+    assert found.status is LOOK
+    (found,) = judgements("network inet,", flags=header)
+    assert found.status is LOOK
+    assert "in its flags, which may make it allow everything" in found.reason
+
+
+def test_what_else_a_header_may_hold() -> None:
+    header = "/usr/bin/x xattrs=(user.x=y) flags=(mediate_deleted)"
+    (found,) = judgements("network,\ndeny network alg,", flags=header)
+    assert found.status is FIXED
 
 
 def test_a_rule_to_add_by_hand_has_no_anchor() -> None:

@@ -93,7 +93,6 @@ class TestProved:
             PROFILE.replace("  network,\n  cap", "  network, cap"),
             PROFILE.replace("profile x", "profile {{.Name}}"),
             PROFILE.replace("profile x", "profile {{.Name}} {{.Attachment}}"),
-            PROFILE.replace("(attach_disconnected,mediate_deleted)", "({{.Flags}})"),
             PROFILE.replace("  umount,\n", "{{range .Imports}}\n  {{.}}\n{{end}}\n  umount,\n"),
             PROFILE.replace("  umount,\n", "  {{.Extra}}\n  umount,\n  {{.More}},\n"),
             PROFILE.replace("  umount,\n", "  signal (receive) peer={{.Daemon}},\n"),
@@ -438,6 +437,13 @@ def test_what_was_compiled_is_not_compiled_again(real: Parser) -> None:
     assert parser.runs == runs
     proof(PROFILE.replace("profile x", "profile only-here"), parser)
     assert parser.runs == runs + 2
+
+
+@pytest.mark.parametrize("flags", ["({{.Flags}})", "(attach_disconnected,mediate_deleted,${MODE})"])
+def test_under_flags_that_a_template_fills_in_no_rule_may_count(flags: str, real: Parser) -> None:
+    (found,) = proofs(PROFILE.replace("(attach_disconnected,mediate_deleted)", flags), real)
+    assert found.verdict is Verdict.NOT_PROVABLE
+    assert "which flags it has is up to its template" in found.reason
 
 
 class TestAbi:

@@ -43,7 +43,7 @@ def test_an_abi_that_does_not_mediate_sockets_decides_nothing(
 ) -> None:
     features = without_sockets(tmp_path, monkeypatch)
     (found,) = standings(f'abi "{features}",\n' + PROFILE, real)
-    assert (found.answer, found.reading) == (Answer.UNDECIDED, Status.FIXED)
+    assert (found.answer, found.reading) == (Answer.UNDECIDED, Status.UNDER_INVESTIGATION)
     assert found.reason.startswith(f"{features} does not mediate sockets")
 
 
@@ -160,13 +160,21 @@ def test_more_choices_than_can_be_combined(real: Parser) -> None:
     assert found.answer is Answer.ALLOWED
 
 
+@pytest.mark.parametrize("more", ["{{.Mode}}", "${MODE}", "@MODE@"])
 @pytest.mark.parametrize(
     ("rules", "answer"),
-    [("file,", Answer.UNDECIDED), ("network, deny network alg,", Answer.DENIED)],
+    [
+        ("file,", Answer.UNDECIDED),
+        ("network, deny network alg,", Answer.UNDECIDED),
+        ("network,", Answer.ALLOWED),
+    ],
 )
-def test_flags_that_a_template_fills_in(rules: str, answer: Answer, real: Parser) -> None:
-    """They may be ``complain``, under which a profile allows what it does not deny."""
-    text = f"profile x flags=(attach_disconnected,{{{{.Mode}}}}) {{\n  {rules}\n}}\n"
+def test_flags_that_a_template_fills_in(
+    more: str, rules: str, answer: Answer, real: Parser
+) -> None:
+    """They may be ``complain``, under which a profile allows what it does not deny, or
+    ``default_allow``, under which it allows all."""
+    text = f"profile x flags=(attach_disconnected,{more}) {{\n  {rules}\n}}\n"
     (found,) = standings(text, real, "x.tmpl")
     assert found.answer is answer
 

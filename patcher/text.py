@@ -22,18 +22,28 @@ _BLANK = frozenset(
     )
 )
 
+_COMMAND = re.compile(r"(\A\s*(?=::)|##(?:vso|teamcity)?(?=\[))([:\[])")
+"""What makes a line of a pipeline's log a command: ``::error::`` where it begins the line in GitHub
+Actions, and anywhere in it ``##[error]`` there, ``##vso[`` in Azure Pipelines and ``##teamcity[``:
+https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands
+https://www.jetbrains.com/help/teamcity/service-messages.html"""
+
 
 def printable(text: str | bytes | os.PathLike[str]) -> str:
     """``text`` on one line, with an escape for each character that does not print as itself.
 
     Control characters and escape sequences would drive the terminal; bidirectional and invisible
     ones would make one path or name look like another (CVE-2021-42574). A byte that is not UTF-8 is
-    escaped as well. Escaping twice changes nothing.
+    escaped as well, and the mark of a command to what runs a pipeline. Escaping twice changes
+    nothing.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogateescape")
     elif not isinstance(text, str):
         text = os.fspath(text)
+    if "::" in text or "##" in text:
+        text = _COMMAND.sub(lambda mark: f"{mark[1]}\\x{ord(mark[2]):02x}", text)
     if text.isprintable() and (text.isascii() or _BLANK.isdisjoint(text)):
         return text
     return "".join(map(_escaped, text))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 from patcher.reports import Style
@@ -17,12 +18,13 @@ COLUMNS = (
     "branch", "new_commit", "error", "note",
 )  # fmt: skip
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What begins a formula in a spreadsheet: https://owasp.org/www-community/attacks/CSV_Injection"""
+_FORMULA = re.compile("(^|;) *(?=[-=+@\t\r\uff1d\uff0b\uff0d\uff20])")
+"""Where a formula begins in a spreadsheet, also in one that takes ``;`` for what separates cells:
+https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
 class Report:
-    """Rows as the targets come. A cell that a spreadsheet would compute begins with ``'``."""
+    """Rows as the targets come. A cell that a spreadsheet would compute has ``'`` before it."""
 
     def __init__(self, style: Style) -> None:
         pass
@@ -74,4 +76,4 @@ def _row(cells: Sequence[str]) -> bytes:
 
 def _cell(text: str) -> str:
     text = printable(valid(text))
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\g<0>'", text)

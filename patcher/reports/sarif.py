@@ -122,7 +122,7 @@ def _result(target: Target, located: Located, fingerprint: str) -> dict[str, Any
     result: dict[str, Any] = {
         "ruleId": finding.migration,
         "level": _LEVELS[weight(target, located)],
-        "message": {"text": words(target, located)},
+        "message": {"text": _plain(words(target, located))},
         "locations": [
             {
                 "physicalLocation": {
@@ -186,7 +186,12 @@ def _invocation(targets: Iterable[Target]) -> dict[str, Any]:
 
 
 def _notification(words: str, level: str = "error") -> dict[str, Any]:
-    return {"level": level, "message": {"text": printable(valid(words))}}
+    return {"level": level, "message": {"text": _plain(printable(valid(words)))}}
+
+
+def _plain(text: str) -> str:
+    """Text that links to nothing (SARIF 2.1.0, section 3.11.6, messages with embedded links)."""
+    return text.replace("](", "\\](")
 
 
 def _provenance(target: Target) -> dict[str, Any]:

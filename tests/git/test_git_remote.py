@@ -346,6 +346,18 @@ def test_a_retry_does_not_outlive_the_time_limit(
     assert 2 <= len(server.requests) < 1000
 
 
+def test_no_wait_before_a_retry_outlives_the_time_limit(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "RETRIES", remote.Retries(5, 0.01, 60.0, 60.0))
+    address = Address.parse(f"{server.url}/500/repo.git")
+    started = time.monotonic()
+    with pytest.raises(RemoteError, match="returned error: 500"):
+        remote.retried(lambda left: remote.list_refs(address, timeout=left), 50)
+    assert len(server.requests) == 1
+    assert time.monotonic() - started < 50
+
+
 def test_a_password_in_the_url_is_used_and_nowhere_to_be_found(work: Work, server: Server) -> None:
     address = Address.parse(f"http://{USER}:{PASSWORD}@{server.host}/401/repo.git")
     seen: list[str] = []
@@ -684,8 +696,7 @@ def test_each_git_that_speaks_to_a_remote_has_so_much_memory(
     Gits(work.root / "bin", monkeypatch, LIMITS.format(seen=seen))
     repository, commit = commit_on(work, Address.parse(f"file://{origin}"))
     remote.push(repository, "patcher/x", commit, None)
-    bounds = {"ls-remote": process.MEMORY_LIMIT, "fetch": remote.FETCH_MEMORY}
-    bounds["push"] = remote.FETCH_MEMORY
+    bounds = dict.fromkeys(("ls-remote", "fetch", "push"), remote.FETCH_MEMORY)
     for line in seen.read_text().splitlines():
         bound, *arguments = line.split()
         [name] = bounds.keys() & set(arguments)

@@ -34,11 +34,14 @@ NAMES = {
     "markup": "[bold red]x[blink] <script>alert(1)&amp;",
     "glob": "*?[a",
     "git's own words": "a => b {c => d} \t1",
+    "a command of GitHub Actions": "::stop-commands::x",
+    "one within a line": "a ##[add-path]b ##vso[task.prependpath]c ##teamcity[x]",
 }
 
 
 def check_is_plain(text: str) -> None:
-    """Nothing but what prints, and newlines."""
+    """Nothing but what prints, and newlines; and no line is a command of a pipeline."""
+    assert not re.search(r"(?m)^\s*::|##(?:vso|teamcity)?\[", text), text
     odd = {char for char in text if char != "\n" and unicodedata.category(char)[0] == "C"}
     assert not (odd | set(UNSEEN)) & set(text), ascii(text)
 

@@ -76,6 +76,13 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "bin"
 
 
+MODULES = ("venv.py", "ensurepip.py", "pip.py", "patcher/__init__.py", "sitecustomize.py")
+OF_THE_REPOSITORY = dict.fromkeys(MODULES, "open('pwned', 'w')\n")
+"""Modules that Python would take in place of its own where the current folder counts."""
+OPTIONS = {"--exclude=**": "network,\n", "--output=.git/hooks/pwned": "network,\n"}
+"""Names of files that would be options."""
+
+
 @pytest.mark.parametrize(
     ("hook", "changes"), [("patcher", False), ("patcher-fix", True)], ids=["report", "fix"]
 )
@@ -88,7 +95,9 @@ def test_pre_commit(
         sandbox.git(project, "commit", "-qm", "Release")
     config = {"repos": [{"repo": f"file://{project}", "rev": "HEAD", "hooks": [{"id": hook}]}]}
     config["repos"][0]["rev"] = sandbox.git(project, "rev-parse", "HEAD")
-    place = sandbox.repository(files={"docker-default": sandbox.profile(), "binary": b"\0network,"})
+    files: dict[str, str | bytes] = {"docker-default": sandbox.profile(), **OPTIONS}
+    files["binary"] = b"\0network,"
+    place = sandbox.repository(files=files)
     sandbox.commit(place, {".pre-commit-config.yaml": json.dumps(config)})
     home = {
         "PRE_COMMIT_HOME": str(python.parent / "home"),
@@ -103,6 +112,7 @@ def test_pre_commit(
     fixed = (place / "docker-default").read_text() == sandbox.fixed(sandbox.profile())
     assert fixed is changes
     assert "docker-default" in first.stdout
+    assert not (place / ".git/hooks/pwned").exists()
     assert ("files were modified by this hook" in first.stdout) is changes
     if not changes:
         (place / "docker-default").write_text(sandbox.fixed(sandbox.profile()))
@@ -185,8 +195,9 @@ def checked_out(sandbox: Sandbox, files: Mapping[str, str | bytes], name: str) -
 
 def test_the_action(action: Action, sandbox: Sandbox) -> None:
     profile = sandbox.profile()
-    bad = checked_out(sandbox, {"deploy/docker-default": profile}, "bad one")
+    bad = checked_out(sandbox, {"deploy/docker-default": profile, **OF_THE_REPOSITORY}, "bad one")
     status, printed, outputs = action(bad, path=".")
+    assert not (bad / "pwned").exists()
     assert (status, outputs["status"]) == (1, "1"), printed
     assert "::error file=deploy/docker-default,line=2,title=" in printed
     assert "| affected |" in outputs["summary"]
@@ -215,7 +226,7 @@ def test_the_gitlab_component(project: Path, sandbox: Sandbox) -> None:
     spec, jobs = YAML(typ="safe").load_all((project / "templates/patcher.yml").read_text())
     job = jobs["patcher"]
     for files, status, issues in (
-        ({"docker-default": sandbox.profile()}, 1, 1),
+        ({"docker-default": sandbox.profile(), **OF_THE_REPOSITORY}, 1, 1),
         ({"docker-default": sandbox.fixed(sandbox.profile())}, 0, 0),
     ):
         place = checked_out(sandbox, files, f"merge-request-{status}")
@@ -235,6 +246,7 @@ def test_the_gitlab_component(project: Path, sandbox: Sandbox) -> None:
             cwd=place, more=variables | {"CI_PROJECT_DIR": str(place)},
         )  # fmt: skip
         assert done.returncode == status, done.stdout + done.stderr
+        assert not (place / "pwned").exists()
         report = job["artifacts"]["reports"]["codequality"]
         assert len(json.loads((place / report).read_text())) == issues
 

@@ -33,7 +33,7 @@ from patcher.git.errors import (
     name_refused,
 )
 from patcher.git.limits import TIMEOUT, clock, time_left
-from patcher.git.process import MEMORY_LIMIT, most_file_size
+from patcher.git.process import most_file_size
 from patcher.git.refs import check_branch_name, is_ref_name
 from patcher.git.remote.failures import FETCH_MEMORY, without_secret_of, words
 from patcher.git.remote.transport import MAX_ADVERTISED, REMOTE, call, pushed_elsewhere
@@ -106,7 +106,7 @@ def list_refs(
         ["ls-remote", "--exit-code", "--symref", "-q", "--", REMOTE, *patterns],
         timeout=timeout,
         limit=MAX_ADVERTISED,
-        memory=MEMORY_LIMIT,
+        memory=FETCH_MEMORY,
     )
     symbolic = {}
     refs = {}
@@ -352,7 +352,7 @@ _T = TypeVar("_T")
 
 def retried(attempt: Callable[[float], _T], timeout: float) -> _T:
     """Call ``attempt`` with the seconds that are left until it succeeds, fails for good, or time is
-    up. What is raised is the last failure."""
+    up, or would be after the next wait. What is raised is the last failure."""
     timeout = time_left(timeout)
     end = clock() + timeout
     try:
@@ -366,9 +366,17 @@ def retried(attempt: Callable[[float], _T], timeout: float) -> _T:
     import stamina
 
     logging.getLogger("stamina").addHandler(logging.NullHandler())
+    waits = 0
+
+    def lasts() -> bool:
+        nonlocal waits
+        wait = min(RETRIES.first_wait * 2.0**waits, RETRIES.longest_wait) + RETRIES.jitter
+        waits += 1
+        return clock() + wait < end
+
     first = True
     for again in stamina.retry_context(
-        on=lambda error: _may_pass(error) and clock() < end,
+        on=lambda error: _may_pass(error) and lasts(),
         attempts=RETRIES.attempts,
         timeout=None,
         wait_initial=RETRIES.first_wait,

@@ -29,7 +29,7 @@ RULES = """\
 
 TIERS = (
     *("benchmarks", "bombs", "campaigns", "fuzz", "kernel", "kill", "oracle", "pipelines"),
-    "published",
+    *("published", "variants"),
 )
 """Markers of long tests: each also gets the marker ``long``, which `pytest` leaves out by default.
 README names them, and how long each takes."""

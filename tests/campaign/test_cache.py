@@ -112,7 +112,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 )
 
 
-_SHORT = (COMMANDS[0], COMMANDS[6])
+_SHORT = COMMANDS[6:7]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from patcher.sources.found import Found
 from tests import stores
 from tests.hostile.bench import FIXED, PROFILE
 from tests.stores import Object
+from tests.variants import few
 
 AFFECTED = PROFILE.encode()
 CLEAN = FIXED.encode()
@@ -186,7 +187,7 @@ PLACES = (
 
 @pytest.mark.parametrize("searched", ["read", "grep"])
 @pytest.mark.parametrize(("truth", "wish"), [(AFFECTED, CLEAN), (CLEAN, AFFECTED)])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", few(NAMES, 3))
 def test_a_lie_about_an_id_is_believed_of_nobody_else(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -277,7 +278,7 @@ SELECTIONS = (
 
 @pytest.mark.parametrize("searched", ["read", "grep"])
 @pytest.mark.parametrize("selection", SELECTIONS)
-@pytest.mark.parametrize("name", ["small", "large", "giant", "folder", "root", "commit"])
+@pytest.mark.parametrize("name", few(["small", "large", "giant", "folder", "root", "commit"], 3))
 def test_whatever_is_asked_for(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

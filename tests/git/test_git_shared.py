@@ -21,6 +21,7 @@ from tests import stores
 from tests.gits import Gits
 from tests.hostile.bench import PROFILE
 from tests.stores import Object
+from tests.variants import few
 
 if TYPE_CHECKING:
     from tests.git.conftest import Work
@@ -219,7 +220,7 @@ BELIEVED = (lying, lying_often)
 
 
 @pytest.mark.parametrize("searched", ["read", "grep"])
-@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.__name__)
+@pytest.mark.parametrize("wrong", few(WRONG, 3), ids=lambda wrong: wrong.__name__)
 def test_one_that_is_bad_is_so_for_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Callable[[Bad], None], searched: str
 ) -> None:

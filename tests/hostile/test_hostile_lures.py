@@ -11,6 +11,7 @@ import pytest
 
 from tests.hostile.bench import BRANCH, COMMANDS, FIXED, Bench, Lure, on_a_terminal, patcher
 from tests.hostile.lures import LIES, LURES
+from tests.variants import few
 
 RUNS = {
     "scan": (["scan"], 1),
@@ -27,7 +28,7 @@ def test_there_are_many_and_verify_takes_part() -> None:
         pytest.skip("apparmor_parser is not installed")
 
 
-@pytest.mark.parametrize("lure", LURES, ids=lambda lure: lure.name)
+@pytest.mark.parametrize("lure", few(LURES, 3), ids=lambda lure: lure.name)
 def test_it_bites_plain_git_and_not_patcher(bench: Bench, lure: Lure) -> None:
     lure.bait(bench)
     if lure in LIES:

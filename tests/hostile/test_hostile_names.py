@@ -14,6 +14,7 @@ import pytest
 from patcher import git
 from patcher.cli import FAILED
 from tests.hostile.bench import BRANCH, FIXED, PROFILE, Bench, patcher
+from tests.variants import few
 
 ESCAPES = "\x1b]0;pwned\x07\x1b[2J\x9b2J\r\x08"
 BIDI = "\u202egnp.exe\u2066\u200b"
@@ -46,7 +47,7 @@ def check_is_plain(text: str) -> None:
     assert not (odd | set(UNSEEN)) & set(text), ascii(text)
 
 
-@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("name", few(NAMES.values(), 3), ids=NAMES)
 @pytest.mark.parametrize("what", ["file", "folder", "profile"])
 def test_names_of_files_and_profiles(bench: Bench, name: str, what: str) -> None:
     raw = name.encode("utf-8", "surrogateescape")

@@ -14,6 +14,7 @@ import pytest
 
 from tests.git.server import Server
 from tests.hostile.bench import BRANCH, COMMANDS, FIXED, Bench, patcher
+from tests.variants import few
 
 HERE = Path(__file__).parents[2]
 APPLY = ("apply", "--proof", "off")
@@ -315,7 +316,9 @@ def test_names_of_the_repository_that_do_not_print_are_in_no_commit(bench: Bench
     assert bench.snapshot() == before
 
 
-@pytest.mark.parametrize("name", ["HEAD", "packed-refs", "config", "commondir", "refs/heads/main"])
+@pytest.mark.parametrize(
+    "name", few(["HEAD", "packed-refs", "config", "commondir", "refs/heads/main"], 3)
+)
 @pytest.mark.parametrize("kind", ["fifo", "endless", "folder"])
 def test_nothing_waits_for_a_file_that_is_none(bench: Bench, name: str, kind: str) -> None:
     make: dict[str, Callable[[Path], None]] = {

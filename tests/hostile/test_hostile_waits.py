@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.bench import BRANCH, FIXED, Bench, patcher
+from tests.variants import few
 
 HERE = Path(__file__).parents[2]
 COMMANDS = (
@@ -154,7 +155,7 @@ LINKED = ("a loose tree", "a pack's index", "refs/heads/main", "refs/heads/odd",
 
 
 @pytest.mark.parametrize(
-    ("name", "link"), [*((name, False) for name in FILES), *((name, True) for name in LINKED)]
+    ("name", "link"), few([*((name, False) for name in FILES), *((name, True) for name in LINKED)])
 )
 def test_nothing_waits_for_a_fifo(bench: Bench, name: str, link: bool) -> None:
     commit = _mixed(bench)
@@ -204,7 +205,7 @@ DAMAGES: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", few(DAMAGES))
 def test_git_owes_nothing_of_a_damaged_object(bench: Bench, damage: str) -> None:
     commit = _mixed(bench)
     path = bench.git_dir / loose(bench, "HEAD:other")

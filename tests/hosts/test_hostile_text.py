@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.growth import Work, check_linear, thoroughly
+from tests.variants import few
 
 PIECES = [
     b'"', b"'", b"`", b"''", b"''${", b"<<A", b"<<A\n", b"<<A\nA\n", b"```\n", b"> ```\n> x\n",
@@ -47,7 +48,7 @@ def reading(name: str, content: bytes) -> Work:
 
 @thoroughly
 @by_every_host
-@pytest.mark.parametrize("piece", PIECES)
+@pytest.mark.parametrize("piece", few(PIECES, 3))
 def test_one_piece_over_and_over(name: str, piece: bytes, measurable: float) -> None:
     end = b"x" + piece + b"\nnetwork,\n"
     check_linear(
@@ -57,7 +58,7 @@ def test_one_piece_over_and_over(name: str, piece: bytes, measurable: float) -> 
 
 @thoroughly
 @by_every_host
-@pytest.mark.parametrize("piece", PIECES)
+@pytest.mark.parametrize("piece", few(PIECES, 3))
 def test_one_piece_between_rules(name: str, piece: bytes, measurable: float) -> None:
     """Most of what a host does begins where a rule may stand."""
     part = piece * (20 // len(piece)) + b"\nnetwork,\n"

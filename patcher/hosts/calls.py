@@ -101,10 +101,11 @@ _OPERATORS = (b".", b"+", b"=", b"|", b"&", b"<", b"?")
 _IS_RESULT = regex(rb"\)*[ \t]*\r?\n\s*end\b")
 """The end of a function that returns its last expression, as of Ruby."""
 _ARGUMENT = (
-    rb"[ \t]+(?:-?[\w.$@]+|\"[^\"\n]*+\"|'[^'\n]*+'|\[[^\]\n]*+\]|\([^()\n]*+\)|\{[^{}\n]*+\})"
+    rb"[ \t]+(?:-?\.?[$@]{0,2}\w[\w.$@]*+|[.$](?=[ \t]+\w)|\$(?=[ \t]*\Z)|\"[^\"\n]*+\"|'[^'\n]*+'"
+    rb"|\[[^\]\n]*+\]|\([^()\n]*+\)|\{[^{}\n]*+\})"
 )
 _BARE = regex(
-    rb"(?:(?<![=!<>])=|:=|<-|->|=>|\|>|\b(?:return|puts|print|echo|write|say)|(?<=[=(\s])\$|\+\+)\s*+(?P<name>[A-Za-z_][\w.'-]*+)"
+    rb"(?:(?<![=!<>])=|:=|<-|->|=>|\|>|\b(?:return|puts|print|echo|write|say)\b|(?<=[=(\s])\$|\+\+)\s*+(?P<name>[A-Za-z_][\w.'-]*+)"
     + repeated(_ARGUMENT, b"{0,4}")
     + rb"\s*\Z"
 )
@@ -117,9 +118,14 @@ _COMMAND = regex(
 )
 """A statement that is a call without parentheses, as Ruby has it: ``harden p``."""
 _IN_BRACKETS = regex(
-    rb"(?:\A|[\s(\[{=,$])[(\[][ \t]*(?P<name>[A-Za-z_][\w?!*<>/'-]*+)[ \t]+[$@&]?\Z"
+    rb"(?:(?:\A|[\s(\[{=,$])[(\[][ \t]*(?P<name>[A-Za-z_][\w?!*<>/'-]*+)"
+    rb"|[\w(\[{=,$][ \t]?[(\[][ \t]*(?:string[ \t]+(?!is\b))?(?P<more>[A-Za-z_][\w?!*<>/'-]*+)"
+    + repeated(_ARGUMENT, b"{1,4}")
+    + rb")[ \t]+[$@&]?\Z"
 )
 """A call as Lisp, Haskell, OCaml and Tcl have it: ``(harden p)``."""
+_PARTS = rb"map|replace|range|repeat|index|(?:\w+\.)?sub"
+"""What Tcl's ``string`` does to one, and what takes a part of it in OCaml."""
 _CLOSES = regex(rb"[ \t]*[)\]]")
 _ENDS_LINE = regex(rb"[ \t]*(?:[\r\n;]|\Z)")
 _MACRO = regex(rb"[A-Z][A-Z\d_]*|[a-zA-Z]{1,2}")
@@ -171,11 +177,19 @@ def changed_by(before: bytes, behind: bytes) -> bytes:
         outer = before[:start]
         if not _keeps(name, arguments, behind) and not _is_dropped(outer, behind):
             return name
-    bracketed = _IN_BRACKETS.search(before) if _CLOSES.match(behind) else None
+    bracketed = _IN_BRACKETS.search(before + b" ") if _CLOSES.match(behind) else None
     found = bracketed or _BARE.search(outer)
-    if found is None or hands_on(found["name"]) or _MACRO.fullmatch(found["name"]):
-        return b""
-    return b"" if _KEYWORD.match(found["name"]) else found["name"]
+    while found is not None:
+        group = found.lastgroup or "name"
+        name, position = found[group], found.start(group)
+        alone = found.end(group) == len(found.string.rstrip())
+        is_call = not (
+            _KEYWORD.match(name) or (_MACRO.fullmatch(name) and (alone or name.isupper()))
+        )
+        if is_call and (not hands_on(name) or re.fullmatch(_PARTS, name)):
+            return bytes(name)
+        found = _BARE.search(outer, position)
+    return b""
 
 
 def _keeps(name: bytes, arguments: bytes, behind: bytes) -> bool:

@@ -20,6 +20,7 @@ from patcher.hosts.calls import (
     statement_before,
 )
 from patcher.hosts.expressions import why_filtered
+from patcher.hosts.operands import why_operated, why_used
 from patcher.hosts.strings import UNPACKS
 from patcher.policy.bounds import time_left
 from patcher.policy.patterns import regex, repeated
@@ -121,11 +122,12 @@ _ASSIGNED = regex(
     rb"|^[ \t]*(?:set\(|\#[ \t]*define[ \t]+)\s*(?P<set>\w+)(?:\([^()\n]*\))?\s*(?:\\\s*)?\Z"
     rb"|^[ \t]*set[ \t]+(?:-\w+[ \t]+)*(?P<command>[\w:]+)\Z"
     rb"|\((?:def\w*|setq)[ \t]+(?P<lisp>[\w*+?-]+)\Z"
+    rb"|\((?:when-|if-)?let\*?[ \t]*[\[(]{1,2}\s*(?P<bound>[\w*+?-]+)\Z"
     rb"|^[ \t]*@(?P<attribute>\w+)\Z"
     rb"|(?P<outer>[A-Za-z_]\w*)(?:\[\])?\s*=\s*\{\s*[^{};]{0,120}\.\w+\s*=\s*\Z",
     re.MULTILINE,
 )
-_SIGNS = (b"=", b"set(", b"set ", b"(set", b"(def", b"define", b"@", b"<-")
+_SIGNS = (b"=", b"let", b"set(", b"set ", b"(set", b"(def", b"define", b"@", b"<-")
 """One of these stands in what `_ASSIGNED` matches."""
 _ADDED = regex(
     rb"(?<![\w.])[$@&*]?(?P<name>[A-Za-z_]\w*)(?:\.|->|::)(?:push|append|add|insert|extend|[wW]rite)\w*\(\s*\Z",
@@ -257,6 +259,8 @@ class Changes:
 
     def __init__(self, content: bytes) -> None:
         self.content = content
+        self._host = ""
+        """That of the last text."""
         self._known: dict[bytes, list[Change]] = {}
         self._left = _MOST_USES
 
@@ -269,15 +273,21 @@ class Changes:
         before: bytes = b"",
         behind: bytes = b"",
         methods: bool = True,
+        host: str = "",
     ) -> str:
         """Say what may change the text whose literals stand in ``content[start:stop]``, or the
         variable that holds it, or what its function returns; empty if nothing is known to.
         ``text``: without its first and last quote. ``before`` and ``behind``: the code around it,
-        where it does not stand right there. ``methods``: a dot behind it calls a method."""
+        where it does not stand right there. ``methods``: a dot behind it calls a method. ``host``:
+        the name of the language's host."""
         time_left()
         content = self.content
-        before = (before or content[max(start - _LONGEST, 0) : start]).rstrip()
+        before = before or content[max(start - _LONGEST, 0) : start]
         behind = behind or content[stop : stop + _LONGEST]
+        self._host = host
+        if operated := why_operated(before, behind, host):
+            return operated
+        before = before.rstrip()
         if _OPERATED[methods].match(behind):
             return "an operator or a method that is not known changes the text"
         if _CUTTING_FORMAT.match(text) or (_SPLITS.search(before) and _SPLIT_AT.search(text)):
@@ -307,7 +317,7 @@ class Changes:
             name = held[index]
             line = before.rfind(b"\n", 0, held.start(index)) + 1
             local = before[line : line + 1].isspace() and not (
-                held.lastgroup in ("attribute", "lisp")
+                held.lastgroup in ("attribute", "lisp", "bound")
                 or name[:1].isupper()
                 or self._is_member(name)
                 or _OF_A_CLASS.search(before, line, held.start(index))
@@ -427,7 +437,7 @@ class Changes:
             if UNPACKS.search(before) or _ONE_OF.match(behind):
                 yield Change(use.start(), _APART, _is_one_string)
             before = before.rstrip(b"$@&*")
-            for change in self._changes(use.start(), before, behind):
+            for change in self._changes_of_use(use.start(), before, behind):
                 number += 1
                 yield change
             if len(above) == _LEVELS or aliases >= _MOST_NAMES:
@@ -439,6 +449,12 @@ class Changes:
                     yield from (each for each in more if begin <= each.offset < end)
             if number > _MOST_CHANGES:
                 return
+
+    def _changes_of_use(self, offset: int, before: bytes, behind: bytes) -> Iterator[Change]:
+        """What the code before and behind a variable does to the text in it."""
+        if operated := why_used(behind, self._host):
+            yield Change(offset, operated, _never)
+        yield from self._changes(offset, before, behind)
 
     def _changes(
         self,

@@ -144,15 +144,16 @@ def _with_changes(content: bytes, document: _Document, host: str) -> Embedding:
     marker, start, end = document.marker, document.start, document.end
     if host in ("shell", "dockerfile"):
         return found._replace(changes=(partial(shell.why_filtered, content, marker, start, end),))
-    line = content[content.rfind(b"\n", 0, marker) + 1 : marker].rstrip()
+    line = content[content.rfind(b"\n", 0, marker) + 1 : marker]
     tail = _WORD.sub(b"", content[marker:start].rstrip(), 1)
-    behind = tail + content[next_line(content, end) : next_line(content, end) + 300]
+    behind = tail + b"\n" + content[next_line(content, end) : next_line(content, end) + 300]
     why = partial(
         changes_in(content).why,
         *(start, end, content[start:end]),
         before=line or b" ",
-        behind=behind or b" ",
+        behind=behind,
         methods=host in ("ruby", "hcl"),
+        host=host,
     )
     return found._replace(changes=(why,))
 

@@ -38,8 +38,17 @@ _OPENED = regex(rb"[\"'`>](?=[ \t]*+(?:profile|hat)[ \t]++[^\s\"'`{][^\r\n\"'`{]
 """The quote that opens a string whose first line is a profile's header."""
 
 
-_STRING = regex(rb"[\"'`](?:(?<=\")\"\"|(?<=')'')?(?=\s*+(?:profile|hat)[ \t]++[^\r\n\"'`{]++\{)")
-"""The quote that opens a string that begins with a header, be it on the next line."""
+_STRING = regex(
+    rb"(?:[\"'`](?:(?<=\")\"\"|(?<=')''?)?"
+    rb"|(?P<other>\{\w{0,20}\||\[=*\[|\|\|\||(?<=[\[ \w\]])[ \t]\{))(?=\s*+"
+    + repeated(rb"(?:\#|abi[ \t]|include[ \t]|@\{)[^\r\n\"'`]*+\s++")
+    + rb"(?:profile|hat)[ \t]++[^\r\n\"'`{]++\{)"
+)
+"""What opens a string that begins with a header, be it on the next line and behind what stands at
+the beginning of a file of policy: quotes, or ``other`` marks, as OCaml, Lua, Jsonnet and Tcl have
+them."""
+_BRACES = regex(rb"[{}]")
+_CLOSES = {b"{": b"|}", b"[": b"]]", b"|": b"|||"}
 
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
@@ -97,12 +106,27 @@ def _raw(area: Area, start: int, end: int) -> Iterator[Embedding]:
         lines = _without_code(area.content, region(area.content, start, end))
         changes: tuple[partial[str], ...] = ()
         if opened := _STRING.search(area.content, start, end):
-            closed = area.content.find(opened[0], opened.end(), end)
-            stop = end if closed < 0 else closed + len(opened[0])
-            changes = (partial(why_changed, area, opened.start(), stop),)
+            begin = opened.end() - len(opened[0].strip())
+            stop = _closed(area.content, opened, end)
+            changes = (partial(why_changed, area, begin, stop),)
         elif header := _HEADER.search(area.content, start, end):
             changes = (partial(builds.why_changed, area.content, *header.span()),)
         yield Embedding(area.host, lines, documentation=area.documentation, changes=changes)
+
+
+def _closed(content: bytes, opened: re.Match[bytes], end: int) -> int:
+    """Return where the string ends that a mark opens; ``end`` where nothing closes it."""
+    mark = (opened["other"] or b"").strip()
+    if mark == b"{":
+        depth = 1
+        for brace in _BRACES.finditer(content, opened.end(), end):
+            depth += 1 if brace[0] == b"{" else -1
+            if not depth:
+                return brace.end()
+        return end
+    closing = _CLOSES[mark[:1]] if mark else opened[0]
+    closed = content.find(closing, opened.end(), end)
+    return end if closed < 0 else closed + len(closing)
 
 
 def _without_code(content: bytes, lines: Sequence[Line]) -> Sequence[Line]:

@@ -314,7 +314,8 @@ def why_changed(area: Area, start: int, stop: int) -> str:
     if why := builds.why_changed(area.content, start, stop):
         return why
     text = area.content[start + 1 : stop - 1]
-    return changes_in(area.content).why(start, stop, text, methods=area.host not in _NO_METHODS)
+    changes = changes_in(area.content)
+    return changes.why(start, stop, text, methods=area.host not in _NO_METHODS, host=area.host)
 
 
 def _member_lines(

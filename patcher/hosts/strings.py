@@ -26,10 +26,11 @@ IS_LINE_BREAK = regex(rb"\s*" + LINE_BREAK + rb"\s*\Z")
 
 _NAMED = rb"[.*&$@]{0,4}[A-Za-z_][\w.]*+"
 _MAKES_LIST = (
-    rb"(?:[lL]ist|[aA]rray|[tT]uple|[vV]ector|Of|of|Seq|vec|unpack)\b!?(?:<[^<>\n]{0,40}>)?"
+    rb"(?:[lL]ist|[aA]rray|[tT]uple|[vV]ector|[pP]air|Of|of|Seq|vec|unpack)\b!?(?:<[^<>\n]{0,40}>)?"
 )
 UNPACKS = regex(
-    rb"(?:\A|[\n;{(])[ \t]*(?:(?:let|const|var|val|auto|my|our|local|final)\b[ \t]*)?(?:"
+    rb"(?:\A|[\n;{(])[ \t]*(?:(?:let|(?:const[ \t]+)?auto|const|var|val|my|our|local|final)\b"
+    rb"[ \t]*&{0,2}[ \t]*)?(?:"
     rb"(?:(?:List|Seq|Array|Vector|Some|Tuple\d|list|array)[ \t]*)?"
     rb"[\[({][^=;\n\[\](){}]{0,120}[\])}]|%b%b)[ \t]*(?::[^=\n]{1,40})?:?=\s*"
     rb"(?:[&*\[{(\s]|\[\]\w+|(?:new\b\s*)?[\w.:]*?%b){0,6}\Z"

@@ -64,21 +64,22 @@ def read(source: Source, group: Group) -> Embedding:
         documentation=group.documentation,
         keeps_cr=language.keeps_cr,
         reason=DECLARED if in_bytes else "",
-        changes=(cache(partial(_why_changed, content, nodes)),),
+        changes=(cache(partial(_why_changed, content, nodes, language.host)),),
         separate=len(nodes) > 1,
         is_string=True,
         listed=any(node.link in (Link.ELEMENT, Link.LOOSE) for node in nodes),
     )
 
 
-def _why_changed(content: bytes, nodes: list[Node]) -> str:
+def _why_changed(content: bytes, nodes: list[Node], host: str) -> str:
     """Say what may change the text of one of the lists or chains that these literals make."""
     begins = [i for i, node in enumerate(nodes) if node.link not in (Link.JOINED, Link.ELEMENT)]
     for begin, end in zip(begins, [*begins[1:], len(nodes)], strict=True):
         first, last = nodes[begin].literal, nodes[end - 1].literal
         text = content[first.start : last.end]
-        if _POLICY.search(text) and (why := changes_in(content).why(first.open, last.stop, text)):
-            return why
+        why = partial(changes_in(content).why, first.open, last.stop, text, host=host)
+        if _POLICY.search(text) and (found := why()):
+            return found
     return ""
 
 

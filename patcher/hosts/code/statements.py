@@ -287,7 +287,10 @@ def place(statement: Statement, begin: int, end: int) -> Place | None:
 
 
 def is_unpacked(statement: Statement, bracket: int) -> bool:
-    """Whether each string of the list that a bracket opens goes to a name of its own."""
+    """Whether each string of the list that a bracket opens goes to a name of its own; -1 for the
+    brace before the statement."""
+    if bracket < 0 and statement.outer is not None:
+        statement, bracket = statement.outer, statement.begun_at
     head = bytes(statement.code[max(bracket - 200, 0) : max(bracket, 0)])
     return UNPACKS.search(head) is not None
 

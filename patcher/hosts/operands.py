@@ -1,0 +1,101 @@
+"""What may stand right before and behind a text in a program, if its value is to be that text.
+
+A positive list: brackets, commas, assignments, what joins text to text, comparisons, the words that
+return or choose a whole value. Whatever else stands there (an operator of another kind, an index,
+an infix call, a prefix that is not known) may make something else of the text.
+"""
+
+from __future__ import annotations
+
+from patcher.hosts.calls import CONTROL
+from patcher.policy.patterns import regex
+
+_OTHER = "an operator or a call that is not known makes something else of the text"
+_WORDS = (
+    rb"(?:"
+    + CONTROL
+    + rb"|(?:as|is|isnt|isa|of|to|with|from|into|using|by|satisfies|END|ENDIF|FROM|"
+    rb"PARENT_SCOPE|CACHE|CONTENT|be|eq|ne|equals?|shouldBe|mustBe|must|should|have|instanceof)\b)"
+)
+"""Words behind a text that choose it as a whole, compare it, or name what becomes of it."""
+_PASSES = regex(
+    rb"[ \t]*+(?!`\w+`)(?:\Z|[\r\n;,)\]}:?{\"'`]|//|/\*|\#|\(\*|/?>(?!>)"
+    rb"|\\(?!\\)|--(?!>|[ \t]*[\"'`\w])|%(?!\w*%)|\+|\.(?![\[(])|\^(?![ \t]*\w)|<>"
+    rb"|~(?=[ \t]*[\"'`\w])|&|\|\||<<|<(?![-|$*>~])|=(?!~)|!=|->"
+    rb"|(?<=[ \t])(?:-\w|[\[(])|(?<![ \t])@(?!\w)|" + _WORDS + rb")"
+)
+"""Code behind a text that leaves it alone, or of which others know more: methods, and what follows
+an operator that joins. Behind a blank, brackets and options are further arguments of a call."""
+_AND = regex(rb"[ \t]*&(?!&)")
+_JOIN_WITH_AND = frozenset(("text", "shell", "dockerfile", ""))
+"""Hosts of languages in which ``&`` may join texts, as in Ada and Basic."""
+_REPLACED = regex(rb"@?[ \t]+-[ci]?(?:replace|(?:not)?match|(?:not)?like|split)[ \t]+[$(\w]")
+"""What PowerShell replaces, where that is not said here."""
+_REDIRECTED = regex(rb"[ \t]*>>?[ \t]*[\"'$\w/]")
+_NEXT_LINE = regex(rb"[ \t]*\r?\n\s*(?:\|>|%>%|>>[>=]?|<\||@@|\|(?=[ \t]*\w+[ \t]*\())")
+_CLOSED = regex(rb"[\"'`]?(?:[ \t]*[)\]])+")
+_OPERATOR = regex(
+    rb"[ \t]*(?:\|>|%\w*%|>>|\*[ \t]*[\"'\w(]|-[ \t]*[\"'\d(]|-[ \t]+\w|\|(?!\|)[ \t]*\w|=~|\\\\"
+    rb"|@[ \t]+\w|`\w+`)"
+)
+"""An operator behind a call that is given the text, which joins nothing."""
+_COUNTS = regex(rb"(?:len|strlen|sizeof|size|length|count|hash)\w*\(\s*\Z")
+_INFIX = regex(rb"[ \t]+(?:[A-Za-z_]\w*|`\w+`)[ \t]+[\w\"'(]|[ \t]*`\w+`")
+_BEGINS = regex(rb"(?:\A|[=(\[{,:;>\n+]|\b(?:return|in|then|else|do|yield))[ \t]*\Z")
+"""Code behind which a value begins."""
+_OPERATED = regex(
+    rb"(?:<\||@@|>>|\|>|%\w*%|<\$>|<\*>|=<<|`\w+`|(?<=[\w)\]\"'])[ \t]+[-*|@/][ \t]"
+    rb"|(?<=[\w)\]])[ \t]+~[ \t])\s*\Z"
+)
+"""An operator before a text that joins nothing."""
+_SHIFTED = regex(rb"(?<=[\w)\]])[ \t]*<<\s*\Z")
+_NO_STREAMS = frozenset(("python", "rust", "java", "javascript", "csharp", "kotlin", "go"))
+"""Hosts of languages in which ``<<`` appends to no stream and no string."""
+_PREFIX = regex(rb"(?:(?<=[\s(\[{,=:+<>&|?!])|\A)[\w.]*[.\w]\Z")
+_PREFIXES = regex(
+    rb"(?:u8|[uUL]|[rRbBfFuUtTcC]{1,3}|raw|[sfqxmyS]|q[qwxr]?|fmt|r?dedent|outdent|strip[iI]ndent|"
+    rb"string|sql|html|text|String\.raw|std::string|" + CONTROL + rb"|return|\d+)\Z"
+)
+"""What may stand before a quote, without a blank: a kind of literal."""
+_USED = regex(rb"[ \t]*+(?:\r?\n[ \t]*)?(?:\|>|%>%|%\w+%)")
+_COMBINED = regex(rb"[ \t]*(?:\|(?![|=])|>>|\*(?!\*)|-|@)[ \t]*[\w(\"']")
+"""Operators with which a class of Python's may do anything to a text."""
+_INFIX_HOSTS = frozenset(("scala", "kotlin", "java", "groovy"))
+"""Hosts of languages with infix calls, and ``java``, as which those are named that have no other
+name."""
+_INFIX_CALL = regex(rb"[ \t]+(?!" + _WORDS + rb")[a-z]\w*[ \t]+[\w\"'(]")
+
+
+def why_operated(before: bytes, behind: bytes, host: str) -> str:
+    """Say what may make something else of the text between these pieces of code; empty for nothing.
+
+    ``before``: with the blanks at its end. ``host``: the name of the language's host.
+    """
+    if _OPERATED.search(before) or (host in _NO_STREAMS and _SHIFTED.search(before)):
+        return _OTHER
+    prefix = _PREFIX.search(before)
+    if prefix and _PREFIXES.match(prefix[0]) is None:
+        return f"`{prefix[0].decode('utf-8', 'replace')}` may make something else of the text"
+    return "" if _is_kept(before, behind, host) else _OTHER
+
+
+def _is_kept(before: bytes, behind: bytes, host: str) -> bool:
+    """Whether the code behind a text leaves it alone."""
+    if _NEXT_LINE.match(behind) or _REPLACED.match(behind):
+        return False
+    if host not in _JOIN_WITH_AND and _AND.match(behind):
+        return False
+    closed = _CLOSED.match(behind)
+    if closed and _OPERATOR.match(behind, closed.end()) and _COUNTS.search(before) is None:
+        return False
+    if _PASSES.match(behind) or (host == "text" and _REDIRECTED.match(behind)):
+        return True
+    # What follows a call's first argument may be its second.
+    return _BEGINS.search(before) is None and _INFIX.match(behind) is not None
+
+
+def why_used(behind: bytes, host: str) -> str:
+    """Say which operator or infix call makes something else of a variable in front of this code."""
+    if _USED.match(behind) or (host == "python" and _COMBINED.match(behind)):
+        return _OTHER
+    return _OTHER if host in _INFIX_HOSTS and _INFIX_CALL.match(behind) else ""

@@ -6,11 +6,11 @@ tags are refused: neither nesting nor aliases can cost anything.
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import NoReturn
 
 from ruamel.yaml import YAML
@@ -69,14 +69,17 @@ class Node:
 def content(path: str, most: int, what: str) -> str:
     """The text of a file that has at most so many bytes. Raises Mistake, and ValueError with a line
     that says why it is none; ``what`` is what the file should be."""
-    file = Path(path)
     try:
-        if not stat.S_ISREG(file.stat().st_mode):
-            raise ValueError("not a file")
-        with file.open("rb") as stream:
-            read = stream.read(most + 1)
+        # Some files of /proc look regular, and whoever reads them waits.
+        with open(path, "rb", opener=_without_waiting) as stream:
+            is_file = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+            read: bytes | None = stream.read(most + 1) if is_file else None
+    except IsADirectoryError:
+        read = None
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from None
+    if read is None:
+        raise ValueError("not a file")
     if len(read) > most:
         raise ValueError(f"larger than {most} bytes: not {what}")
     try:
@@ -85,6 +88,10 @@ def content(path: str, most: int, what: str) -> str:
         before = read[: error.start]
         place = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
         raise Mistake(place, "not UTF-8") from None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def mapping(text: str) -> Node:

@@ -1,16 +1,17 @@
 """The title and the body of a review, from templates.
 
 Templates are Jinja2's, in its sandbox, and of its language what cannot run away: values, filters
-with constant arguments, ``if`` and ``for``. So the time and the size of what they give are limited
-by the length of the template. Every value that is not `Markdown` is made fit to show as it is put
-in.
+with constant arguments, ``if`` and ``for``. Each step of a loop and each filter checks the time,
+and what joins values checks the size. Every value that is not `Markdown` is made fit to show as it
+is put in.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -33,6 +34,8 @@ MOST_TITLE = 250
 """GitLab takes 255, GitHub 256."""
 MOST_TEMPLATE = 1 << 16
 _MOST_SECONDS = 5.0
+_MOST_TEXT = 4 * MOST_BODY
+"""Characters that a template or a filter makes."""
 _MOST_LOOPS = 3
 _SHOWN = (40, 10, 3)
 """Findings that are shown; the fewer ones where a body with the others is too long."""
@@ -299,20 +302,54 @@ def _rendered(
     from jinja2 import TemplateError
 
     ready = _template(template, what, shown)
-    end = monotonic() + _MOST_SECONDS
+    _time.end = monotonic() + _MOST_SECONDS
     pieces, size = [], 0
     try:
         for piece in ready.generate(values):
             size += len(piece)
-            pieces.append(piece)
-            if size > 4 * MOST_BODY or monotonic() > end:
+            if piece:
+                pieces.append(piece)
+            if size > _MOST_TEXT:
                 pieces.append("\n")
                 break
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except RecursionError:
+        raise TemplateWrong(f"{what}: {_TOO_DEEP}") from None
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, NameError) as error:
         line = _line_of(error)
         said = printable(str(error))[:200]
         raise TemplateWrong(f"{what}, line {line}: {said}" if line else f"{what}: {said}") from None
     return "".join(pieces)
+
+
+class _Time(threading.local):
+    end = 0.0
+    """When the template that this thread renders must be done."""
+
+
+_time = _Time()
+
+
+def _check_time() -> None:
+    if monotonic() > _time.end:
+        raise ValueError(f"it takes more than {_MOST_SECONDS:g} seconds")
+
+
+def _timed(values: Iterable[object]) -> Iterator[object]:
+    """What a loop goes through."""
+    for each in values:
+        _check_time()
+        yield each
+
+
+def _limited(called: Callable[..., object]) -> Callable[..., object]:
+    """A filter that looks at the time."""
+
+    @functools.wraps(called)
+    def limited(*arguments: object, **more: object) -> object:
+        _check_time()
+        return called(*arguments, **more)
+
+    return limited
 
 
 def _line_of(error: BaseException) -> int:
@@ -327,7 +364,7 @@ def _line_of(error: BaseException) -> int:
 
 @functools.lru_cache(16)
 def _template(template: str, what: str, shown: Callable[[str], Markdown]) -> jinja2.Template:
-    from jinja2 import TemplateSyntaxError
+    from jinja2 import TemplateSyntaxError, nodes
 
     if len(template) > MOST_TEMPLATE:
         raise TemplateWrong(f"{what}: the template has more than {MOST_TEMPLATE} characters")
@@ -335,10 +372,20 @@ def _template(template: str, what: str, shown: Callable[[str], Markdown]) -> jin
     try:
         tree = environment.parse(template)
         _check(tree, what)
-        return environment.from_string(template)
+        for loop in tree.find_all(nodes.For):
+            loop.iter = nodes.Filter(
+                loop.iter, _TIMED, [], [], None, None, lineno=loop.lineno
+            ).set_environment(environment)
+        return environment.from_string(tree)
     except TemplateSyntaxError as error:
         said = printable(str(error.message))
         raise TemplateWrong(f"{what}, line {error.lineno}: {said}") from None
+    except (RecursionError, MemoryError, SyntaxError):  # of Python's own, in what jinja makes of it
+        raise TemplateWrong(f"{what}: {_TOO_DEEP}") from None
+    except TemplateWrong:
+        raise
+    except ValueError:
+        raise TemplateWrong(f"{what}: it has a number of thousands of digits") from None
 
 
 def _environment(shown: Callable[[str], Markdown]) -> jinja2.Environment:
@@ -358,7 +405,15 @@ def _environment(shown: Callable[[str], Markdown]) -> jinja2.Environment:
     def join(values: object, between: str = "") -> Markdown:
         if isinstance(values, str):
             return Markdown(finalize(values))
-        return Markdown(between.join(finalize(each) for each in _listed(values)))
+        pieces: list[str] = []
+        size = 0
+        for each in _listed(values):
+            _check_time()
+            pieces.append(finalize(each))
+            size += len(pieces[-1]) + len(between)
+            if size > _MOST_TEXT:
+                raise ValueError(f"join makes more than {_MOST_TEXT} characters")
+        return Markdown(between.join(pieces))
 
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined,
@@ -368,7 +423,9 @@ def _environment(shown: Callable[[str], Markdown]) -> jinja2.Environment:
         autoescape=False,
     )
     environment.globals.clear()
-    environment.filters = {name: FILTERS[name] for name in _FILTERS} | {"join": join, "code": code}
+    filters = {name: FILTERS[name] for name in _FILTERS} | {"join": join, "code": code}
+    environment.filters = {name: _limited(each) for name, each in filters.items()}
+    environment.filters[_TIMED] = _timed
     return environment
 
 
@@ -379,6 +436,9 @@ def _listed(values: object) -> list[object]:
         raise TypeError("join takes a list") from None
 
 
+_TIMED = "(timed)"
+"""The filter through which every loop goes."""
+_TOO_DEEP = "it is nested too deeply"
 _FILTERS = (
     "count default first groupby last length lower map rejectattr selectattr sort trim unique upper"
 ).split()

@@ -254,6 +254,8 @@ def test_what_is_no_file_is_said_so(tmp_path: Path) -> None:
         load_migration(f"{tmp_path}/")
     with pytest.raises(MigrationError, match="No such file"):
         load_migration(str(tmp_path / "none.yaml"))
+    with pytest.raises(MigrationError, match="/proc/kmsg"):  # whose readers wait for the kernel
+        load_migration("/proc/kmsg")
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:

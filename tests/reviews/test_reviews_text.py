@@ -198,6 +198,14 @@ def test_a_template_knows_the_facts() -> None:
         ("{{ 3|join }}", "join takes a list"),
         ("{% for a in files %}" * 4 + "{% endfor %}" * 4, "no more than 3 for"),
         ("x" * (text.MOST_TEMPLATE + 1), "more than 65536 characters"),
+        ("{{ " + "(" * 900 + "base" + ")" * 900 + " }}", "nested too deeply"),
+        ("{% if base %}" * 1500 + "{% endif %}" * 1500, "nested too deeply"),
+        ("{{ base" + ".x" * 20000 + " }}", "nested too deeply"),
+        ("{{ base" + "|upper" * 9000 + " }}", "nested too deeply"),
+        ("{{ " + "9" * 5000 + " }}", "a number of thousands of digits"),
+        ("{{ 1e999 }}", "line 1: "),
+        ("{{ findings[0].reason|map('upper')|join('" + "x" * 60000 + "') }}", "join makes more"),
+        ("{{ - 1 }}", "and no neg"),
     ],
 )
 def test_what_is_wrong_with_a_template_is_one_line(template: str, says: str) -> None:
@@ -213,6 +221,26 @@ def test_what_a_template_makes_is_bounded() -> None:
     loops = "".join(f"{{% for {name} in findings %}}" for name in "abc") + "x" * 9000
     body = text.body(facts(*many), loops + "{% endfor %}" * 3)
     assert len(body) < text.MOST_BODY + 200
+
+
+LETTERS = "{% for a in default_body %}{% for b in default_body %}{% for c in default_body %}"
+ENDLESS = {
+    "nothing comes of it": LETTERS + "{% if a == 1 %}x{% endif %}" + "{% endfor %}" * 3,
+    "nothing is left": "{% for a in default_body if default_body|trim == a %}{% endfor %}" * 900,
+    "conditions of loops": "{% for a in default_body if default_body|upper %}"
+    "{% for b in default_body if default_body|lower == b %}{% endfor %}{% endfor %}" * 100,
+    "empty values": LETTERS + "{{ '' }}" + "{% endfor %}" * 3,
+}
+
+
+@pytest.mark.parametrize("template", ENDLESS.values(), ids=ENDLESS)
+def test_a_template_that_runs_on_is_one_line(
+    template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trillions of steps."""
+    monkeypatch.setattr(text, "_MOST_SECONDS", 0.2)
+    with pytest.raises(text.TemplateWrong, match=r"line 1: it takes more than 0\.2 seconds"):
+        text.body(facts(located(b"a")), template)
 
 
 def test_what_people_wrote_in_a_body_stays() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 import pytest
@@ -27,9 +27,19 @@ work grows four times as fast at each."""
 _LEAST, _MOST = 5, 40
 """How often the smallest input is measured; the larger ones as often as it takes."""
 
-thoroughly = pytest.mark.parametrize(
-    "measurable", [MEASURABLE, pytest.param(WELL_MEASURABLE, marks=pytest.mark.fuzz)]
-)
+
+def measured(names: str, cases: Iterable[Sequence[object]], one_in: int) -> pytest.MarkDecorator:
+    """Parametrize a test with ``names`` and with ``measurable``, for `check_linear`.
+
+    The long tests measure every case well; the short ones measure one case in ``one_in``.
+    """
+    params = []
+    for number, case in enumerate(cases):
+        params.append(pytest.param(*case, WELL_MEASURABLE, marks=pytest.mark.fuzz))
+        if number % one_in == 0:
+            params.append(pytest.param(*case, MEASURABLE))
+    return pytest.mark.parametrize(f"{names},measurable", params)
+
 
 Work = Callable[[], object]
 

@@ -9,6 +9,7 @@ No ``after.*`` means that nothing changes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class Case:
         return patcher.patch(self.path, content, **self.options)
 
 
+@cache
 def read(folder: Path) -> Case:
     library: Any = YAML(typ="safe", pure=True)
     data = library.load((folder / "case.yaml").read_text("utf-8"))
@@ -95,32 +97,27 @@ class TestCase:
         assert [shown(*pair) for pair in zip(found, keys, strict=False)] == case.findings
 
     def test_content(self, folder: Path) -> None:
-        case = read(folder)
-        assert case.patch(case.before).content == case.after
-
-    def test_a_second_time_changes_nothing(self, folder: Path) -> None:
-        case = read(folder)
-        again = case.patch(case.after)
-        assert again.content == case.after
-        assert not again.edits
-
-    def test_the_edits_insert_and_do_nothing_else(self, folder: Path) -> None:
+        """The edits insert and do nothing else, and there is one where something is affected."""
         case = read(folder)
         result = case.patch(case.before)
+        assert result.content == case.after
         rebuilt, position = b"", 0
         for edit in result.edits:
             assert edit.offset >= position
             rebuilt += case.before[position : edit.offset] + edit.insert
             position = edit.offset
         assert rebuilt + case.before[position:] == result.content
-        edits = {finding.edit for finding in result.findings if finding.edit is not None}
+        edited = [finding for finding in result.findings if finding.edit is not None]
+        edits = {finding.edit for finding in edited if finding.edit is not None}
         assert sorted(edits, key=lambda edit: edit.offset) == list(result.edits)
-
-    def test_an_edit_says_that_something_is_affected(self, folder: Path) -> None:
-        case = read(folder)
-        edited = [finding for finding in case.patch(case.before).findings if finding.edit]
         assert all(finding.status is patcher.Status.AFFECTED for finding in edited)
         assert bool(edited) == (case.before != case.after)
+
+    def test_a_second_time_changes_nothing(self, folder: Path) -> None:
+        case = read(folder)
+        again = case.patch(case.after)
+        assert again.content == case.after
+        assert not again.edits
 
 
 def test_there_are_cases() -> None:

@@ -7,11 +7,11 @@ ids of another one's profile, tree or commit to something else, in every order a
 from __future__ import annotations
 
 import hashlib
-import itertools
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ from patcher.sources.found import Found
 from tests import stores
 from tests.hostile.bench import FIXED, PROFILE
 from tests.stores import Object
-from tests.variants import few
+from tests.variants import pairs
 
 AFFECTED = PROFILE.encode()
 CLEAN = FIXED.encode()
@@ -185,9 +185,18 @@ PLACES = (
 )
 
 
-@pytest.mark.parametrize("searched", ["read", "grep"])
-@pytest.mark.parametrize(("truth", "wish"), [(AFFECTED, CLEAN), (CLEAN, AFFECTED)])
-@pytest.mark.parametrize("name", few(NAMES, 3))
+@pytest.mark.parametrize(
+    ("name", "truth", "wish", "searched"),
+    pairs(
+        NAMES,
+        [
+            (AFFECTED, CLEAN, "read"),
+            (CLEAN, AFFECTED, "grep"),
+            (AFFECTED, CLEAN, "grep"),
+            (CLEAN, AFFECTED, "read"),
+        ],
+    ),
+)
 def test_a_lie_about_an_id_is_believed_of_nobody_else(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -207,7 +216,7 @@ def test_a_lie_about_an_id_is_believed_of_nobody_else(
         liar = world.liar("liar", lie, more, STORES[of_liar], way)
         if not number:  # git believes it
             assert _plainly(liar, lie.oid) == f"{lie.kind} {len(lie.content)}"
-        orders = itertools.product((True, False), repeat=2) if not number else [(True, True)]
+        orders = product((True, False), repeat=2) if not number else [(True, True)]
         for together, liar_first in orders:
             state = tmp_path / f"{number}-{together}-{liar_first}"
             monkeypatch.setenv("PATCHER_STATE_DIR", str(state))
@@ -276,9 +285,13 @@ SELECTIONS = (
 )
 
 
-@pytest.mark.parametrize("searched", ["read", "grep"])
-@pytest.mark.parametrize("selection", SELECTIONS)
-@pytest.mark.parametrize("name", few(["small", "large", "giant", "folder", "root", "commit"], 3))
+@pytest.mark.parametrize(
+    ("name", "searched", "selection"),
+    pairs(
+        product(["small", "large", "giant", "folder", "root", "commit"], ["read", "grep"]),
+        SELECTIONS,
+    ),
+)
 def test_whatever_is_asked_for(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

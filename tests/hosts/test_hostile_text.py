@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from itertools import product
 from pathlib import PurePosixPath
 from typing import Any
 
-import pytest
-
-from tests.growth import Work, check_linear, thoroughly
-from tests.variants import few
+from tests.growth import Work, check_linear, measured
 
 PIECES = [
     b'"', b"'", b"`", b"''", b"''${", b"<<A", b"<<A\n", b"<<A\nA\n", b"```\n", b"> ```\n> x\n",
@@ -26,13 +24,6 @@ HOSTS = {
 }  # fmt: skip
 
 
-LONG = ("x.js", "x.rs", "x.swift")
-"""What reads them is what reads the other programs."""
-by_every_host = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.fuzz) if name in LONG else name for name in HOSTS]
-)
-
-
 def reading(name: str, content: bytes) -> Work:
     """What a host does with a file."""
     host: Any = import_module(f"patcher.hosts.{HOSTS[name]}")
@@ -46,9 +37,7 @@ def reading(name: str, content: bytes) -> Work:
     return work
 
 
-@thoroughly
-@by_every_host
-@pytest.mark.parametrize("piece", few(PIECES, 3))
+@measured("name,piece", product(HOSTS, PIECES), one_in=5)
 def test_one_piece_over_and_over(name: str, piece: bytes, measurable: float) -> None:
     end = b"x" + piece + b"\nnetwork,\n"
     check_linear(
@@ -56,9 +45,7 @@ def test_one_piece_over_and_over(name: str, piece: bytes, measurable: float) -> 
     )
 
 
-@thoroughly
-@by_every_host
-@pytest.mark.parametrize("piece", few(PIECES, 3))
+@measured("name,piece", product(HOSTS, PIECES), one_in=5)
 def test_one_piece_between_rules(name: str, piece: bytes, measurable: float) -> None:
     """Most of what a host does begins where a rule may stand."""
     part = piece * (20 // len(piece)) + b"\nnetwork,\n"
@@ -69,9 +56,7 @@ def test_one_piece_between_rules(name: str, piece: bytes, measurable: float) -> 
     )
 
 
-@thoroughly
-@by_every_host
-@pytest.mark.parametrize(("mark", "line"), MARKS)
+@measured("name,mark,line", [(name, *mark) for name in HOSTS for mark in MARKS], one_in=5)
 def test_marks_that_grow(name: str, mark: bytes, line: bytes, measurable: float) -> None:
     def prepare(size: int) -> Work:
         lines = (line % (mark * count) for count in range(3, int((2 * size) ** 0.5)))

@@ -10,7 +10,7 @@ from patcher.policy import judgement
 from patcher.policy.bounds import TooMuch
 from patcher.policy.judgement import judge
 from patcher.policy.reader import read
-from tests.growth import Work, check_linear, thoroughly
+from tests.growth import Work, check_linear, measured
 
 HEAD = b"profile x flags=(attach_disconnected,mediate_deleted) {\n network,\n deny mount,\n"
 
@@ -26,8 +26,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-@thoroughly
-@pytest.mark.parametrize("piece", PIECES)
+@measured("piece", [(piece,) for piece in PIECES], one_in=2)
 def test_one_piece_over_and_over(piece: bytes, measurable: float) -> None:
     def prepare(size: int) -> Work:
         content = HEAD + piece * (size // len(piece))

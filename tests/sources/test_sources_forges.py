@@ -28,7 +28,7 @@ from patcher.forges.listings import gitlab as at_gitlab
 from patcher.sources import Filters, Found, find, gather
 from tests.git.server import Server
 from tests.sources.servers import Forge, Gitea, GitHub, GitLab, Reply, Request, serving
-from tests.variants import few
+from tests.variants import pairs
 
 TOKEN = "t0ken-that-nobody-may-see"
 
@@ -809,8 +809,7 @@ ODD_HEADERS: dict[str, dict[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("header", ODD_HEADERS)
-@pytest.mark.parametrize("body", few(ODD_BODIES))
+@pytest.mark.parametrize(("body", "header"), pairs(ODD_BODIES, ODD_HEADERS))
 def test_whatever_a_forge_answers_ends_its_own_source_alone(
     server: Forge, clock: list[float], body: str, header: str
 ) -> None:

@@ -32,6 +32,7 @@ _COMMANDS = {
     "cache": "See, verify and clear the mirrors of remote repositories.",
     "migrations": "List what can be inserted.",
     "completion": "Print what makes a shell complete patcher's words.",
+    "man": "Print the manual page of patcher, or of a command.",
     "demo": "Try it all on sample repositories.",
 }
 FOUND, USAGE, FAILED, UNDECIDED = 1, 2, 3, 4

@@ -39,6 +39,13 @@ _FEW = 8
 
 def write(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
     """Write the options of a command."""
+    for title, rows in grouped(command, ctx).items():
+        with formatter.section(title):
+            formatter.write_dl(rows)
+
+
+def grouped(command: click.Command, ctx: click.Context) -> dict[str, list[tuple[str, str]]]:
+    """The options of a command by heading, each with its help; headings that have some."""
     heading = {name: title for title, names in _GROUPS.items() for name in names}
     groups: dict[str, list[tuple[str, str]]] = {title: [] for title in (*_GROUPS, _OTHER)}
     records = [
@@ -48,7 +55,4 @@ def write(command: click.Command, ctx: click.Context, formatter: click.HelpForma
     ]
     for title, record in records:
         groups[title if len(records) > _FEW else _OTHER].append(record)
-    for title, rows in groups.items():
-        if rows:
-            with formatter.section(title):
-                formatter.write_dl(rows)
+    return {title: rows for title, rows in groups.items() if rows}

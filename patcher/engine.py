@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import NamedTuple, TypeVar
 
 from patcher import hosts
 from patcher.findings import Dropped, Edit, Finding, Result, edited, edits_of, unread
-from patcher.hosts import Document, Text, plain
+from patcher.hosts import Document, Text, encoded, plain
 from patcher.hosts.changes import changes_in
 from patcher.migrations import Migration, builtin
 from patcher.options import Options
@@ -41,6 +41,10 @@ _MOBY_FLAGS = regex(
 _TEST = regex(r"(?:^|/)tests?/|(?:^|/)test_[^/]*$|[_.-](?:test|spec|tests)\.\w+$|\.bats$")
 _RULES_ALONE = 2
 _POLICY_HOSTS = frozenset(("plain",))
+_DATA = (".yaml", ".yml", ".json")
+"""Suffixes of files in which a text in base64 that is a value is changed by no program."""
+_VALUE = regex(rb":[ \t]*(?:[|>][-+\d]*[ \t]*\r?\n[ \t]*)?[\"']?\Z")
+_DECODED = "decoded"
 _CLEAN = (Status.FIXED, Status.NOT_AFFECTED)
 
 
@@ -94,19 +98,53 @@ def _as_text(content: bytes) -> tuple[bytes, str]:
 
 def judge(file: Document | Unread, options: Options, includes: Includes | None = None) -> Result:
     """Find the profiles in a file, and insert the migrations' rules where they are missing."""
+    try:
+        result = _judged(file, options, includes or Includes())
+        found = result.findings + tuple(_encoded(file, options, includes or Includes()))
+    except TooMuch as error:
+        found = _unread(options, f"{error}, so not read")
+        return Result(file.path, file.content, found, ())
+    return replace(result, findings=found)
+
+
+def _judged(file: Document | Unread, options: Options, includes: Includes) -> Result:
+    """What is in a file, but for what it holds in base64. Raises TooMuch."""
     content = file.content
     if isinstance(file, Unread):
         return Result(file.path, content, _unread(options, file.reason), ())
-    try:
-        search = _Search(file, options, includes or Includes())
-    except TooMuch as error:
-        return Result(file.path, content, _unread(options, f"{error}, so not read"), ())
+    search = _Search(file, options, includes)
     dropped = tuple(_with_lines(content, search.dropped))
     found = tuple(_with_lines(content, search.found)) or _flags_alone(content, options)
     if all(finding.status in (Status.NOT_AFFECTED, Status.FIXED) for finding in found):
         found += _header_alone(file, options, judged=bool(found))
     edits = edits_of(found)
     return Result(file.path, edited(content, edits), found, edits, dropped)
+
+
+def _encoded(file: Document | Unread, options: Options, includes: Includes) -> Iterator[Finding]:
+    """The findings for the moby-style profiles that a file holds in base64: a person must look,
+    unless the file is data, and nothing is to be done. Raises TooMuch."""
+    if isinstance(file, Unread) and file.reason:
+        return
+    content = file.content
+    for offset, text in encoded.decoded(content):
+        inside = _judged(read(_DECODED, text, options, includes), options, includes)
+        worst: dict[str, Finding] = {}
+        for finding in inside.findings:
+            if finding.moby_style or finding.status not in _CLEAN:
+                other = worst.setdefault(finding.migration, finding)
+                if other.status in _CLEAN:
+                    worst[finding.migration] = finding
+        for finding in worst.values():
+            status, reason = finding.status, f"in base64: {finding.reason}"
+            before = content[max(offset - 200, 0) : offset]
+            is_data = PurePosixPath(file.path).suffix in _DATA and _VALUE.search(before)
+            if status not in _CLEAN or not is_data:
+                status, reason = Status.UNDER_INVESTIGATION, f"{reason}; decode it, and see"
+            line = content.count(b"\n", 0, offset) + 1
+            yield replace(
+                finding, line=line, host="base64", status=status, reason=reason, edit=None
+            )
 
 
 def _unread(options: Options, reason: str, line: int = 1) -> tuple[Finding, ...]:

@@ -18,10 +18,12 @@ from patcher.policy.patterns import regex
 __all__ = [
     "BEGINS_LINE",
     "MENTION",
+    "MOBY_FLAGS_WORDS",
     "NETWORK_OR_FLAG",
     "SEARCH",
     "Spans",
     "candidates",
+    "in_base64",
     "is_binary",
     "lax_flags",
     "matters",
@@ -182,18 +184,36 @@ _MOBY_FLAG = (
 """The flag, but not in prose, where two words follow that are no flags: AppArmor's own messages,
 which are there in seventy languages."""
 
+MOBY_FLAGS_WORDS = (b"mediate_deleted", b"attach_disconnected")
+_IN_BASE64 = (
+    b"ZV9kZWxldGVk",
+    b"ZGlhdGVfZGVsZXRlZ",
+    b"ZWRpYXRlX2RlbGV0ZW",
+    b"X2Rpc2Nvbm5lY3RlZ",
+    b"kaXNjb25uZWN0ZW",
+    b"ZGlzY29ubmVjdGVk",
+)
+"""What base64 (RFC 4648) makes of the middle of the two flags of moby-style profiles, in each of
+the three ways in which their bytes may be grouped; a line break may tear one of the two."""
+_BASE64 = (
+    rb"Z(?:V9kZWxldGVk|GlhdGVfZGVsZXRlZ|WRpYXRlX2RlbGV0ZW|GlzY29ubmVjdGVk)",
+    rb"X2Rpc2Nvbm5lY3RlZ|kaXNjb25uZWN0ZW",
+)
+"""One of them, in expressions for PCRE."""
+
 SEARCH: tuple[bytes, ...] = (
     rb"network" + _rule(b"network"),
     _MOBY_FLAG,
     rb"all(?:%b|ow(?<=default_allow))" % _rule(b"all"),
     rb"co(?:mplain%b|nfined%b)" % (_flag(b"complain"), _flag(b"unconfined")),
+    *_BASE64,
     *_UTF16,
 )
 """A file that matters has a line that matches one of these, in PCRE as in Python's ``re``.
 
 A network rule, be it broken after its keyword; the flags of moby-style profiles; ``all,``; flags
-that change what rules mean; the same in UTF-16. PCRE is fast where an expression begins with
-letters, and takes 4 % longer for each more."""
+that change what rules mean; the same in UTF-16 and base64. PCRE is fast where an expression begins
+with letters, and takes 4 % longer for each more."""
 
 NETWORK_OR_FLAG = (
     rb"network(?:(?<=\bnetwork)|" + _behind(b"network", BEGINS_LINE) + rb")\b|" + _MOBY_FLAG
@@ -305,7 +325,7 @@ def searched(content: bytes) -> bool:
     Python's engine tries a pattern at every byte, 60 MB/s, unless it begins with letters; most
     contents lack the words, which is seen at 1,500 MB/s.
     """
-    if next(candidates(content), -1) >= 0 or _any(_FLAGS, content):
+    if next(candidates(content), -1) >= 0 or _any(_FLAGS, content) or in_base64(content):
         return True
     return b"\0" in content and any(pattern.search(content) for pattern in _IN_UTF16)
 
@@ -326,6 +346,11 @@ def matters(content: bytes, is_policy: Callable[[], bool] = lambda: False) -> bo
     if any(_NEAR.search(content, max(start, 0), end) for start, end in near):
         return True
     return _any(_ANYWHERE, content) or _has_header(content) or is_policy()
+
+
+def in_base64(content: bytes) -> bool:
+    """Whether a text may hold a moby-style profile in base64."""
+    return any(part in content for part in _IN_BASE64)
 
 
 def _has_header(content: bytes) -> bool:

@@ -1,0 +1,85 @@
+"""Policy in base64: nothing of it is edited, and nothing of it is passed over."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+import patcher
+from patcher import Status
+
+from .texts import POLICY
+
+FIXED = POLICY.replace("  network,\n", "  network,\n  deny network alg,\n")
+
+
+def _encoded(text: str, width: int, between: str) -> str:
+    digits = base64.b64encode(text.encode()).decode()
+    if not width:
+        return digits
+    return between.join(digits[at : at + width] for at in range(0, len(digits), width))
+
+
+HOLDERS = [
+    ("a.yaml", "kind: Secret\ndata:\n  profile: {}\n", 0, ""),
+    ("a.yaml", "kind: Secret\ndata:\n  profile: |\n    {}\n", 76, "\n    "),
+    ("c.yaml", 'write_files:\n- encoding: b64\n  content: "{}"\n', 0, ""),
+    ("a.json", '{{"profile": "{}"}}\n', 0, ""),
+    ("a.json", '{{"profile": "{}"}}\n', 64, "\\n"),
+]
+PROGRAMS = [
+    ("a.sh", "echo '{}' | base64 -d > /etc/apparmor.d/x\n", 76, "\n"),
+    ("a.sh", "base64 -d > /etc/apparmor.d/x <<EOF\n{}\nEOF\n", 76, "\n"),
+    ("a.py", "p = b64decode({})\n", 0, ""),
+    ("a.py", 'p = b64decode(\n    "{}"\n)\n', 60, '"\n    "'),
+    ("a.go", 'package a\nvar p = "{}" +\n', 60, '" +\n\t"'),
+    ("a.yaml", "- run: echo {} | base64 -d | sed -f x > y\n", 0, ""),
+    ("a.ign", '{{"source": "data:text/plain;base64,{}"}}\n', 0, ""),
+]
+
+
+def _findings(holder: tuple[str, str, int, str], text: str) -> list[patcher.Finding]:
+    path, form, width, between = holder
+    content = form.format(_encoded(text, width, between)).encode()
+    result = patcher.patch(path, content)
+    assert result.content == content
+    return list(result.findings)
+
+
+@pytest.mark.parametrize("holder", HOLDERS + PROGRAMS)
+@pytest.mark.parametrize("lead", ["", "#", "##"])
+def test_one_that_is_affected_needs_review(holder: tuple[str, str, int, str], lead: str) -> None:
+    """However its bytes are grouped."""
+    (found,) = _findings(holder, f"{lead}\n{POLICY}")
+    assert (found.status, found.host) == (Status.UNDER_INVESTIGATION, "base64")
+    assert found.profile == "docker-default"
+    assert found.reason.startswith("in base64: blanket network rule")
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_one_that_is_fixed_is_so_where_it_is_a_value(holder: tuple[str, str, int, str]) -> None:
+    (found,) = _findings(holder, FIXED)
+    assert found.status is Status.FIXED
+
+
+@pytest.mark.parametrize("holder", PROGRAMS)
+def test_of_one_in_a_program_nothing_is_known(holder: tuple[str, str, int, str]) -> None:
+    (found,) = _findings(holder, FIXED)
+    assert found.status is Status.UNDER_INVESTIGATION
+
+
+def test_what_is_no_policy_or_stands_in_the_open_is_no_text_in_base64() -> None:
+    other = ("a.yaml", "data:\n  profile: {}\n", 0, "")
+    assert _findings(other, "attach_disconnected is a flag, and mediate_deleted is one\n") == []
+    (found,) = patcher.patch("apparmor.d/x", POLICY.encode()).findings
+    assert found.status is Status.AFFECTED
+
+
+def test_too_many_are_not_read() -> None:
+    one = _encoded(POLICY, 0, "")
+    (found,) = patcher.patch(
+        "a.txt", "\n\n".join(f"{n}: {one}" for n in range(40)).encode()
+    ).findings
+    assert found.status is Status.UNDER_INVESTIGATION
+    assert "so not read" in found.reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -49,6 +50,11 @@ def _reset_signals() -> None:
 
 
 _reset_signals()
+
+# Tests start patcher hundreds of times, and each worker reads all tests: where nothing that is
+# compiled may be kept, most of the time goes into compiling.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A slow or busy machine fails no test, so hypothesis has no limit for the time of an example.
 settings.register_profile("default", deadline=None)

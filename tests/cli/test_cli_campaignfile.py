@@ -97,6 +97,13 @@ def test_a_file_that_everyone_may_write_to_is_not_run_unasked(place: Path) -> No
     done = patcher("apply")
     assert done.exit_code == 2
     assert f"or everyone may write to it, {NOT_ASKED}" in done.stderr
+    if os.geteuid() == 0:
+        Path("patcher.yaml").chmod(0o644)
+        os.chown("patcher.yaml", 4242, 4242)
+        assert (
+            f"is another user's, or everyone may write to it, {NOT_ASKED}"
+            in patcher("apply").stderr
+        )
 
 
 def test_a_state_folder_that_cannot_be_used_is_one_line(

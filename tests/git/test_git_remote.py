@@ -230,6 +230,9 @@ def test_no_request_goes_to_another_host_and_those_within_it_are_followed(
         with pytest.raises(RemoteError, match="name that instead"):
             remote.list_refs(Address.parse(f"{server.url}/elsewhere/repo.git"))
         assert other.requests == []
+    server.other = "https://127.0.0.2:1"  # nobody is there
+    with pytest.raises(RemoteError, match="name that instead"):
+        remote.list_refs(Address.parse(f"{server.url}/elsewhere/repo.git"))
     assert "docker-default" in fetched(work, Address.parse(f"{server.url}/moved/repo.git"))
 
 

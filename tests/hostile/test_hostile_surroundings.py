@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.git.server import Server
+from tests.gits import Gits
 from tests.hostile.bench import BRANCH, COMMANDS, FIXED, Bench, patcher
 from tests.variants import few
 
@@ -117,7 +119,14 @@ def test_the_callers_git_variables_lead_nowhere(
     assert bench.git("branch", "--list", BRANCH, where=bench.victim) == ""
 
 
-def test_no_network_is_used_for_a_repository_on_this_machine(bench: Bench) -> None:
+OF_THE_USER = r" (?:version|var GIT_\w+_IDENT|config --includes -z --list)\Z"
+"""What is asked of git itself and of the user's own configuration, in no repository."""
+NOTED = 'printf "%s\\n" "${GIT_ALLOW_PROTOCOL-not set} $*" >> '
+
+
+def test_no_network_is_used_for_a_repository_on_this_machine(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench.commit({"gone": "network, # gone\n", ".gitmodules": '[submodule "s"]\n\tpath = s\n'})
     gone = bench.git("rev-parse", "HEAD:gone")
     (bench.git_dir / "objects" / gone[:2] / gone[2:]).unlink()
@@ -131,12 +140,18 @@ def test_no_network_is_used_for_a_repository_on_this_machine(bench: Bench) -> No
             f'[submodule "s"]\n\tactive = true\n\turl = {server.url}/ok/victim/.git\n'
             '[branch "main"]\n\tremote = origin\n\tmerge = refs/heads/main\n'
         )
+        seen = bench.root / "seen"
+        Gits(bench.root / "gits", monkeypatch, f"{NOTED}'{seen}'")
         for command in COMMANDS:
             result = patcher(command, "--base", "**" if command == "scan" else "main", bench.place)
             assert "docker-default" in result.stdout, result.stderr
         result = patcher("apply", "--proof", "off", "--signoff", "--branch", "b", bench.place)
+        allowed = seen.read_text().splitlines()
         assert bench.git("log", "-1", "--format=%s", "b"), result.stderr
         assert server.requests == []
+        allowed = [line for line in allowed if not re.search(OF_THE_USER, line)]
+        assert len(allowed) >= 2 * len(COMMANDS)
+        assert [line for line in allowed if not line.startswith(" ")] == []
         bench.git("cat-file", "-p", gone, check=False)  # plain git fetches it
         assert server.requests != []
 
@@ -272,7 +287,8 @@ def test_a_repository_does_not_choose_who_vouches_and_with_which_key(
         for who in keys if how == "--sign" else ():
             made = ["gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", who]
             subprocess.run([*made, "ed25519", "sign"], check=True, capture_output=True)
-        bench.config("[user]\n\tname = Ada\n\temail = ada@secret.example\n")
+        names = "\tname = Ada\n\temail = ada@secret.example\n"
+        bench.config(f"[user]\n{names}\tsigningKey = ada@secret.example\n")
         before = bench.snapshot()
         arguments = [*APPLY, *filter(None, [how]), str(bench.place)]
         result = patcher(*arguments)

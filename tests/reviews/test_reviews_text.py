@@ -108,6 +108,7 @@ def test_any_text_is_one_code_span_that_holds_it(hostile: str) -> None:
 def test_no_text_holds_a_keyword_that_closes(hostile: str) -> None:
     for shown in (words.code(hostile), words.prose(hostile), words.plain(hostile)):
         assert not re.search(r"(?i)\b(?:clos|fix)\w*:?\s+[#!]\d", shown)
+        assert not re.search(r"(?i)\b(?:clos|fix)\w{0,9}:?\s", shown)
 
 
 def test_words_stay_as_they_are() -> None:

@@ -252,6 +252,14 @@ class ChangedFile:
     """What turns ``old`` into ``new``, by offset."""
 
 
+class PlannedCommit(NamedTuple):
+    """A commit that was not made."""
+
+    author: str
+    """As git writes it in commits: ``Name <address> seconds offset``."""
+    message: str
+
+
 def worst(findings: Iterable[Located], *, read: bool) -> Status | None:
     """The worst status among findings, ``not_affected`` where there is none. None where that is not
     known: not all was ``read``, and the rest may be worse."""
@@ -301,6 +309,8 @@ class Target:
     """By path, then by line."""
     files: tuple[ChangedFile, ...] = ()
     """What ``apply`` commits, by path."""
+    planned: PlannedCommit | None = None
+    """The commit of these files, where it was to be shown and not to be made."""
     dropped: tuple[tuple[bytes, Dropped], ...] = ()
     """What reads as a profile and does not count, with the path of its file; by path, then by line.
     No more than ``MAX_DROPPED``."""

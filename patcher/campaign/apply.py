@@ -16,7 +16,7 @@ from patcher.campaign.selection import Selection
 from patcher.git import history, marks
 from patcher.git.commit import dated, person
 from patcher.migrations import Migration
-from patcher.results import BranchState, ChangedFile, Outcome, Stage, Target
+from patcher.results import BranchState, ChangedFile, Outcome, PlannedCommit, Stage, Target
 from patcher.reviews.wishes import Wishes
 
 OnExisting = Literal["fail", "replace", "append"]
@@ -70,6 +70,9 @@ class Commits:
     pause: float = 0.0
     """Seconds between two pushes to one host, of each process."""
     dry_run: bool = False
+    shown: Literal["", "base", "branch"] = ""
+    """In a dry run, give the target the commit: as it would be on the base, whatever review branch
+    there is; or as ``on_existing`` has it."""
     undo: bool = False
     """Remove the review branch instead, where it is ours and not merged; and close its review."""
     refresh: bool = False
@@ -129,6 +132,8 @@ def apply(
         target = replace(target, outcome=done, stage=Stage.NOTHING_TO_DO)
         return replace(target, branch_state=_leftover(reader, branch))
     git.check_branch_name(branch)
+    if commits.shown == "base":
+        return _Writer(reader, branch, commits).shown(replace(target, branch=branch), base.commit)
     _check_no_base(repository, branch, base, [each for each in bases if name(each) == branch])
     target = replace(target, branch=branch)
     asked = None if clone is None else clone(branch)
@@ -159,7 +164,7 @@ def _done(
     if parent is None and clone is not None:
         return clone.kept(target, review, dry_run=commits.dry_run)
     if parent is None or commits.dry_run:
-        return target
+        return target if parent is None or not commits.shown else writer.shown(target, parent)
     if ask is not None:
         decision = ask(target, writer.words(target))
         if not decision.is_wanted:
@@ -395,6 +400,19 @@ class _Writer:
             )
             on = "branch"
         return parent, committer
+
+    def shown(self, target: Target, parent: str) -> Target:
+        """The target with its commit, which is not made; its author is taken to commit it, too."""
+        repository, signoff = self.reader.repository, self.commits.signoff
+        author, committer = git.identities(repository, self.commits.author, vouched=signoff)
+        author = dated(author)
+        committer = replace(committer, date=author.date)
+        on: marks.On = "base" if parent == self.reader.base.commit else "branch"
+        made = marks.Made(self.branch, parent, person(author), person(committer))
+        text = self._message(target, target.files, committer, on, made)
+        if why := message.unmailable(author.name, text):
+            raise git.GitError(f"no mail can carry this commit: {why}")
+        return replace(target, planned=PlannedCommit(made.author, text))
 
     def is_wanted(self, target: Target, review: ReviewBranch) -> bool:
         """Whether the commits of a branch that is ours are those that would be written now: on this

@@ -76,6 +76,33 @@ def words(facts: MessageFacts, template: str | None = None) -> str:
     return _EMPTY_LINES.sub("\n\n", text.strip("\n")) + "\n"
 
 
+_CUTS = re.compile(r"---|diff -|Index: |>?From |\s*-+ ?(?:8<|>8|%<|>%)")
+"""What begins the patch, or another mail, in git's ``mailinfo.c``; or cuts off what is above it."""
+_REARRANGED = re.compile(r'[()"\\@\udc80-\udcff]')
+"""What git's ``handle_from`` takes for a comment, an escape or an address; is in no mail."""
+_HEADER = re.compile(r"(?:from|date|subject):", re.IGNORECASE)
+
+
+def unmailable(author: str, text: str) -> str | None:
+    """Why `git am` would not take an author's name and a message from a mail as they are; None: it
+    would."""
+    if _REARRANGED.search(author):
+        return "mail does not keep the author's name as it is"
+    lines = text.rstrip("\n").split("\n")
+    subject, body = lines[0], lines[1:]
+    if not subject or (body and body[0]):
+        return "its first line is no subject with an empty line below it"
+    if subject.startswith("[") or subject != " ".join(subject.split()):
+        return "its subject begins with a bracket, or has blanks that mail does not keep"
+    if any(_CUTS.match(line) for line in body):
+        return "a line of it would begin the patch"
+    if _HEADER.match(next((line for line in body if line), "")):
+        return "its text begins as a mail's header does"
+    if any(line != line.rstrip() for line in lines) or _EMPTY_LINES.search(text):
+        return "it has blanks at ends of lines, or several empty lines, which git am takes out"
+    return None
+
+
 def stored(text: str) -> str:
     """The message as a commit has it."""
     return text.encode("utf-8", "replace").decode().rstrip("\n") + "\n"

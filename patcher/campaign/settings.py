@@ -13,7 +13,7 @@ from patcher.migrations import Migration
 from patcher.reviews.wishes import Wishes
 
 _SELECTION = tuple(field.name for field in fields(Selection))
-_FOR_ONE_RUN = ("dry_run", "undo", "refresh", "reopen")
+_FOR_ONE_RUN = ("dry_run", "shown", "undo", "refresh", "reopen")
 _COMMITS = tuple(
     field.name for field in fields(Commits) if field.name not in ("reviews", *_FOR_ONE_RUN)
 )

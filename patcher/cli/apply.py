@@ -124,7 +124,7 @@ _OPTIONAL = ("--sign", "--auto-merge", "--fork")
     help="Show each change with its evidence, and ask whether to commit it.",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
-@options.format_option("targets")
+@options.format_option("commits")
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
 @options.proving
 @options.strict
@@ -213,8 +213,10 @@ def command(
         remote=remote,
         pause=pause,
         dry_run=dry_run,
+        shown="branch" if format == "patch" else "",
         reviews=wanted,
     )
+    _check_shown(commits)
     _check_push(sources, commits, name)
     if discard_others and on_existing != "replace" and not name:
         raise click.UsageError("--discard-others goes with --on-existing replace")
@@ -227,7 +229,7 @@ def command(
     def report(selection: Selection) -> Report:
         style = options.style(selection, color, quiet=quiet, verbose=verbose, explain=explain)
         style = replace(style, applied=not dry_run, again=commands())
-        return options.report("targets", format, style)
+        return options.report("commits", format, style)
 
     asker = None
     if interactive:
@@ -239,7 +241,9 @@ def command(
         return _campaign(name, selection, commits, run)
     from patcher.cli.session import conduct, exit_code
 
-    steps = replace(options.steps(work, selection, commits), asker=asker)
+    steps = replace(
+        options.steps(work, selection, commits, contents=format == "patch"), asker=asker
+    )
     totals = conduct(steps, sources, work, report(selection), quiet=quiet, verbose=verbose)
     left = totals.left or not totals.complete or (dry_run and totals.unwritten)
     return exit_code(totals, FOUND if left else 0, strict=strict)
@@ -257,6 +261,18 @@ def _check_push(sources: options.Sources, commits: Commits, name: str | None) ->
     reviewed = commits.reviews is not None and commits.reviews.review != "none"
     if reviewed and not (push or commits.dry_run or name is not None):
         raise click.UsageError("--review goes with --push: a review is of a branch that is pushed")
+
+
+def _check_shown(commits: Commits) -> None:
+    """Raise UsageError where a commit cannot be shown as a mail."""
+    if not commits.shown:
+        return
+    if not commits.dry_run:
+        raise click.UsageError("--format patch shows what is not committed: add --dry-run")
+    if commits.per_file:
+        raise click.UsageError("--format patch has one commit for each base: no --commit-per file")
+    if commits.sign:
+        raise click.UsageError("a mail carries no signature: leave out --sign, and use git am -S")
 
 
 def _check_campaign(sources: options.Sources, commits: Commits, *, strict: bool) -> None:

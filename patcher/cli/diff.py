@@ -29,18 +29,25 @@ def command(
 
     SOURCE is a path, a clone URL, or what `patcher repos --help` lists; default: here. `git apply`
     takes the diff of one repository; that of several says whose each part is, in a line that begins
-    with #.
+    with #. --format patch prints mails as `git format-patch` does, with the message that `patcher
+    apply` would write.
 
     \b
     Examples:
       patcher diff ~/src
       patcher diff ~/src/moby | git -C ~/src/moby apply --index
+      patcher diff --format patch ~/src/moby | git -C ~/src/moby am
     """
     from patcher.cli.session import conduct, exit_code
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
     selection = options.selection(max_size=max_size, **chosen)
     report = options.report("changes", format, options.style(selection, color, verbose=verbose))
-    steps = options.steps(work, selection, contents=True)
+    commits = None
+    if format == "patch":
+        from patcher.campaign.apply import Commits
+
+        commits = Commits(dry_run=True, shown="base")
+    steps = options.steps(work, selection, commits, contents=True)
     totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if totals.to_fix else 0, strict=strict)

@@ -31,7 +31,8 @@ _PIPELINES = {
 
 FORMATS = {
     "targets": {"table": "table.Report", **_PIPELINES},
-    "changes": {"diff": "diff.Report", **_PIPELINES},
+    "changes": {"diff": "diff.Report", "patch": "patch.Report", **_PIPELINES},
+    "commits": {"table": "table.Report", "patch": "patch.Report", **_PIPELINES},
     "files": {"table": "table.FilesReport", **_PIPELINES, "sarif": "sarif.FilesLog"},
     "compiled profiles": {"table": "verify.table", "json": "verify.document"},
     "repositories": {"table": "places.table", "urls": "places.urls", "json": "places.document"},

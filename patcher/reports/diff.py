@@ -71,21 +71,23 @@ class Report:
 
             parts += [f"# {line}\n".encode("utf-8", "replace") for line in borrowed(target)]
         parts += [unified(file) for file in target.files]
-        return self._dressed(b"".join(parts))
+        return dressed(b"".join(parts), terminal=self._terminal, color=self._color)
 
-    def _dressed(self, diff: bytes) -> bytes:
-        if not self._terminal and not self._color:
-            return diff
-        lines = []
-        inside = False
-        for line in diff.split(b"\n")[:-1]:
-            inside = line.startswith(b"@@") or (inside and not line.startswith(b"diff "))
-            text = line.decode("utf-8", "surrogateescape").replace("\t", "    ")
-            line = printable(text).encode("utf-8")
-            style = _COLORS.get(line[:1]) if inside else _HEADER
-            color = style if self._color else None
-            lines.append(color + line + b"\x1b[0m\n" if color else line + b"\n")
-        return b"".join(lines)
+
+def dressed(diff: bytes, *, terminal: bool, color: bool) -> bytes:
+    """Diffs for whom they are shown to: in color, and without what would drive a terminal."""
+    if not terminal and not color:
+        return diff
+    lines = []
+    inside = False
+    for line in diff.split(b"\n")[:-1]:
+        inside = line.startswith(b"@@") or (inside and not line.startswith(b"diff "))
+        text = line.decode("utf-8", "surrogateescape").replace("\t", "    ")
+        line = printable(text).encode("utf-8")
+        style = _COLORS.get(line[:1]) if inside else _HEADER
+        begin = style if color else None
+        lines.append(begin + line + b"\x1b[0m\n" if begin else line + b"\n")
+    return b"".join(lines)
 
 
 def unified(file: ChangedFile) -> bytes:

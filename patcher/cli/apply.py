@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from io import TextIOWrapper
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -467,13 +468,19 @@ def _template(message: str | None, file: str | None) -> str | None:
     if message is not None and file is not None:
         raise click.UsageError("--message and --message-file exclude each other")
     if file is not None:
-        with click.open_file(file, encoding="utf-8") as stream:
-            try:
+        from patcher.git.small import open_file
+
+        try:
+            with (
+                click.open_file(file, encoding="utf-8")
+                if file == "-"
+                else TextIOWrapper(open_file(file), encoding="utf-8")
+            ) as stream:
                 message = stream.read(_MOST_MESSAGE + 1)
-            except UnicodeDecodeError:
-                raise click.UsageError(f"{file} is not UTF-8") from None
-            except OSError as error:
-                raise options.Wrong(f"--message-file {file}: {error.strerror or error}") from None
+        except UnicodeDecodeError:
+            raise click.UsageError(f"{file} is not UTF-8") from None
+        except OSError as error:
+            raise options.Wrong(f"--message-file {file}: {error.strerror or error}") from None
         if len(message) > _MOST_MESSAGE:
             raise click.UsageError(f"{file} has more than {_MOST_MESSAGE} characters: no message")
     if message is None:

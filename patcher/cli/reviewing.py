@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -146,8 +146,10 @@ def _said() -> list[str]:
 def _body(file: str | None) -> str | None:
     if file is None:
         return None
+    from patcher.git.small import open_file
+
     try:
-        with Path(file).open(encoding="utf-8") as stream:
+        with TextIOWrapper(open_file(file), encoding="utf-8") as stream:
             text = stream.read(_MOST_TEXT + 1)
     except UnicodeDecodeError:
         raise click.UsageError(f"--body-file {file} is not UTF-8") from None

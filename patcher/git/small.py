@@ -1,4 +1,4 @@
-"""Small files of a repository, which may be anything."""
+"""Small files of a repository, and files that the user named, which may be anything."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
@@ -30,3 +31,13 @@ def read_small(
         return None
     finally:
         os.close(descriptor)
+
+
+def open_file(path: Path | str) -> BinaryIO:
+    """Open a regular file to read bytes from. Raises OSError, also for a pipe or a device: whoever
+    reads one may wait for ever."""
+    descriptor = os.open(path, _FLAGS)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "a pipe, device or directory: name a file")

@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from patcher import git
+from patcher.git.small import open_file
 from patcher.sources import rows
 from patcher.sources.found import Found, Run, WrongSource, failed
 from patcher.sources.words import source_of, understood
@@ -97,7 +97,7 @@ def _text(name: str) -> str:
         if name == "-":
             content = sys.stdin.buffer.read(MOST_BYTES + 1)
         else:
-            with Path(name).open("rb") as stream:
+            with open_file(name) as stream:
                 content = stream.read(MOST_BYTES + 1)
     except OSError as error:
         raise WrongSource(f"{where}: cannot be read: {error.strerror or error}") from None

@@ -57,6 +57,28 @@ def test_a_standard_stream_that_cannot_be_used_is_one_line(
     assert done.stderr.startswith(f"patcher: {says}" if says else "")
 
 
+@pytest.mark.parametrize("named", ["pipe", "/dev/zero"])
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("scan --from NAMED", ""),
+        ("apply --message-file NAMED fork", "--message-file "),
+        ("apply --push --review github --body-file NAMED fork", "--body-file "),
+    ],
+)
+def test_what_may_have_its_reader_wait_is_no_file(
+    sandbox: Sandbox, command: str, option: str, named: str
+) -> None:
+    sandbox.repository()
+    os.mkfifo(sandbox.root / "pipe")
+    done = shell(f"patcher {command.replace('NAMED', named)}", sandbox.root)
+    assert done.returncode == 2
+    says = "a pipe, device or directory: name a file"
+    reading = "" if option else "cannot be read: "
+    assert done.stderr.splitlines()[-1].endswith(f"{option}{named}: {reading}{says}")
+    assert "Traceback" not in done.stderr
+
+
 def test_a_closed_stream_is_no_place_for_the_ledger(sandbox: Sandbox) -> None:
     """The first file that is opened would become standard error, and errors go into it."""
     sandbox.repository()

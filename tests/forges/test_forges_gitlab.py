@@ -88,6 +88,18 @@ def test_approvals_where_no_rule_can_be(at: AtGitLab) -> None:
     assert at.review().approved is False
 
 
+def test_approvals_of_which_nobody_says_when_they_were_given(at: AtGitLab) -> None:
+    at.forge.licensed = at.forge.dated = False
+    at.open()
+    assert at.review().approved is False
+    at.approve("bob")
+    assert at.review().approved is True  # nothing was pushed since it was opened
+    at.branches.commit(PATH, HEAD)
+    assert at.review().approved is None
+    at.object("ann")
+    assert at.review().approved is False
+
+
 def test_approvals_that_the_token_may_not_see(at: AtGitLab) -> None:
     at.open()
     at.forge.fail("GET", "/projects/{id}/merge_requests/{iid}/approvals", Reply(403, {}))

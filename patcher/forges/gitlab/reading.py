@@ -187,41 +187,44 @@ def _approved(client: Client, at: str, record: object) -> bool | None:
     try:
         answer = client.ask(f"{at}/approvals").body
         author = text(inside(record, "author"), "username")
-        others = _approvers(client, at, inside(answer, "approved_by"), author)
-        if not others or inside(answer, "approved") is False or inside(answer, "approvals_left"):
+        approved = _is_approved(client, at, inside(answer, "approved_by"), author)
+        if approved is False or inside(answer, "approved") is False:
+            return False
+        if inside(answer, "approvals_left"):
             return False
         if not inside(record, "reviewers"):
-            return True
+            return approved
         states = client.ask(f"{at}/reviewers", {"per_page": 100}).body
     except RequestRefused as refused:
         if refused.status in (403, 404):
             return None
         raise
-    return "requested_changes" not in texts(states, "state")
+    return False if "requested_changes" in texts(states, "state") else approved
 
 
 _BOT = re.compile(r"(?:project|group)_[0-9]+_bot(?:_|\Z)")
 """https://docs.gitlab.com/user/project/settings/project_access_tokens/#bot-users-for-projects"""
 
 
-def _approvers(client: Client, at: str, given: object, author: str | None) -> list[object]:
-    """The approvals of people but the author, of the commits as they are: with some settings GitLab
-    keeps those of earlier ones. Older servers do not say when one was given."""
+def _is_approved(client: Client, at: str, given: object, author: str | None) -> bool | None:
+    """Whether a person who is not its author approved the commit as it is: with some settings
+    GitLab keeps approvals of earlier ones. None: older servers do not say when one was given."""
     found = [
         each
         for each in (given if isinstance(given, list) else [])
         if (name := text(inside(each, "user"), "username")) not in (None, author)
         and not _BOT.match(name or "")
     ]
-    if not any(text(each, "approved_at") for each in found):
-        return found
-    versions = client.entries(client.ask(f"{at}/versions", {"per_page": 1}).body)
+    if not found:
+        return False
+    versions = client.entries(client.ask(f"{at}/versions", {"per_page": 2}).body)
+    if len(versions) == 1:
+        return True  # nothing was pushed since it was opened
     pushed = _time(versions[0], "created_at") if versions else None
-    return [
-        each
-        for each in found
-        if pushed is None or (when := _time(each, "approved_at")) is None or when >= pushed
-    ]
+    given_at = [_time(each, "approved_at") for each in found]
+    if pushed is not None and any(when is not None and when >= pushed for when in given_at):
+        return True
+    return None if pushed is None or None in given_at else False
 
 
 def _time(record: object, key: str) -> float | None:

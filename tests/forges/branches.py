@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+
+_OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class Branches:
@@ -69,11 +72,19 @@ class Branches:
 
 
 class GitBranches(Branches):
-    """Those of the bare repositories ``owner/name.git`` below ``root``."""
+    """Those of the bare repositories ``owner/name.git`` below ``root``.
+
+    A forge asks for them at every request, so refs are read without git, and what git says of
+    commits, which never change, is asked once.
+    """
 
     def __init__(self, root: Path) -> None:
         super().__init__()
         self.root = root
+        self._contained: dict[tuple[str, str, str], bool] = {}
+        """By repository, tip and commit."""
+        self._trees: dict[tuple[str, str, str], str] = {}
+        """Merges without conflicts, by repository, tip and commit."""
 
     def git(self, path: str, *arguments: str, may_fail: bool = False) -> str | None:
         identity = {
@@ -94,15 +105,34 @@ class GitBranches(Branches):
         return done.stdout.strip()
 
     def tip(self, path: str, branch: str) -> str | None:
-        name = f"refs/heads/{branch}"
-        return self.git(path, "rev-parse", "--verify", "--quiet", name, may_fail=True)
+        place, name = self.root / f"{path}.git", f"refs/heads/{branch}"
+        try:
+            loose = (place / name).read_text()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            loose = ""
+        if loose:
+            if _OID.fullmatch(loose.strip()) is not None:
+                return loose.strip()
+            return self.git(path, "rev-parse", "--verify", "--quiet", name, may_fail=True)
+        packed = place / "packed-refs"
+        for line in packed.read_text().splitlines() if packed.exists() else ():
+            oid, _, ref = line.partition(" ")
+            if ref == name:
+                return oid
+        return None
 
     def delete(self, path: str, branch: str) -> None:
         self.git(path, "update-ref", "-d", f"refs/heads/{branch}")
 
     def contains(self, path: str, branch: str, commit: str) -> bool:
-        known = self.git(path, "merge-base", "--is-ancestor", commit, branch, may_fail=True)
-        return known is not None
+        tip = self.tip(path, branch)
+        if tip is None:
+            return False
+        key = path, tip, commit
+        if key not in self._contained:
+            known = self.git(path, "merge-base", "--is-ancestor", commit, tip, may_fail=True)
+            self._contained[key] = known is not None
+        return self._contained[key]
 
     def _fetch(self, path: str, head_path: str) -> None:
         if path != head_path:
@@ -111,8 +141,17 @@ class GitBranches(Branches):
 
     def _merged(self, path: str, base: str, head_path: str, commit: str) -> str | None:
         """The tree of a merge; None where it has conflicts."""
-        self._fetch(path, head_path)
-        return self.git(path, "merge-tree", "--write-tree", base, commit, may_fail=True)
+        tip = self.tip(path, base)
+        if tip is None:
+            return None
+        key = path, tip, commit
+        if key not in self._trees:
+            self._fetch(path, head_path)
+            tree = self.git(path, "merge-tree", "--write-tree", tip, commit, may_fail=True)
+            if tree is None:
+                return None
+            self._trees[key] = tree
+        return self._trees[key]
 
     def conflicts(self, path: str, base: str, head_path: str, commit: str) -> bool:
         return self._merged(path, base, head_path, commit) is None

@@ -20,6 +20,14 @@ _HELD = regex(
 )
 """Code before a text that gives it to a variable."""
 _NEAR = 300
+_WRITES = regex(
+    rb"\b(?:file|FILE)[ \t]*\(\s*(?:WRITE|APPEND|(?:GENERATE|CONFIGURE)\s+OUTPUT)\s+\"?([^\s\"()]+)"
+)
+_READS = regex(
+    rb"\b(?:file|FILE)[ \t]*\(\s*(?:(?P<lines>STRINGS)|READ)\s+\"?(?P<name>[^\s\"()]+)\"?"
+    rb"(?P<how>[^()]{0,200})"
+)
+_PART = regex(rb"\b(?:LIMIT|OFFSET)\b")
 _COMMAND = regex(rb"(?<![\w$@{])(?P<name>[A-Za-z_]\w*)[ \t]*\((?P<given>[^()]{0,2000})\)?")
 _PRINTS = regex(
     rb"message|file|configure_file|install|option|write_file|export|return|unset|(?:else|end)?if|while|"
@@ -42,6 +50,10 @@ _MOST_NAMES, _MOST_USES, _LONGEST = 8, 400, 2000
 def why_changed(content: bytes, start: int, end: int) -> str:
     """Say which function may make something else of the text in ``content[start:end]``, or of the
     variable that holds it; empty if none does."""
+    written = {each[1] for each in _WRITES.finditer(content)}
+    for read in _READS.finditer(content) if written else ():
+        if read["name"] in written and (read["lines"] or _PART.search(read["how"])):
+            return "CMake may read a part of the lines again that it writes"
     held = _HELD.search(content, max(start - _NEAR, 0), start)
     if held is None:
         return ""

@@ -68,7 +68,9 @@ _WORDS = regex(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _NAME = (
     repeated(rb"[A-Za-z_$@][\w$]*+(?:<[^<>()\n]{0,60}>)?(?:\??\.|::|->|:)") + rb"[A-Za-z_][\w?]*+!?"
 )
-_CALLEE = regex(rb"(?<![\w.$@:>])(?P<name>%b)(?:<[^<>()\n]{0,60}>)?[ \t]?\Z" % _NAME)
+_CALLEE = regex(
+    rb"(?<![\w.$@:>])(?P<name>%b)(?:<[^<>()\n]{0,60}>|\[[\w.*, \[\]]{1,60}\])?[ \t]?\Z" % _NAME
+)
 _KEYWORD = regex(
     CONTROL
     + rb"\Z|(?:return|new|await|yield|typeof|void|const|let|var|my|our|lambda|async|move|mut|"
@@ -105,7 +107,8 @@ _ARGUMENT = (
     rb"|\[[^\]\n]*+\]|\([^()\n]*+\)|\{[^{}\n]*+\})"
 )
 _BARE = regex(
-    rb"(?:(?<![=!<>])=|:=|<-|->|=>|\|>|\b(?:return|puts|print|echo|write|say)\b|(?<=[=(\s])\$|\+\+)\s*+(?P<name>[A-Za-z_][\w.'-]*+)"
+    rb"(?:(?<![=!<>])=|:=|<-|->|=>|\|>|\b(?:return|puts|print|echo|write|say)\b|(?<=[=(\s])\$|\+\+"
+    rb"|,(?=[ \t]+[a-z]\w*[ \t]*\Z))\s*+(?P<name>[A-Za-z_][\w.'-]*+)"
     + repeated(_ARGUMENT, b"{0,4}")
     + rb"\s*\Z"
 )
@@ -118,15 +121,22 @@ _COMMAND = regex(
 )
 """A statement that is a call without parentheses, as Ruby has it: ``harden p``."""
 _IN_BRACKETS = regex(
-    rb"(?:(?:\A|[\s(\[{=,$])[(\[][ \t]*(?P<name>[A-Za-z_][\w?!*<>/'-]*+)"
-    rb"|[\w(\[{=,$][ \t]?[(\[][ \t]*(?:string[ \t]+(?!is\b))?(?P<more>[A-Za-z_][\w?!*<>/'-]*+)"
+    rb"(?:(?:\A|[\s(\[{=,$])[(\[][ \t]*(?P<name>[A-Za-z_][\w?!*<>/'.-]*+)"
+    rb"|[\w(\[{=,$][ \t]?[(\[][ \t]*(?:string[ \t]+(?!is\b))?(?P<more>[A-Za-z_][\w?!*<>/'.-]*+)"
     + repeated(_ARGUMENT, b"{1,4}")
     + rb")[ \t]+[$@&]?\Z"
 )
 """A call as Lisp, Haskell, OCaml and Tcl have it: ``(harden p)``."""
-_PARTS = rb"map|replace|range|repeat|index|(?:\w+\.)?sub"
+_PARTS = rb"map|replace|range|repeat|index|(?:\w+\.)*(?:sub|\w*[rR]eplace\w*)"
 """What Tcl's ``string`` does to one, and what takes a part of it in OCaml."""
 _CLOSES = regex(rb"[ \t]*[)\]]")
+_CLOSES_LATER = regex(rb"[\"']?(?:[ \t]+[\w.$#'\"-]+){1,3}[ \t]*[)\]]")
+"""Further arguments of a call in brackets, and its end."""
+_NESTED = regex(
+    rb"(?:[(\[{=,$]|\bputs|\bset[ \t]+\w+)[ \t]*[(\[][ \t]*[A-Za-z_]"
+    rb"|[(\[]\w[\w.-]*[ \t]+[(\[][ \t]*[A-Za-z_]"
+)
+"""A call in brackets within another one, or of which something takes the value."""
 _ENDS_LINE = regex(rb"[ \t]*(?:[\r\n;]|\Z)")
 _MACRO = regex(rb"[A-Z][A-Z\d_]*|[a-zA-Z]{1,2}")
 _SPLITS = regex(rb"(?:[sS]plit|explode)\Z")
@@ -139,6 +149,9 @@ _METHODS = regex(
 """Methods besides, of which others know more."""
 _GIVEN_FUNCTION = regex(rb"\((?:&:|::|\w+::)?([A-Za-z_]\w*[!?]?)(?=\)|,)|\b([A-Za-z_]\w*)\(")
 """A function that a method calls on what it goes through."""
+_GIVE_ON = (b"let", b"run", b"map", b"then", b"yield_self")
+"""Methods that return what their block makes of a text."""
+_LAMBDA = regex(rb"[ \t]*\{[^{}\n]{0,80}?\b([A-Za-z_]\w*)\(")
 _AT_LINES = regex(rb"\\n|[\"']\n[\"']|/\^/|EOL|NewLine|linesep")
 _STEP = regex(
     rb"(?P<dot>[ \t]*[?!&]?\.|\s+[?&]?\.|->|::|:(?=\w+\())(?P<name>[A-Za-z_]\w*+[!?]?)"
@@ -177,7 +190,8 @@ def changed_by(before: bytes, behind: bytes) -> bytes:
         outer = before[:start]
         if not _keeps(name, arguments, behind) and not _is_dropped(outer, behind):
             return name
-    bracketed = _IN_BRACKETS.search(before + b" ") if _CLOSES.match(behind) else None
+    closes = _CLOSES.match(behind) or (_CLOSES_LATER.match(behind) and _NESTED.search(before))
+    bracketed = _IN_BRACKETS.search(before + b" ") if closes else None
     found = bracketed or _BARE.search(outer)
     while found is not None:
         group = found.lastgroup or "name"
@@ -221,6 +235,9 @@ def method_that_changes(before: bytes, behind: bytes, *, fields: bool = False) -
         elif not hands_on(name) and (given or not fields):
             taken = name.endswith(b"!") or _STEP.match(behind, position)
             return name if taken or not _is_dropped(before, behind[position:]) else b""
+        block = _LAMBDA.match(behind, position) if name in _GIVE_ON else None
+        if block and not hands_on(block[1]):
+            return bytes(block[1])
         if given and _MAKES_PARTS.fullmatch(name) and behind[position : position + 1] == b"[":
             return name
     return b""

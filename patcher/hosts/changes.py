@@ -20,7 +20,7 @@ from patcher.hosts.calls import (
     statement_before,
 )
 from patcher.hosts.expressions import why_filtered
-from patcher.hosts.operands import why_operated, why_used
+from patcher.hosts.operands import why_operated, why_sent, why_used
 from patcher.hosts.strings import UNPACKS
 from patcher.policy.bounds import time_left
 from patcher.policy.patterns import regex, repeated
@@ -79,6 +79,7 @@ _CMAKE = (
 )
 _AROUND = (
     (regex(rb"\bin\s+\Z"), regex(rb"[^\n\])]{0,80}\bif\b[^\n]*[\])]")),
+    (regex(rb"\|\|?[^\n|]{1,40}<-\s*\Z"), regex(rb"\s*,[^\n\]]*\w")),
     (regex(rb"\bin\s+[\[({]\s*\Z"), regex(rb"[\s,]*[\])}][^\n]{0,80}\bif\b")),
     (regex(rb"\bstr(?:str|r?chr|pbrk)\(\s*\Z"), regex(rb"[^;\n]{0,80}\)\s*=(?!=)")),
     (regex(rb"\b(?:del|delete|unset)\b[ (]*[\"']?\Z"), regex(rb"\[")),
@@ -133,8 +134,8 @@ _ADDED = regex(
     rb"(?<![\w.])[$@&*]?(?P<name>[A-Za-z_]\w*)(?:\.|->|::)(?:push|append|add|insert|extend|[wW]rite)\w*\(\s*\Z",
     re.IGNORECASE,
 )
-_APART_INTO = regex(rb"\{[ \t]*([\w\s,:$]{1,120})\}[ \t]*=\s*\Z")
-_LAST_NAMES = regex(rb"(\w+)\s*(?:,|\Z)")
+_APART_INTO = regex(rb"\{[ \t]*([\w\s,:${}]{1,120})\}[ \t]*=\s*\Z")
+_LAST_NAMES = regex(rb"(\w+)\s*(?:[,}]|\Z)")
 """The names in ``const {a, b: c} = object``, which take parts of it."""
 _EACH = regex(
     rb"\A(?:(?!#|//|--)[^\n])*\bfor(?:each)?[ \t(]+"
@@ -156,8 +157,8 @@ _FUNCTION = regex(
 )
 _CALLEE = regex(rb"\b([A-Za-z_]\w*)\(\s*\Z")
 _DEFINITION = regex(
-    rb"\b(?:def|fn|func|fun|function|void)[ \t]+(?:\([^()\n]{0,80}\)[ \t]*)?"
-    rb"(?P<name>[A-Za-z_]\w*)\s*\(\s*"
+    rb"\b(?:(?:def|fn|func|fun|function|void)[ \t]+|function[ \t]*\*[ \t]*)"
+    rb"(?:\([^()\n]{0,80}\)[ \t]*)?(?P<name>[A-Za-z_]\w*)\s*\(\s*"
     rb"(?:(?:&?(?:mut[ \t]+)?self|this|cls)\s*,\s*)?"
     rb"(?:(?:const|String|char|string|std::string)[ \t*&]+)*[&$*]?(?P<argument>[A-Za-z_]\w*)"
 )
@@ -285,7 +286,7 @@ class Changes:
         before = before or content[max(start - _LONGEST, 0) : start]
         behind = behind or content[stop : stop + _LONGEST]
         self._host = host
-        if operated := why_operated(before, behind, host):
+        if operated := why_operated(before, content[start : start + 40], behind, host):
             return operated
         before = before.rstrip()
         if _OPERATED[methods].match(behind):
@@ -452,8 +453,11 @@ class Changes:
 
     def _changes_of_use(self, offset: int, before: bytes, behind: bytes) -> Iterator[Change]:
         """What the code before and behind a variable does to the text in it."""
-        if operated := why_used(behind, self._host):
+        if operated := why_used(before, behind, self._host):
             yield Change(offset, operated, _never)
+        is_shell = self._host == "text" and self.content[offset - 1 : offset] == b"$"
+        if is_shell and (sent := why_sent(before, behind)):
+            yield Change(offset, sent, _never)
         yield from self._changes(offset, before, behind)
 
     def _changes(

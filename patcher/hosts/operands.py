@@ -7,7 +7,7 @@ an infix call, a prefix that is not known) may make something else of the text.
 
 from __future__ import annotations
 
-from patcher.hosts.calls import CONTROL
+from patcher.hosts.calls import CONTROL, hands_on
 from patcher.policy.patterns import regex
 
 _OTHER = "an operator or a call that is not known makes something else of the text"
@@ -31,12 +31,14 @@ _JOIN_WITH_AND = frozenset(("text", "shell", "dockerfile", ""))
 """Hosts of languages in which ``&`` may join texts, as in Ada and Basic."""
 _REPLACED = regex(rb"@?[ \t]+-[ci]?(?:replace|(?:not)?match|(?:not)?like|split)[ \t]+[$(\w]")
 """What PowerShell replaces, where that is not said here."""
+_PIPED = regex(rb"@[ \t]*\|[ \t]*([A-Za-z][\w-]*)")
+"""What PowerShell gives the text of a here-string to."""
 _REDIRECTED = regex(rb"[ \t]*>>?[ \t]*[\"'$\w/]")
 _NEXT_LINE = regex(rb"[ \t]*\r?\n\s*(?:\|>|%>%|>>[>=]?|<\||@@|\|(?=[ \t]*\w+[ \t]*\())")
 _CLOSED = regex(rb"[\"'`]?(?:[ \t]*[)\]])+")
 _OPERATOR = regex(
-    rb"[ \t]*(?:\|>|%\w*%|>>|\*[ \t]*[\"'\w(]|-[ \t]*[\"'\d(]|-[ \t]+\w|\|(?!\|)[ \t]*\w|=~|\\\\"
-    rb"|@[ \t]+\w|`\w+`)"
+    rb"[ \t]*(?:\|{1,3}>|%\w*%|>>|\*[ \t]*[\"'\w(]|-[ \t]*[\"'\d(]|-[ \t]+\w|\|(?!\|)[ \t]*\w|=~"
+    rb"|\\\\|@[ \t]+\w|`\w+`)"
 )
 """An operator behind a call that is given the text, which joins nothing."""
 _COUNTS = regex(rb"(?:len|strlen|sizeof|size|length|count|hash)\w*\(\s*\Z")
@@ -44,34 +46,49 @@ _INFIX = regex(rb"[ \t]+(?:[A-Za-z_]\w*|`\w+`)[ \t]+[\w\"'(]|[ \t]*`\w+`")
 _BEGINS = regex(rb"(?:\A|[=(\[{,:;>\n+]|\b(?:return|in|then|else|do|yield))[ \t]*\Z")
 """Code behind which a value begins."""
 _OPERATED = regex(
-    rb"(?:<\||@@|>>|\|>|%\w*%|<\$>|<\*>|=<<|`\w+`|(?<=[\w)\]\"'])[ \t]+[-*|@/][ \t]"
-    rb"|(?<=[\w)\]])[ \t]+~[ \t])\s*\Z"
+    rb"(?:<\||@@|>>|\|>|%\w*%|<\$>|<\*>|<<=|=<<|`\w+`|(?<=[\w)\]\"'])[ \t]+[-*|@/][ \t]"
+    rb"|(?<=[\w)\]])[ \t]+~[ \t]|<\$>[ \t]*\w+[ \t]|\[%+[\w.]+[ \t]"
+    rb"|\([^()\n]{0,80}(?:>>|<<|\xe2\x88\x98|`\w+`|\bcomp[ \t])[^()\n]{0,80}\)[ \t]*\(?)\s*\Z"
 )
-"""An operator before a text that joins nothing."""
+"""An operator before a text that joins nothing, or functions that are put together."""
+_QUASI = regex(rb"\[(?!(?:r|raw|s|str|text|q|here|i|fmt|heredoc|multiline|string)\|)\w+\|")
+"""A quotation of Haskell of which a function makes something."""
 _SHIFTED = regex(rb"(?<=[\w)\]])[ \t]*<<\s*\Z")
 _NO_STREAMS = frozenset(("python", "rust", "java", "javascript", "csharp", "kotlin", "go"))
 """Hosts of languages in which ``<<`` appends to no stream and no string."""
-_PREFIX = regex(rb"(?:(?<=[\s(\[{,=:+<>&|?!])|\A)[\w.]*[.\w]\Z")
+_PREFIX = regex(rb"(?:(?<=[\s(\[{,=:+<>&|?!~])|\A)[\w.]*[.\w]\Z")
 _PREFIXES = regex(
     rb"(?:u8|[uUL]|[rRbBfFuUtTcC]{1,3}|raw|[sfqxmyS]|q[qwxr]?|fmt|r?dedent|outdent|strip[iI]ndent|"
     rb"string|sql|html|text|String\.raw|std::string|" + CONTROL + rb"|return|\d+)\Z"
 )
 """What may stand before a quote, without a blank: a kind of literal."""
-_USED = regex(rb"[ \t]*+(?:\r?\n[ \t]*)?(?:\|>|%>%|%\w+%)")
-_COMBINED = regex(rb"[ \t]*(?:\|(?![|=])|>>|\*(?!\*)|-|@)[ \t]*[\w(\"']")
+_USED = regex(rb"[ \t]*+(?:\r?\n[ \t]*)?(?:\|>|%>%|%\w+%)|\.\[")
+_COMBINED = regex(rb"[ \t]*(?:(?:\||>>|\*|-|@)=|(?:\|(?!\|)|>>|\*(?!\*)|-|@)[ \t]*[\w(\"'])")
 """Operators with which a class of Python's may do anything to a text."""
+_SENT = regex(rb"(?:[ \t]*\.\w+\([^()\n]{0,80}\))?[ \t]*\|[ \t]*(?P<name>[A-Za-z][\w-]*)")
+_SENDS = regex(rb"(?:\A|[=(|;{\n])[ \t]*(?P<name>[A-Za-z][\w-]*)(?:[ \t]+-?\w+){0,4}[ \t]*\Z")
+_ON = regex(rb"[^\n|;>]{0,80}(?:\|(?!\|)|>)")
+"""A command of PowerShell or its like that is given a variable, and the output of which goes on."""
+_THREADED = regex(rb"\((?:some|cond)?->>?[ \t]+\Z")
+_STEP = regex(rb"[ \t]+\(?([A-Za-z][\w-]*)")
+"""What Clojure does to a text first."""
 _INFIX_HOSTS = frozenset(("scala", "kotlin", "java", "groovy"))
 """Hosts of languages with infix calls, and ``java``, as which those are named that have no other
 name."""
 _INFIX_CALL = regex(rb"[ \t]+(?!" + _WORDS + rb")[a-z]\w*[ \t]+[\w\"'(]")
 
 
-def why_operated(before: bytes, behind: bytes, host: str) -> str:
+def why_operated(before: bytes, opening: bytes, behind: bytes, host: str) -> str:
     """Say what may make something else of the text between these pieces of code; empty for nothing.
 
-    ``before``: with the blanks at its end. ``host``: the name of the language's host.
+    ``before``: with the blanks at its end. ``opening``: how the text's literal begins. ``host``:
+    the name of the language's host.
     """
-    if _OPERATED.search(before) or (host in _NO_STREAMS and _SHIFTED.search(before)):
+    if (
+        _OPERATED.search(before)
+        or _QUASI.match(opening)
+        or (host in _NO_STREAMS and _SHIFTED.search(before))
+    ):
         return _OTHER
     prefix = _PREFIX.search(before)
     if prefix and _PREFIXES.match(prefix[0]) is None:
@@ -82,6 +99,9 @@ def why_operated(before: bytes, behind: bytes, host: str) -> str:
 def _is_kept(before: bytes, behind: bytes, host: str) -> bool:
     """Whether the code behind a text leaves it alone."""
     if _NEXT_LINE.match(behind) or _REPLACED.match(behind):
+        return False
+    piped = _PIPED.match(behind)
+    if piped and not hands_on(piped[1]):
         return False
     if host not in _JOIN_WITH_AND and _AND.match(behind):
         return False
@@ -94,8 +114,20 @@ def _is_kept(before: bytes, behind: bytes, host: str) -> bool:
     return _BEGINS.search(before) is None and _INFIX.match(behind) is not None
 
 
-def why_used(behind: bytes, host: str) -> str:
-    """Say which operator or infix call makes something else of a variable in front of this code."""
-    if _USED.match(behind) or (host == "python" and _COMBINED.match(behind)):
+def why_sent(before: bytes, behind: bytes) -> str:
+    """Say which command that is not known a shell's variable between these pieces of code goes
+    through."""
+    commands = (_SENT.match(behind), _SENDS.search(before) if _ON.match(behind) else None)
+    return _OTHER if any(each and not hands_on(each["name"]) for each in commands) else ""
+
+
+def why_used(before: bytes, behind: bytes, host: str) -> str:
+    """Say what operator or infix call makes something else of a variable between these pieces of
+    code."""
+    if _USED.match(behind):
+        return _OTHER
+    if host == "python" and b"#" not in before and _COMBINED.match(behind):
+        return _OTHER
+    if _THREADED.search(before) and (step := _STEP.match(behind)) and not hands_on(step[1]):
         return _OTHER
     return _OTHER if host in _INFIX_HOSTS and _INFIX_CALL.match(behind) else ""

@@ -86,6 +86,13 @@ _ASSIGNMENT = regex(
     rb"(?:(\w+)\+?=(?:\$?[\"'(]|\$\(cat\b)|read\b[^\n<|;]*[ \t](\w+)[ \t]*<<)",
     re.MULTILINE,
 )
+_GIVEN_TO_COMMAND = regex(
+    rb"^[ \t]*+(?:env[ \t]++)?\w++=(?:'[^']*+'|\""
+    + repeated(rb"[^\"\\]++|\\[\s\S]")
+    + rb"\")[ \t]++(?!\w+=)([\w./-]+)",
+    re.MULTILINE,
+)
+"""A variable for one command alone."""
 _EXPORTS = rb"^[^#\n]*\b(?:export|(?:declare|typeset)[ \t]+-\w*x\w*)[ \t]+(?:[^\n;&|]*[ \t])?%b\b"
 _READS = regex(rb"[^\n;&|]*\Z")
 _SUBSTITUTED = regex(rb"(?:\$\(|`|<\()([^\n;&|()`]*)\Z")
@@ -329,6 +336,11 @@ def why_variable(content: bytes, start: int, end: int) -> str:
     ``content[start:end]``, or whose assignment begins right before it; empty if nothing does."""
     mention = MATTERS.search(content, start, end)
     stop = start if mention is None else mention.start()
+    for given in _GIVEN_TO_COMMAND.finditer(content, max(start - _NEAR, 0)):
+        if given.start() <= stop < given.end():
+            return f"{given[1].decode('utf-8', 'replace')} is given the text, and may change it"
+        if given.start() > stop:
+            break
     names = _ASSIGNMENT.findall(content, max(start - _NEAR, 0), stop)
     name: bytes = next(filter(None, names[-1]), b"") if names else b""
     return _why_used(content, name, stop, content[start:end]) if name else ""

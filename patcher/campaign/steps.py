@@ -143,7 +143,7 @@ class Steps:
                 if missing and not found_bases and repository.address is None:
                     bases.check_born(repository)
         except git.UnbornHead as unborn:
-            return _Begun(found, ended=(replace(nothing, note=str(unborn)),))
+            return _Begun(found, ended=(self._unborn(found, nothing, unborn),))
         except Exception as error:
             return _Begun(found, ended=(told(self._not_begun(found, nothing, error), borrowed),))
         ended = [
@@ -154,6 +154,15 @@ class Steps:
             ended.append(replace(nothing, note=f"no branch matches {' '.join(patterns)}"))
         spent = git.clock() - started
         return _Begun(found, repository, tuple(found_bases), tuple(ended), spent, borrowed, globs)
+
+    def _unborn(self, found: Found, nothing: Target, unborn: git.UnbornHead) -> Target:
+        """The target of a repository without a branch: a failure where that is not known."""
+        try:
+            if isinstance(found.place, git.Address):
+                bases.check_shown_empty(found.place, found.server, self.servers)
+        except git.RemoteError as hidden:
+            return _failed(nothing, hidden)
+        return replace(nothing, note=str(unborn))
 
     def _not_begun(self, found: Found, nothing: Target, error: Exception) -> Target:
         """The target of a repository that cannot be read: an end where it is gone for good."""

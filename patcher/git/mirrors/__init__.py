@@ -47,6 +47,11 @@ from patcher.git.values import Base, Repository
 __all__ = ["Mirror", "Mirrors", "folder_name"]
 
 
+def _is_base(name: str) -> bool:
+    """Whether it is the full name of what can be a base, as servers list it or users write it."""
+    return name.startswith((HEADS, "refs/tags/"))
+
+
 class Mirrors:
     """The mirrors in one folder. Threads and processes may use it at once: one at a time updates a
     mirror, and at most ``per_host`` at a time of this process speak to one host.
@@ -114,7 +119,7 @@ class Mirrors:
             Update(self._store, name, address, refs, wanted, network, lock, slot).run(fresh=fresh)
             with contextlib.suppress(OSError):
                 os.utime(path / NOTE)
-            if bases and not refs.refs:
+            if bases and not any(map(_is_base, (*refs.refs, *bases))):
                 raise UnbornHead("it has no branch yet: nothing to do")
             repository = Repository(path, path, None, address)
             if seen is not None:

@@ -180,7 +180,7 @@ class Merging:
                 "`patcher apply --campaign` looks at them"
             )
         if review.conflicts:
-            return "it conflicts with its base: `patcher refresh` makes it anew"
+            return "it conflicts with its base: `patcher refresh` replaces the branch"
         if review.draft:
             return "it is a draft: `patcher ready` ends that"
         if self.force:

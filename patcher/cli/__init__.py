@@ -27,7 +27,7 @@ _COMMANDS = {
     "undo": "Remove review branches that are patcher's own and not merged.",
     "repos": "List the repositories that sources hold.",
     "check": "Report, or fix, files outside git.",
-    "verify": "Tell by compiling whether profiles deny the family.",
+    "verify": "Compile profiles: do they deny the family?",
     "status": "Show campaigns, and how far they have come.",
     "cache": "See, verify and clear the mirrors of remote repositories.",
     "migrations": "List what can be inserted.",

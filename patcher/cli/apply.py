@@ -52,8 +52,8 @@ _OPTIONAL = ("--sign", "--auto-merge", "--fork")
     show_default=True,
     help="What to do with a review branch that others edited and that does not fix the base: fail; "
     "append a commit to it; replace it by a new one from the base (with --discard-others). replace "
-    "also makes a branch of patcher's own anew where the commit wanted now is another one. Without "
-    "it, one of patcher's own is made anew where merging it does not fix the base any more.",
+    "also replaces a branch of patcher's own if its commit would differ now. Without it, one of "
+    "patcher's own is replaced only if merging it no longer fixes the base.",
 )
 @click.option(
     "--discard-others",
@@ -161,7 +161,7 @@ def command(
     """Commit the change, on a new branch for review.
 
     SOURCE is a path, a clone URL, or what `patcher repos --help` lists; default: here. The commit
-    is made from the base by way of git objects: work tree, index, HEAD and every other branch stay
+    is made from the base with git objects only: work tree, index, HEAD and every other branch stay
     as they are. What a clone URL names is read and committed in a mirror. --push sends the review
     branch, and nothing else, to that URL, or to the remote of a clone that a path names.
 

@@ -60,7 +60,7 @@ def list_command(format: str) -> int:
 def verify_command(urls: tuple[str, ...], quiet: bool) -> int:
     """Read every object of the mirrors, or of those that are named, and follow their branches.
 
-    A mirror that is not whole is made anew by the next run that uses it. Exit status: 0 all are
+    The next run that uses a damaged mirror replaces it with a new one. Exit status: 0 all are
     whole, 3 some are not.
 
     \b
@@ -84,7 +84,7 @@ def verify_command(urls: tuple[str, ...], quiet: bool) -> int:
             faults += 1
             tell(f"{mirror.repository.place}: {why}")
     if not quiet:
-        rest = f", {faults} not: made anew at the next use" if faults else ""
+        rest = f", {faults} not: the next run that uses them makes new ones" if faults else ""
         click.echo(f"{_count(len(chosen) - faults)} whole{rest}.")
     return FAILED if faults else 0
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "--stdin-name",
     default="-",
     metavar="NAME",
-    help="What the file on standard input is called, which tells its format.",
+    help="The name of the file on standard input, which decides its format.",
 )
 @options.judging
 @options.globs

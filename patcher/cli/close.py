@@ -28,7 +28,7 @@ def command(
     """Close the open reviews of the campaign NAME with a comment, and remove their branches.
 
     A branch on which others committed stays, and so does one that is merged. `patcher apply
-    --campaign NAME` opens them anew.
+    --campaign NAME` opens them again.
 
     Exit status: 0 all are closed, 2 wrong use, 3 one could not be closed, or its branch not
     removed.

@@ -41,7 +41,7 @@ class _InitCommand(ApplyCommand):
     type=click.Path(path_type=str),
     help="The file to write.",
 )
-@click.option("--force", is_flag=True, help="Write it anew where it is there already.")
+@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 @click.option(
     "--update",
     is_flag=True,
@@ -71,7 +71,7 @@ def command(file: str, force: bool, update: bool, schema: bool, **_: Any) -> Non
     if there and not (force or update):
         raise errors.Wrong(
             f"{file} is there already, and was not touched: `patcher apply` runs it; --update puts "
-            "what is said here into it, and --force writes it anew"
+            "what is said here into it, and --force overwrites it"
         )
     try:
         if update:

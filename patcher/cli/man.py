@@ -39,7 +39,8 @@ Never, or always, print in color.
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Write all pages there: patcher.1, patcher-scan.1 and so on. It is made if need be.",
+    help="Write all pages there: patcher.1, patcher-scan.1 and so on. "
+    "The directory is made if it does not exist.",
 )
 def command(name: str | None, folder: Path | None) -> int:
     """Print the manual page of patcher, or of one of its commands.

@@ -151,7 +151,7 @@ globs = chain(
         "--exclude",
         multiple=True,
         metavar="GLOB",
-        help="Pass over matching files (as in gitignore). May be repeated.",
+        help="Skip matching files (as in gitignore). May be repeated.",
     ),
 )
 _choice = click.Choice(["include", "exclude", "only"])
@@ -184,7 +184,7 @@ sourcing = chain(
         "--skip",
         multiple=True,
         metavar="GLOB",
-        help="Pass over repositories that match. May be repeated.",
+        help="Skip repositories that match. May be repeated.",
     ),
     click.option(
         "--topic",
@@ -233,7 +233,7 @@ working = chain(
         metavar="N",
         default=4,
         show_default=True,
-        help="Speak to one host N times at once, at most.",
+        help="Open at most N connections to one host.",
     ),
     timeout,
     click.option(
@@ -275,7 +275,7 @@ telling = chain(
         type=click.Choice(["auto", "always", "never"]),
         default="auto",
         show_default=True,
-        help="Color; auto heeds NO_COLOR and FORCE_COLOR.",
+        help="Color; auto follows NO_COLOR and FORCE_COLOR.",
     ),
 )
 

@@ -25,7 +25,7 @@ def command(
     color: str,
     **chosen: Any,
 ) -> int:
-    """Make the branches of the campaign NAME anew from their bases as they are now.
+    """Make the branches of the campaign NAME again, from their current bases.
 
     A branch on which others committed stays as it is. Where the base needs no edit any more, the
     review is closed with a comment and its branch removed, if nobody else committed there.

@@ -16,7 +16,7 @@ from patcher.cli import options
     short_help="Remove review branches that are patcher's own and not merged.",
 )
 @options.selecting
-@click.option("--branch", metavar="NAME", help="The review branch, as `patcher apply` was told.")
+@click.option("--branch", metavar="NAME", help="The same as for `patcher apply`.")
 @click.option(
     "--campaign",
     "name",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    "verify", cls=options.Command, short_help="Tell by compiling whether profiles deny the family."
+    "verify", cls=options.Command, short_help="Compile profiles: do they deny the family?"
 )
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=str))
 @options.bases

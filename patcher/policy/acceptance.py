@@ -199,7 +199,7 @@ def _why_no_policy(profile: Profile, origin: Origin) -> str:
         return "rules in no profile, among statements that are no rules" if profile.junk else ""
     if strong >= 2 and len(rules) >= 4 and profile.junk * 2 <= len(rules):
         return ""
-    return "rules in no profile, too few to be told from code and prose"
+    return "rules in no profile, too few to distinguish them from code and prose"
 
 
 def _why_irrelevant(profile: Profile, origin: Origin, evidence: Evidence) -> str:

@@ -108,7 +108,7 @@ def _more(
         }
     if status is Status.FIXED:
         return {"status_notes": printable(valid(f"The family is denied: {files}."))}
-    why = [f"A person must look: {files}."] * bool(files) + [f"{unread}."] * bool(unread)
+    why = [f"Needs review: {files}."] * bool(files) + [f"{unread}."] * bool(unread)
     return {"status_notes": printable(valid(" ".join(why)))}
 
 

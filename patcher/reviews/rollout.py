@@ -57,7 +57,7 @@ def _loading(target: Target) -> Iterator[Markdown]:
     )
     if docker:
         yield Markdown(
-            "Docker loads `docker-default` anew when its daemon starts, from the release on that "
+            "Docker loads `docker-default` again when its daemon starts, from the release on that "
             f"has {code('moby/moby pull request 52536')}; before that it takes a reboot, or "
             "`apparmor_parser -r` with the new text."
         )

@@ -32,14 +32,14 @@ class Tally:
         if 0 in self.kept.values():
             lines += [f"{name} matches {_repositories(n)}" for name, n in self.kept.items()]
         if not lines and not self.total and not self.failures:
-            lines.append(f"no repository is left: {self._passed_over()} passed over")
+            lines.append(f"no repository is left: {self._passed_over()} skipped")
         return lines
 
     def line(self) -> str:
-        """``2,013 repositories (3 paths, 1,998 of github:acme; 41 archived passed over)``"""
+        """``2,013 repositories (3 paths, 1,998 of github:acme; 41 archived skipped)``"""
         text = ", ".join(_counted(number, label) for label, number in self.wanted.items())
         if self.passed_over:
-            text += f"; {self._passed_over()} passed over"
+            text += f"; {self._passed_over()} skipped"
         return _repositories(self.total) + (f" ({text})" if text else "")
 
     def _passed_over(self) -> str:

@@ -221,7 +221,7 @@ def test_a_run_from_which_everything_is_left_out_is_an_error(sandbox: Sandbox) -
     place = sandbox.repository("one")
     result = patcher("scan", "--skip", "o*", place)
     assert result.exit_code == USAGE
-    assert "no repository is left: 1 by name passed over" in result.stderr
+    assert "no repository is left: 1 by name skipped" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["list.txt", "list.csv", "list.json", "list.yaml"])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parents[2] / "docs/reference/branches.md"
 OUTCOMES = {
     "made": ("committed", "pushed"),
-    "made anew": ("committed", "pushed"),
+    "replaced": ("committed", "pushed"),
     "a commit is appended": ("committed", "pushed"),
     "up to date": ("up to date",),
     "left alone": ("edited by others",),

@@ -95,7 +95,7 @@ def test_verify_finds_what_is_spoilt_and_the_next_use_mends_it(
     spoil(listed()[2])
     bad = patcher("cache", "verify")
     assert bad.exit_code == 3
-    assert bad.stdout == "2 mirrors whole, 1 not: made anew at the next use.\n"
+    assert bad.stdout == "2 mirrors whole, 1 not: the next run that uses them makes new ones.\n"
     assert bad.stderr.startswith(f"patcher: {urls[2]}: ")
     cache.update(Address.parse(urls[2]))
     assert patcher("cache", "verify", "--quiet", urls[2]).output == ""

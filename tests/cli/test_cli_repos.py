@@ -69,7 +69,7 @@ def test_what_filters_pass_over_is_counted(github: GitHub) -> None:
 
     assert names() == (
         ["moby", "tool"],
-        "patcher: 2 repositories (2 of github:acme; 1 archived passed over)",
+        "patcher: 2 repositories (2 of github:acme; 1 archived skipped)",
     )
     assert names("--forks", "only", "-q") == (["moby"], "")
     assert names("--topic", "docker", "-q") == (["tool"], "")
@@ -77,7 +77,7 @@ def test_what_filters_pass_over_is_counted(github: GitHub) -> None:
     result = patcher("repos", "github:acme", "--visibility", "private")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines() == [
-        "patcher: 0 repositories (0 of github:acme; 2 by visibility, 1 archived passed over)",
+        "patcher: 0 repositories (0 of github:acme; 2 by visibility, 1 archived skipped)",
         "patcher: --visibility private matches 0 repositories",
     ]
     assert names("--match", "*/m*", "--match", "*/old", "-q", "--archived", "only") == (["old"], "")
@@ -192,7 +192,7 @@ def test_a_scan_of_a_list(sandbox: Sandbox, tmp_path: Path) -> None:
     assert sandbox.git(two, "branch", "--list", "patcher/*") == ""
     result = patcher("apply", one, "--from", "-", "--match", "two", stdin=str(two))
     assert sandbox.git(two, "branch", "--list", "patcher/*") != ""
-    assert result.stderr.endswith("(0 paths, 1 of standard input; 1 by name passed over)\n")
+    assert result.stderr.endswith("(0 paths, 1 of standard input; 1 by name skipped)\n")
 
 
 @pytest.mark.parametrize(

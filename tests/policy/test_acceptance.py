@@ -68,7 +68,7 @@ def test_a_profile(path: str, before: str, text: str, reason: str) -> None:
             "x.go",
             go("network,\n"),
             3,
-            "rules in no profile, too few to be told from code and prose",
+            "rules in no profile, too few to distinguish them from code and prose",
         ),
         (
             "x.go",

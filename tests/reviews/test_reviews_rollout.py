@@ -83,7 +83,7 @@ def test_a_comment_that_speaks_of_another_copy_is_quoted(sandbox: Sandbox, comme
 
 def test_when_the_change_takes_effect(sandbox: Sandbox) -> None:
     docker = said(sandbox.repository("one", {"p": sandbox.profile("docker-default")}))
-    assert "Docker loads `docker-default` anew when its daemon starts" in docker
+    assert "Docker loads `docker-default` again when its daemon starts" in docker
     podman = said(sandbox.repository("two", {"p": sandbox.profile("containers-default-0.62.2")}))
     assert "until the version in the profile's name changes" in podman
     other = said(sandbox.repository("three", {"p": sandbox.profile("mine")}))

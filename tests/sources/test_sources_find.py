@@ -261,7 +261,7 @@ def test_what_is_gathered_is_counted_and_comes_again_as_it_was(
     ]
     assert [address.secret for address in addresses] == [git.Secret("p", "u"), None, None]
     assert gathered.tally.line() == tally.line()
-    assert tally.line() == f"5 repositories (2 paths, 2 URLs, 1 of {file}; 1 by name passed over)"
+    assert tally.line() == f"5 repositories (2 paths, 2 URLs, 1 of {file}; 1 by name skipped)"
 
 
 def test_the_line_of_numbers() -> None:
@@ -273,7 +273,7 @@ def test_the_line_of_numbers() -> None:
     tally.passed_over.update({"archived": 41, "by name": 1})
     assert tally.line() == (
         "2,013 repositories (3 paths, 12 URLs, 1,998 of github:acme; "
-        "41 archived, 1 by name passed over)"
+        "41 archived, 1 by name skipped)"
     )
 
 

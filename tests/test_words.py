@@ -1,0 +1,99 @@
+"""Pages, help and messages have none of the words that readers found hard."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from patcher.cli import group
+
+ROOT = Path(__file__).resolve().parent.parent
+SAY = {
+    r"pass(?:es|ed|ing)? over": "skip, ignore",
+    r"told|tells?": "report, print, say which",
+    r"anew": "again, replaced, a new ...",
+    r"wanted": "required, named; `target` for a figure",
+    r"person (?:must|to|has to) look|look(?:ed)? at (?:it )?by hand": "needs review",
+    r"born": "made, generation",
+    r"booking": "lease",
+    r"holes?": "placeholder, template action",
+    r"at another one": "another one repeats",
+    r"need be": "if it does not exist",
+    r"heed(?:s|ed)?": "ignore, use, count",
+    r"by way of": "with, through",
+    r"fork of a family|family of (?:forks|repositories)|are a family|its family": "fork network",
+}
+"""Each as a regular expression, and what to write in its place."""
+HARD = re.compile(rf"\b(?:{'|'.join(SAY)})\b", re.IGNORECASE)
+PAGES = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md")
+
+
+def hard(text: str) -> list[str]:
+    """Return each hard word with what stands around it."""
+    plain = " ".join(text.split())
+    return [plain[max(0, m.start() - 50) : m.end() + 30] for m in HARD.finditer(plain)]
+
+
+def advice(found: list[str]) -> str:
+    rules = "\n".join(f"  {word}: {instead}" for word, instead in SAY.items())
+    return "\n".join([*found, "", "in place of these words (tests/test_words.py), write:", rules])
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    for file in [ROOT / name for name in PAGES] + sorted((ROOT / "docs").rglob("*.md")):
+        if file.name == "commands.md":  # is made from the help
+            continue
+        text = file.read_text("utf-8")
+        if file.name == "CHANGELOG.md":  # what was released stays as it was published
+            text = re.split(r"(?m)^## ", text)[1]
+            assert text.startswith("[Unreleased]")
+        yield str(file.relative_to(ROOT)), text
+
+
+def helps(command: click.Command, parent: click.Context | None = None) -> Iterator[tuple[str, str]]:
+    context = click.Context(command, info_name=command.name, parent=parent, terminal_width=100)
+    yield f"{context.command_path} --help", command.get_help(context)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from helps(inner, context)
+
+
+def messages(file: Path) -> Iterator[tuple[int, str]]:
+    """The texts of more than two words in a module which are no docstrings: what may be printed."""
+    tree = ast.parse(file.read_text("utf-8"))
+    comments = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or id(node) in comments:
+            continue
+        if isinstance(node.value, str) and len(node.value.split()) > 2:
+            yield node.lineno, node.value
+
+
+@pytest.mark.parametrize(("name", "text"), [pytest.param(*each, id=each[0]) for each in pages()])
+def test_pages_are_in_plain_words(name: str, text: str) -> None:
+    found = hard(text)
+    assert not found, advice([f"{name}: {each}" for each in found])
+
+
+def test_help_is_in_plain_words() -> None:
+    texts = dict(helps(group))
+    assert len(texts) > 20
+    found = [f"{name}: {each}" for name, text in texts.items() for each in hard(text)]
+    assert not found, advice(found)
+
+
+def test_messages_are_in_plain_words() -> None:
+    found, seen = [], 0
+    for file in sorted((ROOT / "patcher").rglob("*.py")):
+        for line, text in messages(file):
+            seen += 1
+            found += [f"{file.relative_to(ROOT)}:{line}: {each}" for each in hard(text)]
+    assert seen > 500
+    assert not found, advice(found)

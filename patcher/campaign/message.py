@@ -81,19 +81,24 @@ _CUTS = re.compile(r"---|diff -|Index: |>?From |\s*-+ ?(?:8<|>8|%<|>%)")
 _REARRANGED = re.compile(r'[()"\\@\udc80-\udcff]')
 """What git's ``handle_from`` takes for a comment, an escape or an address; is in no mail."""
 _HEADER = re.compile(r"(?:from|date|subject):", re.IGNORECASE)
+_CLEANED = re.compile(r"\[|:|re:|.*=\?", re.IGNORECASE)
+"""What git's ``cleanup_subject`` takes from the beginning of a subject; and what reads as an
+encoded word (RFC 2047)."""
+_MOST_NAME = 60
+"""Bytes; for a longer name git's ``get_sane_name`` takes the address."""
 
 
 def unmailable(author: str, text: str) -> str | None:
     """Why `git am` would not take an author's name and a message from a mail as they are; None: it
     would."""
-    if _REARRANGED.search(author):
+    if _REARRANGED.search(author) or "=?" in author or len(author.encode()) > _MOST_NAME:
         return "mail does not keep the author's name as it is"
     lines = text.rstrip("\n").split("\n")
     subject, body = lines[0], lines[1:]
     if not subject or (body and body[0]):
         return "its first line is no subject with an empty line below it"
-    if subject.startswith("[") or subject != " ".join(subject.split()):
-        return "its subject begins with a bracket, or has blanks that mail does not keep"
+    if _CLEANED.match(subject) or subject != " ".join(subject.split()):
+        return "its subject begins with a bracket, a colon or Re:, or has what mail does not keep"
     if any(_CUTS.match(line) for line in body):
         return "a line of it would begin the patch"
     if _HEADER.match(next((line for line in body if line), "")):

@@ -113,13 +113,25 @@ def test_what_no_mail_can_be_is_refused(
     assert said in result.stderr
 
 
-def test_a_message_that_mail_would_change_is_a_failure(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--message", "[CI] deny alg"), "its subject begins with a bracket"),
+        (("--message", "Re: deny alg"), "its subject begins with a bracket, a colon or Re:"),
+        (("--message", ": deny alg"), "its subject begins with a bracket, a colon or Re:"),
+        (("--message", "deny =?UTF-8?q?alg?="), "or has what mail does not keep"),
+        (("--author", f"{'é' * 31} <a@example.org>"), "mail does not keep the author's name"),
+        (("--author", "=?UTF-8?q?Jo?= <a@example.org>"), "mail does not keep the author's name"),
+    ],
+)
+def test_what_mail_would_change_is_a_failure(
+    sandbox: Sandbox, words: tuple[str, ...], said: str
+) -> None:
     place = sandbox.repository("r", {"p": sandbox.profile()})
-    result = patcher(
-        *("apply", "--dry-run", "--format", "patch", "--message", "[CI] deny alg"), place
-    )
+    result = patcher("apply", "--dry-run", "--format", "patch", *words, place)
     assert (result.exit_code, result.stdout) == (3, "")
-    assert "no mail can carry this commit: its subject begins with a bracket" in result.stderr
+    assert "no mail can carry this commit: " in result.stderr
+    assert said in result.stderr
 
 
 NAMES = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=60)

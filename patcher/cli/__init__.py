@@ -25,6 +25,7 @@ _COMMANDS = {
     "merge": "Merge a campaign's reviews.",
     "close": "Close a campaign's reviews.",
     "undo": "Remove review branches that are patcher's own and not merged.",
+    "unfork": "Remove the forks of a campaign.",
     "repos": "List the repositories that sources hold.",
     "check": "Report, or fix, files outside git.",
     "verify": "Compile profiles: do they deny the family?",

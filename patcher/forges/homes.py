@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 
 from patcher import forges, git
 from patcher.forges import tokens
-from patcher.forges.review import Pushes, Reviews
+from patcher.forges.review import Forks, Pushes, Reviews
 from patcher.forges.server import ForgeError, Server
 
 FORGES = ("github", "gitlab", "gitea", "forgejo", "bitbucket")
@@ -81,6 +81,12 @@ def pushes(name: str) -> Pushes | None:
     """What a forge does for a push; None: nothing."""
     module = reviews(name)
     return cast(Pushes, module) if hasattr(module, "pushed") else None
+
+
+def forks(name: str) -> Forks | None:
+    """What a forge does so that forks can be removed; None: nothing."""
+    module = reviews(name)
+    return cast(Forks, module) if hasattr(module, "own_fork") else None
 
 
 def _servers(

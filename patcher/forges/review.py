@@ -7,7 +7,7 @@ requests and no more: what is to be done, and what was done already, is decided 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
@@ -153,6 +153,27 @@ class Pushes(Protocol):
     def pushed_url(self, said: str, path: str) -> str | None:
         """Where the review is, as the server says after the push; None: it does not say so, and
         there may be none."""
+        ...
+
+
+class OwnFork(NamedTuple):
+    """A fork of the token's user."""
+
+    project: Project
+    made: str | None
+    """When it was made, in ISO 8601; None where the forge does not say."""
+
+
+class Forks(Protocol):
+    """What a forge does so that forks can be removed; its package has these functions where it
+    does. Every function raises ForgeError."""
+
+    def own_fork(self, client: Client, project: Project) -> OwnFork | None:
+        """The fork of it that the token's user has; None where none is found."""
+        ...
+
+    def open_reviews(self, client: Client, project: Project) -> Iterator[Review]:
+        """All reviews into it that are open, from wherever."""
         ...
 
 

@@ -972,3 +972,36 @@ def test_a_pilot_wave_and_then_the_rest(github: GitHub) -> None:
     assert len(opened(github)) == 1
     assert patcher("apply", "--campaign", "c").exit_code == 0
     assert opened(github) == [(name, "main", "open") for name in NAMES]
+
+
+def unfork(*more: str) -> tuple[int, str]:
+    """Exit status, and what `unfork` says of the one repository."""
+    done = patcher("unfork", "--campaign", "c", *more)
+    return done.exit_code, done.stdout.splitlines()[1].split("  ")[-1].strip()
+
+
+def test_a_fork_at_github_is_removed_once_no_review_needs_it(guest: GitHub) -> None:
+    words = (*PUSH, "--fork", "--campaign", "c", "github:acme/moby")
+    assert acts(*words) == (0, {"acme/moby": "opened"})
+    code, did = unfork()
+    assert (code, did) == (1, f"stays: {guest.url}/acme/moby/pull/1 is open")
+    assert patcher("close", "c").exit_code == 0
+    assert unfork("--dry-run") == (0, "would be removed")
+    assert "bot/moby" in guest.known
+    record = guest.repository("bot/moby").record
+    made, record["created_at"] = record["created_at"], "2020-01-01T00:00:00Z"
+    assert unfork() == (1, "stays: it was made before the campaign began, so not by it")
+    record["created_at"] = made
+    assert unfork() == (0, "removed")
+    assert "bot/moby" not in guest.known
+    assert "acme/moby" in guest.known
+    assert unfork() == (0, "no fork of yours is found")
+
+
+def test_a_repository_of_the_user_that_is_no_fork_stays(guest: GitHub) -> None:
+    assert acts(*PUSH, "--fork", "--campaign", "c", "github:acme/moby")[0] == 0
+    assert patcher("close", "c").exit_code == 0
+    record = guest.repository("bot/moby").record
+    record["fork"], record["parent"], record["source"] = False, None, None
+    assert unfork() == (0, "no fork of yours is found")
+    assert "bot/moby" in guest.known

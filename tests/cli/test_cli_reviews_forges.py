@@ -20,6 +20,7 @@ from tests.forges.branches import GitBranches
 from tests.forges.worlds import PATH, TOKEN, WORLDS, World
 from tests.git.forges import as_gitlab
 from tests.git.server import Server
+from tests.sources.servers import Reply, Request
 
 pytestmark = pytest.mark.campaigns
 
@@ -207,3 +208,152 @@ def test_where_the_token_may_not_push_the_review_comes_from_a_fork(
     assert patcher("close", "c").exit_code == 0
     assert at.branches.tip(fork, HEAD) is None
     assert at.branches.tip(fork, "main") is not None
+
+
+@pytest.fixture
+def forked(at: World, sandbox: Sandbox) -> str:
+    """The full name of the fork that a campaign opened its review from."""
+    at.let("me", "read")
+    assert act(at, "--fork") == (0, "opened")
+    (fork,) = {
+        f"{each.parent.name}/{each.stem}" for each in sandbox.root.glob("served/*/*.git")
+    } - {PATH}
+    return fork
+
+
+def unfork(at: World, *more: str) -> tuple[int, str]:
+    """Exit status, and what `unfork` says of the one fork; that nothing was changed where it says
+    that."""
+    before = len(at.forge.requests)
+    done = patcher("unfork", "--campaign", "c", *more)
+    did = done.stdout.splitlines()[1].split("  ")[-1].strip()
+    writes = {each.method for each in at.forge.requests[before:]} - {"GET"}
+    assert writes == ({"DELETE"} if did in ("removed", "failed") else set())
+    return done.exit_code, did
+
+
+TO_REMOVE = pytest.mark.parametrize("at", ["gitlab", "gitea"], indirect=True)
+
+
+@TO_REMOVE
+def test_a_fork_is_removed_once_no_review_needs_it(at: World, forked: str) -> None:
+    code, did = unfork(at)
+    assert (code, did.startswith("stays: http"), did.endswith(" is open")) == (1, True, True)
+    assert patcher("close", "c").exit_code == 0
+    assert unfork(at, "--dry-run") == (0, "would be removed")
+    assert at.project(forked).fork_of == at.project().id
+    assert unfork(at) == (0, "removed")
+    with pytest.raises(client.RequestRefused):
+        at.project(forked)
+    assert unfork(at) == (0, "no fork of yours is found")
+
+
+@TO_REMOVE
+def test_the_branch_of_a_merged_review_goes_with_the_fork(at: World, forked: str) -> None:
+    at.let("me", "write")
+    at.approve("bob")
+    at.check("success")
+    assert followed("merge", "c")[1]["did"] == "merged"
+    assert at.branches.tip(forked, HEAD) is not None
+    assert unfork(at) == (0, "removed")
+
+
+@TO_REMOVE
+def test_a_fork_that_is_behind_holds_nothing_of_its_own(
+    at: World, forked: str, sandbox: Sandbox
+) -> None:
+    assert patcher("close", "c").exit_code == 0
+    commit(sandbox, PATH, "main")
+    assert unfork(at) == (0, "removed")
+
+
+def commit(sandbox: Sandbox, path: str, branch: str, start: str | None = None) -> None:
+    """A person's commit on a branch that is served."""
+    work = sandbox.root / f"work-{path.replace('/', '-')}"
+    served = sandbox.root / f"served/{path}.git"
+    sandbox.git(sandbox.root, "clone", "-q", str(served), str(work))
+    if start is None:
+        sandbox.git(work, "checkout", "-q", branch)
+    else:
+        sandbox.git(work, "checkout", "-q", "-b", branch, f"origin/{start}")
+    sandbox.commit(work, {"more": "x"})
+    sandbox.git(work, "push", "-q", "origin", branch)
+
+
+@TO_REMOVE
+@pytest.mark.parametrize(("branch", "start"), [(HEAD, None), ("mine", "main"), ("main", None)])
+def test_a_fork_with_the_work_of_a_person_stays(
+    at: World, forked: str, sandbox: Sandbox, branch: str, start: str | None
+) -> None:
+    if branch != HEAD:
+        assert patcher("close", "c").exit_code == 0
+    else:
+        at.close()
+    commit(sandbox, forked, branch, start)
+    said = f"stays: refs/heads/{branch} has what is not in {PATH}"
+    assert unfork(at) == (1, said)
+
+
+@TO_REMOVE
+def test_a_tag_and_a_note_of_a_person_stay(at: World, forked: str, sandbox: Sandbox) -> None:
+    assert patcher("close", "c").exit_code == 0
+    served = sandbox.root / f"served/{forked}.git"
+    sandbox.git(served, "tag", "-a", "-m", "mine", "v1", "main")
+    assert unfork(at) == (1, f"stays: refs/tags/v1 has what is not in {PATH}")
+    sandbox.git(served, "update-ref", "refs/notes/commits", "refs/tags/v1")
+    assert unfork(at) == (1, f"stays: refs/notes/commits and 1 more has what is not in {PATH}")
+
+
+@TO_REMOVE
+def test_a_fork_that_was_there_before_the_campaign_stays(at: World, forked: str) -> None:
+    assert patcher("close", "c").exit_code == 0
+    record = at.record(forked)
+    record["created_at"] = "2020-01-01T00:00:00Z"
+    said = "stays: it was made before the campaign began, so not by it"
+    assert unfork(at) == (1, said)
+    del record["created_at"]
+    assert unfork(at) == (1, "stays: its forge does not say when it was made")
+
+
+@TO_REMOVE
+def test_a_fork_with_an_open_review_of_another_branch_stays(
+    at: World, forked: str, sandbox: Sandbox
+) -> None:
+    assert patcher("close", "c").exit_code == 0
+    served = sandbox.root / f"served/{forked}.git"
+    sandbox.git(served, "branch", "other", "main")
+    wanted = at.wanted(head="other", head_project=forked)
+    opened = at.reviews.create(at.client(), at.project(), wanted).review
+    assert unfork(at) == (1, f"stays: {opened.url} is open")
+    at.close()
+    assert unfork(at, "--dry-run") == (0, "would be removed")
+
+
+@TO_REMOVE
+def test_a_fork_that_cannot_be_removed_is_a_failure(at: World, forked: str) -> None:
+    assert patcher("close", "c").exit_code == 0
+    answer = at.forge.answer
+
+    def refused(request: Request) -> Reply:
+        if request.method == "DELETE":
+            at.forge.requests.append(request)
+            return Reply(403, {"message": "no right to delete"})
+        reply: Reply = answer(request)
+        return reply
+
+    at.forge.answer = refused
+    assert unfork(at) == (3, "failed")
+    done = patcher("unfork", "--campaign", "c")
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("denies access: no right to delete")
+
+
+@pytest.mark.parametrize("at", ["cloud"], indirect=True)
+def test_forks_at_bitbucket_are_left_to_a_person(at: World) -> None:
+    assert act(at) == (0, "opened")
+    assert unfork(at) == (1, "is not looked at: remove forks at bitbucket by hand")
+
+
+def test_unfork_needs_a_campaign(sandbox: Sandbox) -> None:
+    assert patcher("unfork").exit_code == 2
+    assert patcher("unfork", "--campaign", "none").exit_code == 2

@@ -6,6 +6,7 @@ It answers as templates/swagger/v1_json.tmpl and routers/api/v1/repo/pull.go of 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.forges.branches import Branches
@@ -305,7 +306,12 @@ class Gitea(Routed, servers.Gitea):
         path = f"{user}/{name}"
         if any(each["full_name"] == path for each in self.repositories):
             raise self.refused(409, f"repository already exists [uname: {user}, name: {name}]")
-        made = self.add(path, fork=True, parent=dict(found))
+        made = self.add(
+            path,
+            fork=True,
+            parent=dict(found),
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
         self.branches.fork(found["full_name"], path)
         return Reply(202, made | {"permissions": {"admin": True, "push": True, "pull": True}})
 

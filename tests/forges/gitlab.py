@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -374,6 +375,7 @@ class GitLab(Routed, servers.GitLab):
             raise refused(409, {"base": said, "path": ["has already been taken"]})
         parent = {"id": project["id"], "path_with_namespace": project["path_with_namespace"]}
         made = self.add(path, forked_from_project=parent, import_status="scheduled")
+        made["created_at"] = datetime.now(UTC).isoformat()
         self.branches.fork(project["path_with_namespace"], path)
         made["copying"] = self.copying
         return Reply(201, dict(made))

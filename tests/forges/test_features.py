@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from patcher.forges import client, limits
+from patcher.forges import client, homes, limits
 from patcher.forges.review import Life, Unsupported, Wanted
 from patcher.forges.server import RequestRefused
 from tests.forges.bitbucket_worlds import AtBitbucketCloud, AtBitbucketServer
@@ -130,6 +131,25 @@ def forks(at: World) -> bool:
     return opened.head_project == made.id != at.project().id
 
 
+def unforks(at: World) -> bool:
+    """Whether a fork is found again, with what keeps it, and is removed."""
+    forks = cast(Any, at.reviews)
+    made = at.reviews.fork(at.client(), at.project())
+    at.branches.commit(made.path, HEAD, str(at.branches.tip(PATH, BASE)))
+    if homes.forks(at.reviews.__name__.rpartition(".")[2]) is None:  # type: ignore[attr-defined]
+        return False
+    own = forks.own_fork(at.client(), at.project())
+    opened = at.reviews.create(at.client(), at.project(), at.wanted(head_project=made.path)).review
+    ((number, head),) = [
+        (each.number, each.head_project) for each in forks.open_reviews(at.client(), at.project())
+    ]
+    assert (number, head) == (opened.number, own.project.id)
+    at.reviews.close(at.client(), at.project(), opened)
+    assert [*forks.open_reviews(at.client(), at.project())] == []
+    at.reviews.delete_fork(at.client(), own.project)
+    return own.made is not None and forks.own_fork(at.client(), at.project()) is None
+
+
 FEATURES: dict[str, Callable[[World], bool]] = {
     "draft, made ready by one command": drafts,
     "reviewers": wish(reviewers=("bob",)),
@@ -146,6 +166,7 @@ FEATURES: dict[str, Callable[[World], bool]] = {
     "merge of the commit that was seen alone": refuses_another_commit,
     "opening again": reopens,
     "fork": forks,
+    "fork removed by `unfork`": unforks,
 }
 
 

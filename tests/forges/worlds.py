@@ -82,6 +82,12 @@ class World(ABC):
 
     @abstractmethod
     def add(self, path: str, **changes: object) -> Record: ...
+    def record(self, path: str) -> Record:
+        """A repository, as the fake keeps it."""
+        name = "path_with_namespace" if self.module is gitlab else "full_name"
+        known = self.forge.projects if self.module is gitlab else self.forge.repositories
+        return cast(Record, next(each for each in known if each[name] == path))
+
     @abstractmethod
     def let(self, login: str, level: str, path: str = PATH) -> None:
         """Let someone ``read``, ``write`` or ``admin``."""

@@ -3,7 +3,7 @@
 The functions of `patcher.forges.review.Reviews`.
 """
 
-from patcher.forges.gitea.forks import delete_fork, fork
+from patcher.forges.gitea.forks import delete_fork, fork, open_reviews, own_fork
 from patcher.forges.gitea.pushing import pushed, pushed_url
 from patcher.forges.gitea.reading import project, review, reviews
 from patcher.forges.gitea.writing import (
@@ -23,6 +23,8 @@ __all__ = [
     "delete_fork",
     "fork",
     "merge",
+    "open_reviews",
+    "own_fork",
     "project",
     "pushed",
     "pushed_url",

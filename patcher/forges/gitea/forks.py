@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from patcher.forges import review as values
-from patcher.forges.gitea.reading import all_of, as_project
+from patcher.forges.gitea.reading import all_of, as_project, as_review
 from patcher.forges.listed import inside, text
 from patcher.forges.reviewing import removable
 
@@ -15,12 +16,34 @@ if TYPE_CHECKING:
 
 def fork(client: Client, project: values.Project) -> values.Project:
     """The fork that the token's user has, or a new one, which is whole when Gitea answers."""
+    record = _own(client, project)
+    if record is None:
+        path = f"/repos/{project.path}/forks"
+        record = client.ask(path, method="POST", body={}).body
+    return as_project(client, record)
+
+
+def _own(client: Client, project: values.Project) -> object:
+    """The fork below the user's own name."""
     user = text(client.ask("/user").body, "login") or ""
-    path = f"/repos/{project.path}/forks"
-    for record in all_of(client, path):
+    for record in all_of(client, f"/repos/{project.path}/forks"):
         if (text(inside(record, "owner"), "login") or "").casefold() == user.casefold():
-            return as_project(client, record)
-    return as_project(client, client.ask(path, method="POST", body={}).body)
+            return record
+    return None
+
+
+def own_fork(client: Client, project: values.Project) -> values.OwnFork | None:
+    """The fork that the token's user has."""
+    record = _own(client, project)
+    if record is None:
+        return None
+    return values.OwnFork(as_project(client, record), text(record, "created_at"))
+
+
+def open_reviews(client: Client, project: values.Project) -> Iterator[values.Review]:
+    """All pull requests into it that are open."""
+    for record in all_of(client, f"/repos/{project.path}/pulls", {"state": "open"}):
+        yield as_review(client, record)
 
 
 def delete_fork(client: Client, project: values.Project) -> None:

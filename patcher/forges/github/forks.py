@@ -5,15 +5,16 @@ https://docs.github.com/rest/repos/forks
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from patcher.forges import limits
 from patcher.forges import review as values
-from patcher.forges.github.reading import as_project
-from patcher.forges.listed import inside
+from patcher.forges.github.reading import as_project, as_review
+from patcher.forges.listed import inside, text
 from patcher.forges.reviewing import removable
-from patcher.forges.server import ForgeError, RequestRefused
+from patcher.forges.server import ForgeError, RequestRefused, plain
 
 if TYPE_CHECKING:
     from patcher.forges.client import Client
@@ -73,3 +74,29 @@ def delete_fork(client: Client, project: values.Project) -> None:
     path = f"/repos/{project.path}"
     now = removable(project, lambda: as_project(client, client.ask(path).body))
     client.ask(f"/repos/{now.path}", method="DELETE")
+
+
+def own_fork(client: Client, project: values.Project) -> values.OwnFork | None:
+    """The fork of the token's user that has the name of what it was forked from: a list of forks
+    may have thousands of others."""
+    login = text(client.ask("/user").body, "login") or ""
+    path = plain(f"{login}/{project.path.partition('/')[2]}", "repository")
+    try:
+        record = client.ask(f"/repos/{path}").body
+    except RequestRefused as refused:
+        if refused.status == 404:
+            return None
+        raise
+    found = as_project(client, record)
+    owner = found.path.partition("/")[0]
+    if found.fork_of != project.id or owner.casefold() != login.casefold():
+        return None
+    return values.OwnFork(found, text(record, "created_at"))
+
+
+def open_reviews(client: Client, project: values.Project) -> Iterator[values.Review]:
+    """All pull requests into it that are open."""
+    wanted: dict[str, str | int] = {"state": "open", "per_page": 100}
+    for answer in client.pages(f"/repos/{project.path}/pulls", wanted):
+        for record in client.entries(answer.body):
+            yield as_review(client, project, record)

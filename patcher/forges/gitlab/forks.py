@@ -5,12 +5,13 @@ https://docs.gitlab.com/api/project_forks/
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from patcher import git
 from patcher.forges import limits
 from patcher.forges import review as values
-from patcher.forges.gitlab.reading import as_project
+from patcher.forges.gitlab.reading import as_project, as_review
 from patcher.forges.listed import inside, text
 from patcher.forges.server import ForgeError, RequestRefused
 
@@ -63,3 +64,21 @@ def delete_fork(client: Client, project: values.Project) -> None:
     if now.fork_of is None:
         raise ForgeError(f"{now.path} is no fork any more: it is not removed")
     client.ask(f"/projects/{project.id}", method="DELETE")
+
+
+def own_fork(client: Client, project: values.Project) -> values.OwnFork | None:
+    """The fork below the user's own name."""
+    record = _own(client, project)
+    if record is None:
+        return None
+    return values.OwnFork(as_project(client, record), text(record, "created_at"))
+
+
+def open_reviews(client: Client, project: values.Project) -> Iterator[values.Review]:
+    """All merge requests into it that are open, or are being merged."""
+    wanted: dict[str, str | int] = {"state": "all", "sort": "desc", "per_page": 100}
+    for answer in client.pages(f"/projects/{project.id}/merge_requests", wanted):
+        for record in client.entries(answer.body):
+            found = as_review(client, record)
+            if found.life is values.Life.OPEN:
+                yield found

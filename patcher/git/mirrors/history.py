@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from patcher.git import remote
@@ -86,6 +86,39 @@ def is_elsewhere(address: Address, commit: str, branch: str) -> bool:
     with _beside(len(commit)) as place:
         _fetch_all(address, place, [*others, commit])
         return is_reachable(os.fspath(place), {}, commit, others)
+
+
+_OF_THE_FORGE = (
+    "refs/pull/",
+    "refs/merge-requests/",
+    "refs/keep-around/",
+    "refs/pipelines/",
+    "refs/environments/",
+)
+"""What forges write themselves."""
+
+
+def unknown_refs(
+    upstream: Address, fork: Address, ours: Mapping[str, Collection[str]]
+) -> Sequence[str]:
+    """The refs of a fork that hold what its upstream has on no branch and under no tag. ``ours``:
+    commits that may be lost, by the full name of the ref that they are at. Raises `GitError`."""
+    theirs = remote.list_refs(upstream, (HEADS + "*", "refs/tags/*"), timeout=time_left()).refs
+    known = {*theirs.values()}
+    left = {
+        name: oid
+        for name, oid in remote.list_refs(fork, ("refs/*",), timeout=time_left()).refs.items()
+        if oid not in known and oid not in ours.get(name, ()) and not name.startswith(_OF_THE_FORGE)
+    }
+    unknown = [name for name in left if not name.startswith(HEADS)]
+    behind = [name for name in left if name.startswith(HEADS)]
+    tips = list({oid for name, oid in theirs.items() if name.startswith(HEADS)})
+    if unknown or not behind or not tips:
+        return unknown or behind
+    with _beside(len(tips[0])) as place:
+        _fetch_all(upstream, place, tips)
+        _fetch_all(fork, place, list({left[name] for name in behind}))
+        return [name for name in behind if not is_reachable(os.fspath(place), {}, left[name], tips)]
 
 
 def bring(address: Address, path: Path, commits: Sequence[str], lock: Lock, slot: Slot) -> None:

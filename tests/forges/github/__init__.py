@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from tests.forges.github.world import DOCS, NOW, Pull, Repository, World, invalid, refused
 from tests.forges.routes import Refusal, route
@@ -88,7 +89,8 @@ class GitHub(World):
         plain = {
             key: value for key, value in found.record.items() if key not in ("parent", "source")
         }
-        self.add(made, fork=True, parent=plain, source=plain)
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.add(made, fork=True, parent=plain, source=plain, created_at=now)
         self.repository(made).not_ready = found.not_ready
         self.branches.fork(found.path, made)
         return Reply(202, self.full(self.repository(made)))

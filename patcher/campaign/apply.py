@@ -79,6 +79,8 @@ class Commits:
     """Close the reviews of bases that need no edit any more, and remove their branches."""
     reviews: Wishes | None = None
     """How reviews are opened; None: they are not."""
+    change: str | None = None
+    """The Change-Id of the commit, where its review is a change at Gerrit."""
 
 
 def branch_name(
@@ -458,6 +460,7 @@ class _Writer:
             signoff=f"{committer.name} <{committer.email}>" if self.commits.signoff else None,
             mark=lambda text: marks.trailer(ids, on, made, text),
             own=self.own,
+            change=self.commits.change,
         )
 
     def _facts(self, target: Target, files: Sequence[ChangedFile]) -> message.MessageFacts:

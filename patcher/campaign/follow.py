@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -111,6 +111,9 @@ class Follower:
         functions = homes.reviews(there.forge)
         project = functions.project(client, there.path)
         review = functions.review(client, project, row.review_number or "")
+        is_from = getattr(functions, "is_from", None)
+        if is_from is not None and row.branch and is_from(project, review, row.branch):
+            review = replace(review, head=row.branch)
         _check_same(row, review)
         return Seen(row, review, functions, client, project)
 

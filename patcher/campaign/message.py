@@ -49,19 +49,23 @@ def write(
     signoff: str | None = None,
     mark: Callable[[str], str] | None = None,
     own: str | None = None,
+    change: str | None = None,
 ) -> str:
     """The message for one commit.
 
     ``template``: the user's own words, with placeholders and taken as they are. Without one the
     migrations' message is followed by what was changed and by their references. ``signoff``: who
     signs off (``Name <address>``), as the Developer Certificate of Origin asks. ``mark``: gives a
-    trailer for the message without it. ``own``: in place of the `words`.
+    trailer for the message without it. ``own``: in place of the `words`. ``change``: the Change-Id
+    by which Gerrit knows the change of a commit.
     """
     text = words(facts, template) if own is None else own.strip("\n") + "\n"
     for proof in _proofs(facts):
         text = _with_trailer(text, f"Policy-Proof: {proof}")
     for checksum in _checksums(facts):
         text = _with_trailer(text, f"Outdated-Checksum: {checksum}")
+    if change is not None:
+        text = _with_trailer(text, f"Change-Id: {change}")
     signed = f"Signed-off-by: {signoff}"
     if mark is not None:
         text = _with_trailer(text, mark(text if signoff is None else _with_trailer(text, signed)))

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from patcher import git
+from patcher.campaign import change_push
 from patcher.campaign.apply import Commits, Remote, branch_name
 from patcher.campaign.asking_push import AskingPush
 from patcher.campaign.selection import Selection
 from patcher.findings import Status
 from patcher.forges import homes
 from patcher.forges.client import Client, RequestRefused
-from patcher.forges.review import Project, Review, Wanted
+from patcher.forges.review import Life, Project, Review, Wanted
 from patcher.forges.server import ForgeError
 from patcher.git.limits import waiting
 from patcher.results import BranchState, Outcome, ReviewAct, ReviewResult, Stage, Target
@@ -83,10 +84,12 @@ class RepositoryReviews:
                 return apply(self.commits, None)
             with waiting():
                 self._place(repository, base, name)
-            done = apply(self.commits, self._fork)
+            done = apply(self.commits, self._remote(repository, base, name))
             return self._obsolete(repository, base, name, done, apply)
         with waiting():
             place = self._place(repository, base, name)
+        if self._at_gerrit:
+            return self._changed(repository, base, target, place, apply)
         if not self._has_token:
             return self._without_token(repository, base, target, place, apply)
         with waiting():
@@ -140,6 +143,61 @@ class RepositoryReviews:
         why += f", or open it at {url}" if url else ""
         return replace(done, error="; ".join(filter(None, (done.error, why))), cause="no token")
 
+    def _changed(
+        self,
+        repository: git.Repository,
+        base: git.Base,
+        target: Target,
+        place: opening.Place,
+        apply: Apply,
+    ) -> Target:
+        """The target with its commit pushed as a change of Gerrit's, or as a new patch set of the
+        one that is open. Raises ForgeError."""
+        change_push.check(repository, self.commits, self.wishes)
+        if place.project.archived:
+            return _left(target, place.head, ReviewResult(ReviewAct.ARCHIVED))
+        with waiting():
+            known = place.reviews()
+            there = opening.among(known)
+        if there.is_declined and there.last is not None:
+            if not self.wishes.reopen:
+                return _left(target, place.head, opening.declined(there.last))
+            if not self.commits.dry_run:
+                if not self._has_token:
+                    raise ForgeError(f"it takes a token: set {place.client.server.variables}")
+                with self._turn():
+                    place.forge.reopen(place.client, place.project, there.last)
+            there = opening.There(open=there.last)
+        is_reopened = there.open is not None and there.open.life is not Life.OPEN
+        wanted, missed = self._wanted(repository, base, target, place)
+        if self.wishes.title is not None or self.wishes.body is not None:
+            missed = (
+                *missed,
+                "title and text: they are the commit's message there (--message)",
+            )
+        push = change_push.ChangePush(self.mirrors(), place, there.open, wanted)
+        own = change_push.id_of(place, known, there.open)
+        done = apply(replace(self.commits, change=own), push)
+        if self.commits.dry_run:
+            if done.error is not None:
+                return done
+            what = "opened" if there.open is None else f"brought up to date: {there.open.url}"
+            return done.noted(f"its review would be {what}")
+        if done.stage is not Stage.PUSHED:
+            return done
+        try:
+            with self._turn():
+                result = change_push.result(push, wanted, has_token=self._has_token)
+        except ForgeError as error:
+            why = f"it is pushed for review, and what becomes of it is not known: {error}"
+            return replace(
+                done, error="; ".join(filter(None, (done.error, why))), cause=error.cause
+            )
+        if is_reopened:
+            result = result._replace(act=ReviewAct.REOPENED)
+        result = result._replace(missed=(*missed, *result.missed))
+        return replace(done, stage=Stage.REVIEWED, review=result)
+
     def gone(self, target: Target, error: git.RemoteError) -> Target | None:
         """The target of a repository that git does not find, where its forge knows nothing of it
         either; None where it does. Raises ForgeError."""
@@ -169,7 +227,7 @@ class RepositoryReviews:
             forge = None if wish == "auto" else wish
             home = homes.home(address, self.found.server, forge, self.servers)
             client = Client(home.server, self.warn)
-            if home.server.token is None:
+            if home.server.token is None and home.forge != "gerrit":
                 project = Project("", home.path, address.url, None)
             else:
                 project = homes.reviews(home.forge).project(client, home.path)
@@ -203,6 +261,19 @@ class RepositoryReviews:
                 f"{project.path}: use one that may, or --fork"
             )
         return project.can_push is False and self.wishes.fork == "auto"
+
+    @property
+    def _at_gerrit(self) -> bool:
+        return self._known is not None and self._known.home.forge == "gerrit"
+
+    def _remote(self, repository: git.Repository, base: git.Base, name: str) -> Remote | None:
+        """What has the review branch, if not the repository itself. Raises ForgeError."""
+        if not self._at_gerrit:
+            return self._fork
+        with waiting():
+            place = self._place(repository, base, name)
+            there = opening.look(place)
+        return change_push.ChangePush(self.mirrors(), place, there.open)
 
     @property
     def _fork(self) -> Remote | None:
@@ -304,7 +375,8 @@ class RepositoryReviews:
         if self.commits.dry_run:
             return target.noted(f"{review.url} would be closed: the base is fixed")
         why = f"`{place.base}` needs this change no more, so it is closed."
-        return self._closed(place, review, why, apply, target)
+        remote = self._remote(repository, base, name)
+        return self._closed(place, review, why, apply, target, remote)
 
     def _open_one(
         self, repository: git.Repository, base: git.Base, name: str
@@ -321,25 +393,32 @@ class RepositoryReviews:
         self, repository: git.Repository, base: git.Base, name: str, apply: Apply
     ) -> Target:
         place, review = self._open_one(repository, base, name)
+        remote = self._remote(repository, base, name)
         if review is None:
-            return apply(self.commits, self._fork)
-        seen = apply(replace(self.commits, dry_run=True), self._fork)
+            return apply(self.commits, remote)
+        seen = apply(replace(self.commits, dry_run=True), remote)
         if seen.branch_state is BranchState.FOREIGN:
             return seen.noted(f"nothing on it is patcher's, so {review.url} stays open")
         if self.commits.dry_run:
             return seen.noted(f"{review.url} would be closed")
-        done = self._closed(place, review, "This change is withdrawn.", apply, None)
+        done = self._closed(place, review, "This change is withdrawn.", apply, None, remote)
         stays = repository.address is None and "its branch at the remote stays: remove it there"
         return done.noted(stays or "")
 
     def _closed(
-        self, place: opening.Place, review: Review, why: str, apply: Apply, target: Target | None
+        self,
+        place: opening.Place,
+        review: Review,
+        why: str,
+        apply: Apply,
+        target: Target | None,
+        remote: Remote | None,
     ) -> Target:
         """Close the review, and then remove its branch where that is all patcher's. A forge closes
         what has no branch any more by itself, without a word."""
         with self._turn():
             result = opening.close_review(place, review, why)
-        done = apply(replace(self.commits, undo=True), self._fork)
+        done = apply(replace(self.commits, undo=True), remote)
         if target is not None:
             done = replace(target, note=done.note, new_commit=done.new_commit, branch=done.branch)
         return replace(done, review=result)

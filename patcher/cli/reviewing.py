@@ -13,7 +13,7 @@ from patcher.cli import options
 if TYPE_CHECKING:
     from patcher.reviews.wishes import Wishes
 
-_FORGES = ("github", "gitlab", "gitea", "forgejo", "bitbucket")
+_FORGES = ("github", "gitlab", "gitea", "forgejo", "gerrit", "bitbucket")
 _METHODS = ("merge", "squash", "rebase")
 _MOST_TEXT = 1 << 16
 

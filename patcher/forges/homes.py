@@ -11,7 +11,7 @@ from patcher.forges import tokens
 from patcher.forges.review import Forks, Pushes, Reviews
 from patcher.forges.server import ForgeError, Server
 
-FORGES = ("github", "gitlab", "gitea", "forgejo", "bitbucket")
+FORGES = ("github", "gitlab", "gitea", "forgejo", "gerrit", "bitbucket")
 """The forges that reviews can be opened at, as the user names them."""
 
 _MODULES = {"forgejo": "gitea"}
@@ -57,6 +57,7 @@ _NAMED_BY = {
     "github": "GH_HOST",
     "gitlab": "GITLAB_HOST",
     "gitea": "GITEA_SERVER_URL",
+    "gerrit": "GERRIT_URL",
     "bitbucket": "BITBUCKET_URL",
 }
 
@@ -67,8 +68,7 @@ def reviews(name: str) -> Reviews:
         module = import_module(f"patcher.forges.{name}")
     except ModuleNotFoundError:
         module = None
-    # A change of Gerrit's is a commit with a Change-Id that is pushed to no branch.
-    if module is None or name == "gerrit" or not hasattr(module, "create"):
+    if module is None or not hasattr(module, "create"):
         raise _without_reviews(name)
     return cast(Reviews, module)
 
@@ -122,7 +122,9 @@ def _path(address: git.Address, server: Server) -> str:
             return ""
     else:
         return ""
-    return path.removesuffix("/").removesuffix(".git").strip("/")
+    path = path.removesuffix("/").removesuffix(".git").strip("/")
+    # With a password, Gerrit's clone URLs have this before the project's name.
+    return path.removeprefix("a/") if server.forge == "Gerrit" else path
 
 
 def new_review_url(there: Home, base: str, head: str) -> str:

@@ -100,6 +100,8 @@ class Review:
     """Whether the forge is to merge it by itself, once all that it asks for is there."""
     closed_by: str | None = None
     """The login of whoever closed it."""
+    is_closed_by_patcher: bool = False
+    """Whether patcher closed it, where the forge keeps a mark of that beside the body."""
     merge_commit: str | None = None
 
 

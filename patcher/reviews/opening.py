@@ -66,13 +66,19 @@ class There(NamedTuple):
         """Whether a person closed it."""
         last = self.last
         return (
-            last is not None and last.life is Life.CLOSED and not text.is_marked_closed(last.body)
+            last is not None
+            and last.life is Life.CLOSED
+            and not (last.is_closed_by_patcher or text.is_marked_closed(last.body))
         )
 
 
 def look(place: Place) -> There:
     """What there is. Raises ForgeError."""
-    found = place.reviews()
+    return among(place.reviews())
+
+
+def among(found: Sequence[Review]) -> There:
+    """What there is among reviews, the newest first."""
     opened = [each for each in found if each.life is Life.OPEN]
     if opened:
         return There(open=opened[0])

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from base64 import b64decode
+from pathlib import Path
 from typing import Any
 
 from tests.forges.branches import Branches
@@ -23,8 +25,46 @@ def refused(status: int, words: str) -> Refusal:
     return Refusal(Reply(status, f"{words}\n".encode(), plain))
 
 
+_HOOK = """#!{python}
+import json, subprocess, sys, urllib.request
+read, write = sys.stdin.buffer, sys.stdout.buffer
+def packets():
+    while (size := int(read.read(4), 16)) > 4:
+        yield read.read(size - 4).decode().rstrip("\\n")
+def send(*lines):
+    for line in lines:
+        write.write(b"%04x%s" % (len(line.encode()) + 4, line.encode()))
+    write.write(b"0000")
+    write.flush()
+list(packets())
+send("version=1")
+(_, new, name), = [line.split() for line in packets()]
+def git(*words):
+    return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout
+message = git("log", "-1", "--format=%B", new)
+text = json.dumps({{"project": {project!r}, "to": name, "commit": new, "message": message}})
+request = urllib.request.Request({url!r} + "/pushed", text.encode(), method="POST")
+answer = json.load(urllib.request.urlopen(request, timeout=20))
+if "ref" in answer:
+    git("update-ref", answer["ref"], new)
+print(answer["says"], file=sys.stderr)
+send(f"ng {{name}} {{answer['refusal']}}" if "refusal" in answer else f"ok {{name}}")
+"""
+
+
+def take_pushes(git_dir: Path, project: str, forge: Gerrit) -> None:
+    """Let a bare repository take what is pushed below ``refs/for/`` as Gerrit does: by git's
+    proc-receive hook (githooks(5)), which asks the fake."""
+    with (git_dir / "config").open("a") as config:
+        config.write("[receive]\n\tprocReceiveRefs = refs/for\n")
+    hook = git_dir / "hooks/proc-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(_HOOK.format(python=sys.executable, project=project, url=forge.url))
+    hook.chmod(0o755)
+
+
 class Gerrit(Routed):
-    """``passwords`` are the users' by name."""
+    """``passwords`` are the users' by name. Anyone may read."""
 
     prefix = "/a"
 
@@ -37,6 +77,10 @@ class Gerrit(Routed):
         self.projects: dict[str, Record] = {}
         self.changes: list[Record] = []
         self.submitters: set[str] = set()
+        self.pusher = "me"
+        """Who pushes with git."""
+        self.refs_to: list[str] = []
+        """The refs that were pushed to with git."""
         self.verifies = True
         """Whether there is the label `Verified`."""
         self.size = 500
@@ -52,12 +96,55 @@ class Gerrit(Routed):
             self.people.append(name)
         return {"_account_id": 1000 + self.people.index(name), "username": name}
 
-    def push(self, owner: str, project: str, to: str, message: str) -> Record:
+    def serves(self, path: str) -> bool:
+        """Whether a request is one for the interface, and none of git's."""
+        return path.startswith(
+            ("/a/changes/", "/a/projects/", "/changes/", "/projects/", "/pushed")
+        )
+
+    def local(self, request: Request) -> str:
+        return request.path.removeprefix(self.prefix)
+
+    def pushed(self, project: str, to: str, commit: str, message: str) -> Record:
+        """What a push does, as ``ReceiveCommits`` of Gerrit's does it."""
+        base = to.removeprefix("refs/for/").partition("%")[0]
+        if self.branches.tip(project, base) is None:
+            return {"says": "", "refusal": f"branch {base} not found"}
+        trailers = message.strip().rpartition("\n\n")[2]
+        found = re.search(r"^Change-Id: (I[0-9a-f]{40})$", trailers, re.MULTILINE)
+        if found is None:
+            return {
+                "says": "ERROR: commit: missing Change-Id in message footer",
+                "refusal": "commit: missing Change-Id in message footer",
+            }
+        key = {"project": project, "branch": base, "change_id": found[1]}
+        there = next((each for each in self.changes if key.items() <= each.items()), None)
+        if there is not None:
+            url = f"{self.url}/c/{project}/+/{there['number']}"
+            if there["commit"] == commit:
+                return {"says": "", "refusal": "no new changes"}
+            if there["status"] != "NEW":
+                return {"says": "", "refusal": f"change {url} closed"}
+        made = self.push(self.pusher, project, to, message, commit)
+        made["patch_sets"] = made.get("patch_sets", 0) + 1
+        number = made["number"]
+        what = " [NEW]" if made["patch_sets"] == 1 else ""
+        return {
+            "ref": f"refs/changes/{number % 100:02}/{number}/{made['patch_sets']}",
+            "says": f"SUCCESS\n\n  {self.url}/c/{project}/+/{number} {made['subject']}{what}\n",
+        }
+
+    def push(
+        self, owner: str, project: str, to: str, message: str, commit: str | None = None
+    ) -> Record:
         """A push to ``refs/for/BASE%...``; a Change-Id in the message is that of a change."""
         base, _, words = to.removeprefix("refs/for/").partition("%")
         found = re.search(r"^Change-Id: (I[0-9a-f]{40})$", message, re.MULTILINE)
         assert found is not None
-        commit = self.branches.commit(project, f"changes/{found[1]}")
+        if commit is None:
+            commit = self.branches.commit(project, f"changes/{found[1]}")
+        else:
+            self.refs_to.append(to)
         made: Record = {"project": project, "branch": base, "change_id": found[1]}
         for each in self.changes:
             if made.items() <= each.items():
@@ -136,6 +223,8 @@ class Gerrit(Routed):
         }
         if change["wip"]:
             shown["work_in_progress"] = True
+        if self.labels(change):
+            shown["submittable"] = self.submittable(change)
         if detail:
             asked = [self.account(each) for each in (change["owner"], *change["reviewers"])]
             shown |= {"labels": self.labels(change), "reviewers": {"REVIEWER": asked}}
@@ -144,7 +233,10 @@ class Gerrit(Routed):
     # Answers
 
     def respond(self, method: Any, request: Request, parts: Any) -> Reply:
-        self.user(request)
+        if request.path.startswith("/pushed"):
+            return method(request, **parts)  # type: ignore[no-any-return]
+        if request.method != "GET" or request.path.startswith(f"{self.prefix}/"):
+            self.user(request)
         reply = super().respond(method, request, parts)
         content = b")]}'\n" + json.dumps(reply.body).encode() if reply.body is not None else b""
         return Reply(reply.status, content, {"Content-Type": "application/json; charset=UTF-8"})
@@ -197,11 +289,20 @@ class Gerrit(Routed):
 
     @route("GET", "/changes/")
     def _changes(self, request: Request) -> Reply:
-        found = re.fullmatch(r'project:"(.*?)" branch:"(.*?)" change:(\w+)', request.query["q"])
+        asked = request.query["q"]
+        found = re.fullmatch(r'project:"(.*?)" branch:"(.*?)" \((change:\w+(?: OR |\)$))+', asked)
         assert found is not None
-        keys = ("project", "branch", "change_id")
-        wanted = dict(zip(keys, found.groups(), strict=True))
-        return Reply(200, [self.shown(e) for e in self.changes if wanted.items() <= e.items()])
+        ids = re.findall(r"change:(\w+)", asked)
+        shown = [
+            self.shown(each, detail=True)
+            for each in self.changes
+            if (each["project"], each["branch"]) == found.groups()[:2] and each["change_id"] in ids
+        ]
+        return Reply(200, shown)
+
+    @route("POST", "/pushed")
+    def _pushed(self, request: Request) -> Reply:
+        return Reply(200, self.pushed(**request.body))
 
     @route("GET", CHANGE + "/detail")
     def _detail(self, request: Request, id: str) -> Reply:
@@ -216,7 +317,7 @@ class Gerrit(Routed):
 
     @route("POST", REVISION + "/review")
     def _review(self, request: Request, id: str, revision: str) -> Reply:
-        message = {"author": self.user(request), "message": request.body["message"]}
+        message = {"author": self.user(request), **request.body}
         self.change(id)["messages"].append(message)
         return Reply(200, {})
 

@@ -153,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.site.before(request)
         forge, path = self.site.forge, self.path.removeprefix("/ok")
         try:
-            if forge is not None and path.startswith(f"{forge.prefix}/"):
+            if forge is not None and forge.serves(path):
                 respond(self, forge, path, body, self.site.over)
             else:
                 self._respond(parts, body, authorization)

@@ -67,6 +67,10 @@ class Forge:
     def api(self) -> str:
         return self.url + self.prefix
 
+    def serves(self, path: str) -> bool:
+        """Whether a request is for the forge, where git is served beside it."""
+        return path.startswith(f"{self.prefix}/")
+
     def reply(self, request: Request) -> Reply:
         self.requests.append(request)
         if self.instead and (reply := self.instead.pop(0)) is not None:

@@ -6,7 +6,7 @@ message; title and text are that message. The functions are those of
 """
 
 from patcher.forges.gerrit.pushing import change_id, pushed, pushed_url
-from patcher.forges.gerrit.reading import project, review, reviews
+from patcher.forges.gerrit.reading import is_from, project, review, reviews
 from patcher.forges.gerrit.writing import (
     close,
     comment,
@@ -26,6 +26,7 @@ __all__ = [
     "create",
     "delete_fork",
     "fork",
+    "is_from",
     "merge",
     "project",
     "pushed",

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from patcher.forges.gerrit.reading import account, as_review, change, reviews
+from patcher.forges.gerrit.pushing import lacking
+from patcher.forges.gerrit.reading import OWN_TAG, account, as_review, change, reviews
 from patcher.forges.gerrit.reading import review as read
 from patcher.forges.listed import inside, text
 from patcher.forges.review import Done, Life, MergeMethod, Project, Review, Unsupported, Wanted
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 def create(client: Client, project: Project, wanted: Wanted) -> Done:
     """The change that a push opened (`pushed`), with what is asked for beside it."""
-    found = reviews(client, project, wanted.head, project, wanted.base)
-    if not any(each.life is Life.OPEN for each in found):
+    there = reviews(client, project, wanted.head, project, wanted.base)
+    found = [each for each in there if each.life is Life.OPEN]
+    if not found:
         raise Unsupported(
             f"Gerrit opens a change by a push alone: push to refs/for/{wanted.base} first"
         )
@@ -44,12 +46,7 @@ def update(client: Client, project: Project, review: Review, wanted: Wanted) -> 
     for kind, names in (("reviewer", wanted.reviewers), ("team", wanted.teams)):
         for name in missing(names, review.asked):
             review = _asked(client, at, review, f"{kind} {name}", name, missed)
-    missed += [f"assignee {name}: Gerrit has none" for name in wanted.assignees]
-    if wanted.milestone is not None:
-        missed.append(f"milestone {wanted.milestone}: Gerrit has none")
-    if wanted.auto_merge is not None:
-        missed.append("auto-merge: Gerrit has none but by a vote of its server's own")
-    return Done(review, tuple(missed))
+    return Done(review, (*missed, *lacking(wanted)))
 
 
 def _asked(
@@ -71,7 +68,8 @@ def _asked(
 def comment(client: Client, project: Project, review: Review, body: str) -> None:
     """Say something in it."""
     at = change(project, review.number)
-    client.ask(f"{at}/revisions/current/review", method="POST", body={"message": body})
+    said = {"message": body, "tag": OWN_TAG}
+    client.ask(f"{at}/revisions/current/review", method="POST", body=said)
 
 
 def set_draft(client: Client, project: Project, review: Review, draft: bool) -> Review:
@@ -85,7 +83,12 @@ def set_draft(client: Client, project: Project, review: Review, draft: bool) -> 
 
 def merge(client: Client, project: Project, review: Review, method: MergeMethod) -> Review:
     """Submit the patch set `Review.head_commit`, and no other; how it gets into the base is the
-    project's setting."""
+    project's setting. Raises Unsupported for another method than the default one."""
+    if method != "merge":
+        raise Unsupported(
+            f"how a change gets into its base is a setting of the project at Gerrit: leave out "
+            f"--method {method}"
+        )
     if review.head_commit is None:
         raise ForgeError(f"the commit of {review.url} is not known: it is not submitted")
     at = f"{change(project, review.number)}/revisions/{review.head_commit}/submit"

@@ -142,10 +142,11 @@ class Mirrors:
         pause: float = 0.0,
         to: Address | None = None,
         options: Sequence[str] = (),
+        ref: str | None = None,
     ) -> str:
         """As `send`, from a mirror; ``to`` a fork of what it mirrors."""
         there = repository if to is None else replace(repository, address=to)
-        send = partial(self.send, pause=pause, options=options)
+        send = partial(self.send, pause=pause, options=options, ref=ref)
         try:
             said = send(there, branch, commit, expected)
         except ShallowRefused:
@@ -170,9 +171,11 @@ class Mirrors:
         *,
         pause: float = 0.0,
         options: Sequence[str] = (),
+        ref: str | None = None,
     ) -> str:
-        """As `patcher.git.remote.push`, with a slot of the host for each attempt. With a ``pause``,
-        in seconds, there is one push at a time to a host, and so long a pause between two."""
+        """As `patcher.git.remote.push`, with a slot of the host for each attempt; ``ref`` is its
+        ``to``. With a ``pause``, in seconds, there is one push at a time to a host, and so long a
+        pause between two."""
         assert repository.address is not None
         slot = partial(self._host, repository.address)
         with self._paced(repository.address.host, pause):
@@ -181,6 +184,7 @@ class Mirrors:
                 branch,
                 commit,
                 expected,
+                to=ref,
                 options=options,
                 timeout=self._timeout,
                 slot=slot,

@@ -15,6 +15,7 @@ from patcher.forges import client, homes, limits
 from patcher.forges.review import Life, Unsupported, Wanted
 from patcher.forges.server import RequestRefused
 from tests.forges.bitbucket_worlds import AtBitbucketCloud, AtBitbucketServer
+from tests.forges.gerrit_world import AtGerrit
 from tests.forges.github_world import AtGitHub
 from tests.forges.worlds import BASE, HEAD, PATH, TOKEN, AtGitea, AtGitLab, World
 from tests.sources.servers import Reply, Request, serving
@@ -24,6 +25,7 @@ FORGES: dict[str, Callable[[], World]] = {
     "GitHub": AtGitHub,
     "GitLab": AtGitLab,
     "Gitea, Forgejo": AtGitea,
+    "Gerrit": AtGerrit,
     "Bitbucket Cloud": AtBitbucketCloud,
     "Bitbucket Data Center": AtBitbucketServer,
 }
@@ -70,7 +72,7 @@ def checks(at: World) -> bool:
 def conflicts(at: World) -> bool:
     at.open()
     seen = [at.review().conflicts]
-    at.branches.conflicting.add(at.branches.commit(PATH, HEAD))
+    at.branches.conflicting.add(at.push_more())
     at.review()
     seen.append(at.review().conflicts)
     assert seen[1] is True
@@ -92,8 +94,8 @@ def refuses_another_commit(at: World) -> bool:
     seen, base, answer = at.review(), at.branches.tip(PATH, BASE), at.forge.answer
 
     def pushed(request: Request) -> Reply:
-        if request.method != "GET" and request.path.endswith("/merge"):
-            at.branches.commit(PATH, HEAD)
+        if request.method != "GET" and request.path.endswith(("/merge", "/submit")):
+            at.push_more()
         reply: Reply = answer(request)
         return reply
 
@@ -106,6 +108,8 @@ def refuses_another_commit(at: World) -> bool:
 def merges_by(method: str) -> Callable[[World], bool]:
     def does(at: World) -> bool:
         at.open()
+        at.approve()
+        at.check("success")
         try:
             done = at.reviews.merge(at.client(), at.project(), at.review(), method)  # type: ignore[arg-type]
         except Unsupported:
@@ -124,7 +128,10 @@ def reopens(at: World) -> bool:
 
 
 def forks(at: World) -> bool:
-    made = at.reviews.fork(at.client(), at.project())
+    try:
+        made = at.reviews.fork(at.client(), at.project())
+    except Unsupported:
+        return False
     at.branches.commit(made.path, HEAD, str(at.branches.tip(PATH, BASE)))
     wanted = at.wanted(head_project=made.path)
     opened = at.reviews.create(at.client(), at.project(), wanted).review
@@ -134,7 +141,10 @@ def forks(at: World) -> bool:
 def unforks(at: World) -> bool:
     """Whether a fork is found again, with what keeps it, and is removed."""
     forks = cast(Any, at.reviews)
-    made = at.reviews.fork(at.client(), at.project())
+    try:
+        made = at.reviews.fork(at.client(), at.project())
+    except Unsupported:
+        return False
     at.branches.commit(made.path, HEAD, str(at.branches.tip(PATH, BASE)))
     if homes.forks(at.reviews.__name__.rpartition(".")[2]) is None:  # type: ignore[attr-defined]
         return False
@@ -188,7 +198,7 @@ def ready(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_readme_says_what_a_forge_does(
     feature: str, forge: str, home: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    starts = ("GH_", "GITHUB_", "GITLAB_", "GITEA_", "BITBUCKET_", "CI_")
+    starts = ("GERRIT_", "GH_", "GITHUB_", "GITLAB_", "GITEA_", "BITBUCKET_", "CI_")
     for name in list(os.environ):
         if name.startswith(starts) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

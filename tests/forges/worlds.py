@@ -55,6 +55,10 @@ class World(ABC):
         self.branches.commit(PATH, BASE)
         self.branches.commit(PATH, HEAD, cast(str, self.branches.tip(PATH, BASE)))
 
+    def push_more(self) -> str:
+        """Put one more commit on the branch of the review."""
+        return self.branches.commit(PATH, HEAD)
+
     def project(self, path: str = PATH) -> Project:
         return self.reviews.project(self.client(), path)
 

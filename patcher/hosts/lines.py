@@ -12,7 +12,9 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from patcher.hosts import builds
+from patcher.hosts.calls import CONTROL
 from patcher.hosts.embedding import Embedding, Line, prefixed, region
+from patcher.hosts.names import INDENTED
 from patcher.hosts.patchfile import REASON
 from patcher.hosts.physical import Area, Physical, filled
 from patcher.hosts.quoted import HOST, RULE, Block, quoted_block, why_changed
@@ -58,7 +60,36 @@ def claims(path: PurePosixPath, content: bytes) -> bool:
 
 def embeddings(path: PurePosixPath, content: bytes) -> Iterator[Embedding]:
     """The whole file, with the dressing guessed block by block."""
-    return dressed(content, text_start(content), len(content), HOST)
+    found = dressed(content, text_start(content), len(content), HOST)
+    return (
+        map(partial(_by_indentation, content), found) if path.suffix.lower() in INDENTED else found
+    )
+
+
+_CONDITION = regex(
+    rb"[ \t]*(?:-(?!#)[ \t]*)?(?:" + CONTROL + rb"|each\b)|[ \t]*-[^\n]*(?:\bdo\b|\{)"
+)
+
+
+def _by_indentation(content: bytes, found: Embedding) -> Embedding:
+    """The text, in which no line certainly stands with one that a condition governs."""
+    lines: list[Line] = []
+    stretch, bar, governing = 0, -1, list[int]()
+    for line in found.lines:
+        begin = content.rfind(b"\n", 0, line.start) + 1
+        mark = content[begin : line.start + len(line.text)].lstrip(b" \t")
+        indentation = line.start + len(line.text) - begin - len(mark)
+        while mark.strip() and governing and indentation <= governing[-1]:
+            governing.pop()
+            stretch += 1
+        if _CONDITION.match(mark):
+            governing.append(indentation)
+            stretch += 1
+        if mark[:1] in (b"|", b"'"):
+            stretch += bar not in (-1, indentation)
+            bar = indentation
+        lines.append(line._replace(stretch=line.stretch + stretch))
+    return found._replace(lines=tuple(lines)) if stretch else found
 
 
 def dressed(

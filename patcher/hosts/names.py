@@ -36,3 +36,7 @@ def suffix(path: PurePosixPath) -> str:
 def table(*rows: tuple[T, str]) -> dict[str, T]:
     """Return a table by suffix or by name; each row has several of them, parted by blanks."""
     return {name: value for value, names in rows for name in names.split()}
+
+
+INDENTED = (".haml", ".slim", ".pug", ".jade")
+"""Suffixes of templates in which the indentation says what a condition governs."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from patcher.hosts.embedding import Embedding, region
+from patcher.hosts.names import INDENTED
 from patcher.hosts.strings import matters, text_start
 from patcher.policy.patterns import regex, repeated
 
@@ -25,6 +26,8 @@ _LOOKED_AT = 1 << 14
 
 def claims(path: PurePosixPath, content: bytes) -> bool:
     """Tell policy by its directory, its suffix or its first lines."""
+    if path.suffix.lower() in INDENTED:
+        return False
     return path.suffix.lower() in _SUFFIXES or is_among_policy(path) or begins_as_policy(content)
 
 

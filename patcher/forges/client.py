@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import socket
 import threading
 import weakref
@@ -47,6 +48,8 @@ MOST_REPOSITORIES = 100_000
 """Of one organisation, group, user or search; GitHub has no larger ones:
 https://docs.github.com/repositories/creating-and-managing-repositories/repository-limits"""
 _REDIRECTS = 3
+_PARTIAL = 206
+"""HTTP's status for a part of what was asked for."""
 
 Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
 Parameters = Mapping[str, str | int]
@@ -70,9 +73,16 @@ class Response:
 
     @property
     def following(self) -> str | None:
-        """The URL of the next page, as a Link header leads there (RFC 8288)."""
-        links = parse_header_links(self.headers.get("link") or "<>")
-        return next((link["url"] for link in links if link.get("rel") == "next"), None) or None
+        """The URL of the next page, as a Link header leads there (RFC 8288). Raises ForgeError
+        where there is one and it cannot be read: without it the list is not whole."""
+        header = self.headers.get("link") or ""
+        for link in parse_header_links(header or "<>"):
+            names = {name.lower(): value for name, value in link.items()}
+            if "next" in names.get("rel", "").lower().split():
+                return link["url"]
+        if _NEXT.search(header):
+            raise ForgeError("the Link header with the next page cannot be read: not followed")
+        return None
 
     @property
     def limited(self) -> bool:
@@ -84,6 +94,9 @@ class Response:
             or "rate limit" in (text(error, "message") or "").lower()
             for error in errors
         )
+
+
+_NEXT = re.compile(r"""\brel\s*=\s*["']?[^"',;<>]*\bnext\b""", re.IGNORECASE)
 
 
 class _Unanswered(Exception):
@@ -154,7 +167,7 @@ class Client:
                 status = 429 if answer.limited else answer.status
                 if self._limit.heard(status, answer.headers, answer.message) is not None:
                     continue
-                if answer.status < 300:
+                if answer.status < 300 and answer.status != _PARTIAL:
                     return answer
                 if answer.status < 500 or attempt >= ATTEMPTS:
                     raise self._refused(answer)
@@ -294,7 +307,7 @@ class Client:
                 if server.token is None
                 else ", or the token may not see it"
             )
-        elif status < 400:
+        elif 300 <= status < 400:
             why = f"leads elsewhere (HTTP {status}): name the server that it leads to"
         else:
             why = f"fails with HTTP {status}{said}"
@@ -410,7 +423,7 @@ def _cause(error: BaseException) -> str:
             return git.printable(str(verified)[:200])
         if isinstance(each, OSError) and each.strerror:
             words = each.strerror.lower()
-    return git.printable(words[:200]) or type(error).__name__
+    return git.printable(words[:200]) or "the connection is closed"
 
 
 def _below(error: BaseException) -> Iterator[BaseException]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import shlex
 import socket
 import subprocess
@@ -469,10 +470,18 @@ def test_words_that_are_no_secret_stay() -> None:
     assert str(error) == "no oauth2 for abcd, see rfc 6749"
 
 
-def test_a_secret_is_for_its_own_host_alone(work: Work, server: Server, origin: Path) -> None:
-    secret = Secret(PASSWORD, USER)
+def test_a_secret_is_for_its_own_host_alone(
+    work: Work, server: Server, origin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret, keys = Secret(PASSWORD, USER), work.root / "keys"
     with Server(origin.parent) as other:
         address = Address.parse(f"{server.url}/ok/repo.git").with_secret(secret)
+        Gits(work.root / "bin", monkeypatch, f"env >> '{keys}'")
+        remote.list_refs(address)
+        helpers = re.findall(r"(?m)^GIT_CONFIG_KEY_\d+=(credential.*)", keys.read_text())
+        own = f"credential.{server.url}.helper"  # the first one forgets those before it
+        assert [helpers.count(key) for key in ("credential.helper", own)] == [1, 2]
+        assert len(helpers) == 3
         server.other = f"{other.url}/401"
         moved = Address.parse(f"{server.url}/elsewhere/repo.git").with_secret(secret)
         with pytest.raises(RemoteError):

@@ -373,6 +373,19 @@ def test_a_next_page_elsewhere_is_not_followed(server: Forge) -> None:
     assert len(server.requests) == 4
 
 
+def test_a_next_page_is_one_however_it_is_named(server: Forge) -> None:
+    """RFC 8288: names in any case, several relations, with quotes or without."""
+    word = many(server, 1)
+    link = f"<{server.api}/x>"
+    for rel in ("rel=next", 'REL="next"', 'rel="last next"', 'rel = "Next"', "rel='next'"):
+        server.instead = [Reply(200, [], {"Link": f"{link}; {rel}"}), Reply(500, {"message": "x"})]
+        server.instead += server.instead[1:] * 3
+        assert " fails with HTTP 500" in Seen(word).failure
+    for header in (f'{link}; title="a;b"; rel="next"', "rel=next"):
+        server.instead = [Reply(200, [], {"Link": header})]
+        assert "the Link header with the next page cannot be read" in Seen(word).failure
+
+
 def test_pages_in_a_circle_end(server: Forge) -> None:
     word = many(server, 1)
     link = {"Link": f'<{server.api}/x?page=2>; rel="next"'}
@@ -738,6 +751,7 @@ ERRORS = {
     "403 in HTML": (Reply(403, b"<html>no</html>"), " denies access"),
     "404": (Reply(404, {"message": "Not Found"}), " knows nothing of that name that is public"),
     "422": (Reply(422, {"message": "bad"}), " fails with HTTP 422: bad"),
+    "a part": (Reply(206, []), " fails with HTTP 206"),
     "a sign-in page": (Reply(200, b"<html>Sign in</html>"), " answers with something that is no "),
     "half a document": (Reply(200, b'[{"id": 1'), " answers with something that is no "),
     "no list": (Reply(200, {"id": 1}), " answers with something that is no list of repositories"),

@@ -298,7 +298,7 @@ class Target:
     cause: str | None = None
     """The kind of failure, in a word or two: a report puts failures of one kind together."""
     trace: tuple[str, ...] = ()
-    """Printable lines: where an error arose that nobody foresaw, if that was asked for."""
+    """Printable lines: where an error arose that nobody foresaw."""
     note: str | None = None
     """One line that is worth knowing and no failure."""
     review: ReviewResult | None = None

@@ -404,11 +404,9 @@ def _failed(target: Target, error: Exception) -> Target:
         where = f": {error.filename}" if isinstance(error.filename, str) else ""
         reason = printable(f"{error.strerror}{where}")
         return replace(target, outcome=Outcome.FAILED, error=reason, cause="system")
-    trace: list[str] = []
-    if os.environ.get("PATCHER_DEBUG"):
-        import traceback
+    import traceback
 
-        trace = "".join(traceback.format_exception(error)).splitlines()
+    trace = "".join(traceback.format_exception(error)).splitlines()
     reason = printable(f"unexpected {type(error).__name__}: {error}")
     target = replace(target, outcome=Outcome.FAILED, error=reason, cause="unexpected")
     return replace(target, trace=tuple(map(printable, trace)))

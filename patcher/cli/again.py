@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 _ABOUT_THE_REPORT = frozenset(
-    ("format", "output", "explain", "strict", "quiet", "verbose", "color", "dry_run")
+    ("format", "output", "explain", "strict", "quiet", "verbose", "color", "log_file", "dry_run")
 )
 
 

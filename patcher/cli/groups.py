@@ -27,7 +27,7 @@ _GROUPS = {
     "How to work": ("jobs", "per_host", "timeout", "fresh", "scheduler", "dry_run"),
     "Output": (
         "format", "output", "only", "everything", "explain", "strict", "quiet", "verbose", "color",
-        "help",
+        "log_file", "help",
     ),
 }  # fmt: skip
 """By heading, the names of parameters; the headings in this order, and in each the options in the

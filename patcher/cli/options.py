@@ -261,14 +261,14 @@ proving = click.option(
     help="Prove each change by compiling it before and after: with apparmor_parser where there is "
     "one; in any case, and leave out what is not proved; not at all.",
 )
-telling = chain(
+_telling = chain(
     click.option("-q", "--quiet", is_flag=True, help="Print failures only."),
     click.option(
         "-v",
         "--verbose",
         count=True,
         help="Print more: in tables, also what reads as a profile and does not count, and why; -vv "
-        "shows where errors arose.",
+        "shows each call to git with its duration, and where errors arose.",
     ),
     click.option(
         "--color",
@@ -277,7 +277,28 @@ telling = chain(
         show_default=True,
         help="Color; auto follows NO_COLOR and FORCE_COLOR.",
     ),
+    click.option(
+        "--log-file",
+        metavar="FILE",
+        type=click.Path(path_type=str),
+        help="Add to a file, with the time, what is printed on standard error, what came of each "
+        "repository, what was skipped and why, and each call to git.",
+    ),
 )
+
+
+def telling(function: _F) -> _F:
+    """``--quiet``, ``--verbose``, ``--color`` and ``--log-file``."""
+
+    @functools.wraps(function)
+    def run(*arguments: Any, log_file: str | None, **chosen: Any) -> Any:
+        from patcher.cli import log
+
+        shown = click.get_current_context().command_path
+        with log.kept(log_file, shown, output.tell, calls_shown=chosen["verbose"] > 1):
+            return function(*arguments, **chosen)
+
+    return _telling(cast(_F, run))
 
 
 _STATUSES = ("affected", "under_investigation", "fixed", "not_affected")

@@ -10,6 +10,7 @@ from typing import IO
 
 import click
 
+from patcher.cli import log
 from patcher.text import printable
 
 _NARROW = 60
@@ -21,7 +22,8 @@ _name = ""
 
 
 def tell(text: str) -> None:
-    """A line on standard error, whatever stands in ``text``."""
+    """A line on standard error, whatever stands in ``text``; and in the log."""
+    log.line(text)
     click.echo(f"patcher: {printable(text)}", err=True)
 
 

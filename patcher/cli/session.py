@@ -17,6 +17,7 @@ from patcher.campaign.asking import Quit
 from patcher.campaign.run import in_turn, run
 from patcher.campaign.steps import Item, Steps, Watch
 from patcher.cli import FAILED, USAGE, options
+from patcher.cli.log import LogWatch
 from patcher.cli.output import tell, write
 from patcher.findings import Status
 from patcher.reports.text import count
@@ -100,11 +101,9 @@ def carry_out(
     """Run the campaign over ``items``, of which there are ``total``; None: they can be counted."""
     from patcher.cli import progress
 
-    if verbose > 1:
-        os.environ["PATCHER_DEBUG"] = "1"
     totals = Totals()
     bar = None
-    if steps.asker is None and progress.wanted(quiet=quiet):
+    if steps.asker is None and progress.wanted(quiet=quiet or verbose > 1):
         if total is None:
             items = list(items)
             total = len(items)
@@ -112,7 +111,7 @@ def carry_out(
     elif progress.heartbeat(quiet=quiet):
         bar = progress.ProgressLine(total, drawn=False)
     jobs = work.jobs or max(os.cpu_count() or 1, _REMOTE_JOBS if remote else 1)
-    watches = [each for each in (_Teller(), watch, bar) if each is not None]
+    watches = [each for each in (_Teller(), LogWatch(), watch, bar) if each is not None]
     with _executor(work, steps, jobs) as (executor, jobs, steps):
         every = _All(watches)
         if steps.asker is not None:
@@ -123,7 +122,7 @@ def carry_out(
         try:
             for target in targets:
                 totals.add(target)
-                _tell(report, target, totals, bar)
+                _tell(report, target, totals, bar, traced=verbose > 1)
                 del target  # while the next one is waited for, which may be as large
         except Quit:
             totals.complete = False
@@ -139,15 +138,18 @@ def carry_out(
     return totals
 
 
-def _tell(report: Report, target: Target, totals: Totals, bar: ProgressLine | None) -> None:
-    """Report a target that was added to ``totals``."""
+def _tell(
+    report: Report, target: Target, totals: Totals, bar: ProgressLine | None, *, traced: bool
+) -> None:
+    """Report a target that was added to ``totals``. ``traced``: also where an error arose that
+    nobody foresaw."""
     piece = report.target(target)
     if not piece and target.error is None:
         return
     with bar.aside() if bar is not None else contextlib.nullcontext():
         write(piece)
         if target.error is not None:
-            for line in target.trace:
+            for line in target.trace if traced or os.environ.get("PATCHER_DEBUG") else ():
                 click.echo(line, err=True)
             if target.cause != git.IdentityMissing.cause:
                 tell(failure(target))

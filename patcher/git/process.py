@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from patcher import interrupts
+from patcher.git import calls
 from patcher.git.door import PIPE, start
 from patcher.git.environment import program
 from patcher.git.errors import BoundExceeded, GitError, GitFailed, GitTimeout
@@ -181,6 +182,9 @@ class Process:
         self.timeout = time_left(timeout)
         self.session = session
         self.timed_out = False
+        self._place = calls.place_of(arguments, env) if calls.followers else ""
+        self._started = time.monotonic()
+        self._is_closed = False
         self._errors = bytearray()
         self.reads = reads
         with _watchdog.starting(reads or session):
@@ -303,7 +307,8 @@ class Process:
 
     def close(self) -> None:
         """End git, whatever it is doing, and leave nothing open."""
-        if self.child.poll() is None:  # else a closed pipe might end git alone
+        status = self.child.poll()
+        if status is None:  # else a closed pipe might end git alone
             self.kill()
             self.child.wait()
         elif self.session and self.child.returncode:
@@ -314,6 +319,12 @@ class Process:
                 with contextlib.suppress(OSError):
                     pipe.close()
         _watchdog.forget(self)
+        if calls.followers and not self._is_closed:
+            seconds = time.monotonic() - self._started
+            call = calls.Call(self.arguments_shown(), self._place, seconds, status)
+            for follow in calls.followers:
+                follow(call)
+        self._is_closed = True
 
     def __enter__(self) -> Process:
         return self

@@ -134,6 +134,7 @@ def test_each_option_of_apply_has_a_key_or_a_reason() -> None:
     about_a_run |= {"--interactive", "--reopen"}
     about_the_report = {
         *("--format", "--output", "--explain", "--quiet", "--verbose", "--color", "--strict"),
+        "--log-file",
     }
     known = {option for option, _, _ in options()}
     params = {

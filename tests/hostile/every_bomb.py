@@ -1,4 +1,5 @@
-"""Every file that is made to be hard, under every command, in a repository beside a profile to fix.
+"""Every file that is made to be hard, under every command, in a repository beside a profile to fix;
+and every tree that is.
 
 A quarter of an hour, and so not among the tests that run by themselves:
 
@@ -7,11 +8,14 @@ A quarter of an hour, and so not among the tests that run by themselves:
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.hostile import bombs
 from tests.hostile.bench import BRANCH, Bench
-from tests.hostile.test_hostile_bounds import hard, placed, with_profile
+from tests.hostile.bench import COMMANDS as EVERY
+from tests.hostile.test_hostile_bounds import TREES, hard, hold_tree, placed, with_profile
 from tests.hostile.test_hostile_together import COMMANDS, KINDS, hold_together
 
 ALL = {
@@ -60,3 +64,8 @@ def test_every_command(bench: Bench, name: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_several_at_once(bench: Bench, kind: str, command: str) -> None:
     hold_together(bench, kind, command)
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_every_command_on_a_large_tree(bench: Bench, state: Path, name: str) -> None:
+    hold_tree(bench, state, name, EVERY)

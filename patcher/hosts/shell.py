@@ -336,7 +336,8 @@ def why_variable(content: bytes, start: int, end: int) -> str:
     ``content[start:end]``, or whose assignment begins right before it; empty if nothing does."""
     mention = MATTERS.search(content, start, end)
     stop = start if mention is None else mention.start()
-    for given in _GIVEN_TO_COMMAND.finditer(content, max(start - _NEAR, 0)):
+    low, high = max(start - _NEAR, 0), end + _LONGEST_COMMAND
+    for given in _GIVEN_TO_COMMAND.finditer(content, low, high):
         if given.start() <= stop < given.end():
             return f"{given[1].decode('utf-8', 'replace')} is given the text, and may change it"
         if given.start() > stop:

@@ -342,6 +342,11 @@ def _prepare(path: Path) -> None:
             raise unusable(path, error) from None
     if not stat.S_ISREG(status.st_mode):
         raise LedgerError(f"{path} is no plain file: move it away")
+    for name in ("-wal", "-shm", "-journal"):  # SQLite would wait for a FIFO
+        beside = path.with_name(path.name + name)
+        with contextlib.suppress(FileNotFoundError):  # whoever closes the last takes it away
+            if not stat.S_ISREG(beside.lstat().st_mode):
+                raise LedgerError(f"{beside} is no plain file: move it away")
     if status.st_uid != os.geteuid():
         raise LedgerError(
             f"{path} belongs to another user (id {status.st_uid}): set {elsewhere(path)} to a "

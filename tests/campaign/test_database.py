@@ -160,6 +160,17 @@ def test_a_link_or_a_folder_in_its_place_is_refused(path: Path, tmp_path: Path) 
         cache_at(path)
 
 
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_what_is_no_file_beside_it_is_refused(path: Path, suffix: str) -> None:
+    """SQLite waits for whoever writes to a FIFO."""
+    cache_at(path).close()
+    beside = path.with_name(path.name + suffix)
+    beside.unlink(missing_ok=True)
+    os.mkfifo(beside)
+    with pytest.raises(LedgerError, match=f"{suffix} is no plain file: move it away"):
+        cache_at(path)
+
+
 # Versions
 
 

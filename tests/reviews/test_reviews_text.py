@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -104,6 +104,8 @@ def test_any_text_is_one_code_span_that_holds_it(hostile: str) -> None:
     assert not re.search(r"[#!][0-9]", shown)
 
 
+@example("fix a")
+@example("see closes: b")
 @given(st.text(alphabet="fix closed:#!1 @a-", max_size=40))
 def test_no_text_holds_a_keyword_that_closes(hostile: str) -> None:
     for shown in (words.code(hostile), words.prose(hostile), words.plain(hostile)):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -80,6 +81,9 @@ class Follower:
         looks: list[Callable[[], Seen]] = [
             partial(self._seen, row, at.get(row.place), forge, servers) for row in rows
         ]
+        if act is looked:
+            homes_of = partial(_home, at=at, forge=forge, servers=servers)
+            looks = _in_batches(rows, looks, homes_of, self.tell)
         changed = 0
         with _begun(looks if ahead else []) as begun:
             for number, (row, look) in enumerate(zip(rows, begun or looks, strict=True)):
@@ -104,7 +108,7 @@ class Follower:
     def _seen(
         self, row: Progress, at: str | None, forge: str | None, servers: Sequence[str]
     ) -> Seen:
-        there = homes.home(git.Address.parse(row.review_at or row.place), at, forge, servers)
+        there = _home(row, {row.place: at}, forge, servers)
         if there.server.token is None:
             raise ForgeError(f"it takes a token: set {there.server.variables}")
         client = Client(there.server, self.tell)
@@ -116,6 +120,77 @@ class Follower:
             review = replace(review, head=row.branch)
         _check_same(row, review)
         return Seen(row, review, functions, client, project)
+
+
+def _home(
+    row: Progress, at: Mapping[str, str | None], forge: str | None, servers: Sequence[str]
+) -> homes.Home:
+    """Where the repository of a review is at its forge. Raises ForgeError."""
+    address = git.Address.parse(row.review_at or row.place)
+    return homes.home(address, at.get(row.place), forge, servers)
+
+
+AT_ONCE = 50
+"""Reviews that a forge is asked for at one time, where it can show several."""
+FEWEST = 5
+"""Fewer than these are looked at one by one."""
+
+
+def _in_batches(
+    rows: Sequence[Progress],
+    looks: Sequence[Callable[[], Seen]],
+    home_of: Callable[[Progress], homes.Home],
+    tell: Callable[[str], None],
+) -> list[Callable[[], Seen]]:
+    """The looks, but those at reviews that their forge shows together: what it does not show is
+    looked at as it was."""
+    groups: dict[tuple[str, str], list[tuple[int, homes.Home]]] = {}
+    for at, row in enumerate(rows):
+        try:
+            home = home_of(row)
+            if home.server.token is None or homes.together(home.forge) is None:
+                continue
+        except git.GitError:
+            continue  # the look itself says why
+        groups.setdefault((home.server.api, home.server.token), []).append((at, home))
+    done = list(looks)
+    for group in (each for each in groups.values() if len(each) >= FEWEST):
+        for start in range(0, len(group), AT_ONCE):
+            members = group[start : start + AT_ONCE]
+            batch = _Batch([(rows[at], home) for at, home in members], tell)
+            for at, home in members:
+                done[at] = partial(batch.look, rows[at], home, looks[at])
+    return done
+
+
+class _Batch:
+    """Reviews of one server that are looked at by one request, when the first is wanted."""
+
+    def __init__(
+        self, members: Sequence[tuple[Progress, homes.Home]], tell: Callable[[str], None]
+    ) -> None:
+        self._members = members
+        self._client = Client(members[0][1].server, tell)
+        self._guard = threading.Lock()
+        self._found: Mapping[tuple[str, str], tuple[Project, Review]] | None = None
+
+    def look(self, row: Progress, home: homes.Home, alone: Callable[[], Seen]) -> Seen:
+        """One of them; by itself where the forge did not show it together with the others. Raises
+        ForgeError."""
+        forge = homes.together(home.forge)
+        assert forge is not None
+        with self._guard:
+            if self._found is None:
+                wanted = [(at.path, each.review_number or "") for each, at in self._members]
+                try:
+                    self._found = forge.look_together(self._client, wanted)
+                except ForgeError:
+                    self._found = {}  # each of them says why
+        seen = self._found.get((home.path, row.review_number or ""))
+        if seen is None:
+            return alone()
+        _check_same(row, seen[1])
+        return Seen(row, seen[1], homes.reviews(home.forge), self._client, seen[0])
 
 
 def _check_same(row: Progress, review: Review) -> None:

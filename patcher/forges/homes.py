@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 
 from patcher import forges, git
 from patcher.forges import tokens
-from patcher.forges.review import Forks, Pushes, Reviews
+from patcher.forges.review import Forks, Pushes, Reviews, Together
 from patcher.forges.server import ForgeError, Server
 
 FORGES = ("github", "gitlab", "gitea", "forgejo", "gerrit", "bitbucket")
@@ -87,6 +87,12 @@ def forks(name: str) -> Forks | None:
     """What a forge does so that forks can be removed; None: nothing."""
     module = reviews(name)
     return cast(Forks, module) if hasattr(module, "own_fork") else None
+
+
+def together(name: str) -> Together | None:
+    """What a forge does where it shows many reviews at once; None: nothing."""
+    module = reviews(name)
+    return cast(Together, module) if hasattr(module, "look_together") else None
 
 
 def _servers(

@@ -7,7 +7,7 @@ requests and no more: what is to be done, and what was done already, is decided 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
@@ -155,6 +155,17 @@ class Pushes(Protocol):
     def pushed_url(self, said: str, path: str) -> str | None:
         """Where the review is, as the server says after the push; None: it does not say so, and
         there may be none."""
+        ...
+
+
+class Together(Protocol):
+    """What a forge does where it shows many reviews at once; its package has the function then."""
+
+    def look_together(
+        self, client: Client, wanted: Sequence[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], tuple[Project, Review]]:
+        """Reviews by their `Project.path` and number, with approvals, checks and conflicts. Those
+        that it says too little of are left out. Raises ForgeError."""
         ...
 
 

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from patcher import reports as patcher_reports
+from patcher.campaign import follow
 from patcher.cli import group
 from patcher.forges import client, limits
 from patcher.git import remote
@@ -495,6 +496,26 @@ def states(*arguments: str) -> tuple[int, dict[str, dict[str, Any]]]:
     described("reviews_document", json.loads(done.stdout))
     names = ["/".join(each["repository"].split("/")[-2:]).removesuffix(".git") for each in found]
     return done.exit_code, dict(zip(names, found, strict=True))
+
+
+def test_status_asks_for_many_reviews_at_once(
+    campaign: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign.review("acme/moby", 1, "ada")
+    campaign.check("acme/moby", 1, "SUCCESS")
+    campaign.close("acme/tool", 1, "ada")
+    alone = states("status", "c", "--reviews")
+    monkeypatch.setattr(follow, "FEWEST", 2)
+    before = len(campaign.requests)
+    assert states("status", "c", "--reviews") == alone
+    assert [each.path for each in campaign.requests[before:]] == ["/api/graphql"]
+    assert "1 open, 1 closed" in patcher("status", "c").stdout
+    # What is not shown is looked at by itself, and what that says counts.
+    campaign.remove("acme/tool")
+    code, found = states("status", "c", "--reviews")
+    assert (code, found["acme/moby"]) == (3, alone[1]["acme/moby"])
+    assert found["acme/tool"]["life"] is None
+    assert "knows nothing of that name" in found["acme/tool"]["error"]
 
 
 def test_status_shows_the_reviews_as_they_are_now(campaign: GitHub) -> None:

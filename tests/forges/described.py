@@ -219,7 +219,7 @@ class GitHubDescription(OpenAPI):
 
 
 def _field(source: Any, info: Any, **arguments: object) -> Any:
-    return source.get(info.field_name)
+    return source.get(info.path.key)  # the alias, where there is one
 
 
 def _type(value: Any, info: Any, abstract: Any) -> str:

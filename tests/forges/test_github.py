@@ -655,6 +655,124 @@ def test_checks_that_the_token_may_not_see_are_not_known(
     assert seen.approved is None and seen.checks is None
 
 
+FORBIDDEN = {"type": "FORBIDDEN", "message": "Resource not accessible by personal access token"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "approved", "checks"),
+    [
+        (["commits", "nodes", 0, "commit", "statusCheckRollup"], True, None),
+        (["latestOpinionatedReviews"], None, Checks.PASSED),
+        (["reviewDecision"], None, Checks.PASSED),
+        (None, None, None),
+    ],
+)
+def test_null_with_an_error_is_not_known(
+    asking: Client,
+    moby: Project,
+    forge: GitHub,
+    fields: list[str | int] | None,
+    approved: bool | None,
+    checks: Checks | None,
+) -> None:
+    """GitHub answers null for what a token may not see, as for what there is none of."""
+    review = opened(asking, moby)
+    forge.review("acme/moby", 1, "alice")
+    forge.check("acme/moby", 1, "SUCCESS")
+    whole = forge.query_status({"owner": "acme", "name": "moby", "number": 1})
+    at_fault: Any = whole["repository"]["pullRequest"]
+    for name in (fields or [])[:-1]:
+        at_fault = at_fault[name]
+    if fields is not None:
+        at_fault[fields[-1]] = None
+    error: dict[str, Any] = dict(FORBIDDEN)
+    if fields is not None:
+        error["path"] = ["repository", "pullRequest", *fields]
+    forge.fail("POST", "/graphql", Reply(200, {"data": whole, "errors": [error]}), times=9)
+    seen = at.review(asking, moby, review.number)
+    assert (seen.approved, seen.checks) == (approved, checks)
+
+
+# Many at once
+
+
+@pytest.fixture
+def three(asking: Client, moby: Project, forge: GitHub) -> list[tuple[str, str]]:
+    """Three pull requests of one repository."""
+    opened(asking, moby)
+    for branch in ("patcher/1", "patcher/2"):
+        push(forge, branch=branch)
+        opened(asking, moby, head=branch)
+    for number in (1, 2, 3):
+        forge.pull("acme/moby", number).unknown = 0
+    return [("acme/moby", str(number)) for number in (1, 2, 3)]
+
+
+def test_what_many_reviews_are_is_what_each_is(
+    asking: Client, moby: Project, forge: GitHub, three: list[tuple[str, str]]
+) -> None:
+    forge.review("acme/moby", 1, "alice")
+    forge.check("acme/moby", 1, "SUCCESS")
+    forge.check("acme/moby", 2, "FAILURE")
+    forge.close("acme/moby", 3, "alice")
+    before = len(forge.requests)
+    found = github.look_together(asking, three)
+    assert len(forge.requests) == before + 1
+    for path, number in three:
+        alone = at.review(asking, moby, number)
+        project, review = found[path, number]
+        assert (project.id, project.path) == (moby.id, moby.path)
+        for name in "number url life head head_project head_commit base title draft".split():
+            assert getattr(review, name) == getattr(alone, name), name
+        for name in "approved checks conflicts closed_by".split():
+            assert getattr(review, name) == getattr(alone, name), name
+    assert [found[each][1].checks for each in three[:2]] == [Checks.PASSED, Checks.FAILED]
+
+
+def test_what_fails_of_many_is_left_out(
+    asking: Client, forge: GitHub, three: list[tuple[str, str]]
+) -> None:
+    assert [*github.look_together(asking, [*three, ("acme/moby", "9"), ("no/one", "1")])] == three
+    given = {f"{key}{at}": value for at in range(3) for key, value in _called(at + 1).items()}
+    data = forge.query_reviews(given)
+    data["r1"]["pullRequest"]["commits"]["nodes"][0]["commit"]["statusCheckRollup"] = None
+    error: dict[str, Any] = FORBIDDEN | {"path": ["r1", "pullRequest", "commits", "nodes", 0]}
+    forge.fail("POST", "/graphql", Reply(200, {"data": data, "errors": [error]}))
+    assert [*github.look_together(asking, three)] == [three[0], three[2]]
+    forge.fail("POST", "/graphql", Reply(200, {"data": data, "errors": [FORBIDDEN]}))
+    assert github.look_together(asking, three) == {}
+    forge.fail("POST", "/graphql", Reply(200, {"data": None, "errors": [FORBIDDEN]}))
+    assert github.look_together(asking, three) == {}
+
+
+def _called(number: int) -> dict[str, Any]:
+    return {"o": "acme", "n": "moby", "p": number}
+
+
+def test_many_are_asked_for_again_until_it_is_known_whether_they_conflict(
+    asking: Client, forge: GitHub, clock: list[float], three: list[tuple[str, str]]
+) -> None:
+    for number in (1, 2):
+        forge.pull("acme/moby", number).unknown = 1
+    before = len(forge.requests)
+    found = github.look_together(asking, three)
+    assert [found[each][1].conflicts for each in three] == [False] * 3
+    assert [len(each.body["variables"]) // 3 for each in forge.requests[before:]] == [3, 2]
+    forge.pull("acme/moby", 1).unknown = 99
+    assert github.look_together(asking, three)[three[0]][1].conflicts is None
+    forge.pull("acme/moby", 1).unknown = 0
+
+
+def test_many_wait_for_the_rate_limit(
+    asking: Client, forge: GitHub, clock: list[float], three: list[tuple[str, str]]
+) -> None:
+    said = [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]
+    reply = Reply(200, {"data": None, "errors": said}, {"Retry-After": "30"})
+    forge.fail("POST", "/graphql", reply)
+    assert len(github.look_together(asking, three)) == 3
+    assert sum(clock) >= 30
+
+
 # What became of it
 
 

@@ -6,6 +6,7 @@ brings a session of its own, without our bounds on time, size and where the toke
 
 from patcher.forges.github.forks import delete_fork, fork, open_reviews, own_fork
 from patcher.forges.github.reading import project, review, reviews
+from patcher.forges.github.together import look_together
 from patcher.forges.github.writing import (
     close,
     comment,
@@ -22,6 +23,7 @@ __all__ = [
     "create",
     "delete_fork",
     "fork",
+    "look_together",
     "merge",
     "open_reviews",
     "own_fork",

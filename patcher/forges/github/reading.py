@@ -7,10 +7,11 @@ may approve in public), and a required check that has not begun yet is not there
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from patcher import git
 from patcher.forges import limits
 from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import Checks, Life, Project, Review
@@ -18,46 +19,52 @@ from patcher.forges.reviewing import checked_number
 from patcher.forges.server import ForgeError, plain
 
 if TYPE_CHECKING:
-    from patcher.forges.client import Client
+    from patcher.forges.client import Client, Response
 
 LOOKS = 5
 """How often a pull request is read until GitHub knows whether it can be merged, which it computes
 when it is first asked: 1, 2, 4 and 8 seconds lie between."""
 
-_STATUS = """
-query status($owner: String!, $name: String!, $number: Int!) {
-  repository(owner: $owner, name: $name) {
-    pullRequest(number: $number) {
-      reviewDecision
-      latestOpinionatedReviews(first: 100, writersOnly: true) {
-        totalCount
-        nodes { state commit { oid } author { __typename } }
-      }
-      commits(last: 1) {
-        nodes {
-          commit {
-            oid
-            statusCheckRollup {
-              state
-              contexts(first: 100) {
-                totalCount
-                nodes {
-                  __typename
-                  ... on CheckRun { conclusion }
-                  ... on StatusContext { state }
-                }
-              }
+JUDGED = """
+fragment judged on PullRequest {
+  reviewDecision
+  latestOpinionatedReviews(first: 100, writersOnly: true) {
+    totalCount
+    nodes { state commit { oid } author { __typename } }
+  }
+  commits(last: 1) {
+    nodes {
+      commit {
+        oid
+        statusCheckRollup {
+          state
+          contexts(first: 100) {
+            totalCount
+            nodes {
+              __typename
+              ... on CheckRun { conclusion }
+              ... on StatusContext { state }
             }
           }
         }
       }
-      timelineItems(last: 1, itemTypes: [CLOSED_EVENT]) {
-        nodes { __typename ... on ClosedEvent { actor { login } } }
-      }
     }
+  }
+  timelineItems(last: 1, itemTypes: [CLOSED_EVENT]) {
+    nodes { __typename ... on ClosedEvent { actor { login } } }
   }
 }
 """
+"""What REST does not say of a pull request."""
+
+_STATUS = (
+    """
+query status($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) { pullRequest(number: $number) { ...judged } }
+}
+"""
+    + JUDGED
+)
 
 _ROLLUP = {
     "SUCCESS": Checks.PASSED,
@@ -127,21 +134,35 @@ def review(client: Client, project: Project, number: str) -> Review:
     for look in range(LOOKS):
         record = client.ask(pull(project, number)).body
         found = as_review(client, project, record)
-        status = inside(_asked(client, _STATUS, project, number), "pullRequest")
-        commits = inside(status, "commits", "nodes")
-        tip = inside(commits[0], "commit") if isinstance(commits, list) and commits else None
+        status, unseen = _asked(client, project, number)
+        tip = tip_of(status)
         # Someone pushed in between: what was approved may be another commit.
         is_same = text(tip, "oid") == found.head_commit
         known = found.conflicts is not None or found.life is not Life.OPEN
         if (is_same and known) or look == LOOKS - 1:
             break
         limits.sleep(2**look)
+    found = judged(found, status, unseen)
+    return replace(found, blocked=text(record, "mergeable_state") in _BLOCKED)
+
+
+def tip_of(status: object) -> object:
+    """The newest commit of a pull request, as `JUDGED` gives it."""
+    commits = inside(status, "commits", "nodes")
+    return inside(commits[0], "commit") if isinstance(commits, list) and commits else None
+
+
+def judged(found: Review, status: object, unseen: Collection[str]) -> Review:
+    """The review with what `JUDGED` gives of it. ``unseen``: the fields that GitHub answered with
+    an error, and null: of those nothing is known, which null alone does not say."""
+    tip = tip_of(status)
+    is_same = text(tip, "oid") == found.head_commit
     closers = texts(inside(status, "timelineItems", "nodes"), "actor", "login")
+    opinions = not {"reviewDecision", "latestOpinionatedReviews"}.isdisjoint(unseen)
     return replace(
         found,
-        approved=_approved(status, found.head_commit) if is_same else None,
-        checks=_checks(tip) if is_same else None,
-        blocked=text(record, "mergeable_state") in _BLOCKED,
+        approved=None if opinions or not is_same else _approved(status, found.head_commit),
+        checks=None if "statusCheckRollup" in unseen or not is_same else _checks(tip),
         closed_by=closers[0] if closers and found.life is not Life.OPEN else None,
     )
 
@@ -230,10 +251,32 @@ def pull(project: Project, number: str) -> str:
     return f"/repos/{project.path}/pulls/{checked_number(number, 'pull request')}"
 
 
-def _asked(client: Client, query: str, project: Project, number: str) -> object:
+def _asked(client: Client, project: Project, number: str) -> tuple[object, Collection[str]]:
+    """What GraphQL says of a pull request, and the fields that it has an error for; of an error
+    for nothing in particular, all of them."""
     owner, _, name = project.path.partition("/")
     variables = {"owner": owner, "name": name, "number": int(number)}
-    return inside(graphql(client, query, variables, changes=False), "repository")
+    body = sent(client, _STATUS, variables, changes=False).body
+    status = inside(_whole(client, body), "repository", "pullRequest")
+    paths = [inside(each, "path") for each in errors(body)]
+    unseen = {name for path in paths if isinstance(path, list) for name in map(str, path)}
+    if any(not isinstance(path, list) for path in paths):
+        unseen |= {"reviewDecision", "statusCheckRollup"}
+    return status, unseen
+
+
+def errors(body: object) -> list[object]:
+    """The errors in an answer of GraphQL's."""
+    found = inside(body, "errors")
+    return found if isinstance(found, list) else []
+
+
+def sent(client: Client, query: str, variables: Mapping[str, Any], *, changes: bool) -> Response:
+    """The answer to a request by GraphQL, which may be partial."""
+    api = client.server.api
+    url = f"{api.removesuffix('/v3')}/graphql" if api.endswith("/api/v3") else f"{api}/graphql"
+    body = {"query": query, "variables": dict(variables)}
+    return client.ask(url, method="POST", body=body, changes=changes)
 
 
 def graphql(
@@ -241,13 +284,18 @@ def graphql(
 ) -> object:
     """What GraphQL gives. Where it gives only a part, as of checks that a token may not see, that
     part is None."""
-    api = client.server.api
-    url = f"{api.removesuffix('/v3')}/graphql" if api.endswith("/api/v3") else f"{api}/graphql"
-    sent = {"query": query, "variables": dict(variables)}
-    answer = client.ask(url, method="POST", body=sent, changes=changes)
-    data = inside(answer.body, "data")
-    whole = isinstance(data, dict) and None not in data.values()
-    if not whole or (changes and answer.message):
-        said = f": {answer.message}" if answer.message else ""
+    answer = sent(client, query, variables, changes=changes)
+    data = _whole(client, answer.body)
+    if changes and answer.message:
+        raise ForgeError(f"{client.server.host} does not do what it is asked for: {answer.message}")
+    return data
+
+
+def _whole(client: Client, body: object) -> object:
+    """The data in an answer of GraphQL's. Raises ForgeError where one of its fields is null."""
+    data = inside(body, "data")
+    if not isinstance(data, dict) or None in data.values():
+        words = [text(each, "message") or "" for each in errors(body)]
+        said = f": {git.printable('; '.join(words)[:400])}" if any(words) else ""
         raise ForgeError(f"{client.server.host} does not do what it is asked for{said}")
     return data

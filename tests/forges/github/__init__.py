@@ -417,15 +417,54 @@ class GitHub(World):
         assert match is not None, request.body["query"]
         answers = {
             "status": self.query_status,
+            "reviews": self.query_reviews,
             "ready": self.mutate_ready,
             "draft": self.mutate_draft,
             "autoMerge": self.mutate_auto_merge,
         }
         try:
-            return Reply(200, {"data": answers[match[1]](request.body["variables"])})
+            data = answers[match[1]](request.body["variables"])
+            lost = [name for name, value in data.items() if value is None]
+            said = [{"type": "NOT_FOUND", "path": [name], "message": "None"} for name in lost]
+            return Reply(200, {"data": data, **({"errors": said} if said else {})})
         except LookupError as error:
             words = {"type": "UNPROCESSABLE", "message": str(error.args[0])}
             return Reply(200, {"data": None, "errors": [words]})
+
+    def query_reviews(self, given: Record) -> Record:
+        """Of each alias the pull request; null for what is not there."""
+        data: Record = {}
+        for at in range(len(given) // 3):
+            called = {"owner": given[f"o{at}"], "name": given[f"n{at}"], "number": given[f"p{at}"]}
+            found = self.known.get(f"{called['owner']}/{called['name']}".lower())
+            pulls = found.pulls if found is not None else []
+            pull = next((each for each in pulls if each.number == called["number"]), None)
+            data[f"r{at}"] = None
+            if found is None or pull is None:
+                continue
+            shown = self.pull_record(found, pull, full=True)
+            pull.unknown = max(0, pull.unknown - 1)
+            mergeable = {True: "MERGEABLE", False: "CONFLICTING", None: "UNKNOWN"}
+            home = self.known.get((pull.head_repo or "").lower())
+            life = "OPEN" if pull.open else "MERGED" if pull.merge_commit else "CLOSED"
+            data[f"r{at}"] = {
+                "databaseId": found.record["id"],
+                "nameWithOwner": found.path,
+                "pullRequest": {
+                    "number": pull.number,
+                    "url": shown["html_url"],
+                    "state": life,
+                    "title": pull.title,
+                    "isDraft": pull.draft,
+                    "mergeable": mergeable[shown["mergeable"]],
+                    "baseRefName": pull.base,
+                    "headRefName": pull.head,
+                    "headRefOid": pull.commit,
+                    "headRepository": home and {"databaseId": home.record["id"]},
+                }
+                | self.query_status(called)["repository"]["pullRequest"],
+            }
+        return data
 
     def query_status(self, given: Record) -> Record:
         found = self.known.get(f"{given['owner']}/{given['name']}".lower())

@@ -81,6 +81,9 @@ class Commits:
     """How reviews are opened; None: they are not."""
     change: str | None = None
     """The Change-Id of the commit, where its review is a change at Gerrit."""
+    date: str | None = None
+    """When it is made, as git writes it (``seconds offset``), where nobody says otherwise: the same
+    edit of the same base is then the same commit in each run. None: now."""
 
 
 def branch_name(
@@ -386,7 +389,9 @@ class _Writer:
         commits, repository = self.commits, self.reader.repository
         vouched = commits.sign or commits.signoff
         people = git.identities(repository, commits.author, vouched=vouched)
-        author, committer = map(dated, people)
+        author, committer = (
+            dated(replace(each, date=each.date or commits.date)) for each in people
+        )
         sign = git.signing(commits.key, repository) if commits.sign else None
         for files in self._groups(target):
             made = marks.Made(self.branch, parent, person(author), person(committer))

@@ -31,8 +31,9 @@ class AskingPush:
     """What the server said to each push."""
 
     def tip(self, repository: git.Repository, branch: str) -> str | None:
-        """As the mirror has it."""
-        return self.mirrors.tip(repository, branch)
+        """As the mirror has it; None where the push goes to no branch: the server does not say what
+        it has of it."""
+        return None if self.request.to is not None else self.mirrors.tip(repository, branch)
 
     def history(self, repository: git.Repository, base: git.Base, branch: str, tip: str) -> History:
         """As the mirror has it."""
@@ -54,9 +55,16 @@ class AskingPush:
         """As `Mirrors.push`."""
         options: Sequence[str] = () if commit is None else self.request.options
         push = self.mirrors.push
-        said = push(repository, branch, commit, expected, pause=pause, options=options)
+        ref = None if commit is None else self.request.to
+        said = push(repository, branch, commit, expected, pause=pause, options=options, ref=ref)
         self.said.append(said)
         return said
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the server has an open review of the very commit that was pushed: Gitea says so
+        of no other."""
+        return any("new commit is same with old commit" in said for said in self.said)
 
     def result(self) -> ReviewResult | None:
         """The review, as the server named it; None: nothing was pushed, or it named none."""

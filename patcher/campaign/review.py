@@ -19,6 +19,7 @@ from patcher.forges import homes
 from patcher.forges.client import Client, RequestRefused
 from patcher.forges.review import Life, Project, Review, Wanted
 from patcher.forges.server import ForgeError
+from patcher.git.commits import read_commits
 from patcher.git.limits import waiting
 from patcher.results import BranchState, Outcome, ReviewAct, ReviewResult, Stage, Target
 from patcher.reviews import opening, owners, rollout, text, tree
@@ -125,16 +126,29 @@ class RepositoryReviews:
         takes that; else with the address to open it at."""
         assert self._known is not None
         home = self._known.home
-        asking = None
+        asking, commits = None, self.commits
         if (forge := homes.pushes(home.forge)) is not None and not self.commits.dry_run:
             request = forge.pushed(self._wanted(repository, base, target, place)[0], home.path)
-            if request.to is None:  # what goes elsewhere than to its branch is not found again
+            if request.to is None:
                 asking = AskingPush(self.mirrors(), forge, request, home.path)
-        done = apply(self.commits, asking)
+            # A branch that is there may have a review, which a push elsewhere would not change.
+            elif repository.address and not self.mirrors().tip(repository, place.head):
+                asking = AskingPush(self.mirrors(), forge, request, home.path)
+                (there,) = read_commits(repository.common_dir / "objects", (base.commit,))
+                commits = replace(commits, date=there.committer.rpartition("> ")[2])
+        done = apply(commits, asking)
         if self.commits.dry_run or done.stage is not Stage.PUSHED:
             return done
+        if asking is not None and asking.is_same:
+            done = replace(done, outcome=Outcome.UP_TO_DATE)
+            return done.noted("its pull request is open, and has this commit")
         if asking is not None and (result := asking.result()) is not None:
-            return replace(done, stage=Stage.REVIEWED, review=result)
+            done = replace(done, stage=Stage.REVIEWED, review=result)
+            return done.noted(_BLIND if asking.request.to else "")
+        if asking is not None and asking.request.to is not None:
+            why = f"it is pushed to {asking.request.to}, and the server names no pull request: set "
+            why += home.server.variables
+            return replace(done, error="; ".join(filter(None, (done.error, why))), cause="no token")
         url = homes.new_review_url(home, place.base, place.head)
         why = (
             f"branch {place.head} is pushed, and it takes a token to know whether its review is "
@@ -422,6 +436,12 @@ class RepositoryReviews:
         if target is not None:
             done = replace(target, note=done.note, new_commit=done.new_commit, branch=done.branch)
         return replace(done, review=result)
+
+
+_BLIND = (
+    "without a token it is not known whether this pull request is new, and whether a person closed "
+    "an earlier one"
+)
 
 
 def _left(target: Target, branch: str | None, result: ReviewResult) -> Target:

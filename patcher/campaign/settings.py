@@ -14,7 +14,7 @@ from patcher.reviews.wishes import Wishes
 
 _SELECTION = tuple(field.name for field in fields(Selection))
 _FOR_ONE_RUN = ("dry_run", "shown", "undo", "refresh", "reopen")
-_OWN = ("reviews", "change", *_FOR_ONE_RUN)
+_OWN = ("reviews", "change", "date", *_FOR_ONE_RUN)
 _COMMITS = tuple(field.name for field in fields(Commits) if field.name not in _OWN)
 REVIEWS = tuple(field.name for field in fields(Wishes) if field.name not in _FOR_ONE_RUN)
 """The settings that a campaign may change as it goes on: corrections reach open reviews."""

@@ -137,7 +137,14 @@ def test_parameters_in_the_name(work: Work, origin: Path, server: Server) -> Non
     assert recorded(log)[-1]["refs"][0][2] == to
 
 
-@pytest.mark.parametrize("refusal", ["no new changes", "new commit is same with old commit"])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "no new changes",
+        "commit(s) already exists (as current patchset)",
+        "new commit is same with old commit",
+    ],
+)
 def test_what_is_for_review_already_is_done(
     work: Work, origin: Path, server: Server, refusal: str
 ) -> None:

@@ -300,14 +300,15 @@ def _options(options: Sequence[str]) -> list[str]:
     return [f"--push-option={option}" for option in options]
 
 
-_THERE = ("no new changes", "new commit is same with old commit")
+_THERE = ("no new changes", "exists (as current patchset)", "new commit is same with old commit")
 """How Gerrit and Gitea refuse what they have already."""
 
 
 def _for_review(branch: str, why: str, said: str, address: Address) -> str:
     """What is said of a change that was there already; raises where it is another refusal."""
-    if any(each in why for each in _THERE):
-        return said
+    for each in _THERE:
+        if each in why:
+            return f"{said} {each}".strip()
     raise _refusal(branch, why, said, address)
 
 

@@ -122,10 +122,13 @@ def id_of(place: opening.Place, known: Sequence[Review], open_one: Review | None
     return gerrit.change_id(place.project.path, place.base, place.head, number)
 
 
-def result(push: ChangePush, wanted: Wanted, *, has_token: bool) -> ReviewResult:
-    """What became of the change. Raises ForgeError where that is not known."""
+def result(push: ChangePush, wanted: Wanted, commit: str | None, has_token: bool) -> ReviewResult:
+    """What became of the change, whose current patch set is to be ``commit``. Raises ForgeError
+    where that is not known."""
     place = push.place
     now = opening.look(place).open
+    if now is not None and now.head_commit != commit:
+        raise ForgeError(f"{now.url} has another patch set meanwhile: run again")
     url = next((url for said in reversed(push.said) if (url := _url(push, said))), None)
     act = ReviewAct.UNCHANGED if push.open else ReviewAct.OPENED
     if push.open is not None and push.said:

@@ -201,9 +201,9 @@ class RepositoryReviews:
             return done
         try:
             with self._turn():
-                result = change_push.result(push, wanted, has_token=self._has_token)
+                result = change_push.result(push, wanted, done.new_commit, self._has_token)
         except ForgeError as error:
-            why = f"it is pushed for review, and what becomes of it is not known: {error}"
+            why = f"what became of its change is not known: {error}"
             return replace(
                 done, error="; ".join(filter(None, (done.error, why))), cause=error.cause
             )

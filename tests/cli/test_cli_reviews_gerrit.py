@@ -18,7 +18,7 @@ from tests.conftest import Sandbox
 from tests.forges.branches import GitBranches
 from tests.forges.gerrit import Gerrit, take_pushes
 from tests.git.server import Server
-from tests.sources.servers import Record
+from tests.sources.servers import Record, Reply, Request
 
 PASSWORD = "s3cret-t0ken-of-gerrit"
 PATH = "acme/moby"
@@ -162,6 +162,55 @@ def test_what_a_person_uploaded_stays(gerrit: Gerrit, sandbox: Sandbox) -> None:
     assert (code, target["branch_state"]) == (3, "edited by others")
     assert gerrit.changes[0]["commit"] == theirs
     assert followed("merge", "c")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("on_existing", "says"),
+    [
+        ("replace", "was moved there in between: run again"),
+        ("fail", "has another patch set meanwhile: run again"),  # nothing would be pushed
+    ],
+)
+def test_what_a_person_uploads_meanwhile_stays(
+    gerrit: Gerrit, sandbox: Sandbox, on_existing: str, says: str
+) -> None:
+    assert act(gerrit, "--on-existing", on_existing) == (0, "opened")
+    move_base(gerrit, sandbox, sandbox.profile() + "# moved\n")
+    answer, theirs = gerrit.answer, list[str]()
+
+    def after(request: Request) -> Reply:
+        reply = answer(request)
+        if request.path.endswith("/changes/") and not theirs:
+            theirs.append("")
+            upload(gerrit, sandbox)
+            theirs[0] = gerrit.changes[0]["commit"]
+        return reply
+
+    gerrit.answer = after  # type: ignore[method-assign]
+    code, target = applied(gerrit, "--on-existing", on_existing)
+    assert (code, gerrit.changes[0]["commit"]) == (3, theirs[0])
+    assert says in target["error"]
+    assert gerrit.changes[0]["patch_sets"] == 2
+
+
+def test_a_topic_that_a_person_changed_is_no_other_change(gerrit: Gerrit) -> None:
+    assert act(gerrit) == (0, "opened")
+    gerrit.changes[0]["topic"] = "something-else"
+    assert followed("status", "c", "--reviews")[1]["life"] == "open"
+    gerrit.changes[0]["message"] = "Another change\n\nChange-Id: I" + "0" * 40 + "\n"
+    done = patcher("status", "c", "--reviews")
+    assert "patcher opened one from patcher/deny-af-alg" in done.output
+
+
+def test_a_rule_of_the_project_that_is_not_met_holds_the_merge_back(gerrit: Gerrit) -> None:
+    assert act(gerrit) == (0, "opened")
+    gerrit.vote(gerrit.changes[0], "bob", 2)
+    gerrit.vote(gerrit.changes[0], "ci", 1, "Verified")
+    gerrit.unmet = True
+    code, seen = followed("merge", "c")
+    assert (code, seen["did"][:25]) == (1, "not merged: a rule of its")
+    gerrit.unmet = False
+    assert followed("merge", "c")[1]["did"] == "merged"
 
 
 def test_what_a_person_abandoned_stays_so(gerrit: Gerrit) -> None:

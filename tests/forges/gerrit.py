@@ -81,6 +81,8 @@ class Gerrit(Routed):
         """Who pushes with git."""
         self.refs_to: list[str] = []
         """The refs that were pushed to with git."""
+        self.unmet = False
+        """Whether a submit requirement beside the labels is not met."""
         self.verifies = True
         """Whether there is the label `Verified`."""
         self.size = 500
@@ -190,7 +192,9 @@ class Gerrit(Routed):
 
     def submittable(self, change: Record) -> bool:
         labels = self.labels(change).values()
-        return all("approved" in each and "rejected" not in each for each in labels)
+        return not self.unmet and all(
+            "approved" in each and "rejected" not in each for each in labels
+        )
 
     def labels(self, change: Record) -> dict[str, Record]:
         found = {"Code-Review": self.label(change, "Code-Review", 2)}

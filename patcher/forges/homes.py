@@ -129,8 +129,9 @@ def _path(address: git.Address, server: Server) -> str:
     else:
         return ""
     path = path.removesuffix("/").removesuffix(".git").strip("/")
-    # With a password, Gerrit's clone URLs have this before the project's name.
-    return path.removeprefix("a/") if server.forge == "Gerrit" else path
+    # Over HTTP, and with a password, Gerrit's clone URLs have this before the project's name.
+    is_signed_in = server.forge == "Gerrit" and address.protocol != "ssh"
+    return path.removeprefix("a/") if is_signed_in else path
 
 
 def new_review_url(there: Home, base: str, head: str) -> str:

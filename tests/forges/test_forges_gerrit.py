@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from patcher.forges import client, gerrit, limits, repositories
+from patcher import git
+from patcher.forges import client, gerrit, homes, limits, repositories
 from patcher.forges.client import Client
 from patcher.forges.listed import Listed, UnusableEntry
 from patcher.forges.listings import gerrit as at_gerrit
@@ -343,3 +344,17 @@ def test_the_projects_below_a_prefix(forge: Gerrit) -> None:
     for wrong in ("gerrit:host", "gerrit:host/", "gerrit:host/a b"):
         with pytest.raises(ForgeError):
             next(repositories(wrong, [wrong], lambda line: None))
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("https://g.test/acme/moby", "acme/moby"),
+        ("https://g.test/a/acme/moby.git", "acme/moby"),
+        ("ssh://me@g.test:29418/a/moby", "a/moby"),
+    ],
+)
+def test_the_project_of_a_clone_url(url: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GERRIT_URL", "https://g.test")
+    home = homes.home(git.Address.parse(url))
+    assert (home.forge, home.path) == ("gerrit", path)

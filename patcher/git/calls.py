@@ -18,8 +18,8 @@ class Call(NamedTuple):
     seconds: float
     """From its start until patcher was done with it."""
     status: int | None
-    """Its exit status; negative: the signal that ended it; None: patcher had all that it wanted, and
-    ended it."""
+    """Its exit status; negative: the signal that ended it; None: patcher had all that it wanted,
+    and ended it."""
 
 
 followers: list[Callable[[Call], object]] = []

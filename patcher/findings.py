@@ -7,7 +7,22 @@ from dataclasses import dataclass
 
 from patcher.policy.status import Status
 
-__all__ = ["Dropped", "Edit", "Finding", "Result", "Status", "edited", "edits_of", "unread"]
+__all__ = [
+    "SECCOMP",
+    "Dropped",
+    "Edit",
+    "Finding",
+    "Result",
+    "Status",
+    "edited",
+    "edits_of",
+    "unread",
+]
+
+
+SECCOMP = "seccomp"
+"""The host of findings on seccomp profiles, which are of a kind of their own: they answer no
+migration, have no edit, and count for no status of a target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +57,11 @@ class Finding:
     """What is inserted; None when there is nothing to insert or it was not asked for."""
     documentation: bool = False
     """Prose or comments that quote a profile: edited only on request."""
+
+    @property
+    def is_seccomp(self) -> bool:
+        """Whether it is about a seccomp profile, not an AppArmor profile."""
+        return self.host == SECCOMP
 
 
 @dataclass(frozen=True, slots=True)

@@ -326,9 +326,10 @@ class Target:
 
     @property
     def status(self) -> Status | None:
-        """The worst status among the findings, ``not_affected`` where there is none. None where
-        that is not known, because something was not read that may be worse."""
-        return worst(self.findings, read=self.read)
+        """The worst status among the findings on AppArmor profiles, ``not_affected`` where there
+        is none. None where that is not known, because something was not read that may be worse."""
+        there = (each for each in self.findings if not each.finding.is_seccomp)
+        return worst(there, read=self.read)
 
     @property
     def failed(self) -> bool:
@@ -399,7 +400,9 @@ class Totals:
     left_alone: int = 0
     """Affected profiles without one: not moby-style or documentation, and not asked for."""
     profiles: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
-    """Findings by status."""
+    """Findings on AppArmor profiles by status."""
+    seccomp: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
+    """Findings on seccomp profiles by status."""
     causes: dict[str, CauseCount] = field(default_factory=dict)
     """The failures by their causes."""
     globs: dict[str, int] = field(default_factory=dict)
@@ -443,6 +446,9 @@ class Totals:
         self.files += len(target.files)
         for located in target.findings:
             finding = located.finding
+            if finding.is_seccomp:
+                self.seccomp[finding.status] += 1
+                continue
             self.profiles[finding.status] += 1
             if finding.status is Status.AFFECTED:
                 if finding.edit is None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import pty
 import shutil
@@ -23,12 +24,23 @@ def _semaphores() -> bool:
     return True
 
 
+def _has_library(name: str) -> bool:
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
+
+
 def program(name: str) -> pytest.MarkDecorator:
     """Mark a test that runs a program in the PATH."""
     return pytest.mark.skipif(shutil.which(name) is None, reason=f"{name} is not installed")
 
 
 needs_parser = pytest.mark.skipif(not parser.installed(), reason="apparmor_parser is not installed")
+needs_libseccomp = pytest.mark.skipif(
+    not _has_library("libseccomp.so.2"), reason="libseccomp2 is not installed"
+)
 needs_semaphores = pytest.mark.skipif(not _semaphores(), reason="processes cannot share locks here")
 
 

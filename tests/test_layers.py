@@ -30,6 +30,7 @@ BELOW = {
     "progress": ("kinds", "results"),
     "options": ("migrations",),
     "engine": ("findings", "hosts", "migrations", "options", "policy"),
+    "seccomp": ("findings", "hosts", "options", "policy"),
     "proof": (
         "interrupts",
         "locks",
@@ -66,8 +67,12 @@ BELOW = {
         "policy.includes",
         "policy.judgement",
         "policy.search",
+        "seccomp",
     ),
-    "reports": ("text", "findings", "kinds", "migrations", "policy.status", "progress", "results"),
+    "reports": (
+        *("text", "findings", "kinds", "migrations", "policy.status", "policy.seccomp"),
+        *("progress", "results"),
+    ),
     "cli": (
         "interrupts",
         "text",
@@ -100,6 +105,7 @@ PURE = (
         "progress",
         "options",
         "engine",
+        "seccomp",
     ),
     "reports",
 )

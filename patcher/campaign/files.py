@@ -10,7 +10,7 @@ from pathlib import Path
 from patcher import git
 from patcher.campaign import replace
 from patcher.campaign.includes import beside
-from patcher.campaign.look import judge
+from patcher.campaign.look import judge, reported
 from patcher.campaign.replace import FilePlace
 from patcher.campaign.selection import Selection
 from patcher.findings import Result
@@ -65,10 +65,12 @@ def failed(name: str, reason: str) -> Target:
     return Target(name, None, None, Outcome.FAILED, error=reason)
 
 
-def target(name: str, result: Result, *, fixed: bool, note: str | None = None) -> Target:
+def target(
+    name: str, result: Result, selection: Selection, *, fixed: bool, note: str | None = None
+) -> Target:
     """The file's findings as a target."""
     path = os.fsencode(name)
-    return Target(
+    found = Target(
         repository=name,
         base=None,
         commit=None,
@@ -78,6 +80,7 @@ def target(name: str, result: Result, *, fixed: bool, note: str | None = None) -
         dropped=tuple((path, each) for each in result.dropped[:MAX_DROPPED]),
         read=True,
     )
+    return reported(found, selection)
 
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -137,7 +140,7 @@ def _file(place: FilePlace, selection: Selection, fix: bool) -> Target:
         with replace.opened(place, selection.max_bytes) as opened:
             result, _ = judge(name, opened.content, selection, beside(place.path))
             if not fix or not result.edits:
-                return target(name, result, fixed=False)
+                return target(name, result, selection, fixed=False)
             replace.write(opened, result.content)
     except OSError as error:
         return failed(name, error.strerror or str(error))
@@ -146,4 +149,4 @@ def _file(place: FilePlace, selection: Selection, fix: bool) -> Target:
     note = None
     if opened.links:
         note = f"it has {opened.links} more hard links, which keep the old content"
-    return target(name, result, fixed=True, note=note)
+    return target(name, result, selection, fixed=True, note=note)

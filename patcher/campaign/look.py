@@ -16,6 +16,7 @@ from patcher.findings import Dropped, Result, unread
 from patcher.policy.bounds import timed
 from patcher.policy.search import SEARCH, is_binary, searched
 from patcher.results import MAX_DROPPED, ChangedFile, Located, Outcome, Proof, Stage, Target
+from patcher.seccomp import seccomp_findings
 
 if TYPE_CHECKING:
     from patcher.policy.judgement import Includes
@@ -72,9 +73,11 @@ class Looker:
     def recall(self, base: git.Base, known: bytes) -> Target | None:
         """What was found at ``base`` before, if that is all that is wanted now."""
         target = self._cache.target(known, self.repository, base)
-        if target is None or not target.files:
-            return target
-        return None if self._contents or self._selection.proof != "off" else target
+        if target is None:
+            return None
+        if target.files and (self._contents or self._selection.proof != "off"):
+            return None
+        return reported(target, self._selection)
 
     def look(self, base: git.Base) -> Target:
         """The findings at ``base``, and the files that their edits change. Raises GitError."""
@@ -92,7 +95,7 @@ class Looker:
 
     def _look(self, base: git.Base, shared: git.Objects | None) -> Target:
         with InRepository(self.repository, base.commit) as includes:
-            return self._judged(base, shared, includes)
+            return reported(self._judged(base, shared, includes), self._selection)
 
     def _judged(self, base: git.Base, shared: git.Objects | None, includes: InRepository) -> Target:
         found: list[Located] = []
@@ -196,6 +199,14 @@ class Looker:
         return [Located(blob.path, finding) for finding in unread(ids, blob.problem or "")]
 
 
+def reported(target: Target, selection: Selection) -> Target:
+    """The target with those findings that are asked for."""
+    if selection.seccomp or not any(each.finding.is_seccomp for each in target.findings):
+        return target
+    found = tuple(each for each in target.findings if not each.finding.is_seccomp)
+    return replace(target, findings=found)
+
+
 def _first(dropped: list[tuple[bytes, Dropped]]) -> tuple[tuple[bytes, Dropped], ...]:
     dropped.sort(key=lambda pair: (pair[0], pair[1].line))
     return tuple(dropped[:MAX_DROPPED])
@@ -229,11 +240,16 @@ def judge(
     with git.in_turns(), timed(git.time_left, git.GitError):
         git.large(len(content), _LARGE)
         judged = proof.judge(name, content, selection, includes)
-        if not judged.result.edits or selection.proof == "off":
-            return judged.result, [None] * len(judged.result.findings)
-        from patcher.campaign.prove import proofs
+        result = judged.result
+        proved: Sequence[Proof | None] = [None] * len(result.findings)
+        if result.edits and selection.proof != "off":
+            from patcher.campaign.prove import proofs
 
-        return judged.result, proofs(judged, selection, selection.proof)
+            proved = proofs(judged, selection, selection.proof)
+        more = seccomp_findings(name, content, selection)
+        if more:
+            result = replace(result, findings=(*result.findings, *more))
+        return result, [*proved, *[None] * len(more)]
 
 
 def matching(

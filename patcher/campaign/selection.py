@@ -23,6 +23,9 @@ class Selection(Options):
     """Whether AppArmor's own parser proves the edits."""
     bases: tuple[str, ...] = ()
     """Branches, globs of branches, tags or commits; none: the repository's default base."""
+    seccomp: bool = False
+    """Whether findings on seccomp profiles are reported. They are made in any case, so that what
+    one command found is known to the others."""
 
     def wanted(self) -> Callable[[bytes], bool] | None:
         """Tells whether a path is to be looked at; None: every one is."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @options.format_option("files")
 @options.showing
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
+@options.seccomp
 @options.strict
 @options.telling
 def command(
@@ -118,4 +119,4 @@ def _piped(name: str, selection: Any, fix: bool, timeout: float) -> Target:
         click.echo(content, nl=False)
     if result is None:
         return failed(name, late)
-    return target(name, result, fixed=fix and bool(result.edits))
+    return target(name, result, selection, fixed=fix and bool(result.edits))

@@ -11,7 +11,7 @@ _GROUPS = {
     ),
     "What to look for and change": (
         "migrations", "profiles", "docs", "comment", "max_size", "include", "exclude", "proof",
-        "fix", "stdin_name",
+        "fix", "stdin_name", "seccomp",
     ),
     "The commit and its branch": (
         "branch", "on_existing", "discard_others", "author", "signoff", "sign", "message",

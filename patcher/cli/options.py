@@ -250,8 +250,14 @@ selecting = chain(sourcing, bases, judging, globs, working)
 strict = click.option(
     "--strict",
     is_flag=True,
-    help="Exit with 3 also where a profile needs review, an affected one was left alone, there was "
-    "no commit to read, or submodules and files in Git LFS were not read.",
+    help="Exit with 3 also where a profile needs review, an affected one was left alone or is one "
+    "of seccomp, there was no commit to read, or submodules and files in Git LFS were not read.",
+)
+seccomp = click.option(
+    "--seccomp/--no-seccomp",
+    default=True,
+    show_default=True,
+    help="Report seccomp profiles that let socket(2) open AF_ALG, too; they are never changed.",
 )
 proving = click.option(
     "--proof",
@@ -368,6 +374,7 @@ def style(
 
     return Style(
         migrations=selection.migrations if selection else (),
+        seccomp=selection is not None and selection.seccomp,
         at=_now(),
         narrowed=bool(selection and (selection.include or selection.exclude)),
         color=output.colored(color),
@@ -538,6 +545,7 @@ def selection(
     exclude: tuple[str, ...],
     bases: tuple[str, ...],
     proof: Any = "off",
+    seccomp: bool = False,
 ) -> Selection:
     """What the options ask for."""
     from patcher.campaign.selection import Selection
@@ -571,4 +579,5 @@ def selection(
         exclude=exclude,
         proof=proof,
         bases=bases,
+        seccomp=seccomp,
     )

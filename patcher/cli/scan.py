@@ -17,6 +17,7 @@ from patcher.cli import FOUND, options
 @options.format_option("targets")
 @options.showing
 @click.option("--explain", is_flag=True, help="Show the evidence for each profile.")
+@options.seccomp
 @options.strict
 @options.telling
 def command(

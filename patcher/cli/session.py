@@ -247,10 +247,13 @@ def _doubts(totals: Totals) -> list[str]:
     """What --strict counts as failures."""
     review = totals.profiles[Status.UNDER_INVESTIGATION]
     left, unread = totals.left_alone, totals.unread
+    number = totals.seccomp[Status.AFFECTED] + totals.seccomp[Status.UNDER_INVESTIGATION]
+    seccomp = [f"{count(number, 'seccomp profile')} affected or in need of review"]
     return [
         *[f"{count(review, 'profile needs', 'profiles need')} review"] * bool(review),
         *[f"{count(left, 'affected profile was', 'affected profiles were')} left alone"]
         * bool(left),
+        *seccomp * bool(number),
         *[f"{count(unread, 'repository has', 'repositories have')} no commit to read"]
         * bool(unread),
         *[NOT_READ_ELSEWHERE] * bool(totals.elsewhere),

@@ -27,6 +27,7 @@ __all__ = [
     "is_binary",
     "lax_flags",
     "matters",
+    "names_seccomp",
     "searched",
     "united",
     "within",
@@ -200,6 +201,8 @@ _BASE64 = (
     rb"X2Rpc2Nvbm5lY3RlZ|kaXNjb25uZWN0ZW",
 )
 """One of them, in expressions for PCRE."""
+_SECCOMP = rb"A(?:CT_(?:ALLOW|LOG)|ctAllow)"
+"""An action of seccomp that executes a system call: ``SCMP_ACT_ALLOW``; ``ActAllow`` in Go."""
 
 SEARCH: tuple[bytes, ...] = (
     rb"network" + _rule(b"network"),
@@ -208,12 +211,13 @@ SEARCH: tuple[bytes, ...] = (
     rb"co(?:mplain%b|nfined%b)" % (_flag(b"complain"), _flag(b"unconfined")),
     *_BASE64,
     *_UTF16,
+    _SECCOMP,
 )
 """A file that matters has a line that matches one of these, in PCRE as in Python's ``re``.
 
 A network rule, be it broken after its keyword; the flags of moby-style profiles; ``all,``; flags
-that change what rules mean; the same in UTF-16 and base64. PCRE is fast where an expression begins
-with letters, and takes 4 % longer for each more."""
+that change what rules mean; the same in UTF-16 and base64; an action of seccomp profiles. PCRE is
+fast where an expression begins with letters, and takes 4 % longer for each more."""
 
 NETWORK_OR_FLAG = (
     rb"network(?:(?<=\bnetwork)|" + _behind(b"network", BEGINS_LINE) + rb")\b|" + _MOBY_FLAG
@@ -327,7 +331,14 @@ def searched(content: bytes) -> bool:
     """
     if next(candidates(content), -1) >= 0 or _any(_FLAGS, content) or in_base64(content):
         return True
+    if names_seccomp(content):
+        return True
     return b"\0" in content and any(pattern.search(content) for pattern in _IN_UTF16)
+
+
+def names_seccomp(content: bytes) -> bool:
+    """Whether a text names an action of seccomp that executes a system call."""
+    return any(word in content for word in (b"ACT_ALLOW", b"ActAllow", b"ACT_LOG"))
 
 
 def matters(content: bytes, is_policy: Callable[[], bool] = lambda: False) -> bool:

@@ -58,6 +58,8 @@ class Style:
 
     migrations: tuple[Migration, ...] = ()
     """Those that the run is for."""
+    seccomp: bool = False
+    """Findings on seccomp profiles are shown, too."""
     at: str = ""
     """When the run began, as RFC 3339 writes it, UTC."""
     narrowed: bool = False

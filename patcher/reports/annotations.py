@@ -32,7 +32,8 @@ class GitHub:
             what = weight(target, located)
             if what in lines:
                 place = {"file": printable(located.path), "line": str(located.finding.line)}
-                title = f"AppArmor: {located.finding.migration}"
+                kind = "seccomp" if located.finding.is_seccomp else "AppArmor"
+                title = f"{kind}: {located.finding.migration}"
                 said = words(target, located)
                 lines[what] += _command(_COMMANDS[what], said, **place, title=title)
         why = failure(target)

@@ -155,4 +155,5 @@ def _totals(totals: Totals) -> dict[str, Any]:
         "left_alone": totals.left_alone,
         "causes": {name: cause.targets for name, cause in totals.causes.items()},
         "profiles": {status.value: count for status, count in totals.profiles.items()},
+        "seccomp": {status.value: count for status, count in totals.seccomp.items()},
     }

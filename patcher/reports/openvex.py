@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 from patcher import __version__
 from patcher.findings import Status
 from patcher.migrations.migration import Migration
+from patcher.policy.seccomp import UPSTREAM
 from patcher.reports import Style
 from patcher.reports.text import Elements, count, valid
 from patcher.reports.weight import uri, vulnerability
@@ -64,11 +65,49 @@ def _statements(target: Target, style: Style) -> Iterator[dict[str, Any]]:
         mine = [each for each in target.findings if each.finding.migration == migration.id]
         unread = _unread(target, style)
         status = worst(mine, read=not unread) or Status.UNDER_INVESTIGATION
+        if not mine and status is Status.NOT_AFFECTED and _lets_in(target):
+            status, unread = Status.UNDER_INVESTIGATION, "it has seccomp profiles, as said apart"
         yield {
             "vulnerability": {"name": vulnerability(migration)},
             "products": [{"@id": purl(target.repository, target.commit)}],
             "status": status.value,
             **_more(target, migration, status, mine, unread),
+        }
+    yield from _seccomp(target)
+
+
+def _lets_in(target: Target) -> bool:
+    """Whether a seccomp profile may let socket(2) open the family."""
+    doubts = (Status.AFFECTED, Status.UNDER_INVESTIGATION)
+    return any(
+        each.finding.is_seccomp and each.finding.status in doubts for each in target.findings
+    )
+
+
+def _seccomp(target: Target) -> Iterator[dict[str, Any]]:
+    """A statement for each file with seccomp profiles, which is a component of the product: what
+    they refuse says nothing of the rest, nor the rest of them."""
+    files: dict[bytes, list[Located]] = {}
+    for located in target.findings:
+        if located.finding.is_seccomp:
+            files.setdefault(located.path, []).append(located)
+    product = purl(target.repository, target.commit)
+    for path, there in files.items():
+        status = worst(there, read=True) or Status.UNDER_INVESTIGATION
+        reason = next(each.finding.reason for each in there if each.finding.status is status)
+        said = printable(valid(f"seccomp profile: {reason}."))
+        more = {"status_notes": said}
+        if status is Status.AFFECTED:
+            more = {"action_statement": f"Take over the rules of {UPSTREAM} by hand. {said}"}
+        elif status is Status.NOT_AFFECTED:
+            justification = "inline_mitigations_already_exist"
+            more = {"justification": justification, "impact_statement": said}
+        part = f"{product}#{uri(path.lstrip(b'/'))}"
+        yield {
+            "vulnerability": {"name": "CVE-2026-31431"},
+            "products": [{"@id": product, "subcomponents": [{"@id": part}]}],
+            "status": status.value,
+            **more,
         }
 
 

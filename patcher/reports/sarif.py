@@ -15,6 +15,7 @@ from typing import Any
 
 from patcher import __version__
 from patcher.findings import Edit
+from patcher.policy.seccomp import FAMILY, RULE, UPSTREAM
 from patcher.reports import Style
 from patcher.reports.text import Elements, called, short, valid
 from patcher.reports.weight import Weight, failure, fingerprints, uri, vulnerability, weight, words
@@ -113,7 +114,27 @@ def _driver(style: Style) -> dict[str, Any]:
         if links:
             rule["helpUri"] = links[0]
         rules.append(rule)
+    if style.seccomp:
+        rules.append(_SECCOMP)
     return {"name": "patcher", "version": __version__, "rules": rules}
+
+
+_SECCOMP = {
+    "id": RULE,
+    "name": "SeccompAfAlg",
+    "shortDescription": {"text": "Seccomp profile that lets socket(2) open AF_ALG"},
+    "fullDescription": {
+        "text": "A seccomp profile in the style of moby's lets containers call socket(2) with the "
+        f"family {FAMILY} (AF_ALG), or whether it does is not certain."
+    },
+    "help": {
+        "text": f"Take over the rules of {UPSTREAM} by hand: patcher changes no seccomp profile. "
+        "An AppArmor profile that denies the family covers what seccomp cannot see.",
+    },
+    "helpUri": "https://github.com/moby/profiles/pull/20",
+    "defaultConfiguration": {"level": "warning"},
+    "properties": {"tags": ["security", "seccomp", "CVE-2026-31431"]},
+}
 
 
 def _result(target: Target, located: Located, fingerprint: str) -> dict[str, Any]:

@@ -206,7 +206,9 @@ class Report:
             elif target.outcome in _STAYS:
                 word, style = "changed there", "green"
         why = finding.reason
-        if len(self._style.migrations) > 1:
+        if finding.is_seccomp:
+            why = f"seccomp: {why}"
+        elif len(self._style.migrations) > 1:
             why = f"{finding.migration}: {why}"
         evidence = [f"- {item}" for item in finding.evidence] if self._style.explain else []
         if located.proof is not None:
@@ -394,6 +396,7 @@ def summary(totals: Totals, style: Style) -> str:
         parts.append(f"{review} {'needs' if review == 1 else 'need'} review")
     if totals.left_alone:
         parts.append(f"{totals.left_alone} affected but left alone")
+    parts += _seccomp(totals)
     where = " in the files that --include and --exclude leave" if style.narrowed else ""
     if not (parts or read):
         parts.append(f"no AppArmor profile that matters{where}")
@@ -401,6 +404,17 @@ def summary(totals: Totals, style: Style) -> str:
         parts.append(f"nothing to report in what was read{where}")
     said = (read, ", ".join(parts), NOT_READ_ELSEWHERE if totals.elsewhere else "")
     return "; ".join(filter(None, said))
+
+
+def _seccomp(totals: Totals) -> list[str]:
+    """The findings on seccomp profiles, in words."""
+    affected = totals.seccomp[Status.AFFECTED]
+    review = totals.seccomp[Status.UNDER_INVESTIGATION]
+    rest = totals.seccomp[Status.FIXED] + totals.seccomp[Status.NOT_AFFECTED]
+    told = [f"{affected} affected"] * bool(affected)
+    told += [f"{review} {'needs' if review == 1 else 'need'} review"] * bool(review)
+    told += [f"{rest} that {'refuses' if rest == 1 else 'refuse'} AF_ALG"] * bool(rest)
+    return [f"seccomp profiles: {', '.join(told)}"] if told else []
 
 
 def advice(totals: Totals) -> list[str]:

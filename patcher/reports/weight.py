@@ -43,10 +43,13 @@ def words(target: Target, located: Located) -> str:
     """Return one printable line: whose finding it is, and why; without an end of line."""
     finding = located.finding
     said = f"profile {finding.profile}: " if finding.profile else ""
+    said = f"seccomp {said or 'profile: '}" if finding.is_seccomp else said
     said += f"{STATUS_WORDS[finding.status]}: {finding.reason}"
     what = weight(target, located)
     if what is Weight.CHANGED:
         said += f"; branch {target.branch} has the change" if target.branch else "; changed"
+    elif finding.is_seccomp:
+        pass  # its reason says so
     elif what is Weight.WARNING and finding.status is Status.AFFECTED:
         said += "; left alone: " + (
             "it is documentation (--docs)"

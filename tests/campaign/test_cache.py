@@ -376,9 +376,11 @@ OTHERWISE: Mapping[str, object] = {
     "exclude": ("*.go",),
     "proof": "auto",
     "bases": ("main",),
+    "seccomp": True,
 }
-NO_MATTER = ("proof", "bases")
-"""These decide what is looked at, and what is done with it, not what is found there."""
+NO_MATTER = ("proof", "bases", "seccomp")
+"""These decide what is looked at, what is done with it, and what is shown of it, not what is found
+there."""
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Selection)])

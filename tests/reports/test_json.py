@@ -168,4 +168,5 @@ def test_the_totals_count() -> None:
         "left_alone": 1,
         "causes": {"git": 1},
         "profiles": {"affected": 2, "fixed": 0, "not_affected": 0, "under_investigation": 0},
+        "seccomp": {"affected": 0, "fixed": 0, "not_affected": 0, "under_investigation": 0},
     }

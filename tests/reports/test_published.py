@@ -9,24 +9,30 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+from patcher.findings import SECCOMP, Finding, Status
 from patcher.reports import renderer
-from patcher.results import Outcome, Target, total
+from patcher.results import Located, Outcome, Target, total
 from tests.needs import program
 from tests.reports.test_json import target
 from tests.reports.test_pipelines import EVERYTHING, HOSTILE, STYLE, written
 
 pytestmark = [pytest.mark.published, pytest.mark.xdist_group("published")]
 
+ON_SECCOMP = [
+    Finding(3, "", SECCOMP, status, True, "why: <&>", (), "seccomp-af-alg") for status in Status
+]
 TARGETS = [
     target(findings=EVERYTHING),
     target(findings=EVERYTHING, outcome=Outcome.PUSHED, branch="patcher/x", new_commit="1" * 40),
     target(repository="https://github.com/acme/moby.git", note="not read: submodule x"),
+    target(findings=tuple(Located(b"a b/\xff.json", each) for each in ON_SECCOMP)),
     target(outcome=Outcome.FAILED, error="no such remote", read=False, base=None, commit=None),
     *(target(repository=f"/src/{name}", error=name, note=name) for name in HOSTILE),
 ]
@@ -46,7 +52,7 @@ def reports(shown: str, format: str) -> list[bytes]:
     groups: list[list[Target]] = [[], *([each] for each in TARGETS), TARGETS]
     for group in groups:
         for complete in (True, False):
-            report = renderer(shown, format)(STYLE)
+            report = renderer(shown, format)(replace(STYLE, seccomp=True))
             totals = total(group)
             totals.complete = complete
             pieces = [report.start(), *map(report.target, group), report.finish(totals)]

@@ -76,6 +76,8 @@ class Unforking:
     def _one(
         self, planned: Planned, home: homes.Home, begun: str, ours: Mapping[str, Collection[str]]
     ) -> ForkState:
+        if home.forge == "gerrit":
+            return ForkState(planned.place, "", "Gerrit has no forks", is_done=True)
         if home.server.token is None:
             raise ForgeError(f"it takes a token: set {home.server.variables}")
         forks = homes.forks(home.forge)

@@ -315,3 +315,10 @@ def test_a_dry_run_changes_nothing(gerrit: Gerrit) -> None:
     done = patcher(*PUSH, "gerrit", "--dry-run", f"{gerrit.url}/{PATH}")
     assert "its review would be opened" in done.stdout
     assert gerrit.changes == []
+
+
+def test_where_there_are_no_forks_none_is_left(gerrit: Gerrit) -> None:
+    assert act(gerrit) == (0, "opened")
+    done = patcher("unfork", "--campaign", "c", "--dry-run")
+    assert done.exit_code == 0
+    assert "Gerrit has no forks" in done.stdout

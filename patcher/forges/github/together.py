@@ -9,6 +9,7 @@ from patcher.forges import limits
 from patcher.forges.github.reading import JUDGED, errors, judged, sent, tip_of
 from patcher.forges.listed import inside, number, text
 from patcher.forges.review import Life, Project, Review
+from patcher.forges.reviewing import checked_number
 from patcher.forges.server import plain
 
 if TYPE_CHECKING:
@@ -74,7 +75,11 @@ def _looked(
     variables: dict[str, Any] = {}
     for at, (path, called) in enumerate(wanted):
         owner, _, name = plain(path, "repository").partition("/")
-        variables |= {f"o{at}": owner, f"n{at}": name, f"p{at}": int(called)}
+        variables |= {
+            f"o{at}": owner,
+            f"n{at}": name,
+            f"p{at}": int(checked_number(called, "pull request")),
+        }
         declared.append(f"$o{at}: String!, $n{at}: String!, $p{at}: Int!")
         shown = _SHOWN.replace("NUMBER", f"$p{at}")
         parts.append(f"  r{at}: repository(owner: $o{at}, name: $n{at}) {shown}")

@@ -236,6 +236,11 @@ class Account:
             " GROUP BY state",
             (self.number,),
         ):
+            if state not in states:
+                raise LedgerError(
+                    f"{self._database.path} is damaged (a state that there is not): move it away, "
+                    "with -wal and -shm beside it, and a new one is made"
+                )
             states[state] = number
             exhausted = tired if state == "failed" else exhausted
         stages = {Stage.PLANNED: states["planned"]} | {

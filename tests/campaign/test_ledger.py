@@ -159,6 +159,18 @@ def test_a_campaign_is_forgotten_and_nothing_else(database: Database, account: A
 # Planning
 
 
+def test_a_state_that_there_is_not_is_damage(path: Path, account: Account) -> None:
+    account.plan(places(2))
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = 1")
+        connection.execute("UPDATE places SET state = 'x' || char(27) WHERE id = 1")
+    connection.close()
+    with pytest.raises(
+        LedgerError, match=r"is damaged \(a state that there is not\): move it away"
+    ):
+        account.counts()
+
+
 def test_planning_twice_changes_nothing(account: Account) -> None:
     assert account.plan(places(2500)) == 2500
     assert account.plan(places(2600)) == 100

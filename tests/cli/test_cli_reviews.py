@@ -1019,6 +1019,15 @@ def test_a_fork_at_github_is_removed_once_no_review_needs_it(guest: GitHub) -> N
     assert unfork() == (0, "no fork of yours is found")
 
 
+def test_a_fork_of_another_name_is_found(guest: GitHub) -> None:
+    guest.add("bot/moby")
+    assert acts(*PUSH, "--fork", "--campaign", "c", "github:acme/moby")[0] == 0
+    assert guest.pull("acme/moby").head_repo == "bot/moby-1"
+    assert patcher("close", "c").exit_code == 0
+    assert unfork() == (0, "removed")
+    assert ("bot/moby" in guest.known, "bot/moby-1" in guest.known) == (True, False)
+
+
 def test_a_repository_of_the_user_that_is_no_fork_stays(guest: GitHub) -> None:
     assert acts(*PUSH, "--fork", "--campaign", "c", "github:acme/moby")[0] == 0
     assert patcher("close", "c").exit_code == 0

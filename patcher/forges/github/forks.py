@@ -77,21 +77,29 @@ def delete_fork(client: Client, project: values.Project) -> None:
 
 
 def own_fork(client: Client, project: values.Project) -> values.OwnFork | None:
-    """The fork of the token's user that has the name of what it was forked from: a list of forks
-    may have thousands of others."""
+    """The fork of the token's user, by the names that GitHub gives one: that of what it was forked
+    from, or with ``-1`` and so on where there is a repository of that name. A list of forks may
+    have thousands of others. From an earlier name GitHub leads on."""
     login = text(client.ask("/user").body, "login") or ""
-    path = plain(f"{login}/{project.path.partition('/')[2]}", "repository")
-    try:
-        record = client.ask(f"/repos/{path}").body
-    except RequestRefused as refused:
-        if refused.status == 404:
-            return None
-        raise
-    found = as_project(client, record)
-    owner = found.path.partition("/")[0]
-    if found.fork_of != project.id or owner.casefold() != login.casefold():
-        return None
-    return values.OwnFork(found, text(record, "created_at"))
+    name = project.path.partition("/")[2]
+    for at in range(_NAMES):
+        path = plain(f"{login}/{name}-{at}" if at else f"{login}/{name}", "repository")
+        try:
+            record = client.ask(f"/repos/{path}").body
+        except RequestRefused as refused:
+            if refused.status != 404:
+                raise
+            if at:
+                return None
+            continue
+        found = as_project(client, record)
+        owner = found.path.partition("/")[0]
+        if found.fork_of == project.id and owner.casefold() == login.casefold():
+            return values.OwnFork(found, text(record, "created_at"))
+    return None
+
+
+_NAMES = 10
 
 
 def open_reviews(client: Client, project: values.Project) -> Iterator[values.Review]:

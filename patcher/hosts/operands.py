@@ -34,6 +34,9 @@ _REPLACED = regex(rb"@?[ \t]+-[ci]?(?:replace|(?:not)?match|(?:not)?like|split)[
 _PIPED = regex(rb"@[ \t]*\|[ \t]*([A-Za-z][\w-]*)")
 """What PowerShell gives the text of a here-string to."""
 _REDIRECTED = regex(rb"[ \t]*>>?[ \t]*[\"'$\w/]")
+_PIPE = regex(rb"[ \t]*\|[ \t]*([A-Za-z][\w-]*)")
+_REPEATED = regex(rb"[ \t]*\*[ \t]*\w+[ \t]*(?=[\r\n,)+\]#]|\Z)")
+"""Python's repetition by a number: a condition of what it repeats."""
 _NEXT_LINE = regex(rb"[ \t]*\r?\n\s*(?:\|>|%>%|>>[>=]?|<\||@@|\|(?=[ \t]*\w+[ \t]*\())")
 _CLOSED = regex(rb"[\"'`]?(?:[ \t]*[)\]])+")
 _OPERATOR = regex(
@@ -109,6 +112,10 @@ def _is_kept(before: bytes, behind: bytes, host: str) -> bool:
     if closed and _OPERATOR.match(behind, closed.end()) and _COUNTS.search(before) is None:
         return False
     if _PASSES.match(behind) or (host == "text" and _REDIRECTED.match(behind)):
+        return True
+    if host == "text" and (piped := _PIPE.match(behind)) and hands_on(piped[1]):
+        return True
+    if host == "python" and _REPEATED.match(behind):
         return True
     # What follows a call's first argument may be its second.
     return _BEGINS.search(before) is None and _INFIX.match(behind) is not None

@@ -60,7 +60,7 @@ _SECOND = "  deny network alg,\\n  capability,\\n  file,\\n}\\n"
         # operators
         ("a.rb", 'puts "ESCAPED" * n\n'),
         ("a.rb", 'puts "ESCAPED" - "network,"\n'),
-        ("a.py", 'p = """TEXT""" * n\n'),
+        ("a.py", 'p = """TEXT""" * Harden()\n'),
         ("a.py", 'p = """TEXT"""\nq = p * n\n'),
         ("a.py", 'p = """TEXT""" >> harden\n'),
         ("a.py", 'p = """TEXT""" @ harden\n'),
@@ -135,6 +135,8 @@ def test_what_may_make_something_else_of_a_text(path: str, program: str) -> None
         ("a.go", 'package a\nvar p = "ESCAPED" + "# end\\n"\n'),
         ("a.go", 'package a\nvar t = []struct{a, b string}{\n\t{"x", `TEXT`},\n}\n'),
         ("a.go", "package a\nvar p = []byte(`TEXT`)\n"),
+        ("a.py", 'p = """TEXT""" * n\n'),
+        ("a.sh", "printf '%s' 'TEXT' | tee x\n"),
         ("a.py", 'P: str = """TEXT"""  # as upstream has it\n'),
         ("a.py", 'f = Profile(name="x", text="""TEXT""")\n'),
         ("a.py", 'def f():\n    return ("""TEXT""", 1)\n'),

@@ -40,6 +40,8 @@ _STYLES = {
 
 _STATUS_WIDTH = max(map(len, (*STATUS_WORDS.values(), "changed there")))
 _LEAST_WHY = 20
+_LEAST_PROFILE = 24
+"""Room for a template action as a name, such as `{{ container_profile }}`, in one piece."""
 _WIDE = 120
 """Columns of a terminal; the last: from which on a place has room beside the rest."""
 
@@ -336,7 +338,7 @@ def _wrapped(rows: Sequence[TableRow], width: int, color: bool) -> str:
             )
         console.print(Padding(table, (0, 0, 0, 2 if places else 4)))
 
-    profile = max(12, width // 4)
+    profile = max(_LEAST_PROFILE, width // 4)
     if width >= _WIDE and max(len(row.where) for row in rows) <= width * 2 // 5:
         grid(rows, places=True)
     else:

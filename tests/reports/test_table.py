@@ -81,6 +81,12 @@ def test_a_place_is_in_one_piece(width: int, length: int) -> None:
     assert sum(line.split()[0] == f"{path.decode()}:3" for line in rows if line.strip()) == 2
 
 
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_template_action_as_a_name_is_in_one_piece(width: int) -> None:
+    one = target(finding(profile="{{ container_profile }}", reason="long " * 30))
+    assert "{{ container_profile }}" in printed(Style(width=width), one)
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("color", [True, False])
 def test_a_terminal_gets_lines_that_fit(width: int, color: bool) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from patcher import interrupts
 from patcher.findings import SECCOMP, Finding
 from patcher.options import Options
+from patcher.policy.bounds import pass_on
 from patcher.policy.patterns import regex
 from patcher.policy.search import names_seccomp
 from patcher.policy.seccomp import RULE
@@ -25,6 +27,7 @@ _FAMILY = "alg"
 _TEST = regex(
     r"(?:^|/)(?:tests?|testdata|fixtures)/|(?:^|/)test_[^/]*$|[_.-](?:test|spec|tests)\.\w+$|\.bats$"
 )
+_UNREADABLE = "patcher fails to read its seccomp profile: report that, with the file"
 _DOCUMENTATION = "; it stands in documentation"
 
 
@@ -37,10 +40,15 @@ def seccomp_findings(path: str, content: bytes, options: Options) -> tuple[Findi
         return ()
     if all(migration.family != _FAMILY for migration in options.migrations):
         return ()
-    from patcher.hosts.seccomp import read_seccomp
+    from patcher.hosts.seccomp import FoundSeccomp, read_seccomp
 
     is_test = _TEST.search(path) is not None
-    return tuple(_finding(each, is_test=is_test) for each in read_seccomp(path, content))
+    try:
+        return tuple(_finding(each, is_test=is_test) for each in read_seccomp(path, content))
+    except Exception as error:
+        interrupts.check(error)
+        pass_on(error)
+        return (_finding(FoundSeccomp(1, "", None, _UNREADABLE), is_test=is_test),)
 
 
 def _finding(found: FoundSeccomp, *, is_test: bool) -> Finding:

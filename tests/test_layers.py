@@ -30,7 +30,7 @@ BELOW = {
     "progress": ("kinds", "results"),
     "options": ("migrations",),
     "engine": ("findings", "hosts", "migrations", "options", "policy"),
-    "seccomp": ("findings", "hosts", "options", "policy"),
+    "seccomp": ("interrupts", "findings", "hosts", "options", "policy"),
     "proof": (
         "interrupts",
         "locks",

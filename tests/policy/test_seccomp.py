@@ -9,6 +9,7 @@ import platform
 import random
 import struct
 import tempfile
+import time
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -273,3 +274,28 @@ def test_the_kernel_takes_the_lower_32_bits_of_a_family() -> None:
     descriptor = libc.syscall(NUMBERS[X86_64], 1 + (1 << 32), 1, 0)
     assert descriptor >= 0, os.strerror(ctypes.get_errno())
     os.close(descriptor)
+
+
+BOMBS = {
+    "blanks.json": b'"SCMP_ACT_ALLOW" defaultAction' + b" " * (1 << 21),
+    "tries.sh": b'SCMP_ACT_ALLOW "socket" syscalls {' + b'"defaultAction" [' * 100_000,
+    "nested.json": b'{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": ["socket", '
+    + b"[" * 1_000_000,
+    "comment.go": b'package x // ActAllow "socket"\n' + b"/* " * 500_000,
+    "escapes.go": b'package x // ActAllow "socket"\n' + b'\\"' * 500_000,
+    "braces.go": b'package x // ActAllow "socket"\n' + b"{" * 400_000,
+    "merge.yaml": b"defaultAction: SCMP_ACT_ALLOW\nsyscalls: [socket]\na0: &a0 {x: 1}\n"
+    + b"".join(b"a%d: &a%d {<<: [*a%d, *a%d]}\n" % (n, n, n - 1, n - 1) for n in range(1, 40)),
+    "aliases.yaml": b"a0: &a0 [x]\n"
+    + b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 40))
+    + b"defaultAction: SCMP_ACT_ALLOW\nsyscalls:\n- names: [socket]\n  action: SCMP_ACT_ERRNO\n"
+    b"  includes: {caps: *a39}\n  args: [{index: 0, value: 38, op: SCMP_CMP_EQ}]\n",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_made_up_files_take_no_time_and_get_no_clean_answer(name: str) -> None:
+    before = time.process_time()
+    found = seccomp_findings(name, BOMBS[name], Options())
+    assert time.process_time() - before < 10
+    assert all(finding.status not in CLEAN for finding in found)

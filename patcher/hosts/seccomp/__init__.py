@@ -9,13 +9,14 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from patcher.hosts.names import suffix
+from patcher.policy.bounds import TooMuch
 from patcher.policy.patterns import regex
 from patcher.policy.search import names_seccomp
 from patcher.policy.seccomp import SeccompProfile
 
 __all__ = ["FoundSeccomp", "read_seccomp"]
 
-_SOCKET = regex(rb"[\"'`]socket\\*[\"'`]|(?:^|[\s,\[])-?[ \t]*socket[ \t]*(?:[,\]#\r\n]|$)")
+_SOCKET = regex(rb"[\"'`]socket\\*[\"'`]|(?:^|[\s,\[])-?[ \t]{0,4}socket[ \t]{0,4}(?:[,\]#\r\n]|$)")
 _DEFAULT = regex(rb"(?i:default_?action)")
 _SYSCALLS = regex(rb"(?i:syscalls)\b")
 _GO = frozenset((".go",))
@@ -49,8 +50,13 @@ def read_seccomp(path: str, content: bytes) -> list[FoundSeccomp]:
     if kind in _GO:
         from patcher.hosts.seccomp import gotable
 
-        found = gotable.profiles(content)
+        try:
+            found = gotable.profiles(content)
+        except TooMuch as error:
+            return [FoundSeccomp(line, "", None, f"{error}, so not read")]
         return [] if found is None else [FoundSeccomp(line, "", found)]
+    if not _DEFAULT.search(content):
+        return []
     from patcher.hosts.seccomp import values
 
     is_prose = kind in _PROSE
@@ -61,12 +67,16 @@ def read_seccomp(path: str, content: bytes) -> list[FoundSeccomp]:
         FoundSeccomp(at, name, profile, documentation=is_prose)
         for at, (name, profile) in zip(lines, named, strict=False)
     ]
-    if fault and not is_prose and _DEFAULT.search(content) and _SYSCALLS.search(content):
+    if fault and not is_prose and _SYSCALLS.search(content):
         found_all.append(FoundSeccomp(line, "", None, fault))
     return found_all
 
 
 def _lines(content: bytes, number: int) -> list[int]:
     """The line of each profile's default action; the first line where these are more or fewer."""
-    lines = [content.count(b"\n", 0, match.start()) + 1 for match in _DEFAULT.finditer(content)]
+    lines, line, position = [], 1, 0
+    for match in _DEFAULT.finditer(content):
+        line += content.count(b"\n", position, match.start())
+        position = match.start()
+        lines.append(line)
     return lines if len(lines) == number else [1] * number

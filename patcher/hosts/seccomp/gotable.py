@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from patcher.policy.bounds import time_left
+from patcher.policy.bounds import check_number, time_left
 from patcher.policy.patterns import regex
 from patcher.policy.seccomp import ArgumentTest, SeccompProfile, SocketRule
 
 _TOKEN = regex(
-    rb"//[^\n]*|/\*.*?\*/|\"(?P<text>(?:[^\"\\\n]|\\.)*)\"|`(?P<raw>[^`]*)`|'(?:[^'\\\n]|\\.){1,12}'"
+    rb"//[^\n]*|/\*.*?(?:\*/|\Z)|\"(?P<text>(?:[^\"\\\n]|\\.)*)(?:\"|(?=\n)|\\?\Z)"
+    rb"|`(?P<raw>[^`]*)(?:`|\Z)|'(?:[^'\\\n]|\\.){1,12}'"
     rb"|(?P<word>[A-Za-z_]\w*)|(?P<number>0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO]?[0-7_]+|[0-9][0-9_]*)"
     rb"|(?P<mark>[^\s])",
     16,  # re.DOTALL
 )
-_MOST_TOKENS = 500_000
+_MOST_WORDS = 500_000
+_DEEPEST = 200
 _MANY = 100
 _MOST_NUMBER = (1 << 64) - 1
 _FAMILIES = {
@@ -79,7 +81,7 @@ class GoBraces:
 
 
 def profiles(content: bytes) -> SeccompProfile | None:
-    """The profile of a file; None where no table of it counts."""
+    """The profile of a file; None where no table of it counts. Raises TooMuch."""
     found = _braces(content)
     rules: list[SocketRule] = []
     names = 0
@@ -100,33 +102,37 @@ def profiles(content: bytes) -> SeccompProfile | None:
 
 
 def _braces(content: bytes) -> list[GoBraces]:
-    """All braces of a file, those around others first; none where they do not match, or there are
-    too many words."""
+    """All braces of a file, those around others first; none where they do not match. Raises
+    TooMuch."""
     top = current = GoBraces(None, ())
     found = [top]
     line: list[str] = []
-    end = 0
+    is_block = False
+    depth = end = 0
     for number, match in enumerate(_TOKEN.finditer(content)):
-        if number > _MOST_TOKENS:
-            return []
+        check_number(number, _MOST_WORDS, "words of Go")
         kind = match.lastgroup
         if kind is None:
             continue
         word = match[kind].decode("utf-8", "replace")
         if content.find(b"\n", end, match.start()) >= 0:
-            line = []
+            line, is_block = [], False
         end = match.end()
-        line.append(word)
+        line = [*line[-5:], word]
+        is_block = is_block or word in _BLOCKS
         if kind in ("text", "raw"):
             current.items.append(f'"{word}')
         elif word == "{":
-            inner = GoBraces(current, tuple(line[-6:-1]), not _BLOCKS.isdisjoint(line))
+            depth += 1
+            check_number(depth, _DEEPEST, "braces within each other")
+            inner = GoBraces(current, tuple(line[:-1]), is_block)
             current.items.append(inner)
             found.append(inner)
             current = inner
         elif word == "}":
             if current.parent is None:
                 return []
+            depth -= 1
             current = current.parent
         else:
             current.items.append(word)
@@ -189,7 +195,7 @@ def _rule(
     for key, word in (("Includes", ""), ("Excludes", "not ")):
         given_there = members.get(key)
         if given_there and (words := list(_texts(given_there))):
-            conditions.append(f"{word}{', '.join(words[:5])}")
+            conditions.append(f"{word}{', '.join(text[:60] for text in words[:5])}")
         elif given_there and given_there != ["nil"] and _holds_something(given_there):
             conditions.append(f"{word}{key.lower()}")
     return (

@@ -18,6 +18,8 @@ _YAML = frozenset((".yaml", ".yml"))
 _MOST_YAML = 1 << 18
 """Bytes; reading YAML takes seconds for each megabyte."""
 _MOST_VALUES = 2_000_000
+_MOST_TRIES = 100
+"""Places in another text from which JSON is read."""
 _DEEPEST = 3
 """Texts within each other."""
 _MANY = 100
@@ -80,6 +82,8 @@ def _yaml(text: str) -> Iterator[Any]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    if "<<" in text and "*" in text:
+        raise _Unreadable(f"{_FAULT}: it may merge mappings")
     if len(text) > _MOST_YAML:
         raise _Unreadable(f"{_FAULT}: it is more than 256 KiB of YAML")
     try:
@@ -93,8 +97,8 @@ def _within(text: str) -> Iterator[Any]:
     action."""
     decoder = json.JSONDecoder(object_pairs_hook=_object)
     at = 0
-    missed = False
-    while (at := text.find('"defaultAction"', at)) >= 0:
+    missed = text.count('"defaultAction"') > _MOST_TRIES
+    while not missed and (at := text.find('"defaultAction"', at)) >= 0:
         time_left()
         start = text.rfind("{", 0, at)
         at += 1
@@ -102,7 +106,7 @@ def _within(text: str) -> Iterator[Any]:
             value, end = decoder.raw_decode(text, max(start, 0))
         except (ValueError, RecursionError):
             missed = True
-            continue
+            break
         yield value
         at = max(at, end)
     if missed or "defaultAction" not in text:
@@ -136,7 +140,7 @@ def _profiles_in(value: Any, depth: int) -> list[Named]:
         members = _lowered(list(each.items()))
         metadata = members.get("metadata")
         if isinstance(metadata, dict) and isinstance(metadata.get("name"), str):
-            name = metadata["name"]
+            name = metadata["name"][:200]
         if isinstance(members.get("syscalls"), list) and "defaultaction" in members:
             if (profile := _profile(members)) is not None:
                 found.append((name, profile))
@@ -224,7 +228,8 @@ def _condition(members: dict[str, Any], key: str, word: str) -> str:
         given = _lowered(list(value.items())).get(name)
         if given:
             items = given if isinstance(given, list) else [given]
-            parts.append(f"{what} {', '.join(map(str, items[:5]))}")
+            words = [item[:60] if isinstance(item, str) else "?" for item in items[:5]]
+            parts.append(f"{what} {', '.join(words)}")
     return f"{word}{' and '.join(parts)}" if parts else ""
 
 

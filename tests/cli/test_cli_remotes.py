@@ -201,6 +201,15 @@ def test_a_limit_on_the_size_of_files_is_no_fault_of_the_servers(
     assert "protocol" not in done.stdout + done.stderr
 
 
+def test_a_private_address_is_refused_with_what_to_do(server: Server, served: list[Path]) -> None:
+    says = "error: GH007: Your push would publish a private email address."
+    hook(served[0], "pre-receive", f"echo '{says}' >&2; exit 1")
+    done = push(f"{server.url}/ok/ada.git")
+    assert done.exit_code == 3
+    assert f"{says} - use the noreply address" in done.stderr
+    assert "--author" in done.stderr
+
+
 def test_a_hooks_words_are_shown_whole(server: Server, served: list[Path]) -> None:
     hook(served[0], "pre-receive", f"echo '{ADVICE}' >&2; printf '\\033[31mred\\n' >&2; exit 1")
     done = push(f"{server.url}/ok/ada.git")

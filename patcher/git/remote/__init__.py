@@ -312,6 +312,9 @@ def _for_review(branch: str, why: str, said: str, address: Address) -> str:
     raise _refusal(branch, why, said, address)
 
 
+_PRIVATE_ADDRESS = "GH007"
+"""GitHub's refusal of commits with an address that their author keeps private: "Blocking command
+line pushes that expose your personal email address" in its documentation."""
 _MOVED = ("stale info", "fetch first", "non-fast-forward", "already exists")
 
 
@@ -335,6 +338,11 @@ def _refusal(branch: str, why: str, said: str, address: Address) -> GitError:
             "another --branch, or remove that one there"
         )
     reason = ": ".join(filter(None, [reason, said]))
+    if _PRIVATE_ADDRESS in said:
+        reason += (
+            " - use the noreply address that GitHub gives you, in user.email, or with --author for "
+            "this run"
+        )
     return RemoteError(f"branch {branch} was not pushed: {reason}", "rejected")
 
 

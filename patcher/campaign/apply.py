@@ -52,6 +52,9 @@ class Commits:
     is ours and fixes it is replaced only where another commit is wanted now."""
     discard_others: bool = False
     """Whether ``replace`` may take away commits of others."""
+    ignore_authors: tuple[str, ...] = ()
+    """Globs of names and addresses of bots: what they committed does not count as edited by
+    others."""
     author: str | None = None
     """``Name <address>``; None: from the user's git configuration and environment."""
     signoff: bool = False
@@ -122,7 +125,8 @@ def apply(
     written. Raises GitError."""
     name = partial(branch_name, selection.migrations, given=commits.branch, alone=alone)
     branch = name(base)
-    reader = Reader(repository, base, target, selection, remote or history)
+    past, ignored = remote or history, commits.ignore_authors
+    reader = Reader(repository, base, target, selection, past, ignored)
     if commits.undo:
         target = _undone(replace(target, branch=branch), reader, commits, remote)
         return target if base != bases[-1] else target.noted(_not_undone(reader, commits, bases))
@@ -425,13 +429,14 @@ class _Writer:
         """Whether the commits of a branch that is ours are those that would be written now: on this
         base, with this author, message and signature. Times and committer do not count."""
         groups = self._groups(target)
-        if len(review.own) != len(groups) or review.own[-1].parents != (self.reader.base.commit,):
+        own = self.reader.counted(review.own)
+        if len(own) != len(groups) or own[-1].parents != (self.reader.base.commit,):
             return False
         repository = self.reader.repository
         vouched = self.commits.sign or self.commits.signoff
         author, committer = git.identities(repository, self.commits.author, vouched=vouched)
         on: marks.On = "base"
-        for files, commit in zip(groups, reversed(review.own), strict=True):
+        for files, commit in zip(groups, reversed(own), strict=True):
             made = marks.Made(self.branch, commit.parents[0], commit.author, commit.committer)
             wanted = self._message(target, files, committer, on, made)
             changed = {each.path: each.new for each in self.reader.changed(commit) or ()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import NamedTuple, Protocol
 
 from patcher import git
@@ -85,6 +86,8 @@ class Reader:
     """What is found at the base."""
     selection: Selection
     past: Past
+    ignored: tuple[str, ...] = ()
+    """Globs of the people whose commits count as nobody's: bots that add to any branch."""
 
     def read(self, name: str, tip: str | None) -> ReviewBranch:
         """The state of the review branch ``name``, whose tip is given. Raises GitError."""
@@ -158,7 +161,8 @@ class Reader:
         roots = [commit.parents[0] for commit, mark in made if mark.on == "base"]
         above = set(_above(tip, history.own, roots))
         own = {commit.oid for commit in history.own}
-        if not roots or above - ours or not history.is_whole:
+        nobodys = own - {commit.oid for commit in self.counted(history.own)}
+        if not roots or above - ours - nobodys or not history.is_whole:
             brings = "it brings commits of another base"
             return BranchState.EDITED, brings * any(root in own for root in roots)
         # Where history is cut off, the base need not have what is not the branch's own.
@@ -170,6 +174,24 @@ class Reader:
         if all(self.past.is_elsewhere(self.repository, root, name) for root in elsewhere):
             return BranchState.STALE, why
         return BranchState.EDITED, f"{why}, which no other branch has any more"
+
+    def counted(self, commits: Sequence[Commit]) -> list[Commit]:
+        """Those of the commits that someone made who counts."""
+        return [
+            commit
+            for commit in commits
+            if not (self._is_ignored(commit.author) and self._is_ignored(commit.committer))
+        ]
+
+    def _is_ignored(self, person: str) -> bool:
+        """Whether someone, as git writes them, is one of those who do not count."""
+        whole = person.rpartition(" ")[0].rpartition(" ")[0]
+        name, _, mail = whole.rpartition(" <")
+        return any(
+            fnmatchcase(word.lower(), glob.lower())
+            for glob in self.ignored
+            for word in (name, mail.rstrip(">"), whole)
+        )
 
     def _is_ours(self, commit: Commit, mark: Mark) -> bool:
         """Whether each file that a commit changes became what patcher makes of it."""

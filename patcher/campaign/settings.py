@@ -52,7 +52,13 @@ def read(settings: Mapping[str, Any]) -> tuple[Selection, Commits]:
     )
 
 
-_CALLED = {"bases": "base", "max_bytes": "max-size", "key": "sign", "migrations": "migration"}
+_CALLED = {
+    "bases": "base",
+    "ignore_authors": "ignore-author",
+    "max_bytes": "max-size",
+    "key": "sign",
+    "migrations": "migration",
+}
 
 
 def option(name: str, value: Any) -> str:

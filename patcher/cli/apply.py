@@ -60,6 +60,14 @@ _OPTIONAL = ("--sign", "--auto-merge", "--fork")
     is_flag=True,
     help="With --on-existing replace: take away the commits of others, too.",
 )
+@click.option(
+    "--ignore-author",
+    "ignore_authors",
+    metavar="GLOB",
+    multiple=True,
+    help="A bot's name or address: what it committed on a review branch does not count as edited "
+    "by others, and may be replaced. May be repeated.",
+)
 @click.option("--author", metavar="'NAME <MAIL>'", help="Author of the commits.")
 @click.option("-s", "--signoff", is_flag=True, help="Add Signed-off-by (DCO).")
 @click.option(
@@ -135,6 +143,7 @@ def command(
     branch: str | None,
     on_existing: Any,
     discard_others: bool,
+    ignore_authors: tuple[str, ...],
     author: str | None,
     signoff: bool,
     sign: str | None,
@@ -204,6 +213,7 @@ def command(
         branch=branch,
         on_existing=on_existing,
         discard_others=discard_others,
+        ignore_authors=ignore_authors,
         author=author,
         signoff=signoff,
         sign=sign is not None,

@@ -14,8 +14,8 @@ _GROUPS = {
         "fix", "stdin_name", "seccomp",
     ),
     "The commit and its branch": (
-        "branch", "on_existing", "discard_others", "author", "signoff", "sign", "message",
-        "message_file", "commit_per", "interactive",
+        "branch", "on_existing", "discard_others", "ignore_authors", "author", "signoff", "sign",
+        "message", "message_file", "commit_per", "interactive",
     ),
     "Push": ("push", "remote", "fork"),
     "Reviews": (

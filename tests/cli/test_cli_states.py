@@ -273,6 +273,50 @@ def test_a_reviewers_commits_are_kept(remote: Remote) -> None:
     assert remote.fixes(BRANCH, "main")
 
 
+BOT = "format[bot]"
+
+
+def as_who(patch: pytest.MonkeyPatch, author: str, committer: str) -> None:
+    for role, name in (("AUTHOR", author), ("COMMITTER", committer)):
+        patch.setenv(f"GIT_{role}_NAME", name)
+        patch.setenv(f"GIT_{role}_EMAIL", f"{name}@users.noreply.github.com")
+
+
+@pytest.mark.parametrize("glob", ["Format[[]bot]", "*bot*@users.*", "*<format*>"])
+def test_what_a_bot_commits_does_not_count_where_it_is_named(remote: Remote, glob: str) -> None:
+    push(remote)
+    with pytest.MonkeyPatch.context() as patch:
+        as_who(patch, BOT, BOT)
+        bots = remote.commit(BRANCH, {"notes": "of the bot\n"})
+    assert push(remote)[1][0]["outcome"] == "edited by others"
+    for option in ("fail", "replace"):
+        status, (target,) = push(remote, "--ignore-author", glob, "--on-existing", option)
+        assert (status, target["outcome"]) == (0, "up to date"), target["error"]
+        assert remote.git("rev-parse", BRANCH) == bots
+    # The base gains what the branch does not fix: it is made again, without the bot's commit.
+    remote.commit("main", {"second": remote.sandbox.profile("second")})
+    assert patcher("apply", "--push", remote.url).exit_code == 3
+    status, (target,) = push(remote, "--ignore-author", glob)
+    assert (status, target["outcome"]) == (0, "pushed"), target["error"]
+    assert remote.fixes(BRANCH, "main")
+
+
+@pytest.mark.parametrize(("author", "committer"), [(BOT, "ada"), ("ada", BOT), ("ada", "ada")])
+def test_what_a_person_wrote_or_committed_counts_beside_a_bot(
+    remote: Remote, author: str, committer: str
+) -> None:
+    push(remote)
+    with pytest.MonkeyPatch.context() as patch:
+        as_who(patch, author, committer)
+        theirs = remote.commit(BRANCH, {"notes": "of a person\n"})
+        as_who(patch, BOT, BOT)
+        bots = remote.commit(BRANCH, {"more": "of the bot\n"})
+    remote.commit("main", {"second": remote.sandbox.profile("second")})
+    result = patcher("apply", "--push", "--ignore-author", "*bot*", remote.url)
+    assert (result.exit_code, "edited by others" in result.stderr) == (3, True)
+    assert remote.git("rev-parse", BRANCH) == bots != theirs
+
+
 def test_a_reviewer_amends_the_message(remote: Remote) -> None:
     push(remote)
     work = remote.work

@@ -225,7 +225,7 @@ def test_what_is_no_list_is_one_line(case: str, tmp_path: Path) -> None:
 
 
 def test_a_list_that_cannot_be_opened_is_a_failure(tmp_path: Path) -> None:
-    for place, error in ((tmp_path / "absent", "No such file"), (tmp_path, "Is a directory")):
+    for place, error in ((tmp_path / "absent", "No such file"), (tmp_path, "name a file")):
         with pytest.raises(WrongSource, match=error):
             list(find([], lists=[str(place)]))
 

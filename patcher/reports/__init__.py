@@ -34,8 +34,17 @@ FORMATS = {
     "changes": {"diff": "diff.Report", "patch": "patch.Report", **_PIPELINES},
     "commits": {"table": "table.Report", "patch": "patch.Report", **_PIPELINES},
     "files": {"table": "table.FilesReport", **_PIPELINES, "sarif": "sarif.FilesLog"},
-    "compiled profiles": {"table": "verify.table", "json": "verify.document"},
-    "repositories": {"table": "places.table", "urls": "places.urls", "json": "places.document"},
+    "compiled profiles": {
+        "table": "verify.table",
+        "json": "verify.document",
+        "jsonl": "verify.lines",
+    },
+    "repositories": {
+        "table": "places.table",
+        "urls": "places.urls",
+        "json": "places.document",
+        "jsonl": "places.lines",
+    },
     "reviews": {"table": "reviews.table", "json": "reviews.document", "jsonl": "reviews.lines"},
     "mirrors": {"table": "places.mirrors_table", "json": "places.mirrors_document"},
     "campaigns": {

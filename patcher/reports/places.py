@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from patcher.reports import Style
 from patcher.reports.text import columns, count, moment, valid
@@ -54,20 +55,29 @@ def document(style: Style, places: Iterable[ListedRepository]) -> Iterator[bytes
     yield b'{"schema": 1, "repositories": ['
     separator = b"\n"
     for place in places:
-        value = {
-            "url" if place.is_url else "path": valid(place.place),
-            "bases": list(place.bases),
-            "default_branch": place.default_branch and valid(place.default_branch),
-            "fork": place.fork,
-            "archived": place.archived,
-            "visibility": place.visibility and valid(place.visibility),
-            "topics": place.topics and [valid(topic) for topic in place.topics],
-            "pushed_at": place.pushed_at,
-            "parent": place.parent,
-        }
-        yield separator + json.dumps(value).encode("ascii")
+        yield separator + json.dumps(_repository(place)).encode("ascii")
         separator = b",\n"
     yield b"\n]}\n"
+
+
+def lines(style: Style, places: Iterable[ListedRepository]) -> Iterator[bytes]:
+    """An object for each repository, each on a line."""
+    for place in places:
+        yield json.dumps({"schema": 1, **_repository(place)}).encode("ascii") + b"\n"
+
+
+def _repository(place: ListedRepository) -> dict[str, Any]:
+    return {
+        "url" if place.is_url else "path": valid(place.place),
+        "bases": [valid(base) for base in place.bases],
+        "default_branch": place.default_branch and valid(place.default_branch),
+        "fork": place.fork,
+        "archived": place.archived,
+        "visibility": place.visibility and valid(place.visibility),
+        "topics": place.topics and [valid(topic) for topic in place.topics],
+        "pushed_at": place.pushed_at,
+        "parent": place.parent,
+    }
 
 
 def mirrors_table(style: Style, mirrors: Iterable[MirrorState]) -> Iterator[bytes]:

@@ -85,16 +85,32 @@ def _row(file: Verified, standing: Standing, several: bool) -> TableRow:
 
 def document(style: Style, verified: Sequence[Verified], by: str) -> Iterator[bytes]:
     """One JSON object."""
-    totals = total(verified)
     value = {
         "schema": SCHEMA,
         "parser": by,
         "migrations": [migration.id for migration in style.migrations],
         "profiles": [_profile(file, standing) for file in verified for standing in file.standings],
         "errors": [{**_place(file), "error": valid(file.error)} for file in verified if file.error],
-        "totals": {name: totals[name] for name in (*_STYLES, "disagree", "failed")},
+        "totals": _totals(verified),
     }
     yield json.dumps(value, indent=1).encode("ascii") + b"\n"
+
+
+def lines(style: Style, verified: Sequence[Verified], by: str) -> Iterator[bytes]:
+    """An object for each profile and error, each on a line; the last has the totals."""
+    ids = [migration.id for migration in style.migrations]
+    for file in verified:
+        values = [_profile(file, standing) for standing in file.standings]
+        values += [{**_place(file), "error": valid(file.error)}] if file.error else []
+        for value in values:
+            yield json.dumps({"schema": SCHEMA, "parser": by, **value}).encode("ascii") + b"\n"
+    last = {"schema": SCHEMA, "parser": by, "migrations": ids, "totals": _totals(verified)}
+    yield json.dumps(last).encode("ascii") + b"\n"
+
+
+def _totals(verified: Sequence[Verified]) -> dict[str, int]:
+    totals = total(verified)
+    return {name: totals[name] for name in (*_STYLES, "disagree", "failed")}
 
 
 def _place(file: Verified) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from patcher.cli import group
 from patcher.git import Address
 from patcher.git.mirrors import Mirrors, networks
+from tests.schemas import described
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
@@ -50,7 +51,7 @@ def urls(sandbox: Sandbox, cache: Mirrors, monkeypatch: pytest.MonkeyPatch) -> l
 
 def listed() -> list[dict[str, Any]]:
     found: dict[str, Any] = json.loads(patcher("cache", "list", "--format", "json").stdout)
-    assert found["schema"] == 1
+    described("repos", "mirrors", found)
     entries: list[dict[str, Any]] = found["mirrors"]
     return entries
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from patcher.cli import group
 from patcher.proof import parser
+from tests.schemas import described
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
@@ -253,6 +255,27 @@ class TestVerify:
         (found,) = json.loads(result.stdout)["profiles"]
         assert found["compiled"] == "allowed"
         assert found["disagree"] is (found["reading"] == "fixed")
+
+    def test_json_and_its_lines_are_what_the_schema_says(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        place = sandbox.repository(files={"x.tmpl": sandbox.profile("{{.Name}}"), "y": "network,"})
+        (tmp_path / os.fsdecode(b"\xff")).write_text(sandbox.profile("z"))
+        (tmp_path / "pipe").symlink_to("pipe")
+        words = ("verify", place, tmp_path / os.fsdecode(b"\xff"), tmp_path / "pipe")
+        done = patcher(*words, "--format", "json")
+        assert done.exit_code == 3
+        document = json.loads(done.stdout)
+        described("verify", "document", document)
+        assert len(document["profiles"]) >= 2
+        assert len(document["errors"]) == document["totals"]["failed"] == 1
+        *lines, last = map(json.loads, patcher(*words, "--format", "jsonl").stdout.splitlines())
+        for line in lines:
+            described("verify", "error_line" if "error" in line else "profile_line", line)
+        described("verify", "totals_line", last)
+        head = {key: document[key] for key in ("schema", "parser")}
+        assert lines == [{**head, **each} for each in document["profiles"] + document["errors"]]
+        assert last == {**head, **{key: document[key] for key in ("migrations", "totals")}}
 
     def test_a_deny_that_a_qualifier_block_swallows(self, sandbox: Sandbox, tmp_path: Path) -> None:
         file = tmp_path / "x"

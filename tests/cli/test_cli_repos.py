@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from patcher.cli import group
 from patcher.forges import client
+from tests.schemas import described
 from tests.sources.servers import GitHub, Reply, serving
 
 if TYPE_CHECKING:
@@ -136,6 +137,11 @@ def test_json(github: GitHub, sandbox: Sandbox) -> None:
         "pushed_at": "2026-01-26T19:06:43+00:00",
         "parent": None,
     }
+    described("repos", "repositories", document)
+    lines = patcher("repos", place, "github:acme", "--format", "jsonl").stdout.splitlines()
+    for line in map(json.loads, lines):
+        described("repos", "repository_line", line)
+    assert list(map(json.loads, lines)) == [{"schema": 1, **x} for x in document["repositories"]]
     assert json.loads(patcher("repos", "github:user/me", "--format", "json").stdout) == {
         "schema": 1,
         "repositories": [],

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
-import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
-from patcher import reports as patcher_reports
 from patcher.campaign import follow
 from patcher.cli import group
 from patcher.forges import client, limits
@@ -25,7 +23,7 @@ from tests.forges.branches import GitBranches
 from tests.forges.github import GitHub
 from tests.forges.github.world import Pull
 from tests.git.server import Server
-from tests.reports.test_json import strict
+from tests.schemas import described
 from tests.sources.servers import Reply, Request, serving
 
 TOKEN = "t0ken-that-nobody-may-see"
@@ -477,23 +475,10 @@ def campaign(github: GitHub) -> GitHub:
     return github
 
 
-SCHEMA: dict[str, Any] = json.loads(
-    (Path(patcher_reports.__file__).parent / "reviews-schema.json").read_text("utf-8")
-)
-
-
-def described(kind: str, value: object) -> None:
-    """Fail unless it is what the schema says, with no member that it does not name."""
-    schema = strict(SCHEMA)
-    del schema["anyOf"]
-    jsonschema.Draft202012Validator({**schema, "$ref": f"#/$defs/{kind}"}).validate(value)
-    jsonschema.Draft202012Validator(SCHEMA).validate(value)
-
-
 def states(*arguments: str) -> tuple[int, dict[str, dict[str, Any]]]:
     done = patcher(*arguments, "--format", "json")
     found = json.loads(done.stdout)["reviews"]
-    described("reviews_document", json.loads(done.stdout))
+    described("reviews", "reviews_document", json.loads(done.stdout))
     names = ["/".join(each["repository"].split("/")[-2:]).removesuffix(".git") for each in found]
     return done.exit_code, dict(zip(names, found, strict=True))
 
@@ -533,7 +518,7 @@ def test_status_shows_the_reviews_as_they_are_now(campaign: GitHub) -> None:
     assert moby["url"].endswith("/acme/moby/pull/1")
     assert "Reviews at the last look: 1 open, 1 closed." in patcher("status", "c").stdout
     for line in patcher("status", "c", "--reviews", "--format", "jsonl").stdout.splitlines():
-        described("review_line", json.loads(line))
+        described("reviews", "review_line", json.loads(line))
     shown = patcher("status", "c", "--reviews").stdout
     assert "2 reviews: 1 open, 1 closed." in shown
 

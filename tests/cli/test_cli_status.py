@@ -18,7 +18,7 @@ from patcher.campaign.ledger import Account, Ledger
 from patcher.cli import group
 from patcher.progress import Planned
 from patcher.results import Outcome, Stage, Target
-from tests.reports.test_json import strict
+from tests.schemas import strict
 
 SCHEMA: dict[str, Any] = json.loads(
     (Path(patcher.reports.__file__).parent / "campaign-schema.json").read_text("utf-8")

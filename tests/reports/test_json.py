@@ -18,22 +18,11 @@ from patcher.findings import Edit, Finding, Status
 from patcher.reports import Style
 from patcher.reports.json import Report
 from patcher.results import ChangedFile, Located, Outcome, ReviewAct, ReviewResult, Target, total
+from tests.schemas import strict
 
 SCHEMA: dict[str, Any] = json.loads(
     (Path(patcher.reports.__file__).parent / "schema.json").read_text("utf-8")
 )
-
-
-def strict(schema: Any) -> Any:
-    """The schema, with every member that it does not name refused."""
-    if isinstance(schema, list):
-        return [strict(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {key: strict(value) for key, value in schema.items()}
-    if schema.get("type") == "object":
-        closed["additionalProperties"] = False
-    return closed
 
 
 VALIDATOR = jsonschema.Draft202012Validator(strict(SCHEMA))

@@ -14,11 +14,17 @@ from patcher.cli import FOUND, options
 @options.format_option("changes")
 @options.proving
 @options.strict
+@click.option(
+    "--pager/--no-pager",
+    default=True,
+    help="In a terminal, show pages: with $GIT_PAGER, $PAGER or less.  [default: --pager]",
+)
 @options.telling
 def command(
     paths: tuple[str, ...],
     format: str,
     strict: bool,
+    pager: bool,
     quiet: bool,
     verbose: int,
     color: str,
@@ -38,6 +44,7 @@ def command(
       patcher diff ~/src/moby | git -C ~/src/moby apply --index
       patcher diff --format patch ~/src/moby | git -C ~/src/moby am
     """
+    from patcher.cli.output import paged
     from patcher.cli.session import conduct, exit_code
 
     sources, work = options.sources(paths, chosen), options.work(chosen)
@@ -49,5 +56,6 @@ def command(
 
         commits = Commits(dry_run=True, shown="base")
     steps = options.steps(work, selection, commits, contents=True)
-    totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)
+    with paged(wanted=pager):
+        totals = conduct(steps, sources, work, report, quiet=quiet, verbose=verbose)
     return exit_code(totals, FOUND if totals.to_fix else 0, strict=strict)

@@ -26,8 +26,8 @@ _GROUPS = {
     "Campaign": ("name", "retry", "limit", "pause"),
     "How to work": ("jobs", "per_host", "timeout", "fresh", "scheduler", "dry_run"),
     "Output": (
-        "format", "output", "only", "everything", "explain", "strict", "quiet", "verbose", "color",
-        "log_file", "help",
+        "format", "output", "only", "everything", "explain", "strict", "pager", "quiet", "verbose",
+        "color", "log_file", "help",
     ),
 }  # fmt: skip
 """By heading, the names of parameters; the headings in this order, and in each the options in the

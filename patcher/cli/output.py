@@ -6,12 +6,15 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from patcher.cli import log
 from patcher.text import printable
+
+if TYPE_CHECKING:
+    import subprocess
 
 _NARROW = 60
 
@@ -64,6 +67,62 @@ def terminal_width() -> int | None:
 
     width = shutil.get_terminal_size().columns
     return width if width >= _NARROW else None
+
+
+def pager() -> str | None:
+    """The command that shows pages, as the user's environment has it and git takes it from there:
+    ``GIT_PAGER``, ``PAGER``, else less; None: there is none. What a repository configures does not
+    count."""
+    import shutil
+
+    for name in ("GIT_PAGER", "PAGER"):
+        if (given := os.environ.get(name)) is not None:
+            return None if given.strip() in ("", "cat") else given
+    return shutil.which("less")
+
+
+@contextlib.contextmanager
+def paged(*, wanted: bool = True) -> Iterator[None]:
+    """Within it, what a terminal would show goes through the user's pager."""
+    command = pager() if wanted and is_terminal() else None
+    if command is None:
+        yield
+        return
+    import subprocess
+
+    sys.stdout.flush()
+    # As git sets them: leave what fits on a screen, show colors, do not clear.
+    env = {"LESS": "FRX", "LV": "-c", **os.environ}
+    # The user's own words, for a shell, as git takes them.
+    with subprocess.Popen(["sh", "-c", command], stdin=subprocess.PIPE, env=env) as process:
+        assert process.stdin is not None
+        terminal = os.dup(sys.stdout.fileno())
+        os.dup2(process.stdin.fileno(), sys.stdout.fileno())
+        process.stdin.close()
+        try:
+            try:
+                yield
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            # What is left of it must not come out when the program ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.stdout.flush()
+            raise
+        finally:
+            os.dup2(terminal, sys.stdout.fileno())
+            os.close(terminal)
+            _see_out(process)
+
+
+def _see_out(process: subprocess.Popen[bytes]) -> None:
+    """Wait until the user leaves the pager, which Ctrl-C does not end."""
+    while True:
+        try:
+            process.wait()
+            return
+        except KeyboardInterrupt:
+            continue
 
 
 @contextlib.contextmanager

@@ -86,6 +86,7 @@ class Steps:
     ) -> list[tuple[Target, ...]]:
         """For each repository one target for each base. Never raises for what a repository does: a
         failure is a target that says so."""
+        git.next_task()
         done = []
         for found, targets in zip(batch, self.each(batch, watch=watch), strict=True):
             done.append(tuple(targets))

@@ -39,7 +39,7 @@ from patcher.git.refs import branch_tip, check_branch_name, move_branch, remote_
 from patcher.git.regular import checked_once
 from patcher.git.tree_search import EVERYWHERE, Files, Memory, Query, entries, scope_of, search
 from patcher.git.tree_search.digests import mentions
-from patcher.git.turns import in_turns, large
+from patcher.git.turns import in_turns, large, next_task
 from patcher.git.values import (
     Alternates,
     Base,
@@ -102,6 +102,7 @@ __all__ = [
     "limited",
     "mentions",
     "move_branch",
+    "next_task",
     "place_key",
     "printable",
     "remote_tip",

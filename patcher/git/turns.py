@@ -25,7 +25,7 @@ class _Mine(threading.local):
     task = 0
 
 
-class _Turn:
+class _Line:
     """A lock that, when it is free again, goes to the waiting thread whose task began first."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class _Turn:
 
 
 _mine = _Mine()
-_turn = _Turn()
+_turn = _Line()
 _tasks = count(1)
 
 

@@ -34,9 +34,10 @@ def send(*lines):
     write.write(b"0000")
     write.flush()
 wanted = next(packets()); list(packets())
-send("version=1\\0push-options")
+asked = "push-options" in wanted
+send("version=1\\0push-options" if asked else "version=1")
 refs = [line.split() for line in packets()]
-options = list(packets()) if "push-options" in wanted else []
+options = list(packets()) if asked else []  # git writes them to whoever asked
 with open({log!r}, "a") as log:
     log.write(json.dumps({{"options": options, "refs": refs}}) + "\\n")
 for line in {says!r}:

@@ -47,10 +47,11 @@ _BY_SUFFIX = table(
     ("text", ".nfo .info .vtt .srt .log"),
     ("mail", ".eml .mbox .mml"),
     ("feed", ".rss .atom"),
-    ("translation", ".po .pot .xlf .xliff .tmx .arb .strings .stringsdict .xcstrings .ftl"),
+    ("translation", ".po .pot .xlf .xliff .tmx .arb .strings .stringsdict .xcstrings"),
 )
 _BY_CONTENT = {
     ".ts": (regex(rb"<!DOCTYPE TS\b|<TS [^>\r\n]{0,80}(?:version|language)="), "translation"),
+    ".ftl": (regex(rb"(?m)^-?[A-Za-z][\w-]{0,80}[ ]*+=(?!=)"), "translation"),
     ".xml": (
         regex(
             rb"docbook\.org/|DTD (?:Simplified )?DocBook|DTD DITA|urn:oasis:names:tc:dita"
@@ -60,7 +61,8 @@ _BY_CONTENT = {
         "docbook",
     ),
 }
-"""Suffixes that do not suffice: Qt's translations have that of TypeScript."""
+"""Suffixes that do not suffice: Qt's translations have that of TypeScript, Fluent's that of
+FreeMarker's templates."""
 _PROSE_FOLDERS = frozenset(("doc", "docs", "documentation", "man", "manual", "help"))
 _SENTENCE = regex(
     rb"^[ \t]*+[A-Z][\w'-]*+"

@@ -224,6 +224,7 @@ DOCUMENTATION = [
 ]
 QUOTED = [
     ("a.eml", "Subject: x\n\n", "> ", ""),
+    ("a.ftl", "-brand = x\nprofile =\n", "    ", ""),
     ("a.rdoc", "= x\n\n", "  ", ""),
     ("a.pod", "=head1 X\n\n", "  ", ""),
     ("README", "Put this in a file, as root:\n\n", "    ", "\nand load it.\n"),
@@ -249,6 +250,12 @@ def test_documentation_is_reported_and_left_alone(path: str, text: str) -> None:
     result = patcher.patch(path, text.encode())
     assert [finding.documentation for finding in result.findings] == [True]
     assert not result.edits
+
+
+def test_a_template_of_freemarker_is_no_translation_of_fluent() -> None:
+    text = f"<#assign strict = true>\n{POLICY}<#if strict>\nx\n</#if>\n"
+    result = patcher.patch("a.ftl", text.encode())
+    assert result.content.count(b"deny network alg,") == 1
 
 
 DIFF = "--- a/x\n+++ b/x\n@@ -0,0 +1,8 @@\n" + "".join(f"+{line}\n" for line in POLICY.splitlines())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from patcher.policy.status import Status
+from patcher.values import dataclass
 
 __all__ = [
     "SECCOMP",

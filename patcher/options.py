@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from patcher.migrations import Migration, choose
+from patcher.values import dataclass
 
 __all__ = ["MAX_BYTES", "Options", "Profiles"]
 

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import NoReturn
 
 from ruamel.yaml import YAML
@@ -26,6 +26,8 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
     StreamEndEvent,
 )
+
+from patcher.values import dataclass
 
 Place = tuple[int, int]
 """Line and column, from 1."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Literal, Protocol
 
@@ -18,6 +18,7 @@ from patcher.git.commit import dated, person
 from patcher.migrations import Migration
 from patcher.results import BranchState, ChangedFile, Outcome, PlannedCommit, Stage, Target
 from patcher.reviews.wishes import Wishes
+from patcher.values import dataclass
 
 OnExisting = Literal["fail", "replace", "append"]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from patcher import git
 from patcher.forges.review import Life, Pushes, PushRequest
 from patcher.git.history import History
 from patcher.results import ReviewAct, ReviewResult
+from patcher.values import dataclass
 
 if TYPE_CHECKING:
     from patcher.git.mirrors import Mirrors

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import NamedTuple, Protocol
 
@@ -22,6 +22,7 @@ from patcher.git.history import History
 from patcher.git.marks import Mark, has_mark
 from patcher.git.merge import Difference, differences, merged
 from patcher.results import BranchState, ChangedFile, Target
+from patcher.values import dataclass
 
 _MOST_NAMED = 3
 """Files that a reason names."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from patcher import git
@@ -21,6 +21,7 @@ from patcher.git.history import History
 from patcher.results import ReviewAct, ReviewResult
 from patcher.reviews import opening
 from patcher.reviews.wishes import Wishes
+from patcher.values import dataclass
 
 if TYPE_CHECKING:
     from patcher.git.mirrors import Mirrors

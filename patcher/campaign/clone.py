@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from patcher import git
 from patcher.git.clones import PushPlace
 from patcher.results import Outcome, Stage, Target
+from patcher.values import dataclass
 
 if TYPE_CHECKING:
     from patcher.campaign.branch import ReviewBranch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from patcher.forges.review import Checks, Life, MergeMethod, Project, Review, Re
 from patcher.forges.server import ForgeError
 from patcher.progress import Progress, ReviewState
 from patcher.results import Stage
+from patcher.values import dataclass
 
 _AT_ONCE = 8
 """Reviews that are looked at at one time."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from patcher.git import printable
 from patcher.migrations import Migration
 from patcher.migrations.migration import PLACEHOLDER, PLACEHOLDERS
 from patcher.results import ChangedFile, Located
+from patcher.values import dataclass
 
 _MOST_FILES = 200
 _MOST_PROOFS = 20

@@ -12,10 +12,10 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from patcher import interrupts, locks
+from patcher.values import dataclass
 
 _SUFFIX = ".patcher-new"
 _TEMPORARY = re.compile(r"\..*\.([0-9]+)-[0-9a-z_]+\.patcher-new\Z", re.DOTALL)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from patcher.options import Options
+from patcher.values import dataclass
 
 if TYPE_CHECKING:
     from patcher.campaign.prove import Mode

@@ -9,7 +9,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +24,7 @@ from patcher.campaign.selection import Selection
 from patcher.results import Outcome, Stage, Target
 from patcher.sources.found import Found
 from patcher.text import printable
+from patcher.values import dataclass
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits, Remote

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from patcher.forges.server import ForgeError
 from patcher.git.mirrors.history import unknown_refs
 from patcher.progress import Planned
 from patcher.results import Stage
+from patcher.values import dataclass
 
 _HEADS = "refs/heads/"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeVar
 
 from patcher import yamltree
 from patcher.campaignfile.schema import Schema, resolved, schema
 from patcher.text import printable
+from patcher.values import dataclass
 from patcher.yamltree import Mistake, Node, Place
 
 _T = TypeVar("_T")

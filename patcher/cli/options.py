@@ -6,7 +6,7 @@ import functools
 import os
 import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -18,6 +18,7 @@ from patcher.cli.command import SOURCE, SourceArgument
 from patcher.cli.command import Command as Command
 from patcher.cli.errors import Failed as Failed
 from patcher.cli.errors import Wrong as Wrong
+from patcher.values import dataclass
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits

@@ -15,7 +15,6 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urljoin
 
@@ -28,6 +27,7 @@ from patcher.forges import limits
 from patcher.forges.listed import text
 from patcher.forges.server import ForgeError, Server
 from patcher.forges.server import RequestRefused as RequestRefused
+from patcher.values import dataclass
 
 TIMEOUT = 30
 """Seconds that a forge may be silent during a request."""

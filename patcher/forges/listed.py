@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from patcher import git
 from patcher.forges.server import Server
+from patcher.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,11 +8,11 @@ requests and no more: what is to be done, and what was done already, is decided 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from patcher.forges.server import ForgeError
+from patcher.values import dataclass
 
 if TYPE_CHECKING:
     from patcher.forges.client import Client

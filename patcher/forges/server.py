@@ -6,9 +6,10 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from patcher import git
+from patcher.values import dataclass
 
 _PART = re.compile(r"~?[A-Za-z0-9._-]{1,255}")
 """A part of a path; ``~`` stands before the name of a user of Bitbucket Data Center."""

@@ -12,10 +12,11 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from patcher import git
 from patcher.forges.server import ForgeError, Server, base_url
+from patcher.values import dataclass
 
 _SECONDS = 30
 _LOGINS = {

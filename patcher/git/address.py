@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from patcher.git.errors import GitError
 from patcher.text import printable, without_secret
+from patcher.values import dataclass
 
 PROTOCOLS = ("https", "http", "ssh", "git", "file")
 """The protocols that patcher lets git speak."""

@@ -6,14 +6,13 @@ or to where ``url.*.insteadOf`` leads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from patcher.git.address import Address, is_address
 from patcher.git.errors import GitError
 from patcher.git.identity import own_configuration
 from patcher.git.refs import HEADS, is_ref_name
 from patcher.git.values import Base, Repository
 from patcher.text import printable, without_secret
+from patcher.values import dataclass
 
 _KEYS = (
     r"^(remote\..*\.(url|pushurl)|branch\..*\.(remote|merge)|url\..*\.(insteadof|pushinsteadof))$"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 
 from patcher.policy.network import FAMILIES, TYPES
+from patcher.values import dataclass
 
 DEFAULT_ORDER = 100
 _ID = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")

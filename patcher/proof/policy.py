@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 
 from patcher import interrupts
@@ -38,6 +38,7 @@ from patcher.proof.render import (
     stand_in,
 )
 from patcher.results import Proof, Verdict
+from patcher.values import dataclass
 
 _MOST_LINES = 40
 """Lines of a listing that are kept to show a refuted edit."""

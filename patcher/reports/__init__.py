@@ -8,10 +8,10 @@ takes a `Style` and the results, and yields bytes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from patcher.policy.status import Status
+from patcher.values import dataclass
 
 if TYPE_CHECKING:
     from patcher.migrations.migration import Migration

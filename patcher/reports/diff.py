@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 from patcher.findings import Edit
@@ -12,6 +11,7 @@ from patcher.reports import Style
 from patcher.reports.text import quoted
 from patcher.results import ChangedFile, Target, Totals
 from patcher.text import printable
+from patcher.values import dataclass
 
 _CONTEXT = 3
 _NO_NEWLINE = b"\\ No newline at end of file\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from patcher.findings import Dropped, Status
 from patcher.kinds import ErrorKind
@@ -21,6 +21,7 @@ from patcher.results import (
     Totals,
 )
 from patcher.text import printable
+from patcher.values import dataclass
 
 _GROUPED = 4
 """Failures from which on their kinds are listed at the end."""

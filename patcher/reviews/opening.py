@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from patcher.forges import ForgeError
@@ -26,6 +26,7 @@ from patcher.forges.review import (
 )
 from patcher.results import ReviewAct, ReviewResult
 from patcher.reviews import text
+from patcher.values import dataclass
 
 if TYPE_CHECKING:
     from patcher.forges.client import Client

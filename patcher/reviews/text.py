@@ -12,7 +12,6 @@ import functools
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +22,7 @@ from patcher.migrations import Migration
 from patcher.results import Located, Target
 from patcher.reviews.words import Markdown, code, plain, prose
 from patcher.text import printable
+from patcher.values import dataclass
 
 if TYPE_CHECKING:
     import jinja2

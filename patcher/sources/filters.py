@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from patcher import git
+from patcher.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

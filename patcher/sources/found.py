@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from patcher import git
+from patcher.values import dataclass
 
 if TYPE_CHECKING:
     from patcher.forges import Facts

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from patcher import git
 from patcher.sources import documents
 from patcher.sources.documents import Broken
+from patcher.values import dataclass
 
 PLACES = ("clone_url", "http_url_to_repo", "url", "repository", "path")
 """The keys and columns that name the repository: the first that is there counts. The first two are

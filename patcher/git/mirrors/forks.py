@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from patcher.git.address import Address
 from patcher.git.history import History
 from patcher.git.mirrors import Mirrors
 from patcher.git.mirrors import history as own_history
 from patcher.git.mirrors.refs import HEADS
 from patcher.git.values import Base, Repository
+from patcher.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

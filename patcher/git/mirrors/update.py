@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from patcher.git import remote
 from patcher.git.address import Address
@@ -26,6 +25,7 @@ from patcher.git.mirrors.store import (
     write_note,
 )
 from patcher.git.remote import RemoteRefs
+from patcher.values import dataclass
 
 MAX_PACKS = 50
 """Packs after which a mirror is made anew; each makes every look for an object slower."""

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from patcher.git import remote
@@ -16,6 +15,7 @@ from patcher.git.mirrors.networks import PROMISOR, missing_blobs
 from patcher.git.mirrors.store import NOTE, MirrorFolder, Note, fault, first_of, read_note
 from patcher.git.runner import run
 from patcher.git.values import Repository
+from patcher.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

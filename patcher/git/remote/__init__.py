@@ -16,7 +16,7 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,6 +40,7 @@ from patcher.git.remote.transport import MAX_ADVERTISED, REMOTE, call, pushed_el
 from patcher.git.scratch import scratch
 from patcher.git.values import Repository
 from patcher.text import printable
+from patcher.values import dataclass
 
 __all__ = [
     "FETCH_MEMORY",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from patcher.git.address import Address
 from patcher.git.errors import (
@@ -17,6 +16,7 @@ from patcher.git.errors import (
     RemoteError,
 )
 from patcher.text import hidden, without_secrets
+from patcher.values import dataclass
 
 FETCH_MEMORY = 160 << 20
 """Bytes of private memory for each process of a fetch or push. Half a million objects take a

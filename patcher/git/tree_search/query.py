@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from patcher.values import dataclass
 
 
 def _has_nul(content: bytes) -> bool:

@@ -23,6 +23,15 @@ def checked_number(number: str, what: str) -> str:
     return number
 
 
+def that(found: Review, number: str, host: str) -> Review:
+    """Return a review that a forge answered with. Raises ForgeError where it is another one than
+    was asked for."""
+    if found.number != number:
+        shown = found.number[:20]
+        raise ForgeError(f"{host} answers with review {shown} where {number} was asked for")
+    return found
+
+
 def missing(wanted: Sequence[str], there: Sequence[str]) -> list[str]:
     """Return the names that are not there, whatever their case."""
     known = {name.casefold() for name in there}

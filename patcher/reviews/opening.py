@@ -119,6 +119,7 @@ def open_review(
             if there.open is not None:
                 return _updated(place, there.open, wanted, retitle=retitle)
         raise ForgeError(f"{error}, but the forge lists none: run again") from None
+    _check(place, done.review)
     review = done.review if done.missed else _marked(place, done.review, wanted)
     return result(ReviewAct.OPENED, review, done.missed)
 
@@ -131,7 +132,10 @@ def close_review(place: Place, review: Review, comment: str) -> ReviewResult:
         # First of all: whoever finds it closed must not take that for a person's no.
         review = _with_body(place, review, body)
         place.forge.comment(place.client, place.project, review, comment)
-    return result(ReviewAct.CLOSED, place.forge.close(place.client, place.project, review))
+    closed = place.forge.close(place.client, place.project, review)
+    if closed.life is not Life.CLOSED:
+        raise ForgeError(f"{review.url} is {closed.life.value}, and not closed")
+    return result(ReviewAct.CLOSED, closed)
 
 
 def _reopened(place: Place, review: Review) -> Review | None:
@@ -140,13 +144,25 @@ def _reopened(place: Place, review: Review) -> Review | None:
     from patcher.forges.client import RequestRefused
 
     try:
-        return place.forge.reopen(place.client, place.project, review)
+        again = place.forge.reopen(place.client, place.project, review)
+        _check(place, again)
+        return again
     except Unsupported:
         return None
     except RequestRefused as refused:
         if refused.status in (409, 422):
             return None
         raise
+
+
+def _check(place: Place, review: Review) -> None:
+    """Raise ForgeError where a review that was opened is not the one that was asked for."""
+    if review.life is not Life.OPEN:
+        raise ForgeError(f"{review.url} is {review.life.value}, and not open")
+    if (review.head, review.base) != (place.head, place.base):
+        raise ForgeError(
+            f"the forge answers with {review.url}, which is from {review.head} into {review.base}"
+        )
 
 
 def _updated(place: Place, review: Review, wanted: Wanted, *, retitle: bool) -> ReviewResult:

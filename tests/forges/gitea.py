@@ -344,6 +344,7 @@ class Gitea(Routed, servers.Gitea):
             for at, (context, state) in enumerate(states.items())
         ]
         reply = self.listed(request, records)
+        reply.headers.pop("Link", None)  # as servers have it, which count them at most
         # Of none, Gitea says null.
         reply.body = {
             "state": "pending",

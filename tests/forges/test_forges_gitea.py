@@ -68,8 +68,8 @@ def test_statuses_that_must_be_there(at: AtGitea, contexts: list[str], checks: C
 
 def test_only_official_approvals_meet_a_rule(at: AtGitea) -> None:
     at.open()
-    at.approve("guest")  # who may only read
-    assert at.review().approved is True
+    at.approve("guest")  # who may only read, as anyone may in public
+    assert at.review().approved is None
     at.protect(approvals=1)
     assert at.review().approved is False
     at.approve("bob")
@@ -224,3 +224,12 @@ def test_a_repository_that_may_not_be_written_to_says_so(at: AtGitea) -> None:
     assert done.missed[0].startswith("labels: ") and "denies access" in done.missed[0]
     with pytest.raises(RequestRefused, match="User not allowed to merge PR"):
         at.reviews.merge(at.client(), at.project(), at.review(), "merge")
+
+
+def test_every_page_of_statuses_is_read(at: AtGitea) -> None:
+    """Gitea names no next page of them."""
+    at.open()
+    sha = at.forge.sha(at.own[-1])
+    at.forge.statuses[sha] = {f"ci/{number}": "success" for number in range(120)}
+    at.forge.statuses[sha]["ci/last"] = "failure"
+    assert at.review().checks is Checks.FAILED

@@ -230,3 +230,11 @@ def test_a_description_that_differs_by_line_ends_alone_is_the_same(at: AtGitLab)
     assert at.requests(lambda: update(at.client(), at.project(), opened, wish)) == [
         "GET /api/v4/projects/acme%2Fmoby"  # `project` alone
     ]
+
+
+def test_a_label_with_a_comma_makes_no_two(at: AtGitLab) -> None:
+    done = at.reviews.create(at.client(), at.project(), at.wanted(labels=("security", "a,b")))
+    assert done.review.labels == ("security",)
+    assert done.missed == ("label a,b: GitLab has none with a comma",)
+    again = at.reviews.update(at.client(), at.project(), done.review, at.wanted(labels=("c,d",)))
+    assert (again.review.labels, len(again.missed)) == (("security",), 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from patcher.forges import ForgeError
 from patcher.forges.client import RequestRefused
-from patcher.forges.review import Life, Review, Reviews, Wanted
+from patcher.forges.review import Done, Life, Review, Reviews, Wanted
 from patcher.results import ReviewAct, ReviewResult
 from patcher.reviews import text
 from patcher.reviews.opening import Place, close_review, look, open_review
@@ -250,3 +251,28 @@ def test_never_two_and_never_half_done_whatever_happens(
         assert run(forge, **people).act is ReviewAct.UNCHANGED
         assert forge.writes == writes
     assert all(each.life in Life for each in forge.all)
+
+
+@pytest.mark.parametrize(
+    "lie", [{"life": Life.CLOSED}, {"life": Life.MERGED}, {"base": "other"}, {"head": "other"}]
+)
+def test_what_was_opened_is_what_was_asked_for(lie: dict[str, Any]) -> None:
+    class Lies(MemoryForge):
+        def create(self, *args: Any, **more: Any) -> Done:
+            done = super().create(*args, **more)
+            return done._replace(review=replace(done.review, **lie))
+
+    with pytest.raises(ForgeError):
+        run(Lies())
+
+
+@pytest.mark.parametrize("life", [Life.OPEN, Life.MERGED])
+def test_what_is_not_closed_is_not_said_to_be(life: Life) -> None:
+    class Lies(MemoryForge):
+        def close(self, *args: Any) -> Review:
+            return replace(super().close(*args), life=life)
+
+    forge = Lies()
+    run(forge)
+    with pytest.raises(ForgeError, match="and not closed"):
+        close_review(place(forge), forge.all[0], "Not needed.")

@@ -6,6 +6,7 @@ declined, and merges none by itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,18 +26,24 @@ from patcher.forges.review import (
     Unsupported,
     Wanted,
 )
-from patcher.forges.reviewing import checked_number, lines, missing, removable
+from patcher.forges.reviewing import checked_number, lines, missing, removable, that
 from patcher.forges.server import ForgeError, RequestRefused, Server, plain
 
 if TYPE_CHECKING:
-    from patcher.forges.client import Client, Parameters
+    from patcher.forges.client import Client, Parameters, Response
 
 
 LOOKS = 6
 """How often a merge or a new fork is looked at until it is done, after 1, 2, 4 ... seconds."""
 
-_LIVES = {"OPEN": Life.OPEN, "MERGED": Life.MERGED}
+_LIVES = {
+    "OPEN": Life.OPEN,
+    "MERGED": Life.MERGED,
+    "DECLINED": Life.CLOSED,
+    "SUPERSEDED": Life.CLOSED,
+}
 _EVERY = "state=OPEN&state=MERGED&state=DECLINED&state=SUPERSEDED"
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _STRATEGIES: dict[MergeMethod, str] = {"merge": "merge_commit", "squash": "squash"}
 """It has no rebase: https://jira.atlassian.com/browse/BCLOUD-16610"""
 
@@ -76,8 +83,17 @@ def repositories(client: Client, owner: str) -> Iterator[dict[str, Any]]:
 
 
 def _all(client: Client, path: str, parameters: Parameters) -> Iterator[object]:
-    for answer in client.pages(path, parameters, lambda page: text(page.body, "next")):
+    for answer in client.pages(path, parameters, _following):
         yield from client.entries(inside(answer.body, "values"))
+
+
+def _following(page: Response) -> str | None:
+    """The URL of the next page. Raises ForgeError for one that cannot be read: without it the list
+    is not whole."""
+    following = inside(page.body, "next")
+    if following is not None and not isinstance(following, str):
+        raise ForgeError("the URL of the next page cannot be read: not followed")
+    return following
 
 
 def project(client: Client, path: str) -> Project:
@@ -141,11 +157,11 @@ def as_review(client: Client, record: object) -> Review:
     called, url = number(record, "id"), inside(record, "links", "html", "href")
     source, onto = inside(record, "source"), inside(record, "destination", "branch", "name")
     branch, home = inside(source, "branch", "name"), inside(source, "repository", "uuid")
+    life = _LIVES.get(text(record, "state") or "")
     if not (isinstance(url, str) and isinstance(branch, str) and isinstance(onto, str)) or (
-        called is None
+        called is None or life is None
     ):
         raise ForgeError(f"{client.server.host} answers with something that is no pull request")
-    life = _LIVES.get(text(record, "state") or "", Life.CLOSED)
     merged = inside(record, "merge_commit", "hash")
     closer = inside(record, "closed_by")
     return Review(
@@ -169,7 +185,8 @@ def review(client: Client, project: Project, number: str) -> Review:
     """One, with approvals, checks and conflicts."""
     path = _pull(project, number)
     record = client.ask(path).body
-    found = replace(as_review(client, record), head_commit=_commit(client, project, record))
+    found = that(as_review(client, record), number, client.server.host)
+    found = replace(found, head_commit=_commit(client, project, record))
     if found.life is not Life.OPEN:
         return found
     return replace(
@@ -183,7 +200,7 @@ def review(client: Client, project: Project, number: str) -> Review:
 def _commit(client: Client, project: Project, record: object) -> str | None:
     """The commit of the head, of which the pull request has the first twelve digits."""
     short = inside(record, "source", "commit", "hash")
-    if not isinstance(short, str):
+    if not isinstance(short, str) or not _COMMIT.fullmatch(short):
         return None
     home = inside(record, "source", "repository", "full_name")
     path = plain(home, "repository") if isinstance(home, str) else project.path
@@ -196,33 +213,38 @@ def _commit(client: Client, project: Project, record: object) -> str | None:
     return whole if whole is not None and whole.startswith(short) else None
 
 
-def _approved(client: Client, project: Project, path: str, record: object) -> bool:
+def _approved(client: Client, project: Project, path: str, record: object) -> bool | None:
     """Whether there are as many approvals of others as the branch's restrictions want, as far as
-    the token may read them, and at least one of a person, of the commit as it is."""
+    the token may read them, and at least one of a person, of the commit as it is. None where its
+    author is not known, whose own approval does not count."""
     author, people = inside(record, "author", "uuid"), inside(record, "participants")
     if "changes_requested" in texts(people, "state"):
         return False
+    if not isinstance(author, str):
+        return None
     approved = [
         each
         for each in (people if isinstance(people, list) else [])
-        if inside(each, "approved") is True and inside(each, "user", "uuid") != author
+        if inside(each, "approved") is True
+        and text(inside(each, "user"), "uuid") not in (None, author)
     ]
     if not approved or len(approved) < _wanted_approvals(client, project):
         return False
     now = _approved_now(client, path, text(inside(record, "source", "commit"), "hash"))
     return any(
-        inside(each, "user", "type") == "user" and inside(each, "user", "uuid") in now
+        inside(each, "user", "type") == "user" and text(inside(each, "user"), "uuid") in now
         for each in approved
     )
 
 
-def _approved_now(client: Client, path: str, commit: str | None) -> set[object]:
+def _approved_now(client: Client, path: str, commit: str | None) -> set[str | None]:
     """The ids of those who approved this commit. Bitbucket keeps approvals of earlier ones, but its
     log, the newest first, has them before the update that brought the commit."""
-    found: set[object] = set()
-    since: set[object] = set()
+    found: set[str | None] = set()
+    since: set[str | None] = set()
     for each in _all(client, f"{path}/activity", {"pagelen": 50}):
-        since.add(inside(each, "approval", "user", "uuid"))
+        approver = text(inside(each, "approval", "user"), "uuid")
+        since |= {approver} - {None}
         updated = inside(each, "update", "source", "commit", "hash")
         if isinstance(updated, str) and updated != commit:
             break
@@ -249,9 +271,9 @@ def _wanted_approvals(client: Client, project: Project) -> int:
 
 def _checks(client: Client, path: str) -> Checks:
     records = [*_all(client, f"{path}/statuses", {"pagelen": 100})]
-    states = {*texts(records, "state")}
-    if not states:
+    if not records:
         return Checks.NONE
+    states = {text(each, "state") for each in records}
     if states & {"FAILED", "STOPPED"}:
         return Checks.FAILED
     return Checks.PASSED if states == {"SUCCESSFUL"} else Checks.PENDING
@@ -386,8 +408,11 @@ def merge(client: Client, project: Project, review: Review, method: MergeMethod)
         raise ForgeError(f"the commit of {review.url} is not known: it is not merged")
     record = client.ask(path).body
     _same_commit(record, review, "it is not merged")
-    if as_review(client, record).life is Life.MERGED:
-        return replace(as_review(client, record), head_commit=review.head_commit)
+    now = that(as_review(client, record), review.number, client.server.host)
+    if now.base != review.base:
+        raise ForgeError(f"{review.url} goes into {now.base} by now: it is not merged")
+    if now.life is Life.MERGED:
+        return replace(now, head_commit=review.head_commit)
     sent = {"type": "pullrequest_merge_parameters", "merge_strategy": _STRATEGIES[method]}
     record = client.ask(f"{path}/merge", method="POST", body=sent).body
     for look in range(LOOKS):
@@ -398,13 +423,14 @@ def merge(client: Client, project: Project, review: Review, method: MergeMethod)
     else:
         raise ForgeError(f"{review.url} is not merged yet: look again with `patcher status`")
     _same_commit(record, review, "and it was merged with that")
-    done = as_review(client, record)
+    done = that(as_review(client, record), review.number, client.server.host)
     return replace(review, life=Life.MERGED, merge_commit=done.merge_commit)
 
 
 def _same_commit(record: object, review: Review, consequence: str) -> None:
     short = inside(record, "source", "commit", "hash")
-    if not (isinstance(short, str) and short and str(review.head_commit).startswith(short)):
+    is_commit = isinstance(short, str) and _COMMIT.fullmatch(short)
+    if not (is_commit and str(review.head_commit).startswith(str(short))):
         raise RequestRefused(f"someone pushed to {review.url} meanwhile: {consequence}", 409)
 
 
@@ -417,7 +443,7 @@ def close(client: Client, project: Project, review: Review) -> Review:
         if refused.status not in (400, 409):
             raise
         record = client.ask(path).body
-    now = as_review(client, record)
+    now = that(as_review(client, record), review.number, client.server.host)
     if now.life is not Life.CLOSED:
         raise ForgeError(f"{review.url} is {now.life.value}, and not declined")
     return replace(now, head_commit=review.head_commit)

@@ -24,7 +24,7 @@ from patcher.forges.review import (
     Review,
     Wanted,
 )
-from patcher.forges.reviewing import checked_number, lines, missing, removable
+from patcher.forges.reviewing import checked_number, lines, missing, removable, that
 from patcher.forges.server import ForgeError, RequestRefused, Server, plain
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LOOKS = 8
 """How often a new fork is looked at until it is ready, after 1, 2, 4 ... seconds."""
 
-_LIVES = {"OPEN": Life.OPEN, "MERGED": Life.MERGED}
+_LIVES = {"OPEN": Life.OPEN, "MERGED": Life.MERGED, "DECLINED": Life.CLOSED}
 _STRATEGIES: dict[MergeMethod, str] = {
     "merge": "no-ff",
     "squash": "squash",
@@ -93,8 +93,10 @@ def _all(client: Client, path: str, parameters: dict[str, str | int]) -> Iterato
 
     def following(answer: Response) -> str | None:
         start = inside(answer.body, "nextPageStart")
-        if inside(answer.body, "isLastPage") is not False or not isinstance(start, int):
+        if inside(answer.body, "isLastPage") is True:
             return None
+        if inside(answer.body, "isLastPage") is not False or type(start) is not int:
+            raise ForgeError(f"{client.server.host} does not say where its next page begins")
         return (
             f"{client.server.api}{path}?{urlencode({**parameters, 'limit': 100, 'start': start})}"
         )
@@ -164,9 +166,9 @@ def reviews(
 def as_review(client: Client, record: object) -> Review:
     called, source, onto = number(record, "id"), inside(record, "fromRef"), inside(record, "toRef")
     links = texts(inside(record, "links", "self"), "href")
-    if called is None or not links:
+    life = _LIVES.get(text(record, "state") or "")
+    if called is None or life is None or not links:
         raise ForgeError(f"{client.server.host} answers with something that is no pull request")
-    life = _LIVES.get(text(record, "state") or "", Life.CLOSED)
     home = number(source, "repository", "id")
     merged = inside(record, "properties", "mergeCommit", "id")
     return Review(
@@ -189,7 +191,7 @@ def review(client: Client, project: Project, number: str) -> Review:
     """One, with approvals, checks and conflicts."""
     path = _pull(project, number)
     record = client.ask(path).body
-    found = as_review(client, record)
+    found = that(as_review(client, record), number, client.server.host)
     if found.life is not Life.OPEN:
         return replace(found, closed_by=_closer(client, path))
     merge = client.ask(f"{path}/merge").body
@@ -199,7 +201,7 @@ def review(client: Client, project: Project, number: str) -> Review:
         approved=_approved(record, merge),
         checks=_checks(client, found.head_commit),
         conflicts=conflicted if isinstance(conflicted, bool) else None,
-        blocked=bool(inside(merge, "vetoes")),
+        blocked=bool(inside(merge, "vetoes")) or inside(merge, "canMerge") is not True,
     )
 
 
@@ -216,16 +218,18 @@ def _closer(client: Client, path: str) -> str | None:
 def _approved(record: object, merge: object) -> bool | None:
     """Whether it has an approval of another person, of the commit as it is, and nothing that stands
     against it; None where a merge check does, which may want more approvals, or something else."""
-    author = inside(record, "author", "user", "name")
+    author = text(inside(record, "author", "user"), "name")
     groups = (inside(record, "reviewers"), inside(record, "participants"))
     people = [each for group in groups if isinstance(group, list) for each in group]
     if "NEEDS_WORK" in texts(people, "status"):
         return False
-    commit = inside(record, "fromRef", "latestCommit")
+    commit = text(inside(record, "fromRef"), "latestCommit")
+    if author is None or commit is None:
+        return None
     is_approved = any(
         (text(each, "status"), inside(each, "lastReviewedCommit")) == ("APPROVED", commit)
         and inside(each, "user", "type") == "NORMAL"
-        and inside(each, "user", "name") != author
+        and text(inside(each, "user"), "name") not in (None, author)
         for each in people
     )
     if not is_approved:
@@ -238,8 +242,10 @@ def _checks(client: Client, commit: str | None) -> Checks | None:
     if commit is None:
         return None
     base = client.server.api.partition("/rest/api/")[0]
-    url = f"{base}/rest/build-status/latest/commits/stats/{quote(commit)}"
+    url = f"{base}/rest/build-status/latest/commits/stats/{quote(commit, safe='')}"
     counts = client.ask(url).body
+    if any(number(counts, kind) is None for kind in ("failed", "inProgress", "successful")):
+        return None
     kinds = ("failed", "cancelled", "inProgress", "unknown", "successful")
     failed, cancelled, running, unknown, passed = (inside(counts, kind) or 0 for kind in kinds)
     if failed or cancelled:
@@ -349,12 +355,15 @@ def merge(client: Client, project: Project, review: Review, method: MergeMethod)
         raise ForgeError(f"the commit of {review.url} is not known: it is not merged")
     path = _pull(project, review.number)
     record = client.ask(path).body
-    now = as_review(client, record)
+    now = that(as_review(client, record), review.number, client.server.host)
     if now.head_commit != review.head_commit:
         raise RequestRefused(f"someone pushed to {review.url} meanwhile: it is not merged", 409)
+    if now.base != review.base:
+        raise ForgeError(f"{review.url} goes into {now.base} by now: it is not merged")
     if now.life is Life.MERGED:
         return now
     done = _do(client, path, record, "merge", {"strategyId": _STRATEGIES[method]})
+    done = that(done, review.number, client.server.host)
     if done.life is not Life.MERGED:
         raise ForgeError(f"Bitbucket does not say that {review.url} is merged")
     return replace(review, life=Life.MERGED, merge_commit=done.merge_commit)
@@ -376,6 +385,7 @@ def _turn(client: Client, project: Project, review: Review, verb: str, life: Lif
     now = as_review(client, record)
     if now.life not in (life, Life.MERGED):
         now = _do(client, path, record, verb, {})
+    now = that(now, review.number, client.server.host)
     if now.life is not life:
         raise ForgeError(f"{review.url} is {now.life.value}, and not made {life.value}")
     return now

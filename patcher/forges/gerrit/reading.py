@@ -15,7 +15,7 @@ from patcher.forges.gerrit.pushing import change_id
 from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.listings.gerrit import clone_address
 from patcher.forges.review import Checks, Life, Review
-from patcher.forges.reviewing import checked_number
+from patcher.forges.reviewing import checked_number, that
 from patcher.forges.server import ForgeError, RequestRefused, WrongName
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def review(client: Client, project: values.Project, number: str) -> Review:
     """One, with the votes on it, and whether it can be merged."""
     at = change(project, number)
     record = client.ask(f"{at}/detail?{_OPTIONS}&o=SUBMITTABLE").body
-    found = as_review(client, record)
+    found = that(as_review(client, record), number, client.server.host)
     if found.life is not Life.OPEN:
         return found
     labels = inside(record, "labels")
@@ -122,7 +122,7 @@ def review(client: Client, project: values.Project, number: str) -> Review:
         approved=_approved(record, labels),
         checks=_checks(labels.get(_VERIFIED)),
         conflicts=_conflicts(client, at),
-        blocked=inside(record, "submittable") is False,
+        blocked=inside(record, "submittable") is not True,
     )
 
 
@@ -196,7 +196,7 @@ def _is_closed_by_patcher(record: object) -> bool:
     return False
 
 
-def _approved(record: object, labels: Mapping[str, object]) -> bool:
+def _approved(record: object, labels: Mapping[str, object]) -> bool | None:
     """Whether every label that a submission needs is approved, and ``Code-Review`` by someone who
     is not the owner; and nobody voted against it."""
     needed = [
@@ -204,7 +204,9 @@ def _approved(record: object, labels: Mapping[str, object]) -> bool:
         for name, each in labels.items()
         if name != _VERIFIED and inside(each, "optional") is not True
     ]
-    owner = inside(record, "owner", "_account_id")
+    owner = number(record, "owner", "_account_id")
+    if owner is None:
+        return None  # a vote may be the owner's own
     votes = [
         (inside(vote, "_account_id"), value)
         for vote in _list(inside(labels.get("Code-Review"), "all"))
@@ -215,7 +217,7 @@ def _approved(record: object, labels: Mapping[str, object]) -> bool:
         all(isinstance(inside(each, "approved"), dict) for each in needed)
         and all(inside(each, "rejected") is None for each in labels.values())
         and all(value >= 0 for _, value in votes)
-        and any(value == most > 0 and who != owner for who, value in votes)
+        and any(value == most > 0 and who not in (None, owner) for who, value in votes)
         and isinstance(inside(labels.get("Code-Review"), "approved"), dict)
     )
 

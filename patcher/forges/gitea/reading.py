@@ -16,7 +16,7 @@ from patcher.forges import limits
 from patcher.forges import review as values
 from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import Checks, Life, Review
-from patcher.forges.reviewing import checked_number
+from patcher.forges.reviewing import checked_number, that
 from patcher.forges.server import ForgeError, RequestRefused, WrongName, plain
 
 if TYPE_CHECKING:
@@ -97,14 +97,14 @@ def reviews(
 def review(client: Client, project: values.Project, number: str) -> Review:
     """One, with approvals, statuses and conflicts, for which Gitea is asked on their own."""
     at = pull(project, number)
-    found = as_review(client, record := client.ask(at).body)
+    found = that(as_review(client, record := client.ask(at).body), number, client.server.host)
     if found.life is not Life.OPEN:
         return _with_closer(client, project, found)
     for seconds in _UNTIL_CHECKED:
         if found.draft or found.conflicts is False:
             break
         limits.sleep(seconds)
-        found = as_review(client, record := client.ask(at).body)
+        found = that(as_review(client, record := client.ask(at).body), number, client.server.host)
     return judged(client, project, found, text(inside(record, "user"), "login"))
 
 
@@ -116,7 +116,7 @@ def judged(client: Client, project: values.Project, found: Review, author: str |
     asked.pop(author or "", None)
     return replace(
         found,
-        approved=_approved(given, rules, author),
+        approved=None if author is None else _approved(given, rules, author),
         checks=_checks(client, project, found.head_commit, rules),
         asked=tuple(asked),
     )
@@ -138,13 +138,15 @@ def as_review(client: Client, record: object) -> Review:
     head, base = inside(record, "head"), text(inside(record, "base"), "ref")
     # Once the branch is gone, ``ref`` is the pull request's own; of AGit's there is no other.
     name = text(head, "label") or text(head, "ref")
-    if index is None or url is None or name is None or base is None:
+    state = text(record, "state")
+    is_whole = index is not None and state in ("open", "closed")
+    if not is_whole or url is None or name is None or base is None:
         raise ForgeError(f"{client.server.host} answers with something that is no pull request")
     title, home = text(record, "title") or "", number(head, "repo_id")
     draft = inside(record, "draft") is True
     merged = inside(record, "merged") is True
     life = Life.MERGED if merged else Life.CLOSED
-    life = Life.OPEN if text(record, "state") == "open" else life
+    life = Life.OPEN if state == "open" else life
     return Review(
         number=str(index),
         url=url,
@@ -194,9 +196,11 @@ def _with_closer(client: Client, project: values.Project, found: Review) -> Revi
     return replace(found, closed_by=closers[-1] if closers else None)
 
 
-def _approved(given: Sequence[object], rules: object, author: str | None) -> bool:
+def _approved(given: Sequence[object], rules: object, author: str) -> bool | None:
     """Whether it has all approvals that the base's rules ask for, and at least one: of this state
-    of the change, and not its author's. What someone said last counts."""
+    of the change, not its author's, and ``official``, which is that of one who may write: anyone
+    may approve in public. What someone said last counts. None: older servers call none official
+    where the base has no rules."""
     last: dict[str | None, object] = {}
     for each in given:
         if text(each, "state") in ("APPROVED", "REQUEST_CHANGES"):
@@ -209,10 +213,13 @@ def _approved(given: Sequence[object], rules: object, author: str | None) -> boo
     approvals = [
         each
         for each in valid
-        if inside(each, "stale") is not True and text(inside(each, "user"), "login") != author
+        if inside(each, "stale") is False
+        and text(inside(each, "user"), "login") not in (None, author)
     ]
     official = [each for each in approvals if inside(each, "official") is True]
-    return bool(approvals) and len(official) >= required
+    if approvals and not official and not required:
+        return None
+    return len(official) >= max(required, 1)
 
 
 _STATES = {
@@ -231,12 +238,7 @@ def _checks(
     """What the statuses of a commit say, together; PENDING where one that must be there is not."""
     if commit is None:
         return None
-    states: dict[str, Checks] = {}
-    parameters = {"limit": 50, "page": 1}
-    for answer in client.pages(f"/repos/{project.path}/commits/{commit}/status", parameters):
-        for each in client.entries(inside(answer.body, "statuses") or []):
-            name = text(each, "context") or ""
-            states[name] = _STATES.get(text(each, "status") or "", Checks.PENDING)
+    states = _states(client, f"/repos/{project.path}/commits/{quote(commit, safe='')}/status")
     found = [*states.values()]
     if inside(rules, "enable_status_check") is True:
         for pattern in texts(inside(rules, "status_check_contexts")) or ("*",):
@@ -244,3 +246,26 @@ def _checks(
                 found.append(Checks.PENDING)
     worst = (Checks.FAILED, Checks.PENDING, Checks.PASSED)
     return next((each for each in worst if each in found), Checks.NONE)
+
+
+def _states(client: Client, path: str) -> dict[str, Checks]:
+    """The newest status of each context. Pages are asked for until one has nothing new: Gitea names
+    no next one here, and how many there are on a page is the server's to say."""
+    states: dict[str, Checks] = {}
+    for page in range(1, _MOST_PAGES + 1):
+        answer = client.ask(path, {"limit": 50, "page": page})
+        if answer.body is None:  # older servers say nothing where there is nothing
+            return states
+        if not isinstance(answer.body, dict) or "statuses" not in answer.body:
+            raise ForgeError(f"{client.server.host} answers with something that is no statuses")
+        known = len(states)
+        for each in client.entries(answer.body["statuses"] or []):
+            name = text(each, "context") or ""
+            states[name] = _STATES.get(text(each, "status") or "", Checks.PENDING)
+        if len(states) == known or answer.headers.get("x-total-count") == str(len(states)):
+            return states
+    raise ForgeError(f"{client.server.host} lists statuses without end")
+
+
+_MOST_PAGES = 100
+"""Of the statuses of one commit."""

@@ -15,7 +15,7 @@ from patcher import git
 from patcher.forges import limits
 from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import Checks, Life, Project, Review
-from patcher.forges.reviewing import checked_number
+from patcher.forges.reviewing import checked_number, that
 from patcher.forges.server import ForgeError, plain
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def review(client: Client, project: Project, number: str) -> Review:
     """One, with approvals, checks and conflicts."""
     for look in range(LOOKS):
         record = client.ask(pull(project, number)).body
-        found = as_review(client, project, record)
+        found = that(as_review(client, project, record), number, client.server.host)
         status, unseen = _asked(client, project, number)
         tip = tip_of(status)
         # Someone pushed in between: what was approved may be another commit.
@@ -214,7 +214,9 @@ def as_review(client: Client, project: Project, record: object) -> Review:
     called, url = number(record, "number"), text(record, "html_url")
     head, base = inside(record, "head"), inside(record, "base")
     branch, onto = text(head, "ref"), text(base, "ref")
-    if called is None or url is None or branch is None or onto is None:
+    state = text(record, "state")
+    is_whole = called is not None and state in ("open", "closed")
+    if not is_whole or url is None or branch is None or onto is None:
         raise ForgeError(f"{client.server.host} answers with something that is no pull request")
     owner = project.path.partition("/")[0]
     teams = texts(inside(record, "requested_teams"), "slug")
@@ -224,7 +226,7 @@ def as_review(client: Client, project: Project, record: object) -> Review:
     return Review(
         number=str(called),
         url=url,
-        life=Life.OPEN if text(record, "state") == "open" else closed,
+        life=Life.OPEN if state == "open" else closed,
         head=branch,
         head_project=None if home is None else str(home),
         head_commit=text(head, "sha"),

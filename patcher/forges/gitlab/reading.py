@@ -15,7 +15,7 @@ from urllib.parse import quote
 from patcher.forges import review as values
 from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import Checks, Life, Review
-from patcher.forges.reviewing import checked_number
+from patcher.forges.reviewing import checked_number, that
 from patcher.forges.server import ForgeError, RequestRefused
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def review(client: Client, project: values.Project, number: str) -> Review:
     """One, with approvals and pipelines, for which GitLab is asked on their own."""
     at = path(project, number)
     record = client.ask(at).body
-    found = as_review(client, record)
+    found = that(as_review(client, record), number, client.server.host)
     return replace(
         found,
         approved=_approved(client, at, record),
@@ -187,7 +187,11 @@ def _approved(client: Client, at: str, record: object) -> bool | None:
     try:
         answer = client.ask(f"{at}/approvals").body
         author = text(inside(record, "author"), "username")
-        approved = _is_approved(client, at, inside(answer, "approved_by"), author)
+        if author is None:
+            return None  # an approval may be the author's own
+        approved = _is_approved(
+            client, at, inside(answer, "approved_by"), author, text(record, "sha")
+        )
         if approved is False or inside(answer, "approved") is False:
             return False
         if inside(answer, "approvals_left"):
@@ -206,7 +210,9 @@ _BOT = re.compile(r"(?:project|group)_[0-9]+_bot(?:_|\Z)")
 """https://docs.gitlab.com/user/project/settings/project_access_tokens/#bot-users-for-projects"""
 
 
-def _is_approved(client: Client, at: str, given: object, author: str | None) -> bool | None:
+def _is_approved(
+    client: Client, at: str, given: object, author: str, commit: str | None
+) -> bool | None:
     """Whether a person who is not its author approved the commit as it is: with some settings
     GitLab keeps approvals of earlier ones. None: older servers do not say when one was given."""
     found = [
@@ -218,9 +224,12 @@ def _is_approved(client: Client, at: str, given: object, author: str | None) -> 
     if not found:
         return False
     versions = client.entries(client.ask(f"{at}/versions", {"per_page": 2}).body)
+    newest = text(versions[0], "head_commit_sha") if versions else None
+    if newest is None or newest != commit:
+        return None
     if len(versions) == 1:
         return True  # nothing was pushed since it was opened
-    pushed = _time(versions[0], "created_at") if versions else None
+    pushed = _time(versions[0], "created_at")
     given_at = [_time(each, "approved_at") for each in found]
     if pushed is not None and any(when is not None and when >= pushed for when in given_at):
         return True
@@ -258,7 +267,9 @@ def _checks(
         return None  # the token may not see pipelines
     pipeline = record["head_pipeline"]
     checks = Checks.NONE
-    if isinstance(pipeline, dict):
+    if pipeline is not None:
+        if not isinstance(pipeline, dict):
+            return None
         is_of = _is_of(client, project, pipeline, found.head_commit)
         status = text(pipeline, "status") if is_of else None
         checks = _PIPELINES.get(status or "", Checks.PENDING)

@@ -24,7 +24,7 @@ from patcher.forges.review import (
     Unsupported,
     Wanted,
 )
-from patcher.forges.reviewing import lines, missing
+from patcher.forges.reviewing import lines, missing, that
 from patcher.forges.server import ForgeError, RequestRefused
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ _NOT_NOW = (405, 406, 422)
 
 def create(client: Client, project: Project, wanted: Wanted) -> Done:
     """Open a merge request; GitLab wants that of the project with the branch."""
-    missed: list[str] = []
+    wanted, missed = _possible(wanted)
     own = wanted.head_project.casefold() == project.path.casefold()
     source = project.id if own else quote(wanted.head_project, safe="")
     sent: dict[str, object] = {
@@ -71,7 +71,7 @@ def create(client: Client, project: Project, wanted: Wanted) -> Done:
 
 def update(client: Client, project: Project, review: Review, wanted: Wanted) -> Done:
     """Change what is not as it is wanted, all at once."""
-    missed: list[str] = []
+    wanted, missed = _possible(wanted)
     sent: dict[str, object] = {}
     if review.title != wanted.title:
         sent["title"] = DRAFT + wanted.title if review.draft else wanted.title
@@ -86,7 +86,7 @@ def update(client: Client, project: Project, review: Review, wanted: Wanted) -> 
     ):
         sent["milestone_id"] = number
     if sent:
-        now = _changed(client, path(project, review.number), sent)
+        now = _changed_one(client, project, review, sent)
         review = replace(now, approved=review.approved, checks=review.checks)
     return _completed(client, project, review, wanted, missed)
 
@@ -99,7 +99,7 @@ def comment(client: Client, project: Project, review: Review, body: str) -> None
 def set_draft(client: Client, project: Project, review: Review, draft: bool) -> Review:
     """Make a draft of it, or make it ready; the title says which it is."""
     title = DRAFT + review.title if draft else review.title
-    return _changed(client, path(project, review.number), {"title": title})
+    return _changed_one(client, project, review, {"title": title})
 
 
 def merge(client: Client, project: Project, review: Review, method: MergeMethod) -> Review:
@@ -111,7 +111,8 @@ def merge(client: Client, project: Project, review: Review, method: MergeMethod)
         if refused.status not in (*_NOT_NOW, 409):
             raise
         # It may have been merged before: by the request whose answer was lost, or by someone.
-        merged = as_review(client, client.ask(path(project, review.number)).body)
+        now = as_review(client, client.ask(path(project, review.number)).body)
+        merged = that(now, review.number, client.server.host)
         if merged.life is not Life.MERGED or merged.head_commit != review.head_commit:
             raise
     if merged.life is not Life.MERGED:
@@ -130,10 +131,17 @@ def reopen(client: Client, project: Project, review: Review) -> Review:
 
 
 def _with_state(client: Client, project: Project, review: Review, event: str, life: Life) -> Review:
-    now = _changed(client, path(project, review.number), {"state_event": event})
+    now = _changed_one(client, project, review, {"state_event": event})
     if now.life is not life:
         raise ForgeError(f"{client.server.host} did not {event} {review.url}: it is {now.life}")
     return now
+
+
+def _changed_one(
+    client: Client, project: Project, review: Review, sent: dict[str, object]
+) -> Review:
+    now = _changed(client, path(project, review.number), sent)
+    return that(now, review.number, client.server.host)
 
 
 def _changed(client: Client, at: str, sent: dict[str, object], *, method: Method = "PUT") -> Review:
@@ -166,10 +174,18 @@ def _accepted(
         raise RequestRefused(why, 403, refused.said) from None
     if fault := text(answer.body, "merge_error"):
         raise ForgeError(f"{client.server.host} did not merge it: {git.printable(fault[:200])}")
-    return as_review(client, answer.body)
+    return that(as_review(client, answer.body), review.number, client.server.host)
 
 
 # What is asked for beside the text
+
+
+def _possible(wanted: Wanted) -> tuple[Wanted, list[str]]:
+    """The wish without labels that are two for GitLab, which would make both."""
+    labels = tuple(name for name in wanted.labels if "," not in name)
+    left = [name for name in wanted.labels if "," in name]
+    lines = [f"label {name}: GitLab has none with a comma" for name in left]
+    return replace(wanted, labels=labels), lines
 
 
 def _ids(client: Client, role: str, names: Sequence[str], missed: list[str]) -> list[object]:

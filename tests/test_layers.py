@@ -201,7 +201,8 @@ def loaded(code: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\n{show}"], capture_output=True, text=True, check=True
     )
-    return {name.split(".")[0] for name in done.stderr.split()} | set(done.stderr.split())
+    names = done.stderr.splitlines()[-1].split()
+    return {name.split(".")[0] for name in names} | {*names}
 
 
 HEAVY = set("asyncio git hashlib jinja2 json jsonschema logging rich ruamel tomllib".split())
@@ -223,6 +224,22 @@ def test_a_scan_that_starts_no_git_loads_nothing_heavy(sandbox: Sandbox) -> None
     )
     assert "git" in loaded(code)
     assert not loaded(code) & HEAVY - {"hashlib"}
+
+
+def test_a_scan_of_nothing_loads_what_it_uses(tmp_path: Path) -> None:
+    """Until a repository is found, nothing that reads one is imported."""
+    code = (
+        "from patcher.cli import group\n"
+        f"assert group.main(['scan', {str(tmp_path)!r}], standalone_mode=False) == 3"
+    )
+    names = loaded(code)
+    assert "patcher.git.discovery" in names
+    assert not names & HEAVY
+    assert not names & {
+        *("patcher.campaign.cache", "patcher.campaign.look", "patcher.git.objects"),
+        *("patcher.git.process", "patcher.git.tree_search", "patcher.policy.search"),
+        *("patcher.proof", "patcher.engine", "patcher.hosts", "sqlite3", "subprocess"),
+    }
 
 
 def test_a_clone_url_loads_no_reviews() -> None:

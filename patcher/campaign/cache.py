@@ -8,11 +8,10 @@ whether it is valid for every repository, or for the one that it was seen in.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -183,23 +182,6 @@ _TRIMMED = 8
 
 NOT_USED = "what earlier runs found is not used"
 
-_opened: dict[tuple[str, bytes], Cache] = {}
-_opening = threading.Lock()
-
-
-def opened(selection: Selection, warn: Callable[[str], object]) -> Cache:
-    """The cache of this machine's user for a selection; one for all threads of a process.
-    ``warn`` is called once with the reason if there is none."""
-    place = os.environ.get("PATCHER_CACHE_DIR", "")
-    key = (f"{os.getpid()} {place}", rules(selection))
-    with _opening:
-        if key not in _opened:
-            from patcher.campaign.database import open_cache
-
-            database = open_cache(lambda why: warn(f"{NOT_USED}: {why}"))
-            _opened[key] = Cache(None if database is None else Rows(database, key[1]))
-        return _opened[key]
-
 
 class Cache:
     """What is known under one set of rules. Used by many threads."""
@@ -288,15 +270,6 @@ class Cache:
         text = _written(target)
         if len(text) <= _MOST_VALUE:
             self.remember([(_COMMIT + bytes.fromhex(target.commit), scope + text)])
-
-
-def close() -> None:
-    """Write what is not yet written, and forget what was not used for longest where there is too
-    much."""
-    with _opening:
-        for memory in _opened.values():
-            memory.close()
-        _opened.clear()
 
 
 class Search:

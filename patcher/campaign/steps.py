@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Protocol
 from patcher import git, interrupts
 from patcher.campaign import bases
 from patcher.campaign.alternates import told
-from patcher.campaign.cache import Cache, opened
+from patcher.campaign.caches import opened
 from patcher.campaign.changes import without_contents
-from patcher.campaign.look import Looker
 from patcher.campaign.selection import Selection
 from patcher.results import Outcome, Stage, Target
 from patcher.sources.found import Found
@@ -29,7 +28,9 @@ from patcher.values import dataclass
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits, Remote
     from patcher.campaign.asking import Asker, Decision
+    from patcher.campaign.cache import Cache
     from patcher.campaign.clone import PushedClone
+    from patcher.campaign.look import Looker
     from patcher.campaign.review import RepositoryReviews
     from patcher.git.mirrors import Mirrors
 
@@ -106,6 +107,8 @@ class Steps:
     def _each(
         self, batch: Sequence[Found], jobs: int | Callable[[], int], watch: Watch | None
     ) -> Iterator[Iterator[Target]]:
+        from patcher.campaign.cache import Cache
+
         begun = [self._begin(found, watch) for found in batch]
         commits = {base.commit for one in begun for base in one.bases}
         warn = _unheard if watch is None else watch.warn
@@ -245,6 +248,8 @@ class Steps:
     def _looker(
         self, repository: git.Repository | None, cache: Cache, jobs: int | Callable[[], int]
     ) -> Looker:
+        from patcher.campaign.look import Looker
+
         assert repository is not None
         return Looker(
             repository,

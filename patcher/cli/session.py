@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from patcher import git
-from patcher.campaign import cache
+from patcher.campaign import caches
 from patcher.campaign.asking import Quit
 from patcher.campaign.run import in_turn, run
 from patcher.campaign.steps import Item, Steps, Watch
@@ -132,7 +132,7 @@ def carry_out(
         finally:
             if bar is not None:
                 bar.end()
-            cache.close()
+            caches.close()
             if not isinstance(sys.exc_info()[1], BrokenPipeError):
                 write(report.finish(totals))
     return totals

@@ -4,11 +4,11 @@ Every call to git goes through `patcher.git.runner`, which lets nothing of a rep
 Nothing here reads or writes a work tree or an index.
 """
 
-from patcher.git.address import Address, Secret, is_address
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from patcher.git.alternates import alternates
-from patcher.git.base_refs import REVIEW_BRANCHES, bases, default_names, is_base
-from patcher.git.commit import write_commit
-from patcher.git.discovery import discover, place_key
 from patcher.git.errors import (
     BoundExceeded,
     BranchCheckedOut,
@@ -25,21 +25,6 @@ from patcher.git.errors import (
     RemoteMoved,
     UnbornHead,
 )
-from patcher.git.identity import (
-    identities,
-    signing,
-    user_configuration,
-    user_settings,
-    user_signs,
-)
-from patcher.git.limits import clock, limited, time_left
-from patcher.git.objects import Objects
-from patcher.git.packs import Store
-from patcher.git.refs import branch_tip, check_branch_name, move_branch, remote_tip
-from patcher.git.regular import checked_once
-from patcher.git.tree_search import EVERYWHERE, Files, Memory, Query, entries, scope_of, search
-from patcher.git.tree_search.digests import mentions
-from patcher.git.turns import in_turns, large, next_task
 from patcher.git.values import (
     Alternates,
     Base,
@@ -51,6 +36,45 @@ from patcher.git.values import (
     Signing,
 )
 from patcher.text import hidden, printable, without_secret, without_secrets
+
+if TYPE_CHECKING:
+    from patcher.git.address import Address, Secret, is_address
+    from patcher.git.base_refs import REVIEW_BRANCHES, bases, default_names, is_base
+    from patcher.git.commit import write_commit
+    from patcher.git.discovery import discover, place_key
+    from patcher.git.identity import (
+        identities,
+        signing,
+        user_configuration,
+        user_settings,
+        user_signs,
+    )
+    from patcher.git.limits import clock, limited, time_left
+    from patcher.git.objects import Objects
+    from patcher.git.packs import Store
+    from patcher.git.refs import branch_tip, check_branch_name, move_branch, remote_tip
+    from patcher.git.regular import checked_once
+    from patcher.git.tree_search import EVERYWHERE, Files, Memory, Query, entries, scope_of, search
+    from patcher.git.tree_search.digests import mentions
+    from patcher.git.turns import in_turns, large, next_task
+
+_WHERE = {
+    "git.address": "Address Secret is_address",
+    "git.base_refs": "REVIEW_BRANCHES bases default_names is_base",
+    "git.commit": "write_commit",
+    "git.discovery": "discover place_key",
+    "git.identity": "identities signing user_configuration user_settings user_signs",
+    "git.limits": "clock limited time_left",
+    "git.objects": "Objects",
+    "git.packs": "Store",
+    "git.refs": "branch_tip check_branch_name move_branch remote_tip",
+    "git.regular": "checked_once",
+    "git.tree_search": "EVERYWHERE Files Memory Query entries scope_of search",
+    "git.tree_search.digests": "mentions",
+    "git.turns": "in_turns large next_task",
+}
+"""By module below ``patcher``, the names that are taken from it when they are first used: most runs
+need few of them. (`alternates` has the name of its module, which would be found in its place.)"""
 
 __all__ = [
     "EVERYWHERE",
@@ -117,3 +141,13 @@ __all__ = [
     "without_secrets",
     "write_commit",
 ]
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _WHERE.items():
+        if name in names.split():
+            from importlib import import_module
+
+            globals()[name] = found = getattr(import_module(f"patcher.{module}"), name)
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from patcher import git, patch
-from patcher.campaign import cache, database
+from patcher.campaign import cache, caches, database
 from patcher.campaign.database import Database
 from patcher.campaign.run import run
 from patcher.campaign.schema import CACHE
@@ -52,7 +52,7 @@ def scanned(
         Found(item) if isinstance(item, git.Repository) else item for item in git.discover([place])
     ]
     targets = list(run(campaign, found, jobs=2))
-    cache.close()
+    caches.close()
     return targets
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 from patcher import git
-from patcher.campaign import cache
+from patcher.campaign import caches
 from patcher.campaign.apply import Commits
 from patcher.campaign.selection import Selection
 from patcher.campaign.steps import Item, Steps
@@ -149,7 +149,7 @@ def check_repositories(random: Random, corpus: list[Input], scratch: Path) -> in
     for _ in range(2):
         if _run(Steps(selection), folder) != first:
             raise Broken("what is remembered is not what was found")
-        cache.close()
+        caches.close()
     commits = Steps(selection, Commits(author="A <a@example.org>"))
     done = _run(commits, folder)
     for target in done:

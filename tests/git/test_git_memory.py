@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from patcher import git
-from patcher.campaign import cache
+from patcher.campaign import caches
 from patcher.campaign.selection import Selection
 from patcher.campaign.steps import Steps
 from patcher.git.tree_search import blobs, grep
@@ -163,7 +163,7 @@ class Scan:
             found = self._all(repositories)
         else:
             found = [self._all([repository])[0] for repository in repositories]
-        cache.close()
+        caches.close()
         return {Path(targets[0].repository).stem: targets[0] for targets in found}
 
     def _all(self, repositories: Sequence[git.Repository]) -> list[tuple[Target, ...]]:

@@ -41,8 +41,8 @@ _HAND_ON = frozenset(
     b"execute eval load read get gettext ngettext trans dedent undent unindent indent strip "
     b"lstrip rstrip trim chomp squish squiggly margin splitlines lines stringio sio "
     # writing, and running commands
-    b"write print println puts put fputs fwrite echo log info debug warn warning error errorf "
-    b"fatal panic die fail throw raise emit send post publish save store dump dumps upload "
+    b"write writeln print puts put fputs fwrite echo log info debug warn warning error errorf "
+    b"println fatal panic die fail throw raise emit send post publish save store dump dumps upload "
     b"install out tee run spawn call exec popen system start open close stdin command cmd sh "
     b"bash ssh docker kubectl import export set register assign provide "
     # questions
@@ -102,6 +102,11 @@ _TAKEN = regex(
 _OPERATORS = (b".", b"+", b"=", b"|", b"&", b"<", b"?")
 _IS_RESULT = regex(rb"\)*[ \t]*\r?\n\s*end\b")
 """The end of a function that returns its last expression, as of Ruby."""
+_IS_VALUE = regex(rb"[ \t)]*(?:![rs])?[ \t]*\}")
+_INTERPOLATES = regex(
+    rb"(?:(?:\b[rR]?[fF][rR]?|\$)(?:\"{3}|'{3}|[\"'])[^\"'\n]*|\A[ \t]*)(?<!\$)\{[ \t]*\Z"
+)
+"""An expression within a string of Python or C#, or on a line of one, up to its end."""
 _ARGUMENT = (
     rb"[ \t]+(?:-?\.?[$@]{0,2}\w[\w.$@]*+|[.$](?=[ \t]+\w)|\$(?=[ \t]*\Z)|\"[^\"\n]*+\"|'[^'\n]*+'"
     rb"|\[[^\]\n]*+\]|\([^()\n]*+\)|\{[^{}\n]*+\})"
@@ -120,9 +125,12 @@ _COMMAND = regex(
     rb"(?P<name>[a-z_]\w*[!?]?)[ \t]+\Z"
 )
 """A statement that is a call without parentheses, as Ruby has it: ``harden p``."""
+_STRING = rb"(?:string[ \t]+(?!is\b)|(?!string\b))"
 _IN_BRACKETS = regex(
-    rb"(?:(?:\A|[\s(\[{=,$])[(\[][ \t]*(?P<name>[A-Za-z_][\w?!*<>/'.-]*+)"
-    rb"|[\w(\[{=,$][ \t]?[(\[][ \t]*(?:string[ \t]+(?!is\b))?(?P<more>[A-Za-z_][\w?!*<>/'.-]*+)"
+    rb"(?:(?:\A|[\s(\[{=,$])[(\[][ \t]*" + _STRING + rb"(?P<name>[A-Za-z_][\w?!*<>/'.-]*+)"
+    rb"|[\w(\[{=,$][ \t]?[(\[][ \t]*"
+    + _STRING
+    + rb"(?P<more>[A-Za-z_][\w?!*<>/'.-]*+)"
     + repeated(_ARGUMENT, b"{1,4}")
     + rb")[ \t]+[$@&]?\Z"
 )
@@ -130,10 +138,10 @@ _IN_BRACKETS = regex(
 _PARTS = rb"map|replace|range|repeat|index|(?:\w+\.)*(?:sub|\w*[rR]eplace\w*)"
 """What Tcl's ``string`` does to one, and what takes a part of it in OCaml."""
 _CLOSES = regex(rb"[ \t]*[)\]]")
-_CLOSES_LATER = regex(rb"[\"']?(?:[ \t]+[\w.$#'\"-]+){1,3}[ \t]*[)\]]")
+_CLOSES_LATER = regex(rb"[\"']?(?:[ \t]+[\w.$#'\"\\-]+){1,3}[ \t]*[)\]]")
 """Further arguments of a call in brackets, and its end."""
 _NESTED = regex(
-    rb"(?:[(\[{=,$]|\bputs|\bset[ \t]+\w+)[ \t]*[(\[][ \t]*[A-Za-z_]"
+    rb"(?:[(\[{=,$]|\bputs|\breturn|\b(?:set|foreach|append)[ \t]+\w+)[ \t]*[(\[][ \t]*[A-Za-z_]"
     rb"|[(\[]\w[\w.-]*[ \t]+[(\[][ \t]*[A-Za-z_]"
 )
 """A call in brackets within another one, or of which something takes the value."""
@@ -200,7 +208,8 @@ def changed_by(before: bytes, behind: bytes) -> bytes:
         is_call = not (
             _KEYWORD.match(name) or (_MACRO.fullmatch(name) and (alone or name.isupper()))
         )
-        if is_call and (not hands_on(name) or re.fullmatch(_PARTS, name)):
+        is_part = re.fullmatch(_PARTS, name) is not None
+        if (is_part and found is bracketed) or (is_call and (is_part or not hands_on(name))):
             return bytes(name)
         found = _BARE.search(outer, position)
     return b""
@@ -283,6 +292,8 @@ def _is_dropped(before: bytes, behind: bytes) -> bool:
         return False
     if before.rstrip(b" \t")[-1:] in (b"\n", b"\r"):
         return _GOES_ON.search(before) is None
+    if _INTERPOLATES.search(before) and _IS_VALUE.match(behind):
+        return False
     return _DROPPED.search(before) is not None
 
 

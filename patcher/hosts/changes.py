@@ -4,12 +4,11 @@ language."""
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
-from patcher.hosts import joins
+from patcher.hosts import joins, lengths
 from patcher.hosts.calls import (
     KEEPS,
     REPLACES,
@@ -20,6 +19,7 @@ from patcher.hosts.calls import (
     statement_before,
 )
 from patcher.hosts.expressions import why_filtered
+from patcher.hosts.functions import Functions
 from patcher.hosts.operands import why_operated, why_sent, why_used
 from patcher.hosts.strings import UNPACKS
 from patcher.policy.bounds import time_left
@@ -47,6 +47,7 @@ _BEHIND = regex(
     rb"|\[\s*(?:[-\w]+|/[^\n\]]{1,80}|[\"'][^\"'\n]{0,80} [^\"'\n]{0,80}[\"'])\s*\]\s*=(?!=)"
     rb"|\.set\(\s*\d|\.get\w*\([^()\n]{0,40}\.\.|\.[lL]ength\s*=(?!=)|\s*\+\s*\d+\s*[,)]"
     rb"|[ \t]+-[ci]?(?:split|n?eq|ne|[lg][te]|(?:not)?(?:like|match|in|contains))\b"
+    rb"|\.\s*[sS]plit\w*\(\s*[\"'`/](?!\\[nr]|\n|\s|\^)[^\n]|\.\s*read\w*\(\s*\d"
     rb"|\.\s*map\w*\s*[({][^\n]{0,80}[\"'`]#)",
     re.MULTILINE,
 )
@@ -73,11 +74,13 @@ _ITERATES = regex(
 _SPLITS = regex(rb"\b(?:[sS]plit\w*|explode)\(\s*\Z")
 _SPLIT_AT = regex(rb"[\"'`]\s*,\s*[\"'`](?!\\[nr]|[\r\n])")
 """A separator that is no line break."""
-_CUT_TO = rb"%[-+ 0]*\d*\.(?:\d+|\*)s"
 _CMAKE = (
     rb"(?!(?:APPEND|PREPEND|CONCAT|JOIN|LENGTH|FIND|STRIP|CONFIGURE|ASCII|MD5|SHA)\w*\b)[A-Z_]+\b"
 )
 _AROUND = (
+    (regex(rb"=\s*\Z"), regex(rb"\s*=~")),
+    (regex(rb"\bfor(?:each)?[ \t]*\([ \t]*\Z"), regex(rb"[ \t]*\)\s*\{\s*(?:s|tr|y)\b\W")),
+    (regex(rb"\$_\s*=\s*\Z"), regex(rb"")),
     (regex(rb"\bin\s+\Z"), regex(rb"[^\n\])]{0,80}\bif\b[^\n]*[\])]")),
     (regex(rb"\|\|?[^\n|]{1,40}<-\s*\Z"), regex(rb"\s*,[^\n\]]*\w")),
     (regex(rb"\bin\s+[\[({]\s*\Z"), regex(rb"[\s,]*[\])}][^\n]{0,80}\bif\b")),
@@ -90,7 +93,7 @@ _AROUND = (
     (regex(rb"\b(?:string|list)\(\s*" + _CMAKE + rb"[^()\n]*\Z"), regex(b"")),
     (regex(rb"\$\{\Z"), regex(rb"(?:\[[@*]\])?[/:%#](?![-+=?])")),
     (regex(rb"\{\Z"), regex(rb":[^{}\n]*\.\d+s?\}")),
-    (regex(_CUT_TO + rb"[^\n;]{0,120}\Z"), regex(rb"[ \t]*(?:[,);\n]|\Z)")),
+    *lengths.CUTS,
 )
 """Code before and behind a text that change it together."""
 _KEPT = (
@@ -109,14 +112,6 @@ _CALLS = repeated(rb"\s*\??!?\.\s*" + _KEPT) + (
 _OPERATED = {True: regex(_CALLS), False: regex(_OPERATES)}
 """Code right behind a literal that makes something else of its text, or what is not known: where a
 dot calls a method, and where it does not."""
-_CUTTING_FORMAT = regex(rb"[^\"\n]*" + _CUT_TO + rb"[^\"\n]*\"\s*,")
-_SIZED = regex(
-    rb"(?<!\w)(?:(?:strn(?:cpy|cat|dup)|mem(?:cpy|move|pcpy)|strlc(?:py|at)|f?write|send|append|assign|"
-    rb"string(?:\s+\w+)?|string_view|g_strndup)\s*\([^\n;]{0,80}|snprintf\s*\([^,;\n]{1,80},\s*(\w{1,80})\s*,"
-    rb"[^\n;]{0,80})\Z"
-)
-_SIZE = regex(rb"\s*,\s*(?:1\s*,\s*(\w{1,80})\s*[,)]|(?!1\s*,)(\w{1,80})\s*[,)])")
-"""How many bytes of a text a function takes, before the text and behind it."""
 _ASSIGNED = regex(
     rb"(?:^|[\s;({,])[$@%&*]?(?P<name>[A-Za-z_][\w.]*)\s*(?:\[\])?"
     rb"(?:\s*:(?!:)[ \t]*[^=\n]{1,80})?\s*(?::=|<-|[+.]?=(?![=>~]))(?:[^=;\n]|=>){0,160}\Z"
@@ -144,30 +139,20 @@ _EACH = regex(
 """The name that takes one element of a list after another."""
 _BOUNDARY = regex(rb"\n(?:\}|(?:[\w ]{0,40}\b)?(?:def|fn|func|fun|function|class|impl)\b)")
 """Where another function begins, or one ends."""
-_FUNCTION = regex(
-    rb"(?:\b(?:def|fn|func|fun|function|sub)[ \t]+(?:\([^()\n]{0,80}\)[ \t]*)?"
-    rb"|^[ \t]*(?!(?:if|for|while|switch|else|unless|elif|elsif|until|match|when|case|return)\b)"
-    rb"(?:[\w<>*&:\[\]]+[ \t]+){1,5}[*&]?)(?P<name>[A-Za-z_]\w*)\s*"
-    rb"(?:\([^;{}\n]{0,200}?\)(?:[ \t]+return\b|[^;{}\n]{0,80}?[{:=\n])|[{\n])"
-    rb"|(?<=[{};])[ \t]*(?:[\w<>*&:\[\]]+[ \t]+){1,5}[*&]?(?P<inner>[A-Za-z_]\w*)"
-    rb"\([^;{}\n]{0,200}?\)[^;{}\n]{0,80}?\{"
-    rb"|\b(?P<value>[A-Z]\w*)[ \t]*=>"
-    rb"|\b(?P<arrow>[A-Za-z_]\w*)\s*=\s*(?:async\s*)?(?:function\b|\([^()\n]{0,80}\)\s*=>)",
-    re.MULTILINE,
+_CALLEE = regex(
+    rb"\b(?P<name>[A-Za-z_]\w*)\(\s*(?P<before>(?:[^();{}]{0,200}?,\s*)?)"
+    rb"(?:\{\s*(?:[^(){};]{0,200}?,\s*)?[\"']?(?P<key>[\w-]{1,80})[\"']?\s*:\s*)?\Z"
 )
-_CALLEE = regex(rb"\b([A-Za-z_]\w*)\(\s*\Z")
-_DEFINITION = regex(
-    rb"\b(?:(?:def|fn|func|fun|function|void)[ \t]+|function[ \t]*\*[ \t]*)"
-    rb"(?:\([^()\n]{0,80}\)[ \t]*)?(?P<name>[A-Za-z_]\w*)\s*\(\s*"
-    rb"(?:(?:&?(?:mut[ \t]+)?self|this|cls)\s*,\s*)?"
-    rb"(?:(?:const|String|char|string|std::string)[ \t*&]+)*[&$*]?(?P<argument>[A-Za-z_]\w*)"
-)
-"""A function, and the name of its first argument."""
+"""A function that is given what follows this code, or an object with it."""
+_LEADING = regex(repeated(rb"[\"'][^\"'\n{},\\]{0,80}[\"']\s*,\s*", b"{1,8}"))
+"""Short strings before a text, which are further arguments: its name, the file."""
 _BUFFER = rb"^(?![^\n]*\bconst\b)[^;\n]*\bchar[ \t]+%b[ \t]*\["
 """An array of characters that may be changed."""
 _IS_RUST = regex(rb"\bfn\s+\w+\s*[<(]")
 _ONE_OF = regex(rb"\[\s*-?\d+\s*\]|\s*\.\s*(?:get|at|nth|component\d+)\w*\(\s*-?\d*\s*\)")
 """One element of the list before."""
+_BEHIND_BEGIN = regex(rb"\[[ \t]*(?!0?[ \t]*\]|[\"'])")
+"""An element of an array of characters that is not its first one."""
 _ENDS_BLOCK = regex(rb"[\s),]*\}")
 _STRINGS_CHANGE = regex(rb"<\?php|\bstd::string\b|^[ \t]*my[ \t(]+[$@%]|^[ \t]*end\b", re.MULTILINE)
 """PHP, C++, Perl, Ruby."""
@@ -184,7 +169,6 @@ _OF_A_CLASS = regex(
 _OF_ITSELF = regex(rb"\b(?:self|cls|this|static|Self|local|var|module)(?:\.|->|::)\$?(\w+)")
 _FIRST_WORD = regex(rb"\w+")
 _MEMBER = regex(rb"self\.|this\.|@")
-_NO_FUNCTIONS = frozenset(b"if for while switch catch return else match with when".split())
 _WORD = regex(rb"[\w.@%{}<>$#-]*[\w@%}>]|\{\{ ?[\w.]+ ?\}\}")
 _LONGEST, _LONGEST_NAME = 300, 140
 REACH = 1 << 15
@@ -264,6 +248,7 @@ class Changes:
         """That of the last text."""
         self._known: dict[bytes, list[Change]] = {}
         self._left = _MOST_USES
+        self._functions = Functions(content)
 
     def why(
         self,
@@ -291,17 +276,24 @@ class Changes:
         before = before.rstrip()
         if _OPERATED[methods].match(behind):
             return "an operator or a method that is not known changes the text"
-        if _CUTTING_FORMAT.match(text) or (_SPLITS.search(before) and _SPLIT_AT.search(text)):
+        if lengths.CUTTING_FORMAT.match(text) or (
+            _SPLITS.search(before) and _SPLIT_AT.search(text)
+        ):
             return AFTERWARDS
         if separator := joins.separator(before, content, start):
             before += separator
         for change in self._changes(start, before, behind, by_unknown=_is_piece):
             if not change.keeps(text):
                 return change.why
-        places = [*self._places(before, stop)]
-        if function := self._function(start):
+        given = _LEADING.match(content, start, stop)
+        places = [*self._places(before + given[0] if given else before, stop)]
+        if marked := self._functions.why_marked(start, before, host):
+            return marked
+        if function := self._functions.at(start):
             places.append((function, 0, len(content)))
-        return next(filter(None, (self.why_used(*place, text) for place in places)), "")
+        return next(
+            filter(None, (self.why_used(*place, text, (start, stop)) for place in places)), ""
+        )
 
     def _places(self, before: bytes, stop: int) -> Iterator[tuple[bytes, int, int]]:
         """The variables to which this code gives what stands behind it, up to ``stop``; with each,
@@ -326,9 +318,10 @@ class Changes:
             yield name, stop if local else 0, self._end(stop) if local else len(content)
         elif each := _EACH.search(before):
             yield each[1], max(stop - _LONGEST, 0), self._end(stop)
-        elif (callee := _CALLEE.search(before)) and callee[1] in self._definitions:
-            argument, offset = self._definitions[callee[1]]
-            yield argument, offset, self._end(offset)
+        if callee := _CALLEE.search(before):
+            given = self._functions.given(callee["name"], callee["before"], callee["key"] or b"")
+            for argument, offset in given:
+                yield argument, offset, self._end(offset)
 
     def _is_member(self, name: bytes) -> bool:
         """Whether a name is that of an object's or a class's part, which any function may use."""
@@ -363,12 +356,6 @@ class Changes:
         by_reference = self._strings_change or is_given_to_change(before)
         return buffer or by_reference or name.endswith(b"!")
 
-    @cached_property
-    def _definitions(self) -> dict[bytes, tuple[bytes, int]]:
-        """By the name of a function, that of its first argument, and where it stands."""
-        found = _DEFINITION.finditer(self.content)
-        return {each["name"]: (each["argument"], each.end()) for each in found}
-
     def _end(self, offset: int) -> int:
         """Where the function ends in which an offset lies."""
         boundary = _BOUNDARY.search(self.content, offset, offset + REACH)
@@ -383,23 +370,11 @@ class Changes:
                 return f"`{found[0].decode('utf-8', 'replace')}` may change network rules"
         return why_filtered(self.content)
 
-    @cached_property
-    def _functions(self) -> list[tuple[int, bytes]]:
-        """Where each function begins, and its name."""
-        found = (
-            (each.end(), each["name"] or each["inner"] or each["arrow"] or each["value"])
-            for each in _FUNCTION.finditer(self.content)
-        )
-        return [(offset, name) for offset, name in found if name not in _NO_FUNCTIONS]
-
-    def _function(self, offset: int) -> bytes:
-        """The name of the function in which an offset may lie; empty for none."""
-        index = bisect_right(self._functions, (offset, b"")) - 1
-        return self._functions[index][1] if index >= 0 else b""
-
-    def why_used(self, name: bytes, begin: int, stop: int, text: bytes) -> str:
+    def why_used(
+        self, name: bytes, begin: int, stop: int, text: bytes, own: tuple[int, int] = (0, 0)
+    ) -> str:
         """Say what in ``content[begin:stop]`` may change the text that a variable holds, or that a
-        function of that name returns."""
+        function of that name returns. ``own``: where the text stands, which uses no variable."""
         if name not in self._known:
             if len(self._known) >= _NAMES:
                 return f"too many variables hold policy to see what becomes of `{name.decode()}`"
@@ -408,6 +383,8 @@ class Changes:
         if len(changes) > _MOST_CHANGES:
             return AFTERWARDS
         for change in changes:
+            if own[0] <= change.offset < own[1]:
+                continue
             if begin <= change.offset < stop and not change.keeps(text):
                 return change.why
         return ""
@@ -417,7 +394,10 @@ class Changes:
         of them, of the variables that it is given to. ``above``: those that it was given by."""
         content, number, aliases = self.content, 0, 0
         buffer = re.search(_BUFFER % re.escape(name), content, re.MULTILINE) is not None
-        variable = re.compile(re.escape(name) + rb"(?!\w)(?:\([^()\n]{0,80}\))?")
+        variable = re.compile(
+            re.escape(name) + rb"(?!\w)(?:\([^()\n]{0,80}\))?"
+            rb"(?:\[(?:[\"'][\w.-]{1,60}[\"']|:\w{1,60})\](?=[ \t]*[\[.]))?"
+        )
         for use in variable.finditer(content):
             time_left()
             low = max(use.start() - _LONGEST, 0)
@@ -455,6 +435,8 @@ class Changes:
         """What the code before and behind a variable does to the text in it."""
         if operated := why_used(before, behind, self._host):
             yield Change(offset, operated, _never)
+        if self.content[offset - 1 : offset] == b"&" and _BEHIND_BEGIN.match(behind):
+            yield Change(offset, AFTERWARDS, _never)
         is_shell = self._host == "text" and self.content[offset - 1 : offset] == b"$"
         if is_shell and (sent := why_sent(before, behind)):
             yield Change(offset, sent, _never)
@@ -479,7 +461,7 @@ class Changes:
             pattern = _FIRST_LITERAL.match(
                 given + b"x" + behind if found.end() == len(before) else given
             )
-            replaces = pattern is not None and re.fullmatch(REPLACES, found["name"])
+            replaces = found["name"] != b"tr" and re.fullmatch(REPLACES, found["name"])
             keeps = partial(is_placeholder, pattern[2]) if pattern and replaces else _never
             why = f"{found['name'].decode()} may leave out or replace a part of the text"
             yield Change(offset, why, keeps)
@@ -497,16 +479,12 @@ class Changes:
 
     def _sized(self, offset: int, before: bytes, behind: bytes) -> Iterator[Change]:
         """How many bytes of the text are taken."""
-        found = _SIZED.search(before)
-        given = found if found is None or found[1] else _SIZE.match(behind)
-        if given is None or found is None:
-            return
-        size = next(filter(None, given.groups()))
-        constant = re.search(rb"\b%b\b(?:\s*=)?\s*(\d+)" % re.escape(size), self.content)
-        number = size if size.isdigit() else constant and constant[1]
-        if number and (most := int(number[:9])):
-            why = f"no more than {most} bytes of the text may be taken"
-            yield Change(offset, why, lambda text: len(text) <= most)
+        most = lengths.most(self.content, before, behind)
+        if most is not None:
+            shown = "a part" if most < 0 else f"no more than {most} bytes"
+            yield Change(
+                offset, f"{shown} of the text may be taken", lambda text: len(text) <= most
+            )
 
 
 def _looped(offset: int, before: bytes, behind: bytes) -> Iterator[Change]:

@@ -75,6 +75,17 @@ _ON = regex(rb"[^\n|;>]{0,80}(?:\|(?!\|)|>)")
 _THREADED = regex(rb"\((?:some|cond)?->>?[ \t]+\Z")
 _STEP = regex(rb"[ \t]+\(?([A-Za-z][\w-]*)")
 """What Clojure does to a text first."""
+_COMPOUND = regex(rb"[ \t]*(?:[*&^|@x]|\*\*|<<|>>|-|//?|~)=(?![=~>])")
+"""An assignment that makes something else of a variable's text, in any language."""
+_POINTER = regex(rb"[ \t]*(?:\+[ \t]*(?![\s\"'RL+=])|\[[ \t]*(?!0?[ \t]*\]))")
+_ADDRESS = regex(rb"&\s*\Z")
+_TUPLED = regex(rb"(?:[ \t]*,[ \t]*[\w.]+){0,3}[ \t]*\)\s*\|{1,3}>")
+_GIVEN_TUPLE = regex(rb"<\|{1,3}\s*\([^()\n]*\Z")
+"""Operators of F# that give several arguments to a function."""
+_CASCADE = regex(rb"\s*\??\.\.(?P<name>[A-Za-z_]\w*)(?:\([^()\n]{0,80}\)|[ \t]*(?P<set>=(?!=)))?")
+"""Dart's calls on one object, one after another."""
+_MACRO = regex(rb"[=(\[,|][ \t]*@(?P<name>[A-Za-z_][\w.]*!?)(?:[ \t]+\(?|\()[ \t]*\Z")
+"""Macros of Julia, which get the code itself."""
 _INFIX_HOSTS = frozenset(("scala", "kotlin", "java", "groovy"))
 """Hosts of languages with infix calls, and ``java``, as which those are named that have no other
 name."""
@@ -92,6 +103,10 @@ def why_operated(before: bytes, opening: bytes, behind: bytes, host: str) -> str
         or _QUASI.match(opening)
         or (host in _NO_STREAMS and _SHIFTED.search(before))
     ):
+        return _OTHER
+    if (host == "dart" and _is_cascaded(behind)) or (host == "text" and _is_expanded(before)):
+        return _OTHER
+    if _TUPLED.match(behind) or _GIVEN_TUPLE.search(before):
         return _OTHER
     prefix = _PREFIX.search(before)
     if prefix and _PREFIXES.match(prefix[0]) is None:
@@ -131,10 +146,39 @@ def why_sent(before: bytes, behind: bytes) -> str:
 def why_used(before: bytes, behind: bytes, host: str) -> str:
     """Say what operator or infix call makes something else of a variable between these pieces of
     code."""
-    if _USED.match(behind):
+    if _USED.match(behind) or _COMPOUND.match(behind):
+        return _OTHER
+    if _TUPLED.match(behind) or _GIVEN_TUPLE.search(before):
+        return _OTHER
+    if (host == "dart" and _is_cascaded(behind)) or (host == "text" and _is_expanded(before)):
+        return _OTHER
+    if host == "c" and _is_pointed_into(before, behind):
         return _OTHER
     if host == "python" and b"#" not in before and _COMBINED.match(behind):
         return _OTHER
     if _THREADED.search(before) and (step := _STEP.match(behind)) and not hands_on(step[1]):
         return _OTHER
     return _OTHER if host in _INFIX_HOSTS and _INFIX_CALL.match(behind) else ""
+
+
+def _is_cascaded(behind: bytes) -> bool:
+    """Whether one of the calls on an object, one after another, may change it."""
+    closed = _CLOSED.match(behind)
+    position = closed.end() if closed else 0
+    while call := _CASCADE.match(behind, position):
+        if call["set"] or not hands_on(call["name"]):
+            return True
+        position = call.end()
+    return False
+
+
+def _is_expanded(before: bytes) -> bool:
+    """Whether a macro that is not known is given what follows this code."""
+    macro = _MACRO.search(before)
+    return macro is not None and not hands_on(macro["name"])
+
+
+def _is_pointed_into(before: bytes, behind: bytes) -> bool:
+    """Whether C takes what stands behind the beginning of an array of characters."""
+    found = _POINTER.match(behind)
+    return found is not None and (b"+" in found[0] or _ADDRESS.search(before) is not None)

@@ -104,12 +104,16 @@ class Unforking:
 
 def _why_not(forks: Forks, client: Client, project: Project, fork: OwnFork, begun: str) -> str:
     """Why a fork has to stay, as its forge says; empty: nothing is against its removal."""
+    if fork.project.fork_of != project.id:
+        return f"it is no fork of {project.path}"
     if fork.project.archived:
         return "it is archived, or its forge is about to remove it"
     made = _time(fork.made)
     if made is None:
         return "its forge does not say when it was made"
-    if made < (_time(begun) or made):
+    if (start := _time(begun)) is None:
+        return "it is not known when the campaign began"
+    if made < start:
         return "it was made before the campaign began, so not by it"
     into = next(
         (

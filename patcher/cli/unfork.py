@@ -27,8 +27,7 @@ def command(name: str, dry_run: bool) -> int:
     it into its parent or into itself, or a branch or tag with commits that its parent does not have
     and the campaign did not push. Its issues, wiki and settings go with it, and closed reviews from
     it cannot be opened again. The token needs the right to delete repositories. Forks at GitHub,
-    GitLab, Gitea and Forgejo are removed; at GitHub by the name that it
-    gave the fork.
+    GitLab, Gitea and Forgejo are removed.
 
     Exit status: 0 no fork is left, or would be; 1 some stay; 2 wrong use; 3 one could not be looked
     at or removed, with its reason on standard error.

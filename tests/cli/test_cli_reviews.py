@@ -1020,3 +1020,16 @@ def test_a_repository_of_the_user_that_is_no_fork_stays(guest: GitHub) -> None:
     record["fork"], record["parent"], record["source"] = False, None, None
     assert unfork() == (0, "no fork of yours is found")
     assert "bot/moby" in guest.known
+
+
+def test_a_fork_that_was_renamed_before_its_name_was_taken_is_found(
+    guest: GitHub, sandbox: Sandbox
+) -> None:
+    assert acts(*PUSH, "--fork", "--campaign", "c", "github:acme/moby")[0] == 0
+    assert patcher("close", "c").exit_code == 0
+    served = sandbox.root / "served/bot"
+    guest.rename("bot/moby", "bot/mine")
+    (served / "moby.git").rename(served / "mine.git")
+    guest.add("bot/moby")
+    assert unfork() == (0, "removed")
+    assert ("bot/moby" in guest.known, "bot/mine" in guest.known) == (True, False)

@@ -305,6 +305,26 @@ def test_a_tag_and_a_note_of_a_person_stay(at: World, forked: str, sandbox: Sand
 
 
 @TO_REMOVE
+def test_a_fork_of_another_repository_stays(
+    at: World, forked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever list the forge has it in."""
+    assert patcher("close", "c").exit_code == 0
+    answer = at.forge.answer
+
+    def lies(request: Request) -> Reply:
+        reply: Reply = answer(request)
+        for each in reply.body if isinstance(reply.body, list) else [reply.body]:
+            for parent in ("parent", "forked_from_project"):
+                if isinstance(each, dict) and isinstance(each.get(parent), dict):
+                    each[parent] = each[parent] | {"id": 999}
+        return reply
+
+    monkeypatch.setattr(at.forge, "answer", lies)
+    assert unfork(at) == (1, f"stays: it is no fork of {PATH}")
+
+
+@TO_REMOVE
 def test_a_fork_that_was_there_before_the_campaign_stays(at: World, forked: str) -> None:
     assert patcher("close", "c").exit_code == 0
     record = at.record(forked)

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from patcher.forges import limits
 from patcher.forges import review as values
-from patcher.forges.github.reading import as_project, as_review
-from patcher.forges.listed import inside, text
+from patcher.forges.github.reading import as_project, as_review, graphql
+from patcher.forges.listed import inside, text, texts
 from patcher.forges.reviewing import removable
 from patcher.forges.server import ForgeError, RequestRefused, plain
 
@@ -77,9 +77,10 @@ def delete_fork(client: Client, project: values.Project) -> None:
 
 
 def own_fork(client: Client, project: values.Project) -> values.OwnFork | None:
-    """The fork of the token's user, by the names that GitHub gives one: that of what it was forked
-    from, or with ``-1`` and so on where there is a repository of that name. A list of forks may
-    have thousands of others. From an earlier name GitHub leads on."""
+    """The fork of the token's user: by the names that GitHub gives one, that of what it was forked
+    from, or with ``-1`` and so on where there is a repository of that name, and from an earlier one
+    GitHub leads on; else among those that GitHub says the user owns. A list of all forks may have
+    thousands of others."""
     login = text(client.ask("/user").body, "login") or ""
     name = project.path.partition("/")[2]
     for at in range(_NAMES):
@@ -90,13 +91,49 @@ def own_fork(client: Client, project: values.Project) -> values.OwnFork | None:
             if refused.status != 404:
                 raise
             if at:
-                return None
+                break
             continue
-        found = as_project(client, record)
-        owner = found.path.partition("/")[0]
-        if found.fork_of == project.id and owner.casefold() == login.casefold():
-            return values.OwnFork(found, text(record, "created_at"))
+        if (found := _own(client, project, login, record)) is not None:
+            return found
+    return _renamed(client, project, login)
+
+
+def _own(
+    client: Client, project: values.Project, login: str, record: object
+) -> values.OwnFork | None:
+    found = as_project(client, record)
+    owner = found.path.partition("/")[0]
+    if found.fork_of != project.id or owner.casefold() != login.casefold():
+        return None
+    return values.OwnFork(found, text(record, "created_at"))
+
+
+def _renamed(client: Client, project: values.Project, login: str) -> values.OwnFork | None:
+    """The fork of the token's user, whatever it is called: GraphQL lists those that the user owns.
+    Raises ForgeError where it does not list them all."""
+    owner, _, name = project.path.partition("/")
+    forks = inside(
+        graphql(client, _FORKS, {"owner": owner, "name": name}, changes=False),
+        "repository",
+        "forks",
+    )
+    names = texts(inside(forks, "nodes"), "nameWithOwner")
+    for path in names:
+        record = client.ask(f"/repos/{plain(path, 'repository')}").body
+        if (found := _own(client, project, login, record)) is not None:
+            return found
+    if inside(forks, "totalCount") != len(names):
+        raise ForgeError(f"{client.server.host} does not list all forks of {project.path}")
     return None
+
+
+_FORKS = """
+query forks($owner: String!, $name: String!) {
+  repository(owner: $owner, name: $name) {
+    forks(first: 100, affiliations: [OWNER]) { totalCount nodes { nameWithOwner } }
+  }
+}
+"""
 
 
 _NAMES = 10

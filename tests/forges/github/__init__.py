@@ -418,6 +418,7 @@ class GitHub(World):
         answers = {
             "status": self.query_status,
             "reviews": self.query_reviews,
+            "forks": self.query_forks,
             "ready": self.mutate_ready,
             "draft": self.mutate_draft,
             "autoMerge": self.mutate_auto_merge,
@@ -430,6 +431,17 @@ class GitHub(World):
         except LookupError as error:
             words = {"type": "UNPROCESSABLE", "message": str(error.args[0])}
             return Reply(200, {"data": None, "errors": [words]})
+
+    def query_forks(self, given: Record) -> Record:
+        """The forks that the user owns."""
+        of = self.known[f"{given['owner']}/{given['name']}".lower()].record["id"]
+        nodes = [
+            {"nameWithOwner": each.path}
+            for each in self.known.values()
+            if (each.record.get("parent") or {}).get("id") == of
+            and each.path.partition("/")[0] == self.login
+        ]
+        return {"repository": {"forks": {"totalCount": len(nodes), "nodes": nodes}}}
 
     def query_reviews(self, given: Record) -> Record:
         """Of each alias the pull request; null for what is not there."""

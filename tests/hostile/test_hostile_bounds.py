@@ -405,6 +405,23 @@ def _wide(bench: Bench, mode: str, oid: str) -> str:
     )
 
 
+def _many_names(bench: Bench) -> str:
+    """112 MiB of trees, each within its own bound."""
+    one = bench.put("blob", b"x")
+    return bench.tree(
+        *(
+            (
+                "40000",
+                b"%d" % n,
+                bench.tree(
+                    *(("100644", b"%d-%06d-" % (n, i) + b"a" * 3900, one) for i in range(3700))
+                ),
+            )
+            for n in range(8)
+        )
+    )
+
+
 def _chains(bench: Bench) -> str:
     """A thousand times the same two thousand folders, with a profile that includes."""
     text = PROFILE.replace("  network,\n", "  include <tunables/none>\n  network,\n")
@@ -449,6 +466,7 @@ TREES: dict[str, tuple[Callable[[Bench], str], str]] = {
     "a chain of folders": (_chain, ""),
     "a tree of 62 MiB": (lambda b: _files(b, (62 << 20) // 35, b"x"), "a tree object of 65011695"),
     "a tree of 16 MiB": (lambda b: _files(b, (16 << 20) // 35, b"x"), ""),
+    "trees of 112 MiB": (_many_names, "its trees are over the limit of 96 MiB"),
     "a thousand chains": (_chains, "the folders of the files to change are over"),
     "wide folders": (_wide_folders, "the folders of the files to change are over"),
     "two million files": (lambda b: _wide(b, "100644", b.put("blob", b"x")), ""),

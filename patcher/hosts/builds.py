@@ -13,8 +13,8 @@ from patcher.hosts import shell
 from patcher.policy.patterns import regex
 
 _HELD = regex(
-    rb"(?:\bset|\bstring[ \t]*\([ \t]*(?:APPEND|PREPEND|CONCAT))[ \t]*[( \t][ \t]*(?P<cmake>\w+)\s+"
-    rb"(?:\[=*\[|\")?\s*\Z"
+    rb"(?:\bset|\b(?:string|list)[ \t]*\([ \t]*(?:APPEND|PREPEND|CONCAT))"
+    rb"[ \t]*[( \t][ \t]*(?P<cmake>\w+)\s+(?:\[=*\[|\")?\s*\Z"
     rb"|^[ \t]*(?:override[ \t]+)?define[ \t]+(?P<make>[\w.-]+)[ \t]*[:+?!]*=?[ \t]*\r?\n\s*\Z",
     re.MULTILINE,
 )
@@ -41,6 +41,8 @@ _COPIES = regex(
     rb"\s*(?:APPEND|PREPEND|CONCAT|JOIN|LENGTH|FIND|CONFIGURE|COMPARE|MD5|SHA\w+|GET)\b"
 )
 """What ``string`` and ``list`` do that leaves nothing of a text out."""
+_CHOOSES = regex(rb"(?i:\b(?:if|continue|break|list|string[ \t]*\(\s*(?!APPEND|CONCAT)\w+)\b)")
+"""What a loop over a list may do but to take one element after another."""
 _OPENS = regex(rb"\$[({](?P<name>[a-z-]+)[ \t]|\$[({]|[)}]")
 _EXPANDS = frozenset(b"info warning error file value eval or and if export".split())
 """Functions of make that hand on a text as it is."""
@@ -69,7 +71,12 @@ def _by_cmake(content: bytes, held: re.Match[bytes]) -> Iterator[bytes]:
         words = {*re.findall(rb"\w+", given)}
         if names.isdisjoint(words):
             continue
-        if name.lower() in (b"string", b"list"):
+        if name.lower() == b"foreach":
+            body = content[command.end() :].partition(b"endforeach")[0]
+            if _CHOOSES.search(body):
+                yield name
+            names |= {*re.findall(rb"\w+", given)[:1]}
+        elif name.lower() in (b"string", b"list"):
             if _COPIES.match(given) is None:
                 yield name
         elif _PRINTS.fullmatch(name) is None:

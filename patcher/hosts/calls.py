@@ -128,7 +128,7 @@ _COMMAND = regex(
 _STRING = rb"(?:string[ \t]+(?!is\b)|(?!string\b))"
 _IN_BRACKETS = regex(
     rb"(?:(?:\A|[\s(\[{=,$])[(\[][ \t]*" + _STRING + rb"(?P<name>[A-Za-z_][\w?!*<>/'.-]*+)"
-    rb"|[\w(\[{=,$][ \t]?[(\[][ \t]*"
+    rb"|[\w(\[{=,$\"'][ \t]?[(\[][ \t]*"
     + _STRING
     + rb"(?P<more>[A-Za-z_][\w?!*<>/'.-]*+)"
     + repeated(_ARGUMENT, b"{1,4}")

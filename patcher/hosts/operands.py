@@ -70,6 +70,13 @@ _COMBINED = regex(rb"[ \t]*(?:(?:\||>>|\*|-|@)=|(?:\|(?!\|)|>>|\*(?!\*)|-|@)[ \t
 """Operators with which a class of Python's may do anything to a text."""
 _SENT = regex(rb"(?:[ \t]*\.\w+\([^()\n]{0,80}\))?[ \t]*\|[ \t]*(?P<name>[A-Za-z][\w-]*)")
 _SENDS = regex(rb"(?:\A|[=(|;{\n])[ \t]*(?P<name>[A-Za-z][\w-]*)(?:[ \t]+-?\w+){0,4}[ \t]*\Z")
+_CHAIN = regex(
+    rb"\|(?!\|)[ \t]*(?P<name>[A-Za-z][\w-]*)(?:[ \t]+(?P<verb>[a-z][\w-]*))?(?=[^\w(]|\Z)"
+)
+"""The commands that a text goes through, one after another."""
+_STRING_VERBS = frozenset(b"join join0 trim length escape unescape collect".split())
+"""What the string commands of fish and Nushell do that leaves nothing of a text out."""
+_STRING_COMMAND = regex(rb"[(\[][ \t]*str(?:ing)?[ \t]+(?P<verb>[a-z][\w-]*)[^()\[\]\n]*\Z")
 _ON = regex(rb"[^\n|;>]{0,80}(?:\|(?!\|)|>)")
 """A command of PowerShell or its like that is given a variable, and the output of which goes on."""
 _THREADED = regex(rb"\((?:some|cond)?->>?[ \t]+\Z")
@@ -128,8 +135,8 @@ def _is_kept(before: bytes, behind: bytes, host: str) -> bool:
         return False
     if _PASSES.match(behind) or (host == "text" and _REDIRECTED.match(behind)):
         return True
-    if host == "text" and (piped := _PIPE.match(behind)) and hands_on(piped[1]):
-        return True
+    if host == "text" and _PIPE.match(behind):
+        return _chain_hands_on(behind)
     if host == "python" and _REPEATED.match(behind):
         return True
     # What follows a call's first argument may be its second.
@@ -139,8 +146,26 @@ def _is_kept(before: bytes, behind: bytes, host: str) -> bool:
 def why_sent(before: bytes, behind: bytes) -> str:
     """Say which command that is not known a shell's variable between these pieces of code goes
     through."""
-    commands = (_SENT.match(behind), _SENDS.search(before) if _ON.match(behind) else None)
-    return _OTHER if any(each and not hands_on(each["name"]) for each in commands) else ""
+    given = _STRING_COMMAND.search(before)
+    if given is not None and given["verb"] not in _STRING_VERBS:
+        return _OTHER
+    if _SENT.match(behind) and not _chain_hands_on(behind):
+        return _OTHER
+    command = _SENDS.search(before) if _ON.match(behind) else None
+    if command is None or (hands_on(command["name"]) and _chain_hands_on(behind)):
+        return ""
+    return _OTHER
+
+
+def _chain_hands_on(behind: bytes) -> bool:
+    """Whether all commands that a line pipes a text to are known to hand it on."""
+    for each in _CHAIN.finditer(behind.partition(b"\n")[0]):
+        if each["name"] in (b"str", b"string"):
+            if each["verb"] not in _STRING_VERBS:
+                return False
+        elif not hands_on(each["name"]):
+            return False
+    return True
 
 
 def why_used(before: bytes, behind: bytes, host: str) -> str:

@@ -82,8 +82,10 @@ _FORMAT = regex(rb"printf[ \t]+(?:--[ \t]+)?(?:\"[^\"]*\"|'[^']*'|\S+)")
 _IFS = regex(rb"\bIFS=(\$?'[^']*'|\"[^\"]*\"|[^\s;]*)(?!\s+read\b)")
 _LINE_BREAKS = frozenset((b"$'\\n'", b"'\n'", b'"\n"'))
 _ASSIGNMENT = regex(
-    rb"^[ \t]*(?:(?:local|export|readonly|declare|typeset)[ \t]+(?:-\w+[ \t]+)*)?"
-    rb"(?:(\w+)\+?=(?:\$?[\"'(]|\$\(cat\b)|read\b[^\n<|;]*[ \t](\w+)[ \t]*<<)",
+    rb"^[ \t]*(?:(?:(?:local|export|readonly|declare|typeset)[ \t]+(?:-\w+[ \t]+)*)"
+    rb"|(?:ENV|ARG)[ \t]+)?(?:ENV[ \t]+(\w+)[ \t]+(?=\w)"
+    rb"|set[ \t]+(?:-\w+[ \t]+)*(\w+)[ \t]+[\"'(]|(\w+)\+?=(?:\$?[\"'(]|\$\(cat\b)"
+    rb"|read\b[^\n<|;]*[ \t](\w+)[ \t]*<<)",
     re.MULTILINE,
 )
 _GIVEN_TO_COMMAND = regex(
@@ -93,9 +95,18 @@ _GIVEN_TO_COMMAND = regex(
     re.MULTILINE,
 )
 """A variable for one command alone."""
-_EXPORTS = rb"^[^#\n]*\b(?:export|(?:declare|typeset)[ \t]+-\w*x\w*)[ \t]+(?:[^\n;&|]*[ \t])?%b\b"
+_EXPORTS = (
+    rb"^[^#\n]*\b(?:export|ENV|ARG|(?:declare|typeset)[ \t]+-\w*x\w*)[ \t]+(?:[^\n;&|]*[ \t])?%b\b"
+)
 _READS = regex(rb"[^\n;&|]*\Z")
-_SUBSTITUTED = regex(rb"(?:\$\(|`|<\()([^\n;&|()`]*)\Z")
+_TAKES_PART = regex(
+    rb"\bread\b[^|;&\n]*\s-\w*[nN]|\bdd\b[^|;&\n]*\b(?:count|skip)="
+    rb"|\bset[ \t]+--[ \t][^|;&\n]*\Z"
+)
+"""A command that takes a part of what it reads, or the words of what it is given."""
+_ELEMENTS = regex(rb"\[(?:-?\d|[^\]\n]*\.\.)")
+"""Some elements of a list of fish."""
+_SUBSTITUTED = regex(rb"(?:\$?\(|`|<\()([^\n;&|()`]*)\Z")
 """A command whose output takes its place, up to what it is given."""
 _FUNCTION = regex(rb"^[ \t]*(?:function[ \t]+)?([\w:.-]+)[ \t]*(?:\(\)\s*)?[{(]", re.MULTILINE)
 _QUOTED = regex(rb"\"([^\"\n]*)\"|'([^'\n]*)'")
@@ -359,6 +370,11 @@ def _why_used(content: bytes, name: bytes, stop: int, text: bytes) -> str:
         if why := why_printed(content, use.end()) or why_called(content, at, at):
             return why
         before = content[max(at - _NEAR, 0) : at]
+        line = before.rpartition(b"\n")[2]
+        if _TAKES_PART.search(line) or _ELEMENTS.match(content, use.end()):
+            return "a part of the text may be taken"
+        if COMMENTED_FORMAT.search(line):
+            return COMMENTED
         read = _READS.search(before) if use[1] else None
         if read and (why := _why_read(read[0])):
             return why

@@ -191,6 +191,32 @@ _FIRST = "profile docker-default flags=(attach_disconnected,mediate_deleted) {\\
         ("a.js", 'const P = `TEXT`;\nw(P.split("deny")[0]);\n'),
         ("a.rs", 'const P: &str = "ESCAPED";\nfn f(n: usize) { println!("{:.1$}", P, n); }\n'),
         ("a.rs", 'const P: &str = "ESCAPED";\nfn f(n: usize) { println!("{:.*}", n, P); }\n'),
+        # shells, builds, Nix
+        ("a.cmake", "set(R\nLIST)\nforeach(r ${R})\n  if(NOT r STREQUAL \"${X}\")\n"
+         '    string(APPEND P "${r}\\n")\n  endif()\nendforeach()\nfile(WRITE p "${P}")\n'),
+        ("a.cmake", 'set(P "ESCAPED")\nforeach(l ${P})\n  continue()\nendforeach()\n'),
+        ("a.cmake", 'list(APPEND P "ESCAPED")\nforeach(l ${P})\n  string(REPLACE a b l "${l}")\n'
+         "endforeach()\n"),
+        ("Dockerfile", 'FROM x\nARG P="ESCAPED"\nRUN if x; then echo "${P%%deny*}" > /p; fi\n'),
+        ("Dockerfile", 'FROM x\nENV P="ESCAPED"\nRUN python3 gen.py > /etc/p\n'),
+        ("Dockerfile", "FROM x\nENV P ESCAPED\nRUN echo -e $P | head -n 3 > /etc/p\n"),
+        ("Dockerfile", 'FROM x\nENV P="ESCAPED"\nRUN echo "$P" | sed /deny/d > /etc/p\n'),
+        ("a.nix", "let\n  p = ''\nINDENTED'';\n"
+         'in builtins.toFile "x" (builtins.substring 0 40 p)\n'),
+        ("a.nix", "let\n  p = ''\nINDENTED'';\nin { x = lib.removeSuffix s p; }\n"),
+        ("a.fish", 'set p "TEXT"\necho $p | string match -v "*alg*" > x\n'),
+        ("a.fish", 'set -gx p "TEXT"\nset q (string sub -l 40 -- $p)\necho $q > x\n'),
+        ("a.fish", 'set p QUOTED\nprintf "%s\\n" $p[1..3] > x\n'),
+        ("a.fish", 'set p QUOTED\nfor r in $p\n  if ok $r\n    echo $r >> x\n  end\nend\n'),
+        ("a.nu", 'let p = "TEXT"\n$p | lines | where $it !~ $x | str join "\\n" | save x\n'),
+        ("a.nu", 'let p = "TEXT"\n$p | str replace -r "d.*" "" | save x\n'),
+        ("a.nu", '"TEXT" | str substring 0..40 | save x\n'),
+        ("a.nu", "'TEXT' | lines | first 3 | save x\n"),
+        ("a.sh", 'P="TEXT"\nprintf "%.10s" "$P" > x\n'),
+        ("a.sh", 'P="TEXT"\nread -r -d "" -n 20 Q <<< "$P"\necho "$Q" > x\n'),
+        ("a.sh", 'P="TEXT"\nset -- $P\necho "$1" > x\n'),
+        ("a.sh", 'P="TEXT"\ndd bs=1 count=20 <<< "$P" > x\n'),
+        ("a.sh", 'P="TEXT"\nhead -n 5 <<< "$P" > x\n'),
     ],
 )  # fmt: skip
 def test_what_may_come_out_in_part(path: str, program: str) -> None:
@@ -236,6 +262,12 @@ def test_what_may_come_out_in_part(path: str, program: str) -> None:
         ("a.fs", 'let p = """\nTEXT"""\nFile.WriteAllText("x", p)\n'),
         ("a.pl", 'my $p = "ESCAPED";\n$p .= "# end\\n";\nprint $p;\n'),
         ("a.tcl", "set p {\nTEXT}\nputs [string length $p]\nputs $f $p\n"),
+        # shells and builds
+        ("a.nu", 'let p = "TEXT"\n$p | str trim | save x\n'),
+        ("a.nu", "'TEXT' | save x\n"),
+        ("a.fish", 'set p "TEXT"\necho $p > x\n'),
+        ("Dockerfile", 'FROM x\nENV P="ESCAPED"\nRUN printf "%b" "$P" > /etc/p\n'),
+        ("a.cmake", 'set(P "ESCAPED")\nforeach(f a b)\n  file(WRITE f "${P}")\nendforeach()\n'),
     ],
 )  # fmt: skip
 def test_what_hands_a_text_on(path: str, program: str) -> None:

@@ -64,6 +64,11 @@ settings.register_profile("ci", derandomize=True, database=None, deadline=None)
 settings.load_profile("ci" if os.environ.get("PATCHER_CI") else "default")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are processors: one of them waits for a server or the clock."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.get_closest_marker(tier) for tier in TIERS):

@@ -20,7 +20,7 @@ from tests.needs import needs_parser
 
 pytestmark = [pytest.mark.bombs, pytest.mark.long]
 
-NUMBER = 6
+NUMBER = 3
 """The first one has all threads to itself."""
 
 

@@ -242,6 +242,20 @@ def test_a_scan_of_nothing_loads_what_it_uses(tmp_path: Path) -> None:
     }
 
 
+def test_a_scan_of_what_is_known_loads_nothing_that_reads_it(sandbox: Sandbox) -> None:
+    place = sandbox.repository(files={"README": "nothing\n"})
+    code = (
+        "from patcher.cli import group\n"
+        f"assert group.main(['scan', {str(place)!r}], standalone_mode=False) == 0"
+    )
+    reading = {
+        *("patcher.campaign.look", "patcher.git.objects", "patcher.git.tree_search"),
+        *("patcher.policy.search", "patcher.seccomp"),
+    }
+    assert reading <= loaded(code)
+    assert not loaded(code) & reading
+
+
 def test_a_clone_url_loads_no_reviews() -> None:
     """Each of them looks for a token at every forge."""
     names = loaded(

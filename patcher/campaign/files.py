@@ -10,7 +10,7 @@ from pathlib import Path
 from patcher import git
 from patcher.campaign import replace
 from patcher.campaign.includes import beside
-from patcher.campaign.look import judge, reported
+from patcher.campaign.look import judge
 from patcher.campaign.replace import FilePlace
 from patcher.campaign.selection import Selection
 from patcher.findings import Result
@@ -80,7 +80,7 @@ def target(
         dropped=tuple((path, each) for each in result.dropped[:MAX_DROPPED]),
         read=True,
     )
-    return reported(found, selection)
+    return selection.reported(found)
 
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

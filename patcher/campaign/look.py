@@ -70,15 +70,6 @@ class Looker:
         self.shared = shared
         self._contents = contents
 
-    def recall(self, base: git.Base, known: bytes) -> Target | None:
-        """What was found at ``base`` before, if that is all that is wanted now."""
-        target = self._cache.target(known, self.repository, base)
-        if target is None:
-            return None
-        if target.files and (self._contents or self._selection.proof != "off"):
-            return None
-        return reported(target, self._selection)
-
     def look(self, base: git.Base) -> Target:
         """The findings at ``base``, and the files that their edits change. Raises GitError."""
         if self.shared is not None:
@@ -95,7 +86,7 @@ class Looker:
 
     def _look(self, base: git.Base, shared: git.Objects | None) -> Target:
         with InRepository(self.repository, base.commit) as includes:
-            return reported(self._judged(base, shared, includes), self._selection)
+            return self._selection.reported(self._judged(base, shared, includes))
 
     def _judged(self, base: git.Base, shared: git.Objects | None, includes: InRepository) -> Target:
         found: list[Located] = []
@@ -197,14 +188,6 @@ class Looker:
     def _unjudged(self, blob: git.Blob) -> list[Located]:
         ids = [migration.id for migration in self._selection.migrations]
         return [Located(blob.path, finding) for finding in unread(ids, blob.problem or "")]
-
-
-def reported(target: Target, selection: Selection) -> Target:
-    """The target with those findings that are asked for."""
-    if selection.seccomp or not any(each.finding.is_seccomp for each in target.findings):
-        return target
-    found = tuple(each for each in target.findings if not each.finding.is_seccomp)
-    return replace(target, findings=found)
 
 
 def _first(dropped: list[tuple[bytes, Dropped]]) -> tuple[tuple[bytes, Dropped], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from patcher.options import Options
@@ -10,6 +11,7 @@ from patcher.values import dataclass
 
 if TYPE_CHECKING:
     from patcher.campaign.prove import Mode
+    from patcher.results import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +36,10 @@ class Selection(Options):
         from patcher.campaign.globs import chooser
 
         return chooser(self.include, self.exclude)
+
+    def reported(self, target: Target) -> Target:
+        """The target with those findings that are asked for."""
+        if self.seccomp or not any(each.finding.is_seccomp for each in target.findings):
+            return target
+        found = tuple(each for each in target.findings if not each.finding.is_seccomp)
+        return replace(target, findings=found)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from patcher.campaign.asking import Asker, Decision
     from patcher.campaign.cache import Cache
     from patcher.campaign.clone import PushedClone
-    from patcher.campaign.look import Looker
     from patcher.campaign.review import RepositoryReviews
     from patcher.git.mirrors import Mirrors
 
@@ -224,16 +223,16 @@ class Steps:
         for base in begun.bases:
             started = git.clock()
             with git.limited(self.timeout, spent), git.in_turns():
-                looker = self._looker(begun.repository, cache, jobs)
-                looker.shared = shared.get(len(base.commit))
-                target = self._target(begun, base, looker, known.get(base.commit), reviews)
+                together = shared.get(len(base.commit))
+                look = partial(self._look, begun.repository, base, cache, known, together, jobs)
+                target = self._target(begun, base, look, reviews)
                 target = replace(target, globs=begun.globs) if begun.globs else target
                 target = told(target, begun.borrowed)
             spent += git.clock() - started
             yield target if self.contents else without_contents(target)
         yield from begun.ended
 
-    def _answered(self, looker: Looker, target: Target) -> Target:
+    def _answered(self, repository: git.Repository, target: Target) -> Target:
         """The target, which says of the globs of files what is not known yet."""
         globs = [each for each in self.selection.include if each not in self.met]
         globs = [each for each in globs if not each.startswith("!")]
@@ -241,49 +240,60 @@ class Steps:
             return target
         from patcher.campaign.included import matched
 
-        found = matched(looker.repository, target, globs)
+        found = matched(repository, target, globs)
         self.met.update(glob for glob, matches in found if matches)
         return replace(target, included=found)
 
-    def _looker(
-        self, repository: git.Repository | None, cache: Cache, jobs: int | Callable[[], int]
-    ) -> Looker:
+    def _look(
+        self,
+        repository: git.Repository | None,
+        base: git.Base,
+        cache: Cache,
+        known: Mapping[str, bytes],
+        shared: git.Objects | None,
+        jobs: int | Callable[[], int],
+    ) -> Target:
+        """What is at ``base``: as it is ``known``, if that is all that is wanted now."""
+        assert repository is not None
+        contents = self.contents or self.commits is not None
+        value = known.get(base.commit)
+        target = None if value is None else cache.target(value, repository, base)
+        if target is not None and not (
+            target.files and (contents or self.selection.proof != "off")
+        ):
+            return self._answered(repository, self.selection.reported(target))
         from patcher.campaign.look import Looker
 
-        assert repository is not None
-        return Looker(
-            repository,
-            self.selection,
-            jobs=jobs,
-            cache=cache,
-            contents=self.contents or self.commits is not None,
+        looker = Looker(
+            repository, self.selection, jobs=jobs, cache=cache, shared=shared, contents=contents
         )
+        return self._answered(repository, looker.look(base))
 
     def _target(
         self,
         begun: _Begun,
         base: git.Base,
-        looker: Looker,
-        known: bytes | None,
+        look: Callable[[], Target],
         reviews: RepositoryReviews | None,
     ) -> Target:
+        repository = begun.repository
+        assert repository is not None
         target = Target(place(begun.found), base.ref, base.commit, Outcome.SCANNED)
         try:
             git.time_left()
-            recalled = None if known is None else looker.recall(base, known)
-            target = self._answered(looker, recalled or looker.look(base))
+            target = look()
             if self.commits is not None:
-                apply = partial(self._applied, begun, base, target, looker)
+                apply = partial(self._applied, begun, base, target, repository)
                 if reviews is None:
                     target = apply(self.commits)
                 else:
                     alone = len(begun.bases) == 1
-                    target = reviews.applied(looker.repository, base, target, alone, apply)
+                    target = reviews.applied(repository, base, target, alone, apply)
         except Exception as error:
             # One repository that nobody foresaw must not stop the thousand others.
             target = _failed(target, error)
         target = target.noted(base.note or "")
-        if looker.repository.address is not None:
+        if repository.address is not None:
             target = replace(target, base=_at_remote(base.ref))
         return target
 
@@ -292,16 +302,16 @@ class Steps:
         begun: _Begun,
         base: git.Base,
         target: Target,
-        looker: Looker,
+        repository: git.Repository,
         commits: Commits,
         fork: Remote | None = None,
     ) -> Target:
         from patcher.campaign.apply import apply
 
-        address = looker.repository.address
+        address = repository.address
         ours = partial(
             apply,
-            looker.repository,
+            repository,
             base,
             target,
             self.selection,
@@ -309,7 +319,7 @@ class Steps:
             alone=len(begun.bases) == 1,
             bases=begun.bases,
             remote=None if address is None else fork or mirrors(self.per_host),
-            clone=self._clone(looker.repository, base, commits),
+            clone=self._clone(repository, base, commits),
             ask=None if self.asker is None and not self.declined else self._ask,
         )
         try:

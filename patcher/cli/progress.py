@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
 import sys
 import threading
@@ -131,7 +130,9 @@ class ProgressLine:
             click.echo(f"patcher: {', '.join(self._parts(now))}", err=True)
             return
         self._shown = True
-        width = shutil.get_terminal_size().columns
+        from shutil import get_terminal_size
+
+        width = get_terminal_size().columns
         click.echo("\r\x1b[K" + self._line(now, width - 1), nl=False, err=True)
 
     def _line(self, now: float, width: int) -> str:

@@ -54,7 +54,8 @@ if TYPE_CHECKING:
     from patcher.git.packs import Store
     from patcher.git.refs import branch_tip, check_branch_name, move_branch, remote_tip
     from patcher.git.regular import checked_once
-    from patcher.git.tree_search import EVERYWHERE, Files, Memory, Query, entries, scope_of, search
+    from patcher.git.scope import EVERYWHERE, scope_of
+    from patcher.git.tree_search import Files, Memory, Query, entries, search
     from patcher.git.tree_search.digests import mentions
     from patcher.git.turns import in_turns, large, next_task
 
@@ -69,7 +70,8 @@ _WHERE = {
     "git.packs": "Store",
     "git.refs": "branch_tip check_branch_name move_branch remote_tip",
     "git.regular": "checked_once",
-    "git.tree_search": "EVERYWHERE Files Memory Query entries scope_of search",
+    "git.scope": "EVERYWHERE scope_of",
+    "git.tree_search": "Files Memory Query entries search",
     "git.tree_search.digests": "mentions",
     "git.turns": "in_turns large next_task",
 }

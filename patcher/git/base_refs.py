@@ -9,9 +9,9 @@ import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from patcher.git.errors import BoundExceeded, GitError, NoSuchBase, OnlyReviews, UnbornHead
-from patcher.git.objects import Objects
 from patcher.git.refs import (
     HEADS,
     OID,
@@ -30,6 +30,9 @@ from patcher.git.regular import check_refs
 from patcher.git.values import Base, Repository
 from patcher.git.view import uses_reftable
 from patcher.text import printable, without_secret
+
+if TYPE_CHECKING:
+    from patcher.git.objects import Objects
 
 REVIEW_BRANCHES = "patcher/"
 """Where patcher's own review branches lie; globs for bases do not match them."""
@@ -87,6 +90,8 @@ def _peeled(
     repository: Repository, found: dict[str, str], default: str, globbed: Collection[str]
 ) -> list[Base]:
     """The bases; those of ``globbed`` only where they are no review branches."""
+    from patcher.git.objects import Objects
+
     result: list[Base] = []
     skipped = []
     size = len(next(iter(found.values())))

@@ -20,19 +20,17 @@ from patcher.git.objects import Objects
 from patcher.git.tree_search.blobs import Look
 from patcher.git.tree_search.files import Files, entries
 from patcher.git.tree_search.grep import Grep, located
-from patcher.git.tree_search.known import EVERYWHERE, Known, Memory, scope_of
+from patcher.git.tree_search.known import Known, Memory
 from patcher.git.tree_search.query import Query
 from patcher.git.tree_search.remember import settle
 from patcher.git.tree_search.trees import Tree
 from patcher.git.values import Blob, Repository
 
 __all__ = [
-    "EVERYWHERE",
     "Files",
     "Memory",
     "Query",
     "entries",
-    "scope_of",
     "search",
 ]
 

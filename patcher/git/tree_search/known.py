@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple, Protocol
 
+from patcher.git.scope import EVERYWHERE, scope_of
 from patcher.git.values import Repository
 
-_SCOPE = 16
-EVERYWHERE = bytes(_SCOPE)
-"""The scope of what fits its ids."""
+_SCOPE = len(EVERYWHERE)
 
 TREE = b"t"
 """What begins the key of a tree."""
@@ -148,18 +145,3 @@ class Known:
     def end(self) -> None:
         """Nothing below is known."""
         self._looking = False
-
-
-def scope_of(repository: Repository) -> bytes:
-    """The scope of what is valid for one repository on this machine: its place, and what lies
-    there. Another one that is put in its place often gets its very inodes, but its configuration
-    was written at another time."""
-    import hashlib
-
-    place = os.fsencode(repository.common_dir)
-    status = os.stat(place)  # noqa: PTH116
-    text = b"%d %d %b" % (status.st_dev, status.st_ino, place)
-    with contextlib.suppress(OSError):
-        status = os.stat(place + b"/config")  # noqa: PTH116
-        text += b" %d %d" % (status.st_ino, status.st_ctime_ns)
-    return hashlib.sha256(text).digest()[:_SCOPE]

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from patcher.git.limits import time_left
 from patcher.git.objects import is_directory, is_file, is_gitlink, mode_of
+from patcher.git.scope import EVERYWHERE
 from patcher.git.tree_search import grep
 from patcher.git.tree_search.blobs import Look
 from patcher.git.tree_search.known import (
-    EVERYWHERE,
     HIT_COST,
     MOST_GITLINKS,
     TREE,

@@ -24,6 +24,7 @@ __all__ = [
     "Spans",
     "candidates",
     "in_base64",
+    "in_gzip",
     "is_binary",
     "lax_flags",
     "matters",
@@ -196,9 +197,11 @@ _IN_BASE64 = (
 )
 """What base64 (RFC 4648) makes of the middle of the two flags of moby-style profiles, in each of
 the three ways in which their bytes may be grouped; a line break may tear one of the two."""
+_GZIP = rb"H4sI[A-Za-z0-9+/_-]{40}"
+"""How gzip begins in base64."""
 _BASE64 = (
     rb"Z(?:V9kZWxldGVk|GlhdGVfZGVsZXRlZ|WRpYXRlX2RlbGV0ZW|GlzY29ubmVjdGVk)",
-    rb"X2Rpc2Nvbm5lY3RlZ|kaXNjb25uZWN0ZW",
+    rb"X2Rpc2Nvbm5lY3RlZ|kaXNjb25uZWN0ZW|" + _GZIP,
 )
 """One of them, in expressions for PCRE."""
 _SECCOMP = rb"A(?:CT_(?:ALLOW|LOG)|ctAllow)"
@@ -245,6 +248,7 @@ _FLAGS = tuple(
         strict=True,
     )
 )
+_PACKED = regex(_GZIP)
 _IN_UTF16 = tuple(map(regex, _UTF16))
 _NEAR = regex(
     rb"(?:capability|umount|ptrace|pivot_root)(?:[ \t]+[^\n,]{1,80})?,(?!\w)"
@@ -331,6 +335,8 @@ def searched(content: bytes) -> bool:
     """
     if next(candidates(content), -1) >= 0 or _any(_FLAGS, content) or in_base64(content):
         return True
+    if in_gzip(content):
+        return True
     if names_seccomp(content):
         return True
     return b"\0" in content and any(pattern.search(content) for pattern in _IN_UTF16)
@@ -362,6 +368,11 @@ def matters(content: bytes, is_policy: Callable[[], bool] = lambda: False) -> bo
 def in_base64(content: bytes) -> bool:
     """Whether a text may hold a moby-style profile in base64."""
     return any(part in content for part in _IN_BASE64)
+
+
+def in_gzip(content: bytes) -> bool:
+    """Whether a text may hold something in base64 that gzip compressed."""
+    return b"H4sI" in content and _PACKED.search(content) is not None
 
 
 def _has_header(content: bytes) -> bool:

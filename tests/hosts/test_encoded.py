@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 
 import pytest
 
@@ -83,3 +84,40 @@ def test_too_many_are_not_read() -> None:
     ).findings
     assert found.status is Status.UNDER_INVESTIGATION
     assert "so not read" in found.reason
+
+
+PACKED = [
+    ("a.yaml", "data:\n  profile.gz: {}\n"),
+    ("a.sh", "echo {} | base64 -d | gunzip > /etc/apparmor.d/x\n"),
+    ("a.py", 'p = "x-{}"\n'),
+]
+
+
+@pytest.mark.parametrize(("path", "form"), PACKED)
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_what_gzip_compressed_is_read(path: str, form: str, encode: object) -> None:
+    assert callable(encode)
+    for text in (POLICY, f"{POLICY}# {'~?>' * 9}\n"):
+        digits = encode(gzip.compress(text.encode(), mtime=0)).decode()
+        (found,) = patcher.patch(path, form.format(digits).encode()).findings
+        assert (found.status, found.host) == (Status.UNDER_INVESTIGATION, "base64")
+        assert found.reason.startswith("in base64: blanket network rule")
+
+
+@pytest.mark.parametrize("lead", ["# ???>>>~~~\n", "#\xff\xfe\xfb\n", "# \xfb\xf0\n"])
+def test_the_alphabet_for_urls_is_read(lead: str) -> None:
+    digits = base64.urlsafe_b64encode((lead * 3).encode("latin-1") + POLICY.encode()).decode()
+    assert set(digits) & {"-", "_"}
+    (found,) = patcher.patch("a.py", f'p = "{digits}"\n'.encode()).findings
+    assert (found.status, found.host) == (Status.UNDER_INVESTIGATION, "base64")
+
+
+def test_what_gzip_compressed_is_bounded() -> None:
+    digits = base64.b64encode(gzip.compress(b"\n" * (1 << 25), mtime=0)).decode()
+    (found,) = patcher.patch("a.yaml", f"data: {digits}\n".encode()).findings
+    assert found.status is Status.UNDER_INVESTIGATION
+    assert "bytes in gzip" in found.reason
+    digits = base64.b64encode(gzip.compress(b"a text of no policy\n", mtime=0)).decode()
+    assert patcher.patch("a.yaml", f"data: {digits}\n".encode()).findings == ()
+    for part in (digits[:60], digits[:44] + "A" * 20):
+        assert patcher.patch("a.yaml", f"data: {part}\n".encode()).findings == ()

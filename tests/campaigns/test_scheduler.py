@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from patcher import __version__
 from patcher.campaign import scheduler
 from patcher.campaign.selection import Selection
 from patcher.campaign.steps import Steps
@@ -344,3 +345,15 @@ def test_a_scheduler_without_workers(
     assert done.exit_code == 3
     said = done.stderr.splitlines()[-1]
     assert said == f"patcher: the scheduler at {workers.address} has no workers"
+
+
+def test_a_worker_with_another_patcher_is_named(
+    world: World, monkeypatch: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(scheduler, "__version__", "0.0.1")
+    with (
+        cluster(tmp_path / "workers", world.env) as workers,
+        pytest.raises(scheduler.Unreachable, match=f"has patcher {__version__}: install 0"),
+        scheduler.connected(workers.address, Steps(Selection())),
+    ):
+        pass

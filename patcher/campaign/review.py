@@ -379,9 +379,10 @@ class RepositoryReviews:
         is_fixed = target.read and target.status in (Status.FIXED, Status.NOT_AFFECTED)
         if target.outcome is not Outcome.NOTHING_TO_DO or target.failed or not is_fixed:
             return target
-        place, review = self._open_one(repository, base, name)
+        place, there = self._there(repository, base, name)
+        review = there.open
         if review is None:
-            return target
+            return self._left_behind(repository, base, name, there, target, apply)
         if target.branch_state in _OTHERS:
             return target.noted(f"others committed to its branch, so {review.url} stays open")
         if target.branch_state is None:
@@ -392,21 +393,43 @@ class RepositoryReviews:
         remote = self._remote(repository, base, name)
         return self._closed(place, review, why, apply, target, remote)
 
-    def _open_one(
+    def _left_behind(
+        self,
+        repository: git.Repository,
+        base: git.Base,
+        name: str,
+        there: opening.There,
+        target: Target,
+        apply: Apply,
+    ) -> Target:
+        """Remove the branch of a review that patcher closed, and then ended before it did that."""
+        is_closed = there.last is not None and there.last.life is Life.CLOSED
+        is_other = target.branch_state in (None, BranchState.NONE, *_OTHERS)
+        if not is_closed or is_other or there.is_declined or self._at_gerrit:
+            return target
+        if self.commits.dry_run:
+            return target.noted(f"branch {name} of its closed review would be removed")
+        done = apply(replace(self.commits, undo=True), self._remote(repository, base, name))
+        if done.outcome is not Outcome.REMOVED:
+            return target.noted(f"branch {name} of its closed review stays: {done.note}")
+        return target.noted(f"branch {name} of its closed review is removed")
+
+    def _there(
         self, repository: git.Repository, base: git.Base, name: str
-    ) -> tuple[opening.Place, Review | None]:
-        """The review that is open. Raises ForgeError, also without a token: a review that is not
+    ) -> tuple[opening.Place, opening.There]:
+        """What there is of reviews. Raises ForgeError, also without a token: a review that is not
         seen is not closed either, and the forge would do that once its branch is gone."""
         with waiting():
             place = self._place(repository, base, name)
             if not self._has_token:
                 raise ForgeError(f"it takes a token: set {place.client.server.variables}")
-            return place, opening.look(place).open
+            return place, opening.look(place)
 
     def _undone(
         self, repository: git.Repository, base: git.Base, name: str, apply: Apply
     ) -> Target:
-        place, review = self._open_one(repository, base, name)
+        place, there = self._there(repository, base, name)
+        review = there.open
         remote = self._remote(repository, base, name)
         if review is None:
             return apply(self.commits, remote)

@@ -700,6 +700,37 @@ def on_main(sandbox: Sandbox, name: str, text: str) -> None:
     sandbox.git(work, "push", "-q", "origin", "main")
 
 
+@pytest.mark.parametrize("by", ["patcher", "a person"])
+def test_a_branch_that_a_killed_refresh_left_behind_is_removed(
+    campaign: GitHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    from patcher.reviews import opening
+
+    on_main(sandbox, "acme/moby", sandbox.fixed(sandbox.profile()))
+    close, branch = opening.close_review, ("acme/moby", "patcher/deny-af-alg")
+
+    def killed(*given: Any, **_: object) -> None:
+        if by == "patcher":
+            close(*given)
+        else:
+            campaign.close("acme/moby", 1, "ada")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(opening, "close_review", killed)
+        assert CliRunner().invoke(group, ["refresh", "c", "-j", "1"]).exit_code != 0
+    assert opened(campaign)[0] == ("acme/moby", "main", "closed")
+    tip = campaign.branches.tip(*branch)
+    assert tip is not None
+    note = "branch patcher/deny-af-alg of its closed review "
+    found = report("refresh", "c", "--dry-run")[1]["acme/moby"]
+    assert (found["note"] or "").endswith(f"{note}would be removed") == (by == "patcher")
+    assert campaign.branches.tip(*branch) == tip
+    found = report("refresh", "c")[1]["acme/moby"]
+    assert (found["note"] or "").endswith(f"{note}is removed") == (by == "patcher")
+    assert campaign.branches.tip(*branch) == (None if by == "patcher" else tip)
+
+
 def test_refresh_makes_branches_anew_and_closes_what_is_needed_no_more(
     campaign: GitHub, sandbox: Sandbox
 ) -> None:

@@ -181,12 +181,21 @@ def _open_standard_streams() -> None:
 _STREAMS = (("stdin", "r", os.O_WRONLY), ("stdout", "w", os.O_RDONLY), ("stderr", "w", os.O_WRONLY))
 
 
+def _leave_relative_path() -> None:
+    """Take relative entries out of ``PATH``: a pager, an editor, a shell or ``gh`` would be looked
+    for in the directory that the user stands in, which may be a repository of someone else's."""
+    if path := os.environ.get("PATH"):
+        kept = [entry for entry in path.split(os.pathsep) if entry.startswith("/")]
+        os.environ["PATH"] = os.pathsep.join(kept) or "/"  # an empty one is the directory, too
+
+
 def main() -> NoReturn:
     """What the ``patcher`` command runs."""
     # Next to no garbage has cycles here; the collector's default pace costs a tenth of a scan.
     gc.set_threshold(50_000, 20, 100)
     interrupts.install()
     _open_standard_streams()
+    _leave_relative_path()
     code = 0
     try:
         try:

@@ -87,3 +87,22 @@ def test_a_pipe_gets_no_pages(place: Path, monkeypatch: pytest.MonkeyPatch) -> N
     )
     assert done.stdout.count(b"deny network alg,") == 40
     assert not (place / "ran").exists()
+
+
+@pytest.mark.parametrize("path", [".:{}", ":{}"])
+def test_no_program_of_the_directory_is_run(
+    place: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Whose files the shell, less and what they call would be."""
+    usual = path.format(os.environ["PATH"])
+    for name in ("sh", "less", "cat"):
+        (place / name).write_text(f"#!/bin/sh\ntouch '{place}/ran'\n")
+        (place / name).chmod(0o755)
+    package = Path(__file__).parents[2]
+    monkeypatch.chdir(place)
+    env = {"PATH": usual, "PYTHONPATH": str(package)}
+    for pager in (None, "cat | cat"):
+        status, seen = at_terminal("diff", "--proof", "off", place, **env, GIT_PAGER=pager)
+        assert status == 1
+        assert "deny network alg," in seen
+    assert not (place / "ran").exists()

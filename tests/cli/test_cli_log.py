@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from patcher.git import remote
 from tests.cli.test_cli_main_job import patcher, run
 from tests.conftest import Sandbox
 
@@ -82,7 +83,8 @@ def test_every_command_that_works_on_files_keeps_a_log(command: str, sandbox: Sa
     assert log(file)[0].endswith(f" {command}")
 
 
-def test_no_password_is_in_the_log(sandbox: Sandbox) -> None:
+def test_no_password_is_in_the_log(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "RETRIES", remote.Retries(2, 0.01, 0.02, 0.01))
     file = sandbox.root.parent / "log"
     patcher("scan", "--timeout", "1", "--log-file", file, "https://jo:s3cret@127.0.0.1:1/a.git")
     text = file.read_text()

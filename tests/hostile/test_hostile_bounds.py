@@ -72,6 +72,7 @@ class Ran:
 
 def measured(bench: Bench, *arguments: str, most: float = SECONDS) -> Ran:
     """Run patcher in a session of its own, within the bounds."""
+    others = processes()
     with (
         (bench.root / "stdout").open("w+b") as out,
         (bench.root / "stderr").open("w+b") as errors,
@@ -92,7 +93,7 @@ def measured(bench: Bench, *arguments: str, most: float = SECONDS) -> Ran:
         def watch() -> None:
             nonlocal peak
             while not ended.wait(0.01):
-                peak = max(peak, resident(starter.pid))
+                peak = max(peak, resident(starter.pid, others))
                 if peak > 4 * MEMORY * MIB or time.monotonic() - start > HANGS * most:
                     os.killpg(starter.pid, signal.SIGKILL)  # the figures below say why
 
@@ -124,17 +125,26 @@ def measured(bench: Bench, *arguments: str, most: float = SECONDS) -> Ran:
     return ran
 
 
-def resident(top: int) -> int:
+def processes() -> set[int]:
+    """The ids of all processes."""
+    return {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
+
+
+def resident(top: int, others: set[int]) -> int:
     """Bytes that a process and all below it hold. One that is about to run another program has its
-    parent's memory and not its own, so it counts for nothing (vfork(2))."""
+    parent's memory and not its own, so it counts for nothing (vfork(2)).
+
+    ``others`` are processes older than that one, which need not be read; those that have ended are
+    removed from it, since their ids may be given again."""
     known: dict[int, tuple[int, tuple[bytes, bytes]]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
-            except OSError:
-                continue
-            known[int(entry.name)] = int(fields[1]), (fields[20], fields[21])
+    there = processes()
+    others &= there
+    for process in there - others:
+        try:
+            fields = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()
+        except OSError:
+            continue
+        known[process] = int(fields[1]), (fields[20], fields[21])
     ours = {top}
     while more := {child for child, (parent, _) in known.items() if parent in ours} - ours:
         ours |= more

@@ -31,8 +31,9 @@ SOURCES = ("forges", "urls", "paths")
 
 Each has ``FORMS``, how the user writes it; ``claims(word)``, whether a word is for it by how it is
 written; ``check(word)``, which raises GitError where a word can name nothing; ``counted_as(word)``,
-what its repositories are counted as, and how the user named them: words in a row that are counted
-as the same are one source; and ``find(words, run)``, what is there.
+what its repositories are counted as, and how the user named them (None for what `git.discover`
+finds, which leaves out what was found before): words in a row that are counted as the same are one
+source; and ``find(words, run)``, what is there.
 """
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")

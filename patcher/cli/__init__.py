@@ -145,11 +145,12 @@ def _unread() -> int:
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\
-Exit status: 0 nothing affected is left (apply: all is committed); 1 affected profiles were found
-(scan, diff, check, apply --dry-run; verify: one allows the family), or left (apply, refresh: a
-person closed the review, or it is archived or gone; merge: some are not merged); 2 wrong use, or
-nothing answered to something that was named; 3 some repository or file failed, with its reason on
-standard error (the rest was done).
+Exit status: 0 nothing that patcher changes is affected (apply: all is committed); 1 affected
+profiles were found (scan, diff, check, apply --dry-run; verify: one allows the family), or left
+(apply, refresh: a person closed the review, or it is archived or gone; merge: some are not merged);
+2 wrong use, or a path, glob or source that you named matches nothing; 3 some repository or file
+failed, with its reason on standard error (the rest was done). With --strict, what needs review or
+was left alone is a failure, too.
 
 \b
 Examples:

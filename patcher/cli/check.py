@@ -51,7 +51,7 @@ def command(
 
     FILE may be a folder: every file below it, but nothing in .git and behind symbolic links. FILE -
     is standard input: what it becomes goes to standard output, and the report to standard error.
-    With --fix the exit status is 0 when nothing affected is left.
+    With --fix the exit status is 0 when nothing that patcher changes is affected any more.
 
     \b
     Examples:

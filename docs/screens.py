@@ -2,8 +2,8 @@
 
     python docs/screens.py [FOLDER]
 
-Each command runs in a pseudo-terminal of 80 and of 200 columns, on the sample forks of ``patcher
-demo`` and on a repository that is damaged; rich draws what it printed.
+Each command runs in a pseudo-terminal of 80 and of 200 columns, on what ``sample.py`` makes; rich
+draws what it printed.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from __future__ import annotations
 import os
 import pty
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import termios
 from pathlib import Path
 
@@ -23,12 +21,20 @@ from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 from rich.text import Text
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from docs.sample import Sample, sample  # noqa: E402 - found by the line above
+
+BASES = ["--base", "main", "--base", "release/*"]
+REVIEWS = ["--push", "--review", "auto", "--reviewer", "ada", "github:acme"]
 SCREENS = {
     "scan": ["scan", "src"],
     "diff": ["diff", "src/engine-fork", "src/helm-chart"],
-    "apply": ["apply", "--campaign", "af-alg", "--base", "main", "--base", "release/*", "src"],
+    "apply": ["apply", "--campaign", "af-alg", *BASES, "src"],
     "status": ["status", "af-alg"],
     "failures": ["scan", "--fresh", "src", "broken", "file:///home/jo/none.git"],
+    "reviews": ["apply", "--campaign", "acme", *BASES, *REVIEWS],
+    "reviews-status": ["status", "acme", "--reviews"],
 }
 COLUMNS = (80, 200)
 
@@ -36,56 +42,34 @@ COLUMNS = (80, 200)
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "screens"
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch)
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(place),
-            "TERM": "xterm-256color",
-            "LANG": "C.UTF-8",
-            "PYTHONPATH": str(HERE.parent),
-            "PATCHER_STATE_DIR": str(place / "state"),
-            "PATCHER_CACHE_DIR": str(place / "cache"),
-            "GIT_AUTHOR_NAME": "Jo Doe",
-            "GIT_AUTHOR_EMAIL": "jo@example.org",
-            "GIT_COMMITTER_NAME": "Jo Doe",
-            "GIT_COMMITTER_EMAIL": "jo@example.org",
-        }
-        build(place, environment)
+    with sample() as made:
         for name, words in SCREENS.items():
             for columns in COLUMNS:
-                shown = run([*words, *["--retry=all"] * (name == "apply" and columns > 80)],
-                            columns, place, environment)  # fmt: skip
-                shown = shown.replace(str(place), "/home/jo")
+                again = ["--retry=all"] * (name in ("apply", "reviews") and columns > 80)
+                shown = made.shown(run([*words, *again], columns, made))
                 draw(name, words, shown, columns, folder / f"{name}-{columns}.svg")
+            if name == "reviews":
+                people(made)
 
 
-def build(place: Path, environment: dict[str, str]) -> None:
-    """Make the repositories: those of the demo without their review branches, and a damaged one."""
-    command = [sys.executable, "-m", "patcher"]
-    subprocess.run(
-        [*command, "demo", "src"], cwd=place, env=environment, check=True, capture_output=True
-    )
-    bases = ["--base", "main", "--base", "release/*"]
-    subprocess.run(
-        [*command, "undo", *bases, "src"],
-        cwd=place, env=environment, check=True, capture_output=True,
-    )  # fmt: skip
-    broken = place / "broken"
-    shutil.copytree(place / "src/node-image", broken)
-    for file in (broken / ".git/objects").rglob("*"):
-        if file.is_file():
-            file.chmod(0o644)
-            file.write_bytes(b"")
+def people(made: Sample) -> None:
+    """Do what people and checks do with the reviews: one is approved, checks of one fail."""
+    made.forge.sync()
+    chart, fork = (made.forge.repository(f"acme/{name}") for name in ("helm-chart", "engine-fork"))
+    for repository in (chart, fork):
+        for pull in repository.pulls:
+            repository.checks[pull.commit] = [("run", "SUCCESS")]
+    made.forge.review("acme/helm-chart", 1, "ada")
+    fork.checks[fork.pulls[0].commit] = [("run", "FAILURE")]
 
 
-def run(words: list[str], columns: int, place: Path, environment: dict[str, str]) -> str:
+def run(words: list[str], columns: int, made: Sample) -> str:
     """Run a command in a terminal; what it printed."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (60, columns))
     process = subprocess.Popen(
         [sys.executable, "-m", "patcher", *words],
-        cwd=place, env=environment, stdin=theirs, stdout=theirs, stderr=theirs,
+        cwd=made.place, env=made.environment, stdin=theirs, stdout=theirs, stderr=theirs,
     )  # fmt: skip
     os.close(theirs)
     seen = b""

@@ -35,6 +35,7 @@ from patcher.git.values import (
     Repository,
     Signing,
 )
+from patcher.lazily import imported
 from patcher.text import hidden, printable, without_secret, without_secrets
 
 if TYPE_CHECKING:
@@ -59,24 +60,24 @@ if TYPE_CHECKING:
     from patcher.git.tree_search.digests import mentions
     from patcher.git.turns import in_turns, large, next_task
 
-_WHERE = {
-    "git.address": "Address Secret is_address",
-    "git.base_refs": "REVIEW_BRANCHES bases default_names is_base",
-    "git.commit": "write_commit",
-    "git.discovery": "discover place_key",
-    "git.identity": "identities signing user_configuration user_settings user_signs",
-    "git.limits": "clock limited time_left",
-    "git.objects": "Objects",
-    "git.packs": "Store",
-    "git.refs": "branch_tip check_branch_name move_branch remote_tip",
-    "git.regular": "checked_once",
-    "git.scope": "EVERYWHERE scope_of",
-    "git.tree_search": "Files Memory Query entries search",
-    "git.tree_search.digests": "mentions",
-    "git.turns": "in_turns large next_task",
+_LATER = {
+    "address": "Address Secret is_address",
+    "base_refs": "REVIEW_BRANCHES bases default_names is_base",
+    "commit": "write_commit",
+    "discovery": "discover place_key",
+    "identity": "identities signing user_configuration user_settings user_signs",
+    "limits": "clock limited time_left",
+    "objects": "Objects",
+    "packs": "Store",
+    "refs": "branch_tip check_branch_name move_branch remote_tip",
+    "regular": "checked_once",
+    "scope": "EVERYWHERE scope_of",
+    "tree_search": "Files Memory Query entries search",
+    "tree_search.digests": "mentions",
+    "turns": "in_turns large next_task",
 }
-"""By module below ``patcher``, the names that are taken from it when they are first used: most runs
-need few of them. (`alternates` has the name of its module, which would be found in its place.)"""
+"""By module, the names that are imported when they are first used. (`alternates` has the name of
+its module, which would be found in its place.)"""
 
 __all__ = [
     "EVERYWHERE",
@@ -144,12 +145,4 @@ __all__ = [
     "write_commit",
 ]
 
-
-def __getattr__(name: str) -> object:
-    for module, names in _WHERE.items():
-        if name in names.split():
-            from importlib import import_module
-
-            globals()[name] = found = getattr(import_module(f"patcher.{module}"), name)
-            return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = imported(__name__, _LATER)

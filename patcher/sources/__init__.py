@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from patcher.lazily import imported
+
 if TYPE_CHECKING:
     from patcher.sources.filters import Choice, Filters, since
     from patcher.sources.found import Found, WrongSource
@@ -16,18 +18,13 @@ if TYPE_CHECKING:
     from patcher.sources.union import find, gather, remote
     from patcher.sources.words import understood
 
-_WHERE = {
-    "Choice": "filters",
-    "Filters": "filters",
-    "Found": "found",
-    "Gathered": "gathered",
-    "Tally": "tally",
-    "find": "union",
-    "gather": "union",
-    "remote": "union",
-    "WrongSource": "found",
-    "since": "filters",
-    "understood": "words",
+_LATER = {
+    "filters": "Choice Filters since",
+    "found": "Found WrongSource",
+    "gathered": "Gathered",
+    "tally": "Tally",
+    "union": "find gather remote",
+    "words": "understood",
 }
 
 __all__ = [
@@ -44,11 +41,4 @@ __all__ = [
     "understood",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Import what is asked for when it is asked for: a scan of paths needs little of it."""
-    if name in _WHERE:
-        from importlib import import_module
-
-        return getattr(import_module(f"patcher.sources.{_WHERE[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = imported(__name__, _LATER)

@@ -23,7 +23,7 @@ def checked_number(number: str, what: str) -> str:
     return number
 
 
-def that(found: Review, number: str, host: str) -> Review:
+def checked_review(found: Review, number: str, host: str) -> Review:
     """Return a review that a forge answered with. Raises ForgeError where it is another one than
     was asked for."""
     if found.number != number:

@@ -26,7 +26,7 @@ from patcher.forges.review import (
     Unsupported,
     Wanted,
 )
-from patcher.forges.reviewing import checked_number, lines, missing, removable, that
+from patcher.forges.reviewing import checked_number, checked_review, lines, missing, removable
 from patcher.forges.server import ForgeError, RequestRefused, Server, plain
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def review(client: Client, project: Project, number: str) -> Review:
     """One, with approvals, checks and conflicts."""
     path = _pull(project, number)
     record = client.ask(path).body
-    found = that(as_review(client, record), number, client.server.host)
+    found = checked_review(as_review(client, record), number, client.server.host)
     found = replace(found, head_commit=_commit(client, project, record))
     if found.life is not Life.OPEN:
         return found
@@ -408,7 +408,7 @@ def merge(client: Client, project: Project, review: Review, method: MergeMethod)
         raise ForgeError(f"the commit of {review.url} is not known: it is not merged")
     record = client.ask(path).body
     _same_commit(record, review, "it is not merged")
-    now = that(as_review(client, record), review.number, client.server.host)
+    now = checked_review(as_review(client, record), review.number, client.server.host)
     if now.base != review.base:
         raise ForgeError(f"{review.url} goes into {now.base} by now: it is not merged")
     if now.life is Life.MERGED:
@@ -423,7 +423,7 @@ def merge(client: Client, project: Project, review: Review, method: MergeMethod)
     else:
         raise ForgeError(f"{review.url} is not merged yet: look again with `patcher status`")
     _same_commit(record, review, "and it was merged with that")
-    done = that(as_review(client, record), review.number, client.server.host)
+    done = checked_review(as_review(client, record), review.number, client.server.host)
     return replace(review, life=Life.MERGED, merge_commit=done.merge_commit)
 
 
@@ -443,7 +443,7 @@ def close(client: Client, project: Project, review: Review) -> Review:
         if refused.status not in (400, 409):
             raise
         record = client.ask(path).body
-    now = that(as_review(client, record), review.number, client.server.host)
+    now = checked_review(as_review(client, record), review.number, client.server.host)
     if now.life is not Life.CLOSED:
         raise ForgeError(f"{review.url} is {now.life.value}, and not declined")
     return replace(now, head_commit=review.head_commit)

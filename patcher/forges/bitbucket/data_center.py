@@ -24,7 +24,7 @@ from patcher.forges.review import (
     Review,
     Wanted,
 )
-from patcher.forges.reviewing import checked_number, lines, missing, removable, that
+from patcher.forges.reviewing import checked_number, checked_review, lines, missing, removable
 from patcher.forges.server import ForgeError, RequestRefused, Server, plain
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def review(client: Client, project: Project, number: str) -> Review:
     """One, with approvals, checks and conflicts."""
     path = _pull(project, number)
     record = client.ask(path).body
-    found = that(as_review(client, record), number, client.server.host)
+    found = checked_review(as_review(client, record), number, client.server.host)
     if found.life is not Life.OPEN:
         return replace(found, closed_by=_closer(client, path))
     merge = client.ask(f"{path}/merge").body
@@ -355,7 +355,7 @@ def merge(client: Client, project: Project, review: Review, method: MergeMethod)
         raise ForgeError(f"the commit of {review.url} is not known: it is not merged")
     path = _pull(project, review.number)
     record = client.ask(path).body
-    now = that(as_review(client, record), review.number, client.server.host)
+    now = checked_review(as_review(client, record), review.number, client.server.host)
     if now.head_commit != review.head_commit:
         raise RequestRefused(f"someone pushed to {review.url} meanwhile: it is not merged", 409)
     if now.base != review.base:
@@ -363,7 +363,7 @@ def merge(client: Client, project: Project, review: Review, method: MergeMethod)
     if now.life is Life.MERGED:
         return now
     done = _do(client, path, record, "merge", {"strategyId": _STRATEGIES[method]})
-    done = that(done, review.number, client.server.host)
+    done = checked_review(done, review.number, client.server.host)
     if done.life is not Life.MERGED:
         raise ForgeError(f"Bitbucket does not say that {review.url} is merged")
     return replace(review, life=Life.MERGED, merge_commit=done.merge_commit)
@@ -385,7 +385,7 @@ def _turn(client: Client, project: Project, review: Review, verb: str, life: Lif
     now = as_review(client, record)
     if now.life not in (life, Life.MERGED):
         now = _do(client, path, record, verb, {})
-    now = that(now, review.number, client.server.host)
+    now = checked_review(now, review.number, client.server.host)
     if now.life is not life:
         raise ForgeError(f"{review.url} is {now.life.value}, and not made {life.value}")
     return now

@@ -15,7 +15,7 @@ from patcher.forges.gerrit.pushing import change_id
 from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.listings.gerrit import clone_address
 from patcher.forges.review import Checks, Life, Review
-from patcher.forges.reviewing import checked_number, that
+from patcher.forges.reviewing import checked_number, checked_review
 from patcher.forges.server import ForgeError, RequestRefused, WrongName
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def review(client: Client, project: values.Project, number: str) -> Review:
     """One, with the votes on it, and whether it can be merged."""
     at = change(project, number)
     record = client.ask(f"{at}/detail?{_OPTIONS}&o=SUBMITTABLE").body
-    found = that(as_review(client, record), number, client.server.host)
+    found = checked_review(as_review(client, record), number, client.server.host)
     if found.life is not Life.OPEN:
         return found
     labels = inside(record, "labels")

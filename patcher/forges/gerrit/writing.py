@@ -13,7 +13,7 @@ from patcher.forges.gerrit.reading import OWN_TAG, account, as_review, change, r
 from patcher.forges.gerrit.reading import review as read
 from patcher.forges.listed import inside, text
 from patcher.forges.review import Done, Life, MergeMethod, Project, Review, Unsupported, Wanted
-from patcher.forges.reviewing import missing, that
+from patcher.forges.reviewing import checked_review, missing
 from patcher.forges.server import ForgeError, RequestRefused
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def reopen(client: Client, project: Project, review: Review) -> Review:
 
 def _moved(client: Client, project: Project, review: Review, how: str) -> Review:
     answer = client.ask(f"{change(project, review.number)}/{how}", method="POST", body={})
-    now = that(as_review(client, answer.body), review.number, client.server.host)
+    now = checked_review(as_review(client, answer.body), review.number, client.server.host)
     return replace(review, life=now.life)
 
 

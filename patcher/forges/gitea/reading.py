@@ -16,7 +16,7 @@ from patcher.forges import limits
 from patcher.forges import review as values
 from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import Checks, Life, Review
-from patcher.forges.reviewing import checked_number, that
+from patcher.forges.reviewing import checked_number, checked_review
 from patcher.forges.server import ForgeError, RequestRefused, WrongName, plain
 
 if TYPE_CHECKING:
@@ -97,14 +97,16 @@ def reviews(
 def review(client: Client, project: values.Project, number: str) -> Review:
     """One, with approvals, statuses and conflicts, for which Gitea is asked on their own."""
     at = pull(project, number)
-    found = that(as_review(client, record := client.ask(at).body), number, client.server.host)
+    record = client.ask(at).body
+    found = checked_review(as_review(client, record), number, client.server.host)
     if found.life is not Life.OPEN:
         return _with_closer(client, project, found)
     for seconds in _UNTIL_CHECKED:
         if found.draft or found.conflicts is False:
             break
         limits.sleep(seconds)
-        found = that(as_review(client, record := client.ask(at).body), number, client.server.host)
+        record = client.ask(at).body
+        found = checked_review(as_review(client, record), number, client.server.host)
     return judged(client, project, found, text(inside(record, "user"), "login"))
 
 

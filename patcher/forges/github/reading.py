@@ -15,7 +15,7 @@ from patcher import git
 from patcher.forges import limits
 from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import Checks, Life, Project, Review
-from patcher.forges.reviewing import checked_number, that
+from patcher.forges.reviewing import checked_number, checked_review
 from patcher.forges.server import ForgeError, plain
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def review(client: Client, project: Project, number: str) -> Review:
     """One, with approvals, checks and conflicts."""
     for look in range(LOOKS):
         record = client.ask(pull(project, number)).body
-        found = that(as_review(client, project, record), number, client.server.host)
+        found = checked_review(as_review(client, project, record), number, client.server.host)
         status, unseen = _asked(client, project, number)
         tip = tip_of(status)
         # Someone pushed in between: what was approved may be another commit.

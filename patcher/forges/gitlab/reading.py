@@ -15,7 +15,7 @@ from urllib.parse import quote
 from patcher.forges import review as values
 from patcher.forges.listed import inside, number, text, texts
 from patcher.forges.review import Checks, Life, Review
-from patcher.forges.reviewing import checked_number, that
+from patcher.forges.reviewing import checked_number, checked_review
 from patcher.forges.server import ForgeError, RequestRefused
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def review(client: Client, project: values.Project, number: str) -> Review:
     """One, with approvals and pipelines, for which GitLab is asked on their own."""
     at = path(project, number)
     record = client.ask(at).body
-    found = that(as_review(client, record), number, client.server.host)
+    found = checked_review(as_review(client, record), number, client.server.host)
     return replace(
         found,
         approved=_approved(client, at, record),

@@ -24,7 +24,7 @@ from patcher.forges.review import (
     Unsupported,
     Wanted,
 )
-from patcher.forges.reviewing import lines, missing, that
+from patcher.forges.reviewing import checked_review, lines, missing
 from patcher.forges.server import ForgeError, RequestRefused
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def merge(client: Client, project: Project, review: Review, method: MergeMethod)
             raise
         # It may have been merged before: by the request whose answer was lost, or by someone.
         now = as_review(client, client.ask(path(project, review.number)).body)
-        merged = that(now, review.number, client.server.host)
+        merged = checked_review(now, review.number, client.server.host)
         if merged.life is not Life.MERGED or merged.head_commit != review.head_commit:
             raise
     if merged.life is not Life.MERGED:
@@ -141,7 +141,7 @@ def _changed_one(
     client: Client, project: Project, review: Review, sent: dict[str, object]
 ) -> Review:
     now = _changed(client, path(project, review.number), sent)
-    return that(now, review.number, client.server.host)
+    return checked_review(now, review.number, client.server.host)
 
 
 def _changed(client: Client, at: str, sent: dict[str, object], *, method: Method = "PUT") -> Review:
@@ -174,7 +174,7 @@ def _accepted(
         raise RequestRefused(why, 403, refused.said) from None
     if fault := text(answer.body, "merge_error"):
         raise ForgeError(f"{client.server.host} did not merge it: {git.printable(fault[:200])}")
-    return that(as_review(client, answer.body), review.number, client.server.host)
+    return checked_review(as_review(client, answer.body), review.number, client.server.host)
 
 
 # What is asked for beside the text

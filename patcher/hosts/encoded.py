@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from patcher.policy.bounds import TooMuch, time_left
 from patcher.policy.patterns import regex, repeated
-from patcher.policy.search import MOBY_FLAGS_WORDS, in_base64, in_gzip
+from patcher.policy.search import GZIP, MOBY_FLAGS_WORDS, in_base64, in_gzip
 
 _DIGITS = rb"[A-Za-z0-9+/_-]"
 """Of both alphabets: the one for URLs has ``-`` and ``_``."""
@@ -21,8 +21,6 @@ _RUN = regex(
 _OTHER = regex(_BETWEEN + rb"|[^A-Za-z0-9+/_-]++")
 _FOR_URLS = regex(rb"[_-]+")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-_GZIP = b"H4sI"
-"""How base64 of gzip begins: its magic number, and the one method that there is."""
 _MOST, _LONGEST = 32, 1 << 20
 _UNPACKED = 1 << 24
 """Bytes that are unpacked of one text."""
@@ -37,7 +35,7 @@ def decoded(content: bytes) -> Iterator[tuple[int, bytes]]:
     number = 0
     for run in _RUN.finditer(content):
         time_left()
-        is_packed = packed and _GZIP in run[0]
+        is_packed = packed and GZIP in run[0]
         if not (is_packed or in_base64(run[0])):
             continue
         if len(run[0]) > _LONGEST:
@@ -68,7 +66,7 @@ def _text(digits: bytes, is_packed: bool) -> bytes:
     from binascii import a2b_base64
 
     if is_packed:
-        digits = digits[max(digits.find(_GZIP), 0) :]
+        digits = digits[max(digits.find(GZIP), 0) :]
     text = a2b_base64(digits[: len(digits) // 4 * 4])
     return _unpacked(text) if is_packed and text.startswith(b"\x1f\x8b") else text
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 from patcher.policy.patterns import regex, repeated
@@ -75,9 +76,7 @@ _HARMLESS = frozenset(
     b"automatically_derived expect link_section used repr export_name target_feature".split()
 )
 """The last, or in Rust the first or last, word of what leaves a function's text alone."""
-_MARKED = {
-    "python": "decorator", "javascript": "decorator", "rust": "attribute",
-}  # fmt: skip
+_MARKED = {"python": "decorator", "javascript": "decorator", "rust": "attribute"}
 """Hosts of languages in which what stands above a function may replace it."""
 
 
@@ -97,25 +96,26 @@ class Functions:
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self._known: list[tuple[int, bytes, int]] | None = None
-        self._defined: dict[bytes, list[Definition]] | None = None
 
     def at(self, offset: int) -> bytes:
         """The name of the function in which an offset may lie; empty for none."""
         found = self._at(offset)
         return b"" if found is None else found[1]
 
-    def _at(self, offset: int) -> tuple[int, bytes, int] | None:
-        if self._known is None:
-            found = (
-                (
-                    each.end(),
-                    each["name"] or each["inner"] or each["arrow"] or each["value"],
-                    each.start(),
-                )
-                for each in _FUNCTION.finditer(self._content)
+    @cached_property
+    def _known(self) -> list[tuple[int, bytes, int]]:
+        """Of each function where its head ends, its name, and where its head begins."""
+        found = (
+            (
+                each.end(),
+                each["name"] or each["inner"] or each["arrow"] or each["value"],
+                each.start(),
             )
-            self._known = [each for each in found if each[1] not in _NO_FUNCTIONS]
+            for each in _FUNCTION.finditer(self._content)
+        )
+        return [each for each in found if each[1] not in _NO_FUNCTIONS]
+
+    def _at(self, offset: int) -> tuple[int, bytes, int] | None:
         index = bisect_right(self._known, (offset, b"")) - 1
         return self._known[index] if index >= 0 else None
 
@@ -142,20 +142,18 @@ class Functions:
             else:
                 yield from ((each, function.offset) for names in arguments for each in names)
 
-    @property
+    @cached_property
     def _definitions(self) -> dict[bytes, list[Definition]]:
         """The functions by name; those that construct an object, by the name of its class."""
-        if self._defined is None:
-            self._defined = {}
-            for each in _DEFINITION.finditer(self._content):
-                called = each["name"] or each["arrow"] or each["method"]
-                if called in _CONSTRUCTORS:
-                    classes = _CLASS.findall(self._content, 0, each.start())
-                    called = classes[-1] if classes else called
-                given = each["first"] or each["second"] or each["third"] or b""
-                known = self._defined.setdefault(called, [])
-                known.append(_definition(each.end(), given))
-        return self._defined
+        found: dict[bytes, list[Definition]] = {}
+        for each in _DEFINITION.finditer(self._content):
+            called = each["name"] or each["arrow"] or each["method"]
+            if called in _CONSTRUCTORS:
+                classes = _CLASS.findall(self._content, 0, each.start())
+                called = classes[-1] if classes else called
+            given = each["first"] or each["second"] or each["third"] or b""
+            found.setdefault(called, []).append(_definition(each.end(), given))
+        return found
 
     def why_marked(self, offset: int, before: bytes, host: str) -> str:
         """Say which decorator or attribute that is not known may replace what the function around

@@ -111,9 +111,7 @@ def why_operated(before: bytes, opening: bytes, behind: bytes, host: str) -> str
         or (host in _NO_STREAMS and _SHIFTED.search(before))
     ):
         return _OTHER
-    if (host == "dart" and _is_cascaded(behind)) or (host == "text" and _is_expanded(before)):
-        return _OTHER
-    if _TUPLED.match(behind) or _GIVEN_TUPLE.search(before):
+    if _is_in_call(before, behind, host):
         return _OTHER
     prefix = _PREFIX.search(before)
     if prefix and _PREFIXES.match(prefix[0]) is None:
@@ -173,17 +171,21 @@ def why_used(before: bytes, behind: bytes, host: str) -> str:
     code."""
     if _USED.match(behind) or _COMPOUND.match(behind):
         return _OTHER
-    if _TUPLED.match(behind) or _GIVEN_TUPLE.search(before):
-        return _OTHER
-    if (host == "dart" and _is_cascaded(behind)) or (host == "text" and _is_expanded(before)):
-        return _OTHER
-    if host == "c" and _is_pointed_into(before, behind):
+    if _is_in_call(before, behind, host) or (host == "c" and _is_pointed_into(before, behind)):
         return _OTHER
     if host == "python" and b"#" not in before and _COMBINED.match(behind):
         return _OTHER
     if _THREADED.search(before) and (step := _STEP.match(behind)) and not hands_on(step[1]):
         return _OTHER
     return _OTHER if host in _INFIX_HOSTS and _INFIX_CALL.match(behind) else ""
+
+
+def _is_in_call(before: bytes, behind: bytes, host: str) -> bool:
+    """Whether what stands between these pieces of code is given to what may change it: one of
+    several arguments of F#, an object of Dart's calls, a macro of Julia."""
+    if _TUPLED.match(behind) or _GIVEN_TUPLE.search(before):
+        return True
+    return (host == "dart" and _is_cascaded(behind)) or (host == "text" and _is_expanded(before))
 
 
 def _is_cascaded(behind: bytes) -> bool:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.damage import damaged
 from tests.forges.branches import GitBranches
 from tests.forges.github import GitHub
 from tests.git.server import Server
@@ -77,12 +77,7 @@ class Sample:
         self.run(*patcher, "undo", "--base", "main", "--base", "release/*", "src")
         for fork in sorted((self.place / "src").iterdir()):
             self._date(fork)
-        broken = self.place / "broken"
-        shutil.copytree(self.place / "src/node-image", broken)
-        for file in (broken / ".git/objects").rglob("*"):
-            if file.is_file():
-                file.chmod(0o644)
-                file.write_bytes(b"")
+        damaged(self.place / "src/node-image", self.place / "broken")
         for name in FORKS:
             served = self.server.root / f"acme/{name}.git"
             self.run("git", "clone", "-q", "--bare", self.place / "src" / name, served)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Sandbox
+from tests.damage import damaged
 from tests.forges.branches import GitBranches
 from tests.forges.github import GitHub
 from tests.git.server import Server
@@ -191,12 +192,7 @@ def test_a_gate_in_ci(shell: Shell, sandbox: Sandbox) -> None:
 )
 def test_exit_statuses(line: str, status: int, shell: Shell) -> None:
     assert sorted(statuses()) == [0, 1, 2, 3]
-    broken = shell.place / "src/broken"
-    shutil.copytree(shell.place / "src/node-image", broken)
-    for file in (broken / ".git/objects").rglob("*"):
-        if file.is_file():
-            file.chmod(0o644)
-            file.write_bytes(b"")
+    damaged(shell.place / "src/node-image", shell.place / "src/broken")
     ran = shell(line)
     assert ran.returncode == status, ran.stdout + ran.stderr
     if status >= 2:

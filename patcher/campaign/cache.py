@@ -301,17 +301,8 @@ def rules(selection: Selection) -> bytes:
 _DECIDING = (
     *("campaign/changes.py", "campaign/globs.py", "campaign/includes.py", "campaign/look.py"),
     *("campaign/cache.py", "campaign/selection.py", "engine.py", "findings.py", "git/errors.py"),
-    *(
-        "git/objects.py",
-        "git/scope.py",
-        "git/tree_search",
-        "hosts",
-        "migrations",
-        "options.py",
-        "policy",
-        "proof",
-    ),
-    *("results.py", "seccomp.py", "text.py", "campaign/elsewhere.py"),
+    *("git/objects.py", "git/scope.py", "git/tree_search", "hosts", "migrations", "options.py"),
+    *("policy", "proof", "results.py", "seccomp.py", "text.py", "campaign/elsewhere.py"),
 )
 _code_lock = threading.Lock()
 _code_seen: tuple[object, ...] = ()

@@ -1,8 +1,7 @@
 """What takes much memory is done by one thread at a time, and in the order of the tasks.
 
 However many repositories are looked at, the interpreter runs one thread at a time anyway. Results
-are told in the order of the tasks; were the last one done first, all others would be held until it
-is.
+are reported in the order of the tasks, and those that are done early stay in memory until then.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ class Edit:
     offset: int
     """Byte offset into the file as it is stored."""
     insert: bytes
+    """Whole lines, or what makes one in a file of this format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,11 @@ class Finding:
     profile: str
     """The profile's name as it stands in the file; empty for a fragment without a header."""
     host: str
+    """The file format that carries the policy text, such as ``yaml``."""
     status: Status
+    """Whether the profile lets a process open the migration's address family."""
     moby_style: bool
+    """Whether the profile is shaped like docker-default."""
     reason: str
     """Why this status."""
     evidence: tuple[str, ...]
@@ -73,6 +77,7 @@ class Dropped:
     profile: str
     """The name in its header; empty for rules without a header."""
     reason: str
+    """Why it does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +85,15 @@ class Result:
     """What is in a file, and the file with every edit made."""
 
     path: str
+    """The path that was given."""
     content: bytes
     """The new bytes: the old ones where there is nothing to insert."""
     findings: tuple[Finding, ...]
+    """One for each profile and migration."""
     edits: tuple[Edit, ...]
     """In the order in which they stand in the file."""
     dropped: tuple[Dropped, ...] = ()
+    """What reads as a profile and does not count: each has ``line``, ``profile`` and ``reason``."""
 
 
 def edits_of(findings: Iterable[Finding]) -> tuple[Edit, ...]:

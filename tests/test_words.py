@@ -1,4 +1,4 @@
-"""Pages, help and messages have none of the words that readers found hard."""
+"""Pages, help and messages are in plain words, and pages made from the code are current."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from docs import references
 from patcher.cli import group
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,8 +47,6 @@ def advice(found: list[str]) -> str:
 
 def pages() -> Iterator[tuple[str, str]]:
     for file in [ROOT / name for name in PAGES] + sorted((ROOT / "docs").rglob("*.md")):
-        if file.name == "commands.md":  # is made from the help
-            continue
         text = file.read_text("utf-8")
         if file.name == "CHANGELOG.md":  # what was released stays as it was published
             text = re.split(r"(?m)^## ", text)[1]
@@ -97,3 +96,29 @@ def test_messages_are_in_plain_words() -> None:
             found += [f"{file.relative_to(ROOT)}:{line}: {each}" for each in hard(text)]
     assert seen > 500
     assert not found, advice(found)
+
+
+@pytest.mark.parametrize("name", ["commands.md", "json.md", "python.md"])
+def test_pages_made_from_the_code_are_current(name: str) -> None:
+    made = references.pages()[name]
+    page = (ROOT / "docs/reference" / name).read_text("utf-8")
+    assert page == made, f"run `python -m docs.references`, which writes docs/reference/{name}"
+
+
+def test_links_within_a_made_page_lead_to_a_heading() -> None:
+    for name, page in references.pages().items():
+        headings = re.findall(r"(?m)^#+ (.+)$", page)
+        anchors = {references.slug(each) for each in headings}
+        links = set(re.findall(r"\]\(#([^)]+)\)", page))
+        assert links <= anchors, name
+        assert links or name != "json.md"
+
+
+def test_the_page_of_json_has_every_member_of_every_schema() -> None:
+    page = references.schemas()
+    for file in (ROOT / "patcher").rglob("*schema.json"):
+        assert f"`patcher/{file.relative_to(ROOT / 'patcher')}`" in page
+        named = re.findall(r'"(\w[\w -]*)": \{[^{}]*"description"', file.read_text("utf-8"))
+        assert named
+        missing = [each for each in named if each not in page]
+        assert not missing, file

@@ -60,6 +60,7 @@ class Migration:
     id: str
     """Its name, also in the default branch's name: lower-case words joined by ``-``."""
     title: str
+    """What it does, in one line."""
     rule: str
     """The rule to insert, as AppArmor reads it: ``deny network alg,``."""
     family: str = field(init=False)
@@ -72,7 +73,9 @@ class Migration:
     comment: str = ""
     """What ``--comment`` writes above the rule, without ``#``."""
     why: str = ""
+    """Why, for the commit message and the review."""
     references: tuple[str, ...] = ()
+    """Addresses to read more at, for the commit message and the review."""
     message: str = _MESSAGE
     """The commit message: subject, empty line, body; with ``{placeholders}``."""
     order: int = DEFAULT_ORDER

@@ -54,11 +54,14 @@ class Included:
 
 
 class Includes:
-    """The files that policy in one place includes, each read once. ``find(name, optional)`` looks
-    one up by its name below ``/etc/apparmor.d``: None where it is not known."""
+    """The files that policy in one place includes, each read once.
+
+    ``find(name, optional)`` returns the bytes of the file of that name below ``/etc/apparmor.d``;
+    empty where it is known not to be there, None where that is not known. ``optional``: the rule
+    says ``if exists``. ``included``: what was read before; several may share it.
+    """
 
     def __init__(self, find: Find = nothing, included: Included | None = None) -> None:
-        """``included``: what was read before; several may share it."""
         self.find = find
         self.used = False
         """Whether a judgement depends on them."""

@@ -34,16 +34,19 @@ def patch(
 ) -> Result:
     """Find the profiles in a file and insert the migrations' rules where they are missing.
 
-    ``path`` says what kind of file it is; nothing is read from it. ``migrations``: what
-    ``load_migration`` returns, or ids of built-in ones; ``deny-af-alg`` alone when None.
-    ``profiles``: edit moby-style profiles (``moby``), or every one (``all``). ``docs``: edit
-    documentation too. ``comment``: put each migration's comment above its rule. ``max_bytes``: a
-    larger file is reported, not read. ``includes``: the files that policy includes at that place;
-    where none are known, each include needs review but AppArmor's own abstractions.
+    - ``path`` says what kind of file it is; nothing is read from it.
+    - ``migrations``: what ``load_migration`` returns, or ids of built-in ones; ``deny-af-alg``
+      alone when None.
+    - ``profiles``: edit moby-style profiles (``moby``), or every one (``all``).
+    - ``docs``: edit documentation, too.
+    - ``comment``: put each migration's comment above its rule.
+    - ``max_bytes``: a larger file is reported, not read.
+    - ``includes``: the files that policy includes at that place. Without it, every include needs
+      review, except AppArmor's own abstractions.
 
-    An edit after which the file would not read as before, but for the rule, or would be edited once
-    more, is left out, and its finding is ``under_investigation``. Never raises for what stands in
-    the file; TypeError or ValueError for an argument that means nothing.
+    An edit is left out, and its finding is ``under_investigation``, if the file would then read
+    differently in more than the rule, or would be edited once more. Nothing that stands in the
+    file raises an exception; an argument that means nothing raises TypeError or ValueError.
     """
     options = Options(choose(migrations), profiles, docs, comment, max_bytes)
     _check(content, options)

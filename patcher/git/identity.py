@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from patcher.git.door import library
-from patcher.git.environment import inherited, program, search_path
+from patcher.git.environment import inherited, search_path
 from patcher.git.errors import GitError, GitFailed, IdentityMissing
 from patcher.git.runner import require_version, run
 from patcher.git.scratch import scratch
@@ -265,10 +265,7 @@ def _date_of(
 
 def parse_author(text: str) -> tuple[str, str]:
     """Name and address of ``Name <mail>``, as git takes it for ``--author``."""
-    library(program())  # GitPython, imported as it has to be
-    from git.util import Actor
-
-    actor = Actor._from_string(text)
+    actor = library().actor._from_string(text)
     name, email = (actor.name or "").strip(), (actor.email or "").strip()
     whole = f"{name} <{email}>" == text.strip()
     if not (whole and name and email) or any(char in "<>\n\0" for char in name + email):

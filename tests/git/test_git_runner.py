@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -243,7 +244,6 @@ def test_git_gets_the_environment_of_its_call_and_nothing_else(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """GitPython would pass all on; for everybody else it stays."""
-    runner.run(["version"])  # GitPython asks the first git for its version
     given = tmp_path / "git"
     given.write_text("#!/bin/sh\nexec env -0\n")
     given.chmod(0o755)
@@ -256,7 +256,7 @@ def test_git_gets_the_environment_of_its_call_and_nothing_else(
     assert os.environ[name] == "/nowhere"
 
 
-def test_a_git_that_fails_when_gitpython_is_imported_is_one_line(tmp_path: Path) -> None:
+def test_a_git_that_fails_is_one_line(tmp_path: Path) -> None:
     broken = tmp_path / "git"
     broken.write_text("#!/bin/sh\nexit 7\n")
     broken.chmod(0o755)
@@ -267,13 +267,41 @@ def test_a_git_that_fails_when_gitpython_is_imported_is_one_line(tmp_path: Path)
     )
     env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run([sys.executable, "-c", source], env=env, capture_output=True, check=True)
-    assert done.stdout.startswith(b"git could not be started: ") and done.stdout.count(b"\n") == 1
+    assert done.stdout == b"git version failed: exit status 7\n"
 
 
 def test_gitpython_is_not_imported_before_git_is_started() -> None:
-    source = "import sys, patcher.git; print('git' in sys.modules, 'hashlib' in sys.modules)"
+    source = "import sys, patcher.git; print(*{'git', 'gitdb', 'hashlib'} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, check=True)
-    assert done.stdout == b"False False\n"
+    assert done.stdout == b"\n"
+
+
+def test_gitpythons_runner_alone_is_imported_and_no_git_is_run_for_it(tmp_path: Path) -> None:
+    real = shutil.which("git")
+    log = tmp_path / "log"
+    given = tmp_path / "git"
+    given.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec {real} "$@"\n')
+    given.chmod(0o755)
+    source = "from patcher.git import runner; runner.run(['--version'])"
+    command = [sys.executable, "-X", "importtime", "-c", source]
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(command, env=env, stderr=subprocess.PIPE, check=True)
+    imported = {line.split(b"|")[-1].strip() for line in done.stderr.splitlines()}
+    assert b"git.cmd" in imported
+    assert not imported & {b"git.config", b"git.index", b"git.objects", b"git.repo"}
+    [call] = log.read_text().splitlines()
+    assert call.endswith(" --version")
+
+
+@pytest.mark.parametrize("first", ["patcher", "GitPython"])
+def test_another_part_of_the_program_has_the_whole_of_gitpython(tmp_path: Path, first: str) -> None:
+    steps = ["from patcher.git import runner\nrunner.run(['version'])", "import git, git.cmd"]
+    if first == "GitPython":
+        steps.reverse()
+    source = "\n".join((*steps, "git.Repo.init(sys.argv[1]); print(git.cmd.Git is git.Git)"))
+    command = [sys.executable, "-c", "import sys\n" + source, str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == b"True\n"
+    assert (tmp_path / ".git" / "HEAD").exists()
 
 
 PROGRAMS = """

@@ -141,7 +141,10 @@ def _rules(text: str, dialect: Dialect, matching: _Matching) -> Iterator[OwnerRu
         if len(pattern) > _MOST_PATTERN:
             matching.miss(f"CODEOWNERS has a pattern of more than {_MOST_PATTERN} characters")
             continue
-        yield OwnerRule(pattern[excludes:], named or default, section, excludes)
+        pattern = pattern[excludes:]
+        if dialect == "gitea":  # as Gitea has it from 1.27 on: no path begins with a slash
+            pattern = pattern.removeprefix("/")
+        yield OwnerRule(pattern, named or default, section, excludes)
 
 
 def _words(line: str) -> list[str]:

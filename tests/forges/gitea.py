@@ -259,10 +259,13 @@ class Gitea(Routed, servers.Gitea):
                 return each
         raise self.refused(404, "The target couldn't be found.")
 
-    def listed(self, request: Request, records: Iterable[Record]) -> Reply:
+    def listed(self, request: Request, records: Iterable[Record], *, links: bool = False) -> Reply:
+        """A page. Most lists name no next one."""
         found = [*records]
         reply = self.page(request, found, size="limit")
         reply.headers["X-Total-Count"] = str(len(found))
+        if not links:
+            reply.headers.pop("Link", None)
         return reply
 
     @route("GET", "/orgs/{owner}/repos")
@@ -272,7 +275,7 @@ class Gitea(Routed, servers.Gitea):
         is_org = "/orgs/" in request.path
         if not found or is_org != (owner in self.teams):
             raise self.refused(404, "The target couldn't be found.")
-        return self.listed(request, found)
+        return self.listed(request, found, links=True)
 
     @route("GET", "/user")
     def _user(self, request: Request) -> Reply:
@@ -298,7 +301,7 @@ class Gitea(Routed, servers.Gitea):
     def _forks(self, request: Request, owner: str, name: str) -> Reply:
         number = self.repository(request, owner, name)["id"]
         found = [each for each in self.repositories if (each["parent"] or {}).get("id") == number]
-        return self.listed(request, found)
+        return self.listed(request, found, links=True)
 
     @route("POST", REPO + "/forks")
     def _fork(self, request: Request, owner: str, name: str) -> Reply:
@@ -344,7 +347,6 @@ class Gitea(Routed, servers.Gitea):
             for at, (context, state) in enumerate(states.items())
         ]
         reply = self.listed(request, records)
-        reply.headers.pop("Link", None)  # as servers have it, which count them at most
         # Of none, Gitea says null.
         reply.body = {
             "state": "pending",
@@ -405,7 +407,7 @@ class Gitea(Routed, servers.Gitea):
             and base in (None, each["base"])
             and (each["open"] or state == "all")
         ]
-        return self.listed(request, found)
+        return self.listed(request, found, links=True)
 
     @route("POST", PULLS)
     def _create(self, request: Request, owner: str, name: str) -> Reply:
@@ -594,4 +596,7 @@ class Gitea(Routed, servers.Gitea):
     def _timeline(self, request: Request, owner: str, name: str, index: str) -> Reply:
         found = self.pull(request, owner, name, index)
         events = [{"type": kind, "user": self.person(by)} for kind, by in found["timeline"]]
-        return self.listed(request, events)
+        reply = self.listed(request, events)
+        assert isinstance(reply.body, list)
+        reply.headers["X-Total-Count"] = str(len(reply.body))  # as Gitea has it
+        return reply

@@ -233,3 +233,44 @@ def test_every_page_of_statuses_is_read(at: AtGitea) -> None:
     at.forge.statuses[sha] = {f"ci/{number}": "success" for number in range(120)}
     at.forge.statuses[sha]["ci/last"] = "failure"
     assert at.review().checks is Checks.FAILED
+
+
+def test_every_page_of_reviews_is_read(at: AtGitea) -> None:
+    """Gitea names no next page of them, and leaves out what others have yet to submit."""
+    at.forge.page_size = 2
+    at.open()
+    at.approve("bob")
+    for _ in range(4):
+        at.forge.say(at.own[0], "guest", "COMMENT")
+    assert at.review().approved is True
+    at.object("ann")
+    assert at.review().approved is False
+
+
+def test_who_reviewed_on_a_later_page_is_not_asked_again(at: AtGitea) -> None:
+    at.forge.page_size = 1
+    at.open(reviewers=("ann", "bob"))
+    at.approve("ann")
+    at.approve("bob")
+    wish = at.wanted(reviewers=("ann", "bob"))
+    project = at.project()
+    (listed,) = at.reviews.reviews(at.client(), project, HEAD, project, BASE)
+    at.reviews.update(at.client(), project, listed, wish)
+    assert at.own[0]["reviewers"] == []
+
+
+def test_labels_and_milestones_of_later_pages(at: AtGitea) -> None:
+    at.forge.page_size = 2
+    names = [f"label-{number}" for number in range(5)]
+    at.forge.labels = {"acme": names, PATH: [f"own-{name}" for name in names]}
+    at.plan("1.0", "1.0 rc1", "1.0 rc2", "1")
+    opened = at.open(labels=("label-4", "own-label-4"), milestone="1")
+    assert ({*opened.labels}, opened.milestone) == ({"label-4", "own-label-4"}, "1")
+
+
+def test_who_closed_it_last_is_on_a_later_page(at: AtGitea) -> None:
+    at.forge.page_size = 2
+    at.open()
+    at.own[0]["timeline"] += [("close", "me"), ("reopen", "me"), ("comment", "bob")]
+    at.close("ann")
+    assert at.review().closed_by == "ann"

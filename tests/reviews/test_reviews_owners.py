@@ -86,6 +86,13 @@ def test_in_giteas_all_expressions_count() -> None:
     assert [line.rpartition(": ")[2] for line in missed] == ["[", "(a+)+b"]
 
 
+def test_giteas_expressions_may_begin_with_a_slash() -> None:
+    """services/issue/pull.go of Gitea 1.27 removes it."""
+    text = "/docs/.* @a\n!/docs/.* @b\n//x @c\n"
+    assert asked(text, "gitea", [b"docs/m"]).users == ("a",)
+    assert asked(text, "gitea", [b"x"]).users == ("b",)
+
+
 @pytest.mark.parametrize(
     ("dialect", "line", "path"),
     [

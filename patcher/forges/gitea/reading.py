@@ -70,10 +70,29 @@ def issue(project: values.Project, review: Review) -> str:
     return pull(project, review.number).replace("/pulls/", "/issues/")
 
 
-def all_of(client: Client, path: str, parameters: Parameters | None = None) -> Iterator[object]:
-    """The records of all pages."""
-    for answer in client.pages(path, {"limit": 50, **(parameters or {})}):
-        yield from client.entries(answer.body)
+def all_of(
+    client: Client, path: str, parameters: Parameters | None = None, *, counted: bool = True
+) -> Iterator[object]:
+    """The records of all pages. They are requested by number: Gitea sends no Link header with
+    reviews, labels, milestones and timelines (routers/api/v1 of Gitea 1.27), so that one without
+    a next page is no sign of the last. ``counted``: ``X-Total-Count`` is that of all pages.
+
+    How many records are on a page is the server's to say, and it may leave some out, so that a
+    short or empty page is none either while the count is not reached. Raises ForgeError."""
+    longest, before = 1, None
+    for page in range(1, _MOST_PAGES + 1):
+        answer = client.ask(path, {"limit": 50, **(parameters or {}), "page": page})
+        records = client.entries(answer.body)
+        yield from records
+        longest = max(longest, len(records))
+        total = answer.headers.get("x-total-count", "")
+        is_known = counted and total.isdecimal() and len(total) < 10
+        if page * longest >= int(total) if is_known else not records:
+            return
+        if records and records == before:
+            break
+        before = records
+    raise ForgeError(f"{client.server.host} lists {path} without end")
 
 
 def reviews(
@@ -191,7 +210,8 @@ def _with_closer(client: Client, project: values.Project, found: Review) -> Revi
     """A pull request that was closed, with who did that: its timeline alone says it."""
     if found.life is not Life.CLOSED:
         return found
-    events = all_of(client, f"{issue(project, found)}/timeline")
+    # What it counts is the events of the page.
+    events = all_of(client, f"{issue(project, found)}/timeline", counted=False)
     closers = [
         text(inside(each, "user"), "login") for each in events if text(each, "type") == "close"
     ]
@@ -269,5 +289,5 @@ def _states(client: Client, path: str) -> dict[str, Checks]:
     raise ForgeError(f"{client.server.host} lists statuses without end")
 
 
-_MOST_PAGES = 100
-"""Of the statuses of one commit."""
+_MOST_PAGES = 2_000
+"""Of one list: as many as `patcher.forges.client.MOST_REPOSITORIES` take."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from patcher.git import (
     BoundExceeded,
     GitError,
     GitTimeout,
+    Query,
     Repository,
     discover,
     entries,
@@ -228,10 +230,63 @@ def test_names_cannot_pass_for_gits_own_words(work: Work) -> None:
     path = work.repository("repo", {name: b"network, # 1\n", "y": b"network, # 2\n"})
     lose(work, path, work.git(path, "rev-parse", "HEAD:" + name))
     found = look(work, path)
-    assert [(blob.path, blob.content is None) for blob in found] == [
+    assert sorted((blob.path, blob.content is None) for blob in found) == [
         (name.encode(), True),
         (b"y", False),
     ]
+
+
+MANY: dict[str | bytes, bytes] = {
+    **{f"{'abc'[n % 3]}/{n:03}": b"network, # %d\n" % n for n in range(120)},
+    **{f"{name}/.gitmodules": b"[submodule]\n" for name in "abcd"},
+}
+
+
+def wrapped(monkeypatch: pytest.MonkeyPatch, folder: Path, and_then: str) -> None:
+    """Have a git whose `grep` gives half of what it finds, to the middle of a path, and then does
+    something else."""
+    real = shutil.which("git")
+    program = folder / "git"
+    program.write_text(
+        f"""#!/bin/sh
+case "$*" in *" grep "* | grep\\ *) ;; *) exec {real} "$@" ;; esac
+{real} "$@" > "$0.found" || exit
+half=$(($(wc -c < "$0.found") / 2 + 7))
+head -c $half "$0.found"
+{and_then}
+"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize("and_then", ["exit 128", "kill -9 $$", "exit 0", "printf 'x\\0'; exit 0"])
+def test_a_git_grep_that_ends_early_loses_nothing_and_nothing_comes_twice(
+    work: Work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str, and_then: str
+) -> None:
+    path = work.repository("repo", MANY)
+    wanted = Query((PATTERN,), query(PATTERN, 0).matches, LIMIT, always=frozenset([b".gitmodules"]))
+    expected = [blob.path for blob in search(opened(path), head(work, path), wanted, jobs=2)]
+    assert expected == sorted(name.encode() for name in map(str, MANY))
+    wrapped(monkeypatch, tmp_path, and_then)
+    found = [blob.path for blob in search(opened(path), head(work, path), wanted, jobs=2)]
+    assert sorted(found) == expected
+    assert (tmp_path / "git.found").exists() is (way == "grep")
+
+
+def test_files_come_while_git_grep_is_searching(
+    work: Work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
+) -> None:
+    path = work.repository("repo", MANY)
+    os.mkfifo(tmp_path / "git.go")
+    wrapped(monkeypatch, tmp_path, 'cat "$0.go"; tail -c +$((half + 1)) "$0.found"')
+    found = search(opened(path), head(work, path), query(PATTERN, LIMIT), jobs=2)
+    first = [next(found).path for _ in range(50)]
+    if way == "grep":
+        (tmp_path / "git.go").write_bytes(b"")
+    assert [*first, *(blob.path for blob in found)] == sorted(
+        str(name).encode() for name in MANY if ".git" not in str(name)
+    )
 
 
 def test_a_missing_tree_or_commit_is_an_error(work: Work) -> None:

@@ -1,9 +1,9 @@
 """Search the tree of a commit, through git objects.
 
 Small trees are read whole by one `git cat-file --batch`, and Python looks at each blob (`blobs`).
-For large ones `git grep` looks at the blobs, on several threads, while Python reads the trees
-(`grep`): that takes two thirds of the processor time. Both give the same answer; a blob that
-`git grep` could not read is read by Python.
+For large ones `git grep` looks at the blobs, on several threads, while Python reads the trees and
+the files that git found already (`grep`): that takes two thirds of the processor time. Both give
+the same answer; a blob that `git grep` could not read is read by Python.
 
 Which files below a tree match depends on the tree's id alone, so it can be remembered (`known`).
 What Python read fits its ids, and is valid wherever a tree with that id stands. What `git grep`
@@ -19,7 +19,7 @@ from contextlib import closing
 from patcher.git.objects import Objects
 from patcher.git.tree_search.blobs import Look
 from patcher.git.tree_search.files import Files, entries
-from patcher.git.tree_search.grep import Grep, located
+from patcher.git.tree_search.grep import Grep
 from patcher.git.tree_search.known import Known, Memory
 from patcher.git.tree_search.query import Query
 from patcher.git.tree_search.remember import settle
@@ -46,7 +46,8 @@ def search(
     meanwhile: Callable[[], object] = lambda: None,
     gitlinks: Callable[[int, Sequence[bytes]], object] = lambda number, paths: None,
 ) -> Iterator[Blob]:
-    """Yield, in tree order, the regular files of ``commit`` that match.
+    """Yield the regular files of ``commit`` that match, in tree order; where git could not read
+    something, what it holds comes last.
 
     A file that matches but is larger than the query's limit, or that cannot be read (missing from a
     partial clone, corrupt), comes with a `Blob.problem`. ``jobs`` is the number of threads for `git
@@ -67,15 +68,14 @@ def search(
         total = tree.check()
         if paths := tree.gitlinks(query.wanted):
             gitlinks(len(paths) if query.wanted else tree.links[tree.root], paths)
-        answer = None
         if grep.is_started:
             meanwhile()
-            answer = grep.answer() if grep.is_worth(total, tree) else None
+            if grep.is_worth(total, tree):
+                for files in grep.files(tree, query):
+                    yield from look.at(objects, files)
             grep.close()
-        files = tree.files(query.wanted)
-        if answer is not None:
-            paths, oids = answer
-            files = located(tree, [*paths, *tree.named(query.always)], oids, query.wanted)
-        yield from look.at(objects, files)
-        sure = known.is_mirror or (answer is None and not look.unsure)
+        by_git = grep.doubtful is not None
+        if not by_git:
+            yield from look.at(objects, grep.rest(tree, query))
+        sure = known.is_mirror or (not by_git and not look.unsure)
         settle(tree, look, sure=sure, whole=query.wanted is None)

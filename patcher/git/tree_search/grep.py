@@ -1,16 +1,18 @@
-"""`git grep` over a large tree, on several threads, while Python reads the trees."""
+"""`git grep` over a large tree, on several threads, while Python reads the trees and looks at the
+files that it found already."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
 from patcher.git.errors import GitError
 from patcher.git.objects import Objects
 from patcher.git.process import MEMORY_LIMIT, MOST_ERRORS, Process
 from patcher.git.tree_search.known import Known, TreeFile
+from patcher.git.tree_search.query import Query
 from patcher.git.tree_search.trees import Tree
 
 # From this many distinct entries on, `git grep` is faster, though it takes a second process.
@@ -23,6 +25,10 @@ _REPEATED = 4
 _MOST_PATHS = 8 << 20
 """Bytes of the paths that `git grep` gives. Where they are more, Python looks at the blobs, and
 whoever asked breaks off when there are too many."""
+
+_SHARE = 8
+"""So small a share of the paths that were looked up already are looked up together, at least. Each
+time the trees above them are walked again, so all of it stays linear."""
 
 _UNREADABLE = re.compile(rb"error: '.*': unable to read ([0-9a-f]{40,64})", re.DOTALL)
 
@@ -46,6 +52,11 @@ class Grep:
         self._jobs = jobs
         self._known = known
         self._process: Process | None = None
+        self.doubtful: set[bytes] | None = None
+        """The binary ids of blobs that git could not read, once it has ended well. None when it did
+        not: git without PCRE, out of memory, out of time, a corrupt object."""
+        self._met: set[bytes] = set()
+        """The paths of files that `files` gave."""
 
     @property
     def is_started(self) -> bool:
@@ -78,19 +89,53 @@ class Grep:
         """Whether the answer is worth waiting for, of a tree with ``total`` entries."""
         return total <= _REPEATED * tree.distinct_files(total)
 
-    def answer(self) -> tuple[list[bytes], set[bytes]] | None:
-        """The paths that match, and the binary ids of blobs that git could not read.
+    def files(self, tree: Tree, query: Query) -> Iterator[Iterator[TreeFile]]:
+        """The files that git found or could not read, and those always wanted; some at a time, in
+        tree order, while git looks for more. Only when it has ended well are they all."""
+        always = sorted(tree.named(query.always))
+        for paths in self._paths():
+            number = bisect_right(always, paths[-1])
+            yield self._located(tree, [*paths, *always[:number]], query.wanted)
+            del always[:number]
+        doubtful = self.doubtful
+        if doubtful is not None:
+            yield self._located(tree, always, query.wanted)
+        if doubtful:
+            yield (file for file in self.rest(tree, query) if file.oid in doubtful)
 
-        None when the answer is not to be relied on: git without PCRE, out of memory, out of time, a
-        corrupt object.
-        """
+    def rest(self, tree: Tree, query: Query) -> Iterator[TreeFile]:
+        """Every file that `files` did not give."""
+        return (file for file in tree.files(query.wanted) if file.path not in self._met)
+
+    def _paths(self) -> Iterator[list[bytes]]:
+        """The paths that match, as git finds them."""
         assert self._process is not None
         prefix = self._commit.encode() + b":"
+        paths: list[bytes] = []
+        size = given = 0
+        rest = b""
         try:
-            output = self._process.output(_MOST_PATHS)
+            while self._process.has_output() and (piece := self._process.stdout.read(1 << 16)):
+                size += len(piece)
+                *found, rest = (rest + piece).split(b"\0")
+                if size > _MOST_PATHS or not all(path.startswith(prefix) for path in found):
+                    return
+                paths += [path.removeprefix(prefix) for path in found]
+                if paths and len(paths) * _SHARE >= given:
+                    given += len(paths)
+                    yield paths
+                    paths = []
             status = self._process.wait()
         except GitError:
-            return None
+            return
+        if paths:
+            yield paths
+        if not rest:
+            self.doubtful = self._unreadable(status)
+
+    def _unreadable(self, status: int) -> set[bytes] | None:
+        """The ids of what git could not read; None for any other error."""
+        assert self._process is not None
         errors = self._process.errors()
         if status not in (0, 1) or len(errors) >= MOST_ERRORS:
             return None
@@ -100,41 +145,29 @@ class Grep:
             if match is None:
                 return None
             doubtful.add(bytes.fromhex(match[1].decode()))
-        paths = output.split(b"\0")[:-1]
-        if not all(path.startswith(prefix) for path in paths):
-            return None
-        return [path.removeprefix(prefix) for path in paths], doubtful
+        return doubtful
+
+    def _located(
+        self, tree: Tree, paths: Sequence[bytes], wanted: Callable[[bytes], bool] | None
+    ) -> Iterator[TreeFile]:
+        """The files at ``paths`` that are wanted and were not met yet."""
+        sought = set(paths if wanted is None else filter(wanted, paths)) - self._met
+        ordered = sorted(sought)
+
+        def leads_on(folder: bytes) -> bool:
+            at = bisect_left(ordered, folder)
+            return at < len(ordered) and ordered[at].startswith(folder)
+
+        met = set()
+        for file in tree.files(None, leads_on) if sought else ():
+            if file.path in sought:
+                met.add(file.path)
+                yield file
+        if met != sought:
+            raise GitError("the repository holds a corrupt tree object: run git fsck")
+        self._met |= met
 
     def close(self) -> None:
         """End it, whatever it is doing."""
         if self._process is not None:
             self._process.close()
-
-
-def located(
-    tree: Tree,
-    paths: Sequence[bytes],
-    oids: set[bytes],
-    wanted: Callable[[bytes], bool] | None,
-) -> Iterator[TreeFile]:
-    """The files at ``paths``, and those with one of the object ids."""
-    hits = set(paths)
-    if oids:
-        for file in tree.files(wanted):
-            if file.path in hits or file.oid in oids:
-                yield file
-        return
-    sought = hits if wanted is None else set(filter(wanted, hits))
-    ordered = sorted(sought)
-
-    def leads_on(folder: bytes) -> bool:
-        at = bisect_left(ordered, folder)
-        return at < len(ordered) and ordered[at].startswith(folder)
-
-    met = set()
-    for file in tree.files(None, leads_on):
-        if file.path in sought:
-            met.add(file.path)
-            yield file
-    if met != sought:
-        raise GitError("the repository holds a corrupt tree object: run git fsck")

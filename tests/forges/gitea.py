@@ -544,7 +544,7 @@ class Gitea(Routed, servers.Gitea):
                 "state": each["state"],
                 "body": "",
                 "commit_id": each["commit"],
-                "stale": each["commit"] != sha,
+                "stale": each.get("stale", each["commit"] != sha),
                 "official": each["official"],
                 "dismissed": each["dismissed"],
                 "comments_count": 0,

@@ -85,6 +85,15 @@ def test_an_approval_of_an_earlier_state_is_none(at: AtGitea) -> None:
     assert at.review().approved is True
 
 
+def test_an_approval_of_an_earlier_commit_that_is_not_marked_as_stale(at: AtGitea) -> None:
+    """Gitea marks it later, or never: where a part of the change was only taken back."""
+    at.open()
+    at.forge.say(at.own[0], "bob", "APPROVED", stale=False)
+    assert at.review().approved is True
+    at.branches.commit(PATH, HEAD)
+    assert at.review().approved is False
+
+
 def test_what_was_dismissed_does_not_count(at: AtGitea) -> None:
     at.open()
     at.forge.say(at.own[0], "bob", "REQUEST_CHANGES", dismissed=True)

@@ -137,7 +137,9 @@ def judged(client: Client, project: values.Project, found: Review, author: str |
     asked.pop(author or "", None)
     return replace(
         found,
-        approved=None if author is None else _approved(given, rules, author),
+        approved=None
+        if author is None or found.head_commit is None
+        else _approved(given, rules, author, found.head_commit),
         checks=_checks(client, project, found.head_commit, rules),
         asked=tuple(asked),
     )
@@ -218,11 +220,15 @@ def _with_closer(client: Client, project: values.Project, found: Review) -> Revi
     return replace(found, closed_by=closers[-1] if closers else None)
 
 
-def _approved(given: Sequence[object], rules: object, author: str) -> bool | None:
-    """Whether it has all approvals that the base's rules ask for, and at least one: of this state
-    of the change, not its author's, and ``official``, which is that of one who may write: anyone
-    may approve in public. What someone said last counts. None: older servers call none official
-    where the base has no rules."""
+def _approved(given: Sequence[object], rules: object, author: str, commit: str) -> bool | None:
+    """Whether it has all approvals that the base's rules ask for, and at least one: of this very
+    commit, not its author's, and ``official``, which is that of one who may write: anyone may
+    approve in public. What someone said last counts. None: older servers call none official
+    where the base has no rules.
+
+    That an approval is not ``stale`` is not enough. Gitea marks it some time after a push, and
+    never where the new commit only takes back a part of the change (`checkIfPRContentChanged` in
+    services/pull/pull.go)."""
     last: dict[str | None, object] = {}
     for each in given:
         if text(each, "state") in ("APPROVED", "REQUEST_CHANGES"):
@@ -236,6 +242,7 @@ def _approved(given: Sequence[object], rules: object, author: str) -> bool | Non
         each
         for each in valid
         if inside(each, "stale") is False
+        and text(each, "commit_id") == commit
         and text(inside(each, "user"), "login") not in (None, author)
     ]
     official = [each for each in approvals if inside(each, "official") is True]

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +41,12 @@ def numbered(before: str, form: str, count: int, after: str = "") -> str:
 def padded(text: str, comment: str = "# ") -> str:
     """The text, and a comment that fills the file."""
     return text + comment + "x" * (SIZE - len(text.encode()) - len(comment.encode()) - 1) + "\n"
+
+
+def packed(text: str, count: int) -> str:
+    """Values of YAML, each of which is the text, compressed and in base64."""
+    digits = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+    return "".join(f"a{n}: {digits}\n" for n in range(count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +160,17 @@ OVER: dict[str, Bomb] = {
     "YAML anchors": Bomb("p.yaml", lambda: numbered(YAML, "a%d: &a%d [*a, *a]\n", 250_000), LINES),
     "a YAML list": Bomb("p.yaml", lambda: full(YAML + "q: [", "'network,',", "'']\n"), ON_A_LINE),
     "a YAML scalar": Bomb("p.yaml", lambda: full(f'p: "{HEAD_C}', "network,\\n", '}"\n'), LINES),
+    "zeros in gzip": Bomb(
+        "p.yaml", lambda: packed("\0" * ((1 << 24) - 1), 380),
+        "over 268435456 bytes in gzip and base64 in one file",
+    ),
+    "zeros in one text in gzip": Bomb(
+        "p.yaml", lambda: packed("\0" * (1 << 29), 1), "over 16777216 bytes in gzip and base64"
+    ),
+    "profiles in gzip": Bomb(
+        "p.yaml", lambda: packed(padded(_moby("#\n" * 29, 4900)), 32),
+        "over 4194304 bytes with profiles in base64",
+    ),
     "a JSON list": Bomb("p.json", lambda: full(f'["{PROFILE_C}",', '"network,",', '""]'), LIST),
     "a JSON string": Bomb("p.json", lambda: full(f'{{"p": "{HEAD_C}', "network,\\n", '}"}'), LINES),
     "JSON escapes": Bomb(
@@ -249,6 +268,9 @@ UNDER: dict[str, Bomb] = {
     "pairs of YAML": Bomb("p.yaml", lambda: full("", DOCUMENT + f"a: {{{'a: b,' * 12_000}}}\n")),
     "prose in YAML": Bomb("p.yaml", lambda: full("", DOCUMENT + f"a: {'word ' * 12_000}\n")),
     "YAML brackets": Bomb("p.yaml", lambda: YAML + "a: " + "[" * 4_000_000 + "]" * 4_000_000),
+    "blocks in gzip": Bomb(
+        "p.yaml", lambda: YAML + packed(HEAD + "{ network, " * 4980 + "}" * 4981, 32)
+    ),
     "JSON brackets": Bomb(
         "p.json", lambda: "[" * 4_000_000 + json.dumps(PROFILE) + "]" * 4_000_000
     ),

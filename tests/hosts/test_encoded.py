@@ -121,3 +121,12 @@ def test_what_gzip_compressed_is_bounded() -> None:
     assert patcher.patch("a.yaml", f"data: {digits}\n".encode()).findings == ()
     for part in (digits[:60], digits[:44] + "A" * 20):
         assert patcher.patch("a.yaml", f"data: {part}\n".encode()).findings == ()
+
+
+def test_each_member_that_gzip_compressed_is_read() -> None:
+    """As ``cat a.gz b.gz`` puts them together (RFC 1952, section 2.2)."""
+    members = [gzip.compress(text.encode(), mtime=0) for text in ("a text\n", "", POLICY)]
+    digits = base64.b64encode(b"".join(members)).decode()
+    (found,) = patcher.patch("a.yaml", f"data: {digits}\n".encode()).findings
+    assert (found.status, found.host) == (Status.UNDER_INVESTIGATION, "base64")
+    assert found.reason.startswith("in base64: blanket network rule")

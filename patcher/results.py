@@ -286,6 +286,9 @@ class Target:
     """The review branch, without ``refs/heads/``."""
     new_commit: str | None = None
     """The review branch's new tip (or the one that it has already)."""
+    verified: bool | None = None
+    """Whether GitHub, which made the commits in this run, shows all of them as verified; None
+    where it made none, or does not say."""
     branch_state: BranchState | None = None
     """What the review branch was before this run; None where that was not looked at."""
     stage: Stage = Stage.SCANNED

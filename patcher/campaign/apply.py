@@ -13,6 +13,7 @@ from patcher.campaign.asking import Asker, declined
 from patcher.campaign.branch import Past, Reader, ReviewBranch
 from patcher.campaign.clone import PushedClone
 from patcher.campaign.selection import Selection
+from patcher.campaign.verified import VerifiedPush, staged, without_forge
 from patcher.git import history, marks
 from patcher.git.commit import dated, person
 from patcher.migrations import Migration
@@ -62,6 +63,8 @@ class Commits:
     sign: bool = False
     key: str | None = None
     """The key to sign with; None: as the user's git configuration says."""
+    verified_commits: bool = False
+    """Whether GitHub makes the commits of the branches that are pushed, and signs them."""
     message: str | None = None
     """The user's own message, with placeholders; None: the migrations'."""
     per_file: bool = False
@@ -180,15 +183,19 @@ def _done(
         if not decision.is_wanted:
             return declined(target)
         writer = replace(writer, own=decision.message)
-    with git.Store(repository) as store:
+    forge = remote if isinstance(remote, VerifiedPush) else None
+    if commits.verified_commits and forge is None:
+        raise without_forge(repository)
+    with git.Store(repository) as store, staged(forge, repository, branch, parent):
         on: marks.On = "base" if parent == base.commit else "branch"
-        new, committer = writer.write(target, parent, on, store)
+        new, committer = writer.write(target, parent, on, store, forge)
         if parent != base.commit:
             _check_fixed(reader, review, new)
         if remote is not None and commits.push:
             # The mirror's branches are the remote's, so that is all that has to move.
             said = remote.push(repository, branch, new, review.local, pause=commits.pause)
             target = replace(target, outcome=Outcome.PUSHED, stage=Stage.PUSHED, new_commit=new)
+            target = target if forge is None else forge.told(target)
             return target.noted(f"the server says: {said}" if said else "")
         git.move_branch(repository, branch, new, review.local, committer)
     if clone is not None:
@@ -388,9 +395,15 @@ class _Writer:
         return message.words(self._facts(target, files), self.commits.message)
 
     def write(
-        self, target: Target, parent: str, on: marks.On, store: git.Store
+        self,
+        target: Target,
+        parent: str,
+        on: marks.On,
+        store: git.Store,
+        forge: VerifiedPush | None = None,
     ) -> tuple[str, git.Identity]:
-        """The new tip, and who committed it; ``store`` takes what is written."""
+        """The new tip, and who committed it; ``store`` takes what is written. ``forge`` makes each
+        commit once more, as it is made here."""
         commits, repository = self.commits, self.reader.repository
         vouched = commits.sign or commits.signoff
         people = git.identities(repository, commits.author, vouched=vouched)
@@ -400,17 +413,14 @@ class _Writer:
         sign = git.signing(commits.key, repository) if commits.sign else None
         for files in self._groups(target):
             made = marks.Made(self.branch, parent, person(author), person(committer))
-            parent = git.write_commit(
-                repository,
-                parent,
-                [git.FileChange(file.path, file.new) for file in files],
-                self._message(target, files, committer, on, made),
-                author,
-                committer,
-                sign,
-                store,
+            changes = [git.FileChange(file.path, file.new) for file in files]
+            text = self._message(target, files, committer, on, made)
+            new = git.write_commit(
+                repository, parent, changes, text, author, committer, sign, store
             )
-            on = "branch"
+            if forge is not None:
+                new = forge.make(repository, self.branch, parent, new, text, changes)
+            parent, on = new, "branch"
         return parent, committer
 
     def shown(self, target: Target, parent: str) -> Target:
@@ -441,12 +451,15 @@ class _Writer:
             made = marks.Made(self.branch, commit.parents[0], commit.author, commit.committer)
             wanted = self._message(target, files, committer, on, made)
             changed = {each.path: each.new for each in self.reader.changed(commit) or ()}
-            if (
-                commit.message != message.stored(wanted)
-                or not commit.author.startswith(f"{author.name} <{author.email}> ")
-                or commit.is_signed != self.commits.sign
-                or changed != {file.path: (file.mode, file.new_oid) for file in files}
-            ):
+            if self.commits.verified_commits:  # its mark says who made it
+                is_same = message.sections(commit.message) == message.sections(wanted)
+            else:
+                is_same = (
+                    commit.message == message.stored(wanted)
+                    and commit.author.startswith(f"{author.name} <{author.email}> ")
+                    and commit.is_signed == self.commits.sign
+                )
+            if not is_same or changed != {file.path: (file.mode, file.new_oid) for file in files}:
                 return False
             on = "branch"
         return True
@@ -469,7 +482,9 @@ class _Writer:
             self._facts(target, files),
             template=self.commits.message,
             signoff=f"{committer.name} <{committer.email}>" if self.commits.signoff else None,
-            mark=lambda text: marks.trailer(ids, on, made, text),
+            mark=lambda text: marks.trailer(
+                ids, on, made, text, by_forge=self.commits.verified_commits
+            ),
             own=self.own,
             change=self.commits.change,
         )

@@ -117,6 +117,12 @@ def stored(text: str) -> str:
     return text.encode("utf-8", "replace").decode().rstrip("\n") + "\n"
 
 
+def sections(text: str) -> tuple[str, str]:
+    """The subject of a message and what stands below it, which forges take apart."""
+    subject, _, body = stored(text).partition("\n")
+    return subject, body.strip("\n")
+
+
 def default(migrations: Sequence[Migration]) -> str:
     """The migrations' own template; of several one that speaks of all."""
     if len(migrations) == 1:

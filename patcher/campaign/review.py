@@ -14,6 +14,7 @@ from patcher.campaign import change_push
 from patcher.campaign.apply import Commits, Remote, branch_name
 from patcher.campaign.asking_push import AskingPush
 from patcher.campaign.selection import Selection
+from patcher.campaign.verified import VerifiedPush, check
 from patcher.findings import Status
 from patcher.forges import homes
 from patcher.forges.client import Client, RequestRefused
@@ -28,6 +29,7 @@ from patcher.sources.filters import matching
 
 if TYPE_CHECKING:
     from patcher.git.mirrors import Mirrors
+    from patcher.git.mirrors.forks import Fork
     from patcher.sources.found import Found
 
 Apply = Callable[[Commits, Remote | None], Target]
@@ -87,8 +89,7 @@ class RepositoryReviews:
                 self._place(repository, base, name)
             done = apply(self.commits, self._remote(repository, base, name))
             return self._obsolete(repository, base, name, done, apply)
-        with waiting():
-            place = self._place(repository, base, name)
+        place = self._place_to_push(repository, base, name)
         if self._at_gerrit:
             return self._changed(repository, base, target, place, apply)
         if not self._has_token:
@@ -99,7 +100,7 @@ class RepositoryReviews:
             return _left(target, name, ReviewResult(ReviewAct.ARCHIVED))
         if there.is_declined and there.last is not None and not self.wishes.reopen:
             return _left(target, name, opening.declined(there.last))
-        done = apply(self.commits, self._fork)
+        done = self._pushed(repository, place, name, apply)
         if self.commits.dry_run:
             if done.error is not None:
                 return done
@@ -113,6 +114,31 @@ class RepositoryReviews:
             why = f"branch {name} is pushed, and its review is not done: {error}"
             cause = getattr(error, "cause", "review")
             return replace(done, error="; ".join(filter(None, (done.error, why))), cause=cause)
+
+    def _pushed(
+        self, repository: git.Repository, place: opening.Place, name: str, apply: Apply
+    ) -> Target:
+        """The target with its branch pushed, with commits that GitHub made where they are to be
+        verified."""
+        if not self.commits.verified_commits or self.commits.dry_run:
+            return apply(self.commits, self._fork)
+        from patcher.git.mirrors.forks import Fork
+
+        assert repository.address is not None
+        mirrors, fork = self.mirrors(), self._fork
+        push = VerifiedPush(
+            fork or mirrors,
+            fork or Fork(mirrors, repository.address),
+            place.client,
+            place.head_project,
+            self._turn,
+            self.warn,
+            self.commits.pause,
+        )
+        done = apply(self.commits, push)
+        if not push.verdicts:
+            push.tidy(repository, name)
+        return done
 
     def _without_token(
         self,
@@ -263,6 +289,18 @@ class RepositoryReviews:
             self._known = self._known._replace(fork=fork)
         return opening.Place(forge, client, project, fork or project, head, into)
 
+    def _place_to_push(
+        self, repository: git.Repository, base: git.Base, head: str
+    ) -> opening.Place:
+        """As `_place`, for what is to be committed. Raises GitError where that cannot be as it is
+        wanted."""
+        with waiting():
+            place = self._place(repository, base, head)
+        if self.commits.verified_commits:
+            assert self._known is not None
+            check(repository, self._known.home)
+        return place
+
     def _wants_fork(self, project: Project) -> bool:
         """Whether its review branch belongs in a fork. Raises ForgeError where it belongs nowhere
         else, and none is wanted."""
@@ -290,7 +328,7 @@ class RepositoryReviews:
         return change_push.ChangePush(self.mirrors(), place, there.open)
 
     @property
-    def _fork(self) -> Remote | None:
+    def _fork(self) -> Fork | None:
         """The fork, where the review branch belongs there."""
         if self._known is None or self._known.fork is None:
             return None

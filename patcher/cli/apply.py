@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from patcher import git
 from patcher.cli import FAILED, FOUND, USAGE, options
 from patcher.cli.asking import TerminalAsker
-from patcher.cli.reviewing import reviewing, wishes
+from patcher.cli.reviewing import check_verified, reviewing, wishes
 
 if TYPE_CHECKING:
     from patcher.campaign.apply import Commits
@@ -74,6 +74,12 @@ _OPTIONAL = ("--sign", "--auto-merge", "--fork")
     "--sign",
     metavar="[=KEY]",
     help="Sign as your git configuration says (gpg or ssh); --sign=KEY names the key.",
+)
+@click.option(
+    "--verified-commits",
+    is_flag=True,
+    help="With --push and --review github (or auto): GitHub makes the commits and signs them, so "
+    "that it shows them as verified.",
 )
 @click.option(
     "--message",
@@ -147,6 +153,7 @@ def command(
     author: str | None,
     signoff: bool,
     sign: str | None,
+    verified_commits: bool,
     message: str | None,
     message_file: str | None,
     commit_per: str,
@@ -218,6 +225,7 @@ def command(
         signoff=signoff,
         sign=sign is not None,
         key=sign or None,
+        verified_commits=verified_commits,
         message=template,
         per_file=commit_per == "file",
         push=push,
@@ -228,6 +236,7 @@ def command(
         reviews=wanted,
     )
     _check_shown(commits)
+    check_verified(commits, named=name is not None)
     _check_push(sources, commits, name)
     if discard_others and on_existing != "replace" and not name:
         raise click.UsageError("--discard-others goes with --on-existing replace")
@@ -310,7 +319,8 @@ def _check_asking(commits: Commits, work: options.Work) -> None:
 
 
 def _tell_unsigned(commits: Commits) -> None:
-    if not (commits.sign or commits.dry_run) and git.user_signs():
+    signs = commits.sign or commits.verified_commits
+    if not (signs or commits.dry_run) and git.user_signs():
         from patcher.cli.output import tell
 
         tell("commit.gpgSign is set in your git configuration; commits are signed with --sign only")
@@ -384,6 +394,7 @@ def _carry_on(ledger: Ledger, account: Account, run: _Run) -> int:
     planning = Planning(tell)
     named = True
     selection, commits = settings.read(account.settings)
+    check_verified(commits)
     if commits.reviews is not None:
         _check_reviews(account.name, commits)
         commits = replace(commits, reviews=replace(commits.reviews, reopen=run.reopen))

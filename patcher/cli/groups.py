@@ -15,7 +15,7 @@ _GROUPS = {
     ),
     "The commit and its branch": (
         "branch", "on_existing", "discard_others", "ignore_authors", "author", "signoff", "sign",
-        "message", "message_file", "commit_per", "interactive",
+        "verified_commits", "message", "message_file", "commit_per", "interactive",
     ),
     "Push": ("push", "remote", "fork"),
     "Reviews": (

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from patcher.cli import options
 
 if TYPE_CHECKING:
+    from patcher.campaign.apply import Commits
     from patcher.reviews.wishes import Wishes
 
 _FORGES = ("github", "gitlab", "gitea", "forgejo", "gerrit", "bitbucket")
@@ -175,3 +176,33 @@ def _check(made: Wishes) -> None:
                 check(template, option)
             except TemplateWrong as error:
                 raise click.UsageError(str(error)) from None
+
+
+_AT_GITHUB = ("auto", "github")
+
+
+def check_verified(commits: Commits, *, named: bool = False) -> None:
+    """Raise UsageError where GitHub cannot make the commits as they are wanted. ``named``: a
+    campaign may have more of the options."""
+    if not commits.verified_commits:
+        return
+    if commits.sign:
+        raise click.UsageError(
+            "--sign signs here, and with --verified-commits GitHub makes and signs the commits: "
+            "leave out one of them"
+        )
+    if commits.author is not None:
+        raise click.UsageError(
+            "with --verified-commits the author is the user of the token: leave out --author"
+        )
+    if commits.shown:
+        raise click.UsageError("a mail carries no signature: leave out --verified-commits")
+    review = "none" if commits.reviews is None else commits.reviews.review
+    if review in _AT_GITHUB or (named and review == "none"):
+        return
+    if review == "none":
+        raise click.UsageError("--verified-commits goes with --push --review github (or auto)")
+    raise click.UsageError(
+        f"--verified-commits is for GitHub alone: with --review {review} use --sign, or leave it "
+        "out"
+    )

@@ -59,6 +59,7 @@ def _target(target: Target) -> dict[str, Any]:
         "commit": target.commit,
         "branch": target.branch and valid(target.branch),
         "new_commit": target.new_commit,
+        "verified": target.verified,
         "branch_state": target.branch_state and target.branch_state.value,
         "status": target.status and target.status.value,
         "outcome": target.outcome.value,

@@ -4,6 +4,7 @@ The functions of `patcher.forges.review.Reviews`, all through `patcher.forges.cl
 brings a session of its own, without our bounds on time, size and where the token goes.
 """
 
+from patcher.forges.github.commits import commit, verification
 from patcher.forges.github.forks import delete_fork, fork, open_reviews, own_fork
 from patcher.forges.github.reading import project, review, reviews
 from patcher.forges.github.together import look_together
@@ -20,6 +21,7 @@ from patcher.forges.github.writing import (
 __all__ = [
     "close",
     "comment",
+    "commit",
     "create",
     "delete_fork",
     "fork",
@@ -33,4 +35,5 @@ __all__ = [
     "reviews",
     "set_draft",
     "update",
+    "verification",
 ]

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from tests.forges.github.world import DOCS, NOW, Pull, Repository, World, invalid, refused
+from tests.forges.github.commits import CommitMaker
+from tests.forges.github.world import DOCS, NOW, Pull, Repository, invalid, refused
 from tests.forges.routes import Refusal, route
 from tests.sources import servers
 from tests.sources.servers import Record, Reply, Request
@@ -22,7 +23,7 @@ PULL = REPO + "/pulls/{number}"
 ISSUE = REPO + "/issues/{number}"
 
 
-class GitHub(World):
+class GitHub(CommitMaker):
     """Its REST interface, and what is asked of its GraphQL."""
 
     def local(self, request: Request) -> str:
@@ -422,6 +423,7 @@ class GitHub(World):
             "ready": self.mutate_ready,
             "draft": self.mutate_draft,
             "autoMerge": self.mutate_auto_merge,
+            "commit": self.mutate_commit,
         }
         try:
             data = answers[match[1]](request.body["variables"])

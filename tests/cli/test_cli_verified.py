@@ -1,0 +1,441 @@
+"""`apply --verified-commits`: GitHub makes the commits, and they are what was proved."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from patcher.campaign import verified
+from patcher.cli import group
+from tests.cli.test_cli_reviews import (
+    BOTH,
+    NAMES,
+    PUSH,
+    acts,
+    github,
+    opened,
+    patcher,
+    report,
+    waits,
+)
+from tests.conftest import Sandbox
+from tests.forges import described
+from tests.forges.github import GitHub
+from tests.forges.test_github import PUBLISHED
+from tests.sources.servers import Reply, Request
+
+__all__ = ["github", "waits"]
+
+VERIFIED = (*PUSH, "--verified-commits")
+BRANCH = "patcher/deny-af-alg"
+STAGING = f"patcher/staging/{BRANCH}"
+MOBY = "acme/moby"
+
+
+def in_served(sandbox: Sandbox, *arguments: str) -> str:
+    return sandbox.git(sandbox.root / "served/acme/moby.git", *arguments)
+
+
+def moved(sandbox: Sandbox, files: dict[str, str | bytes], name: str = "work") -> None:
+    """Let the base move."""
+    work = sandbox.root / name
+    served = sandbox.root / "served/acme/moby.git"
+    sandbox.git(sandbox.root, "clone", "-q", str(served), str(work))
+    sandbox.commit(work, files)
+    sandbox.git(work, "push", "-q", "origin", "main")
+
+
+@pytest.mark.parametrize("is_described", [False, pytest.param(True, marks=PUBLISHED)])
+def test_github_makes_the_commit_that_was_proved(
+    github: GitHub, sandbox: Sandbox, is_described: bool
+) -> None:
+    github.description = described.github() if is_described else None
+    code, found = report(*VERIFIED, "--signoff", "github:acme")
+    assert code == 0
+    for name, target in found.items():
+        tip = github.branches.tip(name, BRANCH)
+        assert (target["outcome"], target["verified"]) == ("pushed", True)
+        assert target["new_commit"] == tip
+        assert github.branches.tip(name, STAGING) is None
+    raw = in_served(sandbox, "cat-file", "commit", BRANCH)
+    assert "committer GitHub <noreply@github.com>" in raw
+    assert "gpgsig" in raw
+    assert "Signed-off-by: A Tester <tester@example.org>" in raw
+    assert in_served(sandbox, "rev-parse", f"{BRANCH}^") == in_served(sandbox, "rev-parse", "main")
+    expected = sandbox.fixed(sandbox.profile()).strip()
+    assert in_served(sandbox, "show", f"{BRANCH}:docker-default") == expected
+    assert in_served(sandbox, "diff", "--name-only", "main", BRANCH) == "docker-default"
+    assert github.wrong == []
+
+
+def test_a_second_run_changes_nothing(github: GitHub) -> None:
+    assert acts(*VERIFIED, "github:acme") == (0, BOTH)
+    tips = [github.branches.tip(name, BRANCH) for name in NAMES]
+    writes = [each for each in github.requests if each.method != "GET"]
+    for more in ((), ("--on-existing", "replace")):
+        code, found = report(*VERIFIED, *more, "github:acme")
+        assert code == 0
+        assert {each["outcome"] for each in found.values()} == {"up to date"}
+        assert {each["branch_state"] for each in found.values()} == {"ours and current"}
+        assert {each["verified"] for each in found.values()} == {None}
+    assert [github.branches.tip(name, BRANCH) for name in NAMES] == tips
+    assert [each for each in github.requests if each.method != "GET"] == writes
+
+
+def test_a_commit_made_here_is_replaced_where_that_is_asked_for(github: GitHub) -> None:
+    assert acts(*PUSH, "github:acme") == (0, BOTH)
+    before = github.branches.tip(MOBY, BRANCH)
+    code, found = report(*VERIFIED, "github:acme")
+    assert (code, found[MOBY]["outcome"], found[MOBY]["verified"]) == (0, "up to date", None)
+    code, found = report(*VERIFIED, "--on-existing", "replace", "github:acme")
+    assert (code, found[MOBY]["outcome"], found[MOBY]["verified"]) == (0, "pushed", True)
+    assert github.branches.tip(MOBY, BRANCH) != before
+    assert opened(github) == [(name, "main", "open") for name in NAMES]
+
+
+def test_modes_and_other_files_stay(github: GitHub, sandbox: Sandbox) -> None:
+    work = sandbox.root / "work"
+    served = sandbox.root / "served/acme/moby.git"
+    sandbox.git(sandbox.root, "clone", "-q", str(served), str(work))
+    (work / "link").symlink_to("docker-default")
+    (work / "docker-default").chmod(0o755)
+    sandbox.commit(work, {"a/b/profile": sandbox.profile("other")})
+    sandbox.git(work, "push", "-q", "origin", "main")
+    code, found = report(*VERIFIED, "github:acme")
+    assert (code, found[MOBY]["verified"]) == (0, True)
+    modes = {
+        line.split()[3]: line.split()[0]
+        for line in in_served(sandbox, "ls-tree", "-r", BRANCH).splitlines()
+    }
+    assert modes == {
+        "CODEOWNERS": "100644",
+        "a/b/profile": "100644",
+        "docker-default": "100755",
+        "link": "120000",
+    }
+
+
+def test_one_commit_for_each_file(github: GitHub, sandbox: Sandbox) -> None:
+    moved(sandbox, {"other": sandbox.profile("other")})
+    words = (*VERIFIED, "--commit-per", "file", "github:acme")
+    code, found = report(*words)
+    assert (code, found[MOBY]["verified"]) == (0, True)
+    assert in_served(sandbox, "rev-list", "--count", f"main..{BRANCH}") == "2"
+    for more in ((), ("--on-existing", "replace")):
+        assert report(*words, *more)[1][MOBY]["outcome"] == "up to date"
+
+
+def test_the_branch_follows_its_base_and_the_review_stays_open(
+    github: GitHub, sandbox: Sandbox
+) -> None:
+    assert acts(*VERIFIED, "--campaign", "c", "github:acme") == (0, BOTH)
+    before = github.branches.tip(MOBY, BRANCH)
+    text = f"# moved\n{sandbox.profile()}{sandbox.profile('b')}"
+    moved(sandbox, {"docker-default": text})
+    done = patcher("refresh", "c")
+    assert done.exit_code == 0, done.stderr
+    after = github.branches.tip(MOBY, BRANCH)
+    assert after != before
+    assert in_served(sandbox, "rev-parse", f"{BRANCH}^") == in_served(sandbox, "rev-parse", "main")
+    assert "gpgsig" in in_served(sandbox, "cat-file", "commit", BRANCH)
+    assert opened(github) == [(name, "main", "open") for name in NAMES]
+    assert github.pull(MOBY).commit == after
+
+
+def test_a_campaign_merges_and_closes_what_github_made(github: GitHub) -> None:
+    assert acts(*VERIFIED, "--campaign", "c", "github:acme") == (0, BOTH)
+    shown = json.loads(patcher("status", "c", "--format", "json").stdout)
+    tips = {github.branches.tip(name, BRANCH) for name in NAMES}
+    assert {each["new_commit"] for each in shown["targets"]} == tips
+    github.review(MOBY, 1, "ada")
+    done = patcher("merge", "c")
+    assert (MOBY, "main", "merged") in opened(github), done.output
+    done = patcher("close", "c")
+    assert done.exit_code == 0, done.output
+    assert opened(github)[1] == ("acme/tool", "main", "closed")
+    assert github.branches.tip("acme/tool", BRANCH) is None
+
+
+def test_a_commit_that_is_not_verified_is_a_warning_and_a_value(github: GitHub) -> None:
+    github.signs = False
+    done = patcher(*VERIFIED, "--format", "json", "github:acme")
+    assert done.exit_code == 0
+    assert {each["verified"] for each in json.loads(done.stdout)["targets"]} == {False}
+    lines = [line for line in done.stderr.splitlines() if "is not verified: unsigned" in line]
+    assert len(lines) == 2
+    assert opened(github) == [(name, "main", "open") for name in NAMES]
+
+
+def test_what_is_not_known_is_no_verified_commit(github: GitHub) -> None:
+    answer = github.reply
+
+    def reply(request: Request) -> Reply:
+        if "/git/commits/" in request.path:
+            return Reply(500, {"message": "no"})
+        return answer(request)
+
+    github.reply = reply  # type: ignore[method-assign]
+    done = patcher(*VERIFIED, "--format", "json", "github:acme")
+    assert done.exit_code == 0
+    assert {each["verified"] for each in json.loads(done.stdout)["targets"]} == {None}
+    assert "is not known to be verified: " in done.stderr
+
+
+OTHER_FILES = "other files or modes"
+OTHER_TEXT = "another message, or a committer who is not GitHub"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "why"),
+    [
+        ("alters", lambda content, mode: (content.replace(b"\n", b"\r\n"), mode), OTHER_FILES),
+        ("alters", lambda content, mode: (content, "100755"), OTHER_FILES),
+        ("adds", "\n\nCo-authored-by: Someone <someone@example.org>\n", OTHER_TEXT),
+        ("committer", ("Someone", "someone@example.org"), OTHER_TEXT),
+    ],
+)
+def test_what_is_not_what_was_proved_is_not_pushed(
+    github: GitHub, attribute: str, value: object, why: str
+) -> None:
+    setattr(github, attribute, value)
+    code, found = report(*VERIFIED, "github:acme")
+    assert code == 3
+    for name in NAMES:
+        assert why in found[name]["error"]
+        assert (found[name]["outcome"], found[name]["verified"]) == ("failed", None)
+        assert github.branches.tip(name, BRANCH) is None
+        assert github.branches.tip(name, STAGING) is None
+    assert opened(github) == []
+
+
+def test_an_open_branch_stays_where_the_new_commit_is_another_one(
+    github: GitHub, sandbox: Sandbox
+) -> None:
+    assert acts(*VERIFIED, "github:acme") == (0, BOTH)
+    before = github.branches.tip(MOBY, BRANCH)
+    moved(sandbox, {"docker-default": f"{sandbox.profile()}{sandbox.profile('b')}"})
+    github.alters = lambda content, mode: (content + b"#\n", mode)
+    code, found = report(*VERIFIED, "github:acme")
+    assert code == 3
+    assert OTHER_FILES in found[MOBY]["error"]
+    assert github.branches.tip(MOBY, BRANCH) == before
+    github.alters = None
+    assert report(*VERIFIED, "github:acme")[0] == 0
+    assert github.branches.tip(MOBY, STAGING) is None
+
+
+@pytest.mark.parametrize("when", ["begin", "make", "push", "end"])
+@pytest.mark.parametrize("campaign", [(), ("--campaign", "c")])
+def test_a_kill_leaves_nothing_that_the_next_run_does_not_mend(
+    github: GitHub, monkeypatch: pytest.MonkeyPatch, campaign: tuple[str, ...], when: str
+) -> None:
+    """``when``: after the branch beside is made, after the commit, after the push, before the
+    branch beside is removed."""
+    real = getattr(verified.VerifiedPush, when)
+
+    def killed(*_: object, **__: object) -> object:
+        raise KeyboardInterrupt
+
+    def killed_after(*arguments: object, **named: object) -> object:
+        real(*arguments, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        if when != "end":
+            patch.setattr(verified.VerifiedPush, when, killed_after)
+        patch.setattr(verified.VerifiedPush, "end", killed)
+        result = CliRunner().invoke(group, [*VERIFIED, *campaign, "github:acme/moby"])
+        assert result.exit_code != 0
+    is_pushed = when in ("push", "end")
+    assert github.branches.tip(MOBY, STAGING) is not None
+    assert (github.branches.tip(MOBY, BRANCH) is not None) is is_pushed
+    assert opened(github) == []
+    words = ("apply", *campaign) if campaign else (*VERIFIED, "github:acme/moby")
+    code, found = report(*words)
+    assert (code, found[MOBY]["review"]["act"]) == (0, "opened")
+    assert found[MOBY]["outcome"] == ("up to date" if is_pushed else "pushed")
+    assert github.branches.tip(MOBY, STAGING) is None
+    assert github.pull(MOBY).commit == github.branches.tip(MOBY, BRANCH)
+    assert opened(github) == [(MOBY, "main", "open")]
+
+
+def test_a_commit_whose_answer_was_lost_is_made_again(github: GitHub) -> None:
+    answer = github.reply
+
+    def reply(request: Request) -> Reply:
+        is_commit = request.path.endswith("/graphql") and "commit(" in request.body["query"]
+        done = answer(request)
+        return Reply(502, {"message": "Bad gateway"}) if is_commit else done
+
+    github.reply = reply  # type: ignore[method-assign]
+    done = patcher(*VERIFIED, "github:acme/moby")
+    assert done.exit_code == 3
+    assert "fails with HTTP 502" in done.stderr
+    assert f"branch {STAGING} stays until the next run" in done.stderr
+    assert github.branches.tip(MOBY, BRANCH) is None
+    assert github.branches.tip(MOBY, STAGING) is not None
+    del github.reply
+    code, found = report(*VERIFIED, "github:acme/moby")
+    assert (code, found[MOBY]["verified"]) == (0, True)
+    assert github.branches.tip(MOBY, STAGING) is None
+
+
+def test_a_branch_beside_of_an_earlier_base_is_removed(github: GitHub, sandbox: Sandbox) -> None:
+    in_served(sandbox, "branch", STAGING, "main")
+    moved(sandbox, {"more": "x\n"})
+    code, found = report(*VERIFIED, "github:acme/moby")
+    assert (code, found[MOBY]["verified"]) == (0, True)
+    assert github.branches.tip(MOBY, STAGING) is None
+
+
+def test_what_others_have_beside_stays(github: GitHub, sandbox: Sandbox) -> None:
+    work = sandbox.root / "work"
+    sandbox.git(sandbox.root, "clone", "-q", str(sandbox.root / "served/acme/moby.git"), str(work))
+    theirs = sandbox.commit(work, {"mine": "x\n"})
+    sandbox.git(work, "push", "-q", "origin", f"HEAD:refs/heads/{STAGING}")
+    code, found = report(*VERIFIED, "github:acme")
+    assert code == 3
+    assert f"branch {STAGING} is where GitHub makes commits" in found[MOBY]["error"]
+    assert github.branches.tip(MOBY, STAGING) == theirs
+    assert github.branches.tip(MOBY, BRANCH) is None
+    assert found["acme/tool"]["outcome"] == "pushed"
+
+
+def test_commits_of_others_on_the_branch_stay(github: GitHub, sandbox: Sandbox) -> None:
+    assert acts(*VERIFIED, "github:acme") == (0, BOTH)
+    work = sandbox.root / "theirs"
+    served = sandbox.root / "served/acme/moby.git"
+    sandbox.git(sandbox.root, "clone", "-q", "-b", BRANCH, str(served), str(work))
+    sandbox.git(work, "commit", "-q", "--amend", "--no-edit", "--reset-author")
+    sandbox.git(work, "push", "-q", "--force", "origin", BRANCH)
+    theirs = github.branches.tip(MOBY, BRANCH)
+    for more in ((), ("--on-existing", "replace")):
+        code, found = report(*VERIFIED, *more, "github:acme")
+        assert (code, found[MOBY]["outcome"]) == (0, "edited by others")
+        assert found[MOBY]["branch_state"] == "edited by others"
+    assert github.branches.tip(MOBY, BRANCH) == theirs
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "says"),
+    [
+        (401, "Bad credentials", "does not take the token in GH_TOKEN"),
+        (403, "Resource not accessible by integration", "denies access"),
+        (404, "Not Found", "knows nothing of that name"),
+        (409, "Conflict", "fails with HTTP 409: Conflict"),
+        (413, "Payload too large", "fails with HTTP 413"),
+        (422, "Validation Failed", "fails with HTTP 422"),
+        (500, "Server Error", "fails with HTTP 500"),
+        (503, "Unavailable", "fails with HTTP 503"),
+        (200, "", "Field 'createCommitOnBranch' doesn't exist"),
+    ],
+)
+def test_what_github_refuses_is_one_line_and_nothing_is_left(
+    github: GitHub, status: int, message: str, says: str
+) -> None:
+    answer = github.reply
+    gone = {"errors": [{"message": "Field 'createCommitOnBranch' doesn't exist on type 'M'"}]}
+    fault = Reply(status, {"message": message} if message else gone)
+
+    def reply(request: Request) -> Reply:
+        if request.path.endswith("/graphql") and "mutation commit" in request.body["query"]:
+            return fault
+        return answer(request)
+
+    github.reply = reply  # type: ignore[method-assign]
+    done = patcher(*VERIFIED, "--campaign", "c", "github:acme")
+    assert done.exit_code == 3
+    assert says in done.stderr
+    for name in NAMES:
+        assert len([line for line in done.stderr.splitlines() if f"{name}.git" in line]) == 1
+        assert github.branches.tip(name, BRANCH) is None
+        assert github.branches.tip(name, STAGING) is None
+    del github.reply
+    assert acts("apply", "--campaign", "c") == (0, BOTH)
+
+
+def test_a_secondary_limit_is_waited_for(github: GitHub, waits: list[float]) -> None:
+    left = [Reply(403, {"message": "You have exceeded a secondary rate limit."})]
+    answer = github.reply
+
+    def reply(request: Request) -> Reply:
+        is_commit = request.path.endswith("/graphql") and "commit(" in request.body["query"]
+        return left.pop() if left and is_commit else answer(request)
+
+    github.reply = reply  # type: ignore[method-assign]
+    assert acts(*VERIFIED, "-j", "1", "github:acme") == (0, BOTH)
+    assert [round(each) for each in waits if each > 30] == [60]
+
+
+def test_a_dry_run_writes_nothing(github: GitHub) -> None:
+    code, found = report(*VERIFIED, "--dry-run", "github:acme")
+    assert code == 1
+    assert {each["verified"] for each in found.values()} == {None}
+    assert [each for each in github.requests if each.method != "GET"] == []
+    assert github.branches.tip(MOBY, BRANCH) is None
+    assert github.branches.tip(MOBY, STAGING) is None
+
+
+def test_commits_are_made_in_the_fork(github: GitHub, sandbox: Sandbox) -> None:
+    github.repository(MOBY).roles["bot"] = "read"
+    code, found = report(*VERIFIED, "--fork", "github:acme/moby")
+    assert (code, found[MOBY]["verified"]) == (0, True)
+    assert github.pull(MOBY).head_repo == "bot/moby"
+    assert github.pull(MOBY).commit == github.branches.tip("bot/moby", BRANCH)
+    for name in (MOBY, "bot/moby"):
+        assert github.branches.tip(name, STAGING) is None
+    assert github.branches.tip(MOBY, BRANCH) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--review", "github", "--sign"), "leave out one of them"),
+        (("--review", "auto", "--author", "A <a@b.c>"), "leave out --author"),
+        (("--review", "gitlab"), "--verified-commits is for GitHub alone: with --review gitlab"),
+        (("--review", "gerrit"), "--verified-commits is for GitHub alone: with --review gerrit"),
+        ((), "--verified-commits goes with --push --review github (or auto)"),
+        (("--review", "auto", "--dry-run", "--format", "patch"), "a mail carries no signature"),
+    ],
+)
+def test_what_cannot_go_together_is_wrong_use(
+    sandbox: Sandbox, words: tuple[str, ...], says: str
+) -> None:
+    place = sandbox.repository()
+    for campaign in ((), ("--campaign", "c")):
+        if campaign and ("--dry-run" in words or not words):
+            continue
+        done = patcher("apply", "--push", "--verified-commits", *words, *campaign, place)
+        assert done.exit_code == 2
+        assert says in done.stderr
+
+
+def test_a_path_and_a_missing_token_are_failures(
+    github: GitHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = sandbox.root / "work"
+    url = f"{github.clone_base}/{MOBY}.git"
+    sandbox.git(sandbox.root, "clone", "-q", url, str(work))
+    done = patcher(*VERIFIED, work)
+    assert done.exit_code == 3
+    assert "from a clone URL: name that, and not a path" in done.stderr
+    for name in ("GH_TOKEN", "GITHUB_TOKEN"):
+        monkeypatch.delenv(name)
+    done = patcher(*VERIFIED, url)
+    assert done.exit_code == 3
+    assert "it takes a token: set " in done.stderr
+    assert github.branches.tip(MOBY, BRANCH) is None
+
+
+def test_the_campaign_file_has_a_key_for_it(github: GitHub, tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "sources: [github:acme]\npush: true\nproof: off\nreviews: {at: auto}\n"
+        "commits: {verified: true}\n"
+    )
+    done = patcher("apply", "--file", file, "--format", "json")
+    assert done.exit_code == 0
+    assert {each["verified"] for each in json.loads(done.stdout)["targets"]} == {True}

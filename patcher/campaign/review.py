@@ -100,7 +100,7 @@ class RepositoryReviews:
             return _left(target, name, ReviewResult(ReviewAct.ARCHIVED))
         if there.is_declined and there.last is not None and not self.wishes.reopen:
             return _left(target, name, opening.declined(there.last))
-        done = self._pushed(repository, place, name, apply)
+        done = self._pushed(repository, base, place, name, apply)
         if self.commits.dry_run:
             if done.error is not None:
                 return done
@@ -116,7 +116,12 @@ class RepositoryReviews:
             return replace(done, error="; ".join(filter(None, (done.error, why))), cause=cause)
 
     def _pushed(
-        self, repository: git.Repository, place: opening.Place, name: str, apply: Apply
+        self,
+        repository: git.Repository,
+        base: git.Base,
+        place: opening.Place,
+        name: str,
+        apply: Apply,
     ) -> Target:
         """The target with its branch pushed, with commits that GitHub made where they are to be
         verified."""
@@ -131,6 +136,7 @@ class RepositoryReviews:
             fork or Fork(mirrors, repository.address),
             place.client,
             place.head_project,
+            base,
             self._turn,
             self.warn,
             self.commits.pause,

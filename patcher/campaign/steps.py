@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 Item = Found | git.Failure
 
+_AGAIN = 3
+"""How often a branch that someone else moved is read again: two runs that have GitHub make commits
+may each meet the other more than once."""
+
 STAYS_LOCAL = (
     "commits for a clone URL stay in the local mirror: add --push to send them, or name a clone on "
     "this machine"
@@ -322,13 +326,14 @@ class Steps:
             clone=self._clone(repository, base, commits),
             ask=None if self.asker is None and not self.declined else self._ask,
         )
-        try:
-            return ours()
-        except git.RemoteMoved:
-            # Perhaps by another patcher, or by the git of one that was killed: then it is done.
-            if address is not None:
-                self._mirrored(begun.found, address, begun.found.bases or self.selection.bases)
-            return ours()
+        for _ in range(_AGAIN):
+            try:
+                return ours()
+            except git.RemoteMoved:
+                # Perhaps by another patcher, or by the git of one that was killed: then it is done.
+                if address is not None:
+                    self._mirrored(begun.found, address, begun.found.bases or self.selection.bases)
+        return ours()
 
     def _ask(self, target: Target, message: str | None) -> Decision:
         from patcher.campaign.asking import Decision

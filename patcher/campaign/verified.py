@@ -19,12 +19,13 @@ from patcher import git
 from patcher.campaign import message
 from patcher.forges import github
 from patcher.forges.server import ForgeError
-from patcher.git.commits import made_for, read_commits
+from patcher.git.commits import read_commits
 from patcher.git.history import History
 from patcher.results import Target
 from patcher.values import dataclass
 
 if TYPE_CHECKING:
+    from patcher.campaign.branch import Past
     from patcher.forges.client import Client
     from patcher.forges.homes import Home
     from patcher.forges.review import Project
@@ -72,6 +73,8 @@ class VerifiedPush:
     client: Client
     project: Project
     """The repository that has the review branch."""
+    base: git.Base
+    """What the review goes into."""
     turn: Callable[[], AbstractContextManager[None]]
     warn: Callable[[str], None]
     pause: float = 0.0
@@ -119,27 +122,52 @@ class VerifiedPush:
         is in the mirror then. Raises GitError, also where that is another one than ours but for
         people and times."""
         staging = staging_branch(branch)
-        with self.turn():
-            made = github.commit(
-                self.client, self.project, staging, parent, message.sections(text), changes
-            )
+        try:
+            with self.turn():
+                made = github.commit(
+                    self.client, self.project, staging, parent, message.sections(text), changes
+                )
+        except ForgeError as error:
+            made = self._made_already(repository, branch, parent, ours, error)
         self.made.append(made)
         self.beside.mirrors.bring_commits(repository, self.beside.address, [made])
-        _check_same(repository, branch, parent, ours, made)
+        if why := _difference(repository, branch, parent, ours, made):
+            raise ForgeError(
+                f"GitHub made commit {made[:12]}, which has {why} than the one that was proved: it "
+                "is not pushed; leave out --verified-commits"
+            )
         try:
             self.verdicts[made] = github.verification(self.client, self.project, made)
         except ForgeError as error:  # the commit is what was proved, whoever signed it
             self.verdicts[made] = None, str(error)
         return made
 
+    def _made_already(
+        self, repository: git.Repository, branch: str, parent: str, ours: str, error: ForgeError
+    ) -> str:
+        """The commit that GitHub made though it answered with an error: its answer was lost, or
+        another run had the same commit made. Raises the error where the staging branch did not
+        move, and RemoteMoved where it has something else."""
+        staging = staging_branch(branch)
+        there = self.beside.tip(repository, staging)
+        if there == parent:
+            raise error
+        if there is not None and not _difference(repository, branch, parent, ours, there):
+            return there
+        raise git.RemoteMoved(
+            f"branch {staging} is elsewhere than where this run left it, another run may be at "
+            f"work there: run again ({error})",
+            "rejected",
+        )
+
     def told(self, target: Target) -> Target:
         """The target with whether all its commits are verified, of which a line says why not."""
-        for oid, (verified, why) in self.verdicts.items():
-            if not verified:
-                known = "" if verified is False else "not known to be "
-                line = f"commit {oid[:12]} is {known or 'not '}verified: {why}"
-                self.warn(f"{target.repository}: branch {target.branch}: {line}")
-                return replace(target, verified=verified).noted(line)
+        for kind, words in ((False, "not verified"), (None, "not known to be verified")):
+            for oid, (verified, why) in self.verdicts.items():
+                if verified is kind:
+                    line = f"commit {oid[:12]} is {words}: {why}"
+                    self.warn(f"{target.repository}: branch {target.branch}: {line}")
+                    return replace(target, verified=verified).noted(line)
         return replace(target, verified=True)
 
     def tidy(self, repository: git.Repository, branch: str) -> None:
@@ -156,34 +184,43 @@ class VerifiedPush:
         there = self.beside.tip(repository, staging)
         if there is None:
             return
-        if not self._is_left(repository, branch, there):
+        if not is_only_patchers(self.inner, repository, self.base, branch, there):
             raise git.BranchTaken(
                 f"branch {staging} is where GitHub makes commits for patcher, and has others: "
                 "rename or remove it"
             )
         self.beside.push(repository, staging, None, there, pause=self.pause)
 
-    def _is_left(self, repository: git.Repository, branch: str, tip: str) -> bool:
-        """Whether all that is lost with a tip of the branch beside is patcher's own."""
-        with git.Objects(repository.common_dir / "objects", hexsize=len(tip)) as objects:
-            made = made_for(objects, tip, branch, 1)
-        return made is not None or self.is_elsewhere(repository, tip, staging_branch(branch))
-
     def begin(self, repository: git.Repository, branch: str, parent: str) -> None:
         """Let the branch beside be at the parent of the commit that is to be made."""
         self.made.clear()
         self.verdicts.clear()
-        self._tidy(repository, branch)
-        self.beside.push(repository, staging_branch(branch), parent, None, pause=self.pause)
+        staging = staging_branch(branch)
+        if self.beside.tip(repository, staging) != parent:
+            self._tidy(repository, branch)
+            self.beside.push(repository, staging, parent, None, pause=self.pause)
 
     def end(self, repository: git.Repository, branch: str, parent: str) -> None:
-        """Remove the branch beside, where it is as this run knows it. Raises GitError."""
+        """Remove the branch beside, where it is as this run left it. Raises GitError."""
         staging = staging_branch(branch)
         tip = self.beside.tip(repository, staging)
-        if tip in (parent, *self.made):
+        if tip == (self.made[-1] if self.made else parent):
             self.beside.push(repository, staging, None, tip, pause=self.pause)
         elif tip is not None:  # an answer was lost, or another run is at work there
             self.warn(f"branch {staging} stays until the next run: it has another commit")
+
+
+def is_only_patchers(
+    past: Past, repository: git.Repository, base: git.Base, branch: str, tip: str
+) -> bool:
+    """Whether all that would be lost with the staging branch of a review branch, which is at
+    ``tip``, was made for patcher. Raises GitError."""
+    staging = staging_branch(branch)
+    history = past.history(repository, base, staging, tip)
+    others = [commit.oid for commit in history.own if commit.mark(branch) is None]
+    # Commits that patcher made have one parent, so the first of the others has all of them.
+    is_known = history.is_whole or bool(others)
+    return is_known and (not others or past.is_elsewhere(repository, others[0], staging))
 
 
 @contextlib.contextmanager
@@ -206,21 +243,17 @@ def staged(
             push.warn(f"branch {staging} stays until the next run: {error}")
 
 
-def _check_same(repository: git.Repository, branch: str, parent: str, ours: str, made: str) -> None:
-    """Raise ForgeError unless a commit has the files, the parent and the message of ours."""
+def _difference(repository: git.Repository, branch: str, parent: str, ours: str, made: str) -> str:
+    """What of a commit is not as in ours: its files, its parent or its message; empty where all of
+    that is the same."""
     objects = repository.common_dir / "objects"
     with git.Objects(objects, hexsize=len(ours)) as reader:
         trees = {reader.one(f"{each}^{{tree}}".encode(), 0).oid for each in (ours, made)}
     (commit,) = read_commits(objects, [made])
-    why = ""
     if len(trees) != 1:
-        why = "other files or modes"
-    elif commit.parents != (parent,):
-        why = "another parent"
-    elif commit.mark(branch) is None:
-        why = "another message, or a committer who is not GitHub"
-    if why:
-        raise ForgeError(
-            f"GitHub made commit {made[:12]}, which has {why} than the one that was proved: it is "
-            "not pushed; leave out --verified-commits"
-        )
+        return "other files or modes"
+    if commit.parents != (parent,):
+        return "another parent"
+    if commit.mark(branch) is None:
+        return "another message, or a committer who is not GitHub"
+    return ""

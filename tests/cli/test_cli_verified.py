@@ -262,25 +262,77 @@ def test_a_kill_leaves_nothing_that_the_next_run_does_not_mend(
     assert opened(github) == [(MOBY, "main", "open")]
 
 
-def test_a_commit_whose_answer_was_lost_is_made_again(github: GitHub) -> None:
+def is_commit(request: Request) -> bool:
+    return request.path.endswith("/graphql") and "mutation commit" in request.body["query"]
+
+
+def test_a_commit_whose_answer_was_lost_is_the_one_that_was_proved(github: GitHub) -> None:
     answer = github.reply
 
     def reply(request: Request) -> Reply:
-        is_commit = request.path.endswith("/graphql") and "commit(" in request.body["query"]
         done = answer(request)
-        return Reply(502, {"message": "Bad gateway"}) if is_commit else done
+        return Reply(502, {"message": "Bad gateway"}) if is_commit(request) else done
 
     github.reply = reply  # type: ignore[method-assign]
+    code, found = report(*VERIFIED, "github:acme/moby")
+    assert (code, found[MOBY]["outcome"], found[MOBY]["verified"]) == (0, "pushed", True)
+    assert len([each for each in github.requests if is_commit(each)]) == 1
+    assert found[MOBY]["new_commit"] == github.branches.tip(MOBY, BRANCH)
+    assert github.branches.tip(MOBY, STAGING) is None
+
+
+def test_another_commit_whose_answer_was_lost_is_not_pushed(
+    github: GitHub, sandbox: Sandbox
+) -> None:
+    """It is on the branch beside, but is not what was proved."""
+    answer = github.reply
+
+    def reply(request: Request) -> Reply:
+        done = answer(request)
+        return Reply(502, {"message": "Bad gateway"}) if is_commit(request) else done
+
+    github.reply = reply  # type: ignore[method-assign]
+    github.alters = lambda content, mode: (content + b"#\n", mode)
     done = patcher(*VERIFIED, "github:acme/moby")
     assert done.exit_code == 3
+    assert "another run may be at work there: run again (" in done.stderr
     assert "fails with HTTP 502" in done.stderr
-    assert f"branch {STAGING} stays until the next run" in done.stderr
     assert github.branches.tip(MOBY, BRANCH) is None
-    assert github.branches.tip(MOBY, STAGING) is not None
     del github.reply
+    github.alters = None
     code, found = report(*VERIFIED, "github:acme/moby")
     assert (code, found[MOBY]["verified"]) == (0, True)
     assert github.branches.tip(MOBY, STAGING) is None
+
+
+@pytest.mark.parametrize("message", ["the same", "another"])
+@pytest.mark.parametrize("when", ["begin", "make", "push", "end"])
+def test_two_runs_at_once_end_as_one(
+    github: GitHub, monkeypatch: pytest.MonkeyPatch, when: str, message: str
+) -> None:
+    """A second run does all of its work while the first one is at each of its steps."""
+    real = getattr(verified.VerifiedPush, when)
+    others: list[tuple[int, str, object]] = []
+
+    def meanwhile(*arguments: object, **named: object) -> object:
+        done = real(*arguments, **named)
+        if not others:
+            others.append((0, "begun", None))
+            words = () if message == "the same" else ("--message", "other: {rule}\n\n{why}\n")
+            code, found = report(*VERIFIED, *words, "github:acme/moby")
+            others.append((code, found[MOBY]["outcome"], found[MOBY]["new_commit"]))
+        return done
+
+    monkeypatch.setattr(verified.VerifiedPush, when, meanwhile)
+    code, found = report(*VERIFIED, "github:acme/moby")
+    tip = github.branches.tip(MOBY, BRANCH)
+    assert (code, found[MOBY]["new_commit"]) == (0, tip)
+    assert others[1][0] == 0
+    assert others[1][2] == tip
+    assert {found[MOBY]["outcome"], others[1][1]} <= {"pushed", "up to date"}
+    assert github.branches.tip(MOBY, STAGING) is None
+    assert opened(github) == [(MOBY, "main", "open")]
+    assert github.pull(MOBY).commit == tip
 
 
 def test_a_branch_beside_of_an_earlier_base_is_removed(github: GitHub, sandbox: Sandbox) -> None:

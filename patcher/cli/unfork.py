@@ -57,7 +57,7 @@ def command(name: str, dry_run: bool) -> int:
             did = "failed" if state.error is not None else state.did
             rows.append((printable(state.place), printable(state.fork) or "-", printable(did)))
     if len(rows) > 1:
-        write(columns(rows))
+        write(columns(rows, width=options.style().width, above=(0, 1)))
     else:
         write(b"No repository of the campaign has a clone URL, so that it has no fork.\n")
     return FAILED if failed else FOUND if left else 0

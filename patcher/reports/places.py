@@ -28,7 +28,7 @@ def table(style: Style, places: Iterable[ListedRepository]) -> Iterator[bytes]:
         for place in places
     ]
     if rows:
-        yield columns((_HEAD, *rows))
+        yield columns((_HEAD, *rows), width=style.width, above=(0,))
 
 
 def _word(fact: bool | None) -> str:
@@ -96,7 +96,7 @@ def mirrors_table(style: Style, mirrors: Iterable[MirrorState]) -> Iterator[byte
         )
         for mirror in mirrors
     ]
-    yield columns((_MIRRORS_HEAD, *rows), right=(1, 2))
+    yield columns((_MIRRORS_HEAD, *rows), right=(1, 2), width=style.width, above=(0,))
     total = size(sum(mirror.size for mirror in mirrors))
     yield f"\n{count(len(mirrors), 'mirror')}, {total}.\n".encode()
 

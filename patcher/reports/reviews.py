@@ -13,7 +13,7 @@ from patcher.text import printable
 
 SCHEMA = 1
 
-_HEAD = ("repository", "base", "review", "", "approved", "checks", "conflicts", "")
+_HEAD = ("repository", "base", "review", "state", "approved", "checks", "conflicts", "")
 
 
 def table(style: Style, states: Iterable[ReviewState]) -> Iterator[bytes]:
@@ -36,7 +36,7 @@ def table(style: Style, states: Iterable[ReviewState]) -> Iterator[bytes]:
     if not rows:
         yield b"No review yet: `patcher apply --push --review auto --campaign NAME` opens some.\n"
         return
-    yield columns((_HEAD, *rows))
+    yield columns((_HEAD, *rows), width=style.width, above=(0, 2))
     told = [f"{number} {life}" for life, number in counts.items() if number]
     yield f"{len(rows)} reviews: {', '.join(told)}.\n".encode()
 

@@ -44,7 +44,7 @@ def campaigns_table(style: Style, summaries: Iterable[Summary]) -> Iterator[byte
     if not rows:
         yield b"No campaign yet: `patcher apply --campaign NAME` begins one.\n"
         return
-    yield columns((_HEAD, *rows), right=(2, 3, 4))
+    yield columns((_HEAD, *rows), right=(2, 3, 4), width=style.width, above=(0,))
 
 
 def campaign_table(style: Style, campaign: CampaignState) -> Iterator[bytes]:

@@ -99,15 +99,65 @@ def moment(at: str) -> str:
     return printable(f"{at[:10]} {at[11:16]} UTC")
 
 
-def columns(rows: Sequence[Sequence[str]], right: Container[int] = ()) -> bytes:
-    """Rows of printable cells, as lines in which the cells of a column begin, or in the columns
-    ``right`` end, below each other."""
+_STEP = "  "
+"""How far each line of a row of a table is indented more than the one above it."""
+_SENTENCE = 30
+"""Characters: the least room for a sentence that continues on the next line."""
+
+
+def columns(
+    rows: Sequence[Sequence[str]],
+    right: Container[int] = (),
+    *,
+    width: int | None = None,
+    above: Sequence[int] = (),
+) -> bytes:
+    """Lay out rows of printable cells, the headings first, as lines in which the cells of a column
+    begin, or in the columns ``right`` end, below each other.
+
+    ``width``: the columns of the terminal, None where lines may be of any length. If lines would be
+    longer, the columns ``above`` move, one after the other until the rest fits, to lines of their
+    own above the rest of their row. That is indented, and a cell that is the same as in the row
+    before is not repeated. No cell is broken, so that each can be copied, except those of the last
+    column, which may hold sentences.
+    """
     wide = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    lines = []
+    last = len(wide) - 1
+    for number in range(len(above) + 1):
+        moved = above[:number]
+        beside = [column for column in range(last) if column not in moved]
+        start = len(_STEP) * number + sum(wide[column] + 2 for column in beside)
+        if width is None or start + min(wide[last], _SENTENCE) <= width:
+            break
+    lines, before = [], [""] * len(moved)
     for row in rows:
+        leading = [row[column] for column in moved]
+        same = True
+        for depth, (cell, was) in enumerate(zip(leading, before, strict=True)):
+            same = same and cell == was
+            if cell and not same:
+                lines.append(_STEP * depth + cell)
+        before = leading
         cells = [
-            cell.rjust(width) if number in right else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, wide, strict=True))
+            row[column].rjust(wide[column]) if column in right else row[column].ljust(wide[column])
+            for column in beside
         ]
-        lines.append("  ".join(cells).rstrip() + "\n")
-    return "".join(lines).encode("utf-8", "replace")
+        sentence = row[last].rjust(wide[last]) if last in right else row[last]
+        margin = start
+        if width is not None and len(sentence) > width - start < _SENTENCE:
+            lines.append((_STEP * len(moved) + "  ".join(cells)).rstrip())
+            cells, margin = [], len(_STEP) * (len(moved) + 1)
+        first, *more = _folded(sentence, None if width is None else width - margin)
+        indent = " " * margin if not cells else _STEP * len(moved)
+        lines.append((indent + "  ".join([*cells, first])).rstrip())
+        lines += [" " * margin + each for each in more]
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+
+
+def _folded(text: str, room: int | None) -> list[str]:
+    """The lines of a text that has room for so many characters a line; at least one."""
+    if room is None or len(text) <= room:
+        return [text]
+    import textwrap
+
+    return textwrap.wrap(text, max(room, _SENTENCE), break_long_words=False)

@@ -598,5 +598,7 @@ class Gitea(Routed, servers.Gitea):
         events = [{"type": kind, "user": self.person(by)} for kind, by in found["timeline"]]
         reply = self.listed(request, events)
         assert isinstance(reply.body, list)
-        reply.headers["X-Total-Count"] = str(len(reply.body))  # as Gitea has it
+        # As Gitea has it: the count is that of the page, and one without any event is null.
+        reply.headers["X-Total-Count"] = str(len(reply.body))
+        reply.body = reply.body or None
         return reply

@@ -82,7 +82,8 @@ def all_of(
     longest, before = 1, None
     for page in range(1, _MOST_PAGES + 1):
         answer = client.ask(path, {"limit": 50, **(parameters or {}), "page": page})
-        records = client.entries(answer.body)
+        is_null = answer.body is None and not counted
+        records = [] if is_null else client.entries(answer.body)
         yield from records
         longest = max(longest, len(records))
         total = answer.headers.get("x-total-count", "")
@@ -212,7 +213,7 @@ def _with_closer(client: Client, project: values.Project, found: Review) -> Revi
     """A pull request that was closed, with who did that: its timeline alone says it."""
     if found.life is not Life.CLOSED:
         return found
-    # What it counts is the events of the page.
+    # What it counts is the events of the page, and a page without any is null.
     events = all_of(client, f"{issue(project, found)}/timeline", counted=False)
     closers = [
         text(inside(each, "user"), "login") for each in events if text(each, "type") == "close"

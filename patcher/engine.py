@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import NamedTuple, TypeVar
 
 from patcher import hosts
 from patcher.findings import Dropped, Edit, Finding, Result, edited, edits_of, unread
-from patcher.hosts import Document, Text, encoded, plain
+from patcher.hosts import Document, Text, encoded, escaped, plain
 from patcher.hosts.changes import changes_in
 from patcher.migrations import Migration, builtin
 from patcher.options import Options
 from patcher.policy.abi import why_not_mediated
 from patcher.policy.acceptance import Fragments, Origin, accept, why_uncertain
-from patcher.policy.bounds import MAX_FINDINGS, TooMuch, time_left
+from patcher.policy.bounds import MAX_FINDINGS, TooMuch, check_number, time_left
+from patcher.policy.encodings import MOBY_FLAGS_WORDS
 from patcher.policy.evidence import MOBY_FLAGS, Evidence
 from patcher.policy.judgement import Includes, Judgement
 from patcher.policy.network import TYPES
@@ -45,6 +47,8 @@ _DATA = (".yaml", ".yml", ".json")
 """Suffixes of files in which a text in base64 that is a value is changed by no program."""
 _VALUE = regex(rb":[ \t]*(?:[|>][-+\d]*[ \t]*\r?\n[ \t]*)?[\"']?\Z")
 _DECODED = "decoded"
+_DEEPEST = 4
+"""How many encodings may be within each other: a release of Helm's in a list of Secrets is two."""
 _CLEAN = (Status.FIXED, Status.NOT_AFFECTED)
 
 
@@ -100,7 +104,9 @@ def judge(file: Document | Unread, options: Options, includes: Includes | None =
     """Find the profiles in a file, and insert the migrations' rules where they are missing."""
     try:
         result = _judged(file, options, includes or Includes())
-        found = result.findings + tuple(_encoded(file, options, includes or Includes()))
+        found = result.findings + tuple(
+            _encoded(file, options, includes or Includes(), encoded.Left())
+        )
     except TooMuch as error:
         found = _unread(options, f"{error}, so not read")
         return Result(file.path, file.content, found, ())
@@ -121,30 +127,58 @@ def _judged(file: Document | Unread, options: Options, includes: Includes) -> Re
     return Result(file.path, edited(content, edits), found, edits, dropped)
 
 
-def _encoded(file: Document | Unread, options: Options, includes: Includes) -> Iterator[Finding]:
-    """The findings for the moby-style profiles that a file holds in base64: a person must look,
-    unless the file is data, and nothing is to be done. Raises TooMuch."""
+def _encoded(
+    file: Document | Unread,
+    options: Options,
+    includes: Includes,
+    left: encoded.Left,
+    depth: int = 0,
+) -> Iterator[Finding]:
+    """The findings for the moby-style profiles that a file holds in some encoding: a person must
+    look, unless the file is data, the encoding base64, and nothing is to be done. ``depth``: within
+    how many encodings the file itself stands. Raises TooMuch."""
     if isinstance(file, Unread) and file.reason:
         return
     content = file.content
-    for offset, text in encoded.decoded(content):
-        inside = _judged(read(_DECODED, text, options, includes), options, includes)
+    for offset, text, encoding in chain(encoded.decoded(content, left), _unescaped(file)):
+        check_number(depth + 1, _DEEPEST, "encodings within each other")
+        within_it = read(_DECODED, text, options, includes)
+        inside = list(_judged(within_it, options, includes).findings)
+        inside += _encoded(within_it, options, includes, left, depth + 1)
         worst: dict[str, Finding] = {}
-        for finding in inside.findings:
+        for finding in inside:
             if finding.moby_style or finding.status not in _CLEAN:
                 other = worst.setdefault(finding.migration, finding)
                 if other.status in _CLEAN:
                     worst[finding.migration] = finding
         for finding in worst.values():
-            status, reason = finding.status, f"in base64: {finding.reason}"
+            status, reason = finding.status, f"in {encoding}: {finding.reason}"
             before = content[max(offset - 200, 0) : offset]
-            is_data = PurePosixPath(file.path).suffix in _DATA and _VALUE.search(before)
+            is_value = PurePosixPath(file.path).suffix in _DATA and _VALUE.search(before)
+            is_data = encoding == "base64" and (is_value or (depth and not offset))
             if status not in _CLEAN or not is_data:
                 status, reason = Status.UNDER_INVESTIGATION, f"{reason}; decode it, and see"
             line = content.count(b"\n", 0, offset) + 1
             yield replace(
-                finding, line=line, host="base64", status=status, reason=reason, edit=None
+                finding, line=line, host=encoding, status=status, reason=reason, edit=None
             )
+
+
+def _unescaped(file: Document | Unread) -> Iterator[encoded.Decoded]:
+    """What a file holds in escapes or numbers, unless its own host read it. Raises TooMuch."""
+    for found in escaped.decoded(file.content):
+        if isinstance(file, Unread) or not _are_read(file, found.text):
+            yield found
+
+
+def _are_read(document: Document, text: bytes) -> bool:
+    """Whether the hosts found as many words of moby-style profiles in a file as are in this text,
+    which is the same without escapes."""
+    texts = [each.text for each in document.texts + document.others]
+    return all(
+        sum(each.count(word) for each in texts) >= text.count(word)
+        for word in (*MOBY_FLAGS_WORDS, b"network")
+    )
 
 
 def _unread(options: Options, reason: str, line: int = 1) -> tuple[Finding, ...]:

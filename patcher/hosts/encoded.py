@@ -1,14 +1,18 @@
-"""Texts that a file holds in base64 (RFC 4648), as Secrets of Kubernetes and cloud-init do: as they
-are, or compressed with gzip (RFC 1952)."""
+"""Texts that a file holds in base64 or base32 (RFC 4648), as Secrets of Kubernetes and cloud-init
+do: as they are, or compressed with gzip (RFC 1952)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
 from patcher.policy.bounds import TooMuch, time_left
+from patcher.policy.encodings import GZIP, GZIP_TWICE, MOBY_FLAGS_WORDS, in_digits, in_gzip
 from patcher.policy.patterns import regex, repeated
-from patcher.policy.search import GZIP, MOBY_FLAGS_WORDS, in_base64, in_gzip
+
+__all__ = ["Decoded", "Left", "decoded"]
 
 _DIGITS = rb"[A-Za-z0-9+/_-]"
 """Of both alphabets: the one for URLs has ``-`` and ``_``."""
@@ -22,6 +26,7 @@ _RUN = regex(
 _OTHER = regex(_BETWEEN + rb"|[^A-Za-z0-9+/_-]++")
 _FOR_URLS = regex(rb"[_-]+")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
+_IS_BASE32 = regex(rb"[A-Z2-7]+\Z")
 _MOST, _LONGEST = 32, 1 << 20
 _MOST_READ = 1 << 22
 """Bytes of all texts of a file that are read as policy."""
@@ -33,28 +38,55 @@ _SLICE = 1 << 12
 """Bytes that are given to gzip at once: it returns no more than a thousand times as many."""
 
 
-def decoded(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """The texts with the flags of moby-style profiles: where each begins in ``content``, and what
-    it says, behind which a few bytes may be no part of it. Raises TooMuch."""
+class Decoded(NamedTuple):
+    """A text that a file holds in some encoding."""
+
+    offset: int
+    """Where it begins in the file."""
+    text: bytes
+    """What it says; a few bytes before and behind may be no part of it."""
+    encoding: str
+
+
+class Left:
+    """How much may still be unpacked, and read, of one file and the texts in it."""
+
+    def __init__(self) -> None:
+        self._unpacked, self._read = _ALL_UNPACKED, _MOST_READ
+
+    def unpack(self, size: int) -> None:
+        """So many bytes came out of gzip. Raises TooMuch."""
+        self._unpacked -= size
+        if self._unpacked < 0:
+            raise TooMuch(f"over {_ALL_UNPACKED} bytes in gzip and base64 in one file")
+
+    def read(self, size: int) -> None:
+        """So many bytes are read as policy. Raises TooMuch."""
+        self._read -= size
+        if self._read < 0:
+            raise TooMuch(f"over {_MOST_READ} bytes with profiles in base64")
+
+
+def decoded(content: bytes, left: Left) -> Iterator[Decoded]:
+    """The texts in digits that hold the flags of moby-style profiles, or a text that does. Raises
+    TooMuch."""
     packed = in_gzip(content)
-    if not (packed or in_base64(content)):
+    if not (packed or in_digits(content)):
         return
-    number = size = 0
-    left = _ALL_UNPACKED
+    number = 0
     for run in _RUN.finditer(content):
         time_left()
-        is_packed = packed and GZIP in run[0]
-        if not (is_packed or in_base64(run[0])):
+        is_packed = packed and in_gzip(run[0])
+        if not (is_packed or in_digits(run[0])):
             continue
         if len(run[0]) > _LONGEST:
             raise TooMuch(f"over {_LONGEST} bytes of one text in base64")
         found = None
-        for text in _texts(run[0], is_packed):
-            left -= len(text) if is_packed else 0
-            if left < 0:
-                raise TooMuch(f"over {_ALL_UNPACKED} bytes in gzip and base64 in one file")
-            if _matters(text):
-                found = text
+        for each in _texts(run, is_packed):
+            if is_packed:
+                left.unpack(len(each.text))
+            if _matters(each.text):
+                found = each
                 break
         if found is None and is_packed:
             continue
@@ -62,31 +94,36 @@ def decoded(content: bytes) -> Iterator[tuple[int, bytes]]:
         if number > _MOST:
             raise TooMuch(f"more than {_MOST} profiles in base64")
         if found is not None:
-            size += len(found)
-            if size > _MOST_READ:
-                raise TooMuch(f"over {_MOST_READ} bytes with profiles in base64")
-            yield run.start(), found
+            left.read(len(found.text))
+            yield found
 
 
 def _matters(text: bytes) -> bool:
-    return any(word in text for word in MOBY_FLAGS_WORDS)
+    return in_gzip(text) or any(word in text for word in MOBY_FLAGS_WORDS)
 
 
-def _texts(run: bytes, is_packed: bool) -> Iterator[bytes]:
+def _texts(run: re.Match[bytes], is_packed: bool) -> Iterator[Decoded]:
     """What these digits may say: ``-`` and ``_`` are digits, or stand before or behind some."""
-    digits = _OTHER.sub(b"", run)
-    yield _text(digits.translate(_STANDARD), is_packed)
+    digits = _OTHER.sub(b"", run[0])
+    yield Decoded(run.start(), _text(digits.translate(_STANDARD), is_packed), "base64")
     if _FOR_URLS.search(digits):
-        yield from (_text(part, is_packed) for part in _FOR_URLS.split(digits))
+        for part in _FOR_URLS.split(digits):
+            yield Decoded(run.start(), _text(part, is_packed), "base64")
+    if _IS_BASE32.match(digits):
+        from base64 import b32decode
+
+        text = b32decode(digits[: len(digits) // 8 * 8])
+        yield Decoded(run.start(), text, "base32")
 
 
 def _text(digits: bytes, is_packed: bool) -> bytes:
     from binascii import a2b_base64
 
     if is_packed:
-        digits = digits[max(digits.find(GZIP), 0) :]
+        begin = max(digits.find(GZIP), digits.find(GZIP_TWICE))
+        digits = digits[max(begin, 0) :]
     text = a2b_base64(digits[: len(digits) // 4 * 4])
-    return _unpacked(text) if is_packed and text.startswith(_MAGIC) else text
+    return _unpacked(text) if text.startswith(_MAGIC) else text
 
 
 def _unpacked(packed: bytes) -> bytes:

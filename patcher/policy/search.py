@@ -11,21 +11,18 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
+from patcher.policy import encodings
 from patcher.policy.grammar import FILE_QUALIFIERS, KEYWORDS, QUALIFIERS
 from patcher.policy.network import ACCESSES, FAMILIES, PROTOCOLS, TYPES
 from patcher.policy.patterns import regex
 
 __all__ = [
     "BEGINS_LINE",
-    "GZIP",
     "MENTION",
-    "MOBY_FLAGS_WORDS",
     "NETWORK_OR_FLAG",
     "SEARCH",
     "Spans",
     "candidates",
-    "in_base64",
-    "in_gzip",
     "is_binary",
     "lax_flags",
     "matters",
@@ -187,27 +184,6 @@ _MOBY_FLAG = (
 """The flag, but not in prose, where two words follow that are no flags: AppArmor's own messages,
 which are there in seventy languages."""
 
-MOBY_FLAGS_WORDS = (b"mediate_deleted", b"attach_disconnected")
-_IN_BASE64 = (
-    b"ZV9kZWxldGVk",
-    b"ZGlhdGVfZGVsZXRlZ",
-    b"ZWRpYXRlX2RlbGV0ZW",
-    b"X2Rpc2Nvbm5lY3RlZ",
-    b"kaXNjb25uZWN0ZW",
-    b"ZGlzY29ubmVjdGVk",
-)
-"""What base64 (RFC 4648) makes of the middle of the two flags of moby-style profiles, in each of
-the three ways in which their bytes may be grouped; a line break may tear one of the two."""
-GZIP = b"H4sI"
-"""How base64 of gzip begins: its magic number, and the one method that there is."""
-_GZIP = GZIP + rb"[A-Za-z0-9+/_-]{40}"
-"""gzip in base64. An expression of its own costs ``git grep`` no time that can be
-measured; as an alternative in one of the others, 15 %."""
-_BASE64 = (
-    rb"Z(?:V9kZWxldGVk|GlhdGVfZGVsZXRlZ|WRpYXRlX2RlbGV0ZW|GlzY29ubmVjdGVk)",
-    rb"X2Rpc2Nvbm5lY3RlZ|kaXNjb25uZWN0ZW",
-)
-"""One of them, in expressions for PCRE."""
 _SECCOMP = rb"A(?:CT_(?:ALLOW|LOG)|ctAllow)"
 """An action of seccomp that executes a system call: ``SCMP_ACT_ALLOW``; ``ActAllow`` in Go."""
 
@@ -216,16 +192,15 @@ SEARCH: tuple[bytes, ...] = (
     _MOBY_FLAG,
     rb"all(?:%b|ow(?<=default_allow))" % _rule(b"all"),
     rb"co(?:mplain%b|nfined%b)" % (_flag(b"complain"), _flag(b"unconfined")),
-    *_BASE64,
-    _GZIP,
+    *encodings.SEARCH,
     *_UTF16,
     _SECCOMP,
 )
 """A file that matters has a line that matches one of these, in PCRE as in Python's ``re``.
 
 A network rule, be it broken after its keyword; the flags of moby-style profiles; ``all,``; flags
-that change what rules mean; the same in UTF-16 and base64; gzip in base64; an action of seccomp
-profiles. PCRE is fast where an expression begins with letters; most cost 4 % each."""
+that change what rules mean; the same in UTF-16, or encoded; an action of seccomp profiles.
+PCRE is fast where an expression begins with letters; most cost 4 % each."""
 
 NETWORK_OR_FLAG = (
     rb"network(?:(?<=\bnetwork)|" + _behind(b"network", BEGINS_LINE) + rb")\b|" + _MOBY_FLAG
@@ -253,8 +228,8 @@ _FLAGS = tuple(
         strict=True,
     )
 )
-_PACKED = regex(_GZIP)
 _IN_UTF16 = tuple(map(regex, _UTF16))
+_NAMES_SECCOMP = regex(_SECCOMP)
 _NEAR = regex(
     rb"(?:capability|umount|ptrace|pivot_root)(?:[ \t]+[^\n,]{1,80})?,(?!\w)"
     rb"|signal[ \t]+(?:[^\w\s,]|(?:send|receive|r|w|rw|read|write|set|peer)\b)[^\n,]{0,80},"
@@ -338,18 +313,16 @@ def searched(content: bytes) -> bool:
     Python's engine tries a pattern at every byte, 60 MB/s, unless it begins with letters; most
     contents lack the words, which is seen at 1,500 MB/s.
     """
-    if next(candidates(content), -1) >= 0 or _any(_FLAGS, content) or in_base64(content):
+    if next(candidates(content), -1) >= 0 or _any(_FLAGS, content):
         return True
-    if in_gzip(content):
-        return True
-    if names_seccomp(content):
+    if encodings.is_encoded(content) or names_seccomp(content):
         return True
     return b"\0" in content and any(pattern.search(content) for pattern in _IN_UTF16)
 
 
 def names_seccomp(content: bytes) -> bool:
     """Whether a text names an action of seccomp that executes a system call."""
-    return any(word in content for word in (b"ACT_ALLOW", b"ActAllow", b"ACT_LOG"))
+    return _NAMES_SECCOMP.search(content) is not None
 
 
 def matters(content: bytes, is_policy: Callable[[], bool] = lambda: False) -> bool:
@@ -368,16 +341,6 @@ def matters(content: bytes, is_policy: Callable[[], bool] = lambda: False) -> bo
     if any(_NEAR.search(content, max(start, 0), end) for start, end in near):
         return True
     return _any(_ANYWHERE, content) or _has_header(content) or is_policy()
-
-
-def in_base64(content: bytes) -> bool:
-    """Whether a text may hold a moby-style profile in base64."""
-    return any(part in content for part in _IN_BASE64)
-
-
-def in_gzip(content: bytes) -> bool:
-    """Whether a text may hold something in base64 that gzip compressed."""
-    return GZIP in content and _PACKED.search(content) is not None
 
 
 def _has_header(content: bytes) -> bool:

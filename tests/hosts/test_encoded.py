@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 
 import pytest
 
 import patcher
 from patcher import Status
+from patcher.policy.search import searched
 
 from .texts import POLICY
 
@@ -130,3 +132,45 @@ def test_each_member_that_gzip_compressed_is_read() -> None:
     (found,) = patcher.patch("a.yaml", f"data: {digits}\n".encode()).findings
     assert (found.status, found.host) == (Status.UNDER_INVESTIGATION, "base64")
     assert found.reason.startswith("in base64: blanket network rule")
+
+
+def _release(text: str) -> str:
+    """A Secret as Helm keeps a release in one: gzip in base64, which Kubernetes encodes again."""
+    manifest = "kind: ConfigMap\ndata:\n  profile: |\n" + "".join(
+        f"    {line}\n" for line in text.splitlines()
+    )
+    release = json.dumps({"name": "x", "manifest": manifest}).encode()
+    inner = base64.b64encode(gzip.compress(release, mtime=0))
+    return f"kind: Secret\ndata:\n  release: {base64.b64encode(inner).decode()}\n"
+
+
+def test_a_release_of_helm_is_read() -> None:
+    (found,) = patcher.patch("release.yaml", _release(POLICY).encode()).findings
+    assert (found.status, found.host) == (Status.UNDER_INVESTIGATION, "base64")
+    assert found.reason.startswith("in base64: in base64: blanket network rule")
+    (found,) = patcher.patch("release.yaml", _release(FIXED).encode()).findings
+    assert found.status is Status.FIXED
+    (found,) = patcher.patch("release.sh", _release(FIXED).encode()).findings
+    assert found.status is Status.UNDER_INVESTIGATION
+
+
+def test_encodings_within_each_other_are_bounded() -> None:
+    digits = FIXED
+    for _ in range(6):
+        digits = base64.b64encode(gzip.compress(digits.encode(), mtime=0)).decode()
+    (found,) = patcher.patch("a.yaml", f"x: {digits}\n".encode()).findings
+    assert found.status is Status.UNDER_INVESTIGATION
+    assert "encodings within each other" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("lead", "width"), [(0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (0, 76), (1, 76), (3, 76), (4, 76)]
+)
+def test_base32_is_read(lead: int, width: int) -> None:
+    for text in (POLICY, FIXED):
+        digits = base64.b32encode(f"{'#' * lead}\n{text}".encode()).decode()
+        lines = [digits[at : at + (width or 9999)] for at in range(0, len(digits), width or 9999)]
+        content = ("base32 -d <<EOF\n" + "\n".join(lines) + "\nEOF\n").encode()
+        assert searched(content)
+        (found,) = patcher.patch("a.sh", content).findings
+        assert (found.status, found.host) == (Status.UNDER_INVESTIGATION, "base32")

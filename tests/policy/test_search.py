@@ -235,6 +235,11 @@ PIECES = [
     "\\t", "\\x0a", "\\u000a", '"', "'", "`", "#", "alg", "inet", "create", "ip=1", "x", "MODE",
     "the", ";", ".", "/", "-", "capability", "file", "peer=unconfined", "\\",
     "n\0e\0t\0w\0o\0r\0k\0,", "a\0l\0l\0,", "c\0o\0m\0p\0l\0a\0i\0n", "9", "<", ">", "é",
+    "\\x74", "\\164", "\\x64\\u0065", "\\u{65}", "74 65 5f 64", "0x74, 0x77, 0x6F, 0x72",
+    "%74%74%61%63",
+    "101, 95, 100, 101",
+    "\\145\\137\\144", "&#116;&#116;&#97;", "SDRzSUFB", "A" * 40,
+    "ZV9kZWxldGVk", "V6ZDFNRSXIZLE", "X2Rpc2Nvbm5lY3RlZ", "MF2HIYLDNBPWI2LTMNXW43TFMN2GKZ",
 ]  # fmt: skip
 
 

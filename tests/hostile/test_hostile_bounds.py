@@ -127,15 +127,16 @@ def measured(bench: Bench, *arguments: str, most: float = SECONDS) -> Ran:
 
 def processes() -> set[int]:
     """The ids of all processes."""
-    return {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
+    with os.scandir("/proc") as entries:
+        return {int(entry.name) for entry in entries if entry.name.isdigit()}
 
 
 def resident(top: int, others: set[int]) -> int:
     """Bytes that a process and all below it hold. One that is about to run another program has its
     parent's memory and not its own, so it counts for nothing (vfork(2)).
 
-    ``others`` are processes older than that one, which need not be read; those that have ended are
-    removed from it, since their ids may be given again."""
+    ``others`` are processes that need not be read: those older than that one, and their children,
+    which are added. Those that have ended are removed, since their ids may be given again."""
     known: dict[int, tuple[int, tuple[bytes, bytes]]] = {}
     there = processes()
     others &= there
@@ -144,7 +145,11 @@ def resident(top: int, others: set[int]) -> int:
             fields = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()
         except OSError:
             continue
-        known[process] = int(fields[1]), (fields[20], fields[21])
+        parent = int(fields[1])
+        if parent in others and process != top:
+            others.add(process)
+        else:
+            known[process] = parent, (fields[20], fields[21])
     ours = {top}
     while more := {child for child, (parent, _) in known.items() if parent in ours} - ours:
         ours |= more

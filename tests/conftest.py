@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import re
@@ -17,6 +18,7 @@ from hypothesis import settings
 
 from patcher.cli import progress
 from patcher.forges import tokens
+from tests import images
 
 RULES = """\
   network,
@@ -72,11 +74,26 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tiers, bombs = set(TIERS), set()
     for item in items:
-        if any(item.get_closest_marker(tier) for tier in TIERS):
+        names = {marker.name for marker in item.iter_markers()}
+        if not tiers.isdisjoint(names):
             item.add_marker("long")
+        if "bombs" in names:
+            bombs.add(item)
     # Some bombs take a minute: at the end, one worker would wait for another one's.
-    items.sort(key=lambda item: item.get_closest_marker("bombs") is None)
+    items.sort(key=lambda item: item not in bombs)
+
+
+def pytest_collection() -> None:
+    """Collect no garbage while thousands of tests are found, none of which is any."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave the tests themselves out of what is looked through for garbage from here on."""
+    gc.enable()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -120,9 +137,26 @@ class Sandbox:
     ) -> Path:
         """A work tree with one commit on ``main``."""
         place = self.root / name
-        place.mkdir(parents=True)
-        self.git(place, "init", "-q", "--initial-branch=main", *options)
-        self.commit(place, {"docker-default": self.profile()} if files is None else files)
+        given = {"docker-default": self.profile()} if files is None else files
+
+        def make() -> None:
+            place.mkdir(parents=True)
+            self.git(place, "init", "-q", "--initial-branch=main", "--template=", *options)
+            images.without_samples(place / ".git")
+            self.commit(place, given)
+
+        images.write(place, make, options, images.contents(given))
+        return place
+
+    def bare(self, source: Path, place: Path) -> Path:
+        """A bare clone of a work tree."""
+        arguments = ("clone", "-q", "--bare", "--template=", str(source), str(place))
+
+        def make() -> None:
+            self.git(self.root, *arguments)
+            images.without_samples(place)
+
+        images.clone(source, place, make)
         return place
 
     def commit(
@@ -137,7 +171,7 @@ class Sandbox:
             file.write_bytes(content.encode() if isinstance(content, str) else content)
         self.git(place, "add", "-A")
         self.git(place, "commit", "-q", "--allow-empty", "-m", "Sample")
-        return self.git(place, "rev-parse", "HEAD")
+        return images.tip(place / ".git") or self.git(place, "rev-parse", "HEAD")
 
     def show(self, place: Path, name: str) -> str:
         """The content that ``revision:path`` names, with its line endings."""
@@ -149,7 +183,7 @@ class Sandbox:
 _numbers = itertools.count()
 
 
-def _new_folder(factory: pytest.TempPathFactory, name: str) -> Path:
+def new_folder(factory: pytest.TempPathFactory, name: str) -> Path:
     """Make a folder for one test. pytest finds a free number by listing the folders of all earlier
     tests, which for ten thousand tests takes longer than many of them."""
     return factory.mktemp(f"{name}-{next(_numbers)}", numbered=False)
@@ -158,7 +192,7 @@ def _new_folder(factory: pytest.TempPathFactory, name: str) -> Path:
 @pytest.fixture
 def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of its own for each test that wants one, as pytest's fixture of this name."""
-    return _new_folder(tmp_path_factory, re.sub(r"\W", "_", request.node.name)[:30])
+    return new_folder(tmp_path_factory, re.sub(r"\W", "_", request.node.name)[:30])
 
 
 @pytest.fixture(autouse=True)
@@ -166,7 +200,7 @@ def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     """What patcher keeps lies in a folder of its own, for each test; what it was told of tokens is
     gone."""
     tokens.use(())
-    place = _new_folder(tmp_path_factory, "patcher")
+    place = new_folder(tmp_path_factory, "patcher")
     monkeypatch.setenv("PATCHER_STATE_DIR", str(place / "state"))
     monkeypatch.setenv("PATCHER_CACHE_DIR", str(place / "cache"))
     return place
@@ -196,7 +230,8 @@ def sandbox(home: Path, tmp_path: Path) -> Sandbox:
     """Repositories, and a user whom git knows."""
     (home / ".gitconfig").write_text(
         "[user]\n\tname = A Tester\n\temail = tester@example.org\n[init]\n\tdefaultBranch = main\n"
-        "[core]\n\tfsync = none\n"  # for what tests make with git; patcher does not read it
+        # For what tests make with git; patcher does not read it.
+        "[core]\n\tfsync = none\n[maintenance]\n\tauto = false\n[receive]\n\tautogc = false\n"
     )
     return Sandbox(tmp_path / "src")
 

@@ -52,7 +52,7 @@ def github(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub
         forge.clone_base = f"{server.url}/ok"
         for name in NAMES:
             place = server.root / f"{name}.git"
-            sandbox.git(sandbox.root, "clone", "-q", "--bare", str(work), str(place))
+            sandbox.bare(work, place)
             forge.add(name)
             forge.repository(name).roles |= {"bot": "write", "ada": "write", "bob": "write"}
             forge.repository(name).labels.append("security")

@@ -60,7 +60,7 @@ def github(
         web = f"{server.url}/ok"
         for name in ("acme/moby", "acme/tool"):
             place = server.root / f"{name}.git"
-            sandbox.git(sandbox.root, "clone", "-q", "--bare", str(work), str(place))
+            sandbox.bare(work, place)
             forge.add(name, clone_url=f"{web}/{name}.git")
         monkeypatch.setenv("GITHUB_API_URL", forge.api)
         monkeypatch.setenv("GITHUB_SERVER_URL", web)

@@ -33,7 +33,7 @@ def server(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server
         if name == "empty":
             sandbox.git(sandbox.root, "init", "-q", "--bare", str(place))
             continue
-        sandbox.git(sandbox.root, "clone", "-q", "--bare", str(work), str(place))
+        sandbox.bare(work, place)
         # Gerrit lists what a user may read, and says nothing of the rest.
         if name == "half":
             sandbox.git(place, "update-ref", "refs/meta/config", "HEAD")

@@ -35,7 +35,7 @@ def server(sandbox: Sandbox) -> Iterator[Server]:
     served = sandbox.root / "served"
     for number in range(6):
         place = served / f"r{number}.git"
-        sandbox.git(sandbox.root, "clone", "-q", "--bare", str(work), str(place))
+        sandbox.bare(work, place)
     with Server(served) as server:
         yield server
 
@@ -204,7 +204,7 @@ def test_no_slot_is_held_while_a_fork_waits_for_the_first_of_its_network(
 ) -> None:
     forks = [sandbox.root / "served" / owner / "fork.git" for owner in ("ann", "ben")]
     for place in forks:
-        sandbox.git(sandbox.root, "clone", "-q", "--bare", str(sandbox.root / "fork"), str(place))
+        sandbox.bare(sandbox.root / "fork", place)
     order: list[str] = []
     ready = threading.Event()
 

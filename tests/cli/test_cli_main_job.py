@@ -460,7 +460,7 @@ def test_a_tree_with_zeros_before_modes_is_pushed_to_who_checks(sandbox: Sandbox
     root = tree(("040000", "a", tree(("040000", "b", below), ("040000", "c", other))))
     commit = sandbox.git(place, "commit-tree", "-m", "Old", root)
     sandbox.git(place, "update-ref", "refs/heads/main", commit)
-    sandbox.git(sandbox.root, "clone", "-q", "--bare", str(place), str(served))
+    sandbox.bare(place, served)
     sandbox.git(served, "config", "receive.fsckObjects", "true")
     url = served.as_uri()
     done = patcher("apply", "--push", "--proof=off", url)

@@ -195,7 +195,7 @@ def test_an_author_is_the_committer_where_none_is_configured(sandbox: Sandbox, h
 def test_an_identity_may_depend_on_the_remote(sandbox: Sandbox, home: Path, how: str) -> None:
     place = sandbox.repository()
     served = sandbox.root / "corp" / "fork.git"
-    sandbox.git(sandbox.root, "clone", "-q", "--bare", str(place), str(served))
+    sandbox.bare(place, served)
     sandbox.git(place, "remote", "add", "origin", served.as_uri())
     (home / "corporate").write_text("[user]\n\temail = tester@corp.example\n")
     with (home / ".gitconfig").open("a") as file:

@@ -50,7 +50,7 @@ def served(sandbox: Sandbox) -> list[Path]:
     for name in ("ada.git", "bob.git", "eve.git", "joe.git"):
         work = sandbox.repository(f"work-{name}")
         place = sandbox.root / "served" / name
-        sandbox.git(sandbox.root, "clone", "-q", "--bare", str(work), str(place))
+        sandbox.bare(work, place)
         places.append(place)
     return places
 
@@ -151,7 +151,7 @@ def test_a_full_disk_is_no_fault_of_the_servers(
 ) -> None:
     work = sandbox.repository("large", {"noise": os.urandom(1 << 20)})
     served = server.root / "large.git"
-    sandbox.git(sandbox.root, "clone", "-q", "--bare", str(work), str(served))
+    sandbox.bare(work, served)
     with full_disk(way, tmp_path / "small", tmp_path) as disk:
         cache = tmp_path / "small" / "cache"
         cache.mkdir(mode=0o700)
@@ -194,7 +194,7 @@ def test_a_limit_on_the_size_of_files_is_no_fault_of_the_servers(
 ) -> None:
     work = sandbox.repository("large", {"noise": os.urandom(1 << 17)})
     served = server.root / "large.git"
-    sandbox.git(sandbox.root, "clone", "-q", "--bare", str(work), str(served))
+    sandbox.bare(work, served)
     done = limited(most, f"{server.url}/ok/large.git")
     assert done.returncode == 3
     assert f"no file may have over {most} bytes (ulimit -f)" in done.stderr
@@ -334,7 +334,7 @@ def test_a_push_to_a_fork_that_is_behind_takes_what_the_fork_lacks(
     for number in range(3):
         sandbox.commit(work, {"more": f"{number}\n"})
     upstream = server.root / "up.git"
-    sandbox.git(sandbox.root, "clone", "-q", "--bare", str(work), str(upstream))
+    sandbox.bare(work, upstream)
     with (home / ".gitconfig").open("a") as file:
         file.write(f'[url "{server.url}/ok/ada.git"]\n\tpushInsteadOf = {server.url}/ok/up.git\n')
     for _ in range(2):

@@ -81,7 +81,7 @@ def github(
         forge.clone_base = f"{server.url}/ok"
         for name in NAMES:
             place = server.root / f"{name}.git"
-            sandbox.git(sandbox.root, "clone", "-q", "--bare", str(work), str(place))
+            sandbox.bare(work, place)
             forge.add(name)
             forge.repository(name).roles |= {"bot": "write", "ada": "write"}
         monkeypatch.setenv("GITHUB_API_URL", forge.api)

@@ -44,7 +44,7 @@ class Remote:
         self.sandbox = sandbox
         self.work = sandbox.repository("work", files)
         self.bare = sandbox.root / "bare.git"
-        sandbox.git(sandbox.root, "clone", "-q", "--bare", str(self.work), str(self.bare))
+        sandbox.bare(self.work, self.bare)
         sandbox.git(self.work, "remote", "add", "origin", str(self.bare))
         self.url = f"file://{self.bare}"
 

@@ -1019,7 +1019,7 @@ def test_the_life_of_a_pull_request_over_real_repositories(
 ) -> None:
     work, root = sandbox.repository("work"), sandbox.root / "served"
     served = root / "acme/tool.git"
-    sandbox.git(sandbox.root, "clone", "-q", "--bare", str(work), str(served))
+    sandbox.bare(work, served)
     forge.branches = GitBranches(root)
     forge.add("acme/tool")
     forge.repository("acme/tool").roles = {"me": "write"}

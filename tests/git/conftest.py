@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import images
+from tests.conftest import new_folder
+
 GLOBAL = """\
 [user]
 \tname = Ada Maintainer
@@ -65,7 +68,7 @@ class Work:
         self.fill(where, files)
         self.git(where, "add", "-A")
         self.git(where, "commit", "-q", "-m", message)
-        return self.git(where, "rev-parse", "HEAD")
+        return images.tip(where / ".git") or self.git(where, "rev-parse", "HEAD")
 
     def repository(
         self,
@@ -75,10 +78,27 @@ class Work:
     ) -> Path:
         """A work tree with one commit."""
         path = self.root / name
-        path.mkdir(parents=True)
-        self.git(path, "init", "-q", *options)
-        self.commit(path, {"profile": PROFILE} if files is None else files)
+        given: Mapping[str | bytes, bytes] = {"profile": PROFILE} if files is None else files
+
+        def make() -> None:
+            path.mkdir(parents=True)
+            self.git(path, "init", "-q", "--template=", *options)
+            images.without_samples(path / ".git")
+            self.commit(path, given)
+
+        images.write(path, make, options, images.contents(given))
         return path
+
+    def bare(self, source: Path, place: Path, kind: str = "--bare") -> Path:
+        """A bare clone of a work tree, or its mirror."""
+        arguments = ("clone", "-q", kind, "--template=", os.fspath(source), os.fspath(place))
+
+        def make() -> None:
+            self.git(self.root, *arguments)
+            images.without_samples(place)
+
+        images.clone(source, place, make, kind)
+        return place
 
     def fsck(self, where: Path) -> None:
         """Assert that git finds nothing wrong."""
@@ -91,7 +111,7 @@ NOBODY = 10**9  # no kernel gives a process so high an id
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder with a user's git configuration, and none of the machine's."""
-    path = tmp_path_factory.mktemp("home")
+    path = new_folder(tmp_path_factory, "home")
     for name in list(os.environ):
         if name.startswith("GIT_") or name in ("EMAIL", "XDG_CONFIG_HOME"):
             monkeypatch.delenv(name)

@@ -58,7 +58,7 @@ class Origin:
         self._work = work
         self.source = work.repository(f"source/{name}", None, *options)
         self.bare = work.root / f"srv/{name}.git"
-        work.git(work.root, "clone", "-q", "--bare", os.fspath(self.source), os.fspath(self.bare))
+        work.bare(self.source, self.bare)
         work.git(self.bare, "config", "uploadpack.allowFilter", "true")
         self.address = Address.parse(f"file://{self.bare}")
 

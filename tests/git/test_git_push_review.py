@@ -29,7 +29,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def origin(work: Work) -> Path:
     source = work.repository("source")
     bare = work.root / "srv/repo.git"
-    work.git(work.root, "clone", "-q", "--bare", os.fspath(source), os.fspath(bare))
+    work.bare(source, bare)
     return bare
 
 

@@ -38,7 +38,7 @@ from patcher.git import (
 from patcher.git.refs import is_ref_name
 from patcher.git.remote import failures, transport
 from patcher.git.values import FileChange
-from tests import stores
+from tests import images, stores
 from tests.git.conftest import Work
 from tests.git.server import PASSWORD, USER, Server, daemon, stand_in_for_ssh
 from tests.gits import Gits
@@ -55,13 +55,16 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def origin(work: Work) -> Path:
     """A bare repository with branches, a tag, and a pull request's ref."""
-    source = work.repository("source")
-    work.git(source, "branch", "release/1")
-    work.git(source, "tag", "-a", "-m", "x", "v1")
-    work.git(source, "update-ref", "refs/pull/1/head", "HEAD")
-    bare = work.root / "srv/repo.git"
-    work.git(work.root, "clone", "-q", "--mirror", os.fspath(source), os.fspath(bare))
-    return bare
+    source = work.root / "source"
+
+    def make() -> None:
+        work.repository("source")
+        work.git(source, "branch", "release/1")
+        work.git(source, "tag", "-a", "-m", "x", "v1")
+        work.git(source, "update-ref", "refs/pull/1/head", "HEAD")
+
+    images.write(source, make, "origin")
+    return work.bare(source, work.root / "srv/repo.git", "--mirror")
 
 
 @pytest.fixture

@@ -412,7 +412,7 @@ def serving(forge: Forge, wrap: Callable[[Any], Any] | None = None) -> Iterator[
         server.socket = wrap(server.socket)
         scheme = "https"
     forge.url = f"{scheme}://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
         yield

@@ -40,11 +40,12 @@ def mentions(
         raise ValueError("what is looked for is no digest")
     if not wanted:
         return
+    lengths = _lengths(wanted)
     for blob in search(repository, commit, _query(wanted), jobs=jobs, shared=shared):
         content = blob.content or b""
         line, counted = 1, 0
         told: set[bytes] = set()
-        for at, digest in _standing(content, wanted):
+        for at, digest in _standing(content, wanted, lengths):
             time_left()
             lines = content.count(b"\n", counted, at)
             counted = at
@@ -58,7 +59,8 @@ def mentions(
 
 def _query(digests: frozenset[bytes]) -> Query:
     if len(digests) > _FEW:
-        return Query((), lambda content: any(_standing(content, digests)), _MAX_BYTES)
+        lengths = _lengths(digests)
+        return Query((), lambda content: any(_standing(content, digests, lengths)), _MAX_BYTES)
     return Query(
         patterns=tuple(map(re.escape, sorted(digests))),
         matches=lambda content: any(digest in content for digest in digests),
@@ -66,9 +68,16 @@ def _query(digests: frozenset[bytes]) -> Query:
     )
 
 
-def _standing(content: bytes, digests: frozenset[bytes]) -> Iterator[tuple[int, bytes]]:
+def _lengths(digests: frozenset[bytes]) -> list[int]:
+    """The lengths of the digests, the shortest first. It looks at all of them: once, not for each
+    file."""
+    return sorted({len(digest) for digest in digests})
+
+
+def _standing(
+    content: bytes, digests: frozenset[bytes], lengths: list[int]
+) -> Iterator[tuple[int, bytes]]:
     """The offsets at which digests stand in a content, in order."""
-    lengths = sorted({len(digest) for digest in digests})
     for run in _RUN.finditer(content):
         text = run[0]
         for at in range(len(text) - lengths[0] + 1):

@@ -1,9 +1,11 @@
-"""Write the reference pages that are made from the code, in ``docs/reference``.
+"""Write the reference pages that are made from the code.
 
-``commands.md`` is the help of every command, ``json.md`` the schemas of what is printed as JSON and
-of campaign files, ``python.md`` the signatures and docstrings of what the package exports.
+In ``docs/reference``, ``commands.md`` is the help of every command, ``json.md`` the schemas of what
+is printed as JSON and of campaign files, ``python.md`` the signatures and docstrings of what the
+package exports. ``share/man/man1`` has the manual pages, which are installed with the package.
 
-python -m docs.references [FOLDER]
+    python -m docs.references           write them
+    python -m docs.references --check   name those that are not what would be written
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ from typing import Any, NamedTuple
 import click
 
 import patcher
-from patcher.cli import group
+from patcher.cli import group, man
 
-FOLDER = Path(__file__).resolve().parent / "reference"
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "docs/reference"
+MANUAL = ROOT / "share/man/man1"
 PACKAGE = Path(patcher.__file__).resolve().parent
 HEAD = (
     "<!-- Made from the code by `python -m docs.references`: change the code, not this page. -->\n"
@@ -51,14 +55,25 @@ class Part(NamedTuple):
     definitions: Schema
 
 
-def main(folder: Path = FOLDER) -> None:
-    for name, text in pages().items():
-        (folder / name).write_text(text, encoding="utf-8")
+def main(*words: str) -> int:
+    made = pages()
+    if words == ("--check",):
+        there = {*(file for file in made if file.exists()), *MANUAL.glob("*")}
+        stale = {file for file in there if file.read_text("utf-8") != made.get(file)}
+        for file in sorted(stale | (made.keys() - there)):
+            print(file.relative_to(ROOT))
+        return 1 if stale or made.keys() - there else 0
+    for file, text in made.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return 0
 
 
-def pages() -> dict[str, str]:
-    """Return the pages by the names of their files."""
-    return {"commands.md": commands(), "json.md": schemas(), "python.md": python()}
+def pages() -> dict[Path, str]:
+    """Return the pages by their files."""
+    made = {"commands.md": commands(), "json.md": schemas(), "python.md": python()}
+    found = {FOLDER / name: text for name, text in made.items()}
+    return found | {MANUAL / name: text for name, text in man.pages().items()}
 
 
 def commands() -> str:
@@ -70,7 +85,8 @@ def commands() -> str:
 
 def helps(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:
     """Yield the parts of a command, and those of its own commands."""
-    context = click.Context(command, info_name=name, parent=parent, terminal_width=88)
+    settings = {**command.context_settings, "terminal_width": 88}
+    context = click.Context(command, info_name=name, parent=parent, **settings)
     yield f"## {context.command_path}\n"
     yield f"```text\n{command.get_help(context).rstrip()}\n```\n"
     if isinstance(command, click.Group):
@@ -266,4 +282,4 @@ def prose(docstring: str | None) -> str:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:]))

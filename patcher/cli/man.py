@@ -56,8 +56,8 @@ def command(name: str | None, folder: Path | None) -> int:
             raise click.UsageError("--folder writes the pages of all commands: leave out COMMAND")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for each in (None, *_names()):
-                (folder / f"{_title(each)}.1").write_text(page(each), encoding="utf-8")
+            for file, text in pages().items():
+                (folder / file).write_text(text, encoding="utf-8")
         except OSError as error:
             raise click.UsageError(f"--folder: {error.filename}: {error.strerror}") from None
         return 0
@@ -65,6 +65,11 @@ def command(name: str | None, folder: Path | None) -> int:
         raise click.UsageError(f"there is no command {name!r}: `patcher --help` lists them")
     click.echo(page(name), nl=False)
     return 0
+
+
+def pages() -> dict[str, str]:
+    """Every page, by the name of its file."""
+    return {f"{_title(each)}.1": page(each) for each in (None, *_names())}
 
 
 def page(name: str | None) -> str:

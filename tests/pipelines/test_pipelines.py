@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.pipelines, pytest.mark.xdist_group("pipelines")]
 ROOT = Path(__file__).resolve().parent.parent.parent
 OF_A_RELEASE = (
     *("patcher", "tests", "fixtures", "benchmarks", "templates", "pyproject.toml", "README.md"),
-    *("docs", "mkdocs.yml"),
+    *("docs", "share", "mkdocs.yml"),
     *("LICENSE", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "action.yml"),
     *(".pre-commit-hooks.yaml", ".ci", ".gitignore"),
 )
@@ -275,6 +275,25 @@ def test_a_release_is_the_same_when_it_is_built_again(
         assert {file.suffix for file in files} == {".whl", ".gz"}
         found.append({f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in files})
     assert found[0] == found[1]
+
+
+def test_the_manual_pages_are_installed_where_man_finds_them(
+    project: Path, python: Path, tmp_path: Path
+) -> None:
+    """From the sdist, as from the tree: below the prefix that pip installs into."""
+    built(python / "python", "-m", "hatchling", "build", "-d", tmp_path / "out", cwd=project)
+    packed = next((tmp_path / "out").glob("*.tar.gz"))
+    pages = {file.name: file.read_bytes() for file in (project / "share/man/man1").iterdir()}
+    assert {"patcher.1", "patcher-scan.1"} <= pages.keys()
+    for number, source in enumerate((project, packed)):
+        prefix = tmp_path / str(number)
+        built(
+            python / "python", "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation",
+            "--ignore-installed", "--prefix", prefix, source,
+            cwd=tmp_path,
+        )  # fmt: skip
+        there = {file.name: file.read_bytes() for file in (prefix / "share/man/man1").iterdir()}
+        assert there == pages
 
 
 def test_release_notes_are_those_of_the_changelog(project: Path) -> None:

@@ -19,6 +19,7 @@ from patcher import values
 SOURCE = '''
 from __future__ import annotations
 from dataclasses import field
+from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -50,6 +51,25 @@ class Own:
 
     def __repr__(self) -> str:
         return "mine"
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value with fields that no argument fills."""
+    x: int
+    fixed: int = field(default=3, init=False)
+    made: tuple[int, ...] = field(default_factory=tuple, init=False)
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A value with a field that is given by its name alone."""
+    x: int
+    named: int = field(default=3, kw_only=True)
+
+@dataclass(frozen=True, slots=True)
+class OfClass:
+    """A value with something that is no field."""
+    x: int
+    kind: ClassVar[str] = "all have it"
 '''
 
 
@@ -79,6 +99,8 @@ USES: list[Callable[[Any], object]] = [
     lambda cls: cls(),
     lambda cls: cls(1, nothing=2),
     lambda cls: setattr(cls(1), "x", 2),
+    lambda cls: cls(1).__getstate__(),
+    lambda cls: cls(1, *range(9)),
     lambda cls: delattr(cls(1), "x"),
 ]
 POINTS: list[Callable[[Any], object]] = [
@@ -96,7 +118,7 @@ POINTS: list[Callable[[Any], object]] = [
     [
         *[("Point", use) for use in POINTS],
         *[("Solid", use) for use in POINTS],
-        *[("Own", use) for use in USES],
+        *[(name, use) for name in ("Own", "Given", "Named", "OfClass") for use in USES],
     ],
 )
 def test_a_value_is_a_dataclass(name: str, use: Callable[[Any], object]) -> None:

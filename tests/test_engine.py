@@ -562,7 +562,6 @@ def test_an_argument_that_means_nothing_is_refused(
         ("abi\n  <abi/3.0>,\n", False),
         ("abi </etc/apparmor.d/abi/3.0>,\n", False),
         ("# an abi\n", True),
-        ("abi <abi/{{.Abi}}>,\n", True),
     ],
 )
 def test_a_note_says_that_nothing_pins_the_features(abi: str, noted: bool) -> None:
@@ -613,6 +612,34 @@ def test_nothing_is_clean_under_an_abi_of_which_nothing_is_known(abi: str, rules
     (finding,) = patch(abi + HEAD + rules + TAIL).findings
     assert finding.status is Status.UNDER_INVESTIGATION
     assert "mediates sockets is not known" in finding.reason
+
+
+@pytest.mark.parametrize("rules", ["  network,\n  deny network alg,\n", "  network inet,\n"])
+@pytest.mark.parametrize(
+    "abi",
+    [
+        "abi <{{.Abi}}>,\n",
+        "abi <abi/{{.Abi}}>,\n",
+        "abi {{.Abi}},\n",
+        'abi "${ABI}",\n',
+        "abi $ABI,\n",
+        "abi <@ABI@>,\n",
+        "abi <%s>,\n",
+        "{{if .Abi}}abi <{{.Other}}>,{{end}}\n",
+        "{{if .Abi}}abi <{{.Abi}}>,{{end}}\nabi <{{.Abi}}>,\n",
+        "{{with .Abi}}abi <{{.}}>,{{end}}\n",
+    ],
+)
+def test_nothing_is_clean_under_an_abi_that_is_filled_in(abi: str, rules: str) -> None:
+    (finding,) = patch(abi + HEAD + rules + TAIL).findings
+    assert finding.status is Status.UNDER_INVESTIGATION
+    assert "becomes is not known" in finding.reason
+
+
+@pytest.mark.parametrize("abi", ["abi <{{.Abi}}>,\n", "{{if .Abi}}abi <{{.Abi}}>,\n{{- end}}\n"])
+def test_the_rule_is_added_under_an_abi_that_is_filled_in(abi: str) -> None:
+    (finding,) = patch(abi + HEAD + "  network,\n" + TAIL).findings
+    assert finding.edit is not None
 
 
 def test_an_abi_in_an_escaped_string_is_known_as_well() -> None:

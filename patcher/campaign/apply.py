@@ -5,109 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal, Protocol
 
 from patcher import git
-from patcher.campaign import message
 from patcher.campaign.asking import Asker, declined
-from patcher.campaign.branch import Past, Reader, ReviewBranch
+from patcher.campaign.branch import Reader, Remote, ReviewBranch
 from patcher.campaign.clone import PushedClone
+from patcher.campaign.commits import Commits, branch_name
 from patcher.campaign.selection import Selection
-from patcher.campaign.verified import VerifiedPush, staged, without_forge
+from patcher.campaign.verified import VerifiedPush, staged, unstaged, without_forge
+from patcher.campaign.writer import Writer
 from patcher.git import history, marks
-from patcher.git.commit import dated, person
-from patcher.migrations import Migration
-from patcher.results import BranchState, ChangedFile, Outcome, PlannedCommit, Stage, Target
-from patcher.reviews.wishes import Wishes
-from patcher.values import dataclass
-
-OnExisting = Literal["fail", "replace", "append"]
+from patcher.results import BranchState, Outcome, Stage, Target
 
 _MOST_NAMED = 5
 """Branches that a note names."""
-
-
-class Remote(Past, Protocol):
-    """The remote of a mirror, or a fork of that."""
-
-    def push(
-        self,
-        repository: git.Repository,
-        branch: str,
-        commit: str | None,
-        expected: str | None,
-        *,
-        pause: float = 0.0,
-    ) -> str:
-        """As `patcher.git.remote.push`; ``pause``: seconds between two pushes to one host."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Commits:
-    """How the commits are made."""
-
-    branch: str | None = None
-    """The review branch's name; None: ``patcher/`` and the migrations."""
-    on_existing: OnExisting = "fail"
-    """What to do with a branch that others edited, where merging it does not fix the base. One that
-    is ours and fixes it is replaced only where another commit is wanted now."""
-    discard_others: bool = False
-    """Whether ``replace`` may take away commits of others."""
-    ignore_authors: tuple[str, ...] = ()
-    """Globs of names and addresses of bots: what they committed does not count as edited by
-    others."""
-    author: str | None = None
-    """``Name <address>``; None: from the user's git configuration and environment."""
-    signoff: bool = False
-    sign: bool = False
-    key: str | None = None
-    """The key to sign with; None: as the user's git configuration says."""
-    verified_commits: bool = False
-    """Whether GitHub makes the commits of the branches that are pushed, and signs them."""
-    message: str | None = None
-    """The user's own message, with placeholders; None: the migrations'."""
-    per_file: bool = False
-    """One commit for each file, not one for all."""
-    push: bool = False
-    """Whether the branch goes to the remote that the repository mirrors, or was cloned from."""
-    remote: str | None = None
-    """The remote of clones that were named by a path; None: the one that the base tracks, else
-    origin."""
-    pause: float = 0.0
-    """Seconds between two pushes to one host, of each process."""
-    dry_run: bool = False
-    shown: Literal["", "base", "branch"] = ""
-    """In a dry run, give the target the commit: as it would be on the base, whatever review branch
-    there is; or as ``on_existing`` has it."""
-    undo: bool = False
-    """Remove the review branch instead, where it is ours and not merged; and close its review."""
-    refresh: bool = False
-    """Close the reviews of bases that need no edit any more, and remove their branches."""
-    reviews: Wishes | None = None
-    """How reviews are opened; None: they are not."""
-    change: str | None = None
-    """The Change-Id of the commit, where its review is a change at Gerrit."""
-    date: str | None = None
-    """When it is made, as git writes it (``seconds offset``), where nobody says otherwise: the same
-    edit of the same base is then the same commit in each run. None: now."""
-
-
-def branch_name(
-    migrations: Sequence[Migration], base: git.Base, *, given: str | None, alone: bool
-) -> str:
-    """The review branch for a base. ``alone``: it is the only base of its repository.
-
-    The base's name follows a ``-``: ``patcher/deny-af-alg`` and ``patcher/deny-af-alg/release``
-    cannot both be refs.
-    """
-    stem = given or "patcher/" + "+".join(migration.id for migration in migrations)
-    if base.default or (given is not None and alone):
-        return stem
-    name = base.name[:12] if base.name == base.commit else base.name
-    if base.ref.startswith("refs/tags/"):  # a branch may be called the same
-        name = f"tags/{name}"
-    return f"{stem}-{name}"
 
 
 def apply(
@@ -133,6 +44,8 @@ def apply(
     reader = Reader(repository, base, target, selection, past, ignored)
     if commits.undo:
         target = _undone(replace(target, branch=branch), reader, commits, remote)
+        if remote is not None and target.branch_state is not BranchState.FOREIGN:
+            target = target.noted(unstaged(remote, repository, base, branch, commits))
         return target if base != bases[-1] else target.noted(_not_undone(reader, commits, bases))
     own = branch == base.name and branch.startswith(git.REVIEW_BRANCHES)
     if base.default and (own or reader.base_is_review(branch)):
@@ -146,7 +59,7 @@ def apply(
         return replace(target, branch_state=_leftover(reader, branch))
     git.check_branch_name(branch)
     if commits.shown == "base":
-        return _Writer(reader, branch, commits).shown(replace(target, branch=branch), base.commit)
+        return Writer(reader, branch, commits).shown(replace(target, branch=branch), base.commit)
     _check_no_base(repository, branch, base, [each for each in bases if name(each) == branch])
     target = replace(target, branch=branch)
     asked = None if clone is None else clone(branch)
@@ -156,7 +69,7 @@ def apply(
         review = replace(_read(reader, branch, lambda *_: asked.tip), origin=None)
     target = replace(target, branch_state=review.state)
     try:
-        return _done(target, review, _Writer(reader, branch, commits), remote, asked, ask)
+        return _done(target, review, Writer(reader, branch, commits), remote, asked, ask)
     except git.BranchTaken as taken:
         # With the state, unlike a failure that is raised.
         error = "; ".join(filter(None, (target.error, str(taken))))
@@ -166,7 +79,7 @@ def apply(
 def _done(
     target: Target,
     review: ReviewBranch,
-    writer: _Writer,
+    writer: Writer,
     remote: Remote | None,
     clone: PushedClone | None,
     ask: Asker | None,
@@ -322,7 +235,7 @@ def _beside(review: ReviewBranch, parent: str | None) -> str:
     return f"origin/{review.name} has commits that this lacks: push it with --force-with-lease"
 
 
-def _to_write(target: Target, review: ReviewBranch, writer: _Writer) -> tuple[Target, str | None]:
+def _to_write(target: Target, review: ReviewBranch, writer: Writer) -> tuple[Target, str | None]:
     """The target with what is to be written, and the commit to write it on; None where the branch
     stays as it is. Raises BranchTaken where that does not fix the base."""
     commits, base = writer.commits, writer.reader.base
@@ -359,7 +272,7 @@ def _to_write(target: Target, review: ReviewBranch, writer: _Writer) -> tuple[Ta
     )
 
 
-def _kept(target: Target, review: ReviewBranch, outcome: Outcome, writer: _Writer) -> Target:
+def _kept(target: Target, review: ReviewBranch, outcome: Outcome, writer: Writer) -> Target:
     """The branches of a mirror are as those of its remote."""
     at_remote = writer.reader.repository.address is not None or review.local != review.tip
     stage = Stage.PUSHED if at_remote else Stage.COMMITTED
@@ -374,127 +287,4 @@ def _check_fixed(reader: Reader, review: ReviewBranch, new: str) -> None:
         raise git.BranchTaken(
             f"branch {review.name} was edited by others, and with one more commit {why}: merge the "
             "base into it, or use --on-existing replace with --discard-others"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Writer:
-    """Writes the commits of one review branch."""
-
-    reader: Reader
-    branch: str
-    commits: Commits
-    own: str | None = None
-    """The message that a person wrote for it."""
-
-    def words(self, target: Target) -> str | None:
-        """The message without its trailers; None where there is more than one."""
-        files, *more = self._groups(target)
-        if more:
-            return None
-        return message.words(self._facts(target, files), self.commits.message)
-
-    def write(
-        self,
-        target: Target,
-        parent: str,
-        on: marks.On,
-        store: git.Store,
-        forge: VerifiedPush | None = None,
-    ) -> tuple[str, git.Identity]:
-        """The new tip, and who committed it; ``store`` takes what is written. ``forge`` makes each
-        commit once more, as it is made here."""
-        commits, repository = self.commits, self.reader.repository
-        vouched = commits.sign or commits.signoff
-        people = git.identities(repository, commits.author, vouched=vouched)
-        author, committer = (
-            dated(replace(each, date=each.date or commits.date)) for each in people
-        )
-        sign = git.signing(commits.key, repository) if commits.sign else None
-        for files in self._groups(target):
-            made = marks.Made(self.branch, parent, person(author), person(committer))
-            changes = [git.FileChange(file.path, file.new) for file in files]
-            text = self._message(target, files, committer, on, made)
-            new = git.write_commit(
-                repository, parent, changes, text, author, committer, sign, store
-            )
-            if forge is not None:
-                new = forge.make(repository, self.branch, parent, new, text, changes)
-            parent, on = new, "branch"
-        return parent, committer
-
-    def shown(self, target: Target, parent: str) -> Target:
-        """The target with its commit, which is not made; its author is taken to commit it, too."""
-        repository, signoff = self.reader.repository, self.commits.signoff
-        author, committer = git.identities(repository, self.commits.author, vouched=signoff)
-        author = dated(author)
-        committer = replace(committer, date=author.date)
-        on: marks.On = "base" if parent == self.reader.base.commit else "branch"
-        made = marks.Made(self.branch, parent, person(author), person(committer))
-        text = self._message(target, target.files, committer, on, made)
-        if why := message.unmailable(author.name, text):
-            raise git.GitError(f"no mail can carry this commit: {why}")
-        return replace(target, planned=PlannedCommit(made.author, text))
-
-    def is_wanted(self, target: Target, review: ReviewBranch) -> bool:
-        """Whether the commits of a branch that is ours are those that would be written now: on this
-        base, with this author, message and signature. Times and committer do not count."""
-        groups = self._groups(target)
-        own = self.reader.counted(review.own)
-        if len(own) != len(groups) or own[-1].parents != (self.reader.base.commit,):
-            return False
-        repository = self.reader.repository
-        vouched = self.commits.sign or self.commits.signoff
-        author, committer = git.identities(repository, self.commits.author, vouched=vouched)
-        on: marks.On = "base"
-        for files, commit in zip(groups, reversed(own), strict=True):
-            made = marks.Made(self.branch, commit.parents[0], commit.author, commit.committer)
-            wanted = self._message(target, files, committer, on, made)
-            changed = {each.path: each.new for each in self.reader.changed(commit) or ()}
-            if self.commits.verified_commits:  # its mark says who made it
-                is_same = message.sections(commit.message) == message.sections(wanted)
-            else:
-                is_same = (
-                    commit.message == message.stored(wanted)
-                    and commit.author.startswith(f"{author.name} <{author.email}> ")
-                    and commit.is_signed == self.commits.sign
-                )
-            if not is_same or changed != {file.path: (file.mode, file.new_oid) for file in files}:
-                return False
-            on = "branch"
-        return True
-
-    def _groups(self, target: Target) -> Sequence[Sequence[ChangedFile]]:
-        if self.commits.per_file:
-            return [(file,) for file in target.files]
-        return [target.files]
-
-    def _message(
-        self,
-        target: Target,
-        files: Sequence[ChangedFile],
-        committer: git.Identity,
-        on: marks.On,
-        made: marks.Made,
-    ) -> str:
-        ids = [migration.id for migration in self.reader.selection.migrations]
-        return message.write(
-            self._facts(target, files),
-            template=self.commits.message,
-            signoff=f"{committer.name} <{committer.email}>" if self.commits.signoff else None,
-            mark=lambda text: marks.trailer(
-                ids, on, made, text, by_forge=self.commits.verified_commits
-            ),
-            own=self.own,
-            change=self.commits.change,
-        )
-
-    def _facts(self, target: Target, files: Sequence[ChangedFile]) -> message.MessageFacts:
-        return message.MessageFacts(
-            migrations=self.reader.selection.migrations,
-            files=files,
-            findings=target.findings,
-            base=self.reader.base.name,
-            branch=self.branch,
-            repository=self.reader.repository.path.name,
         )

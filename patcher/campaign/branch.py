@@ -44,6 +44,22 @@ class Past(Protocol):
         ...
 
 
+class Remote(Past, Protocol):
+    """The remote of a mirror, or a fork of that."""
+
+    def push(
+        self,
+        repository: git.Repository,
+        branch: str,
+        commit: str | None,
+        expected: str | None,
+        *,
+        pause: float = 0.0,
+    ) -> str:
+        """As `patcher.git.remote.push`; ``pause``: seconds between two pushes to one host."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ReviewBranch:
     """A review branch, and what it is beside its base."""

@@ -12,7 +12,7 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from patcher import git
-from patcher.campaign.apply import Commits
+from patcher.campaign.commits import Commits
 from patcher.forges import gerrit
 from patcher.forges.review import Life, Review, Wanted
 from patcher.forges.reviewing import missing
@@ -44,8 +44,10 @@ class ChangePush:
 
     def tip(self, repository: git.Repository, branch: str) -> str | None:
         """The commit of the current patch set, which is in the mirror then; None without a
-        change."""
-        commit = None if self.open is None else self.open.head_commit
+        change, and of other branches than that of the change, which patcher makes none of there."""
+        if self.open is None or branch != self.place.head:
+            return None
+        commit = self.open.head_commit
         if commit is not None:
             assert repository.address is not None
             self.mirrors.bring_commits(repository, repository.address, [commit])

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from patcher import git
 from patcher.campaign import change_push
-from patcher.campaign.apply import Commits, Remote, branch_name
 from patcher.campaign.asking_push import AskingPush
+from patcher.campaign.at_forge import RepositoryAtForge
+from patcher.campaign.branch import Remote
+from patcher.campaign.commits import Commits, branch_name
 from patcher.campaign.selection import Selection
-from patcher.campaign.verified import VerifiedPush, check
+from patcher.campaign.verified import VerifiedPush
 from patcher.findings import Status
 from patcher.forges import homes
-from patcher.forges.client import Client, RequestRefused
-from patcher.forges.review import Life, Project, Review, Wanted
+from patcher.forges.client import RequestRefused
+from patcher.forges.review import Life, Review, Wanted
 from patcher.forges.server import ForgeError
 from patcher.git.commits import read_commits
 from patcher.git.limits import waiting
@@ -29,7 +28,6 @@ from patcher.sources.filters import matching
 
 if TYPE_CHECKING:
     from patcher.git.mirrors import Mirrors
-    from patcher.git.mirrors.forks import Fork
     from patcher.sources.found import Found
 
 Apply = Callable[[Commits, Remote | None], Target]
@@ -52,11 +50,11 @@ class RepositoryReviews:
     """Of the whole campaign."""
     warn: Callable[[str], None]
     mirrors: Callable[[], Mirrors]
-    _known: _Known | None = field(default=None, init=False)
+    wishes: Wishes = field(init=False)
+    """What the user wants of them."""
+    _forge: RepositoryAtForge = field(init=False)
 
-    @property
-    def wishes(self) -> Wishes:
-        """What the user wants of them."""
+    def __post_init__(self) -> None:
         wishes = self.commits.reviews
         assert wishes is not None
         where = self.found.place
@@ -64,7 +62,10 @@ class RepositoryReviews:
         for glob, changes in wishes.overrides:
             if matching([glob], name):
                 wishes = replace(wishes, **dict(changes))
-        return wishes
+        self.wishes = wishes
+        self._forge = RepositoryAtForge(
+            self.found, self.commits, wishes, self.servers, self.warn, self.mirrors
+        )
 
     def applied(
         self, repository: git.Repository, base: git.Base, target: Target, alone: bool, apply: Apply
@@ -73,9 +74,9 @@ class RepositoryReviews:
         undone, with the review closed. Raises GitError for what fails before anything is done."""
         name = branch_name(self.selection.migrations, base, given=self.commits.branch, alone=alone)
         done = self._applied(repository, base, target, name, apply)
-        if done.review is None or self._known is None:
+        if done.review is None or self._forge.url is None:
             return done
-        return replace(done, review=done.review._replace(at=self._known.url))
+        return replace(done, review=done.review._replace(at=self._forge.url))
 
     def _applied(
         self, repository: git.Repository, base: git.Base, target: Target, name: str, apply: Apply
@@ -83,16 +84,11 @@ class RepositoryReviews:
         if self.commits.undo:
             return self._undone(repository, base, name, apply)
         if not target.files:
-            if not self.commits.refresh:
-                return apply(self.commits, None)
-            with waiting():
-                self._place(repository, base, name)
-            done = apply(self.commits, self._remote(repository, base, name))
-            return self._obsolete(repository, base, name, done, apply)
-        place = self._place_to_push(repository, base, name)
-        if self._at_gerrit:
+            return self._without_edit(repository, base, name, apply)
+        place = self._forge.place_to_push(repository, base, name)
+        if self._forge.is_gerrit:
             return self._changed(repository, base, target, place, apply)
-        if not self._has_token:
+        if not self._forge.has_token:
             return self._without_token(repository, base, target, place, apply)
         with waiting():
             there = opening.look(place)
@@ -126,18 +122,18 @@ class RepositoryReviews:
         """The target with its branch pushed, with commits that GitHub made where they are to be
         verified."""
         if not self.commits.verified_commits or self.commits.dry_run:
-            return apply(self.commits, self._fork)
+            return apply(self.commits, self._forge.fork)
         from patcher.git.mirrors.forks import Fork
 
         assert repository.address is not None
-        mirrors, fork = self.mirrors(), self._fork
+        mirrors, fork = self.mirrors(), self._forge.fork
         push = VerifiedPush(
             fork or mirrors,
             fork or Fork(mirrors, repository.address),
             place.client,
             place.head_project,
             base,
-            self._turn,
+            self._forge.turn,
             self.warn,
             self.commits.pause,
         )
@@ -156,8 +152,7 @@ class RepositoryReviews:
     ) -> Target:
         """The target with its branch pushed, and its review asked for by the push, where the forge
         takes that; else with the address to open it at."""
-        assert self._known is not None
-        home = self._known.home
+        home = self._forge.home
         asking, commits = None, self.commits
         if (forge := homes.pushes(home.forge)) is not None and not self.commits.dry_run:
             request = forge.pushed(self._wanted(repository, base, target, place)[0], home.path)
@@ -209,9 +204,9 @@ class RepositoryReviews:
             if not self.wishes.reopen:
                 return _left(target, place.head, opening.declined(there.last))
             if not self.commits.dry_run:
-                if not self._has_token:
+                if not self._forge.has_token:
                     raise ForgeError(f"it takes a token: set {place.client.server.variables}")
-                with self._turn():
+                with self._forge.turn():
                     place.forge.reopen(place.client, place.project, there.last)
             there = opening.There(open=there.last)
         is_reopened = there.open is not None and there.open.life is not Life.OPEN
@@ -232,8 +227,8 @@ class RepositoryReviews:
         if done.stage is not Stage.PUSHED:
             return done
         try:
-            with self._turn():
-                result = change_push.result(push, wanted, done.new_commit, self._has_token)
+            with self._forge.turn():
+                result = change_push.result(push, wanted, done.new_commit, self._forge.has_token)
         except ForgeError as error:
             why = f"what became of its change is not known: {error}"
             return replace(
@@ -250,7 +245,7 @@ class RepositoryReviews:
         assert isinstance(self.found.place, git.Address)
         try:
             with waiting():
-                project = self._at_home(self.found.place).project
+                project = self._forge.known(self.found.place).project
         except RequestRefused as refused:
             if refused.status not in (404, 410):
                 raise
@@ -259,107 +254,6 @@ class RepositoryReviews:
         if project.archived:
             return _left(target, None, ReviewResult(ReviewAct.ARCHIVED))
         return None
-
-    # -- the forge
-
-    @property
-    def _has_token(self) -> bool:
-        return self._known is None or self._known.home.server.token is not None
-
-    def _at_home(self, address: git.Address) -> _Known:
-        """Where a repository is at its forge; asked for once."""
-        if self._known is None or self._known.url != address.url:
-            wish = self.wishes.review
-            forge = None if wish == "auto" else wish
-            home = homes.home(address, self.found.server, forge, self.servers)
-            client = Client(home.server, self.warn)
-            if home.server.token is None and home.forge != "gerrit":
-                project = Project("", home.path, address.url, None)
-            else:
-                project = homes.reviews(home.forge).project(client, home.path)
-            self._known = _Known(address.url, home, client, project)
-        return self._known
-
-    def _place(self, repository: git.Repository, base: git.Base, head: str) -> opening.Place:
-        """Where the review of a base belongs. Raises ForgeError where none can be opened."""
-        address, into = _destination(repository, base, self.commits.remote)
-        _, home, client, project, fork = self._at_home(address)
-        forge = homes.reviews(home.forge)
-        if fork is None and self._wants_fork(project) and not self.commits.dry_run:
-            if repository.address is None:
-                raise ForgeError(
-                    "--fork is for what a clone URL names: push a clone to your fork with --remote"
-                )
-            fork = forge.fork(client, project)
-            assert self._known is not None
-            self._known = self._known._replace(fork=fork)
-        return opening.Place(forge, client, project, fork or project, head, into)
-
-    def _place_to_push(
-        self, repository: git.Repository, base: git.Base, head: str
-    ) -> opening.Place:
-        """As `_place`, for what is to be committed. Raises GitError where that cannot be as it is
-        wanted."""
-        with waiting():
-            place = self._place(repository, base, head)
-        if self.commits.verified_commits:
-            assert self._known is not None
-            check(repository, self._known.home)
-        return place
-
-    def _wants_fork(self, project: Project) -> bool:
-        """Whether its review branch belongs in a fork. Raises ForgeError where it belongs nowhere
-        else, and none is wanted."""
-        assert self._known is not None
-        if project.archived or not self._has_token or self.wishes.fork == "always":
-            return self.wishes.fork == "always" and not project.archived and self._has_token
-        if project.can_push is False and self.wishes.fork == "never" and not self.commits.dry_run:
-            raise ForgeError(
-                f"the token in {self._known.home.server.variables} may not push to "
-                f"{project.path}: use one that may, or --fork"
-            )
-        return project.can_push is False and self.wishes.fork == "auto"
-
-    @property
-    def _at_gerrit(self) -> bool:
-        return self._known is not None and self._known.home.forge == "gerrit"
-
-    def _remote(self, repository: git.Repository, base: git.Base, name: str) -> Remote | None:
-        """What has the review branch, if not the repository itself. Raises ForgeError."""
-        if not self._at_gerrit:
-            return self._fork
-        with waiting():
-            place = self._place(repository, base, name)
-            there = opening.look(place)
-        return change_push.ChangePush(self.mirrors(), place, there.open)
-
-    @property
-    def _fork(self) -> Fork | None:
-        """The fork, where the review branch belongs there."""
-        if self._known is None or self._known.fork is None:
-            return None
-        from patcher.git.mirrors.forks import Fork
-
-        address = git.Address.parse(self._known.fork.clone_url)
-        secret = self._known.home.server.secret()
-        return Fork(self.mirrors(), address.with_secret(secret))
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """The turn to change something at the forge: one at a time for each server and token, with
-        the pause that the user wants between two."""
-        assert self._known is not None
-        server = self._known.home.server
-        with _guard:
-            turn = _turns.setdefault((server.api, server.token), _Turn())
-        with waiting(), turn.lock:
-            time.sleep(max(0.0, turn.ended + self.commits.pause - time.monotonic()))
-            try:
-                yield
-            finally:
-                turn.ended = time.monotonic()
-
-    # -- what is done
 
     def _opened(
         self,
@@ -370,7 +264,7 @@ class RepositoryReviews:
         there: opening.There,
     ) -> Target:
         wanted, missed = self._wanted(repository, base, target, place)
-        with self._turn():
+        with self._forge.turn():
             result = opening.open_review(
                 place,
                 there,
@@ -397,7 +291,7 @@ class RepositoryReviews:
             body = text.body(facts, wishes.body)
             if wishes.review_template is not None and (own := tree.review_template(files)):
                 body = text.with_template(body, own, before=wishes.review_template == "before")
-            dialect = _DIALECTS.get(self._known.home.forge) if self._known else None
+            dialect = _DIALECTS.get(self._forge.home.forge)
             if wishes.code_owners and dialect is not None:
                 asked = owners.owners(files, dialect, [file.path for file in target.files])
         wanted = Wanted(
@@ -416,14 +310,32 @@ class RepositoryReviews:
         )
         return wanted, asked.missed
 
+    def _without_edit(
+        self, repository: git.Repository, base: git.Base, name: str, apply: Apply
+    ) -> Target:
+        """The target of a base that needs no edit; its review is closed where that is wanted."""
+        place = None
+        if self.commits.refresh:
+            with waiting():
+                place = self._forge.place(repository, base, name)
+        if place is None:
+            return apply(self.commits, None)
+        done = apply(self.commits, self._forge.remote(repository, base, name))
+        return self._obsolete(repository, base, done, place, apply)
+
     def _obsolete(
-        self, repository: git.Repository, base: git.Base, name: str, target: Target, apply: Apply
+        self,
+        repository: git.Repository,
+        base: git.Base,
+        target: Target,
+        place: opening.Place,
+        apply: Apply,
     ) -> Target:
         """Close the review of a base that is fixed by now, where nobody else worked on it."""
         is_fixed = target.read and target.status in (Status.FIXED, Status.NOT_AFFECTED)
         if target.outcome is not Outcome.NOTHING_TO_DO or target.failed or not is_fixed:
             return target
-        place, there = self._there(repository, base, name)
+        there, name = self._there(place), place.head
         review = there.open
         if review is None:
             return self._left_behind(repository, base, name, there, target, apply)
@@ -434,7 +346,7 @@ class RepositoryReviews:
         if self.commits.dry_run:
             return target.noted(f"{review.url} would be closed: the base is fixed")
         why = f"`{place.base}` needs this change no more, so it is closed."
-        remote = self._remote(repository, base, name)
+        remote = self._forge.remote(repository, base, name)
         return self._closed(place, review, why, apply, target, remote)
 
     def _left_behind(
@@ -449,32 +361,36 @@ class RepositoryReviews:
         """Remove the branch of a review that patcher closed, and then ended before it did that."""
         is_closed = there.last is not None and there.last.life is Life.CLOSED
         is_other = target.branch_state in (None, BranchState.NONE, *_OTHERS)
-        if not is_closed or is_other or there.is_declined or self._at_gerrit:
+        if not is_closed or is_other or there.is_declined or self._forge.is_gerrit:
             return target
         if self.commits.dry_run:
             return target.noted(f"branch {name} of its closed review would be removed")
-        done = apply(replace(self.commits, undo=True), self._remote(repository, base, name))
+        done = apply(replace(self.commits, undo=True), self._forge.remote(repository, base, name))
         if done.outcome is not Outcome.REMOVED:
             return target.noted(f"branch {name} of its closed review stays: {done.note}")
         return target.noted(f"branch {name} of its closed review is removed")
 
-    def _there(
-        self, repository: git.Repository, base: git.Base, name: str
-    ) -> tuple[opening.Place, opening.There]:
+    def _there(self, place: opening.Place) -> opening.There:
         """What there is of reviews. Raises ForgeError, also without a token: a review that is not
         seen is not closed either, and the forge would do that once its branch is gone."""
+        if not self._forge.has_token:
+            raise ForgeError(f"it takes a token: set {place.client.server.variables}")
         with waiting():
-            place = self._place(repository, base, name)
-            if not self._has_token:
-                raise ForgeError(f"it takes a token: set {place.client.server.variables}")
-            return place, opening.look(place)
+            return opening.look(place)
 
     def _undone(
         self, repository: git.Repository, base: git.Base, name: str, apply: Apply
     ) -> Target:
-        place, there = self._there(repository, base, name)
+        with waiting():
+            place = self._forge.place(repository, base, name)
+        if place is None:
+            seen = apply(replace(self.commits, dry_run=True), None)
+            nothing = replace(seen, branch_state=None, new_commit=None, note="")
+            nothing = replace(nothing, outcome=Outcome.NOTHING_TO_DO, stage=Stage.NOTHING_TO_DO)
+            return nothing.noted("there is no fork of yours, so no review branch")
+        there = self._there(place)
         review = there.open
-        remote = self._remote(repository, base, name)
+        remote = self._forge.remote(repository, base, name)
         if review is None:
             return apply(self.commits, remote)
         seen = apply(replace(self.commits, dry_run=True), remote)
@@ -497,7 +413,7 @@ class RepositoryReviews:
     ) -> Target:
         """Close the review, and then remove its branch where that is all patcher's. A forge closes
         what has no branch any more by itself, without a word."""
-        with self._turn():
+        with self._forge.turn():
             result = opening.close_review(place, review, why)
         done = apply(replace(self.commits, undo=True), remote)
         if target is not None:
@@ -518,46 +434,3 @@ def _left(target: Target, branch: str | None, result: ReviewResult) -> Target:
 
 def _union(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first, *second)))
-
-
-class _Known(NamedTuple):
-    """A repository at its forge."""
-
-    url: str
-    home: homes.Home
-    client: Client
-    project: Project
-    fork: Project | None = None
-    """Where its review branches are, if not there."""
-
-
-def _destination(
-    repository: git.Repository, base: git.Base, remote: str | None
-) -> tuple[git.Address, str]:
-    """Where the review branch is pushed to, and the branch there that its review goes into. Raises
-    GitError."""
-    if repository.address is None:
-        from patcher.forges import with_token
-        from patcher.git.clones import push_place
-
-        place = push_place(repository, base, remote)
-        return with_token(place.address, None, ()), place.base.removeprefix(_HEADS)
-    for heads in ("refs/remotes/origin/", _HEADS):
-        if base.ref.startswith(heads):
-            return repository.address, base.ref.removeprefix(heads)
-    raise ForgeError(
-        f"a review goes into a branch, and {base.name} is none: name a branch with --base, or use "
-        "--review none"
-    )
-
-
-class _Turn:
-    """The turn of one server and token in this process."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.ended = float("-inf")
-
-
-_turns: dict[tuple[str, str | None], _Turn] = {}
-_guard = threading.Lock()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from patcher.campaign.apply import Commits
+from patcher.campaign.commits import Commits
 from patcher.campaign.selection import Selection
 from patcher.forges import tokens
 from patcher.migrations import Migration

@@ -19,6 +19,7 @@ from patcher.campaign import bases
 from patcher.campaign.alternates import told
 from patcher.campaign.caches import opened
 from patcher.campaign.changes import without_contents
+from patcher.campaign.commits import STAGING
 from patcher.campaign.selection import Selection
 from patcher.results import Outcome, Stage, Target
 from patcher.sources.found import Found
@@ -26,10 +27,11 @@ from patcher.text import printable
 from patcher.values import dataclass
 
 if TYPE_CHECKING:
-    from patcher.campaign.apply import Commits, Remote
     from patcher.campaign.asking import Asker, Decision
+    from patcher.campaign.branch import Remote
     from patcher.campaign.cache import Cache
     from patcher.campaign.clone import PushedClone
+    from patcher.campaign.commits import Commits
     from patcher.campaign.review import RepositoryReviews
     from patcher.git.mirrors import Mirrors
 
@@ -207,7 +209,7 @@ class Steps:
         return mirrors(self.per_host).update(
             address,
             patterns,
-            review=(f"refs/heads/{stem}*",),
+            review=(f"refs/heads/{stem}*", f"refs/heads/{STAGING}{stem}*"),
             family=found.family,
             default=None if found.facts is None else found.facts.default_branch,
             seen=seen,

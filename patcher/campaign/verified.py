@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from patcher import git
 from patcher.campaign import message
+from patcher.campaign.commits import Commits, staging_branch
 from patcher.forges import github
 from patcher.forges.server import ForgeError
 from patcher.git.commits import read_commits
@@ -25,20 +26,12 @@ from patcher.results import Target
 from patcher.values import dataclass
 
 if TYPE_CHECKING:
-    from patcher.campaign.branch import Past
+    from patcher.campaign.branch import Past, Remote
     from patcher.forges.client import Client
     from patcher.forges.homes import Home
     from patcher.forges.review import Project
     from patcher.git.mirrors import Mirrors
     from patcher.git.mirrors.forks import Fork
-
-STAGING = f"{git.REVIEW_BRANCHES}staging/"
-
-
-def staging_branch(branch: str) -> str:
-    """The branch on which GitHub makes the commits of a review branch. No glob for bases matches
-    it."""
-    return STAGING + branch
 
 
 def without_forge(repository: git.Repository) -> git.GitError:
@@ -221,6 +214,27 @@ def is_only_patchers(
     # Commits that patcher made have one parent, so the first of the others has all of them.
     is_known = history.is_whole or bool(others)
     return is_known and (not others or past.is_elsewhere(repository, others[0], staging))
+
+
+def unstaged(
+    remote: Remote, repository: git.Repository, base: git.Base, branch: str, commits: Commits
+) -> str:
+    """Remove the staging branch that a run that was killed left of a review branch, where all on it
+    is patcher's; a note of what became of it, empty where there is none."""
+    staging = staging_branch(branch)
+    try:
+        tip = remote.tip(repository, staging)
+        if tip is None:
+            return ""
+        if not is_only_patchers(remote, repository, base, branch, tip):
+            return f"branch {staging} has commits of others, and stays"
+        if commits.dry_run:
+            return f"branch {staging}, which a run left behind, would be removed"
+        remote.push(repository, staging, None, tip, pause=commits.pause)
+    except git.GitError as error:
+        git.time_left()
+        return f"branch {staging} stays: {error}"
+    return f"branch {staging}, which a run left behind, is removed"
 
 
 @contextlib.contextmanager

@@ -17,8 +17,8 @@ from patcher.cli.asking import TerminalAsker
 from patcher.cli.reviewing import check_verified, reviewing, wishes
 
 if TYPE_CHECKING:
-    from patcher.campaign.apply import Commits
     from patcher.campaign.asking import Asker
+    from patcher.campaign.commits import Commits
     from patcher.campaign.ledger import Account, Ledger
     from patcher.campaign.selection import Selection
     from patcher.reports import Report
@@ -199,7 +199,7 @@ def command(
       patcher apply --campaign af-alg
       patcher apply --push --review auto --code-owners --campaign af-alg github:acme
     """
-    from patcher.campaign.apply import Commits
+    from patcher.campaign.commits import Commits
     from patcher.cli.again import commands
 
     sources, work = options.sources(paths, chosen), options.work(chosen)

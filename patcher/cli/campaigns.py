@@ -13,8 +13,8 @@ from patcher.cli import FAILED, FOUND, options
 from patcher.results import Stage
 
 if TYPE_CHECKING:
-    from patcher.campaign.apply import Commits
     from patcher.campaign.claims import Purpose
+    from patcher.campaign.commits import Commits
     from patcher.campaign.follow import Act
     from patcher.campaign.ledger import Account
     from patcher.progress import ReviewState

@@ -52,7 +52,7 @@ def command(
     report = options.report("changes", format, options.style(selection, color, verbose=verbose))
     commits = None
     if format == "patch":
-        from patcher.campaign.apply import Commits
+        from patcher.campaign.commits import Commits
 
         commits = Commits(dry_run=True, shown="base")
     steps = options.steps(work, selection, commits, contents=True)

@@ -21,7 +21,7 @@ from patcher.cli.errors import Wrong as Wrong
 from patcher.values import dataclass
 
 if TYPE_CHECKING:
-    from patcher.campaign.apply import Commits
+    from patcher.campaign.commits import Commits
     from patcher.campaign.selection import Selection
     from patcher.campaign.steps import Item, Steps
     from patcher.migrations import Migration

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from patcher.cli import options
 
 if TYPE_CHECKING:
-    from patcher.campaign.apply import Commits
+    from patcher.campaign.commits import Commits
     from patcher.reviews.wishes import Wishes
 
 _FORGES = ("github", "gitlab", "gitea", "forgejo", "gerrit", "bitbucket")

@@ -56,7 +56,7 @@ def command(
       patcher undo --base main --base 'release/*' github:acme
       patcher undo --campaign af-alg
     """
-    from patcher.campaign.apply import Commits
+    from patcher.campaign.commits import Commits
     from patcher.cli.session import conduct, exit_code
 
     sources, work = options.sources(paths, chosen), options.work(chosen)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from patcher import git
-from patcher.campaign.apply import Commits, Remote, apply, branch_name
+from patcher.campaign.apply import apply
+from patcher.campaign.branch import Remote
+from patcher.campaign.commits import Commits, branch_name
 from patcher.campaign.look import Looker
 from patcher.campaign.selection import Selection
 from patcher.git import Address

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from patcher import git
-from patcher.campaign.apply import Commits
+from patcher.campaign.commits import Commits
 from patcher.campaign.look import Looker
 from patcher.campaign.run import run
 from patcher.campaign.selection import Selection

@@ -951,6 +951,37 @@ def test_a_fork_is_made_only_where_it_is_wanted(guest: GitHub) -> None:
     assert guest.pull("acme/tool").head_repo == "bot/tool"
 
 
+def test_a_dry_run_sees_what_is_in_a_fork_and_makes_none(guest: GitHub) -> None:
+    words = (*PUSH, "--fork", "--campaign", "c", "github:acme/moby")
+    assert acts(*words) == (0, {"acme/moby": "opened"})
+    url = f"{guest.url}/acme/moby/pull/1"
+    _, found = report(*PUSH, "--fork", "--dry-run", "github:acme/moby")
+    assert found["acme/moby"]["outcome"] == "up to date"
+    assert found["acme/moby"]["note"] == f"its review would be brought up to date: {url}"
+    _, found = report("close", "c", "--dry-run")
+    assert found["acme/moby"]["note"] == f"{url} would be closed"
+    assert patcher("close", "c").exit_code == 0
+    assert unfork() == (0, "removed")
+    for more in (("--dry-run",), ()):
+        code, found = report("close", "c", *more)
+        assert (code, found["acme/moby"]["outcome"]) == (0, "nothing to do")
+        assert "there is no fork of yours" in found["acme/moby"]["note"]
+    assert "bot/moby" not in guest.known
+
+
+def test_what_another_campaign_has_in_the_repository_itself_stays(guest: GitHub) -> None:
+    guest.repository("acme/moby").roles["bot"] = "write"
+    assert acts(*PUSH, "github:acme/moby") == (0, {"acme/moby": "opened"})
+    guest.repository("acme/moby").roles["bot"] = "read"
+    assert acts(*PUSH, "--fork", "--campaign", "c", "github:acme/moby")[0] == 0
+    assert patcher("close", "c").exit_code == 0
+    assert unfork() == (0, "removed")
+    assert patcher("close", "c").exit_code == 0
+    tip = guest.branches.tip("acme/moby", "patcher/deny-af-alg")
+    assert tip is not None
+    assert ("acme/moby", "main", "open") in opened(guest)
+
+
 # -- pace, and what is lost on the way
 
 
@@ -979,7 +1010,7 @@ def test_a_forge_that_is_silent_is_one_line(
 def test_one_at_a_time_writes_to_a_server_with_the_pause_that_is_wanted(
     github: GitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from patcher.campaign import review
+    from patcher.campaign import at_forge
 
     answer, busy, most, slept = github.reply, [0], [0], [0.0]
 
@@ -994,8 +1025,8 @@ def test_one_at_a_time_writes_to_a_server_with_the_pause_that_is_wanted(
 
     assert report("apply", "--push", "--proof", "off", "github:acme")[0] == 0
     clock = Mock(monotonic=time.monotonic, sleep=lambda seconds: slept.append(seconds))
-    monkeypatch.setattr(review, "time", clock)
-    monkeypatch.setattr(review, "_turns", {})
+    monkeypatch.setattr(at_forge, "time", clock)
+    monkeypatch.setattr(at_forge, "_turns", {})
     github.reply = reply  # type: ignore[method-assign]
     words = ("--reviewer", "ada", "--pause", "7", "-j", "4")
     assert acts(*PUSH, *words, "github:acme") == (0, BOTH)

@@ -227,13 +227,8 @@ def test_an_open_branch_stays_where_the_new_commit_is_another_one(
     assert github.branches.tip(MOBY, STAGING) is None
 
 
-@pytest.mark.parametrize("when", ["begin", "make", "push", "end"])
-@pytest.mark.parametrize("campaign", [(), ("--campaign", "c")])
-def test_a_kill_leaves_nothing_that_the_next_run_does_not_mend(
-    github: GitHub, monkeypatch: pytest.MonkeyPatch, campaign: tuple[str, ...], when: str
-) -> None:
-    """``when``: after the branch beside is made, after the commit, after the push, before the
-    branch beside is removed."""
+def run_until(monkeypatch: pytest.MonkeyPatch, when: str, *words: str) -> None:
+    """Kill a run right after a step (``end``: before it)."""
     real = getattr(verified.VerifiedPush, when)
 
     def killed(*_: object, **__: object) -> object:
@@ -247,8 +242,17 @@ def test_a_kill_leaves_nothing_that_the_next_run_does_not_mend(
         if when != "end":
             patch.setattr(verified.VerifiedPush, when, killed_after)
         patch.setattr(verified.VerifiedPush, "end", killed)
-        result = CliRunner().invoke(group, [*VERIFIED, *campaign, "github:acme/moby"])
-        assert result.exit_code != 0
+        assert CliRunner().invoke(group, words).exit_code != 0
+
+
+@pytest.mark.parametrize("when", ["begin", "make", "push", "end"])
+@pytest.mark.parametrize("campaign", [(), ("--campaign", "c")])
+def test_a_kill_leaves_nothing_that_the_next_run_does_not_mend(
+    github: GitHub, monkeypatch: pytest.MonkeyPatch, campaign: tuple[str, ...], when: str
+) -> None:
+    """``when``: after the branch beside is made, after the commit, after the push, before the
+    branch beside is removed."""
+    run_until(monkeypatch, when, *VERIFIED, *campaign, "github:acme/moby")
     is_pushed = when in ("push", "end")
     assert github.branches.tip(MOBY, STAGING) is not None
     assert (github.branches.tip(MOBY, BRANCH) is not None) is is_pushed
@@ -354,6 +358,74 @@ def test_what_others_have_beside_stays(github: GitHub, sandbox: Sandbox) -> None
     assert github.branches.tip(MOBY, STAGING) == theirs
     assert github.branches.tip(MOBY, BRANCH) is None
     assert found["acme/tool"]["outcome"] == "pushed"
+
+
+@pytest.mark.parametrize("fork", [(), ("--fork",)])
+@pytest.mark.parametrize(
+    "words", [("undo", "--campaign", "c"), ("close", "c"), ("undo", "github:acme/moby")]
+)
+def test_what_takes_a_branch_back_removes_the_one_beside(
+    github: GitHub,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    fork: tuple[str, ...],
+) -> None:
+    if fork and words[-1] == "github:acme/moby":
+        return  # nothing says that it has a fork
+    if fork:
+        github.repository(MOBY).roles["bot"] = "read"
+    place = "bot/moby" if fork else MOBY
+    run = (*VERIFIED, *fork, "--campaign", "c", "github:acme/moby")
+    assert report(*run)[0] == 0
+    moved(sandbox, {"docker-default": f"# moved\n{sandbox.profile()}{sandbox.profile('b')}"})
+    run_until(monkeypatch, "make", "apply", "--campaign", "c")
+    beside = github.branches.tip(place, STAGING)
+    assert beside not in (None, github.branches.tip(place, BRANCH))
+    _, found = report(*words, "--dry-run")
+    assert "left behind, would be removed" in found[MOBY]["note"]
+    assert github.branches.tip(place, STAGING) == beside
+    _, found = report(*words)
+    assert found[MOBY]["outcome"] == "removed"
+    assert f"branch {STAGING}, which a run left behind, is removed" in found[MOBY]["note"]
+    assert github.branches.tip(place, STAGING) is None
+    assert github.branches.tip(place, BRANCH) is None
+
+
+def test_what_a_killed_run_left_is_removed_without_a_review_branch(
+    github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staging, named = "patcher/staging/mine", ("--branch", "mine", "github:acme/moby")
+    run_until(monkeypatch, "make", *VERIFIED, *named)
+    assert github.branches.tip(MOBY, staging) is not None
+    _, found = report("undo", *named)
+    assert found[MOBY]["outcome"] == "nothing to do"
+    assert f"branch {staging}, which a run left behind, is removed" in found[MOBY]["note"]
+    assert github.branches.tip(MOBY, staging) is None
+
+
+def test_undo_leaves_what_others_have_beside(
+    github: GitHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also below a commit that GitHub made, where nothing else has theirs."""
+    assert acts(*VERIFIED, "github:acme/moby") == (0, {MOBY: "opened"})
+    work = sandbox.root / "work"
+    served = sandbox.root / "served/acme/moby.git"
+    sandbox.git(sandbox.root, "clone", "-q", "-b", BRANCH, str(served), str(work))
+    sandbox.commit(work, {"mine": "x\n", "docker-default": sandbox.profile()})
+    sandbox.git(work, "push", "-q", "origin", f"HEAD:{BRANCH}")
+    more = ("--on-existing", "append", "github:acme/moby")
+    run_until(monkeypatch, "make", *VERIFIED, *more)
+    beside = github.branches.tip(MOBY, STAGING)
+    assert in_served(sandbox, "log", "-1", "--format=%cn", STAGING) == "GitHub"
+    in_served(sandbox, "update-ref", "-d", f"refs/heads/{BRANCH}")
+    _, found = report("undo", "github:acme/moby")
+    assert f"branch {STAGING} has commits of others, and stays" in found[MOBY]["note"]
+    assert github.branches.tip(MOBY, STAGING) == beside
+    code, found = report(*VERIFIED, "--reopen", "github:acme/moby")
+    assert code == 3
+    assert f"branch {STAGING} is where GitHub makes commits" in found[MOBY]["error"]
+    assert github.branches.tip(MOBY, STAGING) == beside
 
 
 def test_commits_of_others_on_the_branch_stay(github: GitHub, sandbox: Sandbox) -> None:

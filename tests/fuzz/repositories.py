@@ -12,7 +12,7 @@ from random import Random
 
 from patcher import git
 from patcher.campaign import caches
-from patcher.campaign.apply import Commits
+from patcher.campaign.commits import Commits
 from patcher.campaign.selection import Selection
 from patcher.campaign.steps import Item, Steps
 from patcher.results import Outcome, Target

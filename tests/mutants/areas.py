@@ -51,7 +51,12 @@ AREAS = (
         ),
     ),
     Area(
-        ("patcher/campaign/apply.py", "patcher/campaign/branch.py", "patcher/git/marks.py"),
+        (
+            "patcher/campaign/apply.py",
+            "patcher/campaign/branch.py",
+            "patcher/campaign/writer.py",
+            "patcher/git/marks.py",
+        ),
         (
             "tests/cli/test_cli_states.py",
             "tests/cli/test_cli_branch_table.py",

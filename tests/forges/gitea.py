@@ -48,6 +48,8 @@ class Gitea(Routed, servers.Gitea):
         """How often a pull request is looked at until its conflicts are known."""
         self.deleter = "ann"
         """Who deletes branches."""
+        self.no_scope: dict[str, str] = {}
+        """The scope that tokens lack, by a part of the paths that need it."""
         self.knows_base = True
         """Whether lists take `base_branch`, as those of newer servers do."""
 
@@ -213,6 +215,10 @@ class Gitea(Routed, servers.Gitea):
             raise self.refused(401, "invalid username, password or token")
         if request.method != "GET" and not request.authorization:
             raise self.refused(401, "token is required")
+        for part, scope in self.no_scope.items():
+            if part in request.path:
+                said = "token does not have at least one of required scope(s), required"
+                raise self.refused(403, f"{said}=[{scope}], token scope=write:repository")
         return super().respond(method, request, parts)
 
     def login(self, request: Request) -> str | None:
@@ -515,6 +521,9 @@ class Gitea(Routed, servers.Gitea):
             raise self.refused(404, "The target couldn't be found.")
         if self.is_draft(found):
             raise self.refused(405, "Work in progress PRs cannot be merged")
+        if found["unseen"]:
+            found["unseen"] -= 1  # time passes
+            raise self.refused(405, "Please try again later")
         if self.conflicts(found):
             raise self.refused(405, "Please try again later")
         missing = self.missing_of(found)

@@ -283,3 +283,25 @@ def test_who_closed_it_last_is_on_a_later_page(at: AtGitea) -> None:
     at.own[0]["timeline"] += [("close", "me"), ("reopen", "me"), ("comment", "bob")]
     at.close("ann")
     assert at.review().closed_by == "ann"
+
+
+def test_a_token_without_the_scope_for_labels_opens_the_review(at: AtGitea) -> None:
+    at.label("own")
+    at.plan("1.0")
+    at.forge.no_scope = {"/orgs/": "read:organization", "/milestones": "read:issue"}
+    wish = at.wanted(labels=("own", "theirs"), milestone="1.0", assignees=("ann",))
+    done = at.reviews.create(at.client(), at.project(), wish)
+    assert done.review.labels == ("own",)
+    assert at.own[0]["assignees"] == ["ann"]
+    label, milestone = done.missed
+    assert label.startswith("label theirs: ") and "required=[read:organization]" in label
+    assert milestone.startswith("milestone: ") and "required=[read:issue]" in milestone
+
+
+def test_auto_merge_waits_until_conflicts_are_known(at: AtGitea) -> None:
+    at.protect(approvals=1)
+    at.delay_conflicts(2)
+    at.slept.clear()
+    done = at.reviews.create(at.client(), at.project(), at.wanted(auto_merge="merge"))
+    assert (done.missed, done.review.auto_merge) == ((), True)
+    assert at.slept

@@ -22,7 +22,7 @@ from patcher.forges.server import ForgeError, RequestRefused, WrongName, plain
 if TYPE_CHECKING:
     from patcher.forges.client import Client, Parameters
 
-_UNTIL_CHECKED = (1, 2)
+UNTIL_CHECKED = (1, 2)
 """Seconds between looks at a pull request that cannot be merged: Gitea says so as well while it has
 yet to look for conflicts, which it begins to do when it is asked."""
 
@@ -121,7 +121,7 @@ def review(client: Client, project: values.Project, number: str) -> Review:
     found = checked_review(as_review(client, record), number, client.server.host)
     if found.life is not Life.OPEN:
         return _with_closer(client, project, found)
-    for seconds in _UNTIL_CHECKED:
+    for seconds in UNTIL_CHECKED:
         if found.draft or found.conflicts is False:
             break
         limits.sleep(seconds)

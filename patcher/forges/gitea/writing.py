@@ -5,12 +5,14 @@ https://docs.gitea.com/api/ (repository, issue)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from patcher.forges import limits
 from patcher.forges.gitea.reading import (
     DRAFT,
+    UNTIL_CHECKED,
     all_of,
     as_review,
     branch,
@@ -38,12 +40,18 @@ def create(client: Client, project: Project, wanted: Wanted) -> Done:
         "title": DRAFT + wanted.title if wanted.draft else wanted.title,
         "body": wanted.body,
     }
-    more = {
-        "labels": _labels(client, project, wanted.labels, missed),
-        "assignees": _assignable(client, project, wanted.assignees, missed),
-        "milestone": _milestone(client, project, wanted.milestone, missed),
+    more: dict[str, Callable[[], object]] = {
+        "labels": lambda: _labels(client, project, wanted.labels, missed),
+        "assignees": lambda: _assignable(client, project, wanted.assignees, missed),
+        "milestone": lambda: _milestone(client, project, wanted.milestone, missed),
     }
-    sent |= {name: value for name, value in more.items() if value}
+    for name, find in more.items():
+        try:
+            found = find()
+        except RequestRefused:
+            continue  # the step below says why
+        if found:
+            sent[name] = found
     try:
         answer = client.ask(f"/repos/{project.path}/pulls", method="POST", body=sent)
     except RequestRefused as refused:
@@ -159,15 +167,18 @@ def _labels(
     if not names:
         return []
     known: dict[str, object] = {}
+    why = "there is none"
     for place in (f"/orgs/{project.path.partition('/')[0]}", f"/repos/{project.path}"):
         try:
             listed = [*all_of(client, f"{place}/labels")]
         except RequestRefused as refused:
-            if refused.status != 404:  # the owner is a user
+            if refused.status == 403:  # the token lacks the scope for one of the two
+                why = str(refused)
+            elif refused.status != 404:  # the owner is a user
                 raise
             continue
         known |= {text(each, "name") or "": inside(each, "id") for each in listed}
-    missed += [f"label {name}: there is none" for name in names if name not in known]
+    missed += [f"label {name}: {why}" for name in names if name not in known]
     return [known[name] for name in names if name in known]
 
 
@@ -277,12 +288,21 @@ def _merge_later(
     sent = {**_method(wanted.auto_merge), "merge_when_checks_succeed": True}
     if review.head_commit is not None:
         sent["head_commit_id"] = review.head_commit
-    try:
-        client.ask(f"{pull(project, review.number)}/merge", method="POST", body=sent)
-    except RequestRefused as refused:
-        if refused.status != 409:  # scheduled before, which no answer says
-            raise
+    for seconds in (*UNTIL_CHECKED, None):
+        try:
+            client.ask(f"{pull(project, review.number)}/merge", method="POST", body=sent)
+        except RequestRefused as refused:
+            if refused.status == 405 and refused.said == _NOT_CHECKED and seconds is not None:
+                limits.sleep(seconds)
+                continue
+            if refused.status != 409:  # scheduled before, which no answer says
+                raise
+        break
     return replace(review, auto_merge=True)
+
+
+_NOT_CHECKED = "Please try again later"
+"""What Gitea says of a pull request that conflicts, or has yet to be looked at."""
 
 
 _STEPS: dict[str, Step] = {

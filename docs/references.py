@@ -149,7 +149,9 @@ def rows(schema: Schema, part: Part, before: str, *, every_optional: bool) -> It
         meaning = " ".join(
             filter(None, (meaning_of(each, part), f"*{optional}*" if optional else ""))
         )
-        yield f"| `{before}{name}` | {cell(kind(each, part))} | {cell(meaning)} |"
+        yield f"| `{before}{name}` | {cell(kind(each, part))} | {cell(meaning)} |".replace(
+            "  ", " "
+        )
         inner = each.get("items", each)
         if "properties" in inner:
             mark = "[]." if inner is not each else "."

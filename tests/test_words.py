@@ -30,9 +30,13 @@ SAY = {
     r"heed(?:s|ed)?": "ignore, use, count",
     r"by way of": "with, through",
     r"fork of a family|family of (?:forks|repositories)|are a family|its family": "fork network",
+    r"simply|just|easily|obviously|basically|actually|(?<!the )very": "nothing, or `only`",
+    r"utili[sz]e[sd]?|leverage[sd]?|in order to|prior to": "use, to, before",
 }
 """Each as a regular expression, and what to write in its place."""
 HARD = re.compile(rf"\b(?:{'|'.join(SAY)})\b", re.IGNORECASE)
+MOST = 40
+"""Words of a sentence."""
 PAGES = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 
@@ -40,6 +44,25 @@ def hard(text: str) -> list[str]:
     """Return each hard word with what stands around it."""
     plain = " ".join(text.split())
     return [plain[max(0, m.start() - 50) : m.end() + 30] for m in HARD.finditer(plain)]
+
+
+def prose(text: str) -> str:
+    """Return a page without code, addresses and comments."""
+    text = re.sub(r"(?ms)^```.*?^```|<!--.*?-->|^    .*?$", "", text)
+    text = re.sub(r"`[^`]*`", "code", text)
+    return re.sub(r"\]\([^)]*\)", "]", text)
+
+
+def sentences(text: str) -> Iterator[str]:
+    """Yield the sentences, clauses after a colon, and cells of tables."""
+    for block in re.split(r"\n\s*\n|\n(?= *[-*] |#|\|)", prose(text)):
+        yield from re.split(r"(?<=[.!?:;])\s+|\|", block)
+
+
+def too_long(text: str) -> list[str]:
+    """Return the beginning of each sentence that takes a second reading."""
+    found = (each.split() for each in sentences(text))
+    return [f"{len(each)} words: {' '.join(each[:12])} ..." for each in found if len(each) > MOST]
 
 
 def advice(found: list[str]) -> str:
@@ -83,9 +106,20 @@ def test_pages_are_in_plain_words(name: str, text: str) -> None:
     assert not found, advice([f"{name}: {each}" for each in found])
 
 
+@pytest.mark.parametrize(("name", "text"), [pytest.param(*each, id=each[0]) for each in pages()])
+def test_pages_have_no_sentence_that_is_too_long(name: str, text: str) -> None:
+    if name != "CHANGELOG.md":
+        assert not too_long(text)
+    assert not re.findall(r".*\S  \S.*", prose(text)), "two blanks"
+
+
 def test_help_is_in_plain_words() -> None:
     texts = dict(helps(group))
     assert len(texts) > 20
+    for name, text in texts.items():
+        described = text.partition("\n\n")[2].partition("Options:")[0]
+        paragraphs = [each for each in described.split("\n\n") if not re.search(r"\S  \S", each)]
+        assert not [each for paragraph in paragraphs for each in too_long(paragraph)], name
     found = [f"{name}: {each}" for name, text in texts.items() for each in hard(text)]
     assert not found, advice(found)
 

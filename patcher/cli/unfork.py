@@ -23,11 +23,11 @@ def command(name: str, dry_run: bool) -> int:
     """Remove your forks of the repositories of a campaign that --fork made, once no review needs
     them.
 
-    A fork stays that was made before the campaign began, that has an open review, by anyone, from
-    it into its parent or into itself, or a branch or tag with commits that its parent does not have
-    and the campaign did not push. Its issues, wiki and settings go with it, and closed reviews from
-    it cannot be opened again. The token needs the right to delete repositories. Forks at GitHub,
-    GitLab, Gitea and Forgejo are removed.
+    A fork stays if it was made before the campaign began. It stays, too, while anyone has an open
+    review from it into its parent or into itself, or while a branch or tag of it has commits that
+    its parent does not have and the campaign did not push. The issues, wiki and settings of a fork
+    go with it, and closed reviews from it cannot be opened again. The token needs the right to
+    delete repositories. Forks at GitHub, GitLab, Gitea and Forgejo are removed.
 
     Exit status: 0 no fork is left, or would be; 1 some stay; 2 wrong use; 3 one could not be looked
     at or removed, with its reason on standard error.

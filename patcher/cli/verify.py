@@ -41,10 +41,10 @@ def command(
     it may come out. Includes are looked up in the same repository and in /etc/apparmor.d. Policy
     without an `abi` rule compiles with the features that the system's parser.conf pins.
 
-    Exit status: 1 where some profile allows the family, 4 where none does but of some it is not
-    decidable (an include that is not there, an expression that may print a rule, policy that does
-    not compile here or without network rules), 3 where a file could not be read, 2 where there is
-    none, or a glob matches nothing.
+    Exit status: 0 each profile that was found denies the family; 1 some profile allows it; 2 wrong
+    use, no file, or a glob that matches nothing; 3 a file could not be read; 4 none allows it, but
+    of some it is not decidable: an include that is not there, an expression that may print a rule,
+    policy that does not compile here or without network rules.
 
     \b
     Examples:

@@ -11,7 +11,7 @@ from patcher.hosts.strings import MATTERS, text_start
 from patcher.policy.patterns import regex
 
 HOST = "patch"
-REASON = "a patch file: its hunks count lines, so a line cannot simply be added"
+REASON = "a patch file: its hunks count lines, so adding a line would break them"
 
 _SUFFIXES = frozenset((".patch", ".diff", ".debdiff", ".dpatch", ".udiff"))
 _UNKNOWN = frozenset(("", ".txt", ".eml", ".mbox", ".out", ".orig", ".rej", ".expected", ".golden"))

@@ -114,7 +114,7 @@ class _Proof:
         new = after.texts_for(edit.offset for edit in moved(edits))
         in_a_text = all(any(text.takes_edit(edit.offset) for text in old) for edit in edits)
         if not in_a_text or self._number(old, new) != len(edits):
-            return "the file does not carry the same policy with just the rule added"
+            return "the file does not carry the same policy with only the rule added"
         why = self._policies(old, new, findings) or self._structure(findings, edits, content)
         if not why:
             self.after = after

@@ -198,11 +198,11 @@ class TestTheReason:
         def change(edit: Edit) -> Edit:
             return Edit(edit.offset, edit.insert * 2)
 
-        assert "just the rule added" in refused(path, FILES[path], change)
+        assert "only the rule added" in refused(path, FILES[path], change)
 
     @pytest.mark.parametrize("path", FILES)
     def test_nothing_that_a_host_reads(self, path: str) -> None:
-        assert "just the rule added" in refused(path, FILES[path], lambda _: Edit(0, b"\n"))
+        assert "only the rule added" in refused(path, FILES[path], lambda _: Edit(0, b"\n"))
 
     def test_behind_a_text(self) -> None:
         """It makes the right file of it, but not at a place that was read."""
@@ -210,7 +210,7 @@ class TestTheReason:
         lines = b",\n  ".join(b'"%s"' % line for line in (*rules, b"  network,"))
         content = b"[\n  " + lines + b"\n]\n"
         at = content.index(b"]")
-        assert "just the rule added" in refused("x.json", content, lambda e: Edit(at, e.insert))
+        assert "only the rule added" in refused("x.json", content, lambda e: Edit(at, e.insert))
 
     def test_in_a_comment_of_the_template(self) -> None:
         content = PROFILE.replace(b"  file,\n", b"{{/*\n  here\n*/}}\n  file,\n")

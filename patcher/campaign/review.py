@@ -389,7 +389,8 @@ class RepositoryReviews:
             nothing = replace(nothing, outcome=Outcome.NOTHING_TO_DO, stage=Stage.NOTHING_TO_DO)
             return nothing.noted("there is no fork of yours, so no review branch")
         there = self._there(place)
-        review = there.open
+        with waiting():
+            review = there.open or opening.by_push(place)
         remote = self._forge.remote(repository, base, name)
         if review is None:
             return apply(self.commits, remote)

@@ -78,6 +78,27 @@ def look(place: Place) -> There:
     return among(place.reviews())
 
 
+def by_push(place: Place) -> Review | None:
+    """The review that is open and that a push without a token opened for this branch, where the
+    forge does not find it by that: Gitea's, whose texts say for which branch they are. Raises
+    ForgeError, also where one with patcher's marks does not say so."""
+    find = getattr(place.forge, "open_by_push", None)
+    if find is None:
+        return None
+    opened: list[Review] = list(find(place.client, place.project, place.base))
+    ours = [each for each in opened if text.is_patchers(each.body)]
+    for each in ours:
+        if text.is_for(each.body, place.head, place.base):
+            return each
+    for each in ours:
+        if not text.names_a_branch(each.body):
+            raise ForgeError(
+                f"{each.url} was opened by a push, and does not say for which branch: if it is "
+                f"for {place.head}, close it at its forge"
+            )
+    return None
+
+
 def among(found: Sequence[Review]) -> There:
     """What there is among reviews, the newest first."""
     opened = [each for each in found if each.life is Life.OPEN]

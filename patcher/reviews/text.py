@@ -130,6 +130,25 @@ def body(facts: ReviewFacts, template: str | None = None) -> str:
     return f"{_BEGIN}\n\n{text}\n\n{_END}\n"
 
 
+def is_patchers(there: str) -> bool:
+    """Whether a body has patcher's marks."""
+    return _BEGIN_LINE.search(there.replace("\r\n", "\n")) is not None
+
+
+def is_for(there: str, branch: str, base: str) -> bool:
+    """Whether a body says that it is for that review branch and base, as patcher's own does."""
+    return f"{_ON_BRANCH}{code(branch)} for {code(base)}." in there
+
+
+def names_a_branch(there: str) -> bool:
+    """Whether a body says for which review branch it is."""
+    return _ON_BRANCH in there
+
+
+_ON_BRANCH = " on the branch "
+"""Stands before the branch in body.md.jinja."""
+
+
 def renewed(there: str, wanted: str) -> str:
     """The body of a review that is open, with what is patcher's in it as it is wanted now. What
     others wrote before and after it stays; where they took away the marks, all of it does."""

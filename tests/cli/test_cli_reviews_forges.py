@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,8 +18,8 @@ from patcher.reviews import opening
 from tests.conftest import Sandbox
 from tests.forges.bitbucket_worlds import BITBUCKETS, AtBitbucketCloud
 from tests.forges.branches import GitBranches
-from tests.forges.worlds import PATH, TOKEN, WORLDS, World
-from tests.git.forges import as_gitlab
+from tests.forges.worlds import PATH, TOKEN, WORLDS, AtGitea, World
+from tests.git.forges import as_gitea, as_gitlab, recorded
 from tests.git.server import Server
 from tests.sources.servers import Reply, Request
 
@@ -377,3 +378,37 @@ def test_forks_at_bitbucket_are_left_to_a_person(at: World) -> None:
 def test_unfork_needs_a_campaign(sandbox: Sandbox) -> None:
     assert patcher("unfork").exit_code == 2
     assert patcher("unfork", "--campaign", "none").exit_code == 2
+
+
+@pytest.mark.parametrize("at", ["gitea"], indirect=True)
+@pytest.mark.parametrize("names_its_branch", [True, False])
+def test_what_a_push_opened_is_followed_and_closed_with_a_token(
+    at: World, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, names_its_branch: bool
+) -> None:
+    """Gitea does not say for which branch a pull request by AGit is; its text does."""
+    assert isinstance(at, AtGitea)
+    place = sandbox.root / "served" / f"{PATH}.git"
+    url = f"{at.forge.url}/{PATH}/pulls/1"
+    log = as_gitea(place, f"Visit the existing pull request: {url}", place="refs/pull/1/head")
+    with monkeypatch.context() as patch:
+        patch.delenv("GITEA_TOKEN")
+        assert act(at) == (0, "opened")
+    (sent,) = recorded(log)
+    told = next(each for each in sent["options"] if each.startswith("description={base64}"))
+    body = b64decode(told.partition("}")[2]).decode()
+    if not names_its_branch:
+        body = body.replace(f"`{HEAD}`", "").replace(" on the branch ", " ")
+    at.forge.new(at.record(PATH), "main", sent["refs"][0][1], body)
+    other = at.forge.new(at.record(PATH), "main", sent["refs"][0][1], "Someone else's")
+    at.approve("bob")
+    assert followed("status", "c", "--reviews")[1]["life"] == "open"
+    done = patcher("close", "c", "--format", "json")
+    (target,) = json.loads(done.stdout)["targets"]
+    assert other["open"] is True
+    if names_its_branch:
+        assert (done.exit_code, target["review"]["act"]) == (0, "closed")
+        assert followed("status", "c", "--reviews")[1]["life"] == "closed"
+    else:
+        assert done.exit_code == 3
+        assert f"{url} was opened by a push" in target["error"]
+        assert at.own[0]["open"] is True

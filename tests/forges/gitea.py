@@ -96,7 +96,7 @@ class Gitea(Routed, servers.Gitea):
 
     def sha(self, pull: Record) -> str:
         tip = None
-        if any(each["id"] == pull["head_repo"] for each in self.repositories):
+        if pull["head"] and any(each["id"] == pull["head_repo"] for each in self.repositories):
             tip = self.branches.tip(self.path(pull["head_repo"]), pull["head"])
         if pull["open"] and tip is not None and tip != pull["sha"]:
             pull |= {"sha": tip, "unseen": self.looks}
@@ -108,9 +108,38 @@ class Gitea(Routed, servers.Gitea):
         closed it."""
         there = {each["id"]: each["full_name"] for each in self.repositories}
         for pull in self.pulls:
-            home = there.get(pull["head_repo"])
+            home = there.get(pull["head_repo"]) if pull["head"] else None
             if pull["open"] and home is not None and self.branches.tip(home, pull["head"]) is None:
                 self.close(pull, self.deleter)
+
+    def new(self, home: Record, base: str, sha: str, body: str) -> Record:
+        """A pull request as a push to ``refs/for/BASE`` opens it: without a branch of its own."""
+        made: Record = {
+            "base_repo": home["id"],
+            "base": base,
+            "head_repo": home["id"],
+            "head": "",
+            "open": True,
+            "number": sum(each["base_repo"] == home["id"] for each in self.pulls) + 1,
+            "author": "me",
+            "title": "apparmor: deny network alg",
+            "body": body,
+            "head_path": home["full_name"],
+            "sha": sha,
+            "merged": None,
+            "scheduled": False,
+            "labels": [],
+            "assignees": [],
+            "reviewers": [],
+            "teams": [],
+            "milestone": None,
+            "reviews": [],
+            "comments": [],
+            "timeline": [],
+            "unseen": self.looks,
+        }
+        self.pulls.append(made)
+        return made
 
     def is_draft(self, pull: Record) -> bool:
         title: str = pull["title"]
@@ -148,7 +177,10 @@ class Gitea(Routed, servers.Gitea):
         base = self.by_id(pull["base_repo"])
         sha, path, number = self.sha(pull), base["full_name"], pull["number"]
         homes = [each for each in self.repositories if each["id"] == pull["head_repo"]]
-        there = bool(homes) and self.branches.tip(homes[0]["full_name"], pull["head"]) is not None
+        there = (
+            bool(homes and pull["head"])
+            and self.branches.tip(homes[0]["full_name"], pull["head"]) is not None
+        )
         unseen, draft = pull["unseen"], self.is_draft(pull)
         if alone and unseen:
             pull["unseen"] -= 1
@@ -446,28 +478,9 @@ class Gitea(Routed, servers.Gitea):
             if same.items() <= each.items():
                 said = "pull request already exists for these targets"
                 raise self.refused(409, f"{said} [issue_id: {each['number']}]")
-        made: Record = {
-            **same,
-            "number": sum(each["base_repo"] == base["id"] for each in self.pulls) + 1,
-            "author": user,
-            "title": body["title"],
-            "body": body.get("body", ""),
-            "head_path": head["full_name"],
-            "sha": sha,
-            "merged": None,
-            "scheduled": False,
-            "labels": [],
-            "assignees": [],
-            "reviewers": [],
-            "teams": [],
-            "milestone": None,
-            "reviews": [],
-            "comments": [],
-            "timeline": [],
-            "unseen": self.looks,
-        }
+        made = self.new(base, body["base"], sha, body.get("body", ""))
+        made |= same | {"author": user, "title": body["title"], "head_path": head["full_name"]}
         self.set(made, body, may_write=self.mode(user, base) in ("write", "admin"))
-        self.pulls.append(made)
         return Reply(201, self.shown(made))
 
     def set(self, pull: Record, body: Record, *, may_write: bool) -> None:

@@ -5,7 +5,7 @@ The functions of `patcher.forges.review.Reviews`.
 
 from patcher.forges.gitea.forks import delete_fork, fork, open_reviews, own_fork
 from patcher.forges.gitea.pushing import pushed, pushed_url
-from patcher.forges.gitea.reading import project, review, reviews
+from patcher.forges.gitea.reading import is_from, open_by_push, project, review, reviews
 from patcher.forges.gitea.writing import (
     close,
     comment,
@@ -22,7 +22,9 @@ __all__ = [
     "create",
     "delete_fork",
     "fork",
+    "is_from",
     "merge",
+    "open_by_push",
     "open_reviews",
     "own_fork",
     "project",

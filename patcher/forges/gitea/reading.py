@@ -114,6 +114,27 @@ def reviews(
     return [_with_closer(client, project, each) for each in found]
 
 
+def is_from(project: values.Project, review: Review, branch: str) -> bool:
+    """Whether a push to ``refs/for/BASE`` may have opened it for that review branch: it has no
+    branch of its own, and Gitea does not say for which topic it is."""
+    return (review.head, review.head_project) == (pull_ref(review.number), project.id)
+
+
+def pull_ref(number: str) -> str:
+    """The ref that has the commits of a pull request."""
+    return f"refs/pull/{number}/head"
+
+
+def open_by_push(client: Client, project: values.Project, base: str) -> Iterator[Review]:
+    """The pull requests into a base that are open and that a push to ``refs/for/BASE`` opened, the
+    newest first."""
+    wanted = {"state": "open", "base_branch": base}
+    for record in all_of(client, f"/repos/{project.path}/pulls", wanted):
+        found = as_review(client, record)
+        if found.base == base and is_from(project, found, ""):
+            yield found
+
+
 def review(client: Client, project: values.Project, number: str) -> Review:
     """One, with approvals, statuses and conflicts, for which Gitea is asked on their own."""
     at = pull(project, number)

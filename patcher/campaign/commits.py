@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from patcher import git
 from patcher.values import dataclass
 
 if TYPE_CHECKING:
-    from patcher import git
     from patcher.migrations import Migration
     from patcher.reviews.wishes import Wishes
-
-STAGING = "patcher/staging/"
-"""What the names of staging branches begin with."""
 
 OnExisting = Literal["fail", "replace", "append"]
 
@@ -88,4 +85,4 @@ def branch_name(
 def staging_branch(branch: str) -> str:
     """The branch on which GitHub makes the commits of a review branch. No glob for bases matches
     it."""
-    return STAGING + branch
+    return git.STAGING_BRANCHES + branch

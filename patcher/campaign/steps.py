@@ -19,7 +19,6 @@ from patcher.campaign import bases
 from patcher.campaign.alternates import told
 from patcher.campaign.caches import opened
 from patcher.campaign.changes import without_contents
-from patcher.campaign.commits import STAGING
 from patcher.campaign.selection import Selection
 from patcher.results import Outcome, Stage, Target
 from patcher.sources.found import Found
@@ -209,7 +208,7 @@ class Steps:
         return mirrors(self.per_host).update(
             address,
             patterns,
-            review=(f"refs/heads/{stem}*", f"refs/heads/{STAGING}{stem}*"),
+            review=(f"refs/heads/{stem}*", f"refs/heads/{git.STAGING_BRANCHES}{stem}*"),
             family=found.family,
             default=None if found.facts is None else found.facts.default_branch,
             seen=seen,

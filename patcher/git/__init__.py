@@ -40,7 +40,13 @@ from patcher.text import hidden, printable, without_secret, without_secrets
 
 if TYPE_CHECKING:
     from patcher.git.address import Address, Secret, is_address
-    from patcher.git.base_refs import REVIEW_BRANCHES, bases, default_names, is_base
+    from patcher.git.base_refs import (
+        REVIEW_BRANCHES,
+        STAGING_BRANCHES,
+        bases,
+        default_names,
+        is_base,
+    )
     from patcher.git.commit import write_commit
     from patcher.git.discovery import discover, place_key
     from patcher.git.identity import (
@@ -62,7 +68,7 @@ if TYPE_CHECKING:
 
 _LATER = {
     "address": "Address Secret is_address",
-    "base_refs": "REVIEW_BRANCHES bases default_names is_base",
+    "base_refs": "REVIEW_BRANCHES STAGING_BRANCHES bases default_names is_base",
     "commit": "write_commit",
     "discovery": "discover place_key",
     "identity": "identities signing user_configuration user_settings user_signs",
@@ -82,6 +88,7 @@ its module, which would be found in its place.)"""
 __all__ = [
     "EVERYWHERE",
     "REVIEW_BRANCHES",
+    "STAGING_BRANCHES",
     "Address",
     "Alternates",
     "Base",

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 REVIEW_BRANCHES = "patcher/"
 """Where patcher's own review branches lie; globs for bases do not match them."""
 
+STAGING_BRANCHES = f"{REVIEW_BRANCHES}staging/"
+"""Where a forge makes the commits of review branches, each for as long as that takes."""
+
 MAX_BASES = 10_000
 """Bases that one repository may have in a run."""
 
@@ -237,6 +240,11 @@ def _globbed(repository: Repository, glob: str) -> list[tuple[str, str]]:
             if not _is_ours(ref):
                 found.setdefault(_short(ref), (ref, oid))
     return list(found.values())
+
+
+def is_staging(ref: str) -> bool:
+    """Whether the full name of a ref is that of a staging branch, here or at a remote."""
+    return f"/{STAGING_BRANCHES}" in ref
 
 
 def _places(repository: Repository) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from patcher.git.base_refs import listed, tips
+from patcher.git.base_refs import is_staging, listed, tips
 from patcher.git.commits import Commit, made_for, read_commits
 from patcher.git.errors import GitError, GitFailed
 from patcher.git.objects import Objects
@@ -47,9 +47,10 @@ def history(repository: Repository, base: Base, branch: str, tip: str) -> Histor
 
 
 def is_elsewhere(repository: Repository, commit: str, branch: str) -> bool:
-    """Whether some other branch or tag than ``branch`` has a commit. Raises `GitError`."""
+    """Whether some other branch or tag than ``branch`` has a commit, which lasts: staging branches
+    do not. Raises `GitError`."""
     own = (f"refs/heads/{branch}", f"refs/remotes/origin/{branch}")
-    others = [oid for ref, oid in tips(repository) if ref not in own]
+    others = [oid for ref, oid in tips(repository) if not (ref in own or is_staging(ref))]
     return is_reachable(scratch(len(commit)), _environment(repository), commit, others)
 
 

@@ -347,6 +347,38 @@ def test_a_branch_beside_of_an_earlier_base_is_removed(github: GitHub, sandbox: 
     assert github.branches.tip(MOBY, STAGING) is None
 
 
+@pytest.mark.parametrize("where", ["at GitHub", "in a clone"])
+def test_a_branch_beside_is_not_where_commits_of_others_last(
+    github: GitHub, sandbox: Sandbox, where: str
+) -> None:
+    """The base no longer has the commit that the review branch was made on: the review branch is
+    the last that has it, for what a run that was killed left beside is removed."""
+    work = sandbox.root / "work"
+    sandbox.git(sandbox.root, "clone", "-q", str(sandbox.root / "served/acme/moby.git"), str(work))
+    lost = sandbox.commit(work, {"theirs": "x\n"})
+    is_clone = where == "in a clone"
+    words = (*VERIFIED, "github:acme/moby")
+    if is_clone:
+        sandbox.git(work, "remote", "remove", "origin")
+        words = ("apply", "--proof", "off", str(work))
+        code = patcher(*words).exit_code
+        sandbox.git(work, "branch", STAGING, BRANCH)
+    else:
+        sandbox.git(work, "push", "-q", "origin", "main")
+        code = patcher(*words).exit_code
+        in_served(sandbox, "branch", STAGING, BRANCH)
+    assert code == 0
+    sandbox.git(work, "reset", "-q", "--hard", "HEAD^")
+    sandbox.commit(work, {"other": "x\n"})
+    if not is_clone:
+        sandbox.git(work, "push", "-q", "--force", "origin", "main")
+    done = patcher(*words)
+    assert done.exit_code == 3
+    assert "it was made from another base, which no other branch has any more" in done.stderr
+    place = work if is_clone else sandbox.root / "served/acme/moby.git"
+    assert sandbox.git(place, "rev-parse", f"{BRANCH}^") == lost
+
+
 def test_what_others_have_beside_stays(github: GitHub, sandbox: Sandbox) -> None:
     work = sandbox.root / "work"
     sandbox.git(sandbox.root, "clone", "-q", str(sandbox.root / "served/acme/moby.git"), str(work))

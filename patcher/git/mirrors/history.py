@@ -14,6 +14,7 @@ from pathlib import Path
 
 from patcher.git import remote
 from patcher.git.address import Address
+from patcher.git.base_refs import is_staging
 from patcher.git.errors import GitError, GitFailed, RemoteError
 from patcher.git.history import History, compared, is_reachable
 from patcher.git.limits import time_left
@@ -80,7 +81,8 @@ def _is_in(address: Address, base: str, branch: str, tip: str) -> bool:
 def is_elsewhere(address: Address, commit: str, branch: str) -> bool:
     """As `patcher.git.history.is_elsewhere`, of the branches of the remote."""
     refs = remote.list_refs(address, (HEADS + "*",), timeout=time_left()).refs
-    others = list({oid for name, oid in refs.items() if name != HEADS + branch})
+    own = HEADS + branch
+    others = list({oid for ref, oid in refs.items() if not (ref == own or is_staging(ref))})
     if not others:
         return False
     with _beside(len(commit)) as place:

@@ -123,6 +123,17 @@ def sections(text: str) -> tuple[str, str]:
     return subject, body.strip("\n")
 
 
+def is_same(text: str, other: str) -> bool:
+    """Whether two messages have the same lines. Blanks at their ends, and empty lines around the
+    body, are up to a forge that makes the commit."""
+    return _plain(text) == _plain(other)
+
+
+def _plain(text: str) -> tuple[str, str]:
+    subject, body = sections(text)
+    return subject.rstrip(), "\n".join(line.rstrip() for line in body.split("\n")).strip("\n")
+
+
 def default(migrations: Sequence[Migration]) -> str:
     """The migrations' own template; of several one that speaks of all."""
     if len(migrations) == 1:

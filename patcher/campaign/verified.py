@@ -121,10 +121,10 @@ class VerifiedPush:
                     self.client, self.project, staging, parent, message.sections(text), changes
                 )
         except ForgeError as error:
-            made = self._made_already(repository, branch, parent, ours, error)
+            made = self._made_already(repository, branch, parent, ours, text, error)
         self.made.append(made)
         self.beside.mirrors.bring_commits(repository, self.beside.address, [made])
-        if why := _difference(repository, branch, parent, ours, made):
+        if why := _difference(repository, branch, parent, ours, text, made):
             raise ForgeError(
                 f"GitHub made commit {made[:12]}, which has {why} than the one that was proved: it "
                 "is not pushed; leave out --verified-commits"
@@ -136,7 +136,13 @@ class VerifiedPush:
         return made
 
     def _made_already(
-        self, repository: git.Repository, branch: str, parent: str, ours: str, error: ForgeError
+        self,
+        repository: git.Repository,
+        branch: str,
+        parent: str,
+        ours: str,
+        text: str,
+        error: ForgeError,
     ) -> str:
         """The commit that GitHub made though it answered with an error: its answer was lost, or
         another run had the same commit made. Raises the error where the staging branch did not
@@ -145,7 +151,7 @@ class VerifiedPush:
         there = self.beside.tip(repository, staging)
         if there == parent:
             raise error
-        if there is not None and not _difference(repository, branch, parent, ours, there):
+        if there is not None and not _difference(repository, branch, parent, ours, text, there):
             return there
         raise git.RemoteMoved(
             f"branch {staging} is elsewhere than where this run left it, another run may be at "
@@ -182,7 +188,24 @@ class VerifiedPush:
                 f"branch {staging} is where GitHub makes commits for patcher, and has others: "
                 "rename or remove it"
             )
-        self.beside.push(repository, staging, None, there, pause=self.pause)
+        self._move(repository, staging, None, there)
+
+    def _move(
+        self, repository: git.Repository, staging: str, commit: str | None, expected: str | None
+    ) -> None:
+        """Make the branch beside, or remove it. Raises GitError."""
+        try:
+            self.beside.push(repository, staging, commit, expected, pause=self.pause)
+        except git.RemoteMoved:
+            raise
+        except git.RemoteError as error:
+            if error.cause != "rejected":
+                raise
+            raise git.RemoteError(
+                f"{error} - GitHub makes the commits there: let the token make and remove branches "
+                f"{git.STAGING_BRANCHES}**, or leave out --verified-commits",
+                "rejected",
+            ) from None
 
     def begin(self, repository: git.Repository, branch: str, parent: str) -> None:
         """Let the branch beside be at the parent of the commit that is to be made."""
@@ -191,14 +214,14 @@ class VerifiedPush:
         staging = staging_branch(branch)
         if self.beside.tip(repository, staging) != parent:
             self._tidy(repository, branch)
-            self.beside.push(repository, staging, parent, None, pause=self.pause)
+            self._move(repository, staging, parent, None)
 
     def end(self, repository: git.Repository, branch: str, parent: str) -> None:
         """Remove the branch beside, where it is as this run left it. Raises GitError."""
         staging = staging_branch(branch)
         tip = self.beside.tip(repository, staging)
         if tip == (self.made[-1] if self.made else parent):
-            self.beside.push(repository, staging, None, tip, pause=self.pause)
+            self._move(repository, staging, None, tip)
         elif tip is not None:  # an answer was lost, or another run is at work there
             self.warn(f"branch {staging} stays until the next run: it has another commit")
 
@@ -257,7 +280,9 @@ def staged(
             push.warn(f"branch {staging} stays until the next run: {error}")
 
 
-def _difference(repository: git.Repository, branch: str, parent: str, ours: str, made: str) -> str:
+def _difference(
+    repository: git.Repository, branch: str, parent: str, ours: str, text: str, made: str
+) -> str:
     """What of a commit is not as in ours: its files, its parent or its message; empty where all of
     that is the same."""
     objects = repository.common_dir / "objects"
@@ -268,6 +293,6 @@ def _difference(repository: git.Repository, branch: str, parent: str, ours: str,
         return "other files or modes"
     if commit.parents != (parent,):
         return "another parent"
-    if commit.mark(branch) is None:
+    if commit.mark(branch) is None or not message.is_same(commit.message, text):
         return "another message, or a committer who is not GitHub"
     return ""

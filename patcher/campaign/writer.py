@@ -92,7 +92,7 @@ class Writer:
             wanted = self._message(target, files, committer, on, made)
             changed = {each.path: each.new for each in self.reader.changed(commit) or ()}
             if self.commits.verified_commits:  # its mark says who made it
-                is_same = message.sections(commit.message) == message.sections(wanted)
+                is_same = message.is_same(commit.message, wanted)
             else:
                 is_same = (
                     commit.message == message.stored(wanted)

@@ -23,9 +23,9 @@ from tests.cli.test_cli_reviews import (
 )
 from tests.conftest import Sandbox
 from tests.forges import described
-from tests.forges.github import GitHub
+from tests.forges.github import GitHub, Repository
 from tests.forges.test_github import PUBLISHED
-from tests.sources.servers import Reply, Request
+from tests.sources.servers import Record, Reply, Request
 
 __all__ = ["github", "waits"]
 
@@ -211,6 +211,59 @@ def test_what_is_not_what_was_proved_is_not_pushed(
     assert opened(github) == []
 
 
+def test_a_message_with_the_same_lines_in_another_order_is_another_one(github: GitHub) -> None:
+    real = github._commit
+
+    def commit(found: Repository, tip: str, sent: Record) -> str:
+        first, second, *rest = sent["message"]["body"].split("\n")
+        sent["message"]["body"] = "\n".join([second, first, *rest])
+        return real(found, tip, sent)
+
+    github._commit = commit  # type: ignore[method-assign]
+    code, found = report(*VERIFIED, "github:acme/moby")
+    assert code == 3
+    assert OTHER_TEXT in found[MOBY]["error"]
+    assert github.branches.tip(MOBY, BRANCH) is None
+
+
+@pytest.mark.parametrize(
+    "template", ["s  \n\nbody \t\n\n\nend  \n", "s\r\n\r\nbody\r\n", "  \n\nb\n"]
+)
+def test_blanks_that_github_takes_out_of_a_message_are_no_reason_to_replace_it(
+    github: GitHub, template: str
+) -> None:
+    real = github._commit
+
+    def commit(found: Repository, tip: str, sent: Record) -> str:
+        given = sent["message"]
+        lines = [line.rstrip() for line in given["body"].split("\n")]
+        sent["message"] = {"headline": given["headline"].strip(), "body": "\n".join(lines).strip()}
+        return real(found, tip, sent)
+
+    github._commit = commit  # type: ignore[method-assign]
+    words = (*VERIFIED, "--message", template, "github:acme/moby")
+    assert report(*words)[1][MOBY]["outcome"] == "pushed"
+    assert report(*words, "--on-existing", "replace")[1][MOBY]["outcome"] == "up to date"
+
+
+@pytest.mark.parametrize("change", ["made", "removed"])
+def test_a_rule_that_refuses_the_branch_beside_is_said_with_what_to_do(
+    github: GitHub, sandbox: Sandbox, change: str
+) -> None:
+    refused = "refs/heads/patcher/staging/*" + "0" * 40 * (change == "removed")
+    hook = sandbox.root / "served/acme/moby.git/hooks/update"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ncase $1$3 in {refused}) echo GH013: rules >&2; exit 1;; esac\n")
+    hook.chmod(0o755)
+    done = patcher(*VERIFIED, "github:acme/moby")
+    assert "GH013: rules" in done.stderr
+    assert "let the token make and remove branches patcher/staging/**, or leave out" in done.stderr
+    is_pushed = change == "removed"
+    assert done.exit_code == (0 if is_pushed else 3)
+    assert (github.branches.tip(MOBY, BRANCH) is not None) is is_pushed
+    assert (github.branches.tip(MOBY, STAGING) is not None) is is_pushed
+
+
 def test_an_open_branch_stays_where_the_new_commit_is_another_one(
     github: GitHub, sandbox: Sandbox
 ) -> None:
@@ -357,10 +410,10 @@ def test_a_branch_beside_is_not_where_commits_of_others_last(
     sandbox.git(sandbox.root, "clone", "-q", str(sandbox.root / "served/acme/moby.git"), str(work))
     lost = sandbox.commit(work, {"theirs": "x\n"})
     is_clone = where == "in a clone"
-    words = (*VERIFIED, "github:acme/moby")
+    words = [*VERIFIED, "github:acme/moby"]
     if is_clone:
         sandbox.git(work, "remote", "remove", "origin")
-        words = ("apply", "--proof", "off", str(work))
+        words = ["apply", "--proof", "off", str(work)]
         code = patcher(*words).exit_code
         sandbox.git(work, "branch", STAGING, BRANCH)
     else:

@@ -739,6 +739,7 @@ def test_refresh_makes_branches_anew_and_closes_what_is_needed_no_more(
     code, found = report("refresh", "c", "--dry-run")
     assert code == 0
     assert found["acme/moby"]["note"].endswith("/pull/1 would be closed: the base is fixed")
+    assert "/pull/1 would be closed: the base is fixed" in patcher("refresh", "c", "-n").stdout
     assert opened(campaign) == [(name, "main", "open") for name in NAMES]
     code, found = report("refresh", "c")
     assert (code, found["acme/moby"]["review"]["act"]) == (0, "closed")

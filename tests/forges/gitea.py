@@ -435,7 +435,10 @@ class Gitea(Routed, servers.Gitea):
 
     @route("GET", PULLS)
     def _list(self, request: Request, owner: str, name: str) -> Reply:
-        number = self.repository(request, owner, name)["id"]
+        repository = self.repository(request, owner, name)
+        number = repository["id"]
+        if repository.get("has_pull_requests") is False:
+            raise self.refused(404, "The target couldn't be found.")
         state = request.query["state"]
         base = request.query.get("base_branch") if self.knows_base else None
         found = [

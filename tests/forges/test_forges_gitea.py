@@ -305,3 +305,12 @@ def test_auto_merge_waits_until_conflicts_are_known(at: AtGitea) -> None:
     done = at.reviews.create(at.client(), at.project(), at.wanted(auto_merge="merge"))
     assert (done.missed, done.review.auto_merge) == ((), True)
     assert at.slept
+
+
+def test_a_repository_without_pull_requests_says_so(at: AtGitea) -> None:
+    at.forge.repositories[0]["has_pull_requests"] = False
+    project = at.project()
+    with pytest.raises(ForgeError, match="pull requests are off in acme/moby"):
+        at.reviews.reviews(at.client(), project, HEAD, project, BASE)
+    at.forge.repositories[0]["has_pull_requests"] = True
+    assert at.reviews.reviews(at.client(), project, HEAD, project, BASE) == []

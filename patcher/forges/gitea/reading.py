@@ -108,7 +108,16 @@ def reviews(
     wanted = (head, head_project.id, base)
     # Older servers do not know `base_branch`, and list those of all bases.
     listed = all_of(client, f"/repos/{project.path}/pulls", {"state": "all", "base_branch": base})
-    found = [as_review(client, record) for record in listed]
+    try:
+        found = [as_review(client, record) for record in listed]
+    except RequestRefused as refused:
+        here = f"/repos/{project.path}"
+        if refused.status == 404 and inside(client.ask(here).body, "has_pull_requests") is False:
+            raise ForgeError(
+                f"pull requests are off in {project.path}: its settings turn them on, or use "
+                "--review none"
+            ) from None
+        raise
     found = [each for each in found if (each.head, each.head_project, each.base) == wanted]
     found.sort(key=lambda each: int(each.number), reverse=True)
     return [_with_closer(client, project, each) for each in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -101,20 +101,18 @@ class RepositoryAtForge:
         """Where the review of a base belongs, in a fork that is made where one is wanted. Raises
         GitError where that cannot be as it is wanted."""
         address, into = _destination(repository, base, self.commits.remote)
-        with waiting():
-            _, home, client, project, fork = self.known(address)
-            forge = homes.reviews(home.forge)
-            if fork is None and self._wants_fork(project):
-                if self.commits.dry_run:
-                    fork = self._fork_there(home, client, project)
-                elif repository.address is None:
-                    raise ForgeError(
-                        "--fork is for what a clone URL names: push a clone to your fork with "
-                        "--remote"
-                    )
-                else:
-                    fork = forge.fork(client, project)
-                self._known = KnownAtForge(address.url, home, client, project, fork)
+        _, home, client, project, fork = self.known(address)
+        forge = homes.reviews(home.forge)
+        if fork is None and self._wants_fork(project):
+            if self.commits.dry_run:
+                fork = self._fork_there(home, client, project)
+            elif repository.address is None:
+                raise ForgeError(
+                    "--fork is for what a clone URL names: push a clone to your fork with --remote"
+                )
+            else:
+                fork = forge.fork(client, project)
+            self._known = KnownAtForge(address.url, home, client, project, fork)
         if self.commits.verified_commits:
             check(repository, home)
         return opening.Place(forge, client, project, fork or project, head, into)
@@ -152,10 +150,9 @@ class RepositoryAtForge:
         """What has the review branch, if not the repository itself. Raises ForgeError."""
         if not self.is_gerrit:
             return self.fork
-        with waiting():
-            place = self.place(repository, base, name)
-            assert place is not None  # Gerrit has no forks
-            there = opening.look(place)
+        place = self.place(repository, base, name)
+        assert place is not None  # Gerrit has no forks
+        there = opening.look(place)
         return change_push.ChangePush(self.mirrors(), place, there.open)
 
     @property
@@ -177,8 +174,10 @@ class RepositoryAtForge:
         server = self._known.home.server
         with _guard:
             turn = _turns.setdefault((server.api, server.token), _Turn())
-        with waiting(), turn.lock:
-            time.sleep(max(0.0, turn.ended + self.commits.pause - time.monotonic()))
+        with ExitStack() as held:
+            with waiting():
+                held.enter_context(turn.lock)
+                time.sleep(max(0.0, turn.ended + self.commits.pause - time.monotonic()))
             try:
                 yield
             finally:

@@ -20,7 +20,6 @@ from patcher.forges.client import RequestRefused
 from patcher.forges.review import Life, Review, Wanted
 from patcher.forges.server import ForgeError
 from patcher.git.commits import read_commits
-from patcher.git.limits import waiting
 from patcher.results import BranchState, Outcome, ReviewAct, ReviewResult, Stage, Target
 from patcher.reviews import opening, owners, rollout, text, tree
 from patcher.reviews.wishes import Wishes
@@ -90,8 +89,7 @@ class RepositoryReviews:
             return self._changed(repository, base, target, place, apply)
         if not self._forge.has_token:
             return self._without_token(repository, base, target, place, apply)
-        with waiting():
-            there = opening.look(place)
+        there = opening.look(place)
         if place.project.archived:
             return _left(target, name, ReviewResult(ReviewAct.ARCHIVED))
         if there.is_declined and there.last is not None and not self.wishes.reopen:
@@ -106,7 +104,7 @@ class RepositoryReviews:
             return done
         try:
             return self._opened(repository, base, done, place, there)
-        except (ForgeError, text.TemplateWrong) as error:
+        except (ForgeError, git.GitTimeout, text.TemplateWrong) as error:
             why = f"branch {name} is pushed, and its review is not done: {error}"
             cause = getattr(error, "cause", "review")
             return replace(done, error="; ".join(filter(None, (done.error, why))), cause=cause)
@@ -197,9 +195,8 @@ class RepositoryReviews:
         change_push.check(repository, self.commits, self.wishes)
         if place.project.archived:
             return _left(target, place.head, ReviewResult(ReviewAct.ARCHIVED))
-        with waiting():
-            known = place.reviews()
-            there = opening.among(known)
+        known = place.reviews()
+        there = opening.among(known)
         if there.is_declined and there.last is not None:
             if not self.wishes.reopen:
                 return _left(target, place.head, opening.declined(there.last))
@@ -229,7 +226,7 @@ class RepositoryReviews:
         try:
             with self._forge.turn():
                 result = change_push.result(push, wanted, done.new_commit, self._forge.has_token)
-        except ForgeError as error:
+        except (ForgeError, git.GitTimeout) as error:
             why = f"what became of its change is not known: {error}"
             return replace(
                 done, error="; ".join(filter(None, (done.error, why))), cause=error.cause
@@ -244,8 +241,7 @@ class RepositoryReviews:
         either; None where it does. Raises ForgeError."""
         assert isinstance(self.found.place, git.Address)
         try:
-            with waiting():
-                project = self._forge.known(self.found.place).project
+            project = self._forge.known(self.found.place).project
         except RequestRefused as refused:
             if refused.status not in (404, 410):
                 raise
@@ -316,8 +312,7 @@ class RepositoryReviews:
         """The target of a base that needs no edit; its review is closed where that is wanted."""
         place = None
         if self.commits.refresh:
-            with waiting():
-                place = self._forge.place(repository, base, name)
+            place = self._forge.place(repository, base, name)
         if place is None:
             return apply(self.commits, None)
         done = apply(self.commits, self._forge.remote(repository, base, name))
@@ -375,22 +370,19 @@ class RepositoryReviews:
         seen is not closed either, and the forge would do that once its branch is gone."""
         if not self._forge.has_token:
             raise ForgeError(f"it takes a token: set {place.client.server.variables}")
-        with waiting():
-            return opening.look(place)
+        return opening.look(place)
 
     def _undone(
         self, repository: git.Repository, base: git.Base, name: str, apply: Apply
     ) -> Target:
-        with waiting():
-            place = self._forge.place(repository, base, name)
+        place = self._forge.place(repository, base, name)
         if place is None:
             seen = apply(replace(self.commits, dry_run=True), None)
             nothing = replace(seen, branch_state=None, new_commit=None, note="")
             nothing = replace(nothing, outcome=Outcome.NOTHING_TO_DO, stage=Stage.NOTHING_TO_DO)
             return nothing.noted("there is no fork of yours, so no review branch")
         there = self._there(place)
-        with waiting():
-            review = there.open or opening.by_push(place)
+        review = there.open or opening.by_push(place)
         remote = self._forge.remote(repository, base, name)
         if review is None:
             return apply(self.commits, remote)

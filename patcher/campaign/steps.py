@@ -154,7 +154,9 @@ class Steps:
         except git.UnbornHead as unborn:
             return _Begun(found, ended=(self._unborn(found, nothing, unborn),))
         except Exception as error:
-            return _Begun(found, ended=(told(self._not_begun(found, nothing, error), borrowed),))
+            with git.limited(self.timeout, git.clock() - started):
+                target = told(self._not_begun(found, nothing, error), borrowed)
+            return _Begun(found, ended=(target,))
         ended = [
             replace(nothing, outcome=Outcome.FAILED, error=reason, cause=git.NoSuchBase.cause)
             for reason in missing

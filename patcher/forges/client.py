@@ -27,6 +27,7 @@ from patcher.forges import limits
 from patcher.forges.listed import text
 from patcher.forges.server import ForgeError, Server
 from patcher.forges.server import RequestRefused as RequestRefused
+from patcher.git.limits import late, time_left, waiting
 from patcher.values import dataclass
 
 TIMEOUT = 30
@@ -151,7 +152,8 @@ class Client:
         """Make a request, with ``body`` as JSON. ``path`` begins with a slash, or is a whole URL.
         ``changes`` says whether the request changes something, None: whether it is no GET. Return
         an answer of success. Raises ForgeError, which is `RequestRefused` where the forge answered
-        with an error."""
+        with an error, and GitTimeout once the time limit of what this thread does is over: a
+        request that changes something may have done so then."""
         url = path if "://" in path else self.server.api + path
         changes = method != "GET" if changes is None else changes
         # A POST that got no answer may have done its work.
@@ -171,7 +173,7 @@ class Client:
                     return answer
                 if answer.status < 500 or attempt >= ATTEMPTS:
                     raise self._refused(answer)
-            limits.sleep(BACKOFF * 2 ** (attempt - 1))
+            limits.sleep(time_left(BACKOFF * 2 ** (attempt - 1)))
             attempt += 1
 
     def pages(
@@ -235,7 +237,7 @@ class Client:
             return Response(status, headers, read)
         except requests.RequestException as error:
             raise _unanswered(error) from None
-        except (_Unanswered, ForgeError) as fault:
+        except (_Unanswered, ForgeError, git.GitTimeout) as fault:
             fault.args = (git.hidden(str(fault), self._token),)
             raise
         except Exception:
@@ -285,7 +287,8 @@ class Client:
             self._waited += seconds
             if not write or seconds > limits.BETWEEN_WRITES:
                 self.tell(f"rate limit of {self.server.host}: waiting {seconds:.0f} s")
-            limits.sleep(seconds)
+            with waiting():  # for the turn that the forge gives
+                limits.sleep(seconds)
 
     def _refused(self, answer: Response) -> RequestRefused:
         server, status = self.server, answer.status
@@ -337,7 +340,7 @@ def _words(value: object, depth: int = 4) -> str:
 def _in_time(
     work: Callable[[], tuple[int, dict[str, str], bytes]],
 ) -> tuple[int, dict[str, str], bytes]:
-    """What the work returns, within `MOST_SECONDS`.
+    """What the work returns, within `MOST_SECONDS` and the time limit of this thread.
 
     It runs in a thread, which is left behind when it takes longer: a name server, a TLS handshake,
     headers and a body can each be slow, and no library sets a limit to all of them together.
@@ -350,12 +353,15 @@ def _in_time(
         except BaseException as error:
             done.set_exception(error)
 
+    seconds = time_left(MOST_SECONDS)
     threading.Thread(target=run, daemon=True).start()
     try:
-        return done.result(MOST_SECONDS)
+        return done.result(seconds)
     except TimeoutError:
         if done.done():
             raise
+        if seconds < MOST_SECONDS:
+            raise late() from None
         raise _Unanswered(
             f"takes more than {MOST_SECONDS} s for one response", passing=False
         ) from None

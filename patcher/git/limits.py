@@ -73,5 +73,10 @@ def time_left(seconds: float = TIMEOUT) -> float:
         return seconds
     left = _limits.until - clock()
     if left <= 0:
-        raise GitTimeout(f"took longer than the limit of {_limits.seconds:g} s (--timeout)")
+        raise late()
     return min(seconds, left)
+
+
+def late() -> GitTimeout:
+    """Return the error for a time limit that is over."""
+    return GitTimeout(f"took longer than the limit of {_limits.seconds:g} s (--timeout)")

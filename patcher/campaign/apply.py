@@ -38,10 +38,25 @@ def apply(
     repository in this run. ``remote``: of a mirror. ``clone``: asks the remote of a clone, where
     the review branch of that name is to be pushed to it. ``ask``: whether something is to be
     written. Raises GitError."""
-    name = partial(branch_name, selection.migrations, given=commits.branch, alone=alone)
-    branch = name(base)
     past, ignored = remote or history, commits.ignore_authors
-    reader = Reader(repository, base, target, selection, past, ignored)
+    name = partial(branch_name, selection.migrations, given=commits.branch, alone=alone)
+    folder = repository.common_dir / "objects"
+    with git.Objects(folder, hexsize=len(base.commit)) as objects:  # to start one takes 2 ms
+        reader = Reader(repository, base, target, selection, past, objects, ignored)
+        return _applied(reader, name, commits, bases, remote, clone, ask)
+
+
+def _applied(
+    reader: Reader,
+    name: Callable[[git.Base], str],
+    commits: Commits,
+    bases: Sequence[git.Base],
+    remote: Remote | None,
+    clone: Callable[[str], PushedClone] | None,
+    ask: Asker | None,
+) -> Target:
+    repository, base, target = reader.repository, reader.base, reader.target
+    branch = name(base)
     if commits.undo:
         target = _undone(replace(target, branch=branch), reader, commits, remote)
         if remote is not None and target.branch_state is not BranchState.FOREIGN:
@@ -92,6 +107,7 @@ def _done(
     if parent is None or commits.dry_run:
         return target if parent is None or not commits.shown else writer.shown(target, parent)
     if ask is not None:
+        reader.objects.close()  # a person may take longer than a git
         decision = ask(target, writer.words(target))
         if not decision.is_wanted:
             return declined(target)
@@ -102,6 +118,7 @@ def _done(
     with git.Store(repository) as store, staged(forge, repository, branch, parent):
         on: marks.On = "base" if parent == base.commit else "branch"
         new, committer = writer.write(target, parent, on, store, forge)
+        reader.objects.close()
         if parent != base.commit:
             _check_fixed(reader, review, new)
         if remote is not None and commits.push:

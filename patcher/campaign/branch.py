@@ -103,6 +103,8 @@ class Reader:
     """What is found at the base."""
     selection: Selection
     past: Past
+    objects: git.Objects
+    """Reads the repository's objects."""
     ignored: tuple[str, ...] = ()
     """Globs of the people whose commits count as nobody's: bots that add to any branch."""
 
@@ -161,8 +163,7 @@ class Reader:
         return made is not None and not self.past.is_elsewhere(self.repository, made.oid, branch)
 
     def _made_for(self, name: str, tip: str) -> Commit | None:
-        with git.Objects(self.repository.common_dir / "objects", hexsize=len(tip)) as objects:
-            return made_for(objects, tip, name)
+        return made_for(self.objects, tip, name)
 
     def _merged(self, name: str, tip: str) -> BranchState:
         """The state of a branch of which the base has everything."""

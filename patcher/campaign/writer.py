@@ -55,10 +55,10 @@ class Writer:
             made = marks.Made(self.branch, parent, person(author), person(committer))
             changes = [git.FileChange(file.path, file.new) for file in files]
             text = self._message(target, files, committer, on, made)
-            new = git.write_commit(
-                repository, parent, changes, text, author, committer, sign, store
-            )
+            parts = (repository, parent, changes, text, author, committer)
+            new = git.write_commit(*parts, sign, store, self.reader.objects)
             if forge is not None:
+                self.reader.objects.close()  # a server may take longer than a git
                 new = forge.make(repository, self.branch, parent, new, text, changes)
             parent, on = new, "branch"
         return parent, committer

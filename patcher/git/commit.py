@@ -50,34 +50,37 @@ def write_commit(
     committer: Identity,
     sign: Signing | None = None,
     store: Store | None = None,
+    objects: Objects | None = None,
 ) -> str:
     """Write a commit on top of ``parent`` and return its object id.
 
     Each change names a regular file of ``parent`` and its whole new content; all else in the tree
     stays. No ref moves, and work tree and index are not looked at. ``store`` keeps the new objects
-    from `git gc` until it is closed; without one they are not kept. Raises `GitError` when a path
-    is no regular file there, when nothing would change, or when git cannot write.
+    from `git gc` until it is closed; without one they are not kept. ``objects`` reads this
+    repository alone, and stays open. Raises `GitError` when a path is no regular file there, when
+    nothing would change, or when git cannot write.
     """
+    commit = (repository, parent, changes, message, author, committer, sign)
     if store is None:
         with Store(repository) as store:
-            return write_commit(
-                repository, parent, changes, message, author, committer, sign, store
-            )
+            return write_commit(*commit, store, objects)
+    if objects is None:
+        with Objects(repository.common_dir / "objects", hexsize=len(parent)) as objects:
+            return write_commit(*commit, store, objects)
     require_version()
     new = Pack(len(parent))
-    with Objects(repository.common_dir / "objects", hexsize=len(parent)) as objects:
-        header = objects.one(f"{parent}^{{commit}}".encode(), 0)
-        if header.oid != parent or header.kind != "commit":
-            raise GitError(f"{parent} is no commit of this repository")
-        tree, changed = _new_tree(objects, parent, changes, new)
-        _check_own(objects, repository, changed)
+    header = objects.one(f"{parent}^{{commit}}".encode(), 0)
+    if header.oid != parent or header.kind != "commit":
+        raise GitError(f"{parent} is no commit of this repository")
+    tree, changed = _new_tree(objects, parent, changes, new)
+    _check_own(objects, repository, changed)
     if sign is None:
         text = _commit(tree, parent, message, author, committer)
     else:
         text = _signed(repository, new, tree, parent, message, author, committer, sign)
-    commit = new.add(COMMIT, text).hex()
+    oid = new.add(COMMIT, text).hex()
     store.add(new)
-    return commit
+    return oid
 
 
 def _new_tree(

@@ -76,8 +76,8 @@ def _many_files(bench: Bench, number: int) -> None:
 KINDS: dict[str, Callable[[Bench, int], None]] = {
     "lines": _bomb("lines"),
     "4 KB of YAML": _bomb("4 KB of YAML"),
-    "words of Python": _bomb("words of Python"),
     "profiles, rules and lines": _bomb("profiles, rules and lines"),
+    "words of Python": _bomb("words of Python"),
     "large files that change": _changed,
     "large trees": _large_trees,
     "wide trees": _wide,

@@ -34,7 +34,8 @@ OF_A_RELEASE = (
 def run(
     *command: str | Path, cwd: Path, more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **(more or {})}
+    # pip need not compile what it installs: little of it is run.
+    environment = {**os.environ, "PIP_NO_COMPILE": "1", **(more or {})}
     return subprocess.run(
         [str(word) for word in command],
         cwd=cwd,

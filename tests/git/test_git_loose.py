@@ -8,6 +8,7 @@ import tempfile
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,7 @@ def test_what_is_larger_is_for_git_to_read(tmp_path: Path) -> None:
         assert (header.kind, header.size, header.content) == ("blob", KEEP + 1, None)
 
 
+@cache
 def damaged(held: Object) -> dict[str, bytes]:
     """What may lie in an object's file that git does not take for that object."""
     text = stores.whole(held.kind, held.content)

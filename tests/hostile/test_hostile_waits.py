@@ -196,7 +196,7 @@ DAMAGES: dict[str, bytes] = {
     "longer than it says": zlib.compress(b"blob 5\0network,\n"),
     "cut off": zlib.compress(b"blob 2000\0" + bytes(range(250)) * 8)[:60],
     "cut off in its head": zlib.compress(b"blob 2000\0" + bytes(range(250)) * 8)[:5],
-    "cut off, and large": zlib.compress(b"blob 9000000\0" + os.urandom(9_000_000), 1)[:100_000],
+    "cut off, and large": zlib.compress(b"blob 9000000\0" + os.urandom(200_000), 1)[:100_000],
     "of no kind": zlib.compress(b"blub 9\0network,\n"),
     "without an end of its head": zlib.compress(b"blob 9network,\n"),
     "empty": b"",

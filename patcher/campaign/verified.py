@@ -208,7 +208,11 @@ class VerifiedPush:
             ) from None
 
     def begin(self, repository: git.Repository, branch: str, parent: str) -> None:
-        """Let the branch beside be at the parent of the commit that is to be made."""
+        """Let the branch beside be at the parent of the commit that is to be made. Raises GitError,
+        also where pushes go to another repository than that where GitHub makes the commit."""
+        from patcher.git.remote import check_pushes
+
+        check_pushes(self.beside.address)
         self.made.clear()
         self.verdicts.clear()
         staging = staging_branch(branch)
@@ -234,9 +238,20 @@ def is_only_patchers(
     staging = staging_branch(branch)
     history = past.history(repository, base, staging, tip)
     others = [commit.oid for commit in history.own if commit.mark(branch) is None]
+    if not others:
+        return history.is_whole
     # Commits that patcher made have one parent, so the first of the others has all of them.
-    is_known = history.is_whole or bool(others)
-    return is_known and (not others or past.is_elsewhere(repository, others[0], staging))
+    return _is_kept(past, repository, others[0], staging)
+
+
+def _is_kept(past: Past, repository: git.Repository, commit: str, staging: str) -> bool:
+    """Whether another branch than the staging branch has a commit, where that is: what a fork has
+    need not be in what it was forked from."""
+    from patcher.git.mirrors.forks import Fork
+
+    if isinstance(past, Fork):
+        return past.mirrors.is_elsewhere(replace(repository, address=past.address), commit, staging)
+    return past.is_elsewhere(repository, commit, staging)
 
 
 def unstaged(

@@ -489,6 +489,40 @@ def test_what_a_killed_run_left_is_removed_without_a_review_branch(
     assert github.branches.tip(MOBY, staging) is None
 
 
+def test_a_kill_on_top_of_what_others_have_in_a_fork_is_mended(
+    github: GitHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    github.repository(MOBY).roles["bot"] = "read"
+    words = (*VERIFIED, "--fork", "--on-existing", "append", "github:acme/moby")
+    assert report(*words)[0] == 0
+    work = sandbox.root / "theirs"
+    served = sandbox.root / "served/bot/moby.git"
+    sandbox.git(sandbox.root, "clone", "-q", "-b", BRANCH, str(served), str(work))
+    theirs = sandbox.commit(work, {"other": sandbox.profile("other")})
+    sandbox.git(work, "push", "-q", "origin", BRANCH)
+    run_until(monkeypatch, "make", *words)
+    assert github.branches.tip("bot/moby", STAGING) is not None
+    assert github.branches.tip("bot/moby", BRANCH) == theirs
+    code, found = report(*words)
+    assert (code, found[MOBY]["outcome"], found[MOBY]["verified"]) == (0, "pushed", True)
+    assert sandbox.git(served, "rev-parse", f"{BRANCH}^") == theirs
+    assert github.branches.tip("bot/moby", STAGING) is None
+
+
+def test_pushes_that_go_elsewhere_leave_nothing_there(
+    github: GitHub, sandbox: Sandbox, home: Path
+) -> None:
+    served = sandbox.root / "served/acme"
+    sandbox.git(sandbox.root, "clone", "-q", "--bare", str(served / "moby.git"), str(served / "x"))
+    url = f"{github.clone_base}/acme"
+    with (home / ".gitconfig").open("a") as file:
+        file.write(f'[url "{url}/x"]\n\tpushInsteadOf = {url}/moby.git\n')
+    code, found = report(*VERIFIED, "github:acme/moby")
+    assert code == 3
+    assert f"pushes go to {url}/x (url.*.pushInsteadOf)" in found[MOBY]["error"]
+    assert sandbox.git(served / "x", "for-each-ref", "--format=%(refname)") == "refs/heads/main"
+
+
 def test_undo_leaves_what_others_have_beside(
     github: GitHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

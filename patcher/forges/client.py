@@ -27,6 +27,7 @@ from patcher.forges import limits
 from patcher.forges.listed import text
 from patcher.forges.server import ForgeError, Server
 from patcher.forges.server import RequestRefused as RequestRefused
+from patcher.git import environment
 from patcher.git.limits import late, time_left, waiting
 from patcher.values import dataclass
 
@@ -111,6 +112,12 @@ class _Unanswered(Exception):
 class _Session(requests.Session):
     def get_redirect_target(self, response: requests.Response) -> None:
         """Follow none: `requests` would read the whole body of each first."""
+
+    def merge_environment_settings(self, *given: Any, **settings: Any) -> Any:
+        """The proxies and certificates of the environment, which other threads take variables out
+        of while they start git."""
+        with environment.whole():
+            return super().merge_environment_settings(*given, **settings)
 
 
 class Client:

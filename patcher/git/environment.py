@@ -81,6 +81,13 @@ def inherited() -> dict[str, str]:
 
 
 @contextlib.contextmanager
+def whole() -> Iterator[None]:
+    """Let nothing be taken out of the environment meanwhile: for a library that reads it itself."""
+    with _lock:
+        yield
+
+
+@contextlib.contextmanager
 def only(names: Container[str]) -> Iterator[None]:
     """Take all other variables out of the environment of this process, and put them back.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from patcher.forges.client import RequestRefused
 from patcher.forges.review import Checks, Life
 from patcher.forges.server import ForgeError
+from patcher.git import environment
 from tests.forges.worlds import BASE, HEAD, PATH, AtGitea, served
 
 
@@ -314,3 +318,28 @@ def test_a_repository_without_pull_requests_says_so(at: AtGitea) -> None:
         at.reviews.reviews(at.client(), project, HEAD, project, BASE)
     at.forge.repositories[0]["has_pull_requests"] = True
     assert at.reviews.reviews(at.client(), project, HEAD, project, BASE) == []
+
+
+def test_requests_while_git_is_started(at: AtGitea, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What starts git takes variables out of the environment for a moment, and `requests` reads
+    the proxies there."""
+    for number in range(300):
+        monkeypatch.setenv(f"GIT_NUMBER_{number}", "x")
+    done = threading.Event()
+
+    def start() -> None:
+        while not done.is_set():
+            with environment.only([name for name in os.environ if not name.startswith("GIT_")]):
+                pass
+
+    starter, interval = threading.Thread(target=start), sys.getswitchinterval()
+    starter.start()
+    sys.setswitchinterval(1e-5)
+    try:
+        client = at.client()
+        for _ in range(100):
+            at.reviews.project(client, PATH)
+    finally:
+        sys.setswitchinterval(interval)
+        done.set()
+        starter.join()

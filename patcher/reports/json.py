@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from patcher.reports import Style
-from patcher.reports.text import Elements, exact, valid
+from patcher.reports.text import Elements, as_json, exact, valid
 from patcher.results import ChangedFile, Located, Target, Totals
 
 SCHEMA = 1
@@ -20,19 +19,14 @@ class Report:
         self._targets = Elements()
 
     def start(self) -> bytes:
-        head = json.dumps({"schema": SCHEMA, "migrations": self._migrations})
-        return head[:-1].encode("ascii") + b', "targets": ['
+        head = as_json({"schema": SCHEMA, "migrations": self._migrations})
+        return head[:-1] + b', "targets": ['
 
     def target(self, target: Target) -> bytes:
         return self._targets.piece(_target(target))
 
     def finish(self, totals: Totals) -> bytes:
-        return (
-            self._targets.end()
-            + b', "totals": '
-            + json.dumps(_totals(totals)).encode("ascii")
-            + b"}\n"
-        )
+        return self._targets.end() + b', "totals": ' + as_json(_totals(totals)) + b"}\n"
 
 
 class Lines(Report):
@@ -49,7 +43,7 @@ class Lines(Report):
 
     def _line(self, members: dict[str, Any]) -> bytes:
         line = {"schema": SCHEMA, "migrations": self._migrations, **members}
-        return json.dumps(line).encode("ascii") + b"\n"
+        return as_json(line) + b"\n"
 
 
 def _target(target: Target) -> dict[str, Any]:

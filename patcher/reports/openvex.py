@@ -19,7 +19,7 @@ from patcher.findings import Status
 from patcher.migrations.migration import Migration
 from patcher.policy.seccomp import UPSTREAM
 from patcher.reports import Style
-from patcher.reports.text import Elements, count, valid
+from patcher.reports.text import Elements, as_json, count, valid
 from patcher.reports.weight import uri, vulnerability
 from patcher.results import NOT_READ, ON_BRANCH, Located, Target, Totals, worst
 from patcher.text import printable
@@ -46,14 +46,14 @@ class Report:
             "version": 1,
             "tooling": f"patcher {__version__}",
         }
-        return json.dumps(head)[:-1].encode("ascii") + b', "statements": ['
+        return as_json(head)[:-1] + b', "statements": ['
 
     def target(self, target: Target) -> bytes:
         return b"".join(map(self._piece, _statements(target, self._style)))
 
     def finish(self, totals: Totals) -> bytes:
         name = f"https://openvex.dev/docs/patcher/vex-{self._digest.hexdigest()}"
-        return self._statements.end() + b', "@id": ' + json.dumps(name).encode("ascii") + b"}\n"
+        return self._statements.end() + b', "@id": ' + as_json(name) + b"}\n"
 
     def _piece(self, statement: dict[str, Any]) -> bytes:
         self._digest.update(json.dumps(statement).encode("ascii"))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from patcher.reports import Style
-from patcher.reports.text import columns, count, moment, valid
+from patcher.reports.text import as_json, columns, count, moment, valid
 from patcher.results import ListedRepository, MirrorState
 from patcher.text import printable
 
@@ -55,7 +54,7 @@ def document(style: Style, places: Iterable[ListedRepository]) -> Iterator[bytes
     yield b'{"schema": 1, "repositories": ['
     separator = b"\n"
     for place in places:
-        yield separator + json.dumps(_repository(place)).encode("ascii")
+        yield separator + as_json(_repository(place))
         separator = b",\n"
     yield b"\n]}\n"
 
@@ -63,7 +62,7 @@ def document(style: Style, places: Iterable[ListedRepository]) -> Iterator[bytes
 def lines(style: Style, places: Iterable[ListedRepository]) -> Iterator[bytes]:
     """An object for each repository, each on a line."""
     for place in places:
-        yield json.dumps({"schema": 1, **_repository(place)}).encode("ascii") + b"\n"
+        yield as_json({"schema": 1, **_repository(place)}) + b"\n"
 
 
 def _repository(place: ListedRepository) -> dict[str, Any]:
@@ -114,7 +113,7 @@ def mirrors_document(style: Style, mirrors: Iterable[MirrorState]) -> Iterator[b
         }
         for mirror in mirrors
     ]
-    yield json.dumps({"schema": 1, "mirrors": values}, indent=1).encode("ascii") + b"\n"
+    yield as_json({"schema": 1, "mirrors": values}, indent=1) + b"\n"
 
 
 def size(number: int) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from patcher.progress import ReviewState
 from patcher.reports import Style
-from patcher.reports.text import columns, exact, short, valid
+from patcher.reports.text import as_json, columns, exact, short, valid
 from patcher.text import printable
 
 SCHEMA = 1
@@ -48,13 +47,13 @@ def _yes(value: bool | None) -> str:
 def document(style: Style, states: Iterable[ReviewState]) -> Iterator[bytes]:
     """One object with all of them."""
     found = [_state(each) for each in states]
-    yield json.dumps({"schema": SCHEMA, "reviews": found}).encode("ascii") + b"\n"
+    yield as_json({"schema": SCHEMA, "reviews": found}) + b"\n"
 
 
 def lines(style: Style, states: Iterable[ReviewState]) -> Iterator[bytes]:
     """An object for each, each on a line."""
     for each in states:
-        yield json.dumps({"schema": SCHEMA, **_state(each)}).encode("ascii") + b"\n"
+        yield as_json({"schema": SCHEMA, **_state(each)}) + b"\n"
 
 
 def _state(each: ReviewState) -> dict[str, Any]:

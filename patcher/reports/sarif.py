@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from patcher import __version__
 from patcher.findings import Edit
 from patcher.policy.seccomp import FAMILY, RULE, UPSTREAM
 from patcher.reports import Style
-from patcher.reports.text import Elements, called, short, valid
+from patcher.reports.text import Elements, as_json, called, short, valid
 from patcher.reports.weight import Weight, failure, fingerprints, uri, vulnerability, weight, words
 from patcher.results import Located, Target, Totals
 from patcher.text import printable
@@ -231,4 +230,4 @@ def _bytes(text: str) -> bytes:
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value).encode("ascii")
+    return as_json(value)

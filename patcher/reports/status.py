@@ -3,13 +3,12 @@ this module describes."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from patcher.progress import ATTEMPTS, CampaignState, Progress, Summary
 from patcher.reports import Style
-from patcher.reports.text import columns, count, exact, moment, short, valid
+from patcher.reports.text import as_json, columns, count, exact, moment, short, valid
 from patcher.results import BranchState, Stage
 from patcher.text import printable
 
@@ -211,7 +210,7 @@ def _encoded(lines: Iterable[str]) -> bytes:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value).encode("ascii") + b"\n"
+    return as_json(value) + b"\n"
 
 
 def _valid(value: Any) -> Any:

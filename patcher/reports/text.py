@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,19 @@ STATUS_WORDS = {
 """What people read for each status."""
 
 
+_MARK = re.compile(r"##(?=(?:vso|teamcity)?\[)")
+"""What makes a command of a line of a pipeline's log, as in `patcher.text.printable`."""
+
+
+def as_json(value: object, indent: int | None = None) -> bytes:
+    """JSON in ASCII, of which no line of a pipeline's log is a command, and every value is exact:
+    an escape stands in for the second ``#`` of a mark."""
+    import json
+
+    text = json.dumps(value, indent=indent)
+    return (_MARK.sub(r"#\\u0023", text) if "##" in text else text).encode("ascii")
+
+
 class Elements:
     """A JSON list that is written as its elements come, one on each line."""
 
@@ -28,11 +42,9 @@ class Elements:
 
     def piece(self, value: object) -> bytes:
         """Return one more element, with what separates it from the one before."""
-        import json
-
         comma = b",\n" if self._any else b"\n"
         self._any = True
-        return comma + json.dumps(value).encode("ascii")
+        return comma + as_json(value)
 
     def end(self) -> bytes:
         """Return what closes the list."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from patcher.reports import Style
 from patcher.reports.table import Report, TableRow
-from patcher.reports.text import count, exact, short, valid
+from patcher.reports.text import as_json, count, exact, short, valid
 from patcher.results import Standing, Verified
 from patcher.text import printable
 
@@ -93,7 +92,7 @@ def document(style: Style, verified: Sequence[Verified], by: str) -> Iterator[by
         "errors": [{**_place(file), "error": valid(file.error)} for file in verified if file.error],
         "totals": _totals(verified),
     }
-    yield json.dumps(value, indent=1).encode("ascii") + b"\n"
+    yield as_json(value, indent=1) + b"\n"
 
 
 def lines(style: Style, verified: Sequence[Verified], by: str) -> Iterator[bytes]:
@@ -103,9 +102,9 @@ def lines(style: Style, verified: Sequence[Verified], by: str) -> Iterator[bytes
         values = [_profile(file, standing) for standing in file.standings]
         values += [{**_place(file), "error": valid(file.error)}] if file.error else []
         for value in values:
-            yield json.dumps({"schema": SCHEMA, "parser": by, **value}).encode("ascii") + b"\n"
+            yield as_json({"schema": SCHEMA, "parser": by, **value}) + b"\n"
     last = {"schema": SCHEMA, "parser": by, "migrations": ids, "totals": _totals(verified)}
-    yield json.dumps(last).encode("ascii") + b"\n"
+    yield as_json(last) + b"\n"
 
 
 def _totals(verified: Sequence[Verified]) -> dict[str, int]:

@@ -281,7 +281,8 @@ def test_csv_has_a_row_for_each_finding_and_for_a_repository_without_any() -> No
 HOSTILE = [
     "=cmd|' /C calc'!A0", "+1", "-1", "@x", "\x1b[31m", "\u202e", "a\nb", "a\r::error::x", "\ufffe",
     "]]>", "<b>&", '"', "x|y", "`a`", "@team", "[x](http://y)", "%0A", "\udcff", "::error::x",
-    "<!-- x", "# x", "a,b:c", "##[set-output name=a;]b", "\uff1d1+1", "x;=1+1", "x; @y",
+    "<!-- x", "# x", "a,b:c", "##[set-output name=a;]b",
+    "##vso[task.setvariable variable=PATH]x", "###teamcity[x]", "\uff1d1+1", "x;=1+1", "x; @y",
 ]  # fmt: skip
 
 
@@ -322,8 +323,20 @@ def test_no_name_gets_out_of_its_place(format: str, name: str) -> None:
         assert not re.search(
             r"(?<!\\)\]\(", json.loads(text)["runs"][0]["results"][0]["message"]["text"]
         )
-    if format in ("csv", "github", "gitlab", "junit", "markdown"):
-        assert "##[" not in text
+    assert not re.search(r"##(?:vso|teamcity)?\[", text)
+    if format in ("json", "jsonl"):
+        assert name.replace("\udcff", "\ufffd") in _texts(
+            [json.loads(text if format == "json" else text.splitlines()[0])]
+        )
+
+
+def _texts(value: object) -> list[str]:
+    """All texts in a value of JSON."""
+    if isinstance(value, dict):
+        return [text for each in value.values() for text in _texts(each)]
+    if isinstance(value, list):
+        return [text for each in value for text in _texts(each)]
+    return [value] if isinstance(value, str) else []
 
 
 def test_markdown_is_bounded() -> None:

@@ -77,6 +77,8 @@ def _applied(
         return Writer(reader, branch, commits).shown(replace(target, branch=branch), base.commit)
     _check_no_base(repository, branch, base, [each for each in bases if name(each) == branch])
     target = replace(target, branch=branch)
+    if clone is not None:
+        reader.objects.close()  # a server may take longer than a git
     asked = None if clone is None else clone(branch)
     if asked is None:
         review = _read(reader, branch)

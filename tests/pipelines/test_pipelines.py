@@ -35,7 +35,7 @@ def run(
     *command: str | Path, cwd: Path, more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     # pip need not compile what it installs: little of it is run.
-    environment = {**os.environ, "PIP_NO_COMPILE": "1", **(more or {})}
+    environment = {**os.environ, "PIP_COMPILE": "0", **(more or {})}
     return subprocess.run(
         [str(word) for word in command],
         cwd=cwd,

@@ -13,6 +13,7 @@ from patcher import hosts
 from patcher.findings import Dropped, Edit, Finding, Result, edited, edits_of, unread
 from patcher.hosts import Document, Text, encoded, escaped, plain
 from patcher.hosts.changes import changes_in
+from patcher.hosts.configured import Configured
 from patcher.migrations import Migration, builtin
 from patcher.options import Options
 from patcher.policy.abi import why_not_mediated
@@ -258,6 +259,7 @@ class _Search:
 
     def __init__(self, document: Document, options: Options, includes: Includes) -> None:
         self.includes = includes
+        self.configured = Configured(document.content)
         self.changes = changes_in(document.content)
         self.is_test = _TEST.search(str(PurePosixPath(document.path))) is not None
         self.options = options
@@ -351,7 +353,8 @@ class _Search:
             reason = (
                 "rules in strings of a test; whether they change with the profile is to be seen"
             )
-        if status is not Status.UNDER_INVESTIGATION and (why := self.why_changed(text, status)):
+        why = self.why_changed(text, profile, status)
+        if status is not Status.UNDER_INVESTIGATION and why:
             status, reason = Status.UNDER_INVESTIGATION, why
         if status is Status.AFFECTED and anchor is not None and anchor.network is not None:
             if not evidence.moby_style and self.options.profiles != "all":
@@ -362,6 +365,8 @@ class _Search:
                 rule = self.follow(profile, anchor, migration)
                 priority = anchor.network.priority
                 edit = _insertion(text, rule, priority, migration, comment=self.options.comment)
+                if doubt := self.why_changed(text, profile, Status.FIXED):
+                    reason += f"; it still needs review when it is changed: {doubt}"
         self.found.append(
             (
                 offset,
@@ -380,9 +385,14 @@ class _Search:
             )
         )
 
-    def why_changed(self, text: Text, status: Status) -> str:
+    def why_changed(self, text: Text, profile: Profile, status: Status) -> str:
         """Say what may change a text that this is said of; empty if nothing is known to."""
-        return text.embedding.changed or (status in _CLEAN and self.changes.mentioned) or ""
+        if (why := text.embedding.changed) or status not in _CLEAN:
+            return why
+        return self.changes.mentioned or self.configured.why_edited(
+            text.offset(profile.start),
+            text.span[1] if profile.end < 0 else text.offset(profile.end),
+        )
 
     def features(self, status: Status) -> tuple[str, ...]:
         """A note on what the effect of a deny depends on."""

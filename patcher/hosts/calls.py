@@ -113,6 +113,7 @@ _ARGUMENT = (
 )
 _BARE = regex(
     rb"(?:(?<![=!<>])=|:=|<-|->|=>|\|>|\b(?:return|puts|print|echo|write|say)\b|(?<=[=(\s])\$|\+\+"
+    rb"|'';[ \t]*in\b"
     rb"|,(?=[ \t]+[a-z]\w*[ \t]*\Z))\s*+(?P<name>[A-Za-z_][\w.'-]*+)"
     + repeated(_ARGUMENT, b"{0,4}")
     + rb"\s*\Z"

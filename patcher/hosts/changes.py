@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
-from patcher.hosts import joins, lengths
+from patcher.hosts import around, joins, lengths, vim
 from patcher.hosts.calls import (
     KEEPS,
     REPLACES,
@@ -30,6 +30,7 @@ _CUTS = (
     rb"Remove\w*|delete\w*|Delete\w*|slice!?|subList|take\w*|Take\w*|drop\w*|Drop\w*|Skip|skip|substring|"
     rb"Substring|substr|[tT]runcate|split_off|compact!?|clear|first|last|head|tail|init|without|"
     rb"DeleteFunc|islice|r?partition|pop_back|erase\w*|\w+_if|setLength|setCharAt|set_len|drain|swap_remove|resize|strtok\w*|Cut\w*|shorten|sample|"
+    rb"toSpliced|subarray|copyWithin|values_at|matchAll|byteslice|each_slice|each_cons|methodcaller|"
     rb"array_(?:slice|diff\w*|filter|splice|shift|pop|intersect\w*|rand))"
 )
 _CHANGES = rb"(?P<name>" + REPLACES + rb"|" + _CUTS + rb")(?!\w)[!?]?[ \t]*"
@@ -47,7 +48,8 @@ _BEHIND = regex(
     rb"|\[\s*(?:[-\w]+|/[^\n\]]{1,80}|[\"'][^\"'\n]{0,80} [^\"'\n]{0,80}[\"'])\s*\]\s*=(?!=)"
     rb"|\.set\(\s*\d|\.get\w*\([^()\n]{0,40}\.\.|\.[lL]ength\s*=(?!=)|\s*\+\s*\d+\s*[,)]"
     rb"|[ \t]+-[ci]?(?:split|n?eq|ne|[lg][te]|(?:not)?(?:like|match|in|contains))\b"
-    rb"|\.\s*[sS]plit\w*\(\s*[\"'`/](?!\\[nr]|\n|\s|\^)[^\n]|\.\s*read\w*\(\s*\d"
+    rb"|\.\s*[sS]plit\w*\(\s*[bru]?[\"'`/](?!\\[nrs]|\n|[ \t]*[\"'`/]|\^)[^\n]"
+    rb"|\.\s*read\w*\(\s*\d|:g?match\(|\.with\(\s*\d|\.fill\(\s*[\"'`]"
     rb"|\.\s*map\w*\s*[({][^\n]{0,80}[\"'`]#)",
     re.MULTILINE,
 )
@@ -59,9 +61,12 @@ _BEFORE = regex(
     rb"(?:[\w.]+\()?\[?|\{[^{}\n]{0,120}\}\s*\(?\s*)\Z"
 )
 """Code before a text that changes it."""
+_INTO_LINES = rb"[\w.]*(?:[sS]plit\w*|[lL]ines|Fields\w*|explode)\b[^\n;{]{0,40}"
 _LOOPS = regex(
-    rb"\bfor(?:each)?\b[^\n;]{0,80}(?:\bin|\bof|\brange|:|\()\s*[\"']?\$?\{?\Z|\b(?:while|until)\b[^\n]{0,80}\Z"
+    rb"\bfor(?:each)?\b[^\n;]{0,80}(?:\bin|\bof|\brange|:|\()\s*(?:%b)?[\"']?\$?\{?\Z"
+    rb"|\b(?:while|until)\b[^\n]{0,80}\Z" % _INTO_LINES
 )
+_OVER_LINES = regex(rb"(?:\bin|\bof|\brange|:|\()\s*%b\Z" % _INTO_LINES)
 _CHOOSES = regex(
     rb"(?P<lines>\.\s*(?:split\w*|lines|each_line)\b)?[^\n]{0,80}(?:\n[^\n]{0,120}){0,2}?"
     rb"\b(?:if|continue|break|unless|next|switch)\b"
@@ -74,28 +79,6 @@ _ITERATES = regex(
 _SPLITS = regex(rb"\b(?:[sS]plit\w*|explode)\(\s*\Z")
 _SPLIT_AT = regex(rb"[\"'`]\s*,\s*[\"'`](?!\\[nr]|[\r\n])")
 """A separator that is no line break."""
-_CMAKE = (
-    rb"(?!(?:APPEND|PREPEND|CONCAT|JOIN|LENGTH|FIND|STRIP|CONFIGURE|ASCII|MD5|SHA)\w*\b)[A-Z_]+\b"
-)
-_AROUND = (
-    (regex(rb"=\s*\Z"), regex(rb"\s*=~")),
-    (regex(rb"\bfor(?:each)?[ \t]*\([ \t]*\Z"), regex(rb"[ \t]*\)\s*\{\s*(?:s|tr|y)\b\W")),
-    (regex(rb"\$_\s*=\s*\Z"), regex(rb"")),
-    (regex(rb"\bin\s+\Z"), regex(rb"[^\n\])]{0,80}\bif\b[^\n]*[\])]")),
-    (regex(rb"\|\|?[^\n|]{1,40}<-\s*\Z"), regex(rb"\s*,[^\n\]]*\w")),
-    (regex(rb"\bin\s+[\[({]\s*\Z"), regex(rb"[\s,]*[\])}][^\n]{0,80}\bif\b")),
-    (regex(rb"\bstr(?:str|r?chr|pbrk)\(\s*\Z"), regex(rb"[^;\n]{0,80}\)\s*=(?!=)")),
-    (regex(rb"\b(?:del|delete|unset)\b[ (]*[\"']?\Z"), regex(rb"\[")),
-    (
-        regex(rb"\bconcat\(\s*\{?\s*\Z"),
-        regex(rb"[\"'\s,}]{0,9},?\s*[\"'][^\"'\n]*[\"']\s*,\s*[-\w]"),
-    ),
-    (regex(rb"\b(?:string|list)\(\s*" + _CMAKE + rb"[^()\n]*\Z"), regex(b"")),
-    (regex(rb"\$\{\Z"), regex(rb"(?:\[[@*]\])?[/:%#](?![-+=?])")),
-    (regex(rb"\{\Z"), regex(rb":[^{}\n]*\.\d+s?\}")),
-    *lengths.CUTS,
-)
-"""Code before and behind a text that change it together."""
 _KEPT = (
     rb"(?:(?:(?:to|as|into|from)_\w+|into|to[A-Z]\w*|format\w*|c_str|data|encode|getBytes|dedent|"
     rb"unindent|strip(?:Indent|Margin|_heredoc)|trim(?:Indent|Margin)|squish|unwrap|freeze|dup|clone|"
@@ -151,8 +134,9 @@ _BUFFER = rb"^(?![^\n]*\bconst\b)[^;\n]*\bchar[ \t]+%b[ \t]*\["
 _IS_RUST = regex(rb"\bfn\s+\w+\s*[<(]")
 _ONE_OF = regex(rb"\[\s*-?\d+\s*\]|\s*\.\s*(?:get|at|nth|component\d+)\w*\(\s*-?\d*\s*\)")
 """One element of the list before."""
-_BEHIND_BEGIN = regex(rb"\[[ \t]*(?!0?[ \t]*\]|[\"'])")
-"""An element of an array of characters that is not its first one."""
+_CHOSEN = regex(rb"\[\s*\w+\s*\]\s+for\s+\w+\s+in\s+[(\[]\s*\d")
+"""The elements of these indexes."""
+_MADE_LINES = regex(rb"\s*\.\s*(?:split\w*|lines|each_line)\b")
 _ENDS_BLOCK = regex(rb"[\s),]*\}")
 _STRINGS_CHANGE = regex(rb"<\?php|\bstd::string\b|^[ \t]*my[ \t(]+[$@%]|^[ \t]*end\b", re.MULTILINE)
 """PHP, C++, Perl, Ruby."""
@@ -195,8 +179,19 @@ _MENTIONS = regex(
     rb"|(?<![\w-])(?:subst|filter-out|patsubst|sed|grep[ \t]+-v|perl|awk|regexp?[ \t]*[:=])"
     rb"[ \t\"',][^\n]{0,120}?"
     rb"(?:\bdeny\b|\balg\b|\bnetwork,)"
+    rb"|\b(?:flush|keep|delete-matching|delete-non-matching)-lines[ \t]+\"[^\"\n]*"
+    rb"(?:deny|alg|network)"
+    rb"|(?:(?<=\n)|\A)[ \t]*(?:silent!?[ \t]+)?(?:%|\d+(?:,[\d$]+)?)?[sgv]!?/[^\n]{0,120}?"
+    rb"\b(?:deny|alg|network)\b"
 )
 """A function or command that is given words of network rules."""
+_DATA = regex(rb"^__(?:DATA|END)__[ \t]*\r?$|\b__halt_compiler\b", re.MULTILINE | re.IGNORECASE)
+"""The end of a program of Perl, Ruby or PHP, behind which stands a text that it may read."""
+_DATA_AS_IT_IS = regex(
+    rb"\bDATA\.read\b(?!\w)[ \t)]*(?:\r?\n|\Z)|\bprint[ \t]+<DATA>[ \t]*;"
+    rb"|\blocal[ \t]+\$/;[^;{}\n]*<DATA>|\bjoin\b[ \t(]*[\"']{2}[ \t]*,[ \t]*<DATA>"
+)
+"""A program that reads all of that text at once."""
 _APART = "the strings of the list are taken one by one; which of them come out is not known"
 AFTERWARDS = "the program may leave out or replace a part of the text afterwards"
 
@@ -368,7 +363,9 @@ class Changes:
             time_left()
             if found := _MENTIONS.search(self.content, start, end):
                 return f"`{found[0].decode('utf-8', 'replace')}` may change network rules"
-        return why_filtered(self.content)
+        if _DATA.search(self.content) and not _DATA_AS_IT_IS.search(self.content):
+            return "the program reads the text behind its end, and may leave out a part of it"
+        return why_filtered(self.content) or vim.why_changed(self.content)
 
     def why_used(
         self, name: bytes, begin: int, stop: int, text: bytes, own: tuple[int, int] = (0, 0)
@@ -415,8 +412,13 @@ class Changes:
             if setter := given_to(before, behind, bare=bare):
                 given = self._may_set(before, setter, buffer=buffer)
                 yield Change(use.start(), _may_return(setter), _never if given else _is_one_string)
-            if UNPACKS.search(before) or _ONE_OF.match(behind):
-                yield Change(use.start(), _APART, _is_one_string)
+            if (
+                UNPACKS.search(before.rstrip(b"$@"))
+                or _ONE_OF.match(behind)
+                or _CHOSEN.match(behind)
+            ):
+                keeps = _never if _MADE_LINES.match(behind) else _is_one_string
+                yield Change(use.start(), _APART, keeps)
             before = before.rstrip(b"$@&*")
             for change in self._changes_of_use(use.start(), before, behind):
                 number += 1
@@ -433,10 +435,9 @@ class Changes:
 
     def _changes_of_use(self, offset: int, before: bytes, behind: bytes) -> Iterator[Change]:
         """What the code before and behind a variable does to the text in it."""
-        if operated := why_used(before, behind, self._host):
+        addressed = self.content[offset - 1 : offset] == b"&"
+        if operated := why_used(before, behind, self._host, addressed=addressed):
             yield Change(offset, operated, _never)
-        if self.content[offset - 1 : offset] == b"&" and _BEHIND_BEGIN.match(behind):
-            yield Change(offset, AFTERWARDS, _never)
         is_shell = self._host == "text" and self.content[offset - 1 : offset] == b"$"
         if is_shell and (sent := why_sent(before, behind)):
             yield Change(offset, sent, _never)
@@ -469,7 +470,7 @@ class Changes:
             before, behind, fields=self._has_fields
         ):
             yield Change(offset, _may_return(name), by_unknown)
-        for one, other in _AROUND:
+        for one, other in around.AROUND:
             if one.search(before) and other.match(behind):
                 yield Change(offset, AFTERWARDS, _never)
         yield from _looped(offset, before, behind)
@@ -492,7 +493,8 @@ def _looped(offset: int, before: bytes, behind: bytes) -> Iterator[Change]:
     if _LOOPS.search(before) or _ITERATES.match(behind):
         chooses = _CHOOSES.match(behind)
         if chooses is not None:
-            yield Change(offset, AFTERWARDS, _never if chooses["lines"] else _is_one_string)
+            lines = chooses["lines"] or _OVER_LINES.search(before)
+            yield Change(offset, AFTERWARDS, _never if lines else _is_one_string)
 
 
 def why_chosen(before: bytes, behind: bytes, text: bytes) -> str:

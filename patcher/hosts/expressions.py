@@ -10,11 +10,15 @@ from patcher.policy.patterns import regex, repeated
 
 _NAMED = regex(
     rb"^[ \t-]*+(?P<key>[A-Za-z_]\w*+):[ \t]*+[|>][-+\d]*+[ \t]*+\r?$"
-    rb"|\{\{-?[ \t]*+define[ \t]+\"(?P<template>[^\"\n]{1,200})\"",
+    rb"|\{\{-?[ \t]*+define[ \t]+\"(?P<template>[^\"\n]{1,200})\""
+    rb"|\{%[-+]?[ \t]*+(?:set|macro)[ \t]+(?P<set>\w+)"
+    rb"|\{\{-?[ \t]*+\$(?P<variable>\w+)[ \t]*+:?=",
     re.MULTILINE,
 )
-_EXPRESSION = regex(rb"\{\{[-~]?([^{}]{1,400}?)[-~]?\}\}")
-_NO_PRINT = regex(rb"\s*+(?:if|else|with|range|define|block|end|/\*|\$\w+[ \t]*:?=)")
+_EXPRESSION = regex(rb"\{\{[-~]?((?:[^{}]|\"[{}]{1,3}\"){1,400}?)[-~]?\}\}")
+_NO_PRINT = regex(rb"\s*+(?:(?:if|else|with|define|block|end)\b|/\*|\$\w+[ \t]*:?=)")
+_BLOCK = regex(rb"\{%[-+]?[ \t]*+(?P<kind>filter|call)\b(?P<what>[^%{}\n]{1,200}?)[-+]?%\}")
+"""Behind it stands a text that a filter or macro of Jinja is given."""
 _FILTER = regex(
     rb"\s*\|\s*(?:indent|nindent|quote|squote|b64enc|b64encode|toYaml|toJson|toString|string|safe|to_json|"
     rb"to_yaml|to_nice_yaml|to_nice_json|tpl|length|len|sha\w+|hash|upper|trim(?=\s*(?:\||\Z|\(\)))|"
@@ -23,24 +27,35 @@ _FILTER = regex(
     + rb"(?:\([^()\n]*+\))?"
 )
 """A filter that leaves nothing of its text out."""
+_FILTERS = regex(repeated(_FILTER.pattern, b"+"))
 _MOST = 64
 
 
 def why_filtered(content: bytes) -> str:
     """Say which expression makes something else of a text with network rules that has a name in
     this file; empty if none does."""
+    for number, block in enumerate(_BLOCK.finditer(content) if b"{%" in content else ()):
+        what = block["what"].strip()
+        if block["kind"] == b"filter" and _FILTERS.fullmatch(b"|" + what):
+            continue
+        end = content.find(b"end" + block["kind"], block.end())
+        if number == _MOST or matters(content, block.end(), len(content) if end < 0 else end):
+            return f"`{what.decode('utf-8', 'replace')}` may return another text"
     found = [*_NAMED.finditer(content)]
     if not found or b"{{" not in content:
         return ""
     ends = [each.start() for each in found[1:]] + [len(content)]
     names = [
-        re.escape(each["key"] or each["template"])
+        re.escape(each["key"] or each["template"] or each["set"] or each["variable"])
         for each, end in zip(found, ends, strict=True)
         if matters(content, each.end(), end)
     ]
     if not names:
         return ""
-    named = re.compile(rb"(?<![\w.\"'])(?:\"|\b)(?:" + b"|".join(names[:_MOST]) + rb")\b\"?")
+    named = re.compile(
+        rb"(?:(?<![\w.\"'])(?:\"|\b)|\$?\.Values\.(?:\w+\.){0,8})(?:%b)\b\"?"
+        % b"|".join(names[:_MOST])
+    )
     for expression in _EXPRESSION.finditer(content):
         use = named.search(expression[1])
         if use is None or _NO_PRINT.match(expression[1]):

@@ -70,6 +70,11 @@ _HARMLESS = frozenset(
     b"Injectable Component Directive Pipe NgModule Input Output HostListener ViewChild Module "
     b"Controller Get Post Put Delete Patch Entity Column Prop Property Inject Optional memoize "
     b"bound observable action computed customElement state query Test "
+    # Java, Kotlin, C#
+    b"Override SuppressWarnings Suppress Deprecated JvmStatic JvmField Nullable NonNull NotNull "
+    b"Bean Language VisibleForTesting Getter Setter Obsolete Fact Autowired Const StringSyntax "
+    b"SuppressMessage Description DisplayName ParameterizedTest ValueSource CsvSource Theory "
+    b"InlineData TestMethod ThreadStatic JsonProperty Serializable field file inline "
     # Rust
     b"test inline allow warn deny cfg cfg_attr must_use doc cold track_caller no_mangle derive "
     b"main rstest rustfmt clippy non_exhaustive ignore should_panic bench wasm_bindgen pyfunction "
@@ -78,6 +83,14 @@ _HARMLESS = frozenset(
 """The last, or in Rust the first or last, word of what leaves a function's text alone."""
 _MARKED = {"python": "decorator", "javascript": "decorator", "rust": "attribute"}
 """Hosts of languages in which what stands above a function may replace it."""
+
+
+_FIELDS_MARKED = frozenset(("java", "kotlin", "csharp", "scala", "groovy", "rust"))
+_FIELD_MARK = regex(
+    rb"(?:^|[\n)\]])[ \t]*(?:@(?:\w+:)?(?:\w+\.)*|#?\[[ \t]*(?:\w+:[ \t]*)?(?:\w+::)*)"
+    rb"([A-Za-z]\w*)"
+)
+"""An annotation or attribute of a field or constant, alone on its line or before another one."""
 
 
 class Definition(NamedTuple):
@@ -158,6 +171,10 @@ class Functions:
     def why_marked(self, offset: int, before: bytes, host: str) -> str:
         """Say which decorator or attribute that is not known may replace what the function around
         an offset returns, or what stands behind this code; empty for none."""
+        declared = _declaration(before) if host in _FIELDS_MARKED else b""
+        for name in _FIELD_MARK.findall(declared):
+            if name not in _HARMLESS:
+                return f"{name.decode()} may put another text there"
         kind = _MARKED.get(host)
         if kind is None:
             return ""
@@ -180,6 +197,12 @@ class Functions:
             if words[-1] not in _HARMLESS and not (kind == "attribute" and words[0] in _HARMLESS):
                 return f"{each.decode()} may return another text"
         return ""
+
+
+def _declaration(before: bytes) -> bytes:
+    """The code before a text that declares what holds it; empty where nothing is declared."""
+    begin = max(map(before.rfind, (b";", b"{", b"}"))) + 1
+    return before[begin:] if before.rstrip().endswith(b"=") else b""
 
 
 _DECORATES = regex(

@@ -51,6 +51,7 @@ _BEGINS = regex(rb"(?:\A|[=(\[{,:;>\n+]|\b(?:return|in|then|else|do|yield))[ \t]
 _OPERATED = regex(
     rb"(?:<\||@@|>>|\|>|%\w*%|<\$>|<\*>|<<=|=<<|`\w+`|(?<=[\w)\]\"'])[ \t]+[-*|@/][ \t]"
     rb"|(?<=[\w)\]])[ \t]+~[ \t]|<\$>[ \t]*\w+[ \t]|\[%+[\w.]+[ \t]"
+    rb"|(?:[=(\[,{:]|\b(?:return|yield|print(?:ln)?|puts|echo))[ \t]*[-~]"
     rb"|\([^()\n]{0,80}(?:>>|<<|\xe2\x88\x98|`\w+`|\bcomp[ \t])[^()\n]{0,80}\)[ \t]*\(?)\s*\Z"
 )
 """An operator before a text that joins nothing, or functions that are put together."""
@@ -70,9 +71,7 @@ _COMBINED = regex(rb"[ \t]*(?:(?:\||>>|\*|-|@)=|(?:\|(?!\|)|>>|\*(?!\*)|-|@)[ \t
 """Operators with which a class of Python's may do anything to a text."""
 _SENT = regex(rb"(?:[ \t]*\.\w+\([^()\n]{0,80}\))?[ \t]*\|[ \t]*(?P<name>[A-Za-z][\w-]*)")
 _SENDS = regex(rb"(?:\A|[=(|;{\n])[ \t]*(?P<name>[A-Za-z][\w-]*)(?:[ \t]+-?\w+){0,4}[ \t]*\Z")
-_CHAIN = regex(
-    rb"\|(?!\|)[ \t]*(?P<name>[A-Za-z][\w-]*)(?:[ \t]+(?P<verb>[a-z][\w-]*))?(?=[^\w(]|\Z)"
-)
+_CHAIN = regex(rb"\|(?!\|)[ \t]*(?P<name>[A-Za-z][\w-]*)(?:[ \t]+(?P<verb>[a-z][\w-]*))?(?=\W|\Z)")
 """The commands that a text goes through, one after another."""
 _STRING_VERBS = frozenset(b"join join0 trim length escape unescape collect".split())
 """What the string commands of fish and Nushell do that leaves nothing of a text out."""
@@ -84,8 +83,10 @@ _STEP = regex(rb"[ \t]+\(?([A-Za-z][\w-]*)")
 """What Clojure does to a text first."""
 _COMPOUND = regex(rb"[ \t]*(?:[*&^|@x]|\*\*|<<|>>|-|//?|~)=(?![=~>])")
 """An assignment that makes something else of a variable's text, in any language."""
-_POINTER = regex(rb"[ \t]*(?:\+[ \t]*(?![\s\"'RL+=])|\[[ \t]*(?!0?[ \t]*\]))")
-_ADDRESS = regex(rb"&\s*\Z")
+_POINTED = regex(rb"[ \t]*\+[ \t]*(?![\s\"'RL+=])")
+"""C takes what stands behind the beginning of an array of characters."""
+_PART = regex(rb"[ \t]*\[[ \t]*(?!0?[ \t]*\]|[\"'])")
+"""An element that is not the first one."""
 _TUPLED = regex(rb"(?:[ \t]*,[ \t]*[\w.]+){0,3}[ \t]*\)\s*\|{1,3}>")
 _GIVEN_TUPLE = regex(rb"<\|{1,3}\s*\([^()\n]*\Z")
 """Operators of F# that give several arguments to a function."""
@@ -96,6 +97,12 @@ _MACRO = regex(rb"[=(\[,|][ \t]*@(?P<name>[A-Za-z_][\w.]*!?)(?:[ \t]+\(?|\()[ \t
 _INFIX_HOSTS = frozenset(("scala", "kotlin", "java", "groovy"))
 """Hosts of languages with infix calls, and ``java``, as which those are named that have no other
 name."""
+_RETURNED = regex(rb"\)\s*\(\s*\Z")
+"""A call of what another one returns; in other languages, a cast or a condition stands there."""
+_CURRIES = frozenset(("python", "javascript", "lua", "php"))
+_UNARY = regex(rb"(?:[=(\[,{:]|\b(?:return|yield|print(?:ln)?|puts|echo)\b)[ \t]*[-~][ \t]*\Z")
+"""An operator that some languages let a class define for its texts."""
+_NOT = regex(rb"(?<!if)(?<!while)[ \t]*(?:[=,\[{:]|\bprintln?\b[ \t]*\(|\breturn\b)[ \t]*!\Z")
 _INFIX_CALL = regex(rb"[ \t]+(?!" + _WORDS + rb")[a-z]\w*[ \t]+[\w\"'(]")
 
 
@@ -107,6 +114,7 @@ def why_operated(before: bytes, opening: bytes, behind: bytes, host: str) -> str
     """
     if (
         _OPERATED.search(before)
+        or (host in _CURRIES and _RETURNED.search(before))
         or _QUASI.match(opening)
         or (host in _NO_STREAMS and _SHIFTED.search(before))
     ):
@@ -166,12 +174,17 @@ def _chain_hands_on(behind: bytes) -> bool:
     return True
 
 
-def why_used(before: bytes, behind: bytes, host: str) -> str:
+def why_used(before: bytes, behind: bytes, host: str, *, addressed: bool) -> str:
     """Say what operator or infix call makes something else of a variable between these pieces of
-    code."""
+    code. ``addressed``: its address is taken, or that of a part of it."""
+    if host in _CURRIES and _RETURNED.search(before):
+        return _OTHER
+    if _UNARY.search(before) or (host in _INFIX_HOSTS and _NOT.search(before)):
+        return _OTHER
     if _USED.match(behind) or _COMPOUND.match(behind):
         return _OTHER
-    if _is_in_call(before, behind, host) or (host == "c" and _is_pointed_into(before, behind)):
+    pointed = (addressed and _PART.match(behind)) or (host == "c" and _POINTED.match(behind))
+    if pointed or _is_in_call(before, behind, host):
         return _OTHER
     if host == "python" and b"#" not in before and _COMBINED.match(behind):
         return _OTHER
@@ -203,9 +216,3 @@ def _is_expanded(before: bytes) -> bool:
     """Whether a macro that is not known is given what follows this code."""
     macro = _MACRO.search(before)
     return macro is not None and not hands_on(macro["name"])
-
-
-def _is_pointed_into(before: bytes, behind: bytes) -> bool:
-    """Whether C takes what stands behind the beginning of an array of characters."""
-    found = _POINTER.match(behind)
-    return found is not None and (b"+" in found[0] or _ADDRESS.search(before) is not None)

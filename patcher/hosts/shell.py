@@ -38,6 +38,7 @@ _LONGEST_COMMAND = 2000
 _TARGET = regex(
     rb"(?<![\d&])1?>{1,2}\|?[ \t]*(\"[^\"\n]+\"|'[^'\n]+'|[^\s&;|<>()]+)|\bof=([^\s;|]+)"
     rb"|\btee\b((?:[ \t]+[^\s;|<>&]+)+)"
+    rb"|\b(?:COPY|ADD)\b[^\n]*?[ \t]([^\s<]+)[ \t]*$"
 )
 _PRINTED = regex(rb"\becho\s+(?P<echo>-[eE]*n)|\bprintf\b(?P<line>.*\\n)?", re.DOTALL)
 COMMENTED_FORMAT = regex(
@@ -47,13 +48,15 @@ COMMENTED_FORMAT = regex(
 COMMENTED = "the format of printf makes comments of some of its arguments, or cuts them"
 _FILTER = regex(
     rb"(?<![\w.-])(?:[ef]?grep|g?sed|[gmn]?awk|head|tail|tr|cut|envsubst|perl|ruby|python[\d.]*|node|php|"
-    rb"sort|uniq|ed|ex|patch|tac|rev|fold|split|csplit|m4|cpp|yq|jq|truncate|done)(?=\s)[^\n]*"
+    rb"sort|uniq|ed|ex|patch|tac|rev|fold|split|csplit|m4|cpp|yq|jq|truncate|done"
+    rb"|dd(?=[^|;&\n]*\s(?:count|skip)=))(?=\s)[^\n]*"
 )
 """A command that may print a part of what it reads, or edit a file."""
 _IN_PLACE = regex(
     rb"(?:ed|ex|patch|truncate|split|csplit|done(?=\s*<))(?!\w)|[^\n]*?\s-(?:-in-place|i|[a-zA-Z]*i\b|[npEr]+i)"
     rb"|[^\n]*\binplace\b"
 )
+_CUTS = regex(rb"dd[^|;&\n]*\sof=")
 _SENDS = regex(rb"(?<![\d&])>(?!&|[ \t]*/dev/)|\||`|\$\(|<\(")
 _ONLY_TESTS = regex(rb"[ef]?grep\b[^|;&\n]*?\s-\w*[qclL]|head[ \t]+-c[ \t]*0|tail[ \t]+-f")
 _HARMLESS = regex(
@@ -72,6 +75,12 @@ _COPIES = regex(
     rb"(?:[;&|\n)]|\Z)"
     rb"|(?:^|[\s;])(?:local |export |readonly )?(?P<name>\w+)=[\"']?\Z"
 )
+_HOLDS = regex(
+    rb"(?:^|[\s;])(\w+)=[\"']?(?:\$\(|`)[ \t]*(?:<|cat[ \t]+)[ \t]*[\"']?\Z"
+    rb"|\b(?:mapfile|readarray)\b[^|;&\n]*<[ \t]*[\"']?\Z"
+)
+"""What takes the text of a file into a variable, or its lines into a list."""
+_PART_TAKEN = "a part of the text may be taken"
 _MOST_USES = 400
 _TOO_MANY = "too many commands use the text to see whether one of them changes it"
 _MOST_FILES = 8
@@ -85,7 +94,7 @@ _ASSIGNMENT = regex(
     rb"^[ \t]*(?:(?:(?:local|export|readonly|declare|typeset)[ \t]+(?:-\w+[ \t]+)*)"
     rb"|(?:ENV|ARG)[ \t]+)?(?:ENV[ \t]+(\w+)[ \t]+(?=\w)"
     rb"|set[ \t]+(?:-\w+[ \t]+)*(\w+)[ \t]+[\"'(]|(\w+)\+?=(?:\$?[\"'(]|\$\(cat\b)"
-    rb"|read\b[^\n<|;]*[ \t](\w+)[ \t]*<<)",
+    rb"|(?:\w+=\S*[ \t]+)*read\b[^\n<|;]*[ \t](\w+)[ \t]*<<)",
     re.MULTILINE,
 )
 _GIVEN_TO_COMMAND = regex(
@@ -101,7 +110,7 @@ _EXPORTS = (
 _READS = regex(rb"[^\n;&|]*\Z")
 _TAKES_PART = regex(
     rb"\bread\b[^|;&\n]*\s-\w*[nN]|\bdd\b[^|;&\n]*\b(?:count|skip)="
-    rb"|\bset[ \t]+--[ \t][^|;&\n]*\Z"
+    rb"|\bset[ \t]+--[ \t][^|;&\n]*\Z|\b(?:mapfile|readarray)\b[^|;&\n]*\Z"
 )
 """A command that takes a part of what it reads, or the words of what it is given."""
 _ELEMENTS = regex(rb"\[(?:-?\d|[^\]\n]*\.\.)")
@@ -118,10 +127,20 @@ def why_filtered(content: bytes, marker: int, begin: int, end: int) -> str:
     command = _command(content, marker, begin, end)
     return (
         _why_read(command)
+        or _why_edited_at_once(content, marker, begin, targets(command))
         or why_edited(content, targets(command), end)
         or why_variable(content, begin, end)
         or why_called(content, marker, end)
     )
+
+
+def _why_edited_at_once(content: bytes, marker: int, begin: int, names: set[bytes]) -> str:
+    """Say which command behind the marker, on its line, edits one of these files."""
+    ends = _ENDS.search(content, marker, begin)
+    command = b"" if ends is None else content[ends.end() : begin]
+    if not any(_file(name).search(command) for name in names):
+        return ""
+    return _why_passed_on(command[:_LONGEST_COMMAND], names, b"")
 
 
 def why_printed(content: bytes, stop: int) -> str:
@@ -138,6 +157,9 @@ def why_joined(content: bytes, start: int, stop: int) -> str:
     held = _ARRAY.search(content, max(start - _NEAR, 0), start)
     if held is None:
         return ""
+    apart = rb"\$\{%b\[[^@*\]]" % held[1] if held[1] else rb"(?m:^[ \t]*shift\b)|\$\{?[1-9]"
+    if re.search(apart, content[stop:]):
+        return "the elements of the array are taken one by one; which come out is not known"
     name = rb"\{?%b\[([*@])\]\}?" % held[1] if held[1] else rb"\{?([*@])\}?"
     separators = set(_IFS.findall(content))
     comments = re.search(rb"#(?!include)", content[start:stop]) is not None
@@ -188,7 +210,7 @@ def why_called(content: bytes, marker: int, end: int) -> str:
         if number == _MOST_USES:
             return _TOO_MANY
         why = why_printed(content, call.start(2)) or (
-            call[1] and _why_used(content, call[1], call.end(), b"")
+            call[1] and _why_used(content, call[1], call.start(2), b"")
         )
         if why:
             return why
@@ -241,7 +263,7 @@ def targets(command: bytes) -> set[bytes]:
     """Return the names of the files that a command writes to."""
     found: set[bytes] = set()
     for match in _TARGET.finditer(command):
-        names = match[3].split() if match[3] else [match[1] or match[2]]
+        names = match[3].split() if match[3] else [match[1] or match[2] or match[4]]
         found |= {name.strip(b"\"'") for name in names if not name.startswith(b"-")}
     return found - {b"/dev/null", b"/dev/stderr", b"/dev/stdout", b""}
 
@@ -281,6 +303,10 @@ def why_edited(content: bytes, names: set[bytes], position: int) -> str:
             command = content[max(low, use.start() - _LONGEST_COMMAND) : end if end >= 0 else None]
             if why := _why_passed_on(command[:_LONGEST_COMMAND], names, near):
                 return why
+            if held := _HOLDS.search(command, 0, use.start() - low):
+                why = _why_used(content, held[1], use.end(), b"") if held[1] else _PART_TAKEN
+                if why:
+                    return why
             other = _copy(command, use.start() - low)
             if other and other not in names and len(names) < _MOST_FILES:
                 names = names | {other}
@@ -313,7 +339,7 @@ def _why_passed_on(command: bytes, names: set[bytes], near: bytes) -> str:
         return _why_given(command, names)
     if _ONLY_TESTS.match(found[0]):
         return ""
-    if not (_IN_PLACE.match(found[0]) or _SENDS.search(command)):
+    if not (_IN_PLACE.match(found[0]) or _SENDS.search(command) or _CUTS.match(found[0])):
         return ""
     scripts = [double or single for double, single in _QUOTED.findall(found[0])]
     scripts = [script for script in scripts if script not in names]
@@ -372,7 +398,7 @@ def _why_used(content: bytes, name: bytes, stop: int, text: bytes) -> str:
         before = content[max(at - _NEAR, 0) : at]
         line = before.rpartition(b"\n")[2]
         if _TAKES_PART.search(line) or _ELEMENTS.match(content, use.end()):
-            return "a part of the text may be taken"
+            return _PART_TAKEN
         if COMMENTED_FORMAT.search(line):
             return COMMENTED
         read = _READS.search(before) if use[1] else None

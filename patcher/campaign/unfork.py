@@ -123,7 +123,8 @@ def _why_not(forks: Forks, client: Client, project: Project, fork: OwnFork, begu
         ),
         None,
     ) or next(forks.open_reviews(client, fork.project), None)
-    return f"{into.url} is open" if into is not None else ""
+    url = into.url if into is not None else forks.open_from(client, fork.project)
+    return f"{url} is open" if url else ""
 
 
 def _own_work(

@@ -23,11 +23,13 @@ def command(name: str, dry_run: bool) -> int:
     """Remove your forks of the repositories of a campaign that --fork made, once no review needs
     them.
 
-    A fork stays if it was made before the campaign began. It stays, too, while anyone has an open
-    review from it into its parent or into itself, or while a branch or tag of it has commits that
-    its parent does not have and the campaign did not push. The issues, wiki and settings of a fork
-    go with it, and closed reviews from it cannot be opened again. The token needs the right to
-    delete repositories. Forks at GitHub, GitLab, Gitea and Forgejo are removed.
+    A fork stays if it was made before the campaign began. It stays while anyone has an open review
+    into it, or from it into any repository that the token may see. It stays, too, while a branch or
+    tag of it has commits that its parent does not have and the campaign did not push. The issues,
+    wiki and settings of a fork go with it, and closed reviews from it cannot be opened again. The
+    token needs the right to delete repositories. Forks at GitHub, GitLab, Gitea and Forgejo are
+    removed. At all of these but GitHub, a fork whose network has more than 100 forks stays: a
+    review from it may be open in any of them.
 
     Exit status: 0 no fork is left, or would be; 1 some stay; 2 wrong use; 3 one could not be looked
     at or removed, with its reason on standard error.

@@ -189,6 +189,12 @@ class Forks(Protocol):
         """All reviews into it that are open, from wherever."""
         ...
 
+    def open_from(self, client: Client, project: Project) -> str:
+        """The address of a review that is open from this fork, into whatever repository that the
+        token may see; empty where there is none. Raises ForgeError also where that cannot be
+        known."""
+        ...
+
 
 class Reviews(Protocol):
     """What a forge does with reviews. Every function raises ForgeError, which is `RequestRefused`

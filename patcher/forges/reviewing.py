@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from patcher.forges.review import Done, Project, Review, Wanted
@@ -69,3 +69,38 @@ def removable(project: Project, look: Callable[[], Project]) -> Project:
     if now.id != project.id or now.fork_of is None:
         raise ForgeError(f"{project.path} is another repository by now: it is not removed")
     return now
+
+
+MOST_FORKS = 100
+"""Repositories of a fork network in each of which a review is looked for."""
+
+
+def open_in_network(
+    fork: Project,
+    parent_of: Callable[[Project], Project | None],
+    forks_of: Callable[[Project], Iterable[Project]],
+    open_reviews: Callable[[Project], Iterable[Review]],
+) -> str:
+    """Return the address of a review that is open from a fork, into any repository of its fork
+    network; empty where there is none. Raises ForgeError for a network of more than `MOST_FORKS`
+    repositories, since one of the others may have it."""
+    root, known = fork, {fork.id}
+    while (parent := parent_of(root)) is not None and parent.id not in known:
+        root = parent
+        known.add(root.id)
+    todo, known = [root], {root.id}
+    while todo:
+        each = todo.pop()
+        for review in open_reviews(each):
+            if review.head_project == fork.id:
+                return review.url
+        for child in forks_of(each):
+            if child.id not in known:
+                known.add(child.id)
+                todo.append(child)
+            if len(known) > MOST_FORKS:
+                raise ForgeError(
+                    f"the network of {fork.path} has more than {MOST_FORKS} forks, and each may "
+                    "have an open review from it: remove it by hand"
+                )
+    return ""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import pytest
 from click.testing import CliRunner, Result
@@ -1065,6 +1065,32 @@ def test_a_fork_at_github_is_removed_once_no_review_needs_it(guest: GitHub) -> N
     assert "bot/moby" not in guest.known
     assert "acme/moby" in guest.known
     assert unfork() == (0, "no fork of yours is found")
+
+
+def test_a_fork_with_an_open_review_into_a_third_repository_stays(guest: GitHub) -> None:
+    assert acts(*PUSH, "--fork", "--campaign", "c", "github:acme/moby")[0] == 0
+    assert patcher("close", "c").exit_code == 0
+    guest.heads_a_page = 1
+    tip = guest.branches.tip("bot/moby", "main")
+    assert tip is not None
+    guest.branches.git("bot/moby", "branch", "earlier", "main")  # type: ignore[attr-defined]
+    third = Pull(9, "ada", "t", "b", "bot/moby", "main", "old", tip)
+    guest.repository("acme/tool").pulls.append(third)
+    assert unfork() == (1, f"stays: {guest.url}/acme/tool/pull/9 is open")
+    third.open = False
+    assert unfork("--dry-run") == (0, "would be removed")
+    odds: tuple[dict[str, object], ...] = (
+        {"pageInfo": {"hasNextPage": False}, "nodes": None},
+        {"pageInfo": {"hasNextPage": False}, "nodes": [None]},
+        {"pageInfo": {"hasNextPage": False}, "nodes": [{"associatedPullRequests": None}]},
+        {"pageInfo": {"hasNextPage": True, "endCursor": None}, "nodes": []},
+        {"pageInfo": None, "nodes": []},
+    )
+    for odd in odds:
+        with patch.object(guest, "query_heads", return_value={"repository": {"refs": odd}}):
+            assert unfork() == (3, "failed")
+        assert "bot/moby" in guest.known
+    assert unfork() == (0, "removed")
 
 
 def test_a_fork_of_another_name_is_found(guest: GitHub) -> None:

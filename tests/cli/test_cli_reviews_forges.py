@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from patcher.cli import group
-from patcher.forges import client, limits
+from patcher.forges import client, limits, reviewing
 from patcher.reviews import opening
 from tests.conftest import Sandbox
 from tests.forges.bitbucket_worlds import BITBUCKETS, AtBitbucketCloud
@@ -347,6 +347,33 @@ def test_a_fork_with_an_open_review_of_another_branch_stays(
     opened = at.reviews.create(at.client(), at.project(), wanted).review
     assert unfork(at) == (1, f"stays: {opened.url} is open")
     at.close()
+    assert unfork(at, "--dry-run") == (0, "would be removed")
+
+
+@TO_REMOVE
+@pytest.mark.parametrize("where", ["above", "beside", "below"])
+def test_a_fork_with_an_open_review_into_a_third_repository_stays(
+    at: World, forked: str, sandbox: Sandbox, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert patcher("close", "c").exit_code == 0
+    sandbox.git(sandbox.root / f"served/{forked}.git", "branch", "other", "main")
+    parent = "forked_from_project" if hasattr(at.forge, "projects") else "parent"
+    of = {"above": None, "beside": PATH, "below": forked}[where]
+    at.add("third/moby", **({} if of is None else {parent: dict(at.record(of))}))
+    at.branches.fork(PATH, "third/moby")
+    if where == "above":
+        at.record(PATH)[parent] = dict(at.record("third/moby"))
+        at.record(forked)[parent] = dict(at.record(PATH))
+    third = at.project("third/moby")
+    wanted = at.wanted(head="other", head_project=forked)
+    opened = at.reviews.create(at.client(), third, wanted).review
+    assert unfork(at) == (1, f"stays: {opened.url} is open")
+    at.reviews.close(at.client(), third, opened)
+    with monkeypatch.context() as patch:
+        patch.setattr(reviewing, "MOST_FORKS", 2)
+        done = patcher("unfork", "--campaign", "c")
+    assert done.exit_code == 3
+    assert "has more than 2 forks, and each may have an open review from it" in done.stderr
     assert unfork(at, "--dry-run") == (0, "would be removed")
 
 

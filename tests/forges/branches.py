@@ -58,6 +58,10 @@ class Branches:
         assert tip is not None
         return self.commit(path, base, tip, commit)
 
+    def names(self, path: str) -> list[str]:
+        """All branches of a repository."""
+        return sorted(branch for owner, branch in self.tips if owner == path)
+
     def fork(self, path: str, made: str) -> None:
         """Copy all branches to a new repository."""
         for (owner, branch), tip in list(self.tips.items()):
@@ -120,6 +124,10 @@ class GitBranches(Branches):
             if ref == name:
                 return oid
         return None
+
+    def names(self, path: str) -> list[str]:
+        listed = self.git(path, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads")
+        return (listed or "").split()
 
     def delete(self, path: str, branch: str) -> None:
         self.git(path, "update-ref", "-d", f"refs/heads/{branch}")

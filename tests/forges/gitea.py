@@ -335,6 +335,13 @@ class Gitea(Routed, servers.Gitea):
         self.repositories.remove(self.repository(request, owner, name, "delete"))
         return Reply(204, b"")
 
+    @route("GET", "/repositories/{id}")
+    def _by_id(self, request: Request, id: str) -> Reply:
+        found = [each for each in self.repositories if str(each["id"]) == id]
+        if not found:
+            raise self.refused(404, "The target couldn't be found.")
+        return Reply(200, dict(found[0]))
+
     @route("GET", REPO + "/forks")
     def _forks(self, request: Request, owner: str, name: str) -> Reply:
         number = self.repository(request, owner, name)["id"]
@@ -450,6 +457,14 @@ class Gitea(Routed, servers.Gitea):
         ]
         return self.listed(request, found, links=True)
 
+    def _root(self, record: Record) -> int:
+        """What the fork network of a repository begins with."""
+        number: int = record["id"]
+        while record["parent"]:
+            number = record["parent"]["id"]
+            record = next(each for each in self.repositories if each["id"] == number)
+        return number
+
     @route("POST", PULLS)
     def _create(self, request: Request, owner: str, name: str) -> Reply:
         base, user, body = self.repository(request, owner, name), self.user(request), request.body
@@ -463,6 +478,11 @@ class Gitea(Routed, servers.Gitea):
                 for each in self.repositories
                 if each["owner"]["login"] == login
                 and base["id"] in (each["id"], (each["parent"] or {}).get("id"))
+            ]
+            heads += [
+                each
+                for each in self.repositories
+                if each["owner"]["login"] == login and self._root(each) == self._root(base)
             ]
             if not heads:
                 raise self.refused(404, "The target couldn't be found.")

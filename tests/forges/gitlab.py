@@ -383,12 +383,12 @@ class GitLab(Routed, servers.GitLab):
     @route("GET", PROJECT + "/forks")
     def _forks(self, request: Request, id: str) -> Reply:
         number, user = self.project(request, id)["id"], self.user(request)
-        assert request.query["owned"] == "true"
+        owned = request.query.get("owned") == "true"
         forks = [
             each
             for each in self.projects
             if (each.get("forked_from_project") or {}).get("id") == number
-            and self.level(user, each) == 50
+            and (not owned or self.level(user, each) == 50)
         ]
         return self.page(request, forks)
 

@@ -11,9 +11,11 @@ from typing import Any, cast
 
 import pytest
 
+from patcher import git
+from patcher.campaign.verified import check
 from patcher.forges import client, homes, limits
 from patcher.forges.review import Life, Unsupported, Wanted
-from patcher.forges.server import RequestRefused
+from patcher.forges.server import ForgeError, RequestRefused
 from tests.forges.bitbucket_worlds import AtBitbucketCloud, AtBitbucketServer
 from tests.forges.gerrit_world import AtGerrit
 from tests.forges.github_world import AtGitHub
@@ -138,6 +140,21 @@ def forks(at: World) -> bool:
     return opened.head_project == made.id != at.project().id
 
 
+def makes_commits(at: World) -> bool:
+    """Whether `apply --verified-commits` goes on there; `tests/cli/test_cli_verified.py` has what
+    it then does."""
+    server = at.client().server
+    name = at.reviews.__name__.split(".")[2]  # type: ignore[attr-defined]
+    address = git.Address.parse(f"https://{server.host}/{PATH}.git")
+    repository = git.Repository(Path(), Path(), None, address)
+    try:
+        check(repository, homes.Home(name, server, PATH))
+    except ForgeError as error:
+        assert "GitHub alone makes commits" in str(error)
+        return False
+    return True
+
+
 def unforks(at: World) -> bool:
     """Whether a fork is found again, with what keeps it, and is removed."""
     forks = cast(Any, at.reviews)
@@ -176,6 +193,7 @@ FEATURES: dict[str, Callable[[World], bool]] = {
     "merge of the commit that was seen alone": refuses_another_commit,
     "opening again": reopens,
     "fork": forks,
+    "commits that the forge signs (`--verified-commits`)": makes_commits,
     "fork removed by `unfork`": unforks,
 }
 

@@ -3,7 +3,7 @@
 The functions of `patcher.forges.review.Reviews`.
 """
 
-from patcher.forges.gitea.forks import delete_fork, fork, open_reviews, own_fork
+from patcher.forges.gitea.forks import delete_fork, fork, open_from, open_reviews, own_fork
 from patcher.forges.gitea.pushing import pushed, pushed_url
 from patcher.forges.gitea.reading import is_from, open_by_push, project, review, reviews
 from patcher.forges.gitea.writing import (
@@ -25,6 +25,7 @@ __all__ = [
     "is_from",
     "merge",
     "open_by_push",
+    "open_from",
     "open_reviews",
     "own_fork",
     "project",

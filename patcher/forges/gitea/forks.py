@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from patcher.forges import review as values
 from patcher.forges.gitea.reading import all_of, as_project, as_review
 from patcher.forges.listed import inside, text
-from patcher.forges.reviewing import removable
+from patcher.forges.reviewing import open_in_network, removable
 
 if TYPE_CHECKING:
     from patcher.forges.client import Client
@@ -51,3 +52,19 @@ def delete_fork(client: Client, project: values.Project) -> None:
     path = f"/repos/{project.path}"
     now = removable(project, lambda: as_project(client, client.ask(path).body))
     client.ask(f"/repos/{now.path}", method="DELETE")
+
+
+def open_from(client: Client, project: values.Project) -> str:
+    """The address of an open pull request from it. Gitea lists them by the repository that they go
+    into, which may be any of the fork network."""
+
+    def parent_of(each: values.Project) -> values.Project | None:
+        if each.fork_of is None:
+            return None
+        return as_project(client, client.ask(f"/repositories/{each.fork_of}").body)
+
+    def forks_of(each: values.Project) -> Iterator[values.Project]:
+        for record in all_of(client, f"/repos/{each.path}/forks"):
+            yield as_project(client, record)
+
+    return open_in_network(project, parent_of, forks_of, partial(open_reviews, client))

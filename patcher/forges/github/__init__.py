@@ -5,7 +5,7 @@ brings a session of its own, without our bounds on time, size and where the toke
 """
 
 from patcher.forges.github.commits import commit, verification
-from patcher.forges.github.forks import delete_fork, fork, open_reviews, own_fork
+from patcher.forges.github.forks import delete_fork, fork, open_from, open_reviews, own_fork
 from patcher.forges.github.reading import project, review, reviews
 from patcher.forges.github.together import look_together
 from patcher.forges.github.writing import (
@@ -27,6 +27,7 @@ __all__ = [
     "fork",
     "look_together",
     "merge",
+    "open_from",
     "open_reviews",
     "own_fork",
     "project",

@@ -136,6 +136,52 @@ query forks($owner: String!, $name: String!) {
 """
 
 
+_HEADS = """
+query heads($owner: String!, $name: String!, $after: String) {
+  repository(owner: $owner, name: $name) {
+    refs(refPrefix: "refs/heads/", first: 100, after: $after) {
+      pageInfo { hasNextPage endCursor }
+      nodes { associatedPullRequests(states: OPEN, first: 1) { totalCount nodes { url } } }
+    }
+  }
+}
+"""
+_MOST_PAGES = 100
+
+
+def open_from(client: Client, project: values.Project) -> str:
+    """The address of an open pull request from a branch of it; GitHub closes those whose branch is
+    removed.
+
+    ``associatedPullRequests`` of a ref are those "with this ref as the head ref", into whatever
+    repository: https://docs.github.com/graphql/reference/objects#ref,
+    https://github.com/refined-github/refined-github/issues/2914.
+    """
+    owner, _, name = project.path.partition("/")
+    after = None
+    for _ in range(_MOST_PAGES):
+        given = {"owner": owner, "name": name, "after": after}
+        refs = inside(graphql(client, _HEADS, given, changes=False), "repository", "refs")
+        found = inside(refs, "nodes")
+        for ref in found if isinstance(found, list) else [None]:
+            pulls = inside(ref, "associatedPullRequests")
+            count = inside(pulls, "totalCount")
+            if not isinstance(count, int) or isinstance(count, bool):
+                raise ForgeError(
+                    f"{client.server.host} does not say which pull requests are open from "
+                    f"{project.path}"
+                )
+            if count:
+                return next(iter(texts(inside(pulls, "nodes"), "url")), f"one from {project.path}")
+        more = inside(refs, "pageInfo", "hasNextPage")
+        after = text(inside(refs, "pageInfo"), "endCursor")
+        if more is False:
+            return ""
+        if more is not True or after is None:
+            break
+    raise ForgeError(f"{client.server.host} does not list all branches of {project.path}")
+
+
 _NAMES = 10
 
 

@@ -4,7 +4,7 @@ The functions of `patcher.forges.review.Reviews`, all through `patcher.forges.cl
 brings a session of its own, without our bounds on time, size and where the token goes.
 """
 
-from patcher.forges.gitlab.forks import delete_fork, fork, open_reviews, own_fork
+from patcher.forges.gitlab.forks import delete_fork, fork, open_from, open_reviews, own_fork
 from patcher.forges.gitlab.pushing import pushed, pushed_url
 from patcher.forges.gitlab.reading import project, review, reviews
 from patcher.forges.gitlab.writing import (
@@ -24,6 +24,7 @@ __all__ = [
     "delete_fork",
     "fork",
     "merge",
+    "open_from",
     "open_reviews",
     "own_fork",
     "project",

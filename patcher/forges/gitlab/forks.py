@@ -6,13 +6,15 @@ https://docs.gitlab.com/api/project_forks/
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from patcher import git
 from patcher.forges import limits
 from patcher.forges import review as values
 from patcher.forges.gitlab.reading import as_project, as_review
-from patcher.forges.listed import inside, text
+from patcher.forges.listed import inside, number, text
+from patcher.forges.reviewing import open_in_network
 from patcher.forges.server import ForgeError, RequestRefused
 
 if TYPE_CHECKING:
@@ -82,3 +84,27 @@ def open_reviews(client: Client, project: values.Project) -> Iterator[values.Rev
             found = as_review(client, record)
             if found.life is values.Life.OPEN:
                 yield found
+
+
+def open_from(client: Client, project: values.Project) -> str:
+    """The address of an open merge request from it. GitLab lists them by the project that they go
+    into, which may be any of the fork network."""
+
+    def parent_of(each: values.Project) -> values.Project | None:
+        if each.fork_of is None:
+            return None
+        return _named(client.ask(f"/projects/{each.fork_of}").body)
+
+    def forks_of(each: values.Project) -> Iterator[values.Project]:
+        for page in client.pages(f"/projects/{each.id}/forks", {"per_page": 100}):
+            yield from map(_named, client.entries(page.body))
+
+    def _named(record: object) -> values.Project:
+        found, path = number(record, "id"), text(record, "path_with_namespace")
+        if found is None or path is None:
+            raise ForgeError(f"{client.server.host} answers with something that is no project")
+        parent = number(record, "forked_from_project", "id")
+        fork_of = None if parent is None else str(parent)
+        return values.Project(str(found), path, "", None, fork_of=fork_of)
+
+    return open_in_network(project, parent_of, forks_of, partial(open_reviews, client))

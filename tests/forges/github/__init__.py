@@ -26,6 +26,9 @@ ISSUE = REPO + "/issues/{number}"
 class GitHub(CommitMaker):
     """Its REST interface, and what is asked of its GraphQL."""
 
+    heads_a_page = 100
+    """Branches on one page of GraphQL."""
+
     def local(self, request: Request) -> str:
         path = super().local(request)
         return request.path.removeprefix("/api") if request.path == "/api/graphql" else path
@@ -420,6 +423,7 @@ class GitHub(CommitMaker):
             "status": self.query_status,
             "reviews": self.query_reviews,
             "forks": self.query_forks,
+            "heads": self.query_heads,
             "ready": self.mutate_ready,
             "draft": self.mutate_draft,
             "autoMerge": self.mutate_auto_merge,
@@ -444,6 +448,25 @@ class GitHub(CommitMaker):
             and each.path.partition("/")[0] == self.login
         ]
         return {"repository": {"forks": {"totalCount": len(nodes), "nodes": nodes}}}
+
+    def query_heads(self, given: Record) -> Record:
+        """Of each branch the pull requests that are open from it, into any repository."""
+        path, size = f"{given['owner']}/{given['name']}", self.heads_a_page
+        names = self.branches.names(path)
+        begin = int(given["after"] or 0)
+        nodes = []
+        for branch in names[begin : begin + size]:
+            urls = [
+                {"url": f"{self.url}/{each.path}/pull/{pull.number}"}
+                for each in self.known.values()
+                for pull in each.pulls
+                if pull.open and (pull.head_repo or "").lower() == path.lower()
+                if pull.head == branch
+            ]
+            nodes.append({"associatedPullRequests": {"totalCount": len(urls), "nodes": urls[:1]}})
+        end = begin + size
+        info = {"hasNextPage": end < len(names), "endCursor": str(end)}
+        return {"repository": {"refs": {"pageInfo": info, "nodes": nodes}}}
 
     def query_reviews(self, given: Record) -> Record:
         """Of each alias the pull request; null for what is not there."""

@@ -350,9 +350,7 @@ class _Search:
             and self.is_test
         ):
             status = Status.UNDER_INVESTIGATION
-            reason = (
-                "rules in strings of a test; whether they change with the profile is to be seen"
-            )
+            reason = "rules in strings of a test; whether they change with the profile is not known"
         why = self.why_changed(text, profile, status)
         if status is not Status.UNDER_INVESTIGATION and why:
             status, reason = Status.UNDER_INVESTIGATION, why

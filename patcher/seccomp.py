@@ -59,7 +59,7 @@ def _finding(found: FoundSeccomp, *, is_test: bool) -> Finding:
         status, reason = judge_seccomp(found.profile)
     if status is Status.AFFECTED and is_test:
         status = Status.UNDER_INVESTIGATION
-        reason = f"data of a test; whether it changes with the profile is to be seen: {reason}"
+        reason = f"data of a test; whether it changes with the profile is not known: {reason}"
     finding = Finding(
         line=found.line,
         profile=found.name,

@@ -98,7 +98,7 @@ def command(folder: str | None) -> int:
     failed = False
     for arguments, expected, meaning in (
         (["scan"], 1, "1: affected profiles were found"),
-        (["diff"], 1, "1: there is something to commit"),
+        (["diff", "--no-pager"], 1, "1: there is something to commit"),
         (["apply"], 0, "0: all of it is committed"),
         (["apply"], 0, "0: a second run finds it done"),
     ):

@@ -50,7 +50,7 @@ _GAP = 3
 _SLICE = 1 << 17
 """Bytes of a line after which the time is looked at."""
 
-_LOOSE_RULES = "rules on one line without a profile's header; whether they make one is to be seen"
+_LOOSE_RULES = "rules on one line without a profile's header; whether they make one is not known"
 _GOVERNS = regex(rb"[ \t]*+(?:\}[ \t]*+)?" + CONTROL + rb"[^\n]*(?<![{:;])(?<!\bdo)(?<!\bthen)\Z")
 """A line with a condition that opens no block."""
 _LONGEST_HEAD = 300

@@ -91,7 +91,7 @@ class Fragments:
             if not self._denying.get(family, set()) - {id(profile)}:
                 return judgements
             why = f"another fragment in this file denies {family}; whether both become one profile "
-            why += "is for a person to see"
+            why += "is not known"
             return [_doubted(j, why) if j.status is Status.AFFECTED else j for j in judgements]
         doubtful = set[Status]()
         if origin.separate and _speaks(profile, evidence):

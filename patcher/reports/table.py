@@ -48,6 +48,8 @@ _WIDE = 120
 
 _DONE = (Outcome.COMMITTED, Outcome.PUSHED)
 _STAYS = (Outcome.UP_TO_DATE, Outcome.EDITED)
+_SAME = (Outcome.UP_TO_DATE, BranchState.CURRENT)
+"""An outcome, and what it says of the review branch in other words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,8 @@ class Report:
         if target.outcome not in (Outcome.SCANNED, Outcome.FAILED) and not noted:
             parts.append(f"({target.outcome})")
         state = target.branch_state
-        if state not in (None, BranchState.NONE) and state != target.outcome.value:
+        said = state == target.outcome.value or (target.outcome, state) == _SAME
+        if state not in (None, BranchState.NONE) and not said:
             was = "the branch was " if target.outcome in _DONE else ""
             parts.append(f"({was}{state})")
         if target.review is not None:

@@ -19,7 +19,7 @@ def test_the_demo_works_without_any_git_configuration(home: Path, tmp_path: Path
     result = patcher("demo", place)
     assert result.exit_code == 0, result.output
     assert result.stdout.count("(committed)") == 6
-    assert result.stdout.count("(up to date)") == 4
+    assert result.stdout.count("(up to date)\n") == 4
     assert "$ patcher diff" in result.stdout
     assert "+  deny network alg,\n" in result.stdout
     refs = subprocess.run(

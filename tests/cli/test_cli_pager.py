@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import subprocess
 import sys
@@ -106,3 +107,12 @@ def test_no_program_of_the_directory_is_run(
         assert status == 1
         assert "deny network alg," in seen
     assert not (place / "ran").exists()
+
+
+def test_the_demo_waits_for_no_pager(tmp_path: Path) -> None:
+    """Nobody has asked for one, and the rest of it comes only when the pager is left."""
+    status, seen = at_terminal("demo", tmp_path / "demo", PAGER=f"cat >> '{tmp_path}/page'")
+    assert status == 0
+    assert "$ patcher diff --no-pager " in seen
+    assert "+  deny network alg," in re.sub(r"\x1b\[\d*m", "", seen)
+    assert not (tmp_path / "page").exists()

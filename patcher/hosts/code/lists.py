@@ -14,7 +14,7 @@ from typing import NamedTuple
 from patcher.hosts.strings import UNPACKS
 from patcher.policy.patterns import regex
 
-DECLARED = "the strings stand in an array of a declared length; whether a rule fits is to be seen"
+DECLARED = "the strings stand in an array of a declared length; whether a rule fits is not known"
 """Why nothing is added where a program's array of bytes may be full, or where it is not known how
 the language writes a line break in a string."""
 

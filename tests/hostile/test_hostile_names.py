@@ -13,6 +13,7 @@ import pytest
 
 from patcher import git
 from patcher.cli import FAILED
+from tests.cli.test_cli_interactive import Terminal
 from tests.hostile.bench import BRANCH, FIXED, PROFILE, Bench, patcher
 from tests.variants import few
 
@@ -171,6 +172,20 @@ def test_a_diff_in_color_drives_no_terminal(bench: Bench) -> None:
     result = patcher("diff", "--color", "always", "--proof", "off", bench.place)
     assert "file, # " in result.stdout
     check_is_plain(re.sub("\x1b\\[[0-9;]*m", "", result.stdout))
+
+
+@pytest.mark.parametrize("color", ["", "1"])
+def test_a_change_that_is_asked_about_drives_no_terminal(bench: Bench, color: str) -> None:
+    """A terminal takes what it is shown at once, whoever wrote it."""
+    bench.git("mv", "docker-default", f"x{ESCAPES}{UNSEEN}")
+    hostile = PROFILE.replace("file,", f"file, # {ESCAPES}{UNSEEN}\r")
+    bench.commit({f"x{ESCAPES}{UNSEEN}": hostile.replace("docker-default", "a\u202eb\x1b[2Jc")})
+    terminal = Terminal("--profiles", "all", bench.place, NO_COLOR=color)
+    terminal.answer("n\n")
+    assert terminal.end() == 1
+    assert terminal.questions() == 1
+    assert "file, # " in terminal.seen
+    check_is_plain(re.sub("\x1b\\[[0-9;]*m", "", terminal.seen).replace("\r\n", "\n"))
 
 
 REFS = [

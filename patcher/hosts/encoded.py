@@ -28,7 +28,7 @@ _FOR_URLS = regex(rb"[_-]+")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _IS_BASE32 = regex(rb"[A-Z2-7]+\Z")
 _MOST, _LONGEST = 32, 1 << 20
-_MOST_READ = 1 << 22
+_MOST_READ = 1 << 20
 """Bytes of all texts of a file that are read as policy."""
 _UNPACKED, _ALL_UNPACKED = 1 << 24, 1 << 28
 """Bytes that are unpacked of one text, and of all of a file. What compresses best becomes a

@@ -169,7 +169,7 @@ OVER: dict[str, Bomb] = {
     ),
     "profiles in gzip": Bomb(
         "p.yaml", lambda: packed(padded(_moby("#\n" * 29, 4900)), 32),
-        "over 4194304 bytes with profiles in base64",
+        "over 1048576 bytes with profiles in base64",
     ),
     "a JSON list": Bomb("p.json", lambda: full(f'["{PROFILE_C}",', '"network,",', '""]'), LIST),
     "a JSON string": Bomb("p.json", lambda: full(f'{{"p": "{HEAD_C}', "network,\\n", '}"}'), LINES),
@@ -269,7 +269,7 @@ UNDER: dict[str, Bomb] = {
     "prose in YAML": Bomb("p.yaml", lambda: full("", DOCUMENT + f"a: {'word ' * 12_000}\n")),
     "YAML brackets": Bomb("p.yaml", lambda: YAML + "a: " + "[" * 4_000_000 + "]" * 4_000_000),
     "blocks in gzip": Bomb(
-        "p.yaml", lambda: YAML + packed(HEAD + "{ network, " * 4980 + "}" * 4981, 32)
+        "p.yaml", lambda: YAML + packed(HEAD + "{ network, " * 4980 + "}" * 4981, 15)
     ),
     "JSON brackets": Bomb(
         "p.json", lambda: "[" * 4_000_000 + json.dumps(PROFILE) + "]" * 4_000_000

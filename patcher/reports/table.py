@@ -170,8 +170,8 @@ class Report:
         # What a repository does not hold is in the totals; that it hides a branch is nowhere else,
         # nor what a dry run would do about the review of a base that is fixed.
         scanned = target.outcome is Outcome.SCANNED and not note.startswith(NOT_READ)
-        is_told = self._applied or scanned or target.outcome is Outcome.NOTHING_TO_DO
-        return bool(self._style.verbose or (note and is_told))
+        fixed = target.outcome is Outcome.NOTHING_TO_DO and target.commit is not None
+        return bool(self._style.verbose or (note and (self._applied or scanned or fixed)))
 
     def _shows(self, located: Located) -> bool:
         return self._style.verbose or located.finding.status in self._style.shown

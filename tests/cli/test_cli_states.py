@@ -640,7 +640,7 @@ def test_a_dry_run_shows_the_state(remote: Remote, where: str) -> None:
     assert patcher("apply", *options, source).exit_code == 0
     status, (target,) = report("apply", "-n", source)
     assert (status, target["branch_state"]) == (0, "ours and current")
-    assert "ours and current" in patcher("apply", "-n", source).stdout
+    assert "  (up to date)\n" in patcher("apply", "-n", source).stdout
 
 
 def test_an_older_git_merges_by_files(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,13 +120,8 @@ class RepositoryAtForge:
     def _fork_there(self, home: homes.Home, client: Client, project: Project) -> Project | None:
         """The fork that the token's user has; None where there is none. Raises ForgeError where
         that cannot be known."""
-        forks = homes.forks(home.forge)
-        if forks is not None:
-            own = forks.own_fork(client, project)
-            return None if own is None else own.project
-        if self.commits.dry_run:
-            return None
-        return homes.reviews(home.forge).fork(client, project)
+        own = homes.reviews(home.forge).own_fork(client, project)
+        return None if own is None else own.project
 
     def _wants_fork(self, project: Project) -> bool:
         """Whether its review branch belongs in a fork. Raises ForgeError where it belongs nowhere

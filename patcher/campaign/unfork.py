@@ -88,7 +88,7 @@ class Unforking:
         client = Client(home.server, self.tell)
         functions = homes.reviews(home.forge)
         project = functions.project(client, home.path)
-        fork = forks.own_fork(client, project)
+        fork = functions.own_fork(client, project)
         if fork is None:
             return ForkState(planned.place, "", "no fork of yours is found", is_done=True)
         why = _why_not(forks, client, project, fork, begun) or _own_work(

@@ -86,7 +86,7 @@ def pushes(name: str) -> Pushes | None:
 def forks(name: str) -> Forks | None:
     """What a forge does so that forks can be removed; None: nothing."""
     module = reviews(name)
-    return cast(Forks, module) if hasattr(module, "own_fork") else None
+    return cast(Forks, module) if hasattr(module, "open_from") else None
 
 
 def together(name: str) -> Together | None:

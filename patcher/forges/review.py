@@ -178,12 +178,8 @@ class OwnFork(NamedTuple):
 
 
 class Forks(Protocol):
-    """What a forge does so that forks can be removed; its package has these functions where it
-    does. Every function raises ForgeError."""
-
-    def own_fork(self, client: Client, project: Project) -> OwnFork | None:
-        """The fork of it that the token's user has; None where none is found."""
-        ...
+    """What a forge says of open reviews, so that forks can be removed; its package has these
+    functions where it does. Every function raises ForgeError."""
 
     def open_reviews(self, client: Client, project: Project) -> Iterator[Review]:
         """All reviews into it that are open, from wherever."""
@@ -245,6 +241,10 @@ class Reviews(Protocol):
 
     def reopen(self, client: Client, project: Project, review: Review) -> Review:
         """Open it again."""
+        ...
+
+    def own_fork(self, client: Client, project: Project) -> OwnFork | None:
+        """The fork of it that the token's user has; None where there is none."""
         ...
 
     def fork(self, client: Client, project: Project) -> Project:

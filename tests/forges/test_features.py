@@ -130,10 +130,14 @@ def reopens(at: World) -> bool:
 
 
 def forks(at: World) -> bool:
+    """Whether one is made, and is found where no more is wanted."""
+    assert at.reviews.own_fork(at.client(), at.project()) is None
     try:
         made = at.reviews.fork(at.client(), at.project())
     except Unsupported:
         return False
+    own = at.reviews.own_fork(at.client(), at.project())
+    assert own is not None and own.project.id == made.id
     at.branches.commit(made.path, HEAD, str(at.branches.tip(PATH, BASE)))
     wanted = at.wanted(head_project=made.path)
     opened = at.reviews.create(at.client(), at.project(), wanted).review

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from patcher.forges.bitbucket import cloud, data_center
 from patcher.forges.listings.bitbucket import CLOUD
-from patcher.forges.review import Done, MergeMethod, Project, Review, Reviews, Wanted
+from patcher.forges.review import Done, MergeMethod, OwnFork, Project, Review, Reviews, Wanted
 
 if TYPE_CHECKING:
     from patcher.forges.client import Client
@@ -60,6 +60,10 @@ def close(client: Client, project: Project, review: Review) -> Review:
 
 def reopen(client: Client, project: Project, review: Review) -> Review:
     return _at(client).reopen(client, project, review)
+
+
+def own_fork(client: Client, project: Project) -> OwnFork | None:
+    return _at(client).own_fork(client, project)
 
 
 def fork(client: Client, project: Project) -> Project:

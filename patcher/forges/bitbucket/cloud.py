@@ -21,6 +21,7 @@ from patcher.forges.review import (
     Done,
     Life,
     MergeMethod,
+    OwnFork,
     Project,
     Review,
     Unsupported,
@@ -459,15 +460,10 @@ def reopen(client: Client, project: Project, review: Review) -> Review:
 
 def fork(client: Client, project: Project) -> Project:
     """The fork in the workspace of the token's user, made where there is none."""
-    login = text(client.ask("/user").body, "username")
-    if login is None:
-        raise ForgeError("the token stands for no user, who could have a fork")
-    there: dict[str, str | int] = {"pagelen": 100, "q": f'parent.uuid="{project.id}"'}
-    for record in _all(client, f"/repositories/{plain(login, 'user')}", there):
-        made = as_project(client, sheet(client.server, record))
-        if made.fork_of == project.id:
-            return replace(made, can_push=True)
-    sent = {"workspace": {"slug": login}}
+    own = own_fork(client, project)
+    if own is not None:
+        return own.project
+    sent = {"workspace": {"slug": _login(client)}}
     path = f"/repositories/{project.path}/forks"
     made = as_project(client, sheet(client.server, client.ask(path, method="POST", body=sent).body))
     if made.fork_of != project.id:
@@ -483,6 +479,23 @@ def fork(client: Client, project: Project) -> Project:
         else:
             return replace(made, can_push=True)
     raise ForgeError(f"the fork {made.path} is not ready yet: run patcher again in a minute")
+
+
+def own_fork(client: Client, project: Project) -> OwnFork | None:
+    """The fork in the workspace of the token's user."""
+    there: dict[str, str | int] = {"pagelen": 100, "q": f'parent.uuid="{project.id}"'}
+    for record in _all(client, f"/repositories/{_login(client)}", there):
+        found = as_project(client, sheet(client.server, record))
+        if found.fork_of == project.id:
+            return OwnFork(replace(found, can_push=True), text(record, "created_on"))
+    return None
+
+
+def _login(client: Client) -> str:
+    login = text(client.ask("/user").body, "username")
+    if login is None:
+        raise ForgeError("the token stands for no user, who could have a fork")
+    return plain(login, "user")
 
 
 def delete_fork(client: Client, project: Project) -> None:

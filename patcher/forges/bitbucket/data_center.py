@@ -20,6 +20,7 @@ from patcher.forges.review import (
     Done,
     Life,
     MergeMethod,
+    OwnFork,
     Project,
     Review,
     Wanted,
@@ -402,14 +403,9 @@ def _do(client: Client, path: str, record: object, verb: str, sent: dict[str, st
 
 def fork(client: Client, project: Project) -> Project:
     """The fork among the own repositories of the token's user, made where there is none."""
-    answer = client.ask(_repository(project.path))
-    login = answer.headers.get("x-ausername")
-    if not login:
-        raise ForgeError("the token stands for no user, who could have a fork")
-    for record in _all(client, f"{_repository(project.path)}/forks", {}):
-        owner = inside(record, "project", "key")
-        if isinstance(owner, str) and owner.casefold() == f"~{login}".casefold():
-            return replace(as_project(client, record), can_push=True)
+    own = own_fork(client, project)
+    if own is not None:
+        return own.project
     record = client.ask(_repository(project.path), method="POST", body={}).body
     made = as_project(client, record)
     if made.fork_of != project.id:
@@ -420,6 +416,19 @@ def fork(client: Client, project: Project) -> Project:
         limits.sleep(2**look)
         record = client.ask(_repository(made.path)).body
     raise ForgeError(f"the fork {made.path} is not ready yet: run patcher again in a minute")
+
+
+def own_fork(client: Client, project: Project) -> OwnFork | None:
+    """The fork among the own repositories of the token's user. The server does not say when it was
+    made."""
+    login = client.ask(_repository(project.path)).headers.get("x-ausername")
+    if not login:
+        raise ForgeError("the token stands for no user, who could have a fork")
+    for record in _all(client, f"{_repository(project.path)}/forks", {}):
+        owner = inside(record, "project", "key")
+        if isinstance(owner, str) and owner.casefold() == f"~{login}".casefold():
+            return OwnFork(replace(as_project(client, record), can_push=True), None)
+    return None
 
 
 def delete_fork(client: Client, project: Project) -> None:

@@ -12,7 +12,16 @@ from patcher.forges.gerrit.pushing import lacking
 from patcher.forges.gerrit.reading import OWN_TAG, account, as_review, change, reviews
 from patcher.forges.gerrit.reading import review as read
 from patcher.forges.listed import inside, text
-from patcher.forges.review import Done, Life, MergeMethod, Project, Review, Unsupported, Wanted
+from patcher.forges.review import (
+    Done,
+    Life,
+    MergeMethod,
+    OwnFork,
+    Project,
+    Review,
+    Unsupported,
+    Wanted,
+)
 from patcher.forges.reviewing import checked_review, missing
 from patcher.forges.server import ForgeError, RequestRefused
 
@@ -119,6 +128,11 @@ def _moved(client: Client, project: Project, review: Review, how: str) -> Review
     answer = client.ask(f"{change(project, review.number)}/{how}", method="POST", body={})
     now = checked_review(as_review(client, answer.body), review.number, client.server.host)
     return replace(review, life=now.life)
+
+
+def own_fork(client: Client, project: Project) -> OwnFork | None:
+    """There are none."""
+    return None
 
 
 def fork(client: Client, project: Project) -> Project:

@@ -14,6 +14,7 @@ from patcher.cli import group
 from patcher.git import remote
 from tests.conftest import Sandbox
 from tests.git.server import Server
+from tests.variants import few
 
 BRANCH = "patcher/deny-af-alg"
 
@@ -163,26 +164,33 @@ def test_the_remote_is_the_one_that_the_base_tracks_or_that_is_named(cloned: Clo
 
 @pytest.mark.parametrize(
     ("setting", "value", "says"),
-    [
-        ("remote.origin.url", "ext::sh -c 'touch {mark}'", "names a program to run"),
-        ("remote.origin.pushurl", "ext::sh -c 'touch {mark}'", "names a program to run"),
-        ("remote.origin.url", "-oProxyCommand=touch {mark}", "is a folder of this machine"),
-        ("remote.origin.url", "ssh://-oProxyCommand=x/y", "has no valid host name"),
-        ("remote.origin.pushurl", "{evil}", "a push would run the hooks that lie there"),
-        ("remote.origin.pushurl", "file://{evil}", "a push would run the hooks that lie there"),
-        ("url.file://{evil}.insteadOf", "{url}", "url.*.insteadOf in the clone's own"),
-        ("url.ext::sh -c 'touch {mark}' .pushInsteadOf", "http", "url.*.insteadOf in the clone's"),
-        ("remote.origin.receivepack", "touch {mark};git-receive-pack", None),
-        ("core.sshCommand", "touch {mark};ssh", None),
-        ("credential.helper", "!touch {mark}", None),
-        ("core.hooksPath", "{evil}/hooks", None),
-        ("core.fsmonitor", "touch {mark}", None),
-        ("http.proxy", "http://127.0.0.1:1", None),
-        ("push.gpgSign", "true", None),
-        ("push.followTags", "true", None),
-        ("remote.origin.mirror", "true", None),
-        ("remote.origin.push", "refs/*:refs/*", None),
-    ],
+    few(
+        [
+            ("remote.origin.url", "ext::sh -c 'touch {mark}'", "names a program to run"),
+            ("remote.origin.pushurl", "ext::sh -c 'touch {mark}'", "names a program to run"),
+            ("remote.origin.url", "-oProxyCommand=touch {mark}", "is a folder of this machine"),
+            ("remote.origin.url", "ssh://-oProxyCommand=x/y", "has no valid host name"),
+            ("remote.origin.pushurl", "{evil}", "a push would run the hooks that lie there"),
+            ("remote.origin.pushurl", "file://{evil}", "a push would run the hooks that lie there"),
+            ("url.file://{evil}.insteadOf", "{url}", "url.*.insteadOf in the clone's own"),
+            (
+                "url.ext::sh -c 'touch {mark}' .pushInsteadOf",
+                "http",
+                "url.*.insteadOf in the clone's",
+            ),
+            ("remote.origin.receivepack", "touch {mark};git-receive-pack", None),
+            ("core.sshCommand", "touch {mark};ssh", None),
+            ("credential.helper", "!touch {mark}", None),
+            ("core.hooksPath", "{evil}/hooks", None),
+            ("core.fsmonitor", "touch {mark}", None),
+            ("http.proxy", "http://127.0.0.1:1", None),
+            ("push.gpgSign", "true", None),
+            ("push.followTags", "true", None),
+            ("remote.origin.mirror", "true", None),
+            ("remote.origin.push", "refs/*:refs/*", None),
+        ],
+        3,
+    ),
 )
 def test_the_configuration_of_a_clone_runs_nothing_and_leads_nowhere(
     cloned: Cloned, tmp_path: Path, setting: str, value: str, says: str | None

@@ -16,6 +16,7 @@ import pytest
 from patcher.reports import FORMATS, renderer
 from tests.cli.test_cli_main_job import patcher
 from tests.needs import needs_parser
+from tests.variants import few
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
@@ -39,7 +40,7 @@ def arguments(command: str, place: Path) -> list[str | Path]:
 
 @pytest.mark.parametrize(
     ("command", "format"),
-    [(command, each) for command, shown in COMMANDS.items() for each in FORMATS[shown]],
+    few([(command, each) for command, shown in COMMANDS.items() for each in FORMATS[shown]], 3),
 )
 def test_every_command_writes_each_of_its_formats_to_a_file(
     command: str, format: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch

@@ -22,6 +22,7 @@ from patcher.git import remote
 from tests.conftest import Sandbox
 from tests.faults.disk import WAYS, full_disk
 from tests.git.server import PASSWORD, USER, Server, stand_in_for_ssh
+from tests.variants import few, pairs
 
 ADVICE = "Do you want to know more? See " + "x" * 400 + " and then https://forge.example/help"
 FRIDAYS = "echo {}.git: no pushes on Fridays, request {} >&2; exit 1"
@@ -217,7 +218,7 @@ def test_a_hooks_words_are_shown_whole(server: Server, served: list[Path]) -> No
     assert f"pre-receive hook declined: {ADVICE} \\x1b[31mred\n" in done.stderr
 
 
-@pytest.mark.parametrize("before", range(4096 - 70, 4096 + 10, 9))
+@pytest.mark.parametrize("before", few(range(4096 - 70, 4096 + 10, 9), 3))
 def test_no_part_of_a_password_is_left_where_words_are_cut(
     server: Server, served: list[Path], before: int
 ) -> None:
@@ -286,16 +287,18 @@ def test_a_server_on_which_no_branch_is_replaced_says_so(
     assert push("--branch", "other", url).exit_code == 0
 
 
-@pytest.mark.parametrize("how", ["a path", "a clone URL"])
 @pytest.mark.parametrize(
-    ("there", "options", "says"),
-    [
-        ("patcher", [], "beside the branch patcher,"),
-        ("patcher/deny-af-alg/x", [], "beside the branch patcher/deny-af-alg/x,"),
-        ("x/y", ["--branch", "x"], "beside the branch x/y,"),
-        (None, ["--branch", "x" * 300], "is too long: use a shorter --branch"),
-        ("x" * 240, ["--base", "x" * 240], "is too long: use a shorter --branch"),
-    ],
+    ("how", "there", "options", "says"),
+    pairs(
+        ["a path", "a clone URL"],
+        [
+            ("patcher", [], "beside the branch patcher,"),
+            ("patcher/deny-af-alg/x", [], "beside the branch patcher/deny-af-alg/x,"),
+            ("x/y", ["--branch", "x"], "beside the branch x/y,"),
+            (None, ["--branch", "x" * 300], "is too long: use a shorter --branch"),
+            ("x" * 240, ["--base", "x" * 240], "is too long: use a shorter --branch"),
+        ],
+    ),
 )
 def test_a_name_that_is_in_the_way_is_told_with_what_to_do(
     sandbox: Sandbox, served: list[Path], how: str, there: str | None, options: list[str], says: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from patcher.git import RemoteError, merge
 from patcher.git import remote as mirrors_remote
 from tests.conftest import Sandbox
 from tests.git.server import Server
+from tests.variants import few, pairs
 
 BRANCH = "patcher/deny-af-alg"
 FILE = "docker-default"
@@ -223,9 +225,9 @@ def test_a_review_branch_that_head_names_is_no_base(remote: Remote, edited: bool
     assert push(remote)[1][0]["outcome"] == "nothing to do"
 
 
-@pytest.mark.parametrize("named", [BRANCH, "fix"])
-@pytest.mark.parametrize("edits", [0, 1, 12])
-@pytest.mark.parametrize("detached", [False, True])
+@pytest.mark.parametrize(
+    ("named", "edits", "detached"), few(product([BRANCH, "fix"], [0, 1, 12], [False, True]), 5)
+)
 def test_a_review_branch_that_is_checked_out_is_no_base(
     sandbox: Sandbox, named: str, edits: int, detached: bool
 ) -> None:
@@ -752,13 +754,16 @@ def test_a_server_is_asked_for_little_of_a_history(remote: Remote) -> None:
 
 
 @pytest.mark.parametrize(
-    ("attributes", "outcome"),
-    [("", "up to date"), ("* text\n", "up to date"), ("* merge\n", "up to date")]
-    + [
-        (f"{FILE} {each}\n", "committed") for each in ("-merge", "binary", "merge=union", "merge=x")
-    ],
+    ("attributes", "outcome", "folder"),
+    pairs(
+        [("", "up to date"), ("* text\n", "up to date"), ("* merge\n", "up to date")]
+        + [
+            (f"{FILE} {each}\n", "committed")
+            for each in ("-merge", "binary", "merge=union", "merge=x")
+        ],
+        ["", "sub/"],
+    ),
 )
-@pytest.mark.parametrize("folder", ["", "sub/"])
 def test_attributes_say_how_what_both_changed_is_merged(
     sandbox: Sandbox, attributes: str, outcome: str, folder: str
 ) -> None:

@@ -26,7 +26,7 @@ from patcher.sources.found import Found
 from tests import stores
 from tests.hostile.bench import FIXED, PROFILE
 from tests.stores import Object
-from tests.variants import pairs
+from tests.variants import few, pairs
 
 AFFECTED = PROFILE.encode()
 CLEAN = FIXED.encode()
@@ -232,9 +232,15 @@ def answer(held: Object, oid: str | None = None) -> bytes:
     return f"{oid or held.oid} {held.kind} {len(held.content)}\n".encode() + held.content + b"\n"
 
 
-@pytest.mark.parametrize("searched", ["read", "grep"])
-@pytest.mark.parametrize("together", [True, False])
-@pytest.mark.parametrize("spilled", ["another", "none", "itself", "large", "for ever"])
+@pytest.mark.parametrize(
+    ("searched", "together", "spilled"),
+    few(
+        product(
+            ["read", "grep"], [True, False], ["another", "none", "itself", "large", "for ever"]
+        ),
+        3,
+    ),
+)
 def test_answers_that_a_blob_makes_up_are_not_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spilled: str, together: bool, searched: str
 ) -> None:

@@ -36,6 +36,7 @@ from patcher.git import (
     scratch,
 )
 from tests.gits import Gits
+from tests.variants import few
 
 if TYPE_CHECKING:
     from tests.git.conftest import Work
@@ -285,28 +286,31 @@ def test_a_name_is_the_local_branch_and_then_origins(work: Work, way: str) -> No
 
 @pytest.mark.parametrize(
     ("pattern", "is_a_name"),
-    [
-        ("nothing", True),
-        ("no/*", True),
-        ("--all", True),
-        ("-h", True),
-        ("--upload-pack=x*", True),
-        ("../../HEAD", True),
-        ("refs/heads/../../HEAD", True),
-        ("refs/heads/", True),
-        ("refs/main", True),
-        ("abc", True),
-        ("0000000", True),
-        ("@{-1}", True),
-        ("", False),
-        ("a b", False),
-        ("main\n", False),
-        ("HEAD:profile", False),
-        ("main^{tree}", False),
-        ("main~1", False),
-        ("ma\\in", False),
-        ("\x1b[2J", False),
-    ],
+    few(
+        [
+            ("nothing", True),
+            ("no/*", True),
+            ("--all", True),
+            ("-h", True),
+            ("--upload-pack=x*", True),
+            ("../../HEAD", True),
+            ("refs/heads/../../HEAD", True),
+            ("refs/heads/", True),
+            ("refs/main", True),
+            ("abc", True),
+            ("0000000", True),
+            ("@{-1}", True),
+            ("", False),
+            ("a b", False),
+            ("main\n", False),
+            ("HEAD:profile", False),
+            ("main^{tree}", False),
+            ("main~1", False),
+            ("ma\\in", False),
+            ("\x1b[2J", False),
+        ],
+        3,
+    ),
 )
 def test_a_pattern_that_names_nothing(work: Work, pattern: str, is_a_name: bool, way: str) -> None:
     repository = opened(work.repository(), way)
@@ -427,27 +431,30 @@ SORTED = "# pack-refs with: peeled fully-peeled sorted \n"
 @pytest.mark.parametrize("header", ["", SORTED])
 @pytest.mark.parametrize(
     "lines",
-    [
-        ["{a} refs/heads/main"],
-        ["{a} refs/heads/main", "{b} refs/heads/main"],
-        ["# {a} refs/heads/main", "{b} refs/heads/main"],
-        ["{a} refs/heads/a refs/heads/main", "{b} refs/heads/main"],
-        ["{a} refs/heads/a", "^{b} refs/heads/main", "{b} refs/heads/main"],
-        ["{a} refs/heads/a", "^{b}", "{b} refs/heads/main", "^{a}"],
-        ["x{a} refs/heads/main"],
-        ["{A} refs/heads/main"],
-        ["{a}{a} refs/heads/main"],
-        ["{a}  refs/heads/main", "{b} refs/heads/main"],
-        ["{a} refs/heads/main\r", "{b} refs/heads/main"],
-        ["", "{a} refs/heads/main"],
-        ["{a} refs/heads/mai", "{b} refs/heads/main", "{a} refs/heads/mainx"],
-        ["{a} refs/heads/main", "{b} refs/heads/m"],
-        ["{a} refs/heads/main", "{b} refs/heads/a", "{b} refs/heads/b"],
-        ["{a} refs/heads/z", "^{b}", "{b} refs/heads/b", "^{a}", "{a} refs/heads/main"],
-        ["{a}xrefs/heads/main"],
-        ["{a}aaaaaaaaaaaaaaaaaaaaaaaa refs/heads/a", "{b} refs/heads/main"],
-        ["{a}aaaaaaaaaaaaaaaaaaaaaaaa refs/heads/mainx", "{b} refs/heads/main"],
-    ],
+    few(
+        [
+            ["{a} refs/heads/main"],
+            ["{a} refs/heads/main", "{b} refs/heads/main"],
+            ["# {a} refs/heads/main", "{b} refs/heads/main"],
+            ["{a} refs/heads/a refs/heads/main", "{b} refs/heads/main"],
+            ["{a} refs/heads/a", "^{b} refs/heads/main", "{b} refs/heads/main"],
+            ["{a} refs/heads/a", "^{b}", "{b} refs/heads/main", "^{a}"],
+            ["x{a} refs/heads/main"],
+            ["{A} refs/heads/main"],
+            ["{a}{a} refs/heads/main"],
+            ["{a}  refs/heads/main", "{b} refs/heads/main"],
+            ["{a} refs/heads/main\r", "{b} refs/heads/main"],
+            ["", "{a} refs/heads/main"],
+            ["{a} refs/heads/mai", "{b} refs/heads/main", "{a} refs/heads/mainx"],
+            ["{a} refs/heads/main", "{b} refs/heads/m"],
+            ["{a} refs/heads/main", "{b} refs/heads/a", "{b} refs/heads/b"],
+            ["{a} refs/heads/z", "^{b}", "{b} refs/heads/b", "^{a}", "{a} refs/heads/main"],
+            ["{a}xrefs/heads/main"],
+            ["{a}aaaaaaaaaaaaaaaaaaaaaaaa refs/heads/a", "{b} refs/heads/main"],
+            ["{a}aaaaaaaaaaaaaaaaaaaaaaaa refs/heads/mainx", "{b} refs/heads/main"],
+        ],
+        3,
+    ),
 )
 def test_packed_refs_say_what_they_say_to_git(work: Work, header: str, lines: list[str]) -> None:
     path = work.repository()

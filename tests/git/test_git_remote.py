@@ -42,6 +42,7 @@ from tests import images, stores
 from tests.git.conftest import Work
 from tests.git.server import PASSWORD, USER, Server, daemon, stand_in_for_ssh
 from tests.gits import Gits
+from tests.variants import pairs
 
 ME = Identity("Ada", "ada@example.org", "1700000000 +0000")
 
@@ -133,8 +134,9 @@ PAGES = {
 }
 
 
-@pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("patterns", [[], ["refs/heads/*"], ["HEAD", "refs/heads/x"]])
+@pytest.mark.parametrize(
+    ("page", "patterns"), pairs(PAGES, [[], ["refs/heads/*"], ["HEAD", "refs/heads/x"]])
+)
 def test_a_page_is_no_empty_repository(
     work: Work, server: Server, page: str, patterns: list[str]
 ) -> None:

@@ -22,6 +22,7 @@ from patcher.hosts import Document
 from patcher.options import Options
 from patcher.proof import parser
 from tests.hostile.bench import FIXED, PROFILE, Bench, patcher
+from tests.variants import pairs
 
 HERE = Path(__file__).parents[2]
 
@@ -324,8 +325,7 @@ NAMING = [
 
 
 @pytest.mark.skipif(not parser.installed(), reason="apparmor_parser is not installed")
-@pytest.mark.parametrize("rule", NAMING)
-@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize(("rule", "inside"), pairs(NAMING, [True, False]))
 def test_the_parser_opens_no_file_that_policy_names(bench: Bench, rule: str, inside: bool) -> None:
     fifo = bench.root / "fifo"
     os.mkfifo(fifo)

@@ -102,7 +102,7 @@ def test_names_of_files_and_profiles(bench: Bench, name: str, what: str) -> None
     assert written == bench.git("rev-parse", f"{BRANCH}^{{tree}}")
 
 
-@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("name", few(NAMES.values(), 3), ids=NAMES)
 def test_names_of_files_outside_git(tmp_path: Path, name: str) -> None:
     """As names of files to check, of one that fails, of folders, and where a shell's ``*`` puts
     them: before files, and where no file is meant."""
@@ -258,7 +258,9 @@ CARRIED = {
 }
 
 
-@pytest.mark.parametrize("name", [*REFUSED.values(), *CARRIED.values()], ids=[*REFUSED, *CARRIED])
+@pytest.mark.parametrize(
+    "name", few([*REFUSED.values(), *CARRIED.values()], 3), ids=[*REFUSED, *CARRIED]
+)
 def test_odd_entries_stay_as_they_are_while_others_change(bench: Bench, name: bytes) -> None:
     blob = bench.put("blob", PROFILE.encode())
     hook = bench.put("blob", b"#!/bin/sh\ntouch pwned\n")
@@ -274,7 +276,7 @@ def test_odd_entries_stay_as_they_are_while_others_change(bench: Bench, name: by
     assert bench.snapshot() == before
 
 
-@pytest.mark.parametrize("name", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("name", few(REFUSED.values(), 3), ids=REFUSED)
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_change_that_git_would_not_check_out_is_refused(
     bench: Bench, name: bytes, inside: bool

@@ -15,6 +15,7 @@ import pytest
 
 from patcher.cli import _COMMANDS
 from tests.hostile.bench import BRANCH, Bench, patcher
+from tests.variants import pairs
 
 TOKEN = "ghp_5ecretT0kenThatNobodyMaySee"
 HERE = Path(__file__).parents[2]
@@ -141,8 +142,10 @@ def test_a_password_that_is_typed_where_no_address_is_meant_is_not_told(
     assert told == []
 
 
-@pytest.mark.parametrize("url", ["https://me:{}@host.invalid", "https://me:/{}/@host.invalid/x"])
-@pytest.mark.parametrize("command", [*_COMMANDS])
+@pytest.mark.parametrize(
+    ("url", "command"),
+    pairs(["https://me:{}@host.invalid", "https://me:/{}/@host.invalid/x"], [*_COMMANDS]),
+)
 def test_no_option_takes_a_password(bench: Bench, state: Path, command: str, url: str) -> None:
     """Not even where it would be allowed: what an option is given is shown, or kept."""
     url = url.format(TOKEN)

@@ -11,6 +11,7 @@ from patcher.policy.bounds import TooMuch
 from patcher.policy.judgement import judge
 from patcher.policy.reader import read
 from tests.growth import Work, check_linear, measured
+from tests.variants import few
 
 HEAD = b"profile x flags=(attach_disconnected,mediate_deleted) {\n network,\n deny mount,\n"
 
@@ -55,15 +56,18 @@ def judging(content: bytes) -> Work:
 
 @pytest.mark.parametrize(
     "line",
-    [
-        b"{{if .A%d}}network,{{end}}\n",
-        b"{{if .A%d}}deny network alg,{{end}}\n",
-        b"{{if .A%d}}network,{{else}}deny network,{{end}}\n",
-        b"{{else if .A%d}}network,\n",
-        b"priority=%d network,\n",
-        b"priority=%d network,\npriority=%d deny network alg stream,\n",
-        b"{{if .A%d}}\nnetwork,\n",
-    ],
+    few(
+        [
+            b"{{if .A%d}}network,{{end}}\n",
+            b"{{if .A%d}}deny network alg,{{end}}\n",
+            b"{{if .A%d}}network,{{else}}deny network,{{end}}\n",
+            b"{{else if .A%d}}network,\n",
+            b"priority=%d network,\n",
+            b"priority=%d network,\npriority=%d deny network alg stream,\n",
+            b"{{if .A%d}}\nnetwork,\n",
+        ],
+        3,
+    ),
 )
 def test_conditions_that_differ(line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are compared with each other a bounded number of times."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from patcher.hosts import shell
 from patcher.policy.patterns import regex
@@ -52,15 +53,23 @@ _MOST_NAMES, _MOST_USES, _LONGEST = 8, 400, 2000
 def why_changed(content: bytes, start: int, end: int) -> str:
     """Say which function may make something else of the text in ``content[start:end]``, or of the
     variable that holds it; empty if none does."""
-    written = {each[1] for each in _WRITES.finditer(content)}
-    for read in _READS.finditer(content) if written else ():
-        if read["name"] in written and (read["lines"] or _PART.search(read["how"])):
-            return "CMake may read a part of the lines again that it writes"
+    if _is_read_again(content):
+        return "CMake may read a part of the lines again that it writes"
     held = _HELD.search(content, max(start - _NEAR, 0), start)
     if held is None:
         return ""
     found = _by_make(content, held["make"], end) if held["make"] else _by_cmake(content, held)
     return next((f"{name.decode()} may return another text" for name in found), "")
+
+
+@lru_cache(maxsize=1)
+def _is_read_again(content: bytes) -> bool:
+    """Whether a part of a file may be read that is written here. Asked for each text of a file."""
+    written = {each[1] for each in _WRITES.finditer(content)}
+    return any(
+        read["name"] in written and (read["lines"] or _PART.search(read["how"]))
+        for read in (_READS.finditer(content) if written else ())
+    )
 
 
 def _by_cmake(content: bytes, held: re.Match[bytes]) -> Iterator[bytes]:

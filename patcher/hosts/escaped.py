@@ -18,7 +18,7 @@ __all__ = ["decoded"]
 
 _LETTER = regex(LETTER)
 _ESCAPE = regex(
-    rb"\\++(?:x\{?(?P<x>[\da-fA-F]{2})\}?|[uU](?:\{0{0,6}|0{2,6})(?P<u>[\da-fA-F]{2})\}?"
+    rb"(?<!\\)\\++(?:x\{?(?P<x>[\da-fA-F]{2})\}?|[uU](?:\{0{0,6}|0{2,6})(?P<u>[\da-fA-F]{2})\}?"
     rb"|0?(?P<octal>[0-3]?[0-7]{2})|(?P<letter>[nrt]))"
     rb"|[%=](?P<hex>[\da-fA-F]{2})|=\r?\n"
     rb"|&\#(?:[xX]0{0,4}(?P<entity>[\da-fA-F]{2})|0{0,4}(?P<decimal>\d{2,3}));?"

@@ -365,7 +365,7 @@ def test_the_commands_of_the_tutorial_do_what_it_says(sandbox: Sandbox) -> None:
         assert said in done.stdout, said
 
 
-PARTS_OF_PATTERNS = "aare,bu,clos,isnt,ist,shouldbe,te,tring"
+PARTS_OF_PATTERNS = "aare,bu,clos,ines,isnt,ist,shouldbe,te,tring"
 
 
 def test_words_are_spelled_as_dictionaries_have_them(project: Path, python: Path) -> None:

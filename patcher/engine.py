@@ -14,11 +14,12 @@ from patcher.findings import Dropped, Edit, Finding, Result, edited, edits_of, u
 from patcher.hosts import Document, Text, encoded, escaped, plain
 from patcher.hosts.changes import changes_in
 from patcher.hosts.configured import Configured
+from patcher.hosts.embedding import Embedding
 from patcher.migrations import Migration, builtin
 from patcher.options import Options
 from patcher.policy.abi import why_not_mediated
 from patcher.policy.acceptance import Fragments, Origin, accept, why_uncertain
-from patcher.policy.bounds import MAX_FINDINGS, TooMuch, check_number, time_left
+from patcher.policy.bounds import MAX_FINDINGS, MAX_SEARCHED, TooMuch, check_number, time_left
 from patcher.policy.encodings import MOBY_FLAGS_WORDS
 from patcher.policy.evidence import MOBY_FLAGS, Evidence
 from patcher.policy.judgement import Includes, Judgement
@@ -268,6 +269,9 @@ class _Search:
         self.found: list[tuple[int, Finding]] = []
         self.dropped: dict[tuple[int, Dropped], None] = {}
         self.order: tuple[Profile | None, dict[int, int]] = (None, {})
+        self.size, self.searched = len(document.content), 0
+        self.changed: dict[int, tuple[Embedding, str]] = {}
+        """What may change a text, by the ``id`` of its embedding, which is held by it."""
         self.seen: set[tuple[str, int, int]] = set()
         self.evidence: dict[int, Evidence] = {}
         """Of the profiles that are policy, by their ``id``."""
@@ -385,12 +389,23 @@ class _Search:
 
     def why_changed(self, text: Text, profile: Profile, status: Status) -> str:
         """Say what may change a text that this is said of; empty if nothing is known to."""
-        if (why := text.embedding.changed) or status not in _CLEAN:
+        if (why := self.changed_by(text.embedding)) or status not in _CLEAN:
             return why
         return self.changes.mentioned or self.configured.why_edited(
             text.offset(profile.start),
             text.span[1] if profile.end < 0 else text.offset(profile.end),
         )
+
+    def changed_by(self, embedding: Embedding) -> str:
+        """What the program may do to a text, which is looked for once. Raises TooMuch."""
+        if not embedding.changes:
+            return ""
+        if id(embedding) not in self.changed:
+            self.searched += self.size
+            if self.searched > MAX_SEARCHED:
+                raise TooMuch("too many texts in so long a program to see what becomes of each")
+            self.changed[id(embedding)] = embedding, embedding.changed
+        return self.changed[id(embedding)][1]
 
     def features(self, status: Status) -> tuple[str, ...]:
         """A note on what the effect of a deny depends on."""

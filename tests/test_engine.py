@@ -662,3 +662,16 @@ def test_an_abi_in_an_escaped_string_is_known_as_well() -> None:
 def test_an_abi_that_mediates_sockets_changes_no_answer(abi: str) -> None:
     (finding,) = patch(abi + HEAD + "  network,\n  deny network alg,\n" + TAIL).findings
     assert finding.status is Status.FIXED
+
+
+def test_texts_are_not_followed_for_ever_through_a_long_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For each of them the whole file is searched for what becomes of it."""
+    many = "".join(f"cat > /etc/p{n} <<'E'\n{HEAD}  network,\n{TAIL}}}\nE\n" for n in range(30))
+    assert [each.edit is not None for each in patch(many, "x.sh").findings] == [True] * 30
+    monkeypatch.setattr("patcher.engine.MAX_SEARCHED", 20 * len(many))
+    result = patch(many, "x.sh")
+    [found] = result.findings
+    assert (found.status, result.content) == (LOOK, many.encode())
+    assert "too many texts in so long a program" in found.reason

@@ -32,6 +32,11 @@ MAX_PROFILES = 5_000
 MAX_FINDINGS = 10_000
 """Findings of one migration or several: a kilobyte each, and as much again in a report."""
 
+MAX_SEARCHED = 256 << 20
+"""Bytes that are searched for what a program does to its texts: for each text the whole file may
+be. Ten to a hundred nanoseconds each. Programs with hundreds of profiles in their strings take half
+as many."""
+
 MAX_NESTING = 10_000
 """Blocks, and choices of a template or program, that stand in each other; real ones nest less than
 ten deep."""

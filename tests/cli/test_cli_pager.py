@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,13 @@ from tests.needs import open_terminal
 
 def at_terminal(*arguments: str | Path, **env: str | None) -> tuple[int, str]:
     """Exit status, and all that the terminal shows."""
+    return with_key(b"", arguments, env)
+
+
+def with_key(
+    key: bytes, arguments: Sequence[str | Path], env: Mapping[str, str | None]
+) -> tuple[int, str]:
+    """As `at_terminal`, where a user presses a key whenever nothing happens."""
     ours, theirs = open_terminal()
     given = {"TERM": "xterm", **{name: text for name, text in env.items() if text is not None}}
     plain = {name: text for name, text in os.environ.items() if name not in ("PAGER", "GIT_PAGER")}
@@ -36,6 +44,8 @@ def at_terminal(*arguments: str | Path, **env: str | None) -> tuple[int, str]:
                 seen += os.read(ours, 1 << 16)
             except OSError:  # it is closed on the other side
                 break
+        elif key:
+            os.write(ours, key)
     os.close(ours)
     return process.wait(30), seen.decode()
 
@@ -101,9 +111,10 @@ def test_no_program_of_the_directory_is_run(
         (place / name).chmod(0o755)
     package = Path(__file__).parents[2]
     monkeypatch.chdir(place)
-    env = {"PATH": usual, "PYTHONPATH": str(package)}
+    env: dict[str, str | None] = {"PATH": usual, "PYTHONPATH": str(package)}
     for pager in (None, "cat | cat"):
-        status, seen = at_terminal("diff", "--proof", "off", place, **env, GIT_PAGER=pager)
+        command = ("diff", "--proof", "off", place)
+        status, seen = with_key(b"q", command, env | {"GIT_PAGER": pager})  # less waits for it
         assert status == 1
         assert "deny network alg," in seen
     assert not (place / "ran").exists()

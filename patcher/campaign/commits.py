@@ -61,8 +61,8 @@ class Commits:
     change: str | None = None
     """The Change-Id of the commit, where its review is a change at Gerrit."""
     date: str | None = None
-    """When it is made, as git writes it (``seconds offset``), where nobody says otherwise: the same
-    edit of the same base is then the same commit in each run. None: now."""
+    """The time of the commit as git writes it (``seconds offset``), for a user who sets none. With
+    it, the same edit of the same base is the same commit in each run. None: now."""
 
 
 def branch_name(
